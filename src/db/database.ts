@@ -1,0 +1,33 @@
+// The database port: one committed view for reading, one gate for writing, on SQLite and on PostgreSQL.
+//
+// 1. `transact` resolves only after the commit is durable (SQLite: WAL with synchronous=FULL; PostgreSQL: synchronous_commit).
+// 2. `read` sees committed state only, never the inside of somebody else's transaction.
+// 3. A unit of work that throws changes nothing, and no other unit that shared its commit notices.
+// 4. Drivers may differ in this alone: SQLite runs units one after another and lets waiting units share one commit;
+//    PostgreSQL runs them concurrently at READ COMMITTED, so a unit must make its checks in the statement that writes
+//    (`update ... where held + n <= limit`), never by reading first.
+import type { Kysely, Transaction } from "kysely";
+
+/** Which SQL dialect a database speaks. */
+export type Dialect = "sqlite" | "postgres";
+
+/** One step of the schema's history; steps run once, in order of their names, each in a transaction. */
+export interface Migration {
+  /** Sorts the step into history: `0001-keys`. */
+  readonly name: string;
+  /** Makes the change with SQL that both dialects understand (kysely's schema builder). */
+  up(tx: Transaction<unknown>, dialect: Dialect): Promise<void>;
+}
+
+/** An open database. `Tables` is what the holder may name; each domain narrows it with `tables<T>()`. */
+export interface Database<Tables = unknown> extends AsyncDisposable {
+  readonly dialect: Dialect;
+  /** Committed state, for reading only. */
+  readonly read: Kysely<Tables>;
+  /** Runs one unit of work in a transaction; resolves with its value when the commit is durable. */
+  transact<T>(work: (tx: Transaction<Tables>) => Promise<T>): Promise<T>;
+  /** The same database seen through a domain's own tables. */
+  tables<Narrowed>(): Database<Narrowed>;
+  /** Applies the steps that have not run yet; refuses when an applied step has disappeared. */
+  migrate(migrations: readonly Migration[]): Promise<void>;
+}

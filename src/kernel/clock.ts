@@ -1,0 +1,15 @@
+// Time is injected and UTC, so that tests own it and records agree on one form.
+
+/** Where the time comes from. */
+export interface Clock {
+  /** Milliseconds since the Unix epoch, UTC. */
+  nowMs(): number;
+}
+
+/** The machine's own clock. */
+export const systemClock: Clock = { nowMs: () => Date.now() };
+
+/** An instant as RFC 3339 with milliseconds and Z, the form every record uses. */
+export function instant(timeMs: number): string {
+  return new Date(timeMs).toISOString();
+}

@@ -1,0 +1,44 @@
+// A fault is a refusal or failure that a caller may read: a stable code, a public sentence and public facts.
+// What went wrong inside stays in `cause`, which is logged and never sent.
+
+/** Public facts that explain a fault and what would make the request pass. */
+export interface FaultFacts {
+  /** The constitution's articles that determined a denial. */
+  readonly articles?: readonly string[];
+  /** The policies that determined a denial. */
+  readonly policies?: readonly string[];
+  /** The named limit that was exceeded. */
+  readonly limit?: string;
+  /** What would make the request pass, as one sentence. */
+  readonly remedy?: string;
+  /** Where in the request the problem is, as a JSON pointer, header or query name. */
+  readonly at?: string;
+  /** How long to wait before trying again, seconds. */
+  readonly retryAfterSeconds?: number;
+  /** Findings of threat detectors, public part. */
+  readonly findings?: readonly { readonly threat: string; readonly severity: string; readonly detail: string }[];
+  /** The ledger leaf that recorded the refusal. */
+  readonly intentIndex?: number;
+  /** The ledger leaf that closed the refusal. */
+  readonly outcomeIndex?: number;
+}
+
+/** A refusal or failure with a stable code; `message` is public, `cause` is not. */
+export class Fault<Code extends string = string> extends Error {
+  override readonly name = "Fault";
+  readonly code: Code;
+  readonly facts: FaultFacts;
+
+  constructor(code: Code, detail: string, facts: FaultFacts = {}, cause?: unknown) {
+    super(detail, cause === undefined ? undefined : { cause });
+    this.code = code;
+    this.facts = facts;
+  }
+}
+
+/** Makes a domain's fault constructor from its table of codes, so that only listed codes compile. */
+export function faultsOf<const Codes extends Record<string, string>>(
+  _codes: Codes,
+): (code: keyof Codes & string, detail: string, facts?: FaultFacts, cause?: unknown) => Fault<keyof Codes & string> {
+  return (code, detail, facts, cause) => new Fault(code, detail, facts, cause);
+}

@@ -1,0 +1,32 @@
+// Every fixed limit of the program, named, with its reason. Limits an operator may change live in the
+// configuration or in the constitution; these are the ones that protect the program itself.
+
+/** Largest integer that survives every JSON reader (RFC 8259 section 6). */
+export const maxSafeInteger = Number.MAX_SAFE_INTEGER;
+
+/** Largest ledger leaf in bytes: the length prefix of a C2SP entry bundle is a uint16. */
+export const maxLeafBytes = 65_535;
+
+/** Deepest nesting of JSON accepted anywhere; deeper input only serves to exhaust stacks. */
+export const maxJsonDepth = 32;
+
+/** Most nodes (keys and elements) in one JSON document accepted anywhere; bounds the time spent on one request. */
+export const maxJsonNodes = 20_000;
+
+/** Largest JSON envelope in bytes (1 MiB of payload and its metadata fit); larger content is streamed instead. */
+export const maxJsonBodyBytes = 16 * 1024 * 1024;
+
+/** Largest blob that goes into a shared pack segment; a larger one gets a file of its own. */
+export const maxPackedBlobBytes = 1024 * 1024;
+
+/** Largest pack segment in bytes; small enough to copy and scrub in seconds. */
+export const maxSegmentBytes = 1024 * 1024 * 1024;
+
+/** Most rows in one page of a listing. */
+export const maxPageSize = 1000;
+
+/** Rows in a page when the caller does not say. */
+export const defaultPageSize = 100;
+
+/** Most leaves in one group commit; bounds the time the first waiter waits for the last. */
+export const maxCommitLeaves = 2048;

@@ -1,0 +1,51 @@
+// A leaf is one ledger record: RFC 8785 JSON of at most 65 535 bytes. It holds digests and identifiers, never a payload
+// and never personal data.
+import type { Digest } from "../kernel/hash.ts";
+import type { PrincipalKind } from "../kernel/ctx.ts";
+
+/** What a leaf records. */
+export const leafKinds = ["intent", "outcome", "finding", "admin", "heartbeat"] as const;
+/** What a leaf records. */
+export type LeafKind = (typeof leafKinds)[number];
+
+/** How an act ended: done, refused by a rule or limit, failed inside, or cut off by a crash. */
+export const outcomes = ["committed", "refused", "failed", "interrupted"] as const;
+/** How an act ended. */
+export type Outcome = (typeof outcomes)[number];
+
+/** One ledger record, as it stands in the canonical JSON of the leaf. Absent facts are left out. */
+export interface Leaf {
+  /** Format version of the leaf. */
+  readonly v: 1;
+  readonly kind: LeafKind;
+  /** RFC 3339 UTC with milliseconds. */
+  readonly time: string;
+  /** Public id of the credential; `system` for the server itself. */
+  readonly principal: string;
+  readonly principalKind: PrincipalKind | "system";
+  readonly product?: string;
+  /** Name of the operation, e.g. `artifact.create`. */
+  readonly operation: string;
+  /** What was acted on, e.g. `artifact/0193...`. */
+  readonly resource?: string;
+  /** SHA-256 of the record that resulted (outcome) or was proposed (intent, where known). */
+  readonly digest?: Digest;
+  readonly decision?: {
+    readonly allow: boolean;
+    readonly articles: readonly string[];
+    readonly policies: readonly string[];
+  };
+  /** First 16 hex digits of the constitution in force. */
+  readonly constitutionHash: string;
+  readonly requestId: string;
+  /** On an outcome or finding: the index of the intent it belongs to. */
+  readonly intent?: number;
+  /** On an outcome. */
+  readonly outcome?: Outcome;
+  /** On an outcome that is not `committed`: the stable code of the fault. On `interrupted`: `effect.applied` or `effect.none`. */
+  readonly code?: string;
+  /** On a finding: which detector, how severe, which pattern. */
+  readonly finding?: { readonly threat: string; readonly severity: string; readonly pattern: string };
+  /** On an admin leaf: why, in the operator's words reduced to a digest, or a public machine fact such as a version. */
+  readonly note?: string;
+}
