@@ -6,6 +6,11 @@
 // 4. Drivers may differ in this alone: SQLite runs units one after another and lets waiting units share one commit;
 //    PostgreSQL runs them concurrently at READ COMMITTED, so a unit must make its checks in the statement that writes
 //    (`update ... where held + n <= limit`), never by reading first.
+// 5. A unit awaits its own queries and nothing else, never another `transact`, and has no effects outside `tx`: on SQLite it
+//    holds the only writer while it runs, and PostgreSQL runs it again after a deadlock.
+// 6. Integers are JavaScript numbers; one beyond 2^53-1 is refused in both directions.
+// 7. Rejects with `db.full` when there is no room and with `db.unavailable` when the database cannot be reached, is locked or
+//    is closed. Only in the last case, and only when the connection was lost during the commit, may the unit have been applied.
 import type { Kysely, Transaction } from "kysely";
 
 /** Which SQL dialect a database speaks. */

@@ -10,11 +10,11 @@ export const maxLeafBytes = 65_535;
 /** Deepest nesting of JSON accepted anywhere; deeper input only serves to exhaust stacks. */
 export const maxJsonDepth = 32;
 
-/** Most nodes (keys and elements) in one JSON document accepted anywhere; bounds the time spent on one request. */
-export const maxJsonNodes = 20_000;
+/** Most values in one JSON document accepted anywhere; bounds the time that parsing one request holds up the others. */
+export const maxJsonNodes = 250_000;
 
-/** Largest JSON envelope in bytes (1 MiB of payload and its metadata fit); larger content is streamed instead. */
-export const maxJsonBodyBytes = 16 * 1024 * 1024;
+/** Largest JSON envelope in bytes; larger content is streamed instead of parsed. */
+export const maxJsonBodyBytes = 4 * 1024 * 1024;
 
 /** Largest blob that goes into a shared pack segment; a larger one gets a file of its own. */
 export const maxPackedBlobBytes = 1024 * 1024;

@@ -8,8 +8,12 @@ import type { Leaf, LeafKind, Outcome } from "./leaf.ts";
 
 /** Whether the ledger can take leaves, and if not, why. */
 export type LedgerCondition =
-  | { readonly state: "open" }
+  /** `lost` names entries whose bytes are gone and whose loss an operator has accepted; their hashes are still proven. */
+  | { readonly state: "open"; readonly lost?: readonly number[] }
+  /** Nothing new may begin; outcomes and findings of what has begun are still taken. */
   | { readonly state: "full"; readonly reason: string }
+  /** A write failed in a way that only opening the ledger again can clear. */
+  | { readonly state: "unavailable"; readonly reason: string }
   | { readonly state: "damaged"; readonly index: number; readonly reason: string };
 
 /** A leaf with its place in the tree. */

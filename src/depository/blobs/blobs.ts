@@ -1,7 +1,8 @@
 // The blob port: bytes named by their SHA-256, kept per product so that no product can learn what another one stores.
 //
 // 1. `put` resolves only after the bytes are durable; before that nothing is visible under the digest.
-// 2. The same bytes put twice by one product are kept once; two products never share or notice each other's bytes.
+// 2. Two products never share or notice each other's bytes. The same bytes put twice by one product read the same from
+//    either location; a driver may keep a second copy of a small one, so callers ask their own records first.
 // 3. A put that fails or is aborted leaves nothing that a reader or a later put can see.
 // 4. Memory is bounded: bytes beyond the packed size flow through and are never gathered.
 import type { Digest } from "../../kernel/hash.ts";
@@ -35,6 +36,11 @@ export interface PutBlob {
   readonly body: AsyncIterable<Uint8Array>;
   /** Refuse with `content.too_large` once more than this many bytes have arrived. */
   readonly maxBytes: number;
+  /**
+   * Asked once the digest of bytes small enough to pack is known: where the product already keeps the same bytes, or
+   * undefined. What it names is returned as the stored blob and nothing is written.
+   */
+  readonly known?: (digest: Digest) => Promise<StoredBlob | undefined>;
   /** Refuse with `content.digest_mismatch` unless the bytes hash to this. */
   readonly expectedDigest?: Digest;
   readonly signal: AbortSignal;

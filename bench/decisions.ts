@@ -1,0 +1,76 @@
+// How long a decision takes when its shape was seen before, when it was not, and when the policies are parsed anew for
+// every question, which is what the first two must be compared with. Prints one line.
+import { isAuthorized } from "@cedar-policy/cedar-wasm/nodejs";
+import { principalKinds } from "../src/kernel/ctx.ts";
+import { constitutionFrom } from "../src/constitution/constitution.ts";
+import { actions, resourceKinds } from "../src/constitution/decision.ts";
+import type { DecisionRequest } from "../src/constitution/decision.ts";
+import { defaultConstitutionDir, readConstitution } from "../src/constitution/disk.ts";
+import { cedarRequest } from "../src/constitution/engine.ts";
+import { maxRememberedDecisions } from "../src/constitution/memo.ts";
+import { ordinaryContext } from "../src/constitution/request.ts";
+import { shaperOf } from "../src/constitution/shape.ts";
+
+/** Questions measured in each way; re-parsing is slow, so it gets fewer. */
+const counts = { seen: 200_000, unseen: 4000, reparsed: 100 };
+
+/** Nearest-rank percentiles of the time each question takes, microseconds. */
+interface Times {
+  readonly p50: number;
+  readonly p99: number;
+}
+
+function timesOf(questions: readonly DecisionRequest[], ask: (question: DecisionRequest) => unknown): Times {
+  const nanoseconds = questions.map((question) => {
+    const start = process.hrtime.bigint();
+    ask(question);
+    return Number(process.hrtime.bigint() - start);
+  });
+  nanoseconds.sort((left, right) => left - right);
+  const rank = (share: number) => (nanoseconds[Math.ceil(share * nanoseconds.length) - 1] ?? 0) / 1000;
+  return { p50: rank(0.5), p99: rank(0.99) };
+}
+
+/** Different shapes in a fixed order that mixes kinds, actions, resources, products and circumstances. */
+function* shapes(products: readonly string[]): Generator<DecisionRequest> {
+  for (let bits = 0; bits < 128; bits++) {
+    const context = Object.fromEntries(Object.keys(ordinaryContext).map((flag, i) => [flag, ((bits >> i) & 1) === 1]));
+    for (const action of actions) {
+      for (const kind of principalKinds) {
+        for (const [i, resourceKind] of resourceKinds.entries()) {
+          const product = products[(bits + i) % products.length] ?? null;
+          yield {
+            principal: { kind, product },
+            action,
+            resource: { kind: resourceKind, product },
+            context: { ...ordinaryContext, ...context },
+          };
+        }
+      }
+    }
+  }
+}
+
+/** Runs the bench and returns its one line of figures, microseconds. */
+export function benchDecisions() {
+  const texts = readConstitution(defaultConstitutionDir());
+  const constitution = constitutionFrom(texts);
+  const { data } = constitution;
+  const all = [...shapes(Object.keys(data.products))];
+  const step = Math.floor(all.length / counts.unseen);
+  const unseen = Array.from({ length: counts.unseen }, (_, i) => all[i * step]).filter((each) => each !== undefined);
+  if (unseen.length > maxRememberedDecisions) throw new Error("the memory would forget what the bench asks again");
+  const first = timesOf(unseen, (question) => constitution.decide(question));
+  const again = Array.from({ length: counts.seen }, (_, i) => unseen[i % unseen.length]).filter(
+    (each) => each !== undefined,
+  );
+  const seen = timesOf(again, (question) => constitution.decide(question));
+  const shaper = shaperOf(data.products);
+  const policies = { staticPolicies: `${texts.articles}\n${texts.policies}` };
+  const reparsed = timesOf(unseen.slice(0, counts.reparsed), (question) =>
+    isAuthorized({ ...cedarRequest(shaper.shapeOf(question), data.products), policies }),
+  );
+  return { bench: "decisions", unit: "microseconds", seen, unseen: first, reparsed };
+}
+
+if (import.meta.main) console.log(JSON.stringify(benchDecisions()));

@@ -1,0 +1,191 @@
+// The composition root: the only file that names drivers. It opens the house from the ground up, settles what a crash
+// left open, and closes it in the opposite order.
+import { randomBytes } from "node:crypto";
+import { mkdir, open, readFile, rename } from "node:fs/promises";
+import { join } from "node:path";
+import { pino } from "pino";
+import type { Config } from "./config/index.ts";
+import { loadConstitution } from "./constitution/index.ts";
+import { openDatabase } from "./db/index.ts";
+import type { Database } from "./db/index.ts";
+import { openDiskBlobs } from "./depository/blobs/disk.ts";
+import { depositoryMigrations, openArtifactStore, openDepository, openShelf } from "./depository/index.ts";
+import type { ArtifactStore } from "./depository/index.ts";
+import { governanceMigrations, openGate, openHalts, openKeyring } from "./governance/index.ts";
+import { buildServer, cursorsUnder } from "./http/index.ts";
+import { identityMigrations, openIdentity } from "./identity/index.ts";
+import { instant, systemClock } from "./kernel/clock.ts";
+import type { Clock } from "./kernel/clock.ts";
+import type { Ctx, Log } from "./kernel/ctx.ts";
+import { newId } from "./kernel/ids.ts";
+import { ledgerMigrations, openLedger } from "./ledger/index.ts";
+
+/** A running Charter. */
+export interface Charter {
+  readonly url: string;
+  /** The first admin's key; only at the very first start, and never again. */
+  readonly adminKey?: string;
+  readonly dataDir: string;
+  readonly constitutionHash: string;
+  /** Why writes are refused, when they are. */
+  readonly trouble?: string;
+  /** Stops accepting, waits for running requests, and closes everything. */
+  close(): Promise<void>;
+}
+
+/** What a start is given besides its configuration; tests bring their own clock and log. */
+export interface StartOptions {
+  readonly version: string;
+  readonly clock?: Clock;
+  readonly log?: Log;
+  /** Told how much of the ledger has been verified, in leaves. */
+  readonly onVerify?: (done: number, total: number) => void;
+}
+
+/** Starts Charter: opens everything, settles what a crash left open, and listens. */
+export async function startCharter(config: Config, options: StartOptions): Promise<Charter> {
+  const clock = options.clock ?? systemClock;
+  const log = options.log ?? pino({ level: config.log.level }, pino.destination(2));
+  const constitution = await loadConstitution(config.constitution.dir);
+  const dataDir = config.data.dir;
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+
+  await using opened = new AsyncDisposableStack();
+  const database = opened.use(await openMigrated(config, log));
+  const instance = (await keptBytes(join(dataDir, "instance-id"))).toString("hex");
+  const store = openArtifactStore(database, instance);
+  const identity = openIdentity(database, clock);
+  const ledger = opened.use(
+    await openLedger({
+      dir: join(dataDir, "ledger"),
+      origin: config.ledger.origin,
+      clock,
+      log,
+      database,
+      ...(options.onVerify ? { onProgress: options.onVerify } : {}),
+    }),
+  );
+  const blobs = opened.use(await openDiskBlobs({ dir: join(dataDir, "blobs"), log }));
+  const halts = await openHalts(database);
+  const gate = opened.use(openGate({ constitution, ledger, halts }));
+  const keyring = openKeyring({ gate, identity, constitution });
+  const shelf = openShelf({ constitution, gate, ledger, store, blobs });
+  const depository = openDepository({ constitution, gate, database, store, shelf, blobs, clock, log });
+
+  const sweep = setInterval(() => void sweepStore(store, clock, log), sweepEveryMs).unref();
+  opened.defer(() => clearInterval(sweep));
+
+  const condition = ledger.condition();
+  const system: Ctx = {
+    principal: { id: "system", kind: "admin", product: null },
+    requestId: newId<"request">(clock),
+    signal: new AbortController().signal,
+    clock,
+    log,
+  };
+  let adminKey: string | undefined;
+  if (condition.state === "open") {
+    await store.dropReservationsOf(instance);
+    const closed = await ledger.closeInterrupted(
+      async ({ index }) => (await identity.keys.wasApplied(index)) || (await store.wasApplied(index)),
+    );
+    if (closed > 0) log.warn({ closed }, "closed the intents that a crash had left open");
+    await ledger.append([
+      {
+        v: 1,
+        kind: "admin",
+        time: instant(clock.nowMs()),
+        principal: system.principal.id,
+        principalKind: "system",
+        operation: "server.start",
+        constitutionHash: constitution.hash,
+        requestId: system.requestId,
+        note: `version ${options.version}; constitution ${constitution.digest}`,
+      },
+    ]);
+    if (!(await identity.keys.any())) adminKey = (await keyring.create(system, { kind: "admin" })).value.key;
+  } else {
+    log.error({ condition }, "the ledger is not open: writes are refused until an operator decides");
+  }
+
+  const server = await buildServer(
+    {
+      version: options.version,
+      clock,
+      log,
+      constitution,
+      ledger,
+      gate,
+      halts,
+      authenticator: identity.authenticator,
+      keys: keyring,
+      depository,
+      shelf,
+      cursors: cursorsUnder(await keptBytes(join(dataDir, "cursor.key"))),
+    },
+    config.http,
+  );
+  opened.defer(() => server.close());
+  const url = await server.listen({ host: config.http.host, port: config.http.port });
+  const parts = opened.move();
+  return {
+    url,
+    ...(adminKey === undefined ? {} : { adminKey }),
+    dataDir,
+    constitutionHash: constitution.hash,
+    ...(condition.state === "open" ? {} : { trouble: condition.reason }),
+    close: () => parts.disposeAsync(),
+  };
+}
+
+/** How often expired reservations and idempotency keys are swept, milliseconds; nothing waits for it. */
+const sweepEveryMs = 60_000;
+
+async function sweepStore(store: ArtifactStore, clock: Clock, log: Log): Promise<void> {
+  try {
+    const reservations = await store.expireReservations(clock.nowMs());
+    await store.forgetKeys(clock.nowMs());
+    if (reservations > 0) log.warn({ reservations }, "gave back the space of uploads that never ended");
+  } catch (error) {
+    log.warn({ err: error }, "could not sweep; trying again later");
+  }
+}
+
+async function openMigrated(config: Config, log: Log): Promise<Database> {
+  const { url } = config.database;
+  const database = await openDatabase(
+    url === "" ? { kind: "sqlite", file: join(config.data.dir, "charter.db") } : { kind: "postgres", url },
+    log,
+  );
+  try {
+    await database.migrate([
+      ...identityMigrations,
+      ...ledgerMigrations,
+      ...governanceMigrations,
+      ...depositoryMigrations,
+    ]);
+    return database;
+  } catch (error) {
+    await database[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** Random bytes that an installation keeps: enough for a secret. */
+const keptLength = 32;
+
+/** Random bytes kept in a file of the data folder, made whole and durable at the first start. */
+async function keptBytes(path: string): Promise<Buffer> {
+  const kept = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return undefined;
+    throw error;
+  });
+  if (kept?.length === keptLength) return kept;
+  const bytes = randomBytes(keptLength);
+  const file = await open(`${path}.new`, "w", 0o600);
+  await file.writeFile(bytes);
+  await file.sync();
+  await file.close();
+  await rename(`${path}.new`, path);
+  return bytes;
+}

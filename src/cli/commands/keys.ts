@@ -1,0 +1,91 @@
+// `charter keys ...`: the credentials of a server.
+import { principalKinds } from "../../kernel/ctx.ts";
+import { pathOf } from "../client.ts";
+import { exitCodes, UsageError } from "../command.ts";
+import type { Command } from "../command.ts";
+import { print, printable, printJson } from "../io.ts";
+import { fieldList, fieldText } from "../record.ts";
+import { receiptText } from "../receipt.ts";
+import { alignColumns, table } from "../table.ts";
+
+/** `charter keys create` */
+export const keysCreate: Command = {
+  name: "keys create",
+  summary: "Create an API key; it is shown once",
+  usage: "",
+  arity: [0, 0],
+  options: [
+    { name: "kind", value: "KIND", summary: `what it may do: ${principalKinds.join(", ")}` },
+    { name: "product", value: "PRODUCT", summary: "product it belongs to" },
+    { name: "label", value: "TEXT", summary: "what it is for, shown in listings" },
+  ],
+  examples: [
+    { line: "keys create --kind product --product AI_ASSISTANT", does: "prints a new key for the product" },
+    { line: "keys create --kind auditor --json", does: "creates a key that may read the ledger, as JSON" },
+  ],
+  run: async ({ io, options, json, client }) => {
+    const kind = options.required("kind");
+    if (!principalKinds.some((known) => known === kind)) {
+      throw new UsageError(`--kind must be one of ${principalKinds.join(", ")}, not ${JSON.stringify(kind)}`);
+    }
+    const draft = { kind, product: options.text("product"), label: options.text("label") };
+    const created = await client.json("POST", "/v1/keys", draft);
+    if (json) printJson(io, created);
+    else {
+      const rows = [
+        ["id", fieldText(created, "id") ?? ""],
+        ["kind", fieldText(created, "kind") ?? kind],
+        ["product", fieldText(created, "product") ?? "-"],
+        ["receipt", receiptText(created)],
+        ["key", fieldText(created, "key") ?? ""],
+      ];
+      print(io, ...alignColumns(rows), "", "The key is shown once and kept only as a hash.");
+    }
+    return exitCodes.ok;
+  },
+};
+
+/** `charter keys list` */
+export const keysList: Command = {
+  name: "keys list",
+  summary: "List the API keys, without their secrets",
+  usage: "",
+  arity: [0, 0],
+  options: [],
+  examples: [{ line: "keys list", does: "shows every key, who may use it and whether it is revoked" }],
+  run: async ({ io, json, client }) => {
+    const keys: unknown[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await client.json("GET", pathOf("/v1/keys", { cursor }));
+      keys.push(...fieldList(page, "keys"));
+      cursor = fieldText(page, "next");
+    } while (cursor !== undefined);
+    if (json) printJson(io, { keys });
+    else {
+      const text = (key: unknown, name: string): string => printable(fieldText(key, name) ?? "-");
+      const rows = keys.map((key) =>
+        ["id", "kind", "product", "label", "createdAt", "revokedAt"].map((name) => text(key, name)),
+      );
+      print(io, ...table(["id", "kind", "product", "label", "created", "revoked"], rows));
+    }
+    return exitCodes.ok;
+  },
+};
+
+/** `charter keys revoke` */
+export const keysRevoke: Command = {
+  name: "keys revoke",
+  summary: "Revoke an API key at once",
+  usage: "ID",
+  arity: [1, 1],
+  options: [],
+  examples: [{ line: "keys revoke key_3k9x2m", does: "refuses every further call with the key" }],
+  run: async ({ io, positionals, json, client }) => {
+    const [id = ""] = positionals;
+    const revoked = await client.json("DELETE", `/v1/keys/${encodeURIComponent(id)}`);
+    if (json) printJson(io, revoked);
+    else print(io, `${printable(id)} is revoked (${receiptText(revoked)})`);
+    return exitCodes.ok;
+  },
+};

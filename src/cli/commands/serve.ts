@@ -1,0 +1,99 @@
+// `charter serve`: the server in the foreground until a signal stops it.
+import type { Config } from "../../config/index.ts";
+import { exitCodes } from "../command.ts";
+import type { Call, Command } from "../command.ts";
+import { complain, print, tint } from "../io.ts";
+import type { Io } from "../io.ts";
+import { loadLocalConfig, settingOptions } from "../local-config.ts";
+import { StopSignals } from "../signals.ts";
+import { alignColumns } from "../table.ts";
+import { programVersion } from "../version.ts";
+
+/** What a server says about itself when it is ready. */
+export interface ReadyServer {
+  readonly url: string;
+  /** Only at the first start on a data folder. */
+  readonly adminKey?: string | undefined;
+  readonly dataDir: string;
+  readonly constitutionHash: string;
+}
+
+/** `charter serve` */
+export const serve: Command = {
+  name: "serve",
+  summary: "Start the server and run until it is stopped",
+  usage: "",
+  arity: [0, 0],
+  options: settingOptions(),
+  examples: [
+    { line: "serve", does: "starts on http://127.0.0.1:8000 with its data in ./charter-data" },
+    {
+      line: "serve --port 0 --data /var/lib/charter --json",
+      does: "picks a free port and prints one line of JSON when ready",
+    },
+    { line: "serve --database postgres://charter:secret@db/charter", does: "keeps its tables in PostgreSQL" },
+  ],
+  run,
+};
+
+async function run({ io, options, json }: Call): Promise<number> {
+  const { config } = loadLocalConfig(io, options);
+  using signals = new StopSignals();
+  const { startCharter } = await import("../../app.ts");
+  const charter = await startCharter(config, { version: programVersion() }).catch((error: unknown) => {
+    throw addressTaken(error, config) ?? error;
+  });
+  const { url, adminKey, dataDir, constitutionHash } = charter;
+  if (json) print(io, JSON.stringify({ url, adminKey, dataDir, constitutionHash }));
+  else print(io, ...welcome(io, { url, adminKey, dataDir, constitutionHash }));
+  const signal = await signals.first;
+  if (!json) complain(io, `${signal}: finishing what is under way; once more to stop at once`);
+  await charter.close();
+  return exitCodes.ok;
+}
+
+/** What a person is shown when the server is ready; the curl lines work when pasted. */
+export function welcome(io: Io, { url, adminKey, dataDir, constitutionHash }: ReadyServer): string[] {
+  const key = adminKey ?? "$CHARTER_KEY";
+  const bearer = `-H "Authorization: Bearer ${key}"`;
+  const body = '{"product_id":"AI_ASSISTANT","artifact_type":"ConversationArtifact","payload":{"hello":"world"}}';
+  const adminLines = [
+    "This is the first start on this data folder. The admin key is shown once and kept only as a hash:",
+    "",
+    `  ${tint(io, "bold", key)}`,
+  ];
+  return [
+    `Charter ${programVersion()} is ready at ${tint(io, "bold", url)}`,
+    "",
+    ...alignColumns([
+      ["  data", dataDir],
+      ["  constitution", constitutionHash],
+    ]),
+    "",
+    ...(adminKey === undefined
+      ? ["The admin key was shown at the first start; the lines below read it from CHARTER_KEY."]
+      : adminLines),
+    "",
+    "Store an artifact, list what is stored, and fetch the signed head of the ledger:",
+    "",
+    `  curl -s -X POST ${url}/v1/artifacts ${bearer} -H 'Content-Type: application/json' -d '${body}'`,
+    `  curl -s '${url}/v1/artifacts?product=AI_ASSISTANT' ${bearer}`,
+    `  curl -s ${url}/ledger/checkpoint`,
+    "",
+    "Stop with Ctrl-C.",
+  ];
+}
+
+function addressTaken(error: unknown, config: Config): Error | undefined {
+  const { code } = error as NodeJS.ErrnoException;
+  const { host, port } = config.http;
+  if (code === "EADDRINUSE") {
+    return new Error(`port ${port} on ${host} is taken; choose another with --port, or 0 for a free one`, {
+      cause: error,
+    });
+  }
+  if (code === "EACCES" && port > 0 && port < 1024) {
+    return new Error(`port ${port} needs privileges; choose one from 1024 up with --port`, { cause: error });
+  }
+  return undefined;
+}

@@ -1,0 +1,77 @@
+// The text of every --help, made from the commands themselves.
+import { commonOptions } from "./command.ts";
+import type { Command, OptionSpec } from "./command.ts";
+import { alignColumns } from "./table.ts";
+
+/** Help for one command. */
+export function commandHelp(command: Command): string {
+  const usage = ["charter", command.name, command.usage, "[options]"].filter((word) => word !== "").join(" ");
+  const own = command.options.length > 0 ? ["Options:", ...optionLines(command.options), ""] : [];
+  return [
+    `${command.summary}.`,
+    "",
+    `Usage: ${usage}`,
+    "",
+    ...own,
+    "Options of every command:",
+    ...optionLines(commonOptions),
+    "",
+    ...exampleLines([command]),
+    "",
+    "Exit status: 0 done, 1 refused or failed, 2 not understood.",
+  ].join("\n");
+}
+
+/** Help for a group of commands that share their first word. */
+export function groupHelp(group: string, commands: readonly Command[]): string {
+  return [
+    `Usage: charter ${group} <command> [options]`,
+    "",
+    "Commands:",
+    ...commandLines(commands),
+    "",
+    ...exampleLines(commands),
+    "",
+    `charter ${group} <command> --help shows the options of one command.`,
+  ].join("\n");
+}
+
+/** Help for the whole program. */
+export function programHelp(version: string, commands: readonly Command[]): string {
+  return [
+    `charter ${version}: the governed control plane for AI agents`,
+    "",
+    "Usage: charter <command> [options]",
+    "",
+    "Commands:",
+    ...commandLines(commands),
+    "",
+    "Options of every command:",
+    ...optionLines(commonOptions),
+    "",
+    "Examples:",
+    "  charter serve",
+    "  charter put talk.json --product AI_ASSISTANT --type ConversationArtifact",
+    "  charter ledger verify",
+    "",
+    "charter <command> --help shows the options and examples of one command.",
+  ].join("\n");
+}
+
+function commandLines(commands: readonly Command[]): string[] {
+  return alignColumns(commands.map((command) => [`  ${command.name}`, command.summary]));
+}
+
+function optionLines(options: readonly OptionSpec[]): string[] {
+  return alignColumns(
+    options.map(({ name, short, value, many, summary }) => [
+      `  ${short === undefined ? "    " : `-${short}, `}--${name}${value === undefined ? "" : ` ${value}`}`,
+      many === true ? `${summary}; may be repeated` : summary,
+    ]),
+  );
+}
+
+function exampleLines(commands: readonly Command[]): string[] {
+  const examples = commands.flatMap((command) => command.examples);
+  return ["Examples:", ...examples.flatMap(({ line, does }) => [`  charter ${line}`, `      ${does}`])];
+}

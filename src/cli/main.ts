@@ -1,0 +1,21 @@
+// The process: reads the environment, ties itself to its launcher, runs one command and leaves its exit code.
+import { processEnvironment } from "../config/index.ts";
+import { runProgram } from "./program.ts";
+import { holdTether } from "./tether.ts";
+
+const { env, tetherFd } = processEnvironment();
+if (tetherFd !== undefined) holdTether(tetherFd);
+
+// A reader that has seen enough (`charter ls | head`) closes the pipe; that is no error of ours.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(0);
+  throw error;
+});
+
+process.exitCode = await runProgram(process.argv.slice(2), {
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  env,
+  cwd: process.cwd(),
+});

@@ -1,0 +1,10 @@
+// A receipt as people read it: where in the ledger an act stands.
+import { fieldNumber } from "./record.ts";
+
+/** `ledger entries 12 and 13`, from an answer that holds a receipt. */
+export function receiptText(answer: unknown): string {
+  const intent = fieldNumber(answer, "receipt.intentIndex");
+  const outcome = fieldNumber(answer, "receipt.outcomeIndex");
+  if (intent === undefined) return "no receipt";
+  return outcome === undefined ? `ledger entry ${intent}` : `ledger entries ${intent} and ${outcome}`;
+}

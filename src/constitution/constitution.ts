@@ -1,0 +1,178 @@
+// A constitution in force. It promises:
+//
+// 1. What is in force is what was read: every value and policy is part of the hash, and the hash is computed.
+// 2. The ten articles are those that the program was built with, or it does not start.
+// 3. `decide` is pure and total: the same question gets the same answer, every question gets one, and what nothing
+//    permits, or cannot be decided, is denied.
+// 4. Numeric limits are not decided here; limits.ts checks them with the same data.
+import { getCedarVersion } from "@cedar-policy/cedar-wasm/nodejs";
+import { canonicalJson } from "../kernel/canonical-json.ts";
+import { sha256Hex } from "../kernel/hash.ts";
+import type { ConstitutionData } from "./data.ts";
+import type { Decision, DecisionRequest } from "./decision.ts";
+import { denial, engineOf, meaningOf } from "./engine.ts";
+import { constitutionFault } from "./errors.ts";
+import { explainerOf } from "./explanation.ts";
+import type { Explanation } from "./explanation.ts";
+import { lockProblems } from "./lock.ts";
+import { memoOf } from "./memo.ts";
+import { parsePolicies, policyProblems } from "./policies.ts";
+import type { PolicyRecord } from "./policies.ts";
+import { problemText } from "./problem.ts";
+import type { Problem } from "./problem.ts";
+import { parseSchema } from "./schema.ts";
+import type { ParsedSchema } from "./schema.ts";
+import { shaperOf } from "./shape.ts";
+import { fileNames } from "./texts.ts";
+import type { ConstitutionTexts } from "./texts.ts";
+import { checkData } from "./validation.ts";
+
+/** An article or policy as people are shown it. */
+export interface PolicySummary {
+  readonly id: string;
+  readonly kind: "article" | "policy";
+  readonly effect: "permit" | "forbid";
+  /** One sentence. */
+  readonly meaning: string;
+  /** The Cedar text. */
+  readonly text: string;
+}
+
+/** What `describe` tells: everything in force, as JSON. */
+export interface ConstitutionDescription {
+  readonly hash: string;
+  readonly digest: string;
+  readonly engine: string;
+  readonly data: ConstitutionData;
+  readonly articles: readonly PolicySummary[];
+  readonly policies: readonly PolicySummary[];
+}
+
+/** A constitution in force. */
+export interface Constitution {
+  /** First 16 hex digits of the digest; on every answer and record. */
+  readonly hash: string;
+  /** SHA-256 over the canonical constitution, 64 hex digits. */
+  readonly digest: string;
+  /** Name and version of the policy engine, a part of the digest. */
+  readonly engine: string;
+  readonly data: ConstitutionData;
+  /** The texts it was read from. */
+  readonly texts: ConstitutionTexts;
+  /** Decides. Never throws; deny by default. Seen shapes are answered from memory. */
+  decide(request: DecisionRequest): Decision;
+  /** Decides and says what determined it and what would make it pass. Takes milliseconds. */
+  explain(request: DecisionRequest): Explanation;
+  /** Everything in force, for people and programs that list it. */
+  describe(): ConstitutionDescription;
+}
+
+/** What the digest covers. */
+export interface CanonicalParts {
+  readonly data: ConstitutionData;
+  readonly articles: readonly PolicyRecord[];
+  readonly policies: readonly PolicyRecord[];
+  readonly schema: ParsedSchema["json"];
+  readonly engine: string;
+}
+
+/** The digest of a constitution: SHA-256 over RFC 8785 JSON of its data, parsed articles, policies and schema, and engine. */
+export function constitutionDigest({ data, articles, policies, schema, engine }: CanonicalParts): string {
+  const byId = (records: readonly PolicyRecord[]) => Object.fromEntries(records.map(({ id, json }) => [id, json]));
+  return sha256Hex(canonicalJson({ data, articles: byId(articles), policies: byId(policies), schema, engine }));
+}
+
+/** Makes a constitution from its texts. @throws `constitution.invalid` or `constitution.articles_changed`. */
+export function constitutionFrom(texts: ConstitutionTexts): Constitution {
+  const { checked, articles, policies, schema, problems, amendments } = examine(texts);
+  if (amendments.length > 0) throw refusal("constitution.articles_changed", amendments);
+  const { data } = checked;
+  if (problems.length > 0 || data === undefined) throw refusal("constitution.invalid", problems);
+  const engine = `cedar-wasm ${getCedarVersion()}`;
+  const digest = constitutionDigest({ data, articles, policies, schema: schema.json, engine });
+  const all = [...articles, ...policies];
+  deepFreeze(data);
+  const evaluate = engineOf(digest, all, data);
+  const shaper = shaperOf(data.products);
+  const memo = memoOf();
+  const summary = (policy: PolicyRecord): PolicySummary => {
+    const { id, kind, effect, text } = policy;
+    return { id, kind, effect, meaning: meaningOf(policy, data), text };
+  };
+  return {
+    hash: digest.slice(0, 16),
+    digest,
+    engine,
+    data,
+    texts,
+    decide(request) {
+      try {
+        const key = shaper.keyOf(request);
+        if (key === undefined) return denial("The constitution does not know this kind of caller, action or resource.");
+        return memo.get(key, () => evaluate(shaper.shapeOf(request)));
+      } catch {
+        return denial("The question is not one that the constitution can be asked.");
+      }
+    },
+    explain: explainerOf({
+      data,
+      evaluate,
+      shaper,
+      summaries: new Map(all.map((policy) => [policy.id, summary(policy)])),
+    }),
+    describe: () => ({
+      hash: digest.slice(0, 16),
+      digest,
+      engine,
+      data,
+      articles: articles.map(summary),
+      policies: policies.map(summary),
+    }),
+  };
+}
+
+/** Everything that is wrong with a constitution's texts; empty when it can be loaded. Never throws. */
+export function problemsIn(texts: ConstitutionTexts): readonly Problem[] {
+  const { problems, amendments } = examine(texts);
+  return [...problems, ...amendments];
+}
+
+/** Parses and checks everything. `amendments` are differences from the compiled lock. */
+function examine(texts: ConstitutionTexts) {
+  const checked = checkData(fileNames.data, texts.data);
+  const articleFile = parsePolicies("article", fileNames.articles, texts.articles);
+  const policyFile = parsePolicies("policy", fileNames.policies, texts.policies);
+  const schema = parseSchema(fileNames.schema, texts.schema);
+  const parseProblems = [...articleFile.problems, ...policyFile.problems, ...schema.problems];
+  const articles = articleFile.policies;
+  const policies = policyFile.policies;
+  const together =
+    parseProblems.length > 0 || checked.data === undefined
+      ? []
+      : policyProblems([...articles, ...policies], texts.schema, Object.keys(checked.data.products), ({ kind }) =>
+          kind === "article"
+            ? { file: fileNames.articles, text: texts.articles }
+            : { file: fileNames.policies, text: texts.policies },
+        );
+  const comparable = articleFile.problems.length === 0 && schema.problems.length === 0;
+  return {
+    checked,
+    articles,
+    policies,
+    schema,
+    problems: [...checked.problems, ...parseProblems, ...together],
+    amendments: comparable ? lockProblems(articles, schema, texts) : [],
+  };
+}
+
+function refusal(code: "constitution.invalid" | "constitution.articles_changed", problems: readonly Problem[]) {
+  const [first] = problems;
+  const at = first === undefined ? {} : { at: `${first.file}:${first.line}:${first.column}` };
+  return constitutionFault(code, problems.map(problemText).join("\n"), at);
+}
+
+function deepFreeze(value: unknown): void {
+  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return;
+  Object.freeze(value);
+  for (const item of Object.values(value)) deepFreeze(item);
+}

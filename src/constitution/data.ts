@@ -1,0 +1,137 @@
+// The constitution's data, as constitution.yaml holds it after it has been checked against constitution.schema.json.
+// Bytes are decimal, durations carry their unit in the name, and every integer is at most 2^53-1.
+
+/** The ten articles, in order. */
+export const articleIds = [
+  "RULE_01_WRITE_ONLY",
+  "RULE_02_APPEND_ONLY_AUDIT",
+  "RULE_03_SCHEMA_IMMUTABLE",
+  "RULE_04_PROVENANCE_LOCKED",
+  "RULE_05_PRODUCT_ISOLATION",
+  "RULE_06_GOVERNANCE_LOCKS",
+  "RULE_07_LEGAL_DEFENSIBILITY",
+  "RULE_08_EXECUTOR_AUTHORITY",
+  "RULE_09_AI_WRITE_ONLY",
+  "RULE_10_ZERO_EXCEPTIONS",
+] as const;
+/** One of the ten articles. */
+export type ArticleId = (typeof articleIds)[number];
+
+/** A person an escalation can reach. */
+export type HumanRole = "owner" | "ops_team" | "security_team" | "advisor" | "legal_counsel" | "executor";
+/** How grave a violation or a finding is. */
+export type Severity = "LOW" | "MEDIUM" | "HIGH" | "CRITICAL";
+/** How near a measured value is to its limit. */
+export type Band = "GREEN" | "YELLOW" | "ORANGE" | "RED";
+/** How soon a person must answer. */
+export type Timeline = "NONE" | "IMMEDIATE" | "1_HOUR" | "6_HOURS" | "24_HOURS" | "48_HOURS" | "AS_LAW_REQUIRES";
+
+/** Seconds a person has; null where there is no deadline or the law sets it. */
+export const timelineSeconds: Readonly<Record<Timeline, number | null>> = {
+  NONE: null,
+  IMMEDIATE: 0,
+  "1_HOUR": 3600,
+  "6_HOURS": 21_600,
+  "24_HOURS": 86_400,
+  "48_HOURS": 172_800,
+  AS_LAW_REQUIRES: null,
+};
+
+/** Who is told, and how soon an answer is due. */
+export interface Escalation {
+  readonly severity: Severity;
+  readonly escalateTo: readonly HumanRole[];
+  readonly timeline: Timeline;
+}
+
+/** An article in words. */
+export interface Rule extends Escalation {
+  readonly name: string;
+  /** The sentence a refused caller reads. */
+  readonly description: string;
+  readonly enforcement: string;
+  readonly violationAction: string;
+}
+
+/** What a detector reports and what follows. */
+export interface Threat extends Escalation {
+  readonly category: "scale" | "integrity" | "governance" | "legal";
+  readonly likelihood: "LOW" | "MEDIUM" | "HIGH";
+  readonly patterns: readonly string[];
+  /** What is done at once; a CRITICAL finding blocks whatever stands here. */
+  readonly action: "flag" | "step_up" | "throttle" | "reject" | "quarantine" | "halt";
+  readonly response: string;
+}
+
+/** What a product may store and who may read it back. */
+export interface ProductTerms {
+  readonly quotaBytes: number;
+  readonly artifactTypes: readonly string[];
+  /** Whether the product's AI agents may read its artifacts. */
+  readonly agentsMayRead: boolean;
+  /** Name of a retention class. */
+  readonly retentionClass: string;
+}
+
+/** One row of the storage table; it holds from its edge to the next. */
+export interface StorageEdge {
+  readonly fromPercent: number;
+  readonly status: "HEALTHY" | "WARNING" | "CRITICAL" | "HALTED";
+  readonly level: "HEALTHY" | "CAUTION" | "WARNING" | "CRITICAL";
+  readonly band: Band;
+  readonly escalateTo: readonly HumanRole[];
+  readonly timeline: Timeline;
+  readonly haltsWrites: boolean;
+}
+
+/** Where a band begins: at a value (`from`) or just beyond it (`above`). */
+export type BandEdge = { readonly band: Band } & ({ readonly from: number } | { readonly above: number });
+
+/** A least time to keep something: days of 24 hours or calendar years. */
+export type Period = { readonly days: number } | { readonly years: number };
+
+/** The numbers that the limits code checks. */
+export interface ConstitutionLimits {
+  readonly artifactMaxBytes: number;
+  /** Beyond this size an artifact is a signal, not a refusal. */
+  readonly largeArtifactBytes: number;
+  readonly metadataFieldMaxBytes: number;
+  readonly metadataTotalMaxBytes: number;
+  readonly metadataMaxDepth: number;
+  readonly storageTotalBytes: number;
+  readonly quotaWarnPercent: number;
+  readonly artifactsPerProductMax: number;
+  readonly artifactsPerProductWarn: number;
+  readonly artifactsCertified: number;
+  readonly productsMax: number;
+  /** At so many writers new ones are turned away, */
+  readonly concurrentWritersPause: number;
+  /** until there are fewer than this many. */
+  readonly concurrentWritersReopen: number;
+  readonly writersRetryAfterSeconds: number;
+  readonly timestampSkewSeconds: number;
+  readonly abandonedUploadSeconds: number;
+  readonly storageForecastSeconds: number;
+  readonly queryObjectiveMs: number;
+}
+
+/** Everything constitution.yaml says. */
+export interface ConstitutionData {
+  readonly name: string;
+  readonly version: string;
+  /** A label from the predecessor; nothing is computed from it. */
+  readonly lineage: string;
+  readonly products: Readonly<Record<string, ProductTerms>>;
+  readonly requiredFields: readonly string[];
+  readonly lockedFields: readonly string[];
+  /** The locked fields that no caller may set. */
+  readonly serverFields: readonly string[];
+  readonly limits: ConstitutionLimits;
+  readonly storage: readonly StorageEdge[];
+  readonly bands: Readonly<Record<"concurrentWriters" | "writesPerSecond" | "queryP99Ms", readonly BandEdge[]>>;
+  readonly humanRoles: Readonly<Record<HumanRole, string>>;
+  readonly retentionClasses: Readonly<Record<string, Period>>;
+  readonly rules: Readonly<Record<ArticleId, Rule>>;
+  readonly unknownRule: Escalation;
+  readonly threats: Readonly<Record<string, Threat>>;
+}

@@ -1,0 +1,161 @@
+// Whether constitution.yaml is what it must be: first its form, by JSON Schema, then what a schema cannot say.
+// Every problem carries a place, and an unknown key carries the nearest known one.
+import { Ajv2020 } from "ajv/dist/2020.js";
+import type { ErrorObject } from "ajv/dist/2020.js";
+import { nearestName } from "../kernel/nearest.ts";
+import schema from "./constitution.schema.json" with { type: "json" };
+import type { BandEdge, ConstitutionData, Period } from "./data.ts";
+import { parseYaml } from "./document.ts";
+import type { Path, YamlDocument } from "./document.ts";
+import type { Problem } from "./problem.ts";
+
+/** The checked data, or what is wrong with it. */
+export type CheckedData =
+  | { readonly data: ConstitutionData; readonly problems: readonly [] }
+  | { readonly data: undefined; readonly problems: readonly Problem[] };
+
+/**
+ * Retention that no constitution may undercut, days: artifacts 90 (the predecessor's default), decision records 184
+ * (six months of Regulation (EU) 2024/1689, article 26(6), counted at its longest), the ledger seven calendar years.
+ */
+const retentionFloors: Readonly<Record<string, Period>> = {
+  default: { days: 90 },
+  decision_record: { days: 184 },
+  ledger: { years: 7 },
+};
+
+/** Fewest days that a number of calendar years can have. */
+const fewestDaysInYear = 365;
+
+/** Reads and checks the text of constitution.yaml. Never throws. */
+export function checkData(file: string, text: string): CheckedData {
+  const document = parseYaml(file, text);
+  if (document.problems.length > 0) return { data: undefined, problems: document.problems };
+  const validate = new Ajv2020({ allErrors: true, verbose: true, strict: true }).compile<ConstitutionData>(schema);
+  const { data } = document;
+  if (!validate(data)) {
+    const problems = (validate.errors ?? []).flatMap((error) => formProblem(document, error));
+    return { data: undefined, problems };
+  }
+  const problems = [...meaningProblems(data)].map(({ path, message }) => document.problemAt(path, message));
+  return problems.length > 0 ? { data: undefined, problems } : { data, problems: [] };
+}
+
+/** One problem for an error of the schema; none for the errors that only wrap others. */
+function formProblem(document: YamlDocument, error: ErrorObject): Problem[] {
+  const path = pointerPath(document, error.instancePath);
+  const place = path.length === 0 ? "the constitution" : path.join(".");
+  const params = error.params as Record<string, unknown>;
+  switch (error.keyword) {
+    case "additionalProperties": {
+      const key = String(params["additionalProperty"]);
+      const known = Object.keys((error.parentSchema?.["properties"] as object | undefined) ?? {});
+      const nearest = nearestName(key, known);
+      const hint = nearest === undefined ? `; known are ${known.join(", ")}` : `; did you mean "${nearest}"?`;
+      return [document.problemAt([...path, key], `unknown key "${key}" in ${place}${hint}`, "key")];
+    }
+    case "required":
+      return [document.problemAt(path, `${place} lacks the key "${String(params["missingProperty"])}"`)];
+    case "enum": {
+      const allowed = params["allowedValues"] as readonly unknown[];
+      return [document.problemAt(path, `${place} must be one of ${allowed.join(", ")}`)];
+    }
+    case "propertyNames": {
+      const key = String(params["propertyName"]);
+      return [document.problemAt([...path, key], `"${key}" is not a possible name in ${place}`, "key")];
+    }
+    default:
+      if (error.propertyName !== undefined) return [];
+      return [document.problemAt(path, `${place} ${error.message ?? "is not as it must be"}`)];
+  }
+}
+
+/** A JSON pointer as a path; a step into a list is a number. */
+function pointerPath(document: YamlDocument, pointer: string): Path {
+  let value: unknown = document.data;
+  return pointer
+    .split("/")
+    .slice(1)
+    .map((step) => {
+      const key = step.replaceAll("~1", "/").replaceAll("~0", "~");
+      const place = Array.isArray(value) ? Number(key) : key;
+      value = (value as Record<string | number, unknown>)[place];
+      return place;
+    });
+}
+
+interface Finding {
+  readonly path: Path;
+  readonly message: string;
+}
+
+/** What is wrong though every value has the right form. */
+function* meaningProblems(data: ConstitutionData): Generator<Finding> {
+  yield* limitProblems(data);
+  yield* storageProblems(data);
+  for (const [name, edges] of Object.entries(data.bands)) yield* bandProblems(name, edges);
+  for (const [name, { retentionClass }] of Object.entries(data.products)) {
+    if (Object.hasOwn(data.retentionClasses, retentionClass)) continue;
+    const nearest = nearestName(retentionClass, Object.keys(data.retentionClasses));
+    const hint = nearest === undefined ? "" : `; did you mean "${nearest}"?`;
+    yield {
+      path: ["products", name, "retentionClass"],
+      message: `there is no retention class "${retentionClass}"${hint}`,
+    };
+  }
+  for (const [name, floor] of Object.entries(retentionFloors)) {
+    const period = data.retentionClasses[name];
+    if (period !== undefined && !isAtLeast(period, floor)) {
+      const least = "days" in floor ? `${floor.days} days` : `${floor.years} calendar years`;
+      yield { path: ["retentionClasses", name], message: `${name} must be kept at least ${least}` };
+    }
+  }
+  for (const [i, field] of data.serverFields.entries()) {
+    if (data.lockedFields.includes(field)) continue;
+    yield { path: ["serverFields", i], message: `"${field}" must also be a locked field` };
+  }
+}
+
+function* limitProblems({ limits, products }: ConstitutionData): Generator<Finding> {
+  const ordered = [
+    ["largeArtifactBytes", "artifactMaxBytes"],
+    ["metadataFieldMaxBytes", "metadataTotalMaxBytes"],
+    ["artifactsPerProductWarn", "artifactsPerProductMax"],
+    ["concurrentWritersReopen", "concurrentWritersPause"],
+  ] as const;
+  for (const [less, more] of ordered) {
+    if (limits[less] > limits[more]) yield { path: ["limits", less], message: `${less} must not exceed ${more}` };
+  }
+  if (Object.keys(products).length > limits.productsMax) {
+    yield { path: ["products"], message: `there are more products than limits.productsMax (${limits.productsMax})` };
+  }
+}
+
+function* storageProblems({ storage }: ConstitutionData): Generator<Finding> {
+  for (const [i, { fromPercent, haltsWrites }] of storage.entries()) {
+    const previous = storage[i - 1]?.fromPercent;
+    const rises = previous === undefined ? fromPercent === 0 : fromPercent > previous;
+    if (!rises) yield { path: ["storage", i, "fromPercent"], message: "edges must start at 0 and rise" };
+    if (haltsWrites !== (fromPercent === 100)) {
+      yield { path: ["storage", i, "haltsWrites"], message: "writes halt at 100 percent and at no other edge" };
+    }
+  }
+  if (storage.at(-1)?.fromPercent !== 100) yield { path: ["storage"], message: "the last edge must be at 100 percent" };
+}
+
+function* bandProblems(name: string, edges: readonly BandEdge[]): Generator<Finding> {
+  const order = ["YELLOW", "ORANGE", "RED"];
+  let previous = -1;
+  for (const [i, edge] of edges.entries()) {
+    const value = "from" in edge ? edge.from : edge.above;
+    if (edge.band !== order[i])
+      yield { path: ["bands", name, i, "band"], message: `edge ${i + 1} must be ${order[i]}` };
+    if (value <= previous) yield { path: ["bands", name, i], message: "edges must rise" };
+    previous = value;
+  }
+}
+
+function isAtLeast(period: Period, floor: Period): boolean {
+  if ("years" in floor) return "years" in period && period.years >= floor.years;
+  return ("days" in period ? period.days : period.years * fewestDaysInYear) >= floor.days;
+}

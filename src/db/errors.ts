@@ -1,0 +1,12 @@
+// What can go wrong between Charter and its database, as callers may read it.
+import { faultsOf } from "../kernel/fault.ts";
+
+/** The codes of this domain, each with its public sentence. */
+export const dbCodes = {
+  "db.full": "The database has no room left; nothing was written.",
+  "db.unavailable": "The database cannot be reached or is busy; try again later.",
+  "db.newer_schema": "The database was changed by a newer version of Charter.",
+} as const;
+
+/** Makes a fault of this domain. */
+export const dbFault = faultsOf(dbCodes);

@@ -1,0 +1,66 @@
+import { sql } from "kysely";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { onPostgres } from "../../test/contract/databases.ts";
+import type { DatabasePlace, DatabasePlaces } from "../../test/contract/databases.ts";
+import { silentLog } from "../kernel/ctx.ts";
+import type { Database } from "./index.ts";
+import { openDatabase } from "./index.ts";
+
+describe("opening a database on PostgreSQL", () => {
+  it("rejects with db.unavailable when no server answers", async () => {
+    const nobody = { kind: "postgres", url: "postgres://nobody@127.0.0.1:1/none", connectTimeoutMs: 500 } as const;
+    await expect(openDatabase(nobody, silentLog)).rejects.toMatchObject({ code: "db.unavailable" });
+  });
+});
+
+onPostgres((name: string, places: DatabasePlaces) => {
+  describe(`what is special to ${name}`, () => {
+    let place: DatabasePlace;
+    let db: Database<{ pair: { id: string; n: number } }>;
+
+    beforeAll(async () => {
+      place = await places();
+      db = (await place.open()).tables();
+      await db.transact(async (tx) => {
+        await sql`create table pair (id text primary key, n bigint not null)`.execute(tx);
+        await sql`insert into pair values ('a', 0), ('b', 0)`.execute(tx);
+      });
+    });
+
+    afterAll(async () => {
+      await db[Symbol.asyncDispose]();
+      await place[Symbol.asyncDispose]();
+    });
+
+    it("runs a unit again that the server undid because of a deadlock", async () => {
+      const bothHoldOne = Promise.withResolvers<void>();
+      let holding = 0;
+      let tries = 0;
+      const update = (first: "a" | "b", second: "a" | "b") =>
+        db.transact(async (tx) => {
+          tries++;
+          const add = (id: string) => sql`update pair set n = n + 1 where id = ${id}`.execute(tx);
+          await add(first);
+          if (++holding >= 2) bothHoldOne.resolve();
+          await bothHoldOne.promise;
+          await add(second);
+        });
+      await Promise.all([update("a", "b"), update("b", "a")]);
+      expect(tries).toBe(3);
+      const rows = await db.read.selectFrom("pair").select("n").execute();
+      expect(rows.map((row) => row.n)).toEqual([2, 2]);
+    });
+
+    it("turns a lost connection into db.unavailable and works again at once", async () => {
+      const dieInside = db.transact(async (tx) => {
+        await sql`update pair set n = 100`.execute(tx);
+        await sql`select pg_terminate_backend(pg_backend_pid())`.execute(tx);
+      });
+      await expect(dieInside).rejects.toMatchObject({ code: "db.unavailable" });
+      const dieReading = sql`select pg_terminate_backend(pg_backend_pid())`.execute(db.read);
+      await expect(dieReading).rejects.toMatchObject({ code: "db.unavailable" });
+      const row = await db.read.selectFrom("pair").select("n").where("id", "=", "a").executeTakeFirstOrThrow();
+      expect(row.n).toBe(2);
+    });
+  });
+});

@@ -1,0 +1,198 @@
+// PostgreSQL through pg: one pool for units of work, one read-only pool, so that neither starves the other.
+//
+// 1. Units run concurrently at READ COMMITTED; one that the server aborts for a conflict is run again, a bounded number of
+//    times, so a unit has no effects but those of its transaction.
+// 2. Every wait is bounded: for a connection, for a statement, for a transaction that sits idle.
+// 3. A lost connection is `db.unavailable`. When it is lost during the commit, the unit may have been applied.
+import { Kysely, PostgresDialect } from "kysely";
+import type { PostgresCursor, PostgresPool, PostgresPoolClient, PostgresQueryResult, Transaction } from "kysely";
+import { Pool, TypeOverrides, types } from "pg";
+import type { PoolClient } from "pg";
+import type { Log } from "../kernel/ctx.ts";
+import { Fault } from "../kernel/fault.ts";
+import type { Database, Migration } from "./database.ts";
+import { dbFault } from "./errors.ts";
+import { applyMigrations } from "./migrator.ts";
+import { isConflict, publicFault } from "./postgres-errors.ts";
+
+/** Where the PostgreSQL database lies and how hard Charter may lean on it. */
+export interface PostgresOptions {
+  readonly kind: "postgres";
+  /** `postgres://user:password@host:port/database`. */
+  readonly url: string;
+  /** Connections for writing, and as many again for reading. Default 10. */
+  readonly poolSize?: number;
+  /** Longest statement, milliseconds. Default 15 000. */
+  readonly statementTimeoutMs?: number;
+  /** Longest wait for a free connection, milliseconds. Default 5 000. */
+  readonly connectTimeoutMs?: number;
+}
+
+/** Runs of one unit before a conflict is reported to the caller. */
+const maxTries = 5;
+
+/** How long a transaction may sit without a statement, milliseconds; the same bound as a unit has on SQLite. */
+const idleInTransactionMs = 10_000;
+
+/** What the client adds to the server's statement timeout before it gives up on a silent server, milliseconds. */
+const silentServerMs = 5_000;
+
+/** Opens a PostgreSQL database and proves that it answers. Rejects with `db.unavailable`. */
+export async function openPostgres(options: PostgresOptions, log: Log): Promise<Database> {
+  const database = new PostgresDatabase(openPool(options, "write", log), openPool(options, "read", log));
+  try {
+    await database.transact(async () => {});
+  } catch (error) {
+    await database[Symbol.asyncDispose]();
+    throw error;
+  }
+  return database;
+}
+
+class PostgresDatabase implements Database {
+  readonly dialect = "postgres";
+  readonly read: Kysely<unknown>;
+  readonly #write: Kysely<unknown>;
+  readonly #running = new Set<Promise<unknown>>();
+  #closing: Promise<void> | undefined;
+
+  constructor(writePool: PostgresPool, readPool: PostgresPool) {
+    this.#write = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: writePool }) });
+    this.read = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: readPool }) });
+  }
+
+  async transact<T>(work: (tx: Transaction<unknown>) => Promise<T>): Promise<T> {
+    if (this.#closing !== undefined) throw dbFault("db.unavailable", "The database is closed.");
+    const running = this.#tryOften(work);
+    this.#running.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#running.delete(running);
+    }
+  }
+
+  tables<Narrowed>(): Database<Narrowed> {
+    return this as unknown as Database<Narrowed>;
+  }
+
+  migrate(migrations: readonly Migration[]): Promise<void> {
+    return applyMigrations(this, migrations);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #tryOften<T>(work: (tx: Transaction<unknown>) => Promise<T>): Promise<T> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#write.transaction().execute(work);
+      } catch (error) {
+        if (!isConflict(error)) throw publicFault(error);
+        if (tries >= maxTries) {
+          throw dbFault("db.unavailable", "The write collided with others too often.", { retryAfterSeconds: 1 }, error);
+        }
+      }
+    }
+  }
+
+  async #close(): Promise<void> {
+    await Promise.allSettled(this.#running);
+    await this.#write.destroy();
+    await this.read.destroy();
+  }
+}
+
+function openPool(options: PostgresOptions, access: "read" | "write", log: Log): PostgresPool {
+  const statementTimeoutMs = options.statementTimeoutMs ?? 15_000;
+  const pool = new Pool({
+    connectionString: options.url,
+    max: options.poolSize ?? 10,
+    application_name: `charter-${access}`,
+    connectionTimeoutMillis: options.connectTimeoutMs ?? 5_000,
+    statement_timeout: statementTimeoutMs,
+    query_timeout: statementTimeoutMs + silentServerMs,
+    idle_in_transaction_session_timeout: idleInTransactionMs,
+    keepAlive: true,
+    options: access === "read" ? "-c default_transaction_read_only=on" : "-c synchronous_commit=on",
+    types: exactIntegers(),
+  });
+  // Without listeners a lost connection ends the process: idle clients report to the pool, busy ones to themselves.
+  const lost = (error: Error) => log.warn({ err: error, access }, "a database connection was lost");
+  pool.on("error", lost);
+  pool.on("connect", (client) => client.on("error", lost));
+  return withPublicFaults(pool);
+}
+
+/** The pool as kysely wants it; whatever fails on a connection is told in this domain's words. */
+function withPublicFaults(pool: Pool): PostgresPool {
+  return {
+    options: pool.options,
+    end: () => pool.end(),
+    connect: async () => {
+      try {
+        return new GuardedClient(await pool.connect());
+      } catch (error) {
+        throw publicFault(error);
+      }
+    },
+  };
+}
+
+/** One borrowed connection. One that failed is not given back: the server may close it a moment after its last word. */
+class GuardedClient implements PostgresPoolClient {
+  readonly #client: PoolClient;
+  #broken = false;
+
+  constructor(client: PoolClient) {
+    this.#client = client;
+  }
+
+  query<R>(text: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<R>>;
+  query<R>(cursor: PostgresCursor<R>): PostgresCursor<R>;
+  query<R>(
+    text: string | PostgresCursor<R>,
+    parameters: readonly unknown[] = [],
+  ): Promise<PostgresQueryResult<R>> | PostgresCursor<R> {
+    if (typeof text !== "string") throw new Error("cursors are not used: read keyset pages");
+    return this.#run(text, parameters);
+  }
+
+  release(destroy?: boolean): void {
+    this.#client.release(this.#broken || destroy);
+  }
+
+  async #run<R>(text: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<R>> {
+    try {
+      const result: unknown = await this.#client.query(text, parameters.map(safeParameter));
+      return result as PostgresQueryResult<R>;
+    } catch (error) {
+      const fault = publicFault(error);
+      this.#broken ||= fault instanceof Fault;
+      throw fault;
+    }
+  }
+}
+
+/** The same refusal as on SQLite: an integer that JavaScript has already rounded must not be stored. */
+function safeParameter(value: unknown): unknown {
+  if (typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value)) {
+    throw new RangeError(`the integer ${value} is beyond 2^53-1`);
+  }
+  return value;
+}
+
+/** Set per client, because the setting of the pg module would change every other user of it in this process. */
+function exactIntegers(): TypeOverrides {
+  const overrides = new TypeOverrides();
+  overrides.setTypeParser(types.builtins.INT8, safeInteger);
+  return overrides;
+}
+
+function safeInteger(text: string): number {
+  const number = Number(text);
+  if (!Number.isSafeInteger(number)) throw new RangeError(`the integer ${text} is beyond 2^53-1`);
+  return number;
+}

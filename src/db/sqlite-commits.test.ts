@@ -1,0 +1,102 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { CompiledQuery } from "kysely";
+import type { DatabaseConnection } from "kysely";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { silentLog } from "../kernel/ctx.ts";
+import { GroupCommits, commitLimits } from "./sqlite-commits.ts";
+import { SqliteConnection } from "./sqlite-connection.ts";
+
+const run = (connection: DatabaseConnection, text: string, ...values: unknown[]) =>
+  connection.executeQuery<{ id: string }>(CompiledQuery.raw(text, values));
+
+describe("group commits", () => {
+  let directory: string;
+  let file: string;
+  let writer: SqliteConnection;
+
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), "charter-commits-"));
+    file = join(directory, "a.db");
+    writer = new SqliteConnection(file, "write");
+    writer.exec("pragma journal_mode = wal; create table item (id text primary key, body text)");
+  });
+
+  afterEach(async () => {
+    writer.close();
+    await rm(directory, { recursive: true });
+  });
+
+  const insert =
+    (id: string, body = "") =>
+    (connection: DatabaseConnection) =>
+      run(connection, "insert into item values (?, ?)", id, body);
+  const ids = async () => (await run(writer, "select id from item order by id")).rows.map((row) => row.id);
+
+  it("rejects every unit of a commit that fails and keeps none of them", async () => {
+    writer.exec("create table child (parent text references item (id) deferrable initially deferred)");
+    const commits = new GroupCommits(writer, silentLog);
+    const outcomes = await Promise.allSettled([
+      commits.run(insert("one")),
+      commits.run((connection) => run(connection, "insert into child values ('nobody')")),
+      commits.run(insert("two")),
+    ]);
+    expect(outcomes.map((outcome) => outcome.status)).toEqual(["rejected", "rejected", "rejected"]);
+    expect(await ids()).toEqual([]);
+    await commits.run(insert("three"));
+    expect(await ids()).toEqual(["three"]);
+  });
+
+  it("reports a full medium as db.full, keeps what was acknowledged and works again when there is room", async () => {
+    writer.exec("pragma max_page_count = 40");
+    const commits = new GroupCommits(writer, silentLog);
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 60 }, (_, i) => commits.run(insert(`big-${i}`, "x".repeat(6_000)))),
+    );
+    const kept = outcomes.flatMap((outcome, i) => (outcome.status === "fulfilled" ? [`big-${i}`] : []));
+    const refused = outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason.code] : []));
+    expect(refused.length).toBeGreaterThan(0);
+    expect(new Set(refused)).toEqual(new Set(["db.full"]));
+    expect(await ids()).toEqual(kept.sort());
+    writer.exec("pragma max_page_count = 4000");
+    await commits.run(insert("later"));
+    expect(await ids()).toContain("later");
+  });
+
+  it("undoes a unit that takes too long and lets the others through", async () => {
+    const commits = new GroupCommits(writer, silentLog, { ...commitLimits, maxUnitMs: 30 });
+    const stuck = commits.run(async (connection) => {
+      await insert("stuck")(connection);
+      await new Promise(() => {});
+    });
+    const next = commits.run(insert("next"));
+    await expect(stuck).rejects.toMatchObject({ code: "db.unavailable" });
+    await next;
+    expect(await ids()).toEqual(["next"]);
+  });
+
+  it("gives up with db.unavailable while another process holds the write lock, and recovers afterwards", async () => {
+    const other = new SqliteConnection(file, "write");
+    other.exec("begin immediate");
+    const commits = new GroupCommits(writer, silentLog, { ...commitLimits, lockWaitMs: 0 });
+    await expect(commits.run(insert("one"))).rejects.toMatchObject({ code: "db.unavailable" });
+    other.exec("rollback");
+    other.close();
+    await commits.run(insert("two"));
+    expect(await ids()).toEqual(["two"]);
+  });
+
+  it("commits many waiting units in few transactions", async () => {
+    let commitCount = 0;
+    const counted = Object.create(writer, {
+      exec: { value: (text: string) => ((commitCount += text === "commit" ? 1 : 0), writer.exec(text)) },
+      executeSync: { value: (query: CompiledQuery) => writer.executeSync(query) },
+      inTransaction: { get: () => writer.inTransaction },
+    }) as SqliteConnection;
+    const commits = new GroupCommits(counted, silentLog, { ...commitLimits, maxGatherMs: 10_000 });
+    await Promise.all(Array.from({ length: 300 }, (_, i) => commits.run(insert(`many-${i}`))));
+    expect(await ids()).toHaveLength(300);
+    expect(commitCount).toBe(2);
+  });
+});

@@ -1,0 +1,128 @@
+// SQLite through node:sqlite: one writer whose waiting units share a commit, one read-only handle for everybody else.
+// The file belongs to one process and must not lie on a network file system.
+import {
+  DefaultQueryExecutor,
+  Kysely,
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+  Transaction,
+} from "kysely";
+import type { DatabaseConnection, Dialect as KyselyDialect, Driver, KyselyProps, QueryCompiler } from "kysely";
+import type { Log } from "../kernel/ctx.ts";
+import type { Database, Migration } from "./database.ts";
+import { applyMigrations } from "./migrator.ts";
+import { GroupCommits } from "./sqlite-commits.ts";
+import { SqliteConnection } from "./sqlite-connection.ts";
+
+/**
+ * Settings of the writer. FULL makes a WAL commit durable; recursive triggers let a REPLACE meet the triggers that refuse
+ * deletion; the rest bounds the size of the log and memory.
+ */
+const writerPragmas = `
+  pragma journal_mode = wal;
+  pragma synchronous = full;
+  pragma wal_autocheckpoint = 4000;
+  pragma journal_size_limit = 67108864;
+  pragma cache_size = -65536;
+  pragma temp_store = memory;
+  pragma recursive_triggers = on;
+`;
+const readerPragmas = `
+  pragma query_only = on;
+  pragma cache_size = -65536;
+  pragma temp_store = memory;
+`;
+
+/** Where the SQLite database lies. */
+export interface SqliteOptions {
+  readonly kind: "sqlite";
+  /** Path of the file; it is made when it does not exist. Not `:memory:`, because reader and writer are two handles. */
+  readonly file: string;
+}
+
+/** Opens a SQLite database. Rejects with `db.full` or `db.unavailable`. */
+export async function openSqlite(options: SqliteOptions, log: Log): Promise<Database> {
+  const writer = new SqliteConnection(options.file, "write");
+  try {
+    writer.exec(writerPragmas);
+    const reader = new SqliteConnection(options.file, "read");
+    reader.exec(readerPragmas);
+    return new SqliteDatabase(writer, reader, log);
+  } catch (error) {
+    writer.close();
+    throw error;
+  }
+}
+
+class SqliteDatabase implements Database {
+  readonly dialect = "sqlite";
+  readonly read: Kysely<unknown>;
+  readonly #writer: SqliteConnection;
+  readonly #reader: SqliteConnection;
+  readonly #commits: GroupCommits;
+  readonly #compiler = new SqliteQueryCompiler();
+  #closing: Promise<void> | undefined;
+
+  constructor(writer: SqliteConnection, reader: SqliteConnection, log: Log) {
+    this.#writer = writer;
+    this.#reader = reader;
+    this.#commits = new GroupCommits(writer, log);
+    this.read = new Kysely<unknown>(propsOver(reader, this.#compiler));
+  }
+
+  transact<T>(work: (tx: Transaction<unknown>) => Promise<T>): Promise<T> {
+    return this.#commits.run((connection) => work(new Transaction<unknown>(propsOver(connection, this.#compiler))));
+  }
+
+  tables<Narrowed>(): Database<Narrowed> {
+    return this as unknown as Database<Narrowed>;
+  }
+
+  migrate(migrations: readonly Migration[]): Promise<void> {
+    return applyMigrations(this, migrations);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await this.#commits.close();
+    this.#reader.close();
+    this.#writer.close();
+  }
+}
+
+/** Everything kysely needs to speak to one connection. SQLite answers at once, so there is nothing to queue for. */
+function propsOver(connection: DatabaseConnection, compiler: QueryCompiler): KyselyProps {
+  const executor = new DefaultQueryExecutor(compiler, adapter, {
+    provideConnection: (consumer) => consumer(connection),
+  });
+  return { config: { dialect }, dialect, driver: noTransactions, executor };
+}
+
+const adapter = new SqliteAdapter();
+
+const refuse = async (): Promise<never> => {
+  throw new Error("transactions are opened with Database.transact");
+};
+
+/** Kysely's own transactions would run beside the queue of the writer; they are refused. */
+const noTransactions: Driver = {
+  init: async () => {},
+  acquireConnection: refuse,
+  beginTransaction: refuse,
+  commitTransaction: refuse,
+  rollbackTransaction: refuse,
+  releaseConnection: async () => {},
+  destroy: refuse,
+};
+
+const dialect: KyselyDialect = {
+  createAdapter: () => adapter,
+  createDriver: () => noTransactions,
+  createIntrospector: (db) => new SqliteIntrospector(db),
+  createQueryCompiler: () => new SqliteQueryCompiler(),
+};

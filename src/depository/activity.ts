@@ -1,0 +1,52 @@
+// What the depository remembers of the last minutes, for forecasts: bytes stored per second and uploads that were begun
+// and never finished. It is advice for detectors, kept in memory and bounded; nothing durable depends on it.
+import type { Clock } from "../kernel/clock.ts";
+
+/** Window over which the rate of stored bytes is taken, milliseconds. */
+const rateWindowMs = 60_000;
+/** Most principals whose abandoned uploads are remembered; the oldest is forgotten first. */
+const maxRemembered = 10_000;
+
+/** Recent activity. */
+export interface Activity {
+  stored(bytes: number): void;
+  abandoned(principalId: string): void;
+  /** Bytes stored per second over the last minute. */
+  bytesPerSecond(): number;
+  /** Uploads a principal abandoned within the window. */
+  abandonedBy(principalId: string): number;
+}
+
+/** Starts remembering; `abandonedWindowMs` is how long an abandoned upload counts. */
+export function openActivity(clock: Clock, abandonedWindowMs: number): Activity {
+  const seconds = new Map<number, number>();
+  const abandoned = new Map<string, number[]>();
+  const second = (): number => Math.floor(clock.nowMs() / 1000);
+  const recent = (times: readonly number[]): number[] =>
+    times.filter((timeMs) => timeMs > clock.nowMs() - abandonedWindowMs);
+
+  return {
+    stored(bytes) {
+      const now = second();
+      seconds.set(now, (seconds.get(now) ?? 0) + bytes);
+      for (const old of seconds.keys()) {
+        if (old > now - rateWindowMs / 1000) break;
+        seconds.delete(old);
+      }
+    },
+    abandoned(principalId) {
+      const times = recent(abandoned.get(principalId) ?? []);
+      abandoned.delete(principalId);
+      abandoned.set(principalId, [...times, clock.nowMs()]);
+      const [oldest] = abandoned.keys();
+      if (abandoned.size > maxRemembered && oldest !== undefined) abandoned.delete(oldest);
+    },
+    bytesPerSecond() {
+      const since = second() - rateWindowMs / 1000;
+      let bytes = 0;
+      for (const [at, stored] of seconds) if (at > since) bytes += stored;
+      return bytes / (rateWindowMs / 1000);
+    },
+    abandonedBy: (principalId) => recent(abandoned.get(principalId) ?? []).length,
+  };
+}

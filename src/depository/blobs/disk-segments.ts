@@ -1,0 +1,243 @@
+// Pack segments on disk: many small blobs in few files, one write and one fdatasync for everybody who waits.
+//
+// 1. `append` resolves only after the record's bytes were synced.
+// 2. Acknowledged bytes are never overwritten or cut: a segment only grows, and what looks wrong is left as it is.
+// 3. A segment whose sync failed is never written again, because a second fdatasync may report a success that did not
+//    happen (the kernel marks failed pages clean); the next record opens a new segment.
+import { open, readdir } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
+import { join } from "node:path";
+import type { Log } from "../../kernel/ctx.ts";
+import { faultsOf } from "../../kernel/fault.ts";
+import { writeFault, readChunkBytes, readFully, syncDirectory, writeFully } from "./disk-files.ts";
+import { contentCodes } from "./errors.ts";
+import { decodeHeader, encodeHeader, recordHeaderBytes } from "./pack-record.ts";
+import type { PackAddress, RecordHeader } from "./pack-record.ts";
+
+const fault = faultsOf(contentCodes);
+
+/** Most bytes in one group commit; bounds how long the first waiter waits for the last. */
+const maxBatchBytes = 8 * 1024 * 1024;
+
+/** Most records in one group commit: two buffers each stay within one writev of Linux (IOV_MAX 1024). */
+const maxBatchRecords = 512;
+
+/** Largest last segment that is scanned at open in order to go on in it; a larger one is closed and the next begun. */
+const maxResumeBytes = 64 * 1024 * 1024;
+
+/** One record that waits to become durable. */
+interface Waiting {
+  readonly header: Buffer;
+  readonly content: Buffer;
+  readonly signal: AbortSignal;
+  readonly resolve: (address: PackAddress) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+/** The segment being written. */
+interface Tail {
+  readonly number: number;
+  readonly handle: FileHandle;
+  position: number;
+}
+
+/** The file of a segment. */
+export function segmentPath(dir: string, segment: number): string {
+  return join(dir, `${String(segment).padStart(8, "0")}.pack`);
+}
+
+/** The writer of a folder of pack segments; one per folder and process. */
+export class SegmentWriter implements AsyncDisposable {
+  readonly #dir: string;
+  readonly #segmentBytes: number;
+  #lastNumber: number;
+  #tail: Tail | undefined;
+  #waiting: Waiting[] = [];
+  #draining: Promise<void> | undefined;
+  #closed = false;
+
+  private constructor(dir: string, segmentBytes: number, lastNumber: number, tail: Tail | undefined) {
+    this.#dir = dir;
+    this.#segmentBytes = segmentBytes;
+    this.#lastNumber = lastNumber;
+    this.#tail = tail;
+  }
+
+  /** Finds where writing goes on; segments roll at `segmentBytes`. */
+  static async open(dir: string, segmentBytes: number, log: Log): Promise<SegmentWriter> {
+    const last = Math.max(0, ...(await segmentNumbers(dir)));
+    const tail = last === 0 ? undefined : await resumable(dir, last, log);
+    return new SegmentWriter(dir, segmentBytes, last, tail);
+  }
+
+  /**
+   * Appends one blob and resolves when it is durable.
+   * @throws Fault `content.storage_full`, `content.storage_failed`, or `content.aborted` when `signal` aborts before the write began.
+   */
+  append(header: RecordHeader, content: Buffer, signal: AbortSignal): Promise<PackAddress> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) return reject(fault("content.storage_failed", "The content store is closing."));
+      this.#waiting.push({ header: encodeHeader(header), content, signal, resolve, reject });
+      this.#draining ??= this.#drain();
+      return undefined;
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    await this.#draining;
+    await this.#tail?.handle.close();
+    this.#tail = undefined;
+  }
+
+  /** Commits batch after batch; while one is in flight the next one gathers. */
+  async #drain(): Promise<void> {
+    await Promise.resolve(); // Lets callers of the same turn join the first batch, and `#draining` be set before it is cleared.
+    while (this.#waiting.length > 0) {
+      const batch = this.#takeBatch();
+      if (batch.length > 0) await this.#commit(batch);
+    }
+    this.#draining = undefined;
+  }
+
+  #takeBatch(): Waiting[] {
+    let bytes = 0;
+    let count = 0;
+    for (const record of this.#waiting) {
+      bytes += recordHeaderBytes + record.content.length;
+      if (count > 0 && (bytes > maxBatchBytes || count >= maxBatchRecords)) break;
+      count++;
+    }
+    const taken = this.#waiting.slice(0, count);
+    this.#waiting = this.#waiting.slice(count);
+    return taken.filter((record) => {
+      if (!record.signal.aborted) return true;
+      record.reject(
+        fault("content.aborted", "The caller left before the content was written.", {}, record.signal.reason),
+      );
+      return false;
+    });
+  }
+
+  /** Writes and syncs one batch, then tells everyone in it; never rejects. */
+  async #commit(batch: readonly Waiting[]): Promise<void> {
+    const buffers = batch.flatMap((record) => [record.header, record.content]);
+    const totalBytes = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
+    try {
+      const tail = await this.#tailFor(totalBytes);
+      await this.#writeDurably(tail, buffers);
+      let offset = tail.position;
+      tail.position += totalBytes;
+      for (const record of batch) {
+        record.resolve({ segment: tail.number, offset, sizeBytes: record.content.length });
+        offset += recordHeaderBytes + record.content.length;
+      }
+    } catch (error) {
+      for (const record of batch) record.reject(writeFault(error));
+    }
+  }
+
+  /** On failure the segment is cut back to its acknowledged length, or abandoned when that or the sync failed. */
+  async #writeDurably(tail: Tail, buffers: readonly Buffer[]): Promise<void> {
+    let syncing = false;
+    try {
+      await writeFully(tail.handle, buffers, tail.position);
+      syncing = true;
+      await tail.handle.datasync();
+    } catch (error) {
+      const cut = await tail.handle.truncate(tail.position).then(
+        () => true,
+        () => false,
+      );
+      if (syncing || !cut) await this.#abandon(tail);
+      throw error;
+    }
+  }
+
+  async #abandon(tail: Tail): Promise<void> {
+    this.#tail = undefined;
+    await tail.handle.close().catch(() => {});
+  }
+
+  /** The segment that takes the next batch, a new one when the current one is full. */
+  async #tailFor(bytes: number): Promise<Tail> {
+    if (this.#tail && this.#tail.position > 0 && this.#tail.position + bytes > this.#segmentBytes) {
+      await this.#abandon(this.#tail);
+    }
+    this.#tail ??= await this.#newSegment();
+    return this.#tail;
+  }
+
+  async #newSegment(): Promise<Tail> {
+    // The number is spent whether or not the file can be made, so that a stray file never stops the store.
+    const number = ++this.#lastNumber;
+    const handle = await open(segmentPath(this.#dir, number), "wx", 0o600);
+    try {
+      await syncDirectory(this.#dir);
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+    return { number, handle, position: 0 };
+  }
+}
+
+/** Numbers of the segments in a folder, unordered. */
+export async function segmentNumbers(dir: string): Promise<number[]> {
+  const names = await readdir(dir);
+  return names.flatMap((name) => (/^\d{8}\.pack$/.test(name) ? [Number(name.slice(0, 8))] : []));
+}
+
+/** One record found by a scan, with where it lies. */
+export interface ScannedRecord extends RecordHeader {
+  readonly segment: number;
+  readonly offset: number;
+}
+
+/**
+ * Walks a segment's headers from its start and yields every whole record; the return value is the offset of the first
+ * byte that belongs to none, which equals the file's length when the segment ends cleanly.
+ */
+export async function* scanSegment(dir: string, segment: number): AsyncGenerator<ScannedRecord, number> {
+  const handle = await open(segmentPath(dir, segment), "r");
+  try {
+    const { size } = await handle.stat();
+    let offset = 0;
+    let window: { start: number; bytes: Buffer } = { start: 0, bytes: Buffer.alloc(0) };
+    for (;;) {
+      if (offset + recordHeaderBytes > window.start + window.bytes.length) {
+        window = { start: offset, bytes: await readFully(handle, offset, readChunkBytes) };
+      }
+      const header = decodeHeader(window.bytes.subarray(offset - window.start));
+      if (!header || offset + recordHeaderBytes + header.sizeBytes > size) return offset;
+      yield { segment, offset, ...header };
+      offset += recordHeaderBytes + header.sizeBytes;
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The last segment, if it is small and ends with a whole record; otherwise it is left untouched. */
+async function resumable(dir: string, number: number, log: Log): Promise<Tail | undefined> {
+  const handle = await open(segmentPath(dir, number), "r+");
+  const { size } = await handle.stat();
+  if (size <= maxResumeBytes) {
+    const position = await scannedLength(dir, number);
+    if (position === size) return { number, handle, position };
+    log.warn(
+      { segment: number, wholeBytes: position, fileBytes: size },
+      "A pack segment does not end with a whole record; it is kept as it is and a new segment is begun.",
+    );
+  }
+  await handle.close();
+  return undefined;
+}
+
+async function scannedLength(dir: string, number: number): Promise<number> {
+  const records = scanSegment(dir, number);
+  for (;;) {
+    const { done, value } = await records.next();
+    if (done) return value;
+  }
+}

@@ -1,0 +1,163 @@
+// The reading side of the depository. It changes nothing and leaves no leaf; what it may show is decided per call, and
+// another product's artifacts are not there.
+import { quotaState, storageStatus } from "../constitution/index.ts";
+import type { Constitution, QuotaState, StorageStatus } from "../constitution/index.ts";
+import type { Gate, Receipt } from "../governance/index.ts";
+import { canonicalJson } from "../kernel/canonical-json.ts";
+import type { Ctx } from "../kernel/ctx.ts";
+import type { ArtifactId } from "../kernel/ids.ts";
+import { isUuid } from "../kernel/ids.ts";
+import type { Entry, Ledger } from "../ledger/index.ts";
+import type { Artifact } from "./artifact.ts";
+import type { Blobs, ByteRange } from "./blobs/blobs.ts";
+import { provenance } from "./draft.ts";
+import { depositoryFault } from "./errors.ts";
+import { scrubOf } from "./scrub.ts";
+import type { ScrubStep } from "./scrub.ts";
+import type { ArtifactQuery, ArtifactStore, Lineage, StoredArtifact } from "./store/store.ts";
+
+/** What proves an artifact to a stranger: its outcome leaf, the leaf's place in the signed log, and the key that signed. */
+export interface ArtifactProof {
+  readonly artifact: Artifact;
+  readonly receipt: Receipt;
+  /** The outcome leaf, byte for byte as it was hashed into the log. */
+  readonly leaf: string;
+  /** The record whose SHA-256 is the leaf's `digest`, as RFC 8785 JSON. */
+  readonly record: string;
+  /** A C2SP tlog-proof of the leaf. */
+  readonly proof: string;
+  readonly verifierKey: string;
+}
+
+/** How a product stands. */
+export interface ProductState extends QuotaState {
+  readonly held_bytes: number;
+  readonly artifacts: number;
+  readonly artifact_types: readonly string[];
+}
+
+/** The reading side. */
+export interface Shelf {
+  /** One artifact the caller may read. Rejects with `artifact.not_found`. */
+  read(ctx: Ctx, id: string): Promise<Artifact>;
+  /** One artifact of the caller's product, whether or not the caller may read; for acts on it. */
+  find(ctx: Ctx, id: string): Promise<Artifact>;
+  /** An artifact's bytes, or a range of them. */
+  content(ctx: Ctx, id: string, range: (artifact: Artifact) => ByteRange | undefined): Promise<AsyncIterable<Uint8Array>>;
+  list(ctx: Ctx, query: ArtifactQuery): Promise<readonly Artifact[]>;
+  lineage(ctx: Ctx, id: string, direction: "ancestors" | "descendants"): Promise<Lineage>;
+  proof(ctx: Ctx, id: string): Promise<ArtifactProof>;
+  /** The receipt of an artifact, from the ledger. */
+  receiptOf(id: ArtifactId): Promise<{ artifact: Artifact; receipt: Receipt; outcome: Entry }>;
+  products(ctx: Ctx): Promise<readonly ProductState[]>;
+  /** How full the storage is, or would be with so many bytes used. */
+  capacity(usedBytes?: number): Promise<StorageStatus>;
+  /** Reads every blob again and compares it with its name. */
+  scrub(ctx: Ctx): AsyncIterable<ScrubStep>;
+}
+
+/** Farthest generations and most artifacts that one lineage answer holds. */
+const lineageBounds = { depth: 32, nodes: 1000 };
+
+/** Opens the reading side. */
+export function openShelf(parts: {
+  constitution: Constitution;
+  gate: Gate;
+  ledger: Ledger;
+  store: ArtifactStore;
+  blobs: Blobs;
+}): Shelf {
+  const { constitution, gate, ledger, store, blobs } = parts;
+
+  async function stored(ctx: Ctx, id: string): Promise<StoredArtifact> {
+    const found = isUuid(id) ? await store.get(ctx.principal.product, id) : undefined;
+    if (!found) throw depositoryFault("artifact.not_found", "there is no such artifact");
+    return found;
+  }
+
+  async function readable(ctx: Ctx, id: string): Promise<StoredArtifact> {
+    gate.permit(ctx, { kind: "artifact", product: ctx.principal.product });
+    return stored(ctx, id);
+  }
+
+  async function receiptOf(id: ArtifactId): ReturnType<Shelf["receiptOf"]> {
+    const found = await store.get(null, id);
+    const outcome = found && (await ledger.outcomeOf(found.artifact.intentIndex));
+    if (!found || !outcome) throw depositoryFault("artifact.not_found", "there is no such artifact");
+    const intent = await ledger.entry(found.artifact.intentIndex);
+    const decision = intent.leaf.decision ?? { allow: true, articles: [], policies: [] };
+    return {
+      artifact: found.artifact,
+      outcome,
+      receipt: {
+        decision,
+        intentIndex: intent.index,
+        outcomeIndex: outcome.index,
+        constitutionHash: intent.leaf.constitutionHash,
+      },
+    };
+  }
+
+  async function productState(product: string): Promise<ProductState> {
+    const { usedBytes, heldBytes, artifacts } = await store.usage(product);
+    const types = constitution.data.products[product]?.artifactTypes ?? [];
+    return {
+      ...quotaState(constitution.data, product, usedBytes),
+      held_bytes: heldBytes,
+      artifacts,
+      artifact_types: types,
+    };
+  }
+
+  return {
+    receiptOf,
+    read: async (ctx, id) => (await readable(ctx, id)).artifact,
+    find: async (ctx, id) => (await stored(ctx, id)).artifact,
+
+    async content(ctx, id, range) {
+      const { artifact, location } = await readable(ctx, id);
+      const blob = { digest: artifact.content_hash, sizeBytes: artifact.sizeBytes, location };
+      return blobs.read(artifact.product_id, blob, range(artifact));
+    },
+
+    async list(ctx, query) {
+      const product = query.product ?? ctx.principal.product ?? undefined;
+      gate.permit(ctx, { kind: "artifact", product: product ?? null });
+      return store.list({ ...query, ...(product === undefined ? {} : { product }) });
+    },
+
+    async lineage(ctx, id, direction) {
+      const { artifact } = await readable(ctx, id);
+      return store.lineage(artifact.artifact_id, direction, lineageBounds.depth, lineageBounds.nodes);
+    },
+
+    async proof(ctx, id) {
+      const { artifact } = await readable(ctx, id);
+      const { receipt, outcome } = await receiptOf(artifact.artifact_id);
+      return {
+        artifact,
+        receipt,
+        leaf: canonicalJson(outcome.leaf),
+        record: canonicalJson(provenance(artifact)),
+        proof: await ledger.proof(outcome.index),
+        verifierKey: ledger.verifierKey,
+      };
+    },
+
+    async products(ctx) {
+      const mine = ctx.principal.product;
+      gate.permit(ctx, { kind: "artifact", product: mine });
+      const names = Object.keys(constitution.data.products).filter((name) => mine === null || name === mine);
+      return Promise.all(names.map(productState));
+    },
+
+    async capacity(usedBytes) {
+      return storageStatus(constitution.data, usedBytes ?? (await store.totals()).usedBytes);
+    },
+
+    scrub(ctx) {
+      gate.permit(ctx, { kind: "artifact", product: null });
+      return scrubOf({ store, blobs, signal: ctx.signal });
+    },
+  };
+}

@@ -1,0 +1,153 @@
+// Room: what products and the whole depository have used and promised.
+//
+// Every statement that takes room checks the limit itself (`where used + held + n <= limit`): the row lock that the update
+// takes makes the check and the change one step on both dialects. All statements lock in one order, reservation, product,
+// total, so that they do not deadlock.
+import type { Dialect } from "../../db/index.ts";
+import type { ReserveRoom, Reserved, StoreTx, Usage } from "./store.ts";
+import { statement } from "./statement.ts";
+import type { Statement } from "./statement.ts";
+
+interface UsageRow {
+  used_bytes: number;
+  held_bytes: number;
+  artifacts: number;
+}
+
+interface ReservationRow {
+  product_id: string;
+  bytes: number;
+}
+
+/** A reservation that has been ended. */
+export interface EndedReservation {
+  readonly product: string;
+  readonly bytes: number;
+}
+
+/** A product or a total that nobody has used. */
+export const noUsage: Usage = { usedBytes: 0, heldBytes: 0, artifacts: 0 };
+
+/** Usage as the port tells it. */
+export function usageOf(row: UsageRow | undefined): Usage {
+  if (row === undefined) return noUsage;
+  return { usedBytes: row.used_bytes, heldBytes: row.held_bytes, artifacts: row.artifacts };
+}
+
+/** The statements that take room, use it and give it back. */
+export class Room {
+  readonly #instance: string;
+  readonly #record: Statement<never>;
+  readonly #forget: Statement<ReservationRow>;
+  readonly #holdProduct: Statement<UsageRow>;
+  readonly #holdTotal: Statement<UsageRow>;
+  readonly #changeProduct: Statement<never>;
+  readonly #changeTotal: Statement<never>;
+  readonly #productUsage: Statement<UsageRow>;
+  readonly #totalUsage: Statement<UsageRow>;
+  readonly #expired: Statement<ReservationRow>;
+  readonly #abandoned: Statement<ReservationRow>;
+
+  constructor(dialect: Dialect, instance: string) {
+    this.#instance = instance;
+    const reservations = "depository_reservations";
+    const numbers = "used_bytes, held_bytes, artifacts";
+    this.#record = statement(
+      dialect,
+      `insert into ${reservations} (id, product_id, bytes, expires_ms, instance) values (?, ?, ?, ?, ?)`,
+    );
+    this.#forget = statement(dialect, `delete from ${reservations} where id = ? returning product_id, bytes`);
+    this.#expired = statement(dialect, `delete from ${reservations} where expires_ms <= ? returning product_id, bytes`);
+    this.#abandoned = statement(dialect, `delete from ${reservations} where instance = ? returning product_id, bytes`);
+    this.#holdProduct = statement(
+      dialect,
+      `insert into depository_usage as u (product_id, used_bytes, held_bytes, artifacts) values (?, 0, ?, 0)
+        on conflict (product_id) do update set held_bytes = u.held_bytes + excluded.held_bytes
+        where u.used_bytes + u.held_bytes + excluded.held_bytes <= ?
+        returning ${numbers}`,
+    );
+    this.#holdTotal = statement(
+      dialect,
+      `update depository_totals set held_bytes = held_bytes + ?
+        where id = 1 and used_bytes + held_bytes + ? <= ? returning ${numbers}`,
+    );
+    const change = `used_bytes = used_bytes + ?, held_bytes = held_bytes - ?, artifacts = artifacts + ?`;
+    this.#changeProduct = statement(dialect, `update depository_usage set ${change} where product_id = ?`);
+    this.#changeTotal = statement(dialect, `update depository_totals set ${change} where id = 1`);
+    this.#productUsage = statement(dialect, `select ${numbers} from depository_usage where product_id = ?`);
+    this.#totalUsage = statement(dialect, `select ${numbers} from depository_totals where id = 1`);
+  }
+
+  /** Takes room in the product and in the whole, or neither. */
+  async reserve(tx: StoreTx, room: ReserveRoom): Promise<Reserved> {
+    const { id, product, bytes, quotaBytes, storageTotalBytes } = room;
+    if (bytes > quotaBytes) {
+      return { outcome: "quota_exceeded", product: await this.usage(tx, product), limitBytes: quotaBytes };
+    }
+    await this.#record(tx, id, product, bytes, room.expiresMs, this.#instance);
+    const inProduct = (await this.#holdProduct(tx, product, bytes, quotaBytes)).rows[0];
+    if (inProduct === undefined) {
+      await this.#forget(tx, id);
+      return { outcome: "quota_exceeded", product: await this.usage(tx, product), limitBytes: quotaBytes };
+    }
+    const inTotal = (await this.#holdTotal(tx, bytes, bytes, storageTotalBytes)).rows[0];
+    if (inTotal === undefined) {
+      await this.#forget(tx, id);
+      await this.#changeProduct(tx, 0, bytes, 0, product);
+      return { outcome: "storage_exceeded", total: await this.totals(tx), limitBytes: storageTotalBytes };
+    }
+    return { outcome: "admitted", product: usageOf(inProduct), total: usageOf(inTotal) };
+  }
+
+  /** Ends a reservation; its room is still counted as held. Undefined when it is gone already. */
+  async end(tx: StoreTx, reservationId: string): Promise<EndedReservation | undefined> {
+    const row = (await this.#forget(tx, reservationId)).rows[0];
+    return row === undefined ? undefined : { product: row.product_id, bytes: row.bytes };
+  }
+
+  /** Gives back the room of a reservation that has been ended. */
+  async giveBack(tx: StoreTx, ended: EndedReservation): Promise<void> {
+    await this.#change(tx, ended.product, 0, ended.bytes, 0);
+  }
+
+  /** Turns the room of a reservation that has been ended into the use of one artifact. */
+  async use(tx: StoreTx, ended: EndedReservation, usedBytes: number): Promise<void> {
+    if (usedBytes > ended.bytes) throw new Error(`${usedBytes} bytes were stored where ${ended.bytes} were reserved`);
+    await this.#change(tx, ended.product, usedBytes, ended.bytes, 1);
+  }
+
+  /** Gives back everything whose time is over. */
+  async sweepExpired(tx: StoreTx, nowMs: number): Promise<number> {
+    return this.#giveBackAll(tx, (await this.#expired(tx, nowMs)).rows);
+  }
+
+  /** Gives back everything that an instance held. */
+  async sweepInstance(tx: StoreTx, instance: string): Promise<number> {
+    return this.#giveBackAll(tx, (await this.#abandoned(tx, instance)).rows);
+  }
+
+  async usage(db: Parameters<Statement<never>>[0], product: string): Promise<Usage> {
+    return usageOf((await this.#productUsage(db, product)).rows[0]);
+  }
+
+  async totals(db: Parameters<Statement<never>>[0]): Promise<Usage> {
+    return usageOf((await this.#totalUsage(db)).rows[0]);
+  }
+
+  async #change(tx: StoreTx, product: string, used: number, released: number, artifacts: number): Promise<void> {
+    await this.#changeProduct(tx, used, released, artifacts, product);
+    await this.#changeTotal(tx, used, released, artifacts);
+  }
+
+  async #giveBackAll(tx: StoreTx, rows: readonly ReservationRow[]): Promise<number> {
+    const byProduct = new Map<string, number>();
+    for (const row of rows) byProduct.set(row.product_id, (byProduct.get(row.product_id) ?? 0) + row.bytes);
+    let total = 0;
+    for (const [product, bytes] of [...byProduct].sort(([left], [right]) => (left < right ? -1 : 1))) {
+      await this.#changeProduct(tx, 0, bytes, 0, product);
+      total += bytes;
+    }
+    if (rows.length > 0) await this.#changeTotal(tx, 0, total, 0);
+    return rows.length;
+  }
+}

@@ -1,0 +1,177 @@
+// The store on SQL, SQLite and PostgreSQL alike.
+import type { Database } from "../../db/index.ts";
+import type { Digest } from "../../kernel/hash.ts";
+import type { ArtifactId } from "../../kernel/ids.ts";
+import type { Artifact } from "../artifact.ts";
+import type { StoredBlob } from "../blobs/blobs.ts";
+import { familyOf } from "./family.ts";
+import { listArtifacts } from "./listing.ts";
+import { Room } from "./room.ts";
+import { Settlements } from "./settlement.ts";
+import { statement } from "./statement.ts";
+import type { Statement } from "./statement.ts";
+import type {
+  ArtifactQuery,
+  ArtifactStore,
+  BlobOfArtifact,
+  HoldChange,
+  Lineage,
+  ReserveRoom,
+  Reserved,
+  Settled,
+  Settlement,
+  StoreTx,
+  StoredArtifact,
+  Usage,
+} from "./store.ts";
+import { artifactOf } from "./tables.ts";
+import type { ArtifactRow, DepositoryTables } from "./tables.ts";
+
+/** Opens the store over a database that has run `depositoryMigrations`; `instance` names this process among others. */
+export function openArtifactStore(db: Database, instance: string): ArtifactStore {
+  return new SqlArtifactStore(db.tables<DepositoryTables>(), instance);
+}
+
+class SqlArtifactStore implements ArtifactStore {
+  readonly #db: Database<DepositoryTables>;
+  readonly #room: Room;
+  readonly #settlements: Settlements;
+  readonly #byId: Statement<ArtifactRow>;
+  readonly #blob: Statement<{ size_bytes: number; location: string }>;
+  readonly #key: Statement<{ fingerprint: string; artifact_id: string }>;
+  readonly #applied: Statement<object>;
+  readonly #newestIntent: Statement<{ newest: number | null }>;
+
+  constructor(db: Database<DepositoryTables>, instance: string) {
+    this.#db = db;
+    this.#room = new Room(db.dialect, instance);
+    this.#settlements = new Settlements(db.dialect, this.#room);
+    this.#byId = statement(db.dialect, "select * from depository_artifacts where artifact_id = ?");
+    this.#blob = statement(
+      db.dialect,
+      "select size_bytes, location from depository_contents where product_id = ? and content_hash = ? limit 1",
+    );
+    this.#key = statement(
+      db.dialect,
+      `select fingerprint, artifact_id from depository_keys
+        where product_id = ? and principal = ? and key = ? and expires_ms > ?`,
+    );
+    this.#applied = statement(
+      db.dialect,
+      `select 1 as one from depository_artifacts where intent_index = ?
+        union all select 1 as one from depository_holds where intent_index = ?`,
+    );
+    this.#newestIntent = statement(
+      db.dialect,
+      `select max(intent_index) as newest from depository_artifacts
+        union all select max(intent_index) as newest from depository_holds`,
+    );
+  }
+
+  reserve(tx: StoreTx, room: ReserveRoom): Promise<Reserved> {
+    return this.#room.reserve(tx, room);
+  }
+
+  settle(tx: StoreTx, settlement: Settlement): Promise<Settled> {
+    return this.#settlements.settle(tx, settlement);
+  }
+
+  async release(tx: StoreTx, reservationId: string): Promise<boolean> {
+    const ended = await this.#room.end(tx, reservationId);
+    if (ended !== undefined) await this.#room.giveBack(tx, ended);
+    return ended !== undefined;
+  }
+
+  expireReservations(nowMs: number): Promise<number> {
+    return this.#db.transact((tx) => this.#room.sweepExpired(tx, nowMs));
+  }
+
+  dropReservationsOf(instance: string): Promise<number> {
+    return this.#db.transact((tx) => this.#room.sweepInstance(tx, instance));
+  }
+
+  async forgetKeys(nowMs: number): Promise<number> {
+    const result = await this.#db.transact((tx) =>
+      tx.deleteFrom("depository_keys").where("expires_ms", "<=", nowMs).executeTakeFirstOrThrow(),
+    );
+    return Number(result.numDeletedRows);
+  }
+
+  async setHold(tx: StoreTx, change: HoldChange): Promise<Artifact | undefined> {
+    const hold = change.hold ? 1 : 0;
+    const row = await tx
+      .updateTable("depository_artifacts")
+      .set({ legal_hold: hold })
+      .where("artifact_id", "=", change.artifactId)
+      .returningAll()
+      .executeTakeFirst();
+    if (row === undefined) return undefined;
+    const { artifactId: artifact_id, intentIndex: intent_index, reason, by: held_by, nowMs: at_ms } = change;
+    await tx
+      .insertInto("depository_holds")
+      .values({ intent_index, artifact_id, hold, reason, held_by, at_ms })
+      .execute();
+    return artifactOf(row);
+  }
+
+  async get(product: string | null, artifactId: string): Promise<StoredArtifact | undefined> {
+    const row = (await this.#byId(this.#db.read, artifactId)).rows[0];
+    if (row === undefined || (product !== null && row.product_id !== product)) return undefined;
+    return { artifact: artifactOf(row), location: row.location };
+  }
+
+  list(query: ArtifactQuery): Promise<readonly Artifact[]> {
+    return listArtifacts(this.#db.read, query);
+  }
+
+  async findBlob(product: string, contentHash: Digest): Promise<StoredBlob | undefined> {
+    const row = (await this.#blob(this.#db.read, product, contentHash)).rows[0];
+    return row && { digest: contentHash, sizeBytes: row.size_bytes, location: row.location };
+  }
+
+  lineage(
+    artifactId: ArtifactId,
+    direction: "ancestors" | "descendants",
+    maxDepth: number,
+    maxNodes: number,
+  ): Promise<Lineage> {
+    return familyOf(this.#db.read, artifactId, direction, maxDepth, maxNodes);
+  }
+
+  usage(product: string): Promise<Usage> {
+    return this.#room.usage(this.#db.read, product);
+  }
+
+  totals(): Promise<Usage> {
+    return this.#room.totals(this.#db.read);
+  }
+
+  async idempotent(product: string, principal: string, key: string, nowMs: number) {
+    const row = (await this.#key(this.#db.read, product, principal, key, nowMs)).rows[0];
+    return row && { fingerprint: row.fingerprint, artifactId: row.artifact_id as ArtifactId };
+  }
+
+  async wasApplied(intentIndex: number): Promise<boolean> {
+    return (await this.#applied(this.#db.read, intentIndex, intentIndex)).rows.length > 0;
+  }
+
+  async maxIntentIndex(): Promise<number> {
+    const { rows } = await this.#newestIntent(this.#db.read);
+    return Math.max(-1, ...rows.map((row) => row.newest ?? -1));
+  }
+
+  async eachBlob(after: ArtifactId | null, limit: number): Promise<readonly BlobOfArtifact[]> {
+    const rows = await this.#db.read
+      .selectFrom("depository_artifacts")
+      .select(["artifact_id", "product_id", "content_hash", "size_bytes", "location"])
+      .where("artifact_id", ">", after ?? "")
+      .orderBy("artifact_id")
+      .limit(limit)
+      .execute();
+    return rows.map((row) => ({
+      artifactId: row.artifact_id as ArtifactId,
+      product: row.product_id,
+      blob: { digest: row.content_hash as Digest, sizeBytes: row.size_bytes, location: row.location },
+    }));
+  }
+}

@@ -1,0 +1,65 @@
+// Halts: a CRITICAL integrity finding stops the writes of a product, or of the server, until an owner clears it with a
+// recorded reason (RULE_06). They are few and asked about on every act, so the ones in force are kept in memory.
+import type { Database } from "../db/index.ts";
+import type { HaltTables } from "./store/migrations.ts";
+import { governanceFault } from "./errors.ts";
+
+/** The scope of a halt that stops every product. */
+export const everyProduct = "*";
+
+/** Writes that are stopped. */
+export interface Halt {
+  /** A product's name, or `*` for the whole server. */
+  readonly scope: string;
+  /** The detector that asked for it. */
+  readonly threat: string;
+  /** Ledger index of the intent that caused it. */
+  readonly intentIndex: number;
+  readonly sinceMs: number;
+}
+
+/** The halts in force. */
+export interface Halts {
+  /** Whether writes for this product are stopped. */
+  stops(product: string | null): boolean;
+  inForce(): readonly Halt[];
+  /** Stops writes; a scope that is stopped already stays as it is. */
+  set(halt: Halt): Promise<void>;
+  /** Lets writes go on. Rejects with `governance.no_such_halt`. */
+  clear(scope: string): Promise<Halt>;
+}
+
+/** Opens the halts that were in force when the server stopped. */
+export async function openHalts(database: Database): Promise<Halts> {
+  const db = database.tables<HaltTables>();
+  const rows = await db.read.selectFrom("governance_halts").selectAll().execute();
+  const halts = new Map<string, Halt>(
+    rows.map((row) => [
+      row.scope,
+      { scope: row.scope, threat: row.threat, intentIndex: row.intent_index, sinceMs: row.since_ms },
+    ]),
+  );
+  return {
+    stops: (product) => halts.size > 0 && (halts.has(everyProduct) || (product !== null && halts.has(product))),
+    inForce: () => [...halts.values()],
+    async set(halt) {
+      if (halts.has(halt.scope)) return;
+      halts.set(halt.scope, halt);
+      const row = { scope: halt.scope, threat: halt.threat, intent_index: halt.intentIndex, since_ms: halt.sinceMs };
+      await db.transact((tx) =>
+        tx
+          .insertInto("governance_halts")
+          .values(row)
+          .onConflict((conflict) => conflict.column("scope").doNothing())
+          .execute(),
+      );
+    },
+    async clear(scope) {
+      const halt = halts.get(scope);
+      if (!halt) throw governanceFault("governance.no_such_halt", `nothing is halted under "${scope}"`);
+      await db.transact((tx) => tx.deleteFrom("governance_halts").where("scope", "=", scope).execute());
+      halts.delete(scope);
+      return halt;
+    },
+  };
+}

@@ -1,0 +1,63 @@
+// Keys through the gate: an admin makes and revokes them, and each leaves its intent and outcome like any other change.
+import type { Constitution } from "../constitution/index.ts";
+import { mintKey } from "../identity/index.ts";
+import type { Identity, KeyId, KeyRecord } from "../identity/index.ts";
+import type { Ctx, PrincipalKind } from "../kernel/ctx.ts";
+import { digestOfJson } from "../kernel/hash.ts";
+import type { Done, Gate } from "./act.ts";
+import { governanceFault } from "./errors.ts";
+
+/** What a new key is for. */
+export interface KeyDraft {
+  readonly kind: PrincipalKind;
+  readonly product?: string;
+  readonly label?: string;
+}
+
+/** Keys, governed. */
+export interface Keyring {
+  /** Makes a key; `key` is its text and is never to be had again. */
+  create(ctx: Ctx, draft: KeyDraft): Promise<Done<KeyRecord & { readonly key: string }>>;
+  revoke(ctx: Ctx, id: string): Promise<Done<KeyRecord>>;
+  list(ctx: Ctx, page: { readonly after?: KeyId; readonly limit: number }): Promise<readonly KeyRecord[]>;
+}
+
+
+
+
+/** Keys behind the gate. */
+export function openKeyring(parts: { gate: Gate; identity: Identity; constitution: Constitution }): Keyring {
+  const { gate, identity, constitution } = parts;
+  const manage = { action: "MANAGE_GOVERNANCE", target: { kind: "key", product: null } } as const;
+  return {
+    create(ctx, { kind, product, label }) {
+      if (product !== undefined && !Object.hasOwn(constitution.data.products, product)) {
+        throw governanceFault("product.not_found", "there is no such product", { at: "body/product" });
+      }
+      const minted = mintKey(kind);
+      return gate.act(
+        ctx,
+        { operation: "key.create", resource: `key/${minted.id}`, ...manage },
+        async (intentIndex) => {
+          const record = await identity.keyWriter.create({
+            minted,
+            product: product ?? null,
+            ...(label === undefined ? {} : { label }),
+            createdBy: ctx.principal.id,
+            intentIndex,
+          });
+          return { value: { ...record, key: minted.text }, digest: digestOfJson(record) };
+        },
+      );
+    },
+    revoke: (ctx, id) =>
+      gate.act(ctx, { operation: "key.revoke", resource: `key/${id}`, ...manage }, async (intentIndex) => {
+        const record = await identity.keyWriter.revoke(id, { intentIndex });
+        return { value: record, digest: digestOfJson(record) };
+      }),
+    async list(ctx, page) {
+      gate.permit(ctx, { kind: "key", product: null });
+      return identity.keys.list(page);
+    },
+  };
+}

@@ -1,0 +1,26 @@
+// The one table of inline detectors, in the order of their ids, and the scan that runs them all.
+import { aiEscalation } from "./ai-escalation.ts";
+import { circumstancesOf } from "./circumstances.ts";
+import { crossProduct } from "./cross-product.ts";
+import { executorOverride } from "./executor-override.ts";
+import { metadataPoisoning } from "./metadata-poisoning.ts";
+import { storageExhaustion } from "./storage-exhaustion.ts";
+import type { Detector, Finding, ThreatInput } from "./threat.ts";
+import { writeCollision } from "./write-collision.ts";
+
+/** Every inline detector, one per threat. */
+export const detectors: readonly Detector[] = [
+  storageExhaustion,
+  metadataPoisoning,
+  writeCollision,
+  executorOverride,
+  aiEscalation,
+  crossProduct,
+];
+
+/** Everything the inline detectors find in one attempted act, blocking findings first. Pure; never throws for any JSON. */
+export function scanThreats(input: ThreatInput): readonly Finding[] {
+  const circumstances = circumstancesOf(input);
+  const findings = detectors.flatMap((detector) => detector.detect(circumstances));
+  return findings.toSorted((left, right) => Number(right.blocks) - Number(left.blocks));
+}

@@ -1,0 +1,69 @@
+// From an HTTP request to a `Ctx`: who calls, under which id, until when. Domain code sees the Ctx and never the request.
+import type { FastifyReply, FastifyRequest } from "fastify";
+import type { Ctx, Principal } from "../kernel/ctx.ts";
+import { newId } from "../kernel/ids.ts";
+import type { RequestId } from "../kernel/ids.ts";
+import { httpFault } from "./errors.ts";
+import type { Services } from "./services.ts";
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** The request's id, a UUIDv7 made here. */
+    charterId: RequestId;
+    /** The circumstances of the call; null on public operations. */
+    ctx: Ctx | null;
+  }
+}
+
+/** Longest credential worth looking at, characters; ours are far shorter. */
+const maxCredentialLength = 256;
+
+/** A new request id. */
+export function newRequestId(services: Services): RequestId {
+  return newId<"request">(services.clock);
+}
+
+/**
+ * Authenticates a request and makes its Ctx.
+ * @throws `credential.missing` or `credential.invalid`.
+ */
+export async function contextOf(services: Services, request: FastifyRequest, reply: FastifyReply): Promise<Ctx> {
+  const principal = await authenticate(services, request);
+  const gone = new AbortController();
+  reply.raw.once("close", () => {
+    if (!reply.raw.writableFinished) gone.abort(new Error("the caller has gone"));
+  });
+  return {
+    principal,
+    requestId: request.charterId,
+    signal: gone.signal,
+    clock: services.clock,
+    log: services.log,
+  };
+}
+
+async function authenticate(services: Services, request: FastifyRequest): Promise<Principal> {
+  const header = request.headers.authorization;
+  if (header === undefined) {
+    throw httpFault("credential.missing", "this operation needs a credential", {
+      remedy: "send Authorization: Bearer <key>; an admin makes keys with `charter keys create`",
+    });
+  }
+  const credential = /^Bearer +([!-~]+) *$/i.exec(header)?.[1];
+  const principal =
+    credential !== undefined && credential.length <= maxCredentialLength
+      ? await services.authenticator.authenticate(credential)
+      : undefined;
+  if (!principal) {
+    throw httpFault("credential.invalid", "the credential is unknown, malformed or revoked", {
+      remedy: "check the key, or ask an admin for a new one",
+    });
+  }
+  return principal;
+}
+
+/** The Ctx of a request whose operation needs a credential. */
+export function ctxOf(request: FastifyRequest): Ctx {
+  if (!request.ctx) throw new Error("the operation is public and has no caller");
+  return request.ctx;
+}

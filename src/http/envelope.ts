@@ -1,0 +1,124 @@
+// The JSON form of a new artifact, and the pieces that its streamed form carries in the query and headers.
+import type { Draft } from "../depository/index.ts";
+import { digestOf } from "../kernel/hash.ts";
+import type { Digest } from "../kernel/hash.ts";
+import { nearestName } from "../kernel/nearest.ts";
+import { httpFault } from "./errors.ts";
+import { parseJson } from "./json-body.ts";
+import { many, one } from "./query.ts";
+import type { Query } from "./query.ts";
+
+const name = { type: "string", minLength: 1, maxLength: 64 } as const;
+const uuid = { type: "string", pattern: "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$" } as const;
+const mediaType = { type: "string", pattern: "^[\\w!#$&^.+-]{1,64}/[\\w!#$&^.+-]{1,64}( *; *[\\w-]+=[\\w.-]+)*$" } as const;
+const tag = { type: "string", minLength: 1, maxLength: 128 } as const;
+
+/** Fields of a new artifact that the caller decides, as JSON Schema properties. */
+export const envelopeProperties = {
+  product_id: name,
+  artifact_type: name,
+  payload: { description: "Any JSON; stored as its RFC 8785 bytes." },
+  metadata: { type: "object", additionalProperties: true },
+  tags: { type: "array", items: tag, maxItems: 64, uniqueItems: true },
+  derivedFrom: { type: "array", items: uuid, maxItems: 64, uniqueItems: true },
+  retentionClass: name,
+  mediaType,
+  clientTime: { type: "string", description: "RFC 3339: when the caller made it; more than 300 s off is a finding." },
+} as const;
+
+/** Query parameters of a streamed artifact. */
+export const streamedQuery = {
+  product: name,
+  type: name,
+  tag: { oneOf: [tag, envelopeProperties.tags] },
+  derivedFrom: { oneOf: [uuid, envelopeProperties.derivedFrom] },
+  retentionClass: name,
+  clientTime: envelopeProperties.clientTime,
+} as const;
+
+/** Longest metadata header, characters; the base64url of 64 KiB would not fit Node's header limit anyway. */
+const maxMetadataHeader = 12 * 1024;
+
+/** Fields that only the server sets; a caller that sends one is not refused as careless but looked at as forging. */
+const serverFields: ReadonlySet<string> = new Set([
+  "artifact_id",
+  "created_by",
+  "created_at",
+  "content_hash",
+  "owner",
+  "owner_id",
+  "intentIndex",
+  "retainUntil",
+  "legalHold",
+  "sizeBytes",
+]);
+
+/**
+ * Splits an envelope into the fields a caller may set and the names of those only the server may.
+ * @throws `request.invalid` for a name that is neither, with the nearest known one.
+ */
+export function splitEnvelope(
+  envelope: unknown,
+  known: readonly string[],
+): { fields: Record<string, unknown>; serverFields: Record<string, unknown> } {
+  if (typeof envelope !== "object" || envelope === null || Array.isArray(envelope)) {
+    throw httpFault("request.invalid", "the body is not a JSON object", { at: "body" });
+  }
+  const fields: Record<string, unknown> = {};
+  const forged: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(envelope)) {
+    if (known.includes(key)) fields[key] = value;
+    else if (serverFields.has(key)) forged[key] = value;
+    else {
+      const meant = nearestName(key, known);
+      throw httpFault("request.invalid", `the body has an unknown field${meant ? `; did you mean "${meant}"?` : ""}`, {
+        at: `body/${key.slice(0, 64)}`,
+      });
+    }
+  }
+  return { fields, serverFields: forged };
+}
+
+/** The draft of a streamed artifact, from its query and headers. */
+export function streamedDraft(
+  query: Query,
+  headers: { readonly [name: string]: string | string[] | undefined },
+): Draft {
+  const declared = headers["content-type"];
+  const media = typeof declared === "string" ? declared : "application/octet-stream";
+  if (!new RegExp(mediaType.pattern).test(media)) {
+    throw httpFault("request.unsupported_media_type", "Content-Type is no media type", { at: "Content-Type" });
+  }
+  const retentionClass = one(query, "retentionClass");
+  const clientTime = one(query, "clientTime");
+  return {
+    product: one(query, "product") ?? "",
+    type: one(query, "type") ?? "",
+    mediaType: media,
+    tags: many(query, "tag"),
+    derivedFrom: many(query, "derivedFrom"),
+    metadata: metadataHeader(headers["charter-metadata"]),
+    ...(retentionClass === undefined ? {} : { retentionClass }),
+    ...(clientTime === undefined ? {} : { clientTime }),
+  };
+}
+
+function metadataHeader(value: string | string[] | undefined): Record<string, unknown> {
+  if (value === undefined) return {};
+  if (typeof value !== "string" || value.length > maxMetadataHeader || !/^[A-Za-z0-9_-]*={0,2}$/.test(value)) {
+    throw httpFault("request.invalid", "Charter-Metadata is not the base64url of a JSON object", { at: "Charter-Metadata" });
+  }
+  const metadata = parseJson(Buffer.from(value, "base64url"));
+  if (typeof metadata !== "object" || metadata === null || Array.isArray(metadata)) {
+    throw httpFault("request.invalid", "Charter-Metadata is not a JSON object", { at: "Charter-Metadata" });
+  }
+  return metadata as Record<string, unknown>;
+}
+
+/**
+ * Checks a declared digest against the bytes of an envelope.
+ * @throws `content.digest_mismatch` through the depository's own code, so that both forms answer alike.
+ */
+export function envelopeMatches(bytes: Uint8Array, declared: Digest | undefined): boolean {
+  return declared === undefined || digestOf(bytes) === declared;
+}

@@ -1,0 +1,9 @@
+// The door of the HTTP API.
+export { cursorsUnder } from "./cursor.ts";
+export { operations } from "./operations.ts";
+export type { Operation, OperationName } from "./operations.ts";
+export { errorCodes } from "./problem.ts";
+export type { ErrorCode } from "./problem.ts";
+export { statusOf } from "./status.ts";
+export { buildServer, describeApi } from "./server.ts";
+export type { HttpLimits, Services } from "./services.ts";

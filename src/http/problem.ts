@@ -1,0 +1,87 @@
+// The one place where a fault becomes an HTTP answer: RFC 9457 problem details, with a stable code, what decided, and
+// what would make the request pass. What happened inside is logged and never sent.
+import type { FastifyError } from "fastify";
+import { constitutionCodes } from "../constitution/index.ts";
+import { dbCodes } from "../db/index.ts";
+import { contentCodes, depositoryCodes } from "../depository/index.ts";
+import { governanceCodes } from "../governance/index.ts";
+import { identityCodes } from "../identity/index.ts";
+import { Fault } from "../kernel/fault.ts";
+import { ledgerCodes } from "../ledger/index.ts";
+import { httpCodes, httpFault } from "./errors.ts";
+import { statusOf } from "./status.ts";
+
+/** Every code that an answer can carry, with its public meaning. */
+export const errorCodes = {
+  ...httpCodes,
+  ...identityCodes,
+  ...constitutionCodes,
+  ...governanceCodes,
+  ...depositoryCodes,
+  ...contentCodes,
+  ...ledgerCodes,
+  ...dbCodes,
+} as const;
+/** A code that an answer can carry. */
+export type ErrorCode = keyof typeof errorCodes & string;
+
+/** A problem details object (RFC 9457) as Charter sends it. */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly code: string;
+  readonly detail: string;
+  readonly requestId: string;
+  readonly constitutionHash: string;
+  readonly [fact: string]: unknown;
+}
+
+/** The problem and status for a fault, in the circumstances of one request. */
+export function problemOf(fault: Fault, requestId: string, constitutionHash: string): Problem {
+  const code = fault.code as ErrorCode;
+  const { retryAfterSeconds: _, ...facts } = fault.facts;
+  return {
+    type: `urn:charter:error:${code}`,
+    title: errorCodes[code],
+    status: statusOf[code],
+    code,
+    detail: fault.message,
+    ...facts,
+    requestId,
+    constitutionHash,
+  };
+}
+
+/** Turns whatever was thrown into a fault; what is not ours and not the framework's refusal is an internal error. */
+export function faultOf(error: unknown): Fault {
+  if (error instanceof Fault && error.code in errorCodes) return error;
+  return frameworkFault(error) ?? httpFault("internal.error", "something failed inside", {}, error);
+}
+
+function frameworkFault(error: unknown): Fault | undefined {
+  const { code, validation, validationContext, message } = error as Partial<FastifyError>;
+  if (validation) {
+    const [first] = validation;
+    const unknownName = first?.params["additionalProperty"];
+    const at = `${validationContext ?? "body"}${first?.instancePath ?? ""}${typeof unknownName === "string" ? `/${unknownName}` : ""}`;
+    return httpFault("request.invalid", message ?? "the request does not fit its schema", { at });
+  }
+  switch (code) {
+    case "FST_ERR_CTP_BODY_TOO_LARGE":
+      return httpFault("request.too_large", "the body is larger than this operation accepts", { limit: "body" });
+    case "FST_ERR_CTP_INVALID_MEDIA_TYPE":
+      return httpFault("request.unsupported_media_type", "send application/json", { at: "Content-Type" });
+    case "FST_ERR_CTP_INVALID_CONTENT_LENGTH":
+    case "FST_ERR_CTP_EMPTY_JSON_BODY":
+    case "FST_ERR_BAD_URL":
+    case "FST_ERR_MAX_PARAM_LENGTH":
+      return httpFault("request.malformed", "the request line, a header or the body's length cannot be read");
+    case "FST_ERR_NOT_FOUND":
+      return httpFault("route.not_found", "there is no such path or method");
+    case "FST_ERR_HANDLER_TIMEOUT":
+      return httpFault("request.timeout", "the request took too long");
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,85 @@
+// Registers one operation: path and method from the list, authentication from its row, schemas from the route.
+import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from "fastify";
+import type { Ctx } from "../kernel/ctx.ts";
+import type { Fault } from "../kernel/fault.ts";
+import { contextOf, ctxOf } from "./context.ts";
+import { operations } from "./operations.ts";
+import type { Operation, OperationName } from "./operations.ts";
+import { faultOf } from "./problem.ts";
+import type { Services } from "./services.ts";
+
+/** What a route is apart from its name: its schema and one call. */
+export interface RouteDefinition {
+  readonly schema: FastifySchema & { readonly summary: string };
+  readonly handle: (ctx: Ctx, request: FastifyRequest, reply: FastifyReply) => unknown;
+  /** Largest body in bytes where the operation takes more than the ordinary. */
+  readonly bodyLimit?: number;
+  /** Says a fault in this operation's own words; the fault itself when it has none. */
+  readonly translate?: (fault: Fault) => Fault;
+}
+
+/** A route that anyone may call. */
+export interface PublicRouteDefinition {
+  readonly schema: FastifySchema & { readonly summary: string };
+  readonly answer: (request: FastifyRequest, reply: FastifyReply) => unknown;
+}
+
+/** Registers an operation that needs a credential. */
+export function route(app: FastifyInstance, services: Services, name: OperationName, route: RouteDefinition): void {
+  const { translate } = route;
+  const operation: Operation = operations[name];
+  if (operation.access !== "key") throw new Error(`${name} is public`);
+  app.route({
+    method: operation.method,
+    url: fastifyPath(operation.path),
+    config: { operation: name },
+    schema: schemaOf(name, operation, route.schema),
+    onRequest: async (request, reply) => {
+      request.ctx = await contextOf(services, request, reply);
+    },
+    handler: (request, reply) => route.handle(ctxOf(request), request, reply),
+    ...(route.bodyLimit === undefined ? {} : { bodyLimit: route.bodyLimit }),
+    ...(translate && {
+      errorHandler: (error) => {
+        throw translate(faultOf(error));
+      },
+    }),
+  });
+}
+
+/** Registers an operation that anyone may call. */
+export function publicRoute(app: FastifyInstance, name: OperationName, route: PublicRouteDefinition): void {
+  const operation: Operation = operations[name];
+  if (operation.access !== "public") throw new Error(`${name} needs a credential`);
+  app.route({
+    method: operation.method,
+    url: fastifyPath(operation.path),
+    config: { operation: name },
+    schema: schemaOf(name, operation, route.schema),
+    handler: (request, reply) => route.answer(request, reply),
+  });
+}
+
+/** `{id}` in OpenAPI is `:id` in the router; `{path}` takes the rest of the URL. */
+function fastifyPath(path: string): string {
+  return path.replace("{path}", "*").replaceAll(/\{(\w+)\}/g, ":$1");
+}
+
+function schemaOf(name: OperationName, operation: Operation, schema: RouteDefinition["schema"]): FastifySchema {
+  const { response, ...rest } = schema as FastifySchema & { response?: object };
+  const problem = { description: "A refusal, explained.", content: { "application/problem+json": { schema: { $ref: "Problem#" } } } };
+  return {
+    operationId: name,
+    tags: [name.split(".")[0]],
+    ...(operation.access === "public" ? { security: [] } : { security: [{ key: [] }] }),
+    ...rest,
+    response: { ...response, "4xx": problem, "5xx": problem },
+  } as FastifySchema;
+}
+
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** Which row of the list of operations this route is. */
+    operation?: OperationName;
+  }
+}

@@ -1,0 +1,170 @@
+// Storing an artifact: as a JSON envelope, or with the body as the content itself, streamed from socket to disk.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { canonicalJson, NotCanonicalError } from "../../kernel/canonical-json.ts";
+import type { Ctx } from "../../kernel/ctx.ts";
+import { maxJsonBodyBytes } from "../../kernel/limits.ts";
+import { bodyOf, contentFault } from "../../depository/index.ts";
+import type { CreateOptions, Draft, Stored } from "../../depository/index.ts";
+import { declaredDigest } from "../digest-header.ts";
+import { envelopeMatches, envelopeProperties, splitEnvelope, streamedDraft, streamedQuery } from "../envelope.ts";
+import { httpFault } from "../errors.ts";
+import { parseJson } from "../json-body.ts";
+import type { Query } from "../query.ts";
+import { route } from "../route.ts";
+import { answer, record } from "../schemas.ts";
+import type { Services } from "../services.ts";
+
+const envelopeSchema = record(envelopeProperties, [
+  "metadata",
+  "tags",
+  "derivedFrom",
+  "retentionClass",
+  "mediaType",
+  "clientTime",
+]);
+
+/** `POST /v1/artifacts`. Registered in a scope of its own, whose bodies are streams. */
+export function contentRoutes(app: FastifyInstance, services: Services): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", (_request, body, done) => done(null, body));
+
+  route(app, services, "artifact.create", {
+    schema: {
+      summary: "Store an artifact",
+      description:
+        "With `product` and `type` in the query, the body is the content, of any media type, and is streamed. Without them, the body is a JSON envelope.",
+      querystring: record(streamedQuery, Object.keys(streamedQuery)),
+      headers: {
+        type: "object",
+        properties: {
+          "idempotency-key": { type: "string", pattern: "^[!-~]{1,255}$" },
+          "if-none-match": { type: "string", pattern: "^\\*$" },
+          "content-encoding": { type: "string", pattern: "^identity$" },
+        },
+      },
+      response: {
+        201: answer("Stored.", { $ref: "Stored#" }),
+        200: answer("Stored before under this Idempotency-Key.", { $ref: "Stored#" }),
+      },
+    },
+    handle: async (ctx, request, reply) => {
+      const query = request.query as Query;
+      const stored =
+        query["product"] === undefined && query["type"] === undefined
+          ? await storeEnvelope(services, ctx, request)
+          : await storeStream(services, ctx, request);
+      return sendStored(reply, stored);
+    },
+  });
+}
+
+/** Options that both forms take from the headers. */
+function optionsOf(request: FastifyRequest): CreateOptions {
+  const key = request.headers["idempotency-key"];
+  return {
+    ...(typeof key === "string" ? { idempotencyKey: key } : {}),
+    ...(request.headers["if-none-match"] === undefined ? {} : { onlyIfNew: true }),
+  };
+}
+
+async function storeStream(services: Services, ctx: Ctx, request: FastifyRequest): Promise<Stored> {
+  const draft = streamedDraft(request.query as Query, request.headers);
+  if (draft.product === "" || draft.type === "") {
+    throw httpFault("request.invalid", "a streamed artifact needs both product and type in the query", { at: "query" });
+  }
+  const length = request.headers["content-length"];
+  const digest = declaredDigest(request.headers);
+  const body = (request.body as AsyncIterable<Uint8Array> | undefined) ?? bodyOf(new Uint8Array());
+  return services.depository.create(
+    ctx,
+    draft,
+    {
+      body,
+      ...(length === undefined ? {} : { declaredBytes: Number(length) }),
+      ...(digest === undefined ? {} : { expectedDigest: digest }),
+    },
+    optionsOf(request),
+  );
+}
+
+async function storeEnvelope(services: Services, ctx: Ctx, request: FastifyRequest): Promise<Stored> {
+  if (!/^application\/json *(;|$)/i.test(request.headers["content-type"] ?? "")) {
+    throw httpFault("request.unsupported_media_type", "without product and type in the query the body is application/json", {
+      at: "Content-Type",
+      remedy: "name product and type in the query to store the body as it is",
+    });
+  }
+  const bytes = await readWhole(request);
+  if (!envelopeMatches(bytes, declaredDigest(request.headers))) {
+    throw contentFault("content.digest_mismatch", "the body does not hash to the declared digest");
+  }
+  const { fields, serverFields } = splitEnvelope(parseJson(bytes), Object.keys(envelopeProperties));
+  const validate = request.compileValidationSchema(envelopeSchema as Record<string, unknown>);
+  if (!validate(fields)) {
+    const [first] = validate.errors ?? [];
+    throw httpFault("request.invalid", `the body ${first?.message ?? "does not fit its schema"}`, {
+      at: `body${first?.instancePath ?? ""}`,
+    });
+  }
+  const content = payloadBytes(fields["payload"]);
+  return services.depository.create(
+    ctx,
+    { ...draftOf(fields), suppliedServerFields: Object.keys(serverFields) },
+    { body: bodyOf(content), declaredBytes: content.length },
+    optionsOf(request),
+  );
+}
+
+/** The draft that a checked envelope describes. */
+export function draftOf(fields: Record<string, unknown>): Draft {
+  return {
+    product: fields["product_id"] as string,
+    type: fields["artifact_type"] as string,
+    mediaType: (fields["mediaType"] as string | undefined) ?? "application/json",
+    tags: (fields["tags"] as string[] | undefined) ?? [],
+    derivedFrom: (fields["derivedFrom"] as string[] | undefined) ?? [],
+    metadata: (fields["metadata"] as Record<string, unknown> | undefined) ?? {},
+    ...(typeof fields["retentionClass"] === "string" ? { retentionClass: fields["retentionClass"] } : {}),
+    ...(typeof fields["clientTime"] === "string" ? { clientTime: fields["clientTime"] } : {}),
+  };
+}
+
+/** A payload's bytes: its RFC 8785 text, so that the same JSON has the same digest whoever sends it. */
+export function payloadBytes(payload: unknown): Uint8Array {
+  try {
+    return Buffer.from(canonicalJson(payload));
+  } catch (error) {
+    if (!(error instanceof NotCanonicalError)) throw error;
+    throw httpFault("request.invalid", `the payload cannot be stored faithfully: ${error.message}`, {
+      at: "body/payload",
+      remedy: "send large integers as strings",
+    });
+  }
+}
+
+async function readWhole(request: FastifyRequest): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let sizeBytes = Number(request.headers["content-length"] ?? 0);
+  if (sizeBytes <= maxJsonBodyBytes) {
+    sizeBytes = 0;
+    for await (const chunk of (request.body as AsyncIterable<Uint8Array> | undefined) ?? []) {
+      sizeBytes += chunk.length;
+      if (sizeBytes > maxJsonBodyBytes) break;
+      chunks.push(chunk);
+    }
+  }
+  if (sizeBytes <= maxJsonBodyBytes) return Buffer.concat(chunks);
+  throw httpFault("request.too_large", `a JSON envelope is at most ${maxJsonBodyBytes} bytes`, {
+    limit: "maxJsonBodyBytes",
+    remedy: "stream the content with product and type in the query",
+  });
+}
+
+/** Sends a stored artifact: 201, or 200 when it was stored before. */
+export function sendStored(reply: FastifyReply, stored: Stored): FastifyReply {
+  return reply
+    .code(stored.replayed ? 200 : 201)
+    .header("location", `/v1/artifacts/${stored.artifact.artifact_id}`)
+    .header("etag", `"${stored.artifact.content_hash}"`)
+    .send(stored);
+}

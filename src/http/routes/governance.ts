@@ -1,0 +1,82 @@
+// What governs: the constitution in force, the halts, and how full the storage is.
+import type { FastifyInstance } from "fastify";
+import { instant } from "../../kernel/clock.ts";
+import { digestOf } from "../../kernel/hash.ts";
+import { one } from "../query.ts";
+import type { Query } from "../query.ts";
+import { route } from "../route.ts";
+import { answer, record } from "../schemas.ts";
+import type { Services } from "../services.ts";
+
+const text = { type: "string" };
+const halt = record({ scope: text, threat: text, intentIndex: { type: "integer" }, since: text });
+
+/** `/governance/info`, `/v1/halts`, `/metrics/storage-capacity`. */
+export function governanceRoutes(app: FastifyInstance, services: Services): void {
+  const { constitution, halts, gate, shelf } = services;
+  const shown = (found: { scope: string; threat: string; intentIndex: number; sinceMs: number }) => ({
+    scope: found.scope,
+    threat: found.threat,
+    intentIndex: found.intentIndex,
+    since: instant(found.sinceMs),
+  });
+
+  route(app, services, "governance.info", {
+    schema: {
+      summary: "The constitution in force",
+      response: { 200: answer("Its hash, lineage, rules and products.", { type: "object", additionalProperties: true }) },
+    },
+    handle: () => constitution.describe(),
+  });
+
+  route(app, services, "halt.list", {
+    schema: {
+      summary: "Writes that are halted",
+      response: { 200: answer("The halts in force.", record({ halts: { type: "array", items: halt } })) },
+    },
+    handle: (ctx) => {
+      gate.permit(ctx, { kind: "governance", product: ctx.principal.product });
+      const mine = ({ scope }: { scope: string }) => ctx.principal.product === null || scope === ctx.principal.product;
+      return { halts: halts.inForce().filter(mine).map(shown) };
+    },
+  });
+
+  route(app, services, "halt.clear", {
+    schema: {
+      summary: "Let halted writes go on",
+      params: record({ scope: { type: "string", maxLength: 64 } }),
+      body: record({ reason: { type: "string", minLength: 10, maxLength: 2000 } }),
+      response: { 200: answer("The halt that was cleared.", record({ halt, receipt: { $ref: "Receipt#" } })) },
+    },
+    handle: async (ctx, request) => {
+      const { scope } = request.params as { scope: string };
+      const { reason } = request.body as { reason: string };
+      const { value, receipt } = await gate.act(
+        ctx,
+        {
+          operation: "halt.clear",
+          resource: `halt/${scope}`,
+          action: "MANAGE_GOVERNANCE",
+          target: { kind: "governance", product: null },
+          context: { halted: false },
+          digest: digestOf(reason),
+        },
+        async () => ({ value: await halts.clear(scope), digest: digestOf(reason) }),
+      );
+      return { halt: shown(value), receipt };
+    },
+  });
+
+  route(app, services, "storage.capacity", {
+    schema: {
+      summary: "How full the storage is, and who is told",
+      querystring: record({ used_gb: { type: "string", pattern: "^\\d{1,9}(\\.\\d{1,9})?$" } }, ["used_gb"]),
+      response: { 200: answer("Status, level, band and escalation.", { type: "object", additionalProperties: true }) },
+    },
+    handle: async (ctx, request) => {
+      gate.permit(ctx, { kind: "governance", product: ctx.principal.product });
+      const asked = one(request.query as Query, "used_gb");
+      return shelf.capacity(asked === undefined ? undefined : Math.round(Number(asked) * 1e9));
+    },
+  });
+}

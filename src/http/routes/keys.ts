@@ -1,0 +1,79 @@
+// Credentials: made, listed and revoked by an admin, through the gate like everything else.
+import type { FastifyInstance } from "fastify";
+import { principalKinds } from "../../kernel/ctx.ts";
+import type { KeyId } from "../../identity/index.ts";
+import type { PrincipalKind } from "../../kernel/ctx.ts";
+import { one, pageSize } from "../query.ts";
+import type { Query } from "../query.ts";
+import { route } from "../route.ts";
+import { answer, nextCursor, pageQuery, record } from "../schemas.ts";
+import type { Services } from "../services.ts";
+
+const text = { type: "string" };
+const keyFields = {
+  id: text,
+  kind: { enum: principalKinds },
+  product: { type: ["string", "null"] },
+  label: { type: ["string", "null"] },
+  createdAt: text,
+  createdBy: text,
+  revokedAt: { type: ["string", "null"] },
+};
+
+/** `/v1/keys`. */
+export function keyRoutes(app: FastifyInstance, services: Services): void {
+  const { keys, cursors } = services;
+
+  route(app, services, "key.create", {
+    schema: {
+      summary: "Make a key; its secret is shown once",
+      body: record(
+        {
+          kind: { enum: principalKinds },
+          product: { type: "string", minLength: 1, maxLength: 64 },
+          label: { type: "string", minLength: 1, maxLength: 100 },
+        },
+        ["product", "label"],
+      ),
+      response: {
+        201: answer("The key.", record({ ...keyFields, key: text, receipt: { $ref: "Receipt#" } })),
+      },
+    },
+    handle: async (ctx, request, reply) => {
+      const draft = request.body as { kind: PrincipalKind; product?: string; label?: string };
+      const { value, receipt } = await keys.create(ctx, draft);
+      return reply.code(201).send({ ...value, receipt });
+    },
+  });
+
+  route(app, services, "key.list", {
+    schema: {
+      summary: "Keys, newest first, without secrets",
+      querystring: record(pageQuery, ["limit", "cursor"]),
+      response: {
+        200: answer("A page of keys.", record({ keys: { type: "array", items: record(keyFields) }, next: nextCursor })),
+      },
+    },
+    handle: async (ctx, request) => {
+      const query = request.query as Query;
+      const cursor = one(query, "cursor");
+      const limit = pageSize(query);
+      const after = cursor === undefined ? undefined : (cursors.open(cursor, "keys") as KeyId);
+      const page = await keys.list(ctx, { limit, ...(after === undefined ? {} : { after }) });
+      const last = page.length === limit ? page.at(-1) : undefined;
+      return { keys: page, next: last ? cursors.seal(last.id, "keys") : null };
+    },
+  });
+
+  route(app, services, "key.revoke", {
+    schema: {
+      summary: "Revoke a key at once",
+      params: record({ id: { type: "string", maxLength: 64 } }),
+      response: { 200: answer("The key, revoked.", record({ ...keyFields, receipt: { $ref: "Receipt#" } })) },
+    },
+    handle: async (ctx, request) => {
+      const { value, receipt } = await keys.revoke(ctx, (request.params as { id: string }).id);
+      return { ...value, receipt };
+    },
+  });
+}

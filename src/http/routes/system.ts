@@ -1,0 +1,59 @@
+// Signposts and probes.
+import type { FastifyInstance } from "fastify";
+import { answer, record } from "../schemas.ts";
+import { publicRoute } from "../route.ts";
+import type { Services } from "../services.ts";
+
+const text = { type: "string" };
+
+/** `GET /`, `/health`, `/ready`, `/openapi.json`. */
+export function systemRoutes(app: FastifyInstance, services: Services): void {
+  publicRoute(app, "index.read", {
+    schema: {
+      summary: "What this is and where to go",
+      response: { 200: answer("A signpost.", record({ name: text, version: text, constitutionHash: text, links: { type: "object", additionalProperties: text } })) },
+    },
+    answer: () => ({
+      name: "Charter",
+      version: services.version,
+      constitutionHash: services.constitution.hash,
+      links: {
+        description: "/openapi.json",
+        health: "/health",
+        ready: "/ready",
+        artifacts: "/v1/artifacts",
+        checkpoint: "/ledger/checkpoint",
+        verifierKey: "/ledger/verifier-key",
+      },
+    }),
+  });
+
+  publicRoute(app, "health.read", {
+    schema: {
+      summary: "Whether the process is alive",
+      response: { 200: answer("It is.", record({ status: text, version: text })) },
+    },
+    answer: () => ({ status: "ok", version: services.version }),
+  });
+
+  const readiness = record({ status: text, ledger: text, reason: text }, ["reason"]);
+  publicRoute(app, "ready.read", {
+    schema: {
+      summary: "Whether writes would be accepted",
+      response: { 200: answer("Ready.", readiness), 503: answer("Not ready, and why.", readiness) },
+    },
+    answer: (_request, reply) => {
+      const condition = services.ledger.condition();
+      if (condition.state === "open") return { status: "ready", ledger: "open" };
+      return reply.code(503).send({ status: "not_ready", ledger: condition.state, reason: condition.reason });
+    },
+  });
+
+  publicRoute(app, "openapi.read", {
+    schema: {
+      summary: "This API's description",
+      response: { 200: answer("OpenAPI 3.1.", { type: "object", additionalProperties: true }) },
+    },
+    answer: () => app.swagger(),
+  });
+}

@@ -1,0 +1,13 @@
+// What can be wrong with a request about keys, as callers may read it.
+import { faultsOf } from "../kernel/fault.ts";
+
+/** The codes of this domain, each with its public sentence. */
+export const identityCodes = {
+  "key.not_found": "There is no such key.",
+  "key.product_required": "A key of this kind belongs to one product, which must be named.",
+  "key.label_invalid": "A key's label is 1 to 100 printable characters.",
+  "key.exists": "A key with this id exists already; make another one.",
+} as const;
+
+/** Makes a fault of this domain. */
+export const identityFault = faultsOf(identityCodes);

@@ -1,0 +1,4 @@
+import { onBothDialects } from "../../test/contract/databases.ts";
+import { identityContract } from "../../test/contract/identity.ts";
+
+onBothDialects(identityContract);

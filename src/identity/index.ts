@@ -1,0 +1,9 @@
+// The door of src/identity: who calls, and the keys that say so.
+export type { Authenticator } from "./authenticator.ts";
+export { identityCodes } from "./errors.ts";
+export type { Identity } from "./identity.ts";
+export { openIdentity } from "./identity.ts";
+export type { KeyId, KeyRecord, MintedKey } from "./key.ts";
+export { mintKey } from "./key.ts";
+export type { Keys, KeyWriter, NewKey } from "./keys.ts";
+export { identityMigrations } from "./migrations.ts";

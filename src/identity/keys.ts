@@ -1,0 +1,162 @@
+// Keys are made, listed and revoked here.
+//
+// 1. A key's text leaves `create` once and is kept nowhere; the table holds its SHA-256.
+// 2. A key is revoked at most once and never comes back; revoking it again changes nothing.
+// 3. Reading and changing are two objects; whoever holds only `Keys` can change nothing.
+import { sql } from "kysely";
+import type { Database } from "../db/index.ts";
+import type { Clock } from "../kernel/clock.ts";
+import { instant } from "../kernel/clock.ts";
+import type { PrincipalKind } from "../kernel/ctx.ts";
+import { identityFault } from "./errors.ts";
+import type { KeyId, KeyRecord, MintedKey } from "./key.ts";
+import { productBoundKinds } from "./key.ts";
+import type { IdentityTables, KeyRow } from "./migrations.ts";
+
+/** What may be read. */
+export interface Keys {
+  /** Keys, newest first, after the key `after`; revoked ones too. */
+  list(page: { readonly after?: KeyId; readonly limit: number }): Promise<readonly KeyRecord[]>;
+  /** One key. Rejects with `key.not_found`. */
+  get(id: string): Promise<KeyRecord>;
+  /** Whether any key was ever made; false at the very first start. */
+  any(): Promise<boolean>;
+  /** Whether the change that this ledger intent announced has become durable. */
+  wasApplied(intentIndex: number): Promise<boolean>;
+}
+
+/** What a new key is to be. */
+export interface NewKey {
+  /** From `mintKey`, so that the intent can name the key before it exists. */
+  readonly minted: MintedKey;
+  readonly product: string | null;
+  readonly label?: string;
+  readonly createdBy: string;
+  /** Ledger index of the intent; left out for the key of the first start. */
+  readonly intentIndex?: number;
+}
+
+/** What may be changed; used inside an act. */
+export interface KeyWriter {
+  /**
+   * Stores a minted key; the caller shows `minted.text` once.
+   * Rejects with `key.product_required`, `key.label_invalid` or `key.exists`.
+   */
+  create(key: NewKey): Promise<KeyRecord>;
+  /** Revokes a key; resolves with its record. Rejects with `key.not_found`. */
+  revoke(id: string, by: { readonly intentIndex?: number }): Promise<KeyRecord>;
+}
+
+/** Letters, marks, numbers, punctuation, symbols and spaces; nothing that is invisible or reverses the line. */
+const labelPattern = /^[\p{L}\p{M}\p{N}\p{P}\p{S}\p{Zs}]{1,100}$/u;
+
+/** Keys as they lie in the database. */
+export class StoredKeys implements Keys, KeyWriter {
+  readonly #db: Database<IdentityTables>;
+  readonly #clock: Clock;
+  readonly #revoked: (id: string) => void;
+
+  /** `revoked` is called with every id whose revocation has become durable. */
+  constructor(db: Database, clock: Clock, revoked: (id: string) => void) {
+    this.#db = db.tables<IdentityTables>();
+    this.#clock = clock;
+    this.#revoked = revoked;
+  }
+
+  async list(page: { readonly after?: KeyId; readonly limit: number }): Promise<readonly KeyRecord[]> {
+    let query = this.#db.read.selectFrom("identity_keys").selectAll();
+    if (page.after !== undefined) {
+      const { after } = page;
+      query = query.where(
+        sql<boolean>`(created_ms, id) < (select created_ms, id from identity_keys where id = ${after})`,
+      );
+    }
+    const rows = await query.orderBy("created_ms", "desc").orderBy("id", "desc").limit(page.limit).execute();
+    return rows.map(recordOf);
+  }
+
+  async get(id: string): Promise<KeyRecord> {
+    const row = await this.#db.read.selectFrom("identity_keys").selectAll().where("id", "=", id).executeTakeFirst();
+    if (row === undefined) throw identityFault("key.not_found", "There is no such key.");
+    return recordOf(row);
+  }
+
+  async any(): Promise<boolean> {
+    const row = await this.#db.read.selectFrom("identity_keys").select("id").limit(1).executeTakeFirst();
+    return row !== undefined;
+  }
+
+  async wasApplied(intentIndex: number): Promise<boolean> {
+    const row = await this.#db.read
+      .selectFrom("identity_keys")
+      .select("id")
+      .where((eb) => eb.or([eb("created_intent", "=", intentIndex), eb("revoked_intent", "=", intentIndex)]))
+      .executeTakeFirst();
+    return row !== undefined;
+  }
+
+  async create(key: NewKey): Promise<KeyRecord> {
+    const row = rowOf(key, this.#clock.nowMs());
+    const inserted = await this.#db.transact((tx) =>
+      tx
+        .insertInto("identity_keys")
+        .values(row)
+        .onConflict((conflict) => conflict.column("id").doNothing())
+        .executeTakeFirstOrThrow(),
+    );
+    if (inserted.numInsertedOrUpdatedRows !== 1n)
+      throw identityFault("key.exists", "A key with this id exists already.");
+    return recordOf(row);
+  }
+
+  async revoke(id: string, by: { readonly intentIndex?: number }): Promise<KeyRecord> {
+    const row = await this.#db.transact(async (tx) => {
+      await tx
+        .updateTable("identity_keys")
+        .set({ revoked_ms: this.#clock.nowMs(), revoked_intent: by.intentIndex ?? null })
+        .where("id", "=", id)
+        .where("revoked_ms", "is", null)
+        .execute();
+      return tx.selectFrom("identity_keys").selectAll().where("id", "=", id).executeTakeFirst();
+    });
+    if (row === undefined) throw identityFault("key.not_found", "There is no such key.");
+    this.#revoked(id);
+    return recordOf(row);
+  }
+}
+
+function rowOf(key: NewKey, nowMs: number): KeyRow {
+  const { minted, product, label } = key;
+  if (product === null && productBoundKinds.includes(minted.kind)) {
+    throw identityFault("key.product_required", `A key of kind ${minted.kind} belongs to one product.`, {
+      at: "product",
+    });
+  }
+  if (label !== undefined && !labelPattern.test(label)) {
+    throw identityFault("key.label_invalid", "A key's label is 1 to 100 printable characters.", { at: "label" });
+  }
+  return {
+    id: minted.id,
+    kind: minted.kind,
+    product,
+    label: label ?? null,
+    text_hash: minted.textHash.toString("hex"),
+    created_ms: nowMs,
+    created_by: key.createdBy,
+    created_intent: key.intentIndex ?? null,
+    revoked_ms: null,
+    revoked_intent: null,
+  };
+}
+
+function recordOf(row: KeyRow): KeyRecord {
+  return {
+    id: row.id as KeyId,
+    kind: row.kind as PrincipalKind,
+    product: row.product,
+    label: row.label,
+    createdAt: instant(row.created_ms),
+    createdBy: row.created_by,
+    revokedAt: row.revoked_ms === null ? null : instant(row.revoked_ms),
+  };
+}

@@ -1,0 +1,45 @@
+// The tables of this domain, as SQL.
+import type { Migration } from "../db/index.ts";
+
+/** A key as it lies in its table. Times are milliseconds, the hash is hex. */
+export interface KeyRow {
+  id: string;
+  kind: string;
+  product: string | null;
+  label: string | null;
+  text_hash: string;
+  created_ms: number;
+  created_by: string;
+  /** Ledger index of the intent that made the key; null for the key of the first start. */
+  created_intent: number | null;
+  revoked_ms: number | null;
+  revoked_intent: number | null;
+}
+
+/** The tables of this domain. */
+export interface IdentityTables {
+  identity_keys: KeyRow;
+}
+
+/** The steps that make them. */
+export const identityMigrations: readonly Migration[] = [
+  {
+    name: "identity-0001-keys",
+    async up(tx) {
+      await tx.schema
+        .createTable("identity_keys")
+        .addColumn("id", "text", (column) => column.primaryKey())
+        .addColumn("kind", "text", (column) => column.notNull())
+        .addColumn("product", "text")
+        .addColumn("label", "text")
+        .addColumn("text_hash", "text", (column) => column.notNull())
+        .addColumn("created_ms", "bigint", (column) => column.notNull())
+        .addColumn("created_by", "text", (column) => column.notNull())
+        .addColumn("created_intent", "bigint", (column) => column.unique())
+        .addColumn("revoked_ms", "bigint")
+        .addColumn("revoked_intent", "bigint", (column) => column.unique())
+        .execute();
+      await tx.schema.createIndex("identity_keys_by_time").on("identity_keys").columns(["created_ms", "id"]).execute();
+    },
+  },
+];

@@ -1,0 +1,27 @@
+// What can be wrong with a log on disk, and what an operator can do about it.
+import type { TileName } from "./tiles.ts";
+
+/**
+ * What mends a damage: `rewrite` from intact parts, at no loss; `accept` that an entry's bytes are lost while its hash
+ * stays provable; `restore` from a backup, because what is left does not fold to the signed root.
+ */
+export type Mend = "rewrite" | "accept" | "restore";
+
+/** One thing that is wrong. */
+export interface Damage {
+  /** The first entry whose record or proof is affected. */
+  readonly index: number;
+  readonly reason: string;
+  readonly mend: Mend;
+  /** The file concerned, where there is one. */
+  readonly tile?: TileName;
+  /** The right bytes of that file, for `rewrite`. */
+  readonly bytes?: Buffer;
+  /** For `accept`: the hash that the tree holds for the entry, hex. */
+  readonly leafHash?: string;
+}
+
+/** The damage that is named first: the one with the lowest index. */
+export function firstDamage(damages: readonly Damage[]): Damage | undefined {
+  return damages.reduce<Damage | undefined>((first, next) => (first && first.index <= next.index ? first : next), undefined);
+}

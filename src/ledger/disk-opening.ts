@@ -1,0 +1,128 @@
+// Opening a log: lock, key, full check of what is published, replay of the journal. A first opening makes the empty log.
+import { readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Clock } from "../kernel/clock.ts";
+import type { Log } from "../kernel/ctx.ts";
+import { acceptedFile, readAccepted } from "./disk-accepted.ts";
+import { readIfThere, replaceFile } from "./disk-files.ts";
+import { Journal, journalSegments, readSegment } from "./disk-journal.ts";
+import type { OpenJournalFile, Segment } from "./disk-journal.ts";
+import { openSigner } from "./disk-keys.ts";
+import type { CheckpointSigner } from "./disk-keys.ts";
+import { lockFolder } from "./disk-lock.ts";
+import type { FolderLock } from "./disk-lock.ts";
+import { replayJournal } from "./disk-replay.ts";
+import { scanPublished } from "./disk-scan.ts";
+import type { ScanProgress } from "./disk-scan.ts";
+import { DiskTree } from "./disk-tree.ts";
+import { firstDamage } from "./damage.ts";
+import type { Damage } from "./damage.ts";
+import type { Edge } from "./edge.ts";
+import { emptyRoot } from "./merkle.ts";
+import { checkpointText } from "./note.ts";
+
+/** What a log is opened with. */
+export interface DiskLogOptions {
+  /** The log's folder; made when it does not exist. */
+  readonly dir: string;
+  /** The log's name and its key's name. */
+  readonly origin: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly onProgress?: ScanProgress;
+  /** How long to wait for a dying holder of the folder, milliseconds (default 5 000). */
+  readonly lockWaitMs?: number;
+  /** Opens journal files; replaced by tests that need a failing disk. */
+  readonly openJournalFile?: OpenJournalFile;
+}
+
+/** A log that has been read and checked. */
+export interface OpenedParts {
+  readonly lock: FolderLock;
+  readonly signer: CheckpointSigner;
+  readonly tree: DiskTree;
+  readonly edge: Edge;
+  /** Entries that are published. */
+  readonly published: number;
+  /** The newest checkpoint; the empty text when none could be read. */
+  readonly note: string;
+  readonly openIntents: readonly number[];
+  /** The first damage; undefined for a sound log. */
+  readonly damage: Damage | undefined;
+  readonly damages: readonly Damage[];
+  /** Entries whose loss an operator has accepted. */
+  readonly lost: readonly number[];
+  /** Where commits go; undefined for a damaged log. */
+  readonly journal: Journal | undefined;
+  /** Whether an entry lies in a damaged part. */
+  unreadable(index: number): boolean;
+}
+
+/** Locks, reads and checks a log. Rejects with `ledger.locked` or `ledger.key_unusable`. */
+export async function openParts(options: DiskLogOptions): Promise<OpenedParts> {
+  const lock = await lockFolder(options.dir, options.lockWaitMs);
+  try {
+    return await openLocked(options, lock);
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+async function openLocked(options: DiskLogOptions, lock: FolderLock): Promise<OpenedParts> {
+  const { dir, origin } = options;
+  const isNew = await hasNoLog(dir);
+  const signer = await openSigner(dir, origin, isNew);
+  if (isNew) await beginLog(dir, origin, signer);
+  const accepted = await readAccepted(dir);
+  const { verifier } = signer;
+  const published = await scanPublished({ ...options, verifier, accepted });
+  const { edge, intents, checkpoint, sound } = published;
+  const publishedSize = edge.size;
+  const segments = await journalSegments(dir);
+  const replayed = sound ? await replayJournal(segments, { edge, intents, verifier }) : undefined;
+  const damages = [...published.damages, ...(replayed?.damage ? [replayed.damage] : [])];
+  const damage = firstDamage(damages);
+  const tree = new DiskTree(dir);
+  let journal: Journal | undefined;
+  if (damage === undefined && replayed?.last !== undefined) {
+    await tree.prepare();
+    journal = await tidyJournal(options, replayed.obsolete, replayed.last, replayed.wholeBytes);
+  }
+  const damaged = new Set(damages.map(({ index }) => index));
+  const unreadable = (index: number): boolean => (sound ? damaged.has(index) : index >= (damage?.index ?? 0));
+  const note = replayed?.note ?? checkpoint?.note ?? "";
+  const lost = [...accepted.keys()].sort((left, right) => left - right);
+  const openIntents = intents.indexes();
+  return { lock, signer, tree, edge, published: publishedSize, note, openIntents, damage, damages, lost, journal, unreadable };
+}
+
+/** Whether a folder has never held a log: a checkpoint is made before anything else, so only an unfinished start lacks it. */
+async function hasNoLog(dir: string): Promise<boolean> {
+  if ((await readIfThere(join(dir, "checkpoint"))) !== undefined) return false;
+  const names = await readdir(dir);
+  if (names.includes("tile") || names.includes(acceptedFile)) return false;
+  for (const segment of await journalSegments(dir)) {
+    if (segment.first > 0 || (await readSegment(segment)).length > 0) return false;
+  }
+  return true;
+}
+
+/** Makes the empty log: journal first, then the checkpoint that declares it. */
+async function beginLog(dir: string, origin: string, signer: CheckpointSigner): Promise<void> {
+  await Journal.begin(dir, 0);
+  const note = signer.sign(checkpointText({ origin, size: 0, root: emptyRoot() }));
+  await replaceFile(join(dir, "checkpoint"), Buffer.from(note));
+}
+
+async function tidyJournal(
+  options: DiskLogOptions,
+  obsolete: readonly Segment[],
+  last: Segment,
+  wholeBytes: number,
+): Promise<Journal> {
+  for (const segment of obsolete) await rm(segment.path, { force: true });
+  const live = (await journalSegments(options.dir)).filter((segment) => segment.first <= last.first);
+  return Journal.continue(options.dir, live, wholeBytes, options.openJournalFile);
+}
+

@@ -1,0 +1,97 @@
+// Keeps the derived index behind the log by a moment: it tails the log in large batches off the hot path, and whoever
+// asks first waits until it has seen everything that was durable when they asked.
+import type { Log } from "../kernel/ctx.ts";
+import { emptyPosition } from "./index-store.ts";
+import type { EntryIndexStore, IndexedEntry, IndexPosition } from "./index-store.ts";
+import type { Leaf } from "./leaf.ts";
+
+/** Entries indexed in one transaction; SQLite spends some 10 ms on it, during which nothing else runs. */
+const batchEntries = 1_000;
+/** How long a leaf may wait for the indexer when nobody asks, milliseconds. */
+const indexAfterMs = 250;
+
+/** The log as the indexer reads it. */
+export interface IndexedLog {
+  readonly size: number;
+  /** The leaves `from` to `to` (exclusive); undefined for those that cannot be read. */
+  leaves(from: number, to: number): Promise<readonly (Leaf | undefined)[]>;
+  /** The leaf hash of an entry, hex. */
+  leafHash(index: number): Promise<string>;
+}
+
+/** Fills the index of one log. */
+export class Indexer {
+  readonly #source: IndexedLog;
+  readonly #store: EntryIndexStore;
+  readonly #log: Log;
+  #position: IndexPosition = emptyPosition;
+  #checked = false;
+  #busy: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
+
+  constructor(source: IndexedLog, store: EntryIndexStore, log: Log) {
+    this.#source = source;
+    this.#store = store;
+    this.#log = log;
+  }
+
+  /** To be called after each commit. */
+  wake(): void {
+    if (this.#stopped || this.#busy !== undefined) return;
+    this.#timer ??= setTimeout(() => void this.#inBackground(), indexAfterMs).unref();
+  }
+
+  /** Resolves with the index's position once it holds every entry below `size`. */
+  async reach(size: number): Promise<IndexPosition> {
+    while (!this.#checked || this.#position.next < size) await (this.#busy ??= this.#batch());
+    return this.#position;
+  }
+
+  /** Stops working in the background and waits for the batch under way. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await this.#busy?.catch(() => {});
+  }
+
+  /** One batch, then a pause: catching up may take a share of the processor, not all of it. */
+  async #inBackground(): Promise<void> {
+    this.#timer = undefined;
+    try {
+      await (this.#busy ??= this.#batch());
+    } catch (error) {
+      this.#log.warn({ err: error }, "the ledger's index could not be filled; it will be tried again");
+    }
+    if (this.#stopped || this.#position.next >= this.#source.size) return;
+    const isBehind = this.#source.size - this.#position.next >= batchEntries;
+    this.#timer ??= setTimeout(() => void this.#inBackground(), isBehind ? 20 : indexAfterMs).unref();
+  }
+
+  async #batch(): Promise<void> {
+    try {
+      if (!this.#checked) await this.#check();
+      const from = this.#position.next;
+      const to = Math.min(this.#source.size, from + batchEntries);
+      if (to === from) return;
+      const leaves = await this.#source.leaves(from, to);
+      const entries: IndexedEntry[] = leaves.map((leaf, offset) => ({ index: from + offset, leaf }));
+      this.#position = await this.#store.add(this.#position, entries, await this.#source.leafHash(to - 1));
+    } finally {
+      this.#busy = undefined;
+    }
+  }
+
+  /** An index that is ahead of the log, or holds another log's entries, is emptied and filled again. */
+  async #check(): Promise<void> {
+    const position = await this.#store.position();
+    const { next, lastHash } = position;
+    const agrees = next <= this.#source.size && (next === 0 || (await this.#source.leafHash(next - 1)) === lastHash);
+    if (!agrees) {
+      this.#log.warn({ indexed: next, size: this.#source.size }, "the ledger's index contradicts the ledger: rebuilding it");
+      await this.#store.clear();
+    }
+    this.#position = agrees ? position : emptyPosition;
+    this.#checked = true;
+  }
+}

@@ -1,0 +1,251 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import {
+  folderOf,
+  merkleTreeHash,
+  naiveCheckpoint,
+  naiveLeaf as leaf,
+  naiveLog,
+  noteKey,
+  signedNote,
+} from "../../../test/support/naive-log.ts";
+import { verifyLedger } from "./index.ts";
+
+const origin = "charter.test/log";
+const { verifierKey } = noteKey(origin);
+
+const leaves = (count: number) => Array.from({ length: count }, (_, i) => leaf(i));
+
+async function verifyFiles(files: ReadonlyMap<string, Uint8Array>, options: object = {}) {
+  await using folder = await folderOf(files);
+  return await verifyLedger({ source: folder.path, verifierKey, ...options });
+}
+
+function flipped(bytes: Buffer, bit: number): Buffer {
+  const copy = Buffer.from(bytes);
+  copy[Math.floor(bit / 8)]! ^= 1 << (bit % 8);
+  return copy;
+}
+
+describe("a whole ledger", () => {
+  it.each([0, 1, 2, 255, 256, 257, 700])("passes with %i entries, and the root is the recursive one", async (size) => {
+    const entries = leaves(size);
+    const report = await verifyFiles(naiveLog(entries, origin));
+    expect(report).toMatchObject({ ok: true, origin, size, root: merkleTreeHash(entries).toString("base64") });
+    expect(report).toMatchObject({ keyTrust: "given", openIntents: 0 });
+  });
+
+  it("passes across a full tile of level 1 and names faults above and below it", async () => {
+    const entries = leaves(65_536 + 300);
+    const files = naiveLog(entries, origin);
+    const done: number[] = [];
+    await using folder = await folderOf(files);
+    const onProgress = (progress: { done: number }) => void done.push(progress.done);
+    const report = await verifyLedger({ source: folder.path, verifierKey, onProgress });
+    expect(report).toMatchObject({ ok: true, size: entries.length, tiles: 258 + 2 + 1 });
+    expect(done.at(-1)).toBe(entries.length);
+    expect(done).toHaveLength(258);
+    const level2 = new Map(files).set("tile/2/000.p/1", flipped(files.get("tile/2/000.p/1")!, 9));
+    expect(await verifyFiles(level2)).toMatchObject({
+      ok: false,
+      index: 0,
+      reason: expect.stringContaining("level 2"),
+    });
+    const level1 = new Map(files).set("tile/1/001.p/1", flipped(files.get("tile/1/001.p/1")!, 9));
+    expect(await verifyFiles(level1)).toMatchObject({ ok: false, index: 65_536 });
+    const late = new Map(files).set("tile/entries/256", flipped(files.get("tile/entries/256")!, 8 * 40));
+    expect(await verifyFiles(late)).toMatchObject({ ok: false, index: 65_536 });
+  });
+
+  it("fails on every flipped bit and never names an entry after the damaged one", async () => {
+    const entries = leaves(600);
+    const files = naiveLog(entries, origin);
+    const names = [...files.keys()].filter((name) => name !== "verifier-key");
+    const place = fc.record({
+      name: fc.constantFrom(...names),
+      at: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+    });
+    await fc.assert(
+      fc.asyncProperty(place, async ({ name, at }) => {
+        const bytes = files.get(name)!;
+        const bit = Math.floor(at * bytes.length * 8);
+        const report = await verifyFiles(new Map(files).set(name, flipped(bytes, bit)));
+        expect(report.ok).toBe(false);
+        if (report.ok) return;
+        if (name === "checkpoint") expect(report.index).toBe(null);
+        else expect(report.index).toBe(damagedEntry(name, bytes, Math.floor(bit / 8)));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it.each([
+    ["tile/entries/001", 256, "missing"],
+    ["tile/0/000", 0, "missing"],
+    ["tile/0/002.p/88", 512, "missing"],
+    ["tile/1/000.p/2", 0, "missing"],
+  ])("names the first entry of the missing %s", async (name, index, reason) => {
+    const files = naiveLog(leaves(600), origin);
+    expect(files.delete(name)).toBe(true);
+    expect(await verifyFiles(files)).toMatchObject({ ok: false, index, reason: expect.stringContaining(reason) });
+  });
+
+  it("names what a torn file lacks first", async () => {
+    const files = naiveLog(leaves(600), origin);
+    const bundle = files.get("tile/entries/001")!;
+    const torn = new Map(files).set("tile/entries/001", bundle.subarray(0, bundle.length - 1));
+    expect(await verifyFiles(torn)).toMatchObject({ ok: false, index: 511 });
+    const tile = files.get("tile/0/001")!;
+    const short = new Map(files).set("tile/0/001", tile.subarray(0, tile.length - 32));
+    expect(await verifyFiles(short)).toMatchObject({ ok: false, index: 256, reason: expect.stringContaining("short") });
+    const long = new Map(files).set("tile/entries/001", Buffer.concat([bundle, Buffer.alloc(3)]));
+    expect(await verifyFiles(long)).toMatchObject({
+      ok: false,
+      index: 256,
+      reason: expect.stringContaining("goes on"),
+    });
+  });
+
+  it("blames no single entry when everything but the signed root was rewritten", async () => {
+    const files = naiveLog(leaves(300), origin);
+    const entries = leaves(300);
+    entries[7] = leaf(7, { note: "rewritten" });
+    const forged = naiveLog(entries, origin).set("checkpoint", files.get("checkpoint")!);
+    expect(await verifyFiles(forged)).toMatchObject({
+      ok: false,
+      index: null,
+      reason: expect.stringContaining("root"),
+    });
+  });
+
+  it("reads the full tile when the partial one is gone", async () => {
+    const short = naiveLog(leaves(300), origin);
+    const long = naiveLog(leaves(512), origin);
+    const files = new Map(long).set("checkpoint", short.get("checkpoint")!);
+    files.set("tile/1/000.p/1", short.get("tile/1/000.p/1")!);
+    expect(await verifyFiles(files)).toMatchObject({ ok: true, size: 300 });
+  });
+
+  it("shows that the log extends an earlier checkpoint, and refuses one of another history", async () => {
+    const entries = leaves(600);
+    const files = naiveLog(entries, origin);
+    const earlier = naiveCheckpoint(entries.slice(0, 413), origin);
+    expect(await verifyFiles(files, { earlierCheckpoint: earlier })).toMatchObject({ ok: true, extends: 413 });
+    const other = naiveCheckpoint(leaves(414).slice(1), origin);
+    expect(await verifyFiles(files, { earlierCheckpoint: other })).toMatchObject({ ok: false, index: null });
+    const longer = naiveCheckpoint(leaves(601), origin);
+    expect(await verifyFiles(files, { earlierCheckpoint: longer })).toMatchObject({ ok: false, index: null });
+  });
+
+  it("says when it trusted the key that lay beside the data", async () => {
+    const files = naiveLog(leaves(3), origin);
+    expect(await verifyFiles(files, { verifierKey: undefined })).toMatchObject({ ok: true, keyTrust: "found" });
+    files.delete("verifier-key");
+    expect(await verifyFiles(files, { verifierKey: undefined })).toMatchObject({ ok: false, index: null });
+    expect(await verifyFiles(files, { verifierKey: noteKey(origin, 2).verifierKey })).toMatchObject({ ok: false });
+  });
+
+  it("refuses an empty tree with another root than the empty one", async () => {
+    const root = Buffer.alloc(32, 1).toString("base64");
+    const files = new Map([["checkpoint", Buffer.from(signedNote(`${origin}\n0\n${root}\n`, origin))]]);
+    expect(await verifyFiles(files)).toMatchObject({ ok: false, index: null });
+  });
+
+  it("says so when there is no log", async () => {
+    expect(await verifyFiles(new Map())).toEqual({ ok: false, index: null, reason: "there is no checkpoint" });
+    const unreachable = await verifyLedger({ source: "http://127.0.0.1:1/", verifierKey });
+    expect(unreachable).toMatchObject({ ok: false, index: null });
+  });
+});
+
+describe("the story of the entries", () => {
+  const intent = (i: number) => leaf(i, { kind: "intent" });
+  const outcome = (i: number, of: number) => leaf(i, { kind: "outcome", intent: of, outcome: "committed" });
+  const finding = { pattern: "p", severity: "CRITICAL", threat: "T1_STORAGE_EXHAUSTION" };
+
+  it("counts intents that are still open", async () => {
+    const entries = [intent(0), intent(1), leaf(2, { kind: "finding", intent: 1, finding }), outcome(3, 0)];
+    expect(await verifyFiles(naiveLog(entries, origin))).toMatchObject({ ok: true, openIntents: 1 });
+  });
+
+  it.each([
+    ["an outcome of a later entry", [outcome(0, 1), intent(1)], 0],
+    ["an outcome of itself", [outcome(0, 0)], 0],
+    ["an outcome of what is no intent", [leaf(0), outcome(1, 0)], 1],
+    ["a second outcome", [intent(0), outcome(1, 0), leaf(2), outcome(3, 0)], 3],
+    ["a finding of no intent", [leaf(0), leaf(1, { kind: "finding", intent: 0, finding })], 1],
+    ["an outcome without an intent", [leaf(0), leaf(1, { kind: "outcome", outcome: "failed" })], 1],
+    ["an unknown field", [leaf(0), leaf(1, { email: "x" })], 1],
+    ["an unknown kind", [leaf(0, { kind: "note" })], 0],
+    ["an inherited name as a field", [leaf(0, { toString: "x" })], 0],
+    ["a time without milliseconds", [leaf(0, { time: "2026-11-21T00:00:00Z" })], 0],
+    ["a day that does not exist", [leaf(0, { time: "2026-02-30T00:00:00.000Z" })], 0],
+    ["white space in the JSON", [leaf(0), Buffer.from(leaf(1).toString().replace(",", ", "))], 1],
+    ["a repeated key", [Buffer.from(leaf(0).toString().replace('"v":1', '"v":1,"v":1'))], 0],
+    ["a number in another spelling", [Buffer.from(leaf(0).toString().replace('"v":1', '"v":1.0'))], 0],
+    ["bytes that are not UTF-8", [Buffer.from([0xff, 0xfe])], 0],
+    ["what is not JSON", [leaf(0), leaf(1), Buffer.from("{")], 2],
+    ["an empty entry", [Buffer.alloc(0)], 0],
+    ["an entry nested very deeply", [Buffer.from("[".repeat(30_000) + "]".repeat(30_000))], 0],
+  ])("refuses %s, by its index", async (_name, entries, index) => {
+    expect(await verifyFiles(naiveLog(entries, origin))).toMatchObject({ ok: false, index });
+  });
+});
+
+describe("over HTTP", () => {
+  it("sends the credential, waits when told to, and reports the same as from a folder", async () => {
+    const files = naiveLog(leaves(600), origin);
+    let busy = 2;
+    await using server = await serveFiles((path, authorization) => {
+      if (authorization !== "Bearer k") return 401;
+      if (path === "tile/0/001" && busy-- > 0) return 503;
+      return files.get(path) ?? 404;
+    });
+    const headers = { authorization: "Bearer k" };
+    expect(await verifyLedger({ source: server.prefix, verifierKey, headers })).toMatchObject({ ok: true, size: 600 });
+    files.set("tile/0/001", flipped(files.get("tile/0/001")!, 32 * 8 * 3));
+    expect(await verifyLedger({ source: server.prefix, verifierKey, headers })).toMatchObject({
+      ok: false,
+      index: 259,
+    });
+    files.delete("tile/entries/000");
+    expect(await verifyLedger({ source: server.prefix, verifierKey, headers })).toMatchObject({ ok: false, index: 0 });
+    const refused = await verifyLedger({ source: server.prefix, verifierKey });
+    expect(refused).toMatchObject({ ok: false, index: null, reason: expect.stringContaining("401") });
+  });
+
+  it("stops reading an answer that is too large", async () => {
+    await using server = await serveFiles(() => Buffer.alloc(4 * 1024 * 1024));
+    const report = await verifyLedger({ source: server.prefix, verifierKey });
+    expect(report).toMatchObject({ ok: false, index: null, reason: expect.stringContaining("more than") });
+  });
+});
+
+async function serveFiles(answer: (path: string, authorization: string | undefined) => Buffer | number) {
+  const server = createServer((request, response) => {
+    const result = answer((request.url ?? "").replace("/ledger/", ""), request.headers.authorization);
+    if (typeof result === "number") response.writeHead(result, { "retry-after": "0" }).end();
+    else response.end(result);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    prefix: `http://127.0.0.1:${port}/ledger`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+/** The entry that a damaged byte belongs to: exactly one in bundles and level 0, the first covered above. */
+function damagedEntry(name: string, bytes: Buffer, at: number): number {
+  const [, level = "", tile = ""] = /^tile\/([^/]+)\/([0-9]{3})/.exec(name) ?? [];
+  if (level !== "entries") return (Number(tile) * 256 + Math.floor(at / 32)) * 256 ** Number(level);
+  let end = 0;
+  let entry = -1;
+  for (; end <= at; entry++) end += 2 + bytes.readUInt16BE(end);
+  return Number(tile) * 256 + entry;
+}

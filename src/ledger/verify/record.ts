@@ -1,0 +1,117 @@
+// What an entry says, checked on its own: it is RFC 8785 JSON, it has the fields a leaf has and no others, and every
+// field has its form. The shape is declared here again, on purpose, apart from the writer's.
+
+/** The facts of a leaf that later leaves are checked against. */
+export interface RecordFacts {
+  readonly kind: string;
+  /** The intent an outcome or finding belongs to. */
+  readonly intent: number | undefined;
+}
+
+type Form = (value: unknown) => boolean;
+
+const text: Form = (value) => typeof value === "string" && value !== "" && value.isWellFormed();
+const texts: Form = (value) => Array.isArray(value) && value.every(text);
+const matches =
+  (pattern: RegExp): Form =>
+  (value) =>
+    typeof value === "string" && pattern.test(value);
+const oneOf =
+  (...names: readonly string[]): Form =>
+  (value) =>
+    typeof value === "string" && names.includes(value);
+
+const fields: Readonly<Record<string, Form>> = {
+  v: (value) => value === 1,
+  kind: oneOf("intent", "outcome", "finding", "admin", "heartbeat"),
+  time: (value) => typeof value === "string" && isInstant(value),
+  principal: text,
+  principalKind: oneOf("ai_agent", "executor", "product", "auditor", "admin", "system"),
+  product: text,
+  operation: text,
+  resource: text,
+  digest: matches(/^sha256:[0-9a-f]{64}$/),
+  decision: (value) =>
+    hasExactly(value, { allow: (flag) => typeof flag === "boolean", articles: texts, policies: texts }),
+  constitutionHash: matches(/^[0-9a-f]{16}$/),
+  requestId: text,
+  intent: (value) => Number.isSafeInteger(value) && Number(value) >= 0,
+  outcome: oneOf("committed", "refused", "failed", "interrupted"),
+  code: text,
+  finding: (value) => hasExactly(value, { threat: text, severity: text, pattern: text }),
+  note: text,
+};
+const required = ["v", "kind", "time", "principal", "principalKind", "operation", "constitutionHash", "requestId"];
+/** Fields that a kind must have beyond the required ones, and fields that only it may have. */
+const kinds: Readonly<Record<string, { readonly must: readonly string[]; readonly may: readonly string[] }>> = {
+  outcome: { must: ["intent", "outcome"], may: ["intent", "outcome"] },
+  finding: { must: ["finding"], may: ["intent", "finding"] },
+};
+const bound = ["intent", "outcome", "finding"];
+
+/** Reads one entry; a string is the sentence that says what is wrong with it. */
+export function readRecord(entry: Uint8Array): RecordFacts | string {
+  const source = decode(entry);
+  if (source === undefined) return "the entry is not UTF-8";
+  const value = parse(source);
+  if (!isRecord(value)) return "the entry is not a JSON object";
+  const wrong = wrongField(value);
+  if (wrong !== undefined) return wrong;
+  // The shape is known to be shallow now, so that writing it out again is bounded.
+  if (canonical(value) !== source) return "the entry is not canonical JSON (RFC 8785)";
+  return { kind: String(value["kind"]), intent: typeof value["intent"] === "number" ? value["intent"] : undefined };
+}
+
+function wrongField(record: Readonly<Record<string, unknown>>): string | undefined {
+  for (const [name, value] of Object.entries(record)) {
+    const form = Object.hasOwn(fields, name) ? fields[name] : undefined;
+    if (form === undefined) return `the entry has the unknown field ${JSON.stringify(name.slice(0, 64))}`;
+    if (!form(value)) return `the entry's field ${name} is malformed`;
+  }
+  const kind = kinds[String(record["kind"])];
+  const missing = [...required, ...(kind?.must ?? [])].find((name) => !Object.hasOwn(record, name));
+  if (missing !== undefined) return `the entry lacks the field ${missing}`;
+  const foreign = bound.find((name) => Object.hasOwn(record, name) && kind?.may.includes(name) !== true);
+  return foreign === undefined ? undefined : `an entry of kind ${String(record["kind"])} has no field ${foreign}`;
+}
+
+function hasExactly(value: unknown, forms: Readonly<Record<string, Form>>): boolean {
+  if (!isRecord(value)) return false;
+  const names = Object.keys(forms);
+  return Object.keys(value).length === names.length && names.every((name) => forms[name]?.(value[name]) === true);
+}
+
+/** RFC 8785 for the values a leaf can hold: strings, booleans, safe integers, arrays of strings, flat objects. */
+function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
+  if (!isRecord(value)) return JSON.stringify(value);
+  const names = Object.keys(value).sort();
+  return `{${names.map((name) => `${JSON.stringify(name)}:${canonical(value[name])}`).join(",")}}`;
+}
+
+/** RFC 3339 UTC with milliseconds, of a day that exists. */
+function isInstant(value: string): boolean {
+  if (!/^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[.][0-9]{3}Z$/.test(value)) return false;
+  const timeMs = Date.parse(value);
+  return !Number.isNaN(timeMs) && new Date(timeMs).toISOString() === value;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function decode(entry: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(entry);
+  } catch {
+    return undefined;
+  }
+}
+
+function parse(source: string): unknown {
+  try {
+    return JSON.parse(source);
+  } catch {
+    return undefined;
+  }
+}

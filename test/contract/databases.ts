@@ -1,0 +1,46 @@
+// Where the contract suites get their databases: a fresh SQLite file or a fresh PostgreSQL database per place.
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openDatabase } from "../../src/db/index.ts";
+import type { Database } from "../../src/db/index.ts";
+import { silentLog } from "../../src/kernel/ctx.ts";
+import { describeWith } from "../support/requires.ts";
+import { freshPostgres } from "../support/postgres.ts";
+
+/** One empty database that can be opened, closed and opened again, until the place is disposed of. */
+export interface DatabasePlace extends AsyncDisposable {
+  open(): Promise<Database>;
+}
+
+/** Makes a new place. */
+export type DatabasePlaces = () => Promise<DatabasePlace>;
+
+/** A SQLite file in a directory of its own. */
+export async function sqlitePlace(): Promise<DatabasePlace> {
+  const directory = await mkdtemp(join(tmpdir(), "charter-db-"));
+  return {
+    open: () => openDatabase({ kind: "sqlite", file: join(directory, "charter.db") }, silentLog),
+    [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }),
+  };
+}
+
+/** A database of its own on the tests' PostgreSQL server. */
+export async function postgresPlace(): Promise<DatabasePlace> {
+  const fresh = await freshPostgres();
+  return {
+    open: () => openDatabase({ kind: "postgres", url: fresh.url }, silentLog),
+    [Symbol.asyncDispose]: () => fresh[Symbol.asyncDispose](),
+  };
+}
+
+/** Runs a suite on SQLite and on PostgreSQL. */
+export function onBothDialects(suite: (name: string, places: DatabasePlaces) => void): void {
+  suite("SQLite", sqlitePlace);
+  onPostgres(suite);
+}
+
+/** Runs a suite on PostgreSQL, or skips it with the reason when the tests have no server. */
+export function onPostgres(suite: (name: string, places: DatabasePlaces) => void): void {
+  describeWith(["postgres"], "with a PostgreSQL server", () => suite("PostgreSQL", postgresPlace));
+}

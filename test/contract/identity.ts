@@ -1,0 +1,148 @@
+// What identity promises on every database: keys are made, found, listed and revoked as `src/identity` says.
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Database } from "../../src/db/index.ts";
+import { identityMigrations, mintKey, openIdentity } from "../../src/identity/index.ts";
+import type { Identity, KeyId } from "../../src/identity/index.ts";
+import type { DatabasePlace, DatabasePlaces } from "./databases.ts";
+
+/** Runs the suite on one database. */
+export function identityContract(name: string, places: DatabasePlaces): void {
+  describe(`identity on ${name}`, () => {
+    let place: DatabasePlace;
+    let db: Database;
+    let identity: Identity;
+    let nowMs = Date.UTC(2026, 0, 1);
+    const clock = { nowMs: () => nowMs };
+
+    beforeAll(async () => {
+      place = await places();
+      db = await place.open();
+      await db.migrate(identityMigrations);
+      identity = openIdentity(db, clock);
+    });
+
+    afterAll(async () => {
+      await db[Symbol.asyncDispose]();
+      await place[Symbol.asyncDispose]();
+    });
+
+    const create = async (product: string | null = "AI_ASSISTANT", intentIndex?: number) => {
+      const minted = mintKey(product === null ? "admin" : "product");
+      const key = { minted, product, createdBy: "system", ...(intentIndex === undefined ? {} : { intentIndex }) };
+      return { minted, record: await identity.keyWriter.create(key) };
+    };
+
+    it("knows that no key was ever made, until one is", async () => {
+      expect(await identity.keys.any()).toBe(false);
+      await create(null);
+      expect(await identity.keys.any()).toBe(true);
+    });
+
+    it("gives the principal of a key that was created", async () => {
+      const { minted, record } = await create();
+      expect(record).toEqual({
+        id: minted.id,
+        kind: "product",
+        product: "AI_ASSISTANT",
+        label: null,
+        createdAt: "2026-01-01T00:00:00.000Z",
+        createdBy: "system",
+        revokedAt: null,
+      });
+      const principal = { id: minted.id, kind: "product", product: "AI_ASSISTANT" };
+      expect(await identity.authenticator.authenticate(minted.text)).toEqual(principal);
+      expect(await identity.authenticator.authenticate(minted.text)).toEqual(principal);
+      expect(await identity.keys.get(minted.id)).toEqual(record);
+    });
+
+    it("gives nobody for a wrong secret, another kind's letters, an unknown prefix and text that is no key", async () => {
+      const { minted } = await create();
+      const other = mintKey("product");
+      const crossed = minted.text.slice(0, -43) + other.text.slice(-43);
+      for (const text of [crossed, minted.text.replace("_pr_", "_ad_"), other.text, "charter_", "", minted.id]) {
+        expect(await identity.authenticator.authenticate(text)).toBeUndefined();
+      }
+    });
+
+    it("keeps no secret in the table", async () => {
+      const { minted } = await create();
+      const rows = await db.tables<{ identity_keys: object }>().read.selectFrom("identity_keys").selectAll().execute();
+      const dump = JSON.stringify(rows);
+      expect(dump).toContain(minted.id);
+      expect(dump).not.toContain(minted.text.slice(-43));
+    });
+
+    it("refuses a revoked key at once, even one it has just seen, and keeps the first time of revocation", async () => {
+      const { minted } = await create();
+      expect(await identity.authenticator.authenticate(minted.text)).toBeDefined();
+      const revoked = await identity.keyWriter.revoke(minted.id, { intentIndex: 501 });
+      expect(revoked.revokedAt).toBe("2026-01-01T00:00:00.000Z");
+      expect(await identity.authenticator.authenticate(minted.text)).toBeUndefined();
+      nowMs += 1_000;
+      expect(await identity.keyWriter.revoke(minted.id, { intentIndex: 502 })).toEqual(revoked);
+      expect(await identity.keys.wasApplied(502)).toBe(false);
+    });
+
+    it("notices within five seconds that another process has revoked a key", async () => {
+      const { minted } = await create();
+      expect(await identity.authenticator.authenticate(minted.text)).toBeDefined();
+      await openIdentity(db, clock).keyWriter.revoke(minted.id, {});
+      nowMs += 5_000;
+      expect(await identity.authenticator.authenticate(minted.text)).toBeUndefined();
+    });
+
+    it("does not believe a remembered key longer because the clock was set back", async () => {
+      const { minted } = await create();
+      expect(await identity.authenticator.authenticate(minted.text)).toBeDefined();
+      await openIdentity(db, clock).keyWriter.revoke(minted.id, {});
+      nowMs -= 3_600_000;
+      expect(await identity.authenticator.authenticate(minted.text)).toBeUndefined();
+      nowMs += 3_600_000;
+    });
+
+    it("refuses product keys without a product, unprintable labels and a second key with the same id", async () => {
+      const minted = mintKey("ai_agent");
+      const key = { minted, product: null, createdBy: "system" };
+      await expect(identity.keyWriter.create(key)).rejects.toMatchObject({ code: "key.product_required" });
+      const labelled = { ...key, product: "GURUKUL", label: "left\u202eright" };
+      await expect(identity.keyWriter.create(labelled)).rejects.toMatchObject({ code: "key.label_invalid" });
+      await identity.keyWriter.create({ ...labelled, label: "build server" });
+      await expect(identity.keyWriter.create({ ...labelled, label: "again" })).rejects.toMatchObject({
+        code: "key.exists",
+      });
+      expect((await identity.keys.get(minted.id)).label).toBe("build server");
+    });
+
+    it("says key.not_found for a key it does not have", async () => {
+      await expect(identity.keys.get("key_nobody00")).rejects.toMatchObject({ code: "key.not_found" });
+      await expect(identity.keyWriter.revoke("key_nobody00", {})).rejects.toMatchObject({ code: "key.not_found" });
+    });
+
+    it("tells whether an intent was applied", async () => {
+      expect(await identity.keys.wasApplied(700)).toBe(false);
+      const { minted } = await create("GURUKUL", 700);
+      await identity.keyWriter.revoke(minted.id, { intentIndex: 701 });
+      expect(await identity.keys.wasApplied(700)).toBe(true);
+      expect(await identity.keys.wasApplied(701)).toBe(true);
+    });
+
+    it("lists every key once, newest first, page by page", async () => {
+      for (let i = 0; i < 7; i++) {
+        nowMs += i % 2;
+        await create();
+      }
+      const seen: KeyId[] = [];
+      for (;;) {
+        const after = seen.at(-1);
+        const page = await identity.keys.list({ limit: 3, ...(after === undefined ? {} : { after }) });
+        if (page.length === 0) break;
+        seen.push(...page.map((key) => key.id));
+      }
+      const whole = await identity.keys.list({ limit: 1000 });
+      expect(seen).toEqual(whole.map((key) => key.id));
+      expect(new Set(seen).size).toBe(seen.length);
+      const times = whole.map((key) => key.createdAt);
+      expect(times).toEqual(times.toSorted().toReversed());
+    });
+  });
+}
