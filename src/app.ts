@@ -46,7 +46,7 @@ export interface StartOptions {
 export async function startCharter(config: Config, options: StartOptions): Promise<Charter> {
   const clock = options.clock ?? systemClock;
   const log = options.log ?? pino({ level: config.log.level }, pino.destination(2));
-  const constitution = await loadConstitution(config.constitution.dir);
+  const constitution = loadConstitution(config.constitution.dir);
   const dataDir = config.data.dir;
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
 
@@ -125,7 +125,7 @@ export async function startCharter(config: Config, options: StartOptions): Promi
     },
     config.http,
   );
-  opened.defer(() => server.close());
+  opened.defer(() => drain(server, config.http.drainTimeoutMs));
   const url = await server.listen({ host: config.http.host, port: config.http.port });
   const parts = opened.move();
   return {
@@ -136,6 +136,13 @@ export async function startCharter(config: Config, options: StartOptions): Promi
     ...(condition.state === "open" ? {} : { trouble: condition.reason }),
     close: () => parts.disposeAsync(),
   };
+}
+
+/** Closes the server: running requests may end, and those that have not by the time allowed are cut off. */
+async function drain(server: Awaited<ReturnType<typeof buildServer>>, timeoutMs: number): Promise<void> {
+  const cutOff = setTimeout(() => server.server.closeAllConnections(), timeoutMs);
+  await server.close();
+  clearTimeout(cutOff);
 }
 
 /** How often expired reservations and idempotency keys are swept, milliseconds; nothing waits for it. */

@@ -1,5 +1,5 @@
 // Numbers, tables, bars and trees as people see them.
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { printable } from "./io.ts";
 import { lineageTree } from "./lineage-tree.ts";
@@ -77,7 +77,7 @@ describe("the files of a log", () => {
     expect(paths).toEqual(
       expect.arrayContaining(["tile/0/273.p/112", "tile/1/000", "tile/1/001.p/17", "tile/2/000.p/1"]),
     );
-    expect([...tileFiles(256 * 1_234_068)].some(({ path }) => path === "tile/entries/x001/x234/067")).toBe(true);
+    expect([...tileFiles(256 * 1_068)].some(({ path }) => path === "tile/entries/x001/067")).toBe(true);
   });
 
   it("covers every entry and every hash of every level exactly once", () => {

@@ -2,12 +2,11 @@
 import { createHash, randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { mkdtemp, open, rm, stat } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { Transform } from "node:stream";
-import type { Readable } from "node:stream";
+import { Readable, Transform } from "node:stream";
 import { buffer } from "node:stream/consumers";
-import { pipeline } from "node:stream/promises";
 import { pathOf, withRetries } from "./client.ts";
 import type { Client } from "./client.ts";
 import type { Io } from "./io.ts";
@@ -56,13 +55,22 @@ async function spoolStdin(io: Io): Promise<UploadFile> {
   const folder = await mkdtemp(join(tmpdir(), "charter-put-"));
   const file = await open(join(folder, "stdin"), "wx+", 0o600).finally(() => rm(folder, { recursive: true }));
   try {
-    await pipeline(io.stdin, file.createWriteStream({ autoClose: false }));
+    for await (const piece of io.stdin) await file.writeFile(piece);
     const { size } = await file.stat();
-    const read = (): Readable => file.createReadStream({ start: 0, autoClose: false, highWaterMark: pieceBytes });
+    const read = (): Readable => Readable.from(piecesOf(file), { objectMode: false });
     return { name: "-", sizeBytes: size, read, [Symbol.asyncDispose]: () => file.close() };
   } catch (error) {
     await file.close();
     throw error;
+  }
+}
+
+async function* piecesOf(file: FileHandle): AsyncGenerator<Buffer> {
+  for (let position = 0; ;) {
+    const { bytesRead, buffer: piece } = await file.read({ buffer: Buffer.allocUnsafe(pieceBytes), position });
+    if (bytesRead === 0) return;
+    position += bytesRead;
+    yield piece.subarray(0, bytesRead);
   }
 }
 

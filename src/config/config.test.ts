@@ -1,5 +1,5 @@
 // Where values come from, and what is refused.
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { Fault } from "../kernel/fault.ts";

@@ -165,7 +165,11 @@ describe("loading", () => {
     ["chain too long", `true${" && true".repeat(50_000)}`, "a statement is longer"],
   ])("refuses conditions that %s, before they can exhaust the policy engine", (_what, condition, expected) => {
     const policy = `\n@id("x") @description("X.") permit (principal, action, resource) when { ${condition} };`;
-    expect(problemsIn({ ...texts, policies: texts.policies + policy }).map(problemText).join()).toContain(expected);
+    expect(
+      problemsIn({ ...texts, policies: texts.policies + policy })
+        .map(problemText)
+        .join(),
+    ).toContain(expected);
     expect(problemsIn(texts)).toEqual([]);
   });
 

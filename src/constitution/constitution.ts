@@ -61,7 +61,7 @@ export interface Constitution {
   readonly texts: ConstitutionTexts;
   /** Decides. Never throws; deny by default. Seen shapes are answered from memory. */
   decide(request: DecisionRequest): Decision;
-  /** Decides and says what determined it and what would make it pass. Takes milliseconds. */
+  /** Decides and says what determined it and what would make it pass. Asks hundreds of times: not for the hot path. */
   explain(request: DecisionRequest): Explanation;
   /** Everything in force, for people and programs that list it. */
   describe(): ConstitutionDescription;

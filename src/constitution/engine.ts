@@ -17,7 +17,7 @@ import type { Shape } from "./shape.ts";
 export type Evaluate = (shape: Shape) => Decision;
 
 /** The entity type of each kind of principal. */
-export const principalTypes = {
+const principalTypes = {
   ai_agent: "AiAgent",
   executor: "Executor",
   product: "ProductService",
@@ -26,7 +26,7 @@ export const principalTypes = {
 } as const satisfies Record<PrincipalKind, string>;
 
 /** The entity type of each kind of resource. */
-export const resourceTypes = {
+const resourceTypes = {
   artifact: "Artifact",
   ledger: "Ledger",
   schema: "Schema",
@@ -36,7 +36,7 @@ export const resourceTypes = {
 } as const satisfies Record<ResourceKind, string>;
 
 /** How people name each kind of principal, after an article. */
-export const principalNames = {
+const principalNames = {
   ai_agent: "an AI agent",
   executor: "an executor",
   product: "a product",
@@ -45,7 +45,7 @@ export const principalNames = {
 } as const satisfies Record<PrincipalKind, string>;
 
 /** How people name each kind of resource, after an article. */
-export const resourceNames = {
+const resourceNames = {
   artifact: "an artifact",
   ledger: "the ledger",
   schema: "the schema",

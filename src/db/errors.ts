@@ -5,6 +5,7 @@ import { faultsOf } from "../kernel/fault.ts";
 export const dbCodes = {
   "db.full": "The database has no room left; nothing was written.",
   "db.unavailable": "The database cannot be reached or is busy; try again later.",
+  "db.damaged": "The database file is damaged; restore it from a backup.",
   "db.newer_schema": "The database was changed by a newer version of Charter.",
 } as const;
 

@@ -7,8 +7,6 @@ import { openSqlite } from "./sqlite.ts";
 import type { SqliteOptions } from "./sqlite.ts";
 
 export type { Database, Dialect, Migration } from "./database.ts";
-export type { PostgresOptions } from "./postgres.ts";
-export type { SqliteOptions } from "./sqlite.ts";
 export { dbCodes } from "./errors.ts";
 
 /** Which database to open. */

@@ -1,15 +1,27 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CompiledQuery } from "kysely";
 import type { DatabaseConnection } from "kysely";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { silentLog } from "../kernel/ctx.ts";
+import { openDatabase } from "./index.ts";
 import { GroupCommits, commitLimits } from "./sqlite-commits.ts";
 import { SqliteConnection } from "./sqlite-connection.ts";
 
 const run = (connection: DatabaseConnection, text: string, ...values: unknown[]) =>
   connection.executeQuery<{ id: string }>(CompiledQuery.raw(text, values));
+
+describe("opening a file on SQLite", () => {
+  it("says db.unavailable where there is no folder and db.damaged where the file is something else", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "charter-open-"));
+    const open = (name: string) => openDatabase({ kind: "sqlite", file: join(directory, name) }, silentLog);
+    await writeFile(join(directory, "letter"), "Dear reader, this is not a database. ".repeat(200));
+    await expect(open("letter")).rejects.toMatchObject({ code: "db.damaged" });
+    await expect(open("nowhere/a.db")).rejects.toMatchObject({ code: "db.unavailable" });
+    await rm(directory, { recursive: true });
+  });
+});
 
 describe("group commits", () => {
   let directory: string;

@@ -1,7 +1,8 @@
 // One open handle on a SQLite file, spoken to through kysely.
 //
 // 1. Integers come and go as JavaScript numbers; one beyond 2^53-1 is refused in both directions, never rounded.
-// 2. A full disk is the fault `db.full`, a lock that does not come free is `db.unavailable`; other errors pass unchanged.
+// 2. A full disk is the fault `db.full`; a lock that does not come free or a file that cannot be reached is `db.unavailable`; a
+//    broken file is `db.damaged`. Other errors are mistakes in SQL and pass unchanged.
 // 3. Statements are prepared once and kept by their text, at most `maxStatements` of them.
 import { DatabaseSync } from "node:sqlite";
 import type { SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite";
@@ -18,6 +19,10 @@ const busyTimeoutMs = 100;
 const sqliteBusy = 5;
 const sqliteLocked = 6;
 const sqliteFull = 13;
+const sqliteInputOutput = 10;
+const sqliteCannotOpen = 14;
+const sqliteCorrupt = 11;
+const sqliteNotADatabase = 26;
 
 interface Prepared {
   readonly statement: StatementSync;
@@ -30,11 +35,15 @@ export class SqliteConnection implements DatabaseConnection {
   readonly #statements = new Map<string, Prepared>();
 
   constructor(file: string, access: "read" | "write") {
-    this.#handle = new DatabaseSync(file, {
-      readOnly: access === "read",
-      enableForeignKeyConstraints: true,
-      timeout: busyTimeoutMs,
-    });
+    try {
+      this.#handle = new DatabaseSync(file, {
+        readOnly: access === "read",
+        enableForeignKeyConstraints: true,
+        timeout: busyTimeoutMs,
+      });
+    } catch (error) {
+      throw publicFault(error);
+    }
   }
 
   /** Runs SQL that has no parameters and no result. */
@@ -109,9 +118,19 @@ function bindable(value: unknown): SQLInputValue {
 
 function publicFault(error: unknown): unknown {
   const code = error instanceof Error && "errcode" in error ? Number(error.errcode) & 0xff : 0;
-  if (code === sqliteFull) return dbFault("db.full", "The database has no room left; nothing was written.", {}, error);
-  if (code === sqliteBusy || code === sqliteLocked) {
-    return dbFault("db.unavailable", "The database is locked by another process.", { retryAfterSeconds: 1 }, error);
+  switch (code) {
+    case sqliteFull:
+      return dbFault("db.full", "The database has no room left; nothing was written.", {}, error);
+    case sqliteBusy:
+    case sqliteLocked:
+      return dbFault("db.unavailable", "The database is locked by another process.", { retryAfterSeconds: 1 }, error);
+    case sqliteInputOutput:
+    case sqliteCannotOpen:
+      return dbFault("db.unavailable", "The database file cannot be read or written.", {}, error);
+    case sqliteCorrupt:
+    case sqliteNotADatabase:
+      return dbFault("db.damaged", "The database file is damaged; restore it from a backup.", {}, error);
+    default:
+      return error;
   }
-  return error;
 }

@@ -41,7 +41,7 @@ export interface SqliteOptions {
   readonly file: string;
 }
 
-/** Opens a SQLite database. Rejects with `db.full` or `db.unavailable`. */
+/** Opens a SQLite database. Rejects with `db.full`, `db.unavailable` or `db.damaged`. */
 export async function openSqlite(options: SqliteOptions, log: Log): Promise<Database> {
   const writer = new SqliteConnection(options.file, "write");
   try {

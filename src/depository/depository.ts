@@ -72,7 +72,10 @@ export function openDepository(parts: DepositoryParts): Depository {
   const { data } = constitution;
   const { limits } = data;
   const database = parts.database.tables<DepositoryTables>();
-  const writers = openWriteGate({ pauseAt: limits.concurrentWritersPause, reopenBelow: limits.concurrentWritersReopen });
+  const writers = openWriteGate({
+    pauseAt: limits.concurrentWritersPause,
+    reopenBelow: limits.concurrentWritersReopen,
+  });
   const turns = openTurns();
   const activity = openActivity(clock, limits.abandonedUploadSeconds * 1000);
 
@@ -319,23 +322,19 @@ async function digestOfBody(content: Content, maxBytes: number): Promise<Digest>
 }
 
 function settlementFault(settled: Exclude<Settled, { outcome: "stored" }>): Fault {
-  switch (settled.outcome) {
-    case "content_exists":
-      return depositoryFault("artifact.exists", "the product holds this content under this type already", {
-        at: "If-None-Match",
-      });
-    case "parent_missing":
-      return depositoryFault("artifact.parent_not_found", `the product does not hold ${settled.missing.join(", ")}`, {
-        at: "derivedFrom",
-      });
-    case "key_used":
-      return depositoryFault("idempotency.conflict", "another process has just used this Idempotency-Key", {
-        at: "Idempotency-Key",
-        remedy: "send the same request again to get its receipt",
-      });
-    case "reservation_lost":
-      return depositoryFault("upload.expired", "the upload took longer than its reserved space was kept", {
-        limit: "abandonedUploadSeconds",
-      });
-  }
+  const key = { at: "Idempotency-Key", remedy: "send the same request again to get its receipt" };
+  const missing = settled.outcome === "parent_missing" ? settled.missing.join(", ") : "";
+  const faults: Record<typeof settled.outcome, Fault> = {
+    content_exists: depositoryFault("artifact.exists", "the product holds this content under this type already", {
+      at: "If-None-Match",
+    }),
+    parent_missing: depositoryFault("artifact.parent_not_found", `the product does not hold ${missing}`, {
+      at: "derivedFrom",
+    }),
+    key_used: depositoryFault("idempotency.conflict", "another process has just used this Idempotency-Key", key),
+    reservation_lost: depositoryFault("upload.expired", "the upload took longer than its space was reserved for", {
+      limit: "abandonedUploadSeconds",
+    }),
+  };
+  return faults[settled.outcome];
 }

@@ -94,7 +94,7 @@ export function artifactFrom(
 /** The part of an artifact that its outcome leaf vouches for: everything but the hold, which may change. */
 export function provenance(artifact: Artifact): Json {
   const { legalHold: _, retainUntil: __, ...locked } = artifact;
-  return locked as unknown as Json;
+  return locked;
 }
 
 /**

@@ -37,7 +37,8 @@ export async function* scrubOf(parts: {
     const page = await store.eachBlob(after, stepSize);
     for (const { artifactId, product, blob } of page) {
       const { ok, reason } = await blobs.check(product, blob);
-      if (!ok && bad.length < maxBad) bad.push({ artifact_id: artifactId, product_id: product, reason: reason ?? "corrupt" });
+      if (!ok && bad.length < maxBad)
+        bad.push({ artifact_id: artifactId, product_id: product, reason: reason ?? "corrupt" });
       checked += 1;
       bytes += blob.sizeBytes;
       after = artifactId;

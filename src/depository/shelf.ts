@@ -43,7 +43,11 @@ export interface Shelf {
   /** One artifact of the caller's product, whether or not the caller may read; for acts on it. */
   find(ctx: Ctx, id: string): Promise<Artifact>;
   /** An artifact's bytes, or a range of them. */
-  content(ctx: Ctx, id: string, range: (artifact: Artifact) => ByteRange | undefined): Promise<AsyncIterable<Uint8Array>>;
+  content(
+    ctx: Ctx,
+    id: string,
+    range: (artifact: Artifact) => ByteRange | undefined,
+  ): Promise<AsyncIterable<Uint8Array>>;
   list(ctx: Ctx, query: ArtifactQuery): Promise<readonly Artifact[]>;
   lineage(ctx: Ctx, id: string, direction: "ancestors" | "descendants"): Promise<Lineage>;
   proof(ctx: Ctx, id: string): Promise<ArtifactProof>;

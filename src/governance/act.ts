@@ -41,7 +41,11 @@ export interface Deed<T> {
 
 /** What the caller gets to prove the act with. */
 export interface Receipt {
-  readonly decision: { readonly allow: boolean; readonly articles: readonly string[]; readonly policies: readonly string[] };
+  readonly decision: {
+    readonly allow: boolean;
+    readonly articles: readonly string[];
+    readonly policies: readonly string[];
+  };
   readonly intentIndex: number;
   readonly outcomeIndex: number;
   readonly constitutionHash: string;
@@ -194,7 +198,7 @@ export function openGate(parts: { constitution: Constitution; ledger: Ledger; ha
           ...(attempt.digest ? { digest: attempt.digest } : {}),
         }),
       ]);
-      const findingLeaves = findings.map(({ threat, severity, pattern }) =>
+      const findingLeaves = findings.filter(({ severity }) => severity !== "LOW").map(({ threat, severity, pattern }) =>
         leafOf(ctx, attempt, { kind: "finding", intent: intentIndex, finding: { threat, severity, pattern } }),
       );
       const end = (fields: Partial<Leaf>): Promise<number> =>
@@ -227,6 +231,9 @@ export function openGate(parts: { constitution: Constitution; ledger: Ledger; ha
     },
   };
 }
+
+/** When to come back after the storage was full, seconds: about as long as operators need to notice. */
+const storageRetrySeconds = 60;
 
 /** Detectors whose CRITICAL findings mean that the record's integrity is at stake. */
 const haltsWrites = /^T[58]_/;
@@ -261,6 +268,13 @@ function refusal(
     });
   }
   const blocking = findings.filter(({ blocks }) => blocks);
+  if (blocking.every(({ threat }) => threat === "T1_STORAGE_EXHAUSTION")) {
+    return governanceFault("storage.halted", blocking.map(({ detail }) => detail).join(" "), {
+      findings: seen,
+      remedy: "wait until the operators have added storage; reads go on",
+      retryAfterSeconds: storageRetrySeconds,
+    });
+  }
   return governanceFault("governance.threat", blocking.map(({ detail }) => detail).join(" "), {
     findings: seen,
     remedy: "remove what the findings name and send the request again",

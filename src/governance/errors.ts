@@ -5,6 +5,7 @@ import { faultsOf } from "../kernel/fault.ts";
 export const governanceCodes = {
   "governance.denied": "The constitution does not allow this; `articles` and `policies` name what decided.",
   "governance.threat": "A threat detector blocked the request; `findings` say what it saw.",
+  "storage.halted": "Storage is used up and writes are halted; reads go on.",
   "governance.halted": "Writes are halted by a governance lock until an owner clears it with a recorded reason.",
   "governance.no_such_halt": "There is no halt in force for this scope.",
   "product.not_found": "There is no such product, or it is not one that the caller may know of.",

@@ -22,9 +22,6 @@ export interface Keyring {
   list(ctx: Ctx, page: { readonly after?: KeyId; readonly limit: number }): Promise<readonly KeyRecord[]>;
 }
 
-
-
-
 /** Keys behind the gate. */
 export function openKeyring(parts: { gate: Gate; identity: Identity; constitution: Constitution }): Keyring {
   const { gate, identity, constitution } = parts;

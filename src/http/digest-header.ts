@@ -12,7 +12,9 @@ export function digestHeader(digest: Digest): string {
  * The SHA-256 that a request declares in `Content-Digest` or `Repr-Digest`; undefined when it declares none.
  * @throws `request.invalid` when a header cannot be read, has no sha-256, or the two disagree.
  */
-export function declaredDigest(headers: { readonly [name: string]: string | string[] | undefined }): Digest | undefined {
+export function declaredDigest(headers: {
+  readonly [name: string]: string | string[] | undefined;
+}): Digest | undefined {
   const found = ["content-digest", "repr-digest"].map((name) => readDigest(name, headers[name]));
   const [content, representation] = found;
   if (content !== undefined && representation !== undefined && content !== representation) {

@@ -10,7 +10,10 @@ import type { Query } from "./query.ts";
 
 const name = { type: "string", minLength: 1, maxLength: 64 } as const;
 const uuid = { type: "string", pattern: "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$" } as const;
-const mediaType = { type: "string", pattern: "^[\\w!#$&^.+-]{1,64}/[\\w!#$&^.+-]{1,64}( *; *[\\w-]+=[\\w.-]+)*$" } as const;
+const mediaType = {
+  type: "string",
+  pattern: "^[\\w!#$&^.+-]{1,64}/[\\w!#$&^.+-]{1,64}( *; *[\\w-]+=[\\w.-]+)*$",
+} as const;
 const tag = { type: "string", minLength: 1, maxLength: 128 } as const;
 
 /** Fields of a new artifact that the caller decides, as JSON Schema properties. */
@@ -106,7 +109,9 @@ export function streamedDraft(
 function metadataHeader(value: string | string[] | undefined): Record<string, unknown> {
   if (value === undefined) return {};
   if (typeof value !== "string" || value.length > maxMetadataHeader || !/^[A-Za-z0-9_-]*={0,2}$/.test(value)) {
-    throw httpFault("request.invalid", "Charter-Metadata is not the base64url of a JSON object", { at: "Charter-Metadata" });
+    throw httpFault("request.invalid", "Charter-Metadata is not the base64url of a JSON object", {
+      at: "Charter-Metadata",
+    });
   }
   const metadata = parseJson(Buffer.from(value, "base64url"));
   if (typeof metadata !== "object" || metadata === null || Array.isArray(metadata)) {

@@ -2,8 +2,8 @@
 export { cursorsUnder } from "./cursor.ts";
 export { operations } from "./operations.ts";
 export type { Operation, OperationName } from "./operations.ts";
-export { errorCodes } from "./problem.ts";
-export type { ErrorCode } from "./problem.ts";
+export { errorCodes } from "./codes.ts";
+export type { ErrorCode } from "./codes.ts";
 export { statusOf } from "./status.ts";
 export { buildServer, describeApi } from "./server.ts";
 export type { HttpLimits, Services } from "./services.ts";

@@ -1,29 +1,11 @@
 // The one place where a fault becomes an HTTP answer: RFC 9457 problem details, with a stable code, what decided, and
 // what would make the request pass. What happened inside is logged and never sent.
 import type { FastifyError } from "fastify";
-import { constitutionCodes } from "../constitution/index.ts";
-import { dbCodes } from "../db/index.ts";
-import { contentCodes, depositoryCodes } from "../depository/index.ts";
-import { governanceCodes } from "../governance/index.ts";
-import { identityCodes } from "../identity/index.ts";
 import { Fault } from "../kernel/fault.ts";
-import { ledgerCodes } from "../ledger/index.ts";
-import { httpCodes, httpFault } from "./errors.ts";
+import { errorCodes } from "./codes.ts";
+import type { ErrorCode } from "./codes.ts";
+import { httpFault } from "./errors.ts";
 import { statusOf } from "./status.ts";
-
-/** Every code that an answer can carry, with its public meaning. */
-export const errorCodes = {
-  ...httpCodes,
-  ...identityCodes,
-  ...constitutionCodes,
-  ...governanceCodes,
-  ...depositoryCodes,
-  ...contentCodes,
-  ...ledgerCodes,
-  ...dbCodes,
-} as const;
-/** A code that an answer can carry. */
-export type ErrorCode = keyof typeof errorCodes & string;
 
 /** A problem details object (RFC 9457) as Charter sends it. */
 export interface Problem {

@@ -67,7 +67,10 @@ function fastifyPath(path: string): string {
 
 function schemaOf(name: OperationName, operation: Operation, schema: RouteDefinition["schema"]): FastifySchema {
   const { response, ...rest } = schema as FastifySchema & { response?: object };
-  const problem = { description: "A refusal, explained.", content: { "application/problem+json": { schema: { $ref: "Problem#" } } } };
+  const problem = {
+    description: "A refusal, explained.",
+    content: { "application/problem+json": { schema: { $ref: "Problem#" } } },
+  };
   return {
     operationId: name,
     tags: [name.split(".")[0]],

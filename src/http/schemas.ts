@@ -56,7 +56,10 @@ export const sharedSchemas: readonly object[] = [
     ...record({
       artifact: { $ref: "Artifact#" },
       receipt: { $ref: "Receipt#" },
-      replayed: { type: "boolean", description: "True when an Idempotency-Key was seen before and nothing was stored." },
+      replayed: {
+        type: "boolean",
+        description: "True when an Idempotency-Key was seen before and nothing was stored.",
+      },
       warnings: { type: "array", items: record({ code: text, detail: text }) },
     }),
   },

@@ -72,14 +72,19 @@ export async function buildServer(services: Services, limits: HttpLimits): Promi
     }
   });
   app.addHook("onRoute", (route) => {
-    if (route.config?.operation === undefined) throw new Error(`${route.method} ${route.url} is no listed operation`);
+    if (route.config?.operation === undefined)
+      throw new Error(`${String(route.method)} ${route.url} is no listed operation`);
   });
   app.setErrorHandler((error: FastifyError, request, reply) => sendProblem(services, error, request, reply));
   app.setNotFoundHandler((request, reply) =>
     sendProblem(services, httpFault("route.not_found", "there is no such path or method"), request, reply),
   );
   for (const schema of sharedSchemas) app.addSchema(schema);
-  await app.register(swagger, { openapi: openapiDocument(services.version), hideUntagged: true });
+  await app.register(swagger, {
+    openapi: openapiDocument(services.version),
+    hideUntagged: true,
+    exposeHeadRoutes: true,
+  });
   await app.register(async (scope) => {
     systemRoutes(scope, services);
     ledgerRoutes(scope, services);
@@ -96,7 +101,12 @@ export async function buildServer(services: Services, limits: HttpLimits): Promi
 /** The OpenAPI document of the API. It is read off the routes, so no part of the house needs to be open. */
 export async function describeApi(version: string): Promise<object> {
   const unopened = { version } as Services;
-  const app = await buildServer(unopened, { headersTimeoutMs: 0, bodyTimeoutMs: 0, requestTimeoutMs: 0, keepAliveTimeoutMs: 0 });
+  const app = await buildServer(unopened, {
+    headersTimeoutMs: 0,
+    bodyTimeoutMs: 0,
+    requestTimeoutMs: 0,
+    keepAliveTimeoutMs: 0,
+  });
   const document = app.swagger();
   await app.close();
   return document;
@@ -119,13 +129,25 @@ function sendProblem(services: Services, error: unknown, request: FastifyRequest
   const problem = problemOf(fault, request.charterId, services.constitution.hash);
   if (problem.status >= 500) {
     const { operation } = request.routeOptions.config;
-    services.log.error({ err: fault.cause ?? fault, code: fault.code, requestId: request.charterId, operation }, "failed");
+    services.log.error(
+      { err: fault.cause ?? fault, code: fault.code, requestId: request.charterId, operation },
+      "failed",
+    );
   }
   if (fault.facts.retryAfterSeconds !== undefined) void reply.header("retry-after", fault.facts.retryAfterSeconds);
   if (problem.status === 401) void reply.header("www-authenticate", 'Bearer realm="charter"');
-  // A body that nobody will read any more must not be taken for the next request on this connection.
-  if (!request.raw.complete) void reply.header("connection", "close");
+  if (!request.raw.complete) letFinish(request);
   void reply.code(problem.status).type("application/problem+json").serializer(JSON.stringify).send(problem);
+}
+
+/** How long a client that was refused in the middle of its upload may go on sending before it is cut off, milliseconds. */
+const lingerMs = 10_000;
+
+/** Discards the rest of a refused body: a connection that is closed at once would be reset before the answer is read. */
+function letFinish({ raw }: FastifyRequest): void {
+  raw.resume();
+  const cutOff = setTimeout(() => raw.destroy(), lingerMs).unref();
+  raw.once("close", () => clearTimeout(cutOff)).once("end", () => clearTimeout(cutOff));
 }
 
 /** What Node's parser could not read never becomes a request; it is answered on the bare socket and closed. */

@@ -1,5 +1,5 @@
 // The one file that knows HTTP statuses. The compiler refuses a code without one.
-import type { ErrorCode } from "./problem.ts";
+import type { ErrorCode } from "./codes.ts";
 
 /** The HTTP status of every code. */
 export const statusOf: Readonly<Record<ErrorCode, number>> = {
@@ -34,6 +34,7 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
 
   "governance.denied": 403,
   "governance.threat": 403,
+  "storage.halted": 503,
   "governance.halted": 403,
   "governance.no_such_halt": 404,
   "product.not_found": 404,
@@ -74,4 +75,5 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
   "db.full": 503,
   "db.unavailable": 503,
   "db.newer_schema": 503,
+  "db.damaged": 503,
 };

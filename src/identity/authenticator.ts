@@ -18,7 +18,7 @@ export interface Authenticator {
 }
 
 /** How long a key's row is believed without asking the database, milliseconds. Another process may revoke it meanwhile. */
-export const cacheTtlMs = 5_000;
+const cacheTtlMs = 5_000;
 
 /** Most keys remembered; far more than a server has callers at a time, and a few megabytes at most. */
 const maxRemembered = 10_000;

@@ -3,7 +3,6 @@ export type { Authenticator } from "./authenticator.ts";
 export { identityCodes } from "./errors.ts";
 export type { Identity } from "./identity.ts";
 export { openIdentity } from "./identity.ts";
-export type { KeyId, KeyRecord, MintedKey } from "./key.ts";
+export type { KeyId, KeyRecord } from "./key.ts";
 export { mintKey } from "./key.ts";
-export type { Keys, KeyWriter, NewKey } from "./keys.ts";
 export { identityMigrations } from "./migrations.ts";

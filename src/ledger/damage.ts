@@ -23,5 +23,8 @@ export interface Damage {
 
 /** The damage that is named first: the one with the lowest index. */
 export function firstDamage(damages: readonly Damage[]): Damage | undefined {
-  return damages.reduce<Damage | undefined>((first, next) => (first && first.index <= next.index ? first : next), undefined);
+  return damages.reduce<Damage | undefined>(
+    (first, next) => (first && first.index <= next.index ? first : next),
+    undefined,
+  );
 }

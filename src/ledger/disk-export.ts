@@ -53,7 +53,8 @@ async function readTile(dir: string, name: TileName): Promise<Buffer> {
   const exact = await readIfThere(join(dir, tilePath(name)));
   if (exact !== undefined) return exact;
   const full = await readIfThere(join(dir, tilePath({ ...name, width: tileWidth })));
-  const cut = full && (name.level === "entries" ? firstEntries(full, name.width) : full.subarray(0, name.width * hashBytes));
+  const cut =
+    full && (name.level === "entries" ? firstEntries(full, name.width) : full.subarray(0, name.width * hashBytes));
   if (cut === undefined) throw ledgerFault("ledger.damaged", `The ledger lacks ${tilePath(name)}.`);
   return cut;
 }
@@ -62,4 +63,3 @@ function firstEntries(bundle: Buffer, width: number): Buffer | undefined {
   const entries = splitBundle(bundle, tileWidth);
   return entries && Buffer.concat(entries.slice(0, width));
 }
-

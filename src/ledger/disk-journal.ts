@@ -171,7 +171,7 @@ export async function openOnDisk(path: string): Promise<JournalFile> {
 function diskFile(handle: FileHandle): JournalFile {
   return {
     write: async (bytes, position) => {
-      for (let written = 0; written < bytes.length; ) {
+      for (let written = 0; written < bytes.length;) {
         const { bytesWritten } = await handle.write(bytes, written, bytes.length - written, position + written);
         written += bytesWritten;
       }

@@ -95,7 +95,10 @@ async function startOf(pid: number): Promise<string | undefined> {
   if (boot === undefined) return isRunning(pid) ? "" : undefined;
   if (stat === undefined) return undefined;
   // proc(5): the second field is the command in parentheses; state is field 3 and start time field 22.
-  const fields = stat.toString().slice(stat.lastIndexOf(")") + 2).split(" ");
+  const fields = stat
+    .toString()
+    .slice(stat.lastIndexOf(")") + 2)
+    .split(" ");
   const gone = fields[0] === "Z" || fields[0] === "X";
   return gone ? undefined : `${boot.toString().trim()}/${fields[19]}`;
 }

@@ -134,7 +134,8 @@ export class DiskLog implements AsyncDisposable {
   async bundle(index: number, width: number): Promise<Uint8Array | undefined> {
     const entries = await this.#reader.entries(index, width);
     const { damage, tree } = this.#parts;
-    if (entries === undefined || entries.includes(undefined)) return damage && tree.raw({ level: "entries", index, width });
+    if (entries === undefined || entries.includes(undefined))
+      return damage && tree.raw({ level: "entries", index, width });
     return Buffer.concat(entries as readonly Buffer[]);
   }
 
@@ -204,4 +205,3 @@ function full(cause?: unknown): Fault {
   const facts = { retryAfterSeconds: 5, remedy: "Make room on the disk that holds the ledger." };
   return ledgerFault("ledger.full", "The disk of the ledger is full.", facts, cause);
 }
-

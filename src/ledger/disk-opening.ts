@@ -94,7 +94,20 @@ async function openLocked(options: DiskLogOptions, lock: FolderLock): Promise<Op
   const note = replayed?.note ?? checkpoint?.note ?? "";
   const lost = [...accepted.keys()].sort((left, right) => left - right);
   const openIntents = intents.indexes();
-  return { lock, signer, tree, edge, published: publishedSize, note, openIntents, damage, damages, lost, journal, unreadable };
+  return {
+    lock,
+    signer,
+    tree,
+    edge,
+    published: publishedSize,
+    note,
+    openIntents,
+    damage,
+    damages,
+    lost,
+    journal,
+    unreadable,
+  };
 }
 
 /** Whether a folder has never held a log: a checkpoint is made before anything else, so only an unfinished start lacks it. */
@@ -125,4 +138,3 @@ async function tidyJournal(
   const live = (await journalSegments(options.dir)).filter((segment) => segment.first <= last.first);
   return Journal.continue(options.dir, live, wholeBytes, options.openJournalFile);
 }
-

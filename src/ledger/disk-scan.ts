@@ -51,7 +51,8 @@ export async function scanPublished(options: ScanOptions): Promise<PublishedStat
   const note = (await readIfThere(join(options.dir, "checkpoint")))?.toString();
   const checkpoint = note === undefined ? undefined : checkNote(note, options.verifier);
   if (checkpoint === undefined) {
-    const reason = note === undefined ? "the checkpoint is missing" : "the checkpoint is not signed by this ledger's key";
+    const reason =
+      note === undefined ? "the checkpoint is missing" : "the checkpoint is not signed by this ledger's key";
     const damages: Damage[] = [{ index: 0, reason, mend: "restore" }];
     return { checkpoint, edge: new Edge(), intents: new OpenIntents(), damages, sound: false };
   }
@@ -151,7 +152,11 @@ class PublishedScan {
     }
     const salvaged = salvage(bytes ?? Buffer.alloc(0), chosen);
     this.#nameLosses(found, whole, salvaged);
-    this.#adopt(index, whole, salvaged.map((entry) => entry ?? lost()));
+    this.#adopt(
+      index,
+      whole,
+      salvaged.map((entry) => entry ?? lost()),
+    );
   }
 
   /** Names the entries of a bundle that are lost and not accepted, or the bundle when only its framing is wrong. */
@@ -238,7 +243,9 @@ interface FoundBundle {
 const lost = (): Buffer => frameEntry(Buffer.alloc(0));
 
 function splitHashes(tile: Buffer): Buffer[] {
-  return Array.from({ length: tile.length / hashBytes }, (_, at) => tile.subarray(at * hashBytes, (at + 1) * hashBytes));
+  return Array.from({ length: tile.length / hashBytes }, (_, at) =>
+    tile.subarray(at * hashBytes, (at + 1) * hashBytes),
+  );
 }
 
 /** Index of the first hash that differs; 0 when there is nothing to compare with. */

@@ -67,5 +67,9 @@ export function readFrame(segment: Buffer, at: number): FrameRead {
   const entries = splitBundle(segment.subarray(at + headerBytes, entriesEnd), header.readUInt32BE(12));
   if (entries === undefined) return { state: "damaged", reason: "a frame of the journal is malformed" };
   const note = segment.toString("utf8", entriesEnd, noteEnd);
-  return { state: "frame", frame: { first: Number(header.readBigUInt64BE(4)), entries, note }, end: noteEnd + crcBytes };
+  return {
+    state: "frame",
+    frame: { first: Number(header.readBigUInt64BE(4)), entries, note },
+    end: noteEnd + crcBytes,
+  };
 }

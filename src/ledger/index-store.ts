@@ -166,7 +166,9 @@ export class EntryIndexStore {
 
   /** Index of the outcome leaf of an intent. */
   async outcomeOf(intent: number): Promise<number | undefined> {
-    const isOutcome = (eb: ExpressionBuilder<Tables, "ledger_entry">): ExpressionWrapper<Tables, "ledger_entry", SqlBool> =>
+    const isOutcome = (
+      eb: ExpressionBuilder<Tables, "ledger_entry">,
+    ): ExpressionWrapper<Tables, "ledger_entry", SqlBool> =>
       eb.and([eb("intent", "=", intent), eb("kind", "=", "outcome")]);
     const select = this.#db.read.selectFrom("ledger_entry").select("index").where(isOutcome).orderBy("index").limit(1);
     return (await select.executeTakeFirst())?.index;

@@ -9,6 +9,8 @@ import type { Leaf } from "./leaf.ts";
 const batchEntries = 1_000;
 /** How long a leaf may wait for the indexer when nobody asks, milliseconds. */
 const indexAfterMs = 250;
+/** How much longer than a batch the pause behind it is while the log grows. */
+const restShare = 4;
 
 /** The log as the indexer reads it. */
 export interface IndexedLog {
@@ -55,17 +57,20 @@ export class Indexer {
     await this.#busy?.catch(() => {});
   }
 
-  /** One batch, then a pause: catching up may take a share of the processor, not all of it. */
+  /** One batch, then a pause while the log grows: writers come first, and a quiet log is caught up with at once. */
   async #inBackground(): Promise<void> {
     this.#timer = undefined;
+    const begin = performance.now();
+    const { size } = this.#source;
     try {
       await (this.#busy ??= this.#batch());
     } catch (error) {
       this.#log.warn({ err: error }, "the ledger's index could not be filled; it will be tried again");
     }
     if (this.#stopped || this.#position.next >= this.#source.size) return;
-    const isBehind = this.#source.size - this.#position.next >= batchEntries;
-    this.#timer ??= setTimeout(() => void this.#inBackground(), isBehind ? 20 : indexAfterMs).unref();
+    const isGrowing = this.#source.size > size;
+    const pauseMs = isGrowing ? Math.max(indexAfterMs, restShare * (performance.now() - begin)) : 0;
+    this.#timer ??= setTimeout(() => void this.#inBackground(), pauseMs).unref();
   }
 
   async #batch(): Promise<void> {
@@ -88,7 +93,10 @@ export class Indexer {
     const { next, lastHash } = position;
     const agrees = next <= this.#source.size && (next === 0 || (await this.#source.leafHash(next - 1)) === lastHash);
     if (!agrees) {
-      this.#log.warn({ indexed: next, size: this.#source.size }, "the ledger's index contradicts the ledger: rebuilding it");
+      this.#log.warn(
+        { indexed: next, size: this.#source.size },
+        "the ledger's index contradicts the ledger: rebuilding it",
+      );
       await this.#store.clear();
     }
     this.#position = agrees ? position : emptyPosition;

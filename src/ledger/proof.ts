@@ -14,7 +14,7 @@ export type ProofPart = readonly Subtree[];
 /** The perfect subtrees that cover leaves `begin` to `end` (exclusive), where `begin` is aligned as in RFC 6962. */
 function cover(begin: number, end: number): ProofPart {
   const parts: Subtree[] = [];
-  for (let at = begin; at < end; ) {
+  for (let at = begin; at < end;) {
     let height = 0;
     while (at % 2 ** (height + 1) === 0 && at + 2 ** (height + 1) <= end) height++;
     parts.push({ height, index: at / 2 ** height });

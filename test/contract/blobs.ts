@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Blobs, ByteRange, StoredBlob } from "../../src/depository/blobs/blobs.ts";
 import { digestOf } from "../../src/kernel/hash.ts";
 import { maxPackedBlobBytes } from "../../src/kernel/limits.ts";
+import { inPieces } from "../support/pieces.ts";
 
 /** One medium under test, which outlives the stores opened on it. */
 export interface BlobMedium extends AsyncDisposable {
@@ -20,11 +21,6 @@ export interface BlobMedium extends AsyncDisposable {
 
 const product = "AI_ASSISTANT";
 const unlimited = 1024 * maxPackedBlobBytes;
-
-/** A body that arrives in pieces of one size. */
-export async function* inPieces(bytes: Uint8Array, pieceBytes: number): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);
-}
 
 /** Puts bytes under usual conditions. */
 export function putBytes(blobs: Blobs, bytes: Uint8Array, into = product, pieceBytes = 64 * 1024): Promise<StoredBlob> {

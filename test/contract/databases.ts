@@ -26,7 +26,7 @@ export async function sqlitePlace(): Promise<DatabasePlace> {
 }
 
 /** A database of its own on the tests' PostgreSQL server. */
-export async function postgresPlace(): Promise<DatabasePlace> {
+async function postgresPlace(): Promise<DatabasePlace> {
   const fresh = await freshPostgres();
   return {
     open: () => openDatabase({ kind: "postgres", url: fresh.url }, silentLog),

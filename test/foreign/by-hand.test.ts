@@ -25,7 +25,7 @@ describeWith(["openssl", "xxd"], "the recipe for verifying by hand", () => {
     expect(scripts).toHaveLength(2);
     await writeFile(join(folder, "entry.sh"), scripts[0]!);
     await writeFile(join(folder, "verify.sh"), scripts[1]!);
-    ledger = await writeRealLedger(300, indexes);
+    ledger = await writeRealLedger(300, { proofs: indexes });
   });
   afterAll(async () => {
     await rm(folder, { recursive: true, force: true });

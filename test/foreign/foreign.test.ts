@@ -52,6 +52,23 @@ describe("our independent verifier and a real ledger", () => {
     expect(await verifyLedger({ source: path })).toMatchObject({ ok: true, keyTrust: "found" });
   });
 
+  it("passes at every moment of a ledger that is open and growing, journal included", async () => {
+    const sizes: number[] = [];
+    let journalled = 0;
+    const afterEach = async (path: string): Promise<void> => {
+      const report = await verifyLedger({ source: path });
+      expect(report).toMatchObject({ ok: true });
+      if (!report.ok) return;
+      sizes.push(report.size);
+      journalled += report.size - report.published;
+    };
+    await using grown = await writeRealLedger(200, { afterEach });
+    expect(sizes.length).toBeGreaterThan(3);
+    expect(sizes).toEqual(sizes.toSorted((left, right) => left - right));
+    expect(sizes.at(-1)).toBe(grown.size);
+    expect(journalled).toBeGreaterThan(0);
+  });
+
   it("fails after one flipped bit in any published file that the tree needs", async () => {
     const copy = await ledger.copy();
     for (const file of await neededFiles(copy, ledger.size)) {

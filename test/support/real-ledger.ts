@@ -24,8 +24,16 @@ export interface RealLedger extends AsyncDisposable {
   copy(): Promise<string>;
 }
 
+/** What else to do with the ledger before it is closed. */
+export interface WhileOpen {
+  /** Indexes to take proofs of, under the newest checkpoint. */
+  readonly proofs?: readonly number[];
+  /** Called after every act while the ledger is open and growing. */
+  readonly afterEach?: (path: string) => Promise<void>;
+}
+
 /** Writes a ledger of `acts` intents with their outcomes in commits of different sizes, and closes it. */
-export async function writeRealLedger(acts: number, proofIndexes: readonly number[] = []): Promise<RealLedger> {
+export async function writeRealLedger(acts: number, whileOpen: WhileOpen = {}): Promise<RealLedger> {
   const root = await mkdtemp(join(tmpdir(), "charter-real-"));
   const path = join(root, "ledger");
   const clock: Clock = { nowMs: () => Date.UTC(2026, 10, 21) };
@@ -39,10 +47,11 @@ export async function writeRealLedger(acts: number, proofIndexes: readonly numbe
     const first = await ledger.append(leaves);
     await ledger.append(leaves.map((leaf, i) => outcomeLeaf(leaf, first + i)));
     act += count;
+    await whileOpen.afterEach?.(path);
     if (olderCheckpoint === "" && act * 2 >= acts) olderCheckpoint = ledger.checkpoint();
   }
   const proofs = new Map<number, string>();
-  for (const index of proofIndexes) proofs.set(index, await ledger.proof(index));
+  for (const index of whileOpen.proofs ?? []) proofs.set(index, await ledger.proof(index));
   const { size, verifierKey } = ledger;
   await ledger[Symbol.asyncDispose]();
   return {

@@ -37,6 +37,9 @@ async function run({ io, options, json, client }: Call): Promise<number> {
   const verifierKey =
     given !== undefined && existsSync(resolve(io.cwd, given)) ? await readFile(resolve(io.cwd, given), "utf8") : given;
   const earlier = options.text("earlier");
+  const isOurServer = source.startsWith(`${client.url}/`);
+  // A server that is not there is no failed verification; asking it first tells the two apart.
+  if (isOurServer) await client.bytes("/ledger/checkpoint");
   const { verifyLedger } = await import("../../ledger/verify/index.ts");
   using progress = new Progress(io, progressStyle(io, true, options.has("progress")), 0, (count) => count.toFixed(0));
   progress.label("verify");
@@ -44,7 +47,7 @@ async function run({ io, options, json, client }: Call): Promise<number> {
     source,
     onProgress: ({ done, size }) => progress.set(done, size),
     // The key goes only to the server it belongs to.
-    ...(source.startsWith(client.url) ? { headers: client.credentials } : {}),
+    ...(isOurServer ? { headers: client.credentials } : {}),
     ...(verifierKey === undefined ? {} : { verifierKey }),
     ...(earlier === undefined ? {} : { earlierCheckpoint: await readFile(resolve(io.cwd, earlier), "utf8") }),
   });

@@ -33,7 +33,8 @@ async function rowsOf(db: Kysely<DepositoryTables>, query: ArtifactQuery): Promi
   return (await page(query).execute(db)).rows;
 }
 
-function page(query: ArtifactQuery): RawBuilder<ArtifactRow> {
+/** The statement of one page. */
+export function page(query: ArtifactQuery): RawBuilder<ArtifactRow> {
   const byTag = query.tag !== undefined;
   const byCreator = !byTag && query.createdBy !== undefined;
   const from = byTag

@@ -74,14 +74,19 @@ function makeArtifacts(tx: Kysely<unknown>): Promise<void> {
 }
 
 function makeUsage(tx: Kysely<unknown>): Promise<void> {
-  const counters = `used_bytes bigint not null check (used_bytes >= 0),
-      held_bytes bigint not null check (held_bytes >= 0),
-      artifacts bigint not null`;
   return run(
     tx,
-    `create table depository_usage (product_id text not null primary key, ${counters})`,
-    `create table depository_totals (id integer not null primary key, ${counters})`,
-    `insert into depository_totals (id, used_bytes, held_bytes, artifacts) values (1, 0, 0, 0)`,
+    `create table depository_usage (
+      product_id text not null primary key,
+      used_bytes bigint not null check (used_bytes >= 0),
+      held_bytes bigint not null check (held_bytes >= 0),
+      artifacts bigint not null
+    )`,
+    `create table depository_totals (
+      id integer not null primary key,
+      taken_bytes bigint not null check (taken_bytes >= 0)
+    )`,
+    `insert into depository_totals (id, taken_bytes) values (1, 0)`,
     `create table depository_reservations (
       id text not null primary key,
       product_id text not null,

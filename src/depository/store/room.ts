@@ -3,6 +3,9 @@
 // Every statement that takes room checks the limit itself (`where used + held + n <= limit`): the row lock that the update
 // takes makes the check and the change one step on both dialects. All statements lock in one order, reservation, product,
 // total, so that they do not deadlock.
+//
+// The total is one row that every write passes, so it holds one number, used and held together, and is touched as rarely as can
+// be: a write of the size that was reserved changes it once, when it reserves.
 import type { Dialect } from "../../db/index.ts";
 import type { ReserveRoom, Reserved, StoreTx, Usage } from "./store.ts";
 import { statement } from "./statement.ts";
@@ -26,10 +29,10 @@ export interface EndedReservation {
 }
 
 /** A product or a total that nobody has used. */
-export const noUsage: Usage = { usedBytes: 0, heldBytes: 0, artifacts: 0 };
+const noUsage: Usage = { usedBytes: 0, heldBytes: 0, artifacts: 0 };
 
 /** Usage as the port tells it. */
-export function usageOf(row: UsageRow | undefined): Usage {
+function usageOf(row: UsageRow | undefined): Usage {
   if (row === undefined) return noUsage;
   return { usedBytes: row.used_bytes, heldBytes: row.held_bytes, artifacts: row.artifacts };
 }
@@ -40,9 +43,9 @@ export class Room {
   readonly #record: Statement<never>;
   readonly #forget: Statement<ReservationRow>;
   readonly #holdProduct: Statement<UsageRow>;
-  readonly #holdTotal: Statement<UsageRow>;
+  readonly #holdTotal: Statement<{ taken_bytes: number }>;
   readonly #changeProduct: Statement<never>;
-  readonly #changeTotal: Statement<never>;
+  readonly #freeTotal: Statement<never>;
   readonly #productUsage: Statement<UsageRow>;
   readonly #totalUsage: Statement<UsageRow>;
   readonly #expired: Statement<ReservationRow>;
@@ -68,14 +71,18 @@ export class Room {
     );
     this.#holdTotal = statement(
       dialect,
-      `update depository_totals set held_bytes = held_bytes + ?
-        where id = 1 and used_bytes + held_bytes + ? <= ? returning ${numbers}`,
+      `update depository_totals set taken_bytes = taken_bytes + ?
+        where id = 1 and taken_bytes + ? <= ? returning taken_bytes`,
     );
     const change = `used_bytes = used_bytes + ?, held_bytes = held_bytes - ?, artifacts = artifacts + ?`;
     this.#changeProduct = statement(dialect, `update depository_usage set ${change} where product_id = ?`);
-    this.#changeTotal = statement(dialect, `update depository_totals set ${change} where id = 1`);
+    this.#freeTotal = statement(dialect, `update depository_totals set taken_bytes = taken_bytes - ? where id = 1`);
     this.#productUsage = statement(dialect, `select ${numbers} from depository_usage where product_id = ?`);
-    this.#totalUsage = statement(dialect, `select ${numbers} from depository_totals where id = 1`);
+    const sum = (column: string) => `cast(coalesce(sum(${column}), 0) as bigint) as ${column}`;
+    this.#totalUsage = statement(
+      dialect,
+      `select ${sum("used_bytes")}, ${sum("held_bytes")}, ${sum("artifacts")} from depository_usage`,
+    );
   }
 
   /** Takes room in the product and in the whole, or neither. */
@@ -96,7 +103,7 @@ export class Room {
       await this.#changeProduct(tx, 0, bytes, 0, product);
       return { outcome: "storage_exceeded", total: await this.totals(tx), limitBytes: storageTotalBytes };
     }
-    return { outcome: "admitted", product: usageOf(inProduct), total: usageOf(inTotal) };
+    return { outcome: "admitted", product: usageOf(inProduct), totalTakenBytes: inTotal.taken_bytes };
   }
 
   /** Ends a reservation; its room is still counted as held. Undefined when it is gone already. */
@@ -107,13 +114,15 @@ export class Room {
 
   /** Gives back the room of a reservation that has been ended. */
   async giveBack(tx: StoreTx, ended: EndedReservation): Promise<void> {
-    await this.#change(tx, ended.product, 0, ended.bytes, 0);
+    await this.#changeProduct(tx, 0, ended.bytes, 0, ended.product);
+    await this.#freeTotal(tx, ended.bytes);
   }
 
   /** Turns the room of a reservation that has been ended into the use of one artifact. */
   async use(tx: StoreTx, ended: EndedReservation, usedBytes: number): Promise<void> {
     if (usedBytes > ended.bytes) throw new Error(`${usedBytes} bytes were stored where ${ended.bytes} were reserved`);
-    await this.#change(tx, ended.product, usedBytes, ended.bytes, 1);
+    await this.#changeProduct(tx, usedBytes, ended.bytes, 1, ended.product);
+    if (usedBytes < ended.bytes) await this.#freeTotal(tx, ended.bytes - usedBytes);
   }
 
   /** Gives back everything whose time is over. */
@@ -134,11 +143,6 @@ export class Room {
     return usageOf((await this.#totalUsage(db)).rows[0]);
   }
 
-  async #change(tx: StoreTx, product: string, used: number, released: number, artifacts: number): Promise<void> {
-    await this.#changeProduct(tx, used, released, artifacts, product);
-    await this.#changeTotal(tx, used, released, artifacts);
-  }
-
   async #giveBackAll(tx: StoreTx, rows: readonly ReservationRow[]): Promise<number> {
     const byProduct = new Map<string, number>();
     for (const row of rows) byProduct.set(row.product_id, (byProduct.get(row.product_id) ?? 0) + row.bytes);
@@ -147,7 +151,7 @@ export class Room {
       await this.#changeProduct(tx, 0, bytes, 0, product);
       total += bytes;
     }
-    if (rows.length > 0) await this.#changeTotal(tx, 0, total, 0);
+    if (total > 0) await this.#freeTotal(tx, total);
     return rows.length;
   }
 }

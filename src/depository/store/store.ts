@@ -42,7 +42,12 @@ export interface ReserveRoom {
 
 /** Whether there was room; the numbers are those after the reservation, or those that left no room. */
 export type Reserved =
-  | { readonly outcome: "admitted"; readonly product: Usage; readonly total: Usage }
+  | {
+      readonly outcome: "admitted";
+      readonly product: Usage;
+      /** Used and held by all products together. */
+      readonly totalTakenBytes: number;
+    }
   | { readonly outcome: "quota_exceeded"; readonly product: Usage; readonly limitBytes: number }
   | { readonly outcome: "storage_exceeded"; readonly total: Usage; readonly limitBytes: number };
 

@@ -46,12 +46,6 @@ export const artifactColumns = [
   "location",
 ] as const satisfies readonly (keyof ArtifactRow)[];
 
-interface UsageColumns {
-  used_bytes: number;
-  held_bytes: number;
-  artifacts: number;
-}
-
 /** The tables of this domain. */
 export interface DepositoryTables {
   depository_artifacts: ArtifactRow;
@@ -67,9 +61,9 @@ export interface DepositoryTables {
     size_bytes: number;
     location: string;
   };
-  depository_usage: UsageColumns & { product_id: string };
-  /** One row, id 1. */
-  depository_totals: UsageColumns & { id: number };
+  depository_usage: { product_id: string; used_bytes: number; held_bytes: number; artifacts: number };
+  /** One row, id 1: what all products have used and hold, together. */
+  depository_totals: { id: number; taken_bytes: number };
   depository_reservations: { id: string; product_id: string; bytes: number; expires_ms: number; instance: string };
   depository_keys: {
     product_id: string;

@@ -44,6 +44,14 @@ describe("the inline detectors", () => {
     }
   });
 
+  it("stop looking once the metadata is too long, so that more of it costs no more", () => {
+    let looked = 0;
+    const texts = Array.from({ length: 5000 }, () => "a".repeat(10_000));
+    walkJson(texts, { name: () => {}, scalar: () => void looked++ }, 64 * 1024);
+    expect(looked).toBe(7);
+    expect(scanThreats({ ...ordinary, metadata: texts }).map(({ pattern }) => pattern)).toContain("metadata_explosion");
+  });
+
   it("put no value that was sent into a finding", () => {
     const metadata = { a: "hunter2\u202E", b: "hunter2\u200B", c: "hunter2".repeat(9000) };
     const client = { timestamp: "hunter2", serverOwnedFields: ["hunter2"] };

@@ -7,7 +7,7 @@ import { hiddenInName, hiddenInValue } from "./hidden-text.ts";
 import type { HiddenText } from "./hidden-text.ts";
 import { mediaTypeMismatch } from "./media-type.ts";
 import { pointerOf, walkJson } from "./metadata-walk.ts";
-import type { Place } from "./metadata-walk.ts";
+import type { Place, Visitor } from "./metadata-walk.ts";
 import { findingOf } from "./threat.ts";
 import type { Circumstances, Detector, FindingDraft } from "./threat.ts";
 
@@ -127,7 +127,7 @@ function poison(metadata: unknown, { limits }: Circumstances): FindingDraft[] {
   const tooLong = (place: Place): void =>
     found("field_too_large", "MEDIUM", `A field is longer than ${limits.metadataFieldBytes} bytes.`, place);
 
-  const walked = walkJson(metadata, {
+  const visitor: Visitor = {
     name(place, value) {
       if (Buffer.byteLength(place.key) > limits.metadataFieldBytes) return tooLong(place);
       if (reachesPrototype(place.key, value)) {
@@ -145,7 +145,8 @@ function poison(metadata: unknown, { limits }: Circumstances): FindingDraft[] {
       }
       return undefined;
     },
-  });
+  };
+  const walked = walkJson(metadata, visitor, limits.metadataBytes);
 
   for (const [field, bytes] of walked.fieldBytes) {
     if (bytes > limits.metadataFieldBytes) tooLong(topLevel(field));

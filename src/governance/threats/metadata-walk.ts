@@ -24,14 +24,14 @@ export interface Visitor {
 
 /** How a walk ended: at the end, or at the bound that stopped it; `bytes` is the length as minimal JSON of what was seen. */
 export interface Walked {
-  readonly stopped: { readonly bound: "depth" | "nodes"; readonly place: Place } | undefined;
+  readonly stopped: { readonly bound: "depth" | "nodes" | "bytes"; readonly place: Place } | undefined;
   readonly bytes: number;
   /** Length as minimal JSON of each array or object that is a top-level field, by its name, and of the root by "". */
   readonly fieldBytes: ReadonlyMap<string, number>;
 }
 
-/** Walks a JSON value. */
-export function walkJson(root: unknown, visitor: Visitor): Walked {
+/** Walks a JSON value, at most to the value that brings the length beyond `maxBytes`. */
+export function walkJson(root: unknown, visitor: Visitor, maxBytes = Infinity): Walked {
   const fieldBytes = new Map<string, number>();
   let bytes = 0;
   const count = (field: string | undefined, length: number): void => {
@@ -46,6 +46,7 @@ export function walkJson(root: unknown, visitor: Visitor): Walked {
     if (typeof value !== "object" || value === null) {
       count(place.depth === 2 ? undefined : place.field, jsonBytes(value));
       visitor.scalar(place, value);
+      if (bytes > maxBytes) return { stopped: { bound: "bytes", place }, bytes, fieldBytes };
       continue;
     }
     if (place.depth > maxJsonDepth) return { stopped: { bound: "depth", place }, bytes, fieldBytes };

@@ -1,5 +1,6 @@
-// T4: two writes meet. A key that was used with another body is refused; a write that is still running under the same
-// key is asked to wait; the same content again is only noted, since content is kept by its digest.
+// T4: two writes meet. None of it blocks here: a key that was used with another body is refused by the depository (409),
+// and the finding records that; a write that is still running under the same key is asked to wait; the same content again
+// is only noted, since content is kept by its digest.
 import { findingOf } from "./threat.ts";
 import type { Detector, FindingDraft } from "./threat.ts";
 
@@ -15,7 +16,7 @@ export const writeCollision: Detector = {
     const drafts: FindingDraft[] = [];
     if (collision.idempotencyConflict) {
       const detail = "The idempotency key was used before with another body.";
-      drafts.push({ threat, severity: "HIGH", pattern: "version_conflict", action: "reject", detail });
+      drafts.push({ threat, severity: "HIGH", pattern: "version_conflict", action: "throttle", detail });
     }
     if (collision.concurrentDuplicate) {
       const detail = "A write with the same idempotency key is still running; try again when it has ended.";

@@ -4,7 +4,6 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Artifact, ArtifactQuery } from "../../depository/index.ts";
 import { depositoryFault } from "../../depository/index.ts";
 import type { Ctx } from "../../kernel/ctx.ts";
-import type { ArtifactId } from "../../kernel/ids.ts";
 import { digestHeader } from "../digest-header.ts";
 import type { OperationName } from "../operations.ts";
 import { defined, instantMs, one, pageSize } from "../query.ts";
@@ -23,13 +22,23 @@ const idOf = (request: FastifyRequest): string => (request.params as { id: strin
 export function artifactRoutes(app: FastifyInstance, services: Services): void {
   const { shelf, depository, cursors } = services;
 
-  const filters = { product: text, type: text, tag: text, createdBy: text, createdAfter: instantQuery, createdBefore: instantQuery };
+  const filters = {
+    product: text,
+    type: text,
+    tag: text,
+    createdBy: text,
+    createdAfter: instantQuery,
+    createdBefore: instantQuery,
+  };
   route(app, services, "artifact.list", {
     schema: {
       summary: "Artifacts, newest first",
       querystring: record({ ...filters, ...pageQuery }, [...Object.keys(filters), "limit", "cursor"]),
       response: {
-        200: answer("A page.", record({ artifacts: { type: "array", items: { $ref: "Artifact#" } }, next: nextCursor })),
+        200: answer(
+          "A page.",
+          record({ artifacts: { type: "array", items: { $ref: "Artifact#" } }, next: nextCursor }),
+        ),
       },
     },
     handle: async (ctx, request) => {
@@ -45,7 +54,7 @@ export function artifactRoutes(app: FastifyInstance, services: Services): void {
       });
       const cursor = one(query, "cursor");
       const after = cursor === undefined ? undefined : (cursors.open(cursor, question) as ArtifactQuery["after"]);
-      const artifacts = await shelf.list(ctx, { ...question, ...defined({ after }), limit } as ArtifactQuery);
+      const artifacts = await shelf.list(ctx, { ...question, ...defined({ after }), limit });
       const last = artifacts.length === limit ? artifacts.at(-1) : undefined;
       const place = last && { createdMs: Date.parse(last.created_at), id: last.artifact_id };
       return { artifacts, next: place ? cursors.seal(place, question) : null };
@@ -54,7 +63,11 @@ export function artifactRoutes(app: FastifyInstance, services: Services): void {
 
   for (const name of ["artifact.read", "artifact.head"] as const) {
     route(app, services, name, {
-      schema: { summary: "One artifact's record", params: idParams, response: { 200: answer("It.", { $ref: "Artifact#" }) } },
+      schema: {
+        summary: "One artifact's record",
+        params: idParams,
+        response: { 200: answer("It.", { $ref: "Artifact#" }) },
+      },
       handle: (ctx, request) => shelf.read(ctx, idOf(request)),
     });
   }
@@ -117,7 +130,9 @@ export function artifactRoutes(app: FastifyInstance, services: Services): void {
       summary: "Set or clear a legal hold",
       params: idParams,
       body: record({ hold: { type: "boolean" }, reason: { type: "string", minLength: 10, maxLength: 2000 } }),
-      response: { 200: answer("The artifact.", record({ artifact: { $ref: "Artifact#" }, receipt: { $ref: "Receipt#" } })) },
+      response: {
+        200: answer("The artifact.", record({ artifact: { $ref: "Artifact#" }, receipt: { $ref: "Receipt#" } })),
+      },
     },
     handle: async (ctx, request) => {
       const change = request.body as { hold: boolean; reason: string };
@@ -138,7 +153,7 @@ export function artifactRoutes(app: FastifyInstance, services: Services): void {
         params: idParams,
         response: { 403: { $ref: "Problem#" } },
       },
-      handle: (ctx, request) => depository.refuse(ctx, idOf(request) as ArtifactId, action, name),
+      handle: (ctx, request) => depository.refuse(ctx, idOf(request), action, name),
     });
   }
 

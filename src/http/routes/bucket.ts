@@ -31,7 +31,15 @@ export function bucketRoutes(app: FastifyInstance, services: Services): void {
   route(app, services, "bucket.write", {
     schema: {
       summary: "Store an artifact, as the predecessor named it",
-      body: record(fieldSchemas, ["product_id", "artifact_type", "metadata", "tags", "created_by", "created_at", "content_hash"]),
+      body: record(fieldSchemas, [
+        "product_id",
+        "artifact_type",
+        "metadata",
+        "tags",
+        "created_by",
+        "created_at",
+        "content_hash",
+      ]),
       response: { 201: answer("Stored.", { $ref: "Stored#" }) },
     },
     bodyLimit: maxJsonBodyBytes,

@@ -1,4 +1,5 @@
 // Storing an artifact: as a JSON envelope, or with the body as the content itself, streamed from socket to disk.
+import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { canonicalJson, NotCanonicalError } from "../../kernel/canonical-json.ts";
 import type { Ctx } from "../../kernel/ctx.ts";
@@ -74,7 +75,7 @@ async function storeStream(services: Services, ctx: Ctx, request: FastifyRequest
   }
   const length = request.headers["content-length"];
   const digest = declaredDigest(request.headers);
-  const body = (request.body as AsyncIterable<Uint8Array> | undefined) ?? bodyOf(new Uint8Array());
+  const body = bodyStream(request);
   return services.depository.create(
     ctx,
     draft,
@@ -89,17 +90,21 @@ async function storeStream(services: Services, ctx: Ctx, request: FastifyRequest
 
 async function storeEnvelope(services: Services, ctx: Ctx, request: FastifyRequest): Promise<Stored> {
   if (!/^application\/json *(;|$)/i.test(request.headers["content-type"] ?? "")) {
-    throw httpFault("request.unsupported_media_type", "without product and type in the query the body is application/json", {
-      at: "Content-Type",
-      remedy: "name product and type in the query to store the body as it is",
-    });
+    throw httpFault(
+      "request.unsupported_media_type",
+      "without product and type in the query the body is application/json",
+      {
+        at: "Content-Type",
+        remedy: "name product and type in the query to store the body as it is",
+      },
+    );
   }
   const bytes = await readWhole(request);
   if (!envelopeMatches(bytes, declaredDigest(request.headers))) {
     throw contentFault("content.digest_mismatch", "the body does not hash to the declared digest");
   }
   const { fields, serverFields } = splitEnvelope(parseJson(bytes), Object.keys(envelopeProperties));
-  const validate = request.compileValidationSchema(envelopeSchema as Record<string, unknown>);
+  const validate = request.compileValidationSchema(envelopeSchema);
   if (!validate(fields)) {
     const [first] = validate.errors ?? [];
     throw httpFault("request.invalid", `the body ${first?.message ?? "does not fit its schema"}`, {
@@ -142,12 +147,18 @@ export function payloadBytes(payload: unknown): Uint8Array {
   }
 }
 
+/** The body as it arrives. Whoever stops reading it leaves the connection as it is, so that the answer can be sent. */
+function bodyStream(request: FastifyRequest): AsyncIterable<Uint8Array> {
+  const body = request.body as Readable | undefined;
+  return body?.iterator({ destroyOnReturn: false }) ?? bodyOf(new Uint8Array());
+}
+
 async function readWhole(request: FastifyRequest): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let sizeBytes = Number(request.headers["content-length"] ?? 0);
   if (sizeBytes <= maxJsonBodyBytes) {
     sizeBytes = 0;
-    for await (const chunk of (request.body as AsyncIterable<Uint8Array> | undefined) ?? []) {
+    for await (const chunk of bodyStream(request)) {
       sizeBytes += chunk.length;
       if (sizeBytes > maxJsonBodyBytes) break;
       chunks.push(chunk);

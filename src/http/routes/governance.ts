@@ -24,7 +24,9 @@ export function governanceRoutes(app: FastifyInstance, services: Services): void
   route(app, services, "governance.info", {
     schema: {
       summary: "The constitution in force",
-      response: { 200: answer("Its hash, lineage, rules and products.", { type: "object", additionalProperties: true }) },
+      response: {
+        200: answer("Its hash, lineage, rules and products.", { type: "object", additionalProperties: true }),
+      },
     },
     handle: () => constitution.describe(),
   });

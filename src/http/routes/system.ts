@@ -11,7 +11,17 @@ export function systemRoutes(app: FastifyInstance, services: Services): void {
   publicRoute(app, "index.read", {
     schema: {
       summary: "What this is and where to go",
-      response: { 200: answer("A signpost.", record({ name: text, version: text, constitutionHash: text, links: { type: "object", additionalProperties: text } })) },
+      response: {
+        200: answer(
+          "A signpost.",
+          record({
+            name: text,
+            version: text,
+            constitutionHash: text,
+            links: { type: "object", additionalProperties: text },
+          }),
+        ),
+      },
     },
     answer: () => ({
       name: "Charter",

@@ -1,5 +1,3 @@
 // The independent verifier's door. It shares no code with the writer of the ledger; `npm run check:boundaries` holds it to that.
 export { verifyLedger } from "./ledger.ts";
-export type { LedgerReport, LedgerToVerify, Progress } from "./ledger.ts";
 export { verifyProof } from "./proof.ts";
-export type { ProofReport } from "./proof.ts";

@@ -1,10 +1,13 @@
+import { writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   folderOf,
   merkleTreeHash,
+  naiveBundle,
   naiveCheckpoint,
   naiveLeaf as leaf,
   naiveLog,
@@ -47,16 +50,16 @@ describe("a whole ledger", () => {
     expect(report).toMatchObject({ ok: true, size: entries.length, tiles: 258 + 2 + 1 });
     expect(done.at(-1)).toBe(entries.length);
     expect(done).toHaveLength(258);
-    const level2 = new Map(files).set("tile/2/000.p/1", flipped(files.get("tile/2/000.p/1")!, 9));
-    expect(await verifyFiles(level2)).toMatchObject({
-      ok: false,
-      index: 0,
-      reason: expect.stringContaining("level 2"),
-    });
-    const level1 = new Map(files).set("tile/1/001.p/1", flipped(files.get("tile/1/001.p/1")!, 9));
-    expect(await verifyFiles(level1)).toMatchObject({ ok: false, index: 65_536 });
-    const late = new Map(files).set("tile/entries/256", flipped(files.get("tile/entries/256")!, 8 * 40));
-    expect(await verifyFiles(late)).toMatchObject({ ok: false, index: 65_536 });
+    const afterFlip = async (name: string, bit: number) => {
+      await writeFile(join(folder.path, name), flipped(files.get(name)!, bit));
+      const failed = await verifyLedger({ source: folder.path, verifierKey });
+      await writeFile(join(folder.path, name), files.get(name)!);
+      return failed;
+    };
+    const level2 = { ok: false, index: 0, reason: expect.stringContaining("level 2") };
+    expect(await afterFlip("tile/2/000.p/1", 9)).toMatchObject(level2);
+    expect(await afterFlip("tile/1/001.p/1", 9)).toMatchObject({ ok: false, index: 65_536 });
+    expect(await afterFlip("tile/entries/256", 8 * 40)).toMatchObject({ ok: false, index: 65_536 });
   });
 
   it("fails on every flipped bit and never names an entry after the damaged one", async () => {
@@ -151,6 +154,18 @@ describe("a whole ledger", () => {
     const root = Buffer.alloc(32, 1).toString("base64");
     const files = new Map([["checkpoint", Buffer.from(signedNote(`${origin}\n0\n${root}\n`, origin))]]);
     expect(await verifyFiles(files)).toMatchObject({ ok: false, index: null });
+  });
+
+  it("passes over lost bytes only when told to, and names them", async () => {
+    const entries = leaves(300);
+    entries[7] = leaf(7, { kind: "intent" });
+    entries[9] = leaf(9, { kind: "outcome", intent: 7, outcome: "committed" });
+    const files = naiveLog(entries, origin);
+    files.set("tile/entries/000", naiveBundle(entries.slice(0, 256).with(7, Buffer.alloc(0))));
+    expect(await verifyFiles(files)).toMatchObject({ ok: false, index: 7, reason: expect.stringContaining("lost") });
+    expect(await verifyFiles(files, { allowLost: true })).toMatchObject({ ok: true, size: 300, lost: [7] });
+    files.set("tile/0/000", flipped(files.get("tile/0/000")!, 7 * 256));
+    expect(await verifyFiles(files, { allowLost: true })).toMatchObject({ ok: false, index: 0 });
   });
 
   it("says so when there is no log", async () => {

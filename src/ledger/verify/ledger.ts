@@ -22,13 +22,13 @@ import { walkTiles } from "./walk.ts";
 const maxKeyBytes = 4096;
 
 /** How far a verification has come. */
-export interface Progress {
+interface Progress {
   readonly done: number;
   readonly size: number;
 }
 
 /** What to verify and with which key. */
-export interface LedgerToVerify {
+interface LedgerToVerify {
   /** A folder in the layout of C2SP tlog-tiles, a ledger's own folder (with its journal), or an `http(s)://` prefix. */
   readonly source: string;
   /** The log's key, `name+id+base64`. Without it the file `verifier-key` beside the checkpoint is trusted. */
@@ -37,11 +37,13 @@ export interface LedgerToVerify {
   readonly headers?: Readonly<Record<string, string>>;
   /** A checkpoint of the same log seen before: the present log must begin with that tree. */
   readonly earlierCheckpoint?: string;
+  /** Pass although bytes of entries are lost, as long as their hashes are in the signed tree (default false). */
+  readonly allowLost?: boolean;
   readonly onProgress?: (progress: Progress) => void;
 }
 
 /** What a verification found. */
-export type LedgerReport =
+type LedgerReport =
   | {
       readonly ok: true;
       readonly origin: string;
@@ -55,6 +57,8 @@ export type LedgerReport =
       readonly tiles: number;
       /** Intents without an outcome: acts that were under way. */
       readonly openIntents: number;
+      /** Entries whose bytes are lost while their hashes are proven; empty unless `allowLost`. */
+      readonly lost: readonly number[];
       /** Bytes at the end of the journal that are no whole commit: one that was never acknowledged. */
       readonly tornBytes: number;
       readonly verifierKey: string;
@@ -102,7 +106,8 @@ async function checked(options: LedgerToVerify): Promise<LedgerReport> {
   checkRoot(tree, earlier, "the earlier checkpoint");
   const { size } = published;
   const onProgress = (done: number) => options.onProgress?.({ done, size });
-  const tiles = await walkTiles({ source, size, tree, story, onEntry, onProgress });
+  const allowLost = options.allowLost === true;
+  const tiles = await walkTiles({ source, size, tree, story, allowLost, onEntry, onProgress });
   checkRoot(tree, published, "the checkpoint");
   const head = await walkJournal({ journal, published, key, tree, story, tail, onEntry });
   if (earlier !== undefined && earlier.size > tree.size) {
@@ -116,6 +121,7 @@ async function checked(options: LedgerToVerify): Promise<LedgerReport> {
     root: head.root.toString("base64"),
     tiles,
     openIntents: story.openIntents,
+    lost: story.lost,
     tornBytes: journal.tornBytes,
     verifierKey,
     keyTrust,

@@ -7,7 +7,7 @@ import { FormError, canonicalBase64, canonicalDecimal, openCheckpoint, parseVeri
 const maxPathHashes = 53;
 
 /** What a proof file proved, or the sentence why it does not. */
-export type ProofReport =
+type ProofReport =
   | {
       readonly ok: true;
       readonly index: number;

@@ -36,7 +36,7 @@ export function openSource(place: string, headers: Readonly<Record<string, strin
 }
 
 /** Reads a whole file of at most `maxBytes`; undefined when it does not exist. @throws UnreadableError */
-export async function readFileBounded(path: string, maxBytes: number): Promise<Buffer | undefined> {
+async function readFileBounded(path: string, maxBytes: number): Promise<Buffer | undefined> {
   try {
     await using file = await open(path, "r");
     const { size } = await file.stat();

@@ -7,10 +7,21 @@ export class Story {
   #intents: Uint8Array = new Uint8Array(1024);
   #closed: Uint8Array = new Uint8Array(1024);
   #openIntents = 0;
+  readonly #lost = new Set<number>();
 
   /** Intents that have no outcome so far. */
   get openIntents(): number {
     return this.#openIntents;
+  }
+
+  /** Entries whose bytes are gone, in order. */
+  get lost(): readonly number[] {
+    return [...this.#lost];
+  }
+
+  /** Takes note that the bytes of the next entry are gone: it may have been anything. */
+  lose(index: number): void {
+    this.#lost.add(index);
   }
 
   /** Takes the next entry; a string is the sentence that says which rule it breaks. */
@@ -23,7 +34,7 @@ export class Story {
       return undefined;
     }
     const { intent } = record;
-    if (intent === undefined) return undefined;
+    if (intent === undefined || this.#lost.has(intent)) return undefined;
     if (intent >= index || !hasBit(this.#intents, intent)) {
       return `the ${record.kind} points at entry ${intent}, which is no earlier intent`;
     }

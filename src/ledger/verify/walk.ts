@@ -21,6 +21,8 @@ export interface Walk {
   /** Filled by the walk. */
   readonly tree: TileTree;
   readonly story: Story;
+  /** Whether an empty entry may stand for lost bytes; its hash is then taken from the tile. */
+  readonly allowLost: boolean;
   /** Called after each entry is in the tree, with its hash. @throws LogFault */
   readonly onEntry: (hash: Uint8Array) => void;
   /** Called after each bundle with the number of entries done. */
@@ -36,12 +38,8 @@ export async function walkTiles(walk: Walk): Promise<number> {
     const width = tileWidth(walk.size, 0, index);
     const { entries } = bundle;
     for (const [i, entry] of entries.entries()) {
-      const hash = leafHash(entry);
-      if (!sameHash(hash, tile.subarray(i * hashBytes, (i + 1) * hashBytes))) {
-        throw new LogFault(first + i, "the entry does not hash to its place in the hash tile of level 0");
-      }
-      const broken = walk.story.take(first + i, entry);
-      if (broken !== undefined) throw new LogFault(first + i, broken);
+      const hash = tile.subarray(i * hashBytes, (i + 1) * hashBytes);
+      takeEntry(walk, first + i, entry, hash);
       const finished = walk.tree.push(hash);
       walk.onEntry(hash);
       for (const above of finished) await upper.compare(above);
@@ -52,6 +50,18 @@ export async function walkTiles(walk: Walk): Promise<number> {
     walk.onProgress(walk.tree.size);
   }
   return tiles + upper.count;
+}
+
+/** Checks one entry against the hash that its level-0 tile holds, and against what came before. @throws LogFault */
+function takeEntry(walk: Walk, index: number, entry: Buffer, hash: Uint8Array): void {
+  if (!sameHash(leafHash(entry), hash)) {
+    if (entry.length > 0) throw new LogFault(index, "the entry does not hash to its place in the hash tile of level 0");
+    if (!walk.allowLost) throw new LogFault(index, "the entry's bytes are lost: an empty entry stands in their place");
+    walk.story.lose(index);
+    return;
+  }
+  const broken = walk.story.take(index, entry);
+  if (broken !== undefined) throw new LogFault(index, broken);
 }
 
 /** The stored tiles above level 0, one per level at a time. */

@@ -1,0 +1,22 @@
+// Every code of every domain, in one table.
+import { constitutionCodes } from "../constitution/index.ts";
+import { dbCodes } from "../db/index.ts";
+import { contentCodes, depositoryCodes } from "../depository/index.ts";
+import { governanceCodes } from "../governance/index.ts";
+import { identityCodes } from "../identity/index.ts";
+import { ledgerCodes } from "../ledger/index.ts";
+import { httpCodes } from "./errors.ts";
+
+/** Every code that an answer can carry, with its public meaning. */
+export const errorCodes = {
+  ...httpCodes,
+  ...identityCodes,
+  ...constitutionCodes,
+  ...governanceCodes,
+  ...depositoryCodes,
+  ...contentCodes,
+  ...ledgerCodes,
+  ...dbCodes,
+} as const;
+/** A code that an answer can carry. */
+export type ErrorCode = keyof typeof errorCodes;

@@ -1,0 +1,155 @@
+// Walks every operation of the HTTP API: each authenticates, each mutation leaves exactly one intent and one outcome,
+// each read leaves none. What is exempt stands in the lists below, which are part of the review of a change.
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describeApi, operations } from "../../src/http/index.ts";
+import type { Operation, OperationName } from "../../src/http/index.ts";
+import { envelope, startTestCharter } from "../support/in-process.ts";
+import type { Answer, Ask, TestCharter } from "../support/in-process.ts";
+
+/** What anyone may call, and nothing else. A new line here is a decision. */
+const publicOperations: readonly OperationName[] = [
+  "index.read",
+  "openapi.read",
+  "health.read",
+  "ready.read",
+  "ledger.checkpoint",
+  "ledger.verifier_key",
+  "ledger.public_key",
+  "ledger.tile",
+  "ledger.proof",
+];
+
+const names = Object.keys(operations) as OperationName[];
+const rowOf = (name: OperationName): Operation => operations[name];
+const mutations = names.filter((name) => rowOf(name).effect === "mutation");
+const reads = names.filter((name) => rowOf(name).effect === "read");
+
+let charter: TestCharter;
+let artifactId: string;
+let keyId: string;
+
+beforeAll(async () => {
+  charter = await startTestCharter();
+  const stored = await charter.ask("/v1/artifacts", { body: envelope() });
+  artifactId = stored.json.artifact.artifact_id;
+  keyId = (await charter.ask("/v1/keys", { body: { kind: "auditor" } })).json.id;
+});
+afterAll(() => charter[Symbol.asyncDispose]());
+
+/** A path that exists, for an operation. */
+function pathOf(name: OperationName): string {
+  const { path } = rowOf(name);
+  return path
+    .replace("{id}", path.startsWith("/v1/keys") ? keyId : artifactId)
+    .replace("{scope}", "WORKFLOW")
+    .replace("{level}", "0")
+    .replace("{index}", "0")
+    .replace("{path}", "000.p/1");
+}
+
+/** A body that a mutation accepts, or one that it refuses after the gate was asked. */
+const bodies: Partial<Record<OperationName, unknown>> = {
+  "halt.clear": { reason: "cleared after review" },
+  "key.create": { kind: "auditor" },
+  "artifact.create": envelope({ payload: "walk" }),
+  "bucket.write": { product_id: "AI_ASSISTANT", artifact_type: "ConversationArtifact", data: 1 },
+  "artifact.hold": { hold: true, reason: "kept for the audit" },
+};
+
+function call(name: OperationName, key?: string | null): Promise<Answer> {
+  const ask: Ask = { method: rowOf(name).method, ...(key === undefined ? {} : { key }) };
+  return charter.ask(pathOf(name), name in bodies ? { ...ask, body: bodies[name] } : ask);
+}
+
+/** The leaves that one answer's request left, by kind. */
+async function leavesOf({ headers }: Answer): Promise<Record<string, number>> {
+  const { json } = await charter.ask(`/ledger/entries?request=${headers.get("x-request-id")}&limit=100`);
+  const kinds = json.entries.map((entry: { leaf: { kind: string } }) => entry.leaf.kind);
+  return Object.fromEntries(["intent", "outcome"].map((kind) => [kind, kinds.filter((k: string) => k === kind).length]));
+}
+
+describe("the list of operations", () => {
+  it("is exactly what the API serves", async () => {
+    const document = (await describeApi("0")) as { paths: Record<string, Record<string, { operationId: string }>> };
+    const served = Object.values(document.paths).flatMap((item) => Object.values(item).map((op) => op.operationId.replace(/-head$/, "")));
+    expect(served.toSorted()).toEqual(names.toSorted());
+  });
+
+  it("holds enough to be worth walking", () => {
+    expect(mutations.length).toBeGreaterThanOrEqual(9);
+    expect(reads.length).toBeGreaterThanOrEqual(15);
+  });
+
+  it("lets anyone call what the committed list names and nothing more", () => {
+    expect(names.filter((name) => rowOf(name).access === "public")).toEqual(publicOperations);
+    for (const name of publicOperations) expect(rowOf(name).why, name).toMatch(/\w/);
+  });
+
+  it("has no mutation that anyone may call", () => {
+    expect(mutations.filter((name) => rowOf(name).access === "public")).toEqual([]);
+  });
+});
+
+describe("every operation that needs a credential", () => {
+  for (const name of names.filter((each) => rowOf(each).access === "key")) {
+    it(`answers 401 to nobody, to a stranger and to a revoked key: ${name}`, async () => {
+      const size = await charter.ledgerSize();
+      for (const key of [null, "nonsense", `charter_ad_00000000_${"A".repeat(43)}`]) {
+        const refused = await call(name, key);
+        expect(refused.status).toBe(401);
+        expect(refused.headers.get("www-authenticate")).toMatch(/^Bearer/);
+      }
+      expect(await charter.ledgerSize()).toBe(size);
+    });
+  }
+});
+
+describe("every mutation", () => {
+  for (const name of mutations) {
+    it(`leaves exactly one intent and one outcome, also when it is refused: ${name}`, async () => {
+      const done = await call(name);
+      expect(done.status, done.text).not.toBe(400);
+      expect(await leavesOf(done)).toEqual({ intent: 1, outcome: 1 });
+    });
+  }
+
+  it("leaves its intent and outcome when another principal is refused", async () => {
+    const agent = await charter.keyFor("ai_agent", "AI_ASSISTANT");
+    for (const name of mutations.filter((each) => each !== "artifact.create" && each !== "bucket.write")) {
+      const refused = await call(name, agent);
+      expect(refused.status, name).toBe(403);
+      expect(await leavesOf(refused), name).toEqual({ intent: 1, outcome: 1 });
+    }
+  });
+});
+
+describe("every read", () => {
+  for (const name of reads) {
+    it(`leaves no leaf: ${name}`, async () => {
+      const size = await charter.ledgerSize();
+      const { status, text } = await call(name);
+      expect(status, text).toBe(200);
+      expect(await charter.ledgerSize()).toBe(size);
+    });
+  }
+});
+
+describe("every answer", () => {
+  it("carries the hash of the constitution in force and a request id, refusals too", async () => {
+    const { json } = await charter.ask("/governance/info");
+    expect(json.hash).toMatch(/^[0-9a-f]{16}$/);
+    for (const path of ["/health", "/v1/artifacts", "/nowhere", "/v1/artifacts/nobody", "/%zz"]) {
+      const answer = await charter.ask(path);
+      expect(answer.headers.get("x-constitution-hash")).toBe(json.hash);
+      expect(answer.headers.get("x-request-id")).toMatch(/^[0-9a-f-]{36}$/);
+    }
+  });
+
+  it("is 412 when the request expects another constitution, and ordinary when it expects this one", async () => {
+    const hash = (await charter.ask("/health")).headers.get("x-constitution-hash") ?? "";
+    const expecting = (value: string) => charter.ask("/v1/artifacts", { headers: { "x-constitution-hash": value } });
+    expect((await expecting(hash)).status).toBe(200);
+    const stale = await expecting("cdd01ef066bc6cf2");
+    expect([stale.status, stale.json.code, stale.json.constitutionHash]).toEqual([412, "constitution.stale", hash]);
+  });
+});
