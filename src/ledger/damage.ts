@@ -15,7 +15,7 @@ export interface Damage {
   readonly mend: Mend;
   /** The file concerned, where there is one. */
   readonly tile?: TileName;
-  /** The right bytes of that file, for `rewrite`. */
+  /** The right bytes of that file; for `accept`, with an empty entry in place of each lost one. */
   readonly bytes?: Buffer;
   /** For `accept`: the hash that the tree holds for the entry, hex. */
   readonly leafHash?: string;

@@ -162,20 +162,20 @@ class PublishedScan {
   /** Names the entries of a bundle that are lost and not accepted, or the bundle when only its framing is wrong. */
   #nameLosses({ index, width, bytes }: FoundBundle, hashes: readonly Buffer[], salvaged: (Buffer | undefined)[]): void {
     const first = index * tileWidth;
+    const right = Buffer.concat(salvaged.map((entry) => entry ?? lost()));
+    const tile: TileName = { level: "entries", index, width };
     let lossCount = 0;
     for (const [offset, entry] of salvaged.entries()) {
       const leaf = hashes[offset]?.toString("hex") ?? "";
       if (entry !== undefined || this.#options.accepted.get(first + offset)?.leafHash === leaf) continue;
       lossCount++;
       const reason = `the bytes of entry ${first + offset} do not have the hash that the tree holds`;
-      this.#damages.push({ index: first + offset, reason, mend: "accept", leafHash: leaf });
+      this.#damages.push({ index: first + offset, reason, mend: "accept", leafHash: leaf, tile, bytes: right });
     }
-    const right = Buffer.concat(salvaged.map((entry) => entry ?? lost()));
     if (lossCount > 0 || bytes?.equals(right)) return;
-    const name: TileName = { level: "entries", index, width };
-    const reason = `${tilePath(name)} is damaged between its entries`;
+    const reason = `${tilePath(tile)} is damaged between its entries`;
     const at = first + firstMisframed(bytes ?? Buffer.alloc(0), salvaged);
-    this.#damages.push({ index: at, reason, mend: "rewrite", tile: name, bytes: right });
+    this.#damages.push({ index: at, reason, mend: "rewrite", tile, bytes: right });
   }
 
   /** Whether something outside a bundle speaks for these leaf hashes: the level above, or the signed root. */

@@ -7,7 +7,7 @@ import { DurableFolder, readIfThere, replaceFile } from "./disk-files.ts";
 import type { FileToWrite } from "./disk-files.ts";
 import type { Edge } from "./edge.ts";
 import { Lru } from "./lru.ts";
-import { hashBytes } from "./merkle.ts";
+import { hashBytes, heightsPerLevel } from "./merkle.ts";
 import { salvage } from "./salvage.ts";
 import { HashTile, levelCount, splitBundle, tilePath, tilesBetween, tileWidth, widthAt } from "./tiles.ts";
 import type { TileName } from "./tiles.ts";
@@ -16,6 +16,10 @@ import type { TileName } from "./tiles.ts";
 const tileCacheBytes = 16 * 1024 * 1024;
 /** Memory for entry bundles, bytes: some 100 bundles of 500-byte leaves. */
 const bundleCacheBytes = 16 * 1024 * 1024;
+
+/** Memory for roots of subtrees in the growing edge, bytes, and what one of them costs with its key. */
+const subtreeCacheBytes = 1024 * 1024;
+const subtreeCost = 128;
 
 /** The entries of one complete bundle, with length prefixes; undefined where the bytes are damaged. */
 export type BundleEntries = readonly (Buffer | undefined)[];
@@ -99,6 +103,8 @@ function tileFile(edge: Edge, name: TileName): FileToWrite {
 export class TreeReader {
   readonly #edge: Edge;
   readonly #disk: DiskTree;
+  /** Roots of subtrees inside the growing edge, which never change once they are perfect. */
+  readonly #subtrees = new Lru<Buffer>(subtreeCacheBytes, () => subtreeCost);
 
   constructor(edge: Edge, disk: DiskTree) {
     this.#edge = edge;
@@ -127,18 +133,22 @@ export class TreeReader {
 
   /** Root of a perfect subtree that lies within the tree; throws when its tile is damaged. */
   async subtree(height: number, index: number): Promise<Buffer> {
-    const level = Math.floor(height / 8);
-    const inTile = height % 8;
+    const level = Math.floor(height / heightsPerLevel);
+    const inTile = height % heightsPerLevel;
     const first = index * 2 ** inTile;
+    const key = `${height}/${index}`;
+    const known = this.#subtrees.get(key);
+    if (known !== undefined) return known;
+    const recent = this.#edge.hashes(level, first, first + 2 ** inTile);
+    if (recent !== undefined) {
+      const root = new HashTile(recent).node(inTile, 0);
+      if (inTile > 0) this.#subtrees.set(key, Buffer.from(root));
+      return root;
+    }
     const tileIndex = Math.floor(first / tileWidth);
-    const from = tileIndex * tileWidth;
-    const within = (first - from) / 2 ** inTile;
-    const upTo = first + 2 ** inTile;
-    const recent = this.#edge.hashes(level, first, upTo);
-    if (recent !== undefined) return new HashTile(recent).node(inTile, 0);
     const tile = await this.#disk.hashTile(level, tileIndex);
     if (tile === undefined) throw new Error(`${tilePath({ level, index: tileIndex, width: tileWidth })} is damaged`);
-    return tile.node(inTile, within);
+    return tile.node(inTile, (first - tileIndex * tileWidth) / 2 ** inTile);
   }
 
   #has({ level, index, width }: TileName): boolean {

@@ -7,3 +7,5 @@ export type { DiskLedger, LedgerOptions } from "./disk.ts";
 export { exportLedger } from "./disk-export.ts";
 export { ledgerMigrations } from "./index-store.ts";
 export { ledgerCodes } from "./errors.ts";
+export { repairLedger } from "./disk-repair.ts";
+export type { FoundDamage, RepairOptions, RepairReport } from "./disk-repair.ts";

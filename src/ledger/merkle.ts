@@ -6,7 +6,7 @@ import { sha256 } from "../kernel/hash.ts";
 export const hashBytes = 32;
 
 /** Tree levels that one tile level spans (C2SP tlog-tiles: 256 = 2^8 hashes wide). */
-const heightsPerLevel = 8;
+export const heightsPerLevel = 8;
 
 /** Hash of one entry: SHA-256(0x00 || entry). */
 export function leafHash(entry: Uint8Array): Buffer {

@@ -10,12 +10,12 @@ import { ids, nowMs } from "./store-rig.ts";
 import type { StoreRig } from "./store-rig.ts";
 
 /** Listing, lineage, protection and holds. */
-export function storeReads(makeRig: () => StoreRig): void {
+export function storeReads(currentRig: () => StoreRig): void {
   let rig: StoreRig;
   let store: ArtifactStore;
 
   beforeAll(() => {
-    rig = makeRig();
+    rig = currentRig();
     store = rig.store;
   });
 

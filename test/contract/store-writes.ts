@@ -8,12 +8,12 @@ import { nowMs, plenty } from "./store-rig.ts";
 import type { StoreRig } from "./store-rig.ts";
 
 /** Taking room and settling writes. */
-export function storeWrites(makeRig: () => StoreRig): void {
+export function storeWrites(currentRig: () => StoreRig): void {
   let rig: StoreRig;
   let store: ArtifactStore;
 
   beforeAll(() => {
-    rig = makeRig();
+    rig = currentRig();
     store = rig.store;
   });
 
@@ -112,7 +112,7 @@ export function storeWrites(makeRig: () => StoreRig): void {
     });
 
     it("drops what one instance held and leaves the others alone", async () => {
-      const other = openArtifactStore(rig.db, "that-process");
+      const other = openArtifactStore(rig.db.tables<unknown>(), "that-process");
       const room = {
         product: "DROPPED",
         bytes: 40,
