@@ -175,7 +175,12 @@ export function openGate(parts: { constitution: Constitution; ledger: Ledger; ha
     const integrity = findings.find(({ threat, severity }) => severity === "CRITICAL" && haltsWrites.test(threat));
     const scope = target.product ?? ctx.principal.product;
     if (!integrity || scope === null) return;
-    await halts.set({ scope, threat: integrity.threat, intentIndex, sinceMs: ctx.clock.nowMs() });
+    try {
+      await halts.set({ scope, threat: integrity.threat, intentIndex, sinceMs: ctx.clock.nowMs() });
+    } catch (error) {
+      // The halt is in force in this process; the act must still get its outcome.
+      ctx.log.error({ err: error, scope }, "the halt could not be made durable");
+    }
   };
 
   return {
@@ -216,7 +221,8 @@ export function openGate(parts: { constitution: Constitution; ledger: Ledger; ha
       try {
         deed = await run(intentIndex);
       } catch (error) {
-        if (error instanceof Fault) return fail(error, "refused");
+        // A fault that has a cause is something that broke; one without is a rule or limit that held.
+        if (error instanceof Fault) return fail(error, error.cause === undefined ? "refused" : "failed");
         await end({ outcome: "failed", code: "internal.error" });
         throw error;
       }

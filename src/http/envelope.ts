@@ -39,6 +39,16 @@ export const streamedQuery = {
   clientTime: envelopeProperties.clientTime,
 } as const;
 
+/** Headers under which an artifact is stored. */
+export const conditionHeaders = {
+  type: "object",
+  properties: {
+    "idempotency-key": { type: "string", pattern: "^[!-~]{1,255}$" },
+    "if-none-match": { type: "string", pattern: "^\\*$" },
+    "content-encoding": { type: "string", pattern: "^identity$" },
+  },
+} as const;
+
 /** Longest metadata header, characters; the base64url of 64 KiB would not fit Node's header limit anyway. */
 const maxMetadataHeader = 12 * 1024;
 

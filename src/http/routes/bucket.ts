@@ -4,12 +4,12 @@ import type { FastifyInstance } from "fastify";
 import { digestOf, isDigest } from "../../kernel/hash.ts";
 import { maxJsonBodyBytes } from "../../kernel/limits.ts";
 import { bodyOf } from "../../depository/index.ts";
-import { envelopeProperties } from "../envelope.ts";
+import { conditionHeaders, envelopeProperties } from "../envelope.ts";
 import { httpFault } from "../errors.ts";
 import { route } from "../route.ts";
 import { answer, record } from "../schemas.ts";
 import type { Services } from "../services.ts";
-import { draftOf, payloadBytes, sendStored } from "./content.ts";
+import { draftOf, optionsOf, payloadBytes, sendStored } from "./content.ts";
 
 const { payload, product_id, artifact_type, metadata, tags } = envelopeProperties;
 const fieldSchemas = {
@@ -40,7 +40,11 @@ export function bucketRoutes(app: FastifyInstance, services: Services): void {
         "created_at",
         "content_hash",
       ]),
-      response: { 201: answer("Stored.", { $ref: "Stored#" }) },
+      headers: conditionHeaders,
+      response: {
+        201: answer("Stored.", { $ref: "Stored#" }),
+        200: answer("Stored before under this Idempotency-Key.", { $ref: "Stored#" }),
+      },
     },
     bodyLimit: maxJsonBodyBytes,
     translate: (fault) =>
@@ -65,7 +69,7 @@ export function bucketRoutes(app: FastifyInstance, services: Services): void {
           knownDigest: digestOf(content),
           ...(typeof claimed === "string" && isDigest(claimed) ? { claimedDigest: claimed } : {}),
         },
-        {},
+        optionsOf(request),
       );
       return sendStored(reply, stored);
     },

@@ -7,7 +7,7 @@ import { maxJsonBodyBytes } from "../../kernel/limits.ts";
 import { bodyOf, contentFault } from "../../depository/index.ts";
 import type { CreateOptions, Draft, Stored } from "../../depository/index.ts";
 import { declaredDigest } from "../digest-header.ts";
-import { envelopeMatches, envelopeProperties, splitEnvelope, streamedDraft, streamedQuery } from "../envelope.ts";
+import { conditionHeaders, envelopeMatches, envelopeProperties, splitEnvelope, streamedDraft, streamedQuery } from "../envelope.ts";
 import { httpFault } from "../errors.ts";
 import { parseJson } from "../json-body.ts";
 import type { Query } from "../query.ts";
@@ -35,14 +35,7 @@ export function contentRoutes(app: FastifyInstance, services: Services): void {
       description:
         "With `product` and `type` in the query, the body is the content, of any media type, and is streamed. Without them, the body is a JSON envelope.",
       querystring: record(streamedQuery, Object.keys(streamedQuery)),
-      headers: {
-        type: "object",
-        properties: {
-          "idempotency-key": { type: "string", pattern: "^[!-~]{1,255}$" },
-          "if-none-match": { type: "string", pattern: "^\\*$" },
-          "content-encoding": { type: "string", pattern: "^identity$" },
-        },
-      },
+      headers: conditionHeaders,
       response: {
         201: answer("Stored.", { $ref: "Stored#" }),
         200: answer("Stored before under this Idempotency-Key.", { $ref: "Stored#" }),
@@ -59,8 +52,8 @@ export function contentRoutes(app: FastifyInstance, services: Services): void {
   });
 }
 
-/** Options that both forms take from the headers. */
-function optionsOf(request: FastifyRequest): CreateOptions {
+/** Conditions that come in headers. */
+export function optionsOf(request: FastifyRequest): CreateOptions {
   const key = request.headers["idempotency-key"];
   return {
     ...(typeof key === "string" ? { idempotencyKey: key } : {}),

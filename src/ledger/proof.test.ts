@@ -1,0 +1,159 @@
+import { readdirSync, readFileSync } from "node:fs";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { describeWith, vectorsFolder } from "../../test/support/requires.ts";
+import { emptyRoot, Frontier, leafHash, nodeHash } from "./merkle.ts";
+import { consistencyParts, formatProof, inclusionParts, proofHashes, verifyConsistency, verifyInclusion } from "./proof.ts";
+import type { ProofPart } from "./proof.ts";
+
+/** Largest tree of the properties: beyond two tile boundaries. */
+const maxSize = 600;
+const leaves = Array.from({ length: maxSize }, (_, index) => leafHash(Buffer.from(`entry ${index}`)));
+
+/** MTH of RFC 6962 section 2.1 word by word, to compare with. */
+function naiveRoot(begin: number, end: number): Buffer {
+  if (end - begin === 1) return leaves[begin]!;
+  let split = 1;
+  while (split * 2 < end - begin) split *= 2;
+  return nodeHash(naiveRoot(begin, begin + split), naiveRoot(begin + split, end));
+}
+
+const rootAt = (size: number): Uint8Array => new Frontier().extend(leaves.slice(0, size)).root();
+const hashesOf = (parts: ProofPart[]): Promise<Uint8Array[]> =>
+  proofHashes(parts, async ({ height, index }) => naiveRoot(index * 2 ** height, (index + 1) * 2 ** height));
+
+/** The same proof with one bit of one hash turned. */
+function flipped(proof: readonly Uint8Array[], bit: number): Uint8Array[] {
+  const copy = proof.map((hash) => Buffer.from(hash));
+  const place = bit % (copy.length * 256);
+  const hash = copy[Math.floor(place / 256)]!;
+  const byte = Math.floor((place % 256) / 8);
+  hash[byte] = hash[byte]! ^ (1 << (place % 8));
+  return copy;
+}
+
+describe("the frontier", () => {
+  it("folds to the root of RFC 6962 at every size, however the growth is cut", () => {
+    expect(Buffer.from(rootAt(0))).toEqual(emptyRoot());
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: maxSize }), fc.nat(), (size, cut) => {
+        const first = new Frontier().extend(leaves.slice(0, cut % size));
+        const grown = first.extend(leaves.slice(cut % size, size));
+        expect(grown.size).toBe(size);
+        expect(Buffer.from(grown.root()).equals(naiveRoot(0, size))).toBe(true);
+      }),
+    );
+  });
+
+  it("hands out tile hashes of the next level at every 256th leaf", () => {
+    const upper: Uint8Array[] = [];
+    new Frontier().extend(leaves, (level, hash) => level === 1 && upper.push(hash));
+    expect(upper.map((hash) => Buffer.from(hash))).toEqual([naiveRoot(0, 256), naiveRoot(256, 512)]);
+  });
+});
+
+describe("inclusion proofs", () => {
+  it("verify for every index of a tree", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: maxSize }), async (size) => {
+        const root = rootAt(size);
+        for (let index = 0; index < size; index += 1 + Math.floor(size / 40)) {
+          const proof = await hashesOf(inclusionParts(index, size));
+          expect(verifyInclusion({ index, size, leafHash: leaves[index]!, root }, proof)).toBe(true);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it("fail with any bit flipped, with another index, another leaf, a hash more or a hash less", async () => {
+    const sizes = fc.integer({ min: 2, max: maxSize });
+    await fc.assert(
+      fc.asyncProperty(sizes, fc.nat(), fc.nat(), async (size, place, bit) => {
+        const index = place % size;
+        const root = rootAt(size);
+        const claim = { index, size, leafHash: leaves[index]!, root };
+        const proof = await hashesOf(inclusionParts(index, size));
+        expect(verifyInclusion(claim, flipped(proof, bit))).toBe(false);
+        expect(verifyInclusion({ ...claim, index: (index + 1) % size }, proof)).toBe(false);
+        expect(verifyInclusion({ ...claim, leafHash: leaves[(index + 1) % size]! }, proof)).toBe(false);
+        expect(verifyInclusion(claim, proof.slice(1))).toBe(false);
+        expect(verifyInclusion(claim, [...proof, leaves[0]!])).toBe(false);
+      }),
+    );
+  });
+
+  it("are refused for size 0 and for an index outside the tree", () => {
+    expect(verifyInclusion({ index: 0, size: 0, leafHash: emptyRoot(), root: emptyRoot() }, [])).toBe(false);
+    expect(verifyInclusion({ index: 1, size: 1, leafHash: leaves[0]!, root: leaves[0]! }, [])).toBe(false);
+    expect(verifyInclusion({ index: -1, size: 1, leafHash: leaves[0]!, root: leaves[0]! }, [])).toBe(false);
+  });
+});
+
+describe("consistency proofs", () => {
+  it("verify for any two sizes and fail with any bit flipped", async () => {
+    const sizes = fc.tuple(fc.integer({ min: 1, max: maxSize }), fc.integer({ min: 1, max: maxSize }), fc.nat());
+    await fc.assert(
+      fc.asyncProperty(sizes, async ([one, other, bit]) => {
+        const [from, to] = one < other ? [one, other] : [other, one];
+        const claim = { from, to, oldRoot: rootAt(from), newRoot: rootAt(to) };
+        const proof = await hashesOf(consistencyParts(from, to));
+        expect(verifyConsistency(claim, proof)).toBe(true);
+        if (proof.length > 0) expect(verifyConsistency(claim, flipped(proof, bit))).toBe(false);
+        expect(verifyConsistency(claim, [...proof, leaves[0]!])).toBe(false);
+      }),
+    );
+  });
+
+  it("are refused from size 0", () => {
+    expect(verifyConsistency({ from: 0, to: 0, oldRoot: emptyRoot(), newRoot: emptyRoot() }, [])).toBe(false);
+    expect(verifyConsistency({ from: 0, to: 1, oldRoot: emptyRoot(), newRoot: leaves[0]! }, [])).toBe(false);
+  });
+});
+
+describe("the tlog-proof text", () => {
+  it("is header, index, hashes, an empty line and the checkpoint", () => {
+    const text = formatProof(1, [Buffer.alloc(32)], "origin\n2\nroot\n\nsignature\n");
+    expect(text).toBe(`c2sp.org/tlog-proof@v1\nindex 1\n${"A".repeat(43)}=\n\norigin\n2\nroot\n\nsignature\n`);
+    expect(formatProof(0, [], "origin\n")).toBe("c2sp.org/tlog-proof@v1\nindex 0\n\norigin\n");
+  });
+});
+
+const bytes = (text: string | null): Buffer => Buffer.from(text ?? "", "base64");
+
+/** Reads the vectors of one folder; all of them must be there. */
+function vectors<T>(folder: string): (T & { desc: string; wantErr: boolean })[] {
+  const names = readdirSync(new URL(`${folder}/`, vectorsFolder)).filter((name) => name.endsWith(".json"));
+  expect(names.length).toBeGreaterThan(90);
+  return names.map((name) => JSON.parse(readFileSync(new URL(`${folder}/${name}`, vectorsFolder), "utf8")));
+}
+
+describeWith(["vectors"], "the RFC 6962 proof vectors", () => {
+  it("are all judged right for inclusion", () => {
+    interface Vector {
+      leafIdx: number;
+      treeSize: number;
+      root: string;
+      leafHash: string;
+      proof: string[] | null;
+    }
+    for (const vector of vectors<Vector>("inclusion")) {
+      const claim = { index: vector.leafIdx, size: vector.treeSize, leafHash: bytes(vector.leafHash), root: bytes(vector.root) };
+      expect(verifyInclusion(claim, (vector.proof ?? []).map(bytes)), vector.desc).toBe(!vector.wantErr);
+    }
+  });
+
+  it("are all judged right for consistency", () => {
+    interface Vector {
+      size1: number;
+      size2: number;
+      root1: string;
+      root2: string;
+      proof: string[] | null;
+    }
+    for (const vector of vectors<Vector>("consistency")) {
+      const claim = { from: vector.size1, to: vector.size2, oldRoot: bytes(vector.root1), newRoot: bytes(vector.root2) };
+      expect(verifyConsistency(claim, (vector.proof ?? []).map(bytes)), vector.desc).toBe(!vector.wantErr);
+    }
+  });
+});

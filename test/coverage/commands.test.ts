@@ -1,0 +1,122 @@
+// Walks every command of the command line: each that talks to a server authenticates, each that changes something leaves
+// exactly one intent and one outcome, each that reads leaves none, each prints help with an example.
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PassThrough } from "node:stream";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { commands } from "../../src/cli/commands.ts";
+import { runProgram } from "../../src/cli/program.ts";
+import { envelope, startTestCharter } from "../support/in-process.ts";
+import type { TestCharter } from "../support/in-process.ts";
+
+/** What a command does to the server: `local` commands talk to none, `public` ones read what anyone may read. */
+type Reach = "local" | "public" | "read" | "mutation";
+
+/** Every command, its reach, and arguments that work. A command that is missing here fails the walk. */
+const walk: Record<string, { reach: Reach; args: (places: Places) => string[] }> = {
+  serve: { reach: "local", args: () => ["--help"] },
+  config: { reach: "local", args: () => [] },
+  doctor: { reach: "local", args: ({ folder }) => ["--data", folder] },
+  "constitution show": { reach: "local", args: () => [] },
+  "constitution hash": { reach: "local", args: () => [] },
+  "constitution validate": { reach: "local", args: () => [] },
+  "constitution explain": { reach: "local", args: ({ question }) => [question] },
+  "ledger repair": { reach: "local", args: () => ["--help"] },
+  "ledger checkpoint": { reach: "public", args: () => [] },
+  "ledger proof": { reach: "public", args: () => ["0"] },
+  "ledger verify": { reach: "read", args: () => [] },
+  "ledger entries": { reach: "read", args: () => ["--limit", "2"] },
+  "ledger export": { reach: "read", args: ({ folder }) => [join(folder, "export")] },
+  put: {
+    reach: "mutation",
+    args: ({ file }) => [file, "--product", "AI_ASSISTANT", "--type", "ConversationArtifact"],
+  },
+  get: { reach: "read", args: ({ artifact, folder }) => [artifact, "-o", join(folder, "got")] },
+  ls: { reach: "read", args: () => [] },
+  proof: { reach: "read", args: ({ artifact }) => [artifact] },
+  lineage: { reach: "read", args: ({ artifact }) => [artifact] },
+  scrub: { reach: "read", args: () => [] },
+  "keys create": { reach: "mutation", args: () => ["--kind", "product", "--product", "AI_ASSISTANT"] },
+  "keys list": { reach: "read", args: () => [] },
+  "keys revoke": { reach: "mutation", args: ({ key }) => [key] },
+};
+
+interface Places {
+  readonly folder: string;
+  readonly file: string;
+  readonly question: string;
+  readonly artifact: string;
+  readonly key: string;
+}
+
+let charter: TestCharter;
+let places: Places;
+
+beforeAll(async () => {
+  charter = await startTestCharter();
+  const folder = await mkdtemp(join(tmpdir(), "charter-walk-"));
+  const [file, question] = [join(folder, "file.txt"), join(folder, "question.json")];
+  await writeFile(file, "content of a file");
+  await writeFile(question, '{"principal":{"kind":"auditor"},"action":"READ","resource":{"kind":"ledger"}}');
+  const artifact = (await charter.ask("/v1/artifacts", { body: envelope() })).json.artifact.artifact_id;
+  const key = (await charter.ask("/v1/keys", { body: { kind: "auditor" } })).json.id;
+  places = { folder, file, question, artifact, key };
+});
+afterAll(async () => {
+  await charter[Symbol.asyncDispose]();
+  await rm(places.folder, { recursive: true, force: true });
+});
+
+/** Runs a command line in this process; resolves with its exit code and what it printed. */
+async function run(args: readonly string[], env: Record<string, string> = {}) {
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  const printed = { out: "", err: "" };
+  stdout.on("data", (chunk: Buffer) => (printed.out += chunk.toString()));
+  stderr.on("data", (chunk: Buffer) => (printed.err += chunk.toString()));
+  const streams = { stdin: process.stdin, stdout: stdout as never, stderr: stderr as never };
+  const code = await runProgram(args, { ...streams, env, cwd: places.folder });
+  return { code, ...printed };
+}
+
+/** The kinds of the leaves after an index. */
+async function leafKindsAfter(index: number): Promise<string[]> {
+  const { json } = await charter.ask("/ledger/entries?limit=1000");
+  return json.entries
+    .filter((entry: { index: number }) => entry.index >= index)
+    .map((entry: { leaf: { kind: string } }) => entry.leaf.kind);
+}
+
+describe("the command line", () => {
+  it("has exactly the commands that the walk knows", () => {
+    expect(commands.map(({ name }) => name).toSorted()).toEqual(Object.keys(walk).toSorted());
+  });
+
+  for (const { name, examples } of commands) {
+    it(`explains itself with an example: ${name}`, async () => {
+      const { code, out } = await run([...name.split(" "), "--help"]);
+      expect(code).toBe(0);
+      expect(examples.length).toBeGreaterThan(0);
+      expect(out).toContain(`charter ${examples[0]?.line ?? name}`);
+    });
+  }
+
+  for (const [name, { reach, args }] of Object.entries(walk).filter(([, each]) => each.reach !== "local")) {
+    it(`leaves what a ${reach} leaves: ${name}`, async () => {
+      const size = await charter.ledgerSize();
+      const env = { CHARTER_URL: charter.url, CHARTER_KEY: charter.adminKey };
+      const { code, err } = await run([...name.split(" "), ...args(places)], env);
+      expect(code, err).toBe(0);
+      expect(await leafKindsAfter(size)).toEqual(reach === "mutation" ? ["intent", "outcome"] : []);
+    });
+  }
+
+  for (const [name, { args }] of Object.entries(walk).filter(([, { reach }]) => reach === "read" || reach === "mutation")) {
+    it(`is refused without a credential and changes nothing: ${name}`, async () => {
+      const size = await charter.ledgerSize();
+      const { code } = await run([...name.split(" "), ...args(places)], { CHARTER_URL: charter.url });
+      expect(code).toBe(1);
+      expect(await charter.ledgerSize()).toBe(size);
+    });
+  }
+});
