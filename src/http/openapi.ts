@@ -1,4 +1,5 @@
 // The fixed part of openapi.json; paths and components come from the routes.
+import type { SwaggerTransform } from "@fastify/swagger";
 
 /** The head of the OpenAPI 3.1 document. */
 export function openapiDocument(version: string) {
@@ -14,4 +15,20 @@ export function openapiDocument(version: string) {
     servers: [{ url: "http://127.0.0.1:8000" }],
     components: { securitySchemes: { key: { type: "http" as const, scheme: "bearer", description: "An API key." } } },
   };
+}
+
+/** A route as the document shows it: a streamed body has a description though no schema checks it, `*` has a name. */
+export const documentedRoute: SwaggerTransform = ({ schema, url, route }) => {
+  const { params, ...rest } = schema as { params?: { properties: Record<string, object>; required: string[] } };
+  const shown: Record<string, unknown> = { ...rest };
+  const { documentedBody } = (route.config ?? {}) as { documentedBody?: object };
+  if (documentedBody) shown["body"] = documentedBody;
+  if (params) shown["params"] = namedWildcard(params);
+  return { schema: shown, url: url.replace("*", ":path") };
+};
+
+function namedWildcard(params: { properties: Record<string, object>; required: string[] }): object {
+  const named = (name: string): string => (name === "*" ? "path" : name);
+  const properties = Object.fromEntries(Object.entries(params.properties).map(([name, schema]) => [named(name), schema]));
+  return { ...params, properties, required: params.required.map(named) };
 }

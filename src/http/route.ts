@@ -12,6 +12,8 @@ import type { Services } from "./services.ts";
 export interface RouteDefinition {
   readonly schema: FastifySchema & { readonly summary: string };
   readonly handle: (ctx: Ctx, request: FastifyRequest, reply: FastifyReply) => unknown;
+  /** What the body is, for the document, where the route reads it as a stream. */
+  readonly documentedBody?: object;
   /** Largest body in bytes where the operation takes more than the ordinary. */
   readonly bodyLimit?: number;
   /** Says a fault in this operation's own words; the fault itself when it has none. */
@@ -32,7 +34,7 @@ export function route(app: FastifyInstance, services: Services, name: OperationN
   app.route({
     method: operation.method,
     url: fastifyPath(operation.path),
-    config: { operation: name },
+    config: { operation: name, ...(route.documentedBody && { documentedBody: route.documentedBody }) },
     schema: schemaOf(name, operation, route.schema),
     onRequest: async (request, reply) => {
       request.ctx = await contextOf(services, request, reply);
@@ -84,5 +86,7 @@ declare module "fastify" {
   interface FastifyContextConfig {
     /** Which row of the list of operations this route is. */
     operation?: OperationName;
+    /** What its streamed body is. */
+    documentedBody?: object;
   }
 }

@@ -12,7 +12,7 @@ import { newRequestId } from "./context.ts";
 import { httpFault } from "./errors.ts";
 import type { httpCodes } from "./errors.ts";
 import { parseJson } from "./json-body.ts";
-import { openapiDocument } from "./openapi.ts";
+import { documentedRoute, openapiDocument } from "./openapi.ts";
 import { faultOf, problemOf } from "./problem.ts";
 import { artifactRoutes } from "./routes/artifacts.ts";
 import { bucketRoutes } from "./routes/bucket.ts";
@@ -43,7 +43,7 @@ export async function buildServer(services: Services, limits: HttpLimits): Promi
     forceCloseConnections: "idle",
     keepAliveTimeout: limits.keepAliveTimeoutMs,
     requestTimeout: limits.requestTimeoutMs,
-    return503OnClosing: true,
+    return503OnClosing: false,
     http: {
       maxHeaderSize: maxHeaderBytes,
       headersTimeout: limits.headersTimeoutMs,
@@ -60,8 +60,13 @@ export async function buildServer(services: Services, limits: HttpLimits): Promi
   app.addContentTypeParser("application/json", { parseAs: "buffer" }, async (_request: FastifyRequest, body: Buffer) =>
     parseJson(body),
   );
+  let stopping = false;
+  app.addHook("preClose", async () => {
+    stopping = true;
+  });
   app.addHook("onRequest", async (request, reply) => {
     identify(services, request, reply);
+    if (stopping) throw httpFault("server.not_ready", "the server is stopping", { retryAfterSeconds: 1 });
     const expected = request.headers["x-constitution-hash"];
     const { hash, digest } = services.constitution;
     if (expected !== undefined && expected !== hash && expected !== digest) {
@@ -84,6 +89,7 @@ export async function buildServer(services: Services, limits: HttpLimits): Promi
     openapi: openapiDocument(services.version),
     hideUntagged: true,
     exposeHeadRoutes: true,
+    transform: documentedRoute,
   });
   await app.register(async (scope) => {
     systemRoutes(scope, services);

@@ -19,8 +19,14 @@ function naiveRoot(begin: number, end: number): Buffer {
 }
 
 const rootAt = (size: number): Uint8Array => new Frontier().extend(leaves.slice(0, size)).root();
+const subtrees = new Map<string, Buffer>();
 const hashesOf = (parts: ProofPart[]): Promise<Uint8Array[]> =>
-  proofHashes(parts, async ({ height, index }) => naiveRoot(index * 2 ** height, (index + 1) * 2 ** height));
+  proofHashes(parts, async ({ height, index }) => {
+    const key = `${height}/${index}`;
+    const root = subtrees.get(key) ?? naiveRoot(index * 2 ** height, (index + 1) * 2 ** height);
+    subtrees.set(key, root);
+    return root;
+  });
 
 /** The same proof with one bit of one hash turned. */
 function flipped(proof: readonly Uint8Array[], bit: number): Uint8Array[] {
@@ -57,12 +63,12 @@ describe("inclusion proofs", () => {
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 1, max: maxSize }), async (size) => {
         const root = rootAt(size);
-        for (let index = 0; index < size; index += 1 + Math.floor(size / 40)) {
+        for (let index = 0; index < size; index++) {
           const proof = await hashesOf(inclusionParts(index, size));
           expect(verifyInclusion({ index, size, leafHash: leaves[index]!, root }, proof)).toBe(true);
         }
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
   });
 

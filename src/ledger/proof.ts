@@ -1,6 +1,6 @@
 // Inclusion and consistency proofs of RFC 6962 sections 2.1.1 and 2.1.2, pure: which subtrees a proof is made of, how a
 // proof is checked, and the C2SP tlog-proof text that carries one. A size of 0 never verifies: an empty tree proves nothing.
-import { foldRoots, nodeHash } from "./merkle.ts";
+import { foldRoots, hashBytes, nodeHash } from "./merkle.ts";
 
 /** A perfect subtree: the 2^height leaves from `index * 2^height` on. */
 export interface Subtree {
@@ -94,9 +94,10 @@ export interface InclusionClaim {
 export function verifyInclusion(claim: InclusionClaim, proof: readonly Uint8Array[]): boolean {
   const { index, size } = claim;
   if (!Number.isSafeInteger(index) || !Number.isSafeInteger(size) || index < 0 || index >= size) return false;
+  if (claim.leafHash.length !== hashBytes) return false;
   let [node, last, hash] = [index, size - 1, claim.leafHash];
   for (const sibling of proof) {
-    if (last === 0 || sibling.length !== 32) return false;
+    if (last === 0 || sibling.length !== hashBytes) return false;
     if (node % 2 === 1 || node === last) {
       hash = nodeHash(sibling, hash);
       while (node % 2 === 0 && node > 0) [node, last] = [node / 2, Math.floor(last / 2)];
@@ -121,10 +122,10 @@ export function verifyConsistency(claim: ConsistencyClaim, proof: readonly Uint8
   const { from, to, oldRoot, newRoot } = claim;
   if (!Number.isSafeInteger(from) || !Number.isSafeInteger(to) || from < 1 || from > to) return false;
   if (from === to) return proof.length === 0 && equal(oldRoot, newRoot);
-  if (proof.length === 0 || proof.some((hash) => hash.length !== 32)) return false;
+  if (proof.length === 0 || proof.some((hash) => hash.length !== hashBytes)) return false;
   const isPowerOfTwo = 2 ** Math.round(Math.log2(from)) === from;
   const [seed, ...rest] = isPowerOfTwo ? [oldRoot, ...proof] : proof;
-  if (seed === undefined || seed.length !== 32) return false;
+  if (seed === undefined || seed.length !== hashBytes) return false;
   let [node, last] = [from - 1, to - 1];
   while (node % 2 === 1) [node, last] = [(node - 1) / 2, Math.floor(last / 2)];
   let [oldHash, newHash] = [seed, seed];

@@ -41,6 +41,12 @@ export function contentRoutes(app: FastifyInstance, services: Services): void {
         200: answer("Stored before under this Idempotency-Key.", { $ref: "Stored#" }),
       },
     },
+    documentedBody: {
+      content: {
+        "application/json": { schema: envelopeSchema },
+        "*/*": { schema: { type: "string", format: "binary" } },
+      },
+    },
     handle: async (ctx, request, reply) => {
       const query = request.query as Query;
       const stored =
