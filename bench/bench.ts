@@ -11,8 +11,10 @@ export interface Figure {
   /** What it is compared with, in words. */
   readonly against: string;
   readonly base: number;
-  /** Larger is better: `value / base` for rates, `base / value` for times. Below 1 the base was better. */
+  /** `value / base`. */
   readonly ratio: number;
+  /** Which way the ratio is better. */
+  readonly better: "higher" | "lower";
   /** What else the reader should know: percentiles, spread. */
   readonly note?: string;
 }
@@ -31,13 +33,13 @@ export interface Bench {
 }
 
 /** A figure whose value is a rate: more is better. */
-export function rateFigure(figure: Omit<Figure, "ratio">): Figure {
-  return { ...figure, ratio: figure.value / figure.base };
+export function rateFigure(figure: Omit<Figure, "ratio" | "better">): Figure {
+  return { ...figure, ratio: figure.value / figure.base, better: "higher" };
 }
 
 /** A figure whose value is a duration or a size: less is better. */
-export function costFigure(figure: Omit<Figure, "ratio">): Figure {
-  return { ...figure, ratio: figure.base / figure.value };
+export function costFigure(figure: Omit<Figure, "ratio" | "better">): Figure {
+  return { ...figure, ratio: figure.value / figure.base, better: "lower" };
 }
 
 /** A number in as many digits as it carries. */
@@ -49,8 +51,8 @@ export function numberText(value: number): string {
 
 /** A figure as one line. */
 export function figureLine(bench: string, figure: Figure): string {
-  const { name, value, unit, against, base, ratio, note } = figure;
-  const compared = `${against} ${numberText(base)} ${unit}, ratio ${numberText(ratio)}`;
+  const { name, value, unit, against, base, ratio, better, note } = figure;
+  const compared = `${against} ${numberText(base)} ${unit}, ratio ${numberText(ratio)} (${better} is better)`;
   return `${bench}: ${name} ${numberText(value)} ${unit}; ${compared}${note === undefined ? "" : `; ${note}`}`;
 }
 
@@ -67,8 +69,8 @@ export async function runAlone(bench: Bench): Promise<void> {
       ...Object.fromEntries(Object.keys(bench.options).map((name) => [name, { type: "string" as const }])),
     },
   });
-  const given = Object.entries(values).filter((entry): entry is [string, string] => typeof entry[1] === "string");
-  for await (const figure of bench.run({ ...bench.options, ...Object.fromEntries(given) })) {
-    console.log(values.json === true ? JSON.stringify(figure) : figureLine(bench.name, figure));
+  const given = Object.entries(values).flatMap(([name, value]) => (typeof value === "string" ? [[name, value]] : []));
+  for await (const figure of bench.run({ ...bench.options, ...(Object.fromEntries(given) as BenchOptions) })) {
+    console.log(values["json"] === true ? JSON.stringify(figure) : figureLine(bench.name, figure));
   }
 }

@@ -6,7 +6,8 @@
 import { rateFigure, costFigure, numberText, runAlone } from "./bench.ts";
 import type { Bench, BenchOptions, Figure } from "./bench.ts";
 import type { FileLoad, FileResult } from "./load/file-per-blob.ts";
-import { inProcess, startThrowaway } from "./load/throwaway.ts";
+import { inProcess } from "./load/process.ts";
+import { startThrowaway } from "../test/support/throwaway.ts";
 import type { WriteLoad, WriteResult } from "./load/writers.ts";
 
 const sizeBytes = 4096;
@@ -19,9 +20,9 @@ async function* run(options: BenchOptions): AsyncGenerator<Figure> {
   const writers = Number(options["writers"]);
   const seconds = Number(options["seconds"]);
   const profile = options["profile"] ?? "";
-  await using server = await startThrowaway(
-    profile === "" ? [] : ["--cpu-prof", "--cpu-prof-dir", profile, "--cpu-prof-interval", "500"],
-  );
+  await using server = await startThrowaway({
+    node: profile === "" ? [] : ["--cpu-prof", "--cpu-prof-dir", profile, "--cpu-prof-interval", "500"],
+  });
   const plain = (): Promise<FileResult> =>
     inProcess<FileResult>("file-per-blob.ts", {
       folder: server.workDir,
@@ -30,7 +31,7 @@ async function* run(options: BenchOptions): AsyncGenerator<Figure> {
       seconds: plainSeconds / 2,
     } satisfies FileLoad);
   const product = "AI_ASSISTANT";
-  const key = await server.keyFor(product);
+  const key = await server.keyFor("product", product);
   const governed = (seconds: number): Promise<WriteResult> =>
     inProcess<WriteResult>("writers.ts", {
       url: server.url,

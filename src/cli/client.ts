@@ -8,7 +8,7 @@ import https from "node:https";
 import { buffer } from "node:stream/consumers";
 import { pipeline } from "node:stream";
 import type { Readable } from "node:stream";
-import { UsageError } from "./command.ts";
+import { UsageError } from "./syntax.ts";
 import { recordOf } from "./record.ts";
 import { RefusalError, UnreachableError } from "./refusal.ts";
 

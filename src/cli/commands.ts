@@ -12,6 +12,7 @@ import { get } from "./commands/get.ts";
 import { keysCreate, keysList, keysRevoke } from "./commands/keys.ts";
 import { ledgerExport } from "./commands/ledger-export.ts";
 import { ledgerCheckpoint, ledgerEntries, ledgerProof } from "./commands/ledger-read.ts";
+import { ledgerRepair } from "./commands/ledger-repair.ts";
 import { ledgerVerify } from "./commands/ledger-verify.ts";
 import { lineage } from "./commands/lineage.ts";
 import { ls } from "./commands/ls.ts";
@@ -39,6 +40,7 @@ export const commands: readonly Command[] = [
   ledgerEntries,
   ledgerProof,
   ledgerExport,
+  ledgerRepair,
   constitutionShow,
   constitutionHash,
   constitutionValidate,

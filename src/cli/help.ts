@@ -1,6 +1,7 @@
 // The text of every --help, made from the commands themselves.
-import { commonOptions } from "./command.ts";
-import type { Command, OptionSpec } from "./command.ts";
+import { commonOptions } from "./syntax.ts";
+import type { Command } from "./command.ts";
+import type { OptionSpec } from "./syntax.ts";
 import { alignColumns } from "./table.ts";
 
 /** Help for one command. */

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { loadConfig, settings } from "../config/index.ts";
 import type { LoadedConfig, Setting } from "../config/index.ts";
-import type { OptionSpec } from "./command.ts";
+import type { OptionSpec } from "./syntax.ts";
 import type { Io } from "./io.ts";
 import type { Options } from "./options.ts";
 

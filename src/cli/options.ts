@@ -1,8 +1,8 @@
 // Reads a command's options with node:util parseArgs, and says what is nearest when a name is not known.
 import { parseArgs } from "node:util";
 import { nearestName } from "../kernel/nearest.ts";
-import { commonOptions, UsageError } from "./command.ts";
-import type { Command, OptionSpec } from "./command.ts";
+import { commonOptions, UsageError } from "./syntax.ts";
+import type { OptionSpec, Syntax } from "./syntax.ts";
 
 /** The options one call gave. */
 export class Options {
@@ -56,7 +56,7 @@ export function integerOf(name: string, text: string, least: number, most: numbe
 }
 
 /** Reads the arguments that follow a command's name. Throws `UsageError`. */
-export function parseCall(command: Command, args: readonly string[]): { options: Options; positionals: string[] } {
+export function parseCall(command: Syntax, args: readonly string[]): { options: Options; positionals: string[] } {
   const specs = [...command.options, ...commonOptions];
   const { tokens } = parseArgs({
     args: [...args],
@@ -111,7 +111,7 @@ function unknownOption(rawName: string, specs: readonly OptionSpec[]): string {
   return `unknown option ${rawName}${nearest === undefined ? "" : `; did you mean --${nearest}?`}`;
 }
 
-function checkArity(command: Command, positionals: readonly string[]): void {
+function checkArity(command: Syntax, positionals: readonly string[]): void {
   const [least, most] = command.arity;
   if (positionals.length < least) throw new UsageError(`charter ${command.name} needs ${command.usage}`);
   if (positionals.length > most) {

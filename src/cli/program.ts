@@ -2,7 +2,7 @@
 import { Fault } from "../kernel/fault.ts";
 import { nearestName } from "../kernel/nearest.ts";
 import { Client } from "./client.ts";
-import { commonOptions, exitCodes, UsageError } from "./command.ts";
+import { commonOptions, exitCodes, UsageError } from "./syntax.ts";
 import type { Command } from "./command.ts";
 import { commands } from "./commands.ts";
 import { commandHelp, groupHelp, programHelp } from "./help.ts";

@@ -28,7 +28,7 @@ export function progressLine(state: ProgressState, columns: number): string {
   const room = columns - tail.length - 4;
   const label = state.label.length > room / 2 ? `${state.label.slice(0, Math.max(0, room / 2 - 1))}~` : state.label;
   const width = Math.min(40, Math.floor(room - label.length));
-  if (width < 5) return tail.trim();
+  if (width < 5) return tail.trim().slice(0, Math.max(1, columns));
   const filled = Math.round(share * width);
   return `${label} [${"#".repeat(filled)}${".".repeat(width - filled)}]${tail}`;
 }
@@ -105,7 +105,7 @@ export class Progress implements Disposable {
       rate: Math.max(0, this.#rate),
       amount: this.#amount,
     };
-    const line = progressLine(state, this.#style === "bar" ? (this.#io.stderr.columns ?? 80) - 1 : 100);
+    const line = progressLine(state, this.#style === "bar" ? (this.#io.stderr.columns || 80) - 1 : 100);
     this.#io.stderr.write(this.#style === "bar" ? `\r\u001b[2K${line}` : `${line}\n`);
   }
 

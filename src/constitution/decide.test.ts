@@ -62,7 +62,9 @@ admin    void  artifact     05       allow 01+09       01+09       09    09    a
 ai_agent own   ledger       none     09    01+02+09    01+02+09    allow 09    09    01+03+09    01+02+09
 ai_agent other ledger       05       05+09 01+02+05+09 01+02+05+09 05    05+09 05+09 01+03+05+09 01+02+05+09
 product  own   ledger       none     allow 01+02+09    01+02+09    09    09    09    01+03+09    01+02+09
-product  none  ledger       none     none  01+02+09    01+02+09    09    09    09    01+03+09    01+02+09
+product  none  ledger       none     05    01+02+09    01+02+09    09    09    05+09 01+03+09    01+02+09
+executor none  ledger       none     05    01+02+08    01+02+08    08    none  05+08 01+03+08    01+02+08
+auditor  none  ledger       09       05    01+02+09    01+02+09    09    09    05+09 01+03+09    01+02+09
 executor free  ledger       none     allow 01+02+08    01+02+08    08    none  08    01+03+08    01+02+08
 auditor  free  ledger       09       allow 01+02+09    01+02+09    09    09    09    01+03+09    01+02+09
 admin    free  ledger       none     allow 01+02+09    01+02+09    09    09    allow 01+03+09    01+02+09
@@ -71,7 +73,10 @@ product  own   integration  allow    allow 01+09       01+09       09    09    0
 admin    free  key          allow    allow 01+09       01+09       09    09    allow 01+03+09    01+09
 product  own   key          none     none  01+09       01+09       09    09    09    01+03+09    01+09
 executor free  key          none     none  01+08       01+08       08    none  08    01+03+08    01+08
-product  none  governance   none     allow 01+09       01+09       09    09    09    01+03+09    01+09
+auditor  none  key          05+09    05    01+05+09    01+05+09    05+09 05+09 05+09 01+03+05+09 01+05+09
+admin    none  key          05       05    01+05+09    01+05+09    05+09 05+09 05    01+03+05+09 01+05+09
+product  none  governance   none     allow 01+09       01+09       09    09    05+09 01+03+09    01+09
+admin    none  governance   allow    allow 01+09       01+09       09    09    05    01+03+09    01+09
 admin    free  schema       none     allow 01+09       01+09       09    09    allow 01+03+09    01+09
 `;
 

@@ -125,6 +125,8 @@ export function openDepository(parts: DepositoryParts): Depository {
   async function createAttempt(ctx: Ctx, id: ArtifactId, draft: Draft, content: Content): Promise<Attempt> {
     const serverOwnedFields = draft.suppliedServerFields ?? [];
     const [total, product] = await Promise.all([store.totals(), store.usage(draft.product)]);
+    // How full another product is must not show, not even as a finding about a write that is refused.
+    const isOwn = ctx.principal.product === null || ctx.principal.product === draft.product;
     return {
       ...baseAttempt(id, draft),
       context: { complete: draft.complete ?? true, setsLockedField: serverOwnedFields.length > 0, hashed: true },
@@ -141,7 +143,7 @@ export function openDepository(parts: DepositoryParts): Depository {
           usedBytes: total.usedBytes,
           heldBytes: total.heldBytes,
           totalBytes: limits.storageTotalBytes,
-          quotaBytes: data.products[draft.product]?.quotaBytes ?? null,
+          quotaBytes: isOwn ? (data.products[draft.product]?.quotaBytes ?? null) : null,
           productUsedBytes: product.usedBytes,
           bytesPerSecondRecent: activity.bytesPerSecond(),
           abandonedReservations: activity.abandonedBy(ctx.principal.id),
@@ -205,7 +207,8 @@ export function openDepository(parts: DepositoryParts): Depository {
         remedy: `store at most ${free(reserved.product)} bytes, or have the quota raised in the constitution`,
       });
     }
-    throw depositoryFault("storage.full", `the depository has ${free(reserved.total)} bytes left`, {
+    // Without the number of bytes that are left: it would tell one product what the others store.
+    throw depositoryFault("storage.full", `the depository has no room for ${bytes} bytes more`, {
       limit: "storageTotalBytes",
       remedy: "wait until the operators have added storage; reads go on",
       retryAfterSeconds: storageRetrySeconds,

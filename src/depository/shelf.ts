@@ -54,8 +54,11 @@ export interface Shelf {
   /** The receipt of an artifact, from the ledger. */
   receiptOf(id: ArtifactId): Promise<{ artifact: Artifact; receipt: Receipt; outcome: Entry }>;
   products(ctx: Ctx): Promise<readonly ProductState[]>;
-  /** How full the storage is, or would be with so many bytes used. */
-  capacity(usedBytes?: number): Promise<StorageStatus>;
+  /**
+   * How full the storage is, or would be with so many bytes used. A caller that belongs to a product learns the band and
+   * not the bytes, which would tell it what the others store.
+   */
+  capacity(ctx: Ctx, usedBytes?: number): Promise<Partial<StorageStatus>>;
   /** Reads every blob again and compares it with its name. */
   scrub(ctx: Ctx): AsyncIterable<ScrubStep>;
 }
@@ -155,8 +158,12 @@ export function openShelf(parts: {
       return Promise.all(names.map(productState));
     },
 
-    async capacity(usedBytes) {
-      return storageStatus(constitution.data, usedBytes ?? (await store.totals()).usedBytes);
+    async capacity(ctx, usedBytes) {
+      gate.permit(ctx, { kind: "governance", product: ctx.principal.product });
+      const whole = storageStatus(constitution.data, usedBytes ?? (await store.totals()).usedBytes);
+      if (usedBytes !== undefined || ctx.principal.product === null) return whole;
+      const { used_bytes: _, free_bytes: __, usage_percent: ___, ...band } = whole;
+      return band;
     },
 
     scrub(ctx) {

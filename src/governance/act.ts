@@ -109,7 +109,8 @@ export function openGate(parts: { constitution: Constitution; ledger: Ledger; ha
       principal: { kind: ctx.principal.kind, product: ctx.principal.product },
       action,
       resource: target,
-      context: { ...ordinary, halted: halts.stops(target.product ?? ctx.principal.product), ...context },
+      // A caller that belongs to a product meets its own halts only; those of others would tell it about them.
+      context: { ...ordinary, halted: halts.stops(ctx.principal.product ?? target.product), ...context },
     });
 
   const detect = (ctx: Ctx, { action, target, context, evidence }: Attempt): readonly Finding[] => {

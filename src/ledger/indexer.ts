@@ -46,7 +46,7 @@ export class Indexer {
 
   /** Resolves with the index's position once it holds every entry below `size`. */
   async reach(size: number): Promise<IndexPosition> {
-    while (!this.#checked || this.#position.next < size) await (this.#busy ??= this.#batch());
+    while (!this.#checked || this.#position.next < size) await this.#step();
     return this.#position;
   }
 
@@ -63,7 +63,7 @@ export class Indexer {
     const begin = performance.now();
     const { size } = this.#source;
     try {
-      await (this.#busy ??= this.#batch());
+      await this.#step();
     } catch (error) {
       this.#log.warn({ err: error }, "the ledger's index could not be filled; it will be tried again");
     }
@@ -73,18 +73,20 @@ export class Indexer {
     this.#timer ??= setTimeout(() => void this.#inBackground(), pauseMs).unref();
   }
 
+  /** The batch under way, or a new one. It is forgotten from outside, because a batch may end before it has been kept. */
+  #step(): Promise<void> {
+    this.#busy ??= this.#batch().finally(() => (this.#busy = undefined));
+    return this.#busy;
+  }
+
   async #batch(): Promise<void> {
-    try {
-      if (!this.#checked) await this.#check();
-      const from = this.#position.next;
-      const to = Math.min(this.#source.size, from + batchEntries);
-      if (to === from) return;
-      const leaves = await this.#source.leaves(from, to);
-      const entries: IndexedEntry[] = leaves.map((leaf, offset) => ({ index: from + offset, leaf }));
-      this.#position = await this.#store.add(this.#position, entries, await this.#source.leafHash(to - 1));
-    } finally {
-      this.#busy = undefined;
-    }
+    if (!this.#checked) await this.#check();
+    const from = this.#position.next;
+    const to = Math.min(this.#source.size, from + batchEntries);
+    if (to === from) return;
+    const leaves = await this.#source.leaves(from, to);
+    const entries: IndexedEntry[] = leaves.map((leaf, offset) => ({ index: from + offset, leaf }));
+    this.#position = await this.#store.add(this.#position, entries, await this.#source.leafHash(to - 1));
   }
 
   /** An index that is ahead of the log, or holds another log's entries, is emptied and filled again. */

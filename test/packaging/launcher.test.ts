@@ -6,7 +6,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { olderNode } from "../support/charter.ts";
 
 const launcher = resolve("bin/charter.cjs");
@@ -41,8 +41,15 @@ async function gone(pid: number): Promise<boolean> {
 }
 
 function start(node: string): ChildProcess & { readonly pid: number } {
-  return spawn(node, [launcher, ...waiting], { stdio: ["pipe", "ignore", "ignore"] }) as never;
+  return spawn(node, [launcher, ...waiting], {
+    stdio: ["pipe", "ignore", "ignore"],
+    env: { ...process.env, TMPDIR: scratch },
+  }) as never;
 }
+
+/** What a killed command leaves behind stays in here. */
+const scratch = mkdtempSync(join(tmpdir(), "charter-launcher-"));
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 const older = olderNode();
 if (older === undefined)

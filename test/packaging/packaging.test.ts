@@ -20,7 +20,7 @@ const env = plainEnv({ PATH: plainPath, HOME: home, npm_config_cache: cache, npm
 let unreachable = "";
 
 function run(command: string, args: readonly string[], cwd: string) {
-  const { status, stdout, stderr } = spawnSync(command, args, { cwd, env, encoding: "utf8" });
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd, env, encoding: "utf8", timeout: slowMs });
   return { status, stdout, stderr };
 }
 
@@ -31,7 +31,7 @@ beforeAll(() => {
   expect(packed.status, packed.stderr).toBe(0);
   const [{ filename }] = JSON.parse(packed.stdout.slice(packed.stdout.indexOf("["))) as [{ filename: string }];
   // The folder is named because npm would otherwise install into a folder further up that has packages already.
-  const install = ["install", "--prefix", user, "--no-audit", "--no-fund", join(folder, filename)];
+  const install = ["install", "--prefix", user, "--prefer-offline", "--no-audit", "--no-fund", join(folder, filename)];
   const installed = run("npm", install, user);
   if (installed.status !== 0 && offline.test(installed.stderr) && process.env["CI"] !== "true") {
     unreachable = "npm reaches no registry";

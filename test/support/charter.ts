@@ -39,7 +39,7 @@ export function olderNode(): string | undefined {
 
 /** The environment of this process without what is meant for Charter or set by npm. */
 export function plainEnv(more: Record<string, string> = {}): NodeJS.ProcessEnv {
-  const kept = Object.entries(process.env).filter(([name]) => !/^(CHARTER_|npm_|NODE_)/i.test(name));
+  const kept = Object.entries(process.env).filter(([name]) => !/^(CHARTER_|npm_|NODE_(PATH|OPTIONS|ENV)$)/i.test(name));
   return { ...Object.fromEntries(kept), ...more };
 }
 

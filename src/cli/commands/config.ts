@@ -1,6 +1,6 @@
 // `charter config`: the configuration a server started here would run with.
 import { describeConfig } from "../../config/index.ts";
-import { exitCodes } from "../command.ts";
+import { exitCodes } from "../syntax.ts";
 import type { Command } from "../command.ts";
 import { print, printable, printJson } from "../io.ts";
 import { loadLocalConfig, settingOptions } from "../local-config.ts";

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { text as readText } from "node:stream/consumers";
 import type { Explanation } from "../../constitution/index.ts";
-import { exitCodes } from "../command.ts";
+import { exitCodes } from "../syntax.ts";
 import type { Call, Command } from "../command.ts";
 import { print, printable, printJson, tint } from "../io.ts";
 import { loadLocalConfig, settingOptions } from "../local-config.ts";

@@ -7,7 +7,7 @@ import type { Check, CheckState } from "../check.ts";
 import { checkDatabase, checkFolder, checkKey, checkLedger, newestWriteMs } from "../checks/data.ts";
 import { checkClock, checkRuntime, checkSpace, checkSync } from "../checks/machine.ts";
 import type { Client } from "../client.ts";
-import { exitCodes } from "../command.ts";
+import { exitCodes } from "../syntax.ts";
 import type { Call, Command } from "../command.ts";
 import { print, printable, printJson, tint } from "../io.ts";
 import { loadLocalConfig, settingOptions } from "../local-config.ts";

@@ -1,7 +1,7 @@
 // `charter get`: an artifact's bytes, verified on the way, or its record.
 import { resolve } from "node:path";
 import { withRetries } from "../client.ts";
-import { exitCodes, UsageError } from "../command.ts";
+import { exitCodes, UsageError } from "../syntax.ts";
 import type { Call, Command } from "../command.ts";
 import { receive, receiveFile } from "../download.ts";
 import { complain, print, printable, printJson } from "../io.ts";

@@ -1,7 +1,7 @@
 // `charter keys ...`: the credentials of a server.
 import { principalKinds } from "../../kernel/ctx.ts";
 import { pathOf } from "../client.ts";
-import { exitCodes, UsageError } from "../command.ts";
+import { exitCodes, UsageError } from "../syntax.ts";
 import type { Command } from "../command.ts";
 import { print, printable, printJson } from "../io.ts";
 import { fieldList, fieldText } from "../record.ts";

@@ -7,7 +7,7 @@ import { existsSync } from "node:fs";
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { withRetries } from "../client.ts";
-import { exitCodes } from "../command.ts";
+import { exitCodes } from "../syntax.ts";
 import type { Call, Command } from "../command.ts";
 import { complain, print, printable, printJson } from "../io.ts";
 import { forEachAtOnce } from "../pool.ts";

@@ -1,6 +1,6 @@
 // `charter ledger checkpoint`, `entries` and `proof`: the record as the server tells it.
 import { pathOf } from "../client.ts";
-import { exitCodes } from "../command.ts";
+import { exitCodes } from "../syntax.ts";
 import type { Call, Command } from "../command.ts";
 import { complain, print, printable, printJson } from "../io.ts";
 import { integerOf } from "../options.ts";

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { exitCodes } from "../command.ts";
+import { exitCodes } from "../syntax.ts";
 import type { Call, Command } from "../command.ts";
 import { print, printable, printJson, tint } from "../io.ts";
 import { Progress, progressStyle } from "../progress.ts";

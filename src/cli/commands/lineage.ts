@@ -1,6 +1,6 @@
 // `charter lineage`: what an artifact was made from and what was made from it, as a tree.
 import { pathOf } from "../client.ts";
-import { exitCodes } from "../command.ts";
+import { exitCodes } from "../syntax.ts";
 import type { Command } from "../command.ts";
 import { print, printable, printJson } from "../io.ts";
 import { lineageTree } from "../lineage-tree.ts";

@@ -1,6 +1,6 @@
 // `charter ls`: what is stored, newest first as the server orders it, one page or all of them.
 import { pathOf } from "../client.ts";
-import { exitCodes } from "../command.ts";
+import { exitCodes } from "../syntax.ts";
 import type { Call, Command } from "../command.ts";
 import { complain, print, printable, printJson } from "../io.ts";
 import { sizeText } from "../quantity.ts";

@@ -1,7 +1,7 @@
 // `charter proof`: what a stranger needs to check that an artifact was stored.
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { exitCodes } from "../command.ts";
+import { exitCodes } from "../syntax.ts";
 import type { Command } from "../command.ts";
 import { print, printJson } from "../io.ts";
 

@@ -1,5 +1,5 @@
 // `charter put`: stores files. One that is refused does not stop the others.
-import { exitCodes, UsageError } from "../command.ts";
+import { exitCodes, UsageError } from "../syntax.ts";
 import type { Call, Command } from "../command.ts";
 import { complain, print, printable } from "../io.ts";
 import { forEachAtOnce } from "../pool.ts";

@@ -1,6 +1,6 @@
 // `charter scrub`: has the server read every blob again and compare it with its name.
 import { createInterface } from "node:readline";
-import { exitCodes } from "../command.ts";
+import { exitCodes } from "../syntax.ts";
 import type { Call, Command } from "../command.ts";
 import { print, printable, printJson, tint } from "../io.ts";
 import { Progress, progressStyle } from "../progress.ts";

@@ -1,6 +1,6 @@
 // `charter serve`: the server in the foreground until a signal stops it.
 import type { Config } from "../../config/index.ts";
-import { exitCodes } from "../command.ts";
+import { exitCodes } from "../syntax.ts";
 import type { Call, Command } from "../command.ts";
 import { complain, print, tint } from "../io.ts";
 import type { Io } from "../io.ts";

@@ -45,7 +45,7 @@ export function artifactRoutes(app: FastifyInstance, services: Services): void {
       const query = request.query as Query;
       const limit = pageSize(query);
       const question = defined({
-        product: one(query, "product"),
+        product: one(query, "product") ?? ctx.principal.product ?? undefined,
         type: one(query, "type"),
         tag: one(query, "tag"),
         createdBy: one(query, "createdBy"),

@@ -1,0 +1,105 @@
+// `charter serve` as a process: what it prints, how it stops, and that the lines it shows can be pasted.
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { olderNode, plainEnv, startServer } from "../support/charter.ts";
+
+const launcher = resolve("bin/charter.cjs");
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "charter-serve-"));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const serve = (node = process.execPath) =>
+  startServer(node, [launcher, "serve", "--port", "0", "--data", "data", "--json"], { cwd: folder, env: plainEnv() });
+
+/** Whether anything accepts connections at a URL. */
+async function answers(url: string): Promise<boolean> {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  const { promise, resolve: settle } = Promise.withResolvers<boolean>();
+  socket.once("connect", () => settle(true)).once("error", () => settle(false));
+  const accepted = await promise;
+  socket.destroy();
+  return accepted;
+}
+
+describe("charter serve --json", () => {
+  it("prints one line, shows the admin key at the first start only, and stops with 0", async () => {
+    const first = await serve();
+    expect(first.ready.adminKey).toEqual(expect.any(String));
+    expect(first.ready.dataDir).toBe(join(folder, "data"));
+    first.process.kill("SIGTERM");
+    expect(await once(first.process, "exit")).toEqual([0, null]);
+    expect(first.stdout().trim().split("\n")).toHaveLength(1);
+    expect(Object.keys(first.ready)).toEqual(["url", "adminKey", "dataDir", "constitutionHash"]);
+    expect(first.stderr()).not.toContain(first.ready.adminKey);
+    const second = await serve();
+    expect(Object.keys(second.ready)).toEqual(["url", "dataDir", "constitutionHash"]);
+    second.process.kill("SIGINT");
+    expect(await once(second.process, "exit")).toEqual([0, null]);
+  });
+
+  it("ends with 1 and says so when the port is taken", async () => {
+    const running = await serve();
+    try {
+      const port = new URL(running.ready.url).port;
+      const args = [launcher, "serve", "--port", port, "--data", "other"];
+      const { status, stderr } = spawnSync(process.execPath, args, { cwd: folder, env: plainEnv(), encoding: "utf8" });
+      expect(status).toBe(1);
+      expect(stderr).toContain(`port ${port} on 127.0.0.1 is taken`);
+    } finally {
+      running.process.kill("SIGKILL");
+      await once(running.process, "exit");
+    }
+  });
+
+  it.runIf(olderNode())("does not go on serving when an older Node's launcher is killed with -9", async () => {
+    const running = await serve(olderNode());
+    expect(await answers(running.ready.url)).toBe(true);
+    running.process.kill("SIGKILL");
+    await once(running.process, "exit");
+    for (let waitedMs = 0; (await answers(running.ready.url)) && waitedMs < 20_000; waitedMs += 20) await sleep(20);
+    expect(await answers(running.ready.url)).toBe(false);
+  });
+
+  it.runIf(olderNode())("drains through an older Node's launcher and ends with 0", async () => {
+    const running = await serve(olderNode());
+    running.process.kill("SIGTERM");
+    expect(await once(running.process, "exit")).toEqual([0, null]);
+  });
+});
+
+describe("charter serve for people", () => {
+  it("shows curl lines that work when they are pasted", async () => {
+    const args = [launcher, "serve", "--port", "0", "--data", "data"];
+    const child = spawn(process.execPath, args, { cwd: folder, env: plainEnv(), stdio: ["ignore", "pipe", "ignore"] });
+    try {
+      let shown = "";
+      for await (const piece of child.stdout as AsyncIterable<Buffer>) {
+        shown += piece.toString();
+        if (shown.includes("Stop with Ctrl-C.")) break;
+      }
+      const lines = shown.split("\n").filter((line) => line.startsWith("  curl "));
+      expect(lines).toHaveLength(3);
+      const [put, list, checkpoint] = lines.map((line) => {
+        const { status, stdout } = spawnSync("bash", ["-c", line], { encoding: "utf8", env: plainEnv() });
+        expect(status, line).toBe(0);
+        return stdout;
+      });
+      const { artifact } = JSON.parse(put!) as { artifact: { artifact_id: string } };
+      expect(list).toContain(artifact.artifact_id);
+      expect(checkpoint).toContain("charter.local/ledger\n");
+      expect(readFileSync(join(folder, "data/ledger/checkpoint"), "utf8")).toContain("charter.local/ledger\n");
+    } finally {
+      child.kill("SIGKILL");
+    }
+  });
+});

@@ -1,0 +1,132 @@
+// Ten thousand hostile requests against a real server: it answers each with a clear refusal or closes the connection,
+// never with an internal error; it stays alive, keeps its memory, and keeps its word about what it has stored.
+import { readFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { errorCodes } from "../../src/http/index.ts";
+import { hostileRequests } from "../support/hostile.ts";
+import type { Hostile } from "../support/hostile.ts";
+import { announcedSeed, everyPage, inParallel, spawnCharter } from "../support/process.ts";
+import type { CharterProcess } from "../support/process.ts";
+import { everyEntry, expectAllThere, expectEachIntentClosed, expectQuotasAddUp, expectSound } from "../support/record.ts";
+import { sendBytes } from "../support/wire.ts";
+import type { WireAnswer, WireOutcome } from "../support/wire.ts";
+
+const requests = 10_000;
+const width = 24;
+/** The server's own patience is shorter, so that a client that waits this long has been forgotten. */
+const patienceMs = 20_000;
+const timeouts = ["--headers-timeout-ms", "3000", "--body-timeout-ms", "3000"];
+/** Statuses of 500 and above that are words of the contract and not accidents. */
+const deliberate: ReadonlySet<number> = new Set([503, 507]);
+
+let dataDir: string;
+let server: CharterProcess;
+beforeAll(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), "charter-hostile-"));
+  server = await spawnCharter({ dataDir, args: timeouts });
+});
+afterAll(async () => {
+  await server.stop();
+  await rm(dataDir, { recursive: true, force: true });
+});
+
+/** Resident memory of a process, bytes. */
+function residentBytes(pid: number): number {
+  const kib = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+  return Number(kib) * 1024;
+}
+
+/** What is wrong with an answer; undefined when nothing is. */
+function complaint({ status, headers, body }: WireAnswer, isHead: boolean, hash: string): string | undefined {
+  if (status >= 500 && !deliberate.has(status)) return "an internal error";
+  if (headers.get("x-constitution-hash") !== hash) return "no X-Constitution-Hash";
+  if (status < 400 || isHead) return undefined;
+  if (!headers.get("content-type")?.startsWith("application/problem+json")) return "no problem+json";
+  const problem = JSON.parse(body.toString()) as Record<string, unknown>;
+  if (typeof problem["code"] !== "string" || !(problem["code"] in errorCodes)) return "no known code";
+  if (problem["status"] !== status) return "another status in the body";
+  if (problem["constitutionHash"] !== hash) return "no constitutionHash";
+  if (typeof problem["requestId"] !== "string" || problem["requestId"] !== headers.get("x-request-id")) return "no requestId";
+  return undefined;
+}
+
+/** Ids of artifacts that answers acknowledge. */
+function acknowledgedBy({ answers }: WireOutcome): string[] {
+  return answers.flatMap(({ status, body }) => {
+    if (status !== 200 && status !== 201) return [];
+    const { artifact } = (JSON.parse(body.toString().trim() || "{}") as { artifact?: { artifact_id: string } }) ?? {};
+    return artifact === undefined ? [] : [artifact.artifact_id];
+  });
+}
+
+function isJson({ headers }: WireAnswer): boolean {
+  return headers.get("content-type")?.startsWith("application/json") === true;
+}
+
+describe("ten thousand hostile requests", () => {
+  it("get refusals and no accidents", { timeout: 300_000 }, async () => {
+    const product = "AI_ASSISTANT";
+    const type = "ConversationArtifact";
+    const productKey = await server.keyFor("product", product);
+    const agentKey = await server.keyFor("ai_agent", product);
+    const stored = await server.ask("/v1/artifacts", {
+      key: productKey,
+      body: { product_id: product, artifact_type: type, payload: "real" },
+    });
+    const artifact: string = stored.json.artifact.artifact_id;
+    const keys = [productKey, productKey, server.adminKey, agentKey];
+    const seed = announcedSeed("hostile");
+    const all = fc.sample(hostileRequests({ keys, artifact, product, type }), { numRuns: requests, seed });
+
+    const acknowledged = new Set([artifact]);
+    const complaints: string[] = [];
+    const byName = new Map<string, number>();
+    const seen = new Map<string, number>();
+    const attack = async (hostile: Hostile): Promise<void> => {
+      const outcome = await sendBytes(server.url, hostile.pieces, hostile.isHead, patienceMs);
+      const complain = (what: string, answer?: WireAnswer): void => {
+        const sent = Buffer.concat(hostile.pieces).toString("latin1").slice(0, 1200);
+        complaints.push(`${hostile.name}: ${what}\n${sent}\n-> ${answer?.status} ${answer?.body.toString().slice(0, 600)}`);
+      };
+      if (outcome.hung) complain("no end");
+      if (outcome.rest.length > 0) complain(`no HTTP: ${outcome.rest.toString("latin1").slice(0, 100)}`);
+      for (const answer of outcome.answers) {
+        if (process.env["HOSTILE_DUMP"]) { const n = hostile.name+" "+answer.status+" "+(/"code":"([^"]*)"/.exec(answer.body.toString())?.[1]??"")+" "+(/"detail":"([^"]*)"/.exec(answer.body.toString())?.[1]??"").slice(0,60); byName.set(n,(byName.get(n)??0)+1);}
+        seen.set(String(answer.status), (seen.get(String(answer.status)) ?? 0) + 1);
+        const wrong = complaint(answer, hostile.isHead, server.ready.constitutionHash);
+        if (wrong !== undefined) complain(wrong, answer);
+      }
+      if (outcome.answers.length === 0) seen.set("closed", (seen.get("closed") ?? 0) + 1);
+      const readable = { ...outcome, answers: hostile.isHead ? [] : outcome.answers.filter(isJson) };
+      for (const id of acknowledgedBy(readable)) acknowledged.add(id);
+    };
+    const warmUp = all.slice(0, requests / 5);
+    await inParallel(warmUp, width, attack);
+    const warmBytes = residentBytes(server.pid);
+    await inParallel(all.slice(warmUp.length), width, attack);
+    const endBytes = residentBytes(server.pid);
+    process.stderr.write(
+      `hostile: ${JSON.stringify(Object.fromEntries([...seen].sort()))}, ${acknowledged.size} stored, ` +
+        `${Math.round(warmBytes / 1e6)} MB resident after warm-up, ${Math.round(endBytes / 1e6)} MB at the end\n`,
+    );
+    if (process.env["HOSTILE_DUMP"]) (await import("node:fs")).writeFileSync(process.env["HOSTILE_DUMP"], JSON.stringify({complaints, byName: Object.fromEntries(byName)}, null, 1));
+    expect(complaints.length, complaints.slice(0, 8).join("\n\n")).toBe(0);
+    expect(endBytes).toBeLessThan(warmBytes * 1.5 + 128 * 1024 * 1024);
+
+    expect(server.ended).toBe(false);
+    expect((await server.ask("/health")).status).toBe(200);
+    expect((await server.ask("/v1/artifacts", { key: productKey, body: { product_id: product, artifact_type: type, payload: 1 }, headers: { "idempotency-key": "after" } })).status).toBe(201);
+    const listed = await everyPage<{ artifact_id: string; tags: string[] }>(server, "/v1/artifacts", "artifacts");
+    const unknown = listed.slice(1).filter(({ artifact_id }) => !acknowledged.has(artifact_id));
+    expect(unknown, "artifacts that nobody was told of").toEqual([]);
+    expect(listed.length).toBe(acknowledged.size + 1);
+    await expectQuotasAddUp(server, await expectAllThere(server, []));
+    expectEachIntentClosed(await everyEntry(server));
+    await server.stop();
+    expect(await expectSound(dataDir)).toMatchObject({ openIntents: 0 });
+  });
+});

@@ -1,0 +1,54 @@
+// The same house with its tables in PostgreSQL: what goes in comes out, races are settled, and a restart forgets nothing.
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { envelope, startTestCharter } from "../support/in-process.ts";
+import type { TestCharter } from "../support/in-process.ts";
+import { freshPostgres } from "../support/postgres.ts";
+import type { FreshPostgres } from "../support/postgres.ts";
+import { describeWith } from "../support/requires.ts";
+
+describeWith(["postgres"], "Charter on PostgreSQL", () => {
+  let postgres: FreshPostgres;
+  let dataDir: string;
+  let charter: TestCharter;
+
+  beforeAll(async () => {
+    postgres = await freshPostgres();
+    dataDir = await mkdtemp(join(tmpdir(), "charter-postgres-"));
+    charter = await startTestCharter({ dataDir, flags: { database: postgres.url } });
+  });
+  afterAll(async () => {
+    await charter[Symbol.asyncDispose]();
+    await postgres[Symbol.asyncDispose]();
+    await rm(dataDir, { recursive: true, force: true });
+  });
+
+  it("stores, lists, proves and refuses like the embedded one, and remembers across a restart", async () => {
+    const product = await charter.keyFor("product", "AI_ASSISTANT");
+    const stored = await charter.ask("/v1/artifacts", { key: product, body: envelope({ tags: ["pg"] }) });
+    expect(stored.status).toBe(201);
+    const path = `/v1/artifacts/${stored.json.artifact.artifact_id}`;
+    expect((await charter.ask(path, { key: product, method: "DELETE" })).json.articles[0]).toBe("RULE_01_WRITE_ONLY");
+    await charter.restart();
+    expect((await charter.ask("/v1/artifacts?tag=pg", { key: product })).json.artifacts).toEqual([stored.json.artifact]);
+    const proof = await charter.ask(`${path}/proof`, { key: product });
+    expect(proof.json.receipt).toEqual(stored.json.receipt);
+  });
+
+  it("gives forty concurrent writers forty artifacts, and one to those who share a key", async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 40 }, (_, i) => charter.ask("/v1/artifacts", { body: envelope({ payload: i }) })),
+    );
+    expect(new Set(answers.map(({ json }) => json.artifact.artifact_id)).size).toBe(40);
+    const headers = { "idempotency-key": "one" };
+    const same = await Promise.all(
+      Array.from({ length: 10 }, () => charter.ask("/v1/artifacts", { body: envelope(), headers })),
+    );
+    expect(same.filter(({ status }) => status === 201)).toHaveLength(1);
+    const { json } = await charter.ask("/v1/products");
+    const mine = json.products.find(({ product }: { product: string }) => product === "AI_ASSISTANT");
+    expect([mine.artifacts, mine.held_bytes]).toEqual([42, 0]);
+  });
+});
