@@ -10,6 +10,8 @@ import { join } from "node:path";
 import type { Blobs } from "../src/depository/blobs/blobs.ts";
 import { openDiskBlobs } from "../src/depository/blobs/disk.ts";
 import { silentLog } from "../src/kernel/ctx.ts";
+import { costFigure, nearestRank, numberText, rateFigure, runAlone } from "./bench.ts";
+import type { Bench, Figure } from "./bench.ts";
 
 const callers = 100;
 const smallBytes = 4096;
@@ -38,7 +40,7 @@ async function throughput(operation: (content: Buffer) => Promise<void>): Promis
   await Promise.all(Array.from({ length: callers }, loop));
   const seconds = (performance.now() - started) / 1000;
   const sorted = latencies.toSorted((a, b) => a - b);
-  return { perSecond: latencies.length / seconds, p99Ms: sorted[Math.ceil(sorted.length * 0.99) - 1] ?? 0 };
+  return { perSecond: latencies.length / seconds, p99Ms: nearestRank(sorted, 0.99) };
 }
 
 async function* one(content: Buffer): AsyncGenerator<Buffer> {
@@ -72,7 +74,7 @@ async function peakGrowth(work: () => Promise<void>): Promise<number> {
   return (peak - before) / 1024 ** 2;
 }
 
-async function small(blobs: Blobs, dir: string): Promise<string> {
+async function* small(blobs: Blobs, dir: string): AsyncGenerator<Figure> {
   await mkdir(join(dir, "each"));
   let name = 0;
   const packed: Round[] = [];
@@ -87,20 +89,25 @@ async function small(blobs: Blobs, dir: string): Promise<string> {
     each.push(await throughput((content) => filePerBlob(join(dir, "each"), name++, content)));
   }
   const ratios = packed.map(({ perSecond }, i) => perSecond / (each[i]?.perSecond ?? Number.NaN));
-  const rate = (of: Round[]) => median(of.map(({ perSecond }) => perSecond)).toFixed(0);
-  const p99 = (of: Round[]) => median(of.map(({ p99Ms }) => p99Ms)).toFixed(1);
-  return (
-    `${smallBytes} B puts from ${callers}: ${rate(packed)}/s p99 ${p99(packed)} ms, ` +
-    `file each ${rate(each)}/s p99 ${p99(each)} ms, ratio ${median(ratios).toFixed(1)} ` +
-    `(${Math.min(...ratios).toFixed(1)} to ${Math.max(...ratios).toFixed(1)} in ${rounds} rounds)`
-  );
+  const rate = (of: Round[]): number => median(of.map(({ perSecond }) => perSecond));
+  const p99 = (of: Round[]): string => numberText(median(of.map(({ p99Ms }) => p99Ms)));
+  yield rateFigure({
+    name: `${smallBytes} B puts from ${callers} callers`,
+    value: rate(packed),
+    unit: "/s",
+    against: "file and fdatasync each",
+    base: rate(each),
+    note:
+      `p99 ${p99(packed)} and ${p99(each)} ms, ratio from ${numberText(Math.min(...ratios))} ` +
+      `to ${numberText(Math.max(...ratios))} in ${rounds} rounds`,
+  });
 }
 
 function median(numbers: readonly number[]): number {
   return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
 }
 
-async function large(blobs: Blobs, dir: string): Promise<string> {
+async function* large(blobs: Blobs, dir: string): AsyncGenerator<Figure> {
   const source = join(dir, "source");
   const handle = await open(source, "w");
   for (let i = 0; i < largeBytes / 2 ** 20; i++) await handle.write(randomBytes(2 ** 20));
@@ -128,23 +135,39 @@ async function large(blobs: Blobs, dir: string): Promise<string> {
     });
   });
   const sum = await seconds(() => void execFileSync("sha256sum", [source]));
-  return (
-    `500 MiB put ${putSeconds.toFixed(2)} s (cp + sync + sha256sum ${copy.toFixed(2)} s, ratio ${(copy / putSeconds).toFixed(2)}) ` +
-    `peak +${putPeak.toFixed(0)} MiB, read ${readSeconds.toFixed(2)} s (sha256sum ${sum.toFixed(2)} s, ` +
-    `ratio ${(sum / readSeconds).toFixed(2)}) peak +${readPeak.toFixed(0)} MiB, ` +
-    `resident at most ${(process.resourceUsage().maxRSS / 1024).toFixed(0)} MiB`
-  );
+  yield costFigure({
+    name: "500 MiB put",
+    value: putSeconds,
+    unit: "s",
+    against: "cp, sync and sha256sum",
+    base: copy,
+    note: `memory grew by ${numberText(putPeak)} MiB`,
+  });
+  yield costFigure({
+    name: "500 MiB read",
+    value: readSeconds,
+    unit: "s",
+    against: "sha256sum",
+    base: sum,
+    note: `memory grew by ${numberText(readPeak)} MiB`,
+  });
 }
 
-/** Runs both questions in a temporary folder and answers with one line. */
-export async function benchBlobs(): Promise<string> {
-  const dir = await mkdtemp(join(tmpdir(), "bench-blobs-"));
-  try {
-    await using blobs = await openDiskBlobs({ dir: join(dir, "store"), log: silentLog });
-    return `blobs: ${await large(blobs, dir)}; ${await small(blobs, dir)}`;
-  } finally {
-    await rm(dir, { recursive: true });
-  }
-}
+/** The blob store alone, in a temporary folder. */
+export const blobs: Bench = {
+  name: "blobs",
+  question: "What do shared segments gain for small blobs, and what does streaming a large one cost?",
+  options: {},
+  async *run() {
+    const dir = await mkdtemp(join(tmpdir(), "bench-blobs-"));
+    try {
+      await using store = await openDiskBlobs({ dir: join(dir, "store"), log: silentLog });
+      yield* large(store, dir);
+      yield* small(store, dir);
+    } finally {
+      await rm(dir, { recursive: true });
+    }
+  },
+};
 
-if (import.meta.main) console.log(await benchBlobs());
+if (import.meta.main) await runAlone(blobs);

@@ -1,5 +1,5 @@
 // How long a decision takes when its shape was seen before, when it was not, and when the policies are parsed anew for
-// every question, which is what the first two must be compared with. Prints one line.
+// every question, which is what the first two must be compared with.
 import { isAuthorized } from "@cedar-policy/cedar-wasm/nodejs";
 import { principalKinds } from "../src/kernel/ctx.ts";
 import { constitutionFrom } from "../src/constitution/constitution.ts";
@@ -10,6 +10,8 @@ import { cedarRequest } from "../src/constitution/engine.ts";
 import { maxRememberedDecisions } from "../src/constitution/memo.ts";
 import { ordinaryContext } from "../src/constitution/request.ts";
 import { shaperOf } from "../src/constitution/shape.ts";
+import { costFigure, nearestRank, numberText, runAlone } from "./bench.ts";
+import type { Bench, Figure } from "./bench.ts";
 
 /** Questions measured in each way; re-parsing is slow, so it gets fewer. */
 const counts = { seen: 200_000, unseen: 4000, reparsed: 100 };
@@ -27,7 +29,7 @@ function timesOf(questions: readonly DecisionRequest[], ask: (question: Decision
     return Number(process.hrtime.bigint() - start);
   });
   nanoseconds.sort((left, right) => left - right);
-  const rank = (share: number) => (nanoseconds[Math.ceil(share * nanoseconds.length) - 1] ?? 0) / 1000;
+  const rank = (share: number) => nearestRank(nanoseconds, share) / 1000;
   return { p50: rank(0.5), p99: rank(0.99) };
 }
 
@@ -51,8 +53,7 @@ function* shapes(products: readonly string[]): Generator<DecisionRequest> {
   }
 }
 
-/** Runs the bench and returns its one line of figures, microseconds. */
-export function benchDecisions() {
+async function* run(): AsyncGenerator<Figure> {
   const texts = readConstitution(defaultConstitutionDir());
   const constitution = constitutionFrom(texts);
   const { data } = constitution;
@@ -70,7 +71,24 @@ export function benchDecisions() {
   const reparsed = timesOf(unseen.slice(0, counts.reparsed), (question) =>
     isAuthorized({ ...cedarRequest(shaper.shapeOf(question), data.products), policies }),
   );
-  return { bench: "decisions", unit: "microseconds", seen, unseen: first, reparsed };
+  for (const [what, { p50, p99 }] of [["seen", seen] as const, ["not seen", first] as const]) {
+    yield costFigure({
+      name: `p99 of a decision whose shape was ${what} before`,
+      value: p99,
+      unit: "microseconds",
+      against: "p99 with the policies parsed each time",
+      base: reparsed.p99,
+      note: `p50 ${numberText(p50)} and ${numberText(reparsed.p50)}`,
+    });
+  }
 }
 
-if (import.meta.main) console.log(JSON.stringify(benchDecisions()));
+/** Decisions. */
+export const decisions: Bench = {
+  name: "decisions",
+  question: "How long does a decision take, when its shape was seen before and when not?",
+  options: {},
+  run,
+};
+
+if (import.meta.main) await runAlone(decisions);

@@ -13,6 +13,8 @@ import { digestOf } from "../src/kernel/hash.ts";
 import { newId } from "../src/kernel/ids.ts";
 import { ledgerMigrations, openLedger } from "../src/ledger/index.ts";
 import type { DiskLedger, Leaf } from "../src/ledger/index.ts";
+import { costFigure, nearestRank, numberText, rateFigure, runAlone } from "./bench.ts";
+import type { Bench, Figure } from "./bench.ts";
 
 /** How long each rate is measured, seconds. */
 const measureSeconds = 4;
@@ -64,17 +66,16 @@ async function appendRate(ledger: DiskLedger, writers: number): Promise<number> 
   return count / measureSeconds;
 }
 
-/** Median and 99th percentile of calls made one after another, milliseconds. */
-async function latency(call: (at: number) => Promise<unknown>): Promise<string> {
-  const times: number[] = [];
+/** Nearest-rank percentiles of calls made one after another, milliseconds. */
+async function latency(call: (at: number) => Promise<unknown>): Promise<{ p50: number; p99: number }> {
+  const times = new Float64Array(samples);
   for (let at = 0; at < samples; at++) {
     const begin = performance.now();
     await call(at);
-    times.push(performance.now() - begin);
+    times[at] = performance.now() - begin;
   }
-  times.sort((left, right) => left - right);
-  const rank = (share: number): string => (times[Math.ceil(share * times.length) - 1] ?? 0).toFixed(3);
-  return `p50 ${rank(0.5)} ms, p99 ${rank(0.99)} ms`;
+  times.sort();
+  return { p50: nearestRank(times, 0.5), p99: nearestRank(times, 0.99) };
 }
 
 async function fill(ledger: DiskLedger, size: number): Promise<void> {
@@ -85,46 +86,88 @@ async function fill(ledger: DiskLedger, size: number): Promise<void> {
   await ledger.publish();
 }
 
+/** A ledger in a folder; closing it closes its database. */
+async function openAt(dir: string): Promise<AsyncDisposable & { readonly ledger: DiskLedger }> {
+  await using opened = new AsyncDisposableStack();
+  const database = opened.use(await openDatabase({ kind: "sqlite", file: join(dir, "charter.db") }, silentLog));
+  await database.migrate(ledgerMigrations);
+  const options = { dir: join(dir, "ledger"), origin: "bench.example/ledger", clock: systemClock, log: silentLog };
+  const ledger = opened.use(await openLedger({ ...options, database }));
+  const parts = opened.move();
+  return { ledger, [Symbol.asyncDispose]: () => parts.disposeAsync() };
+}
+
 async function withLedger<T>(work: (ledger: DiskLedger, dir: string) => Promise<T>): Promise<T> {
   const dir = await mkdtemp(join(tmpdir(), "charter-bench-ledger-"));
   try {
-    await using database = await openDatabase({ kind: "sqlite", file: join(dir, "charter.db") }, silentLog);
-    await database.migrate(ledgerMigrations);
-    const options = { dir: join(dir, "ledger"), origin: "bench.example/ledger", clock: systemClock, log: silentLog };
-    await using ledger = await openLedger({ ...options, database });
-    return await work(ledger, dir);
+    await using opened = await openAt(dir);
+    return await work(opened.ledger, dir);
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
 }
 
-async function benchAppends(): Promise<void> {
+async function* appends(): AsyncGenerator<Figure> {
   for (const writers of [1, 10, 100]) {
-    await withLedger(async (ledger, dir) => {
-      const plain = syncPerLeaf(dir);
-      const rate = await appendRate(ledger, writers);
-      const ratio = (rate / plain).toFixed(2);
-      console.log(
-        `ledger append, ${writers} writers: ${rate.toFixed(0)} leaves/s, one fdatasync per leaf ${plain.toFixed(0)}/s, ratio ${ratio}`,
-      );
+    const { plain, rate } = await withLedger(async (ledger, dir) => ({
+      plain: syncPerLeaf(dir),
+      rate: await appendRate(ledger, writers),
+    }));
+    yield rateFigure({
+      name: `durable leaves from ${writers} ${writers === 1 ? "writer" : "writers"}`,
+      value: rate,
+      unit: "/s",
+      against: "one fdatasync per leaf",
+      base: plain,
     });
   }
 }
 
-async function benchGrowth(sizes: readonly number[]): Promise<void> {
-  await withLedger(async (ledger) => {
+/** What the ledger itself needs, without HTTP around it; the first size is the base of the others. */
+async function* reads(sizes: readonly number[]): AsyncGenerator<Figure> {
+  const dir = await mkdtemp(join(tmpdir(), "charter-bench-ledger-"));
+  try {
+    await using opened = await openAt(dir);
+    const { ledger } = opened;
+    const first = new Map<string, number>();
     for (const size of sizes) {
       await fill(ledger, size);
       await ledger.outcomeOf(0);
       const place = (at: number): number => Math.floor(((at * 7_919) % samples) * (size / samples));
-      const proof = await latency((at) => ledger.proof(place(at)));
-      const entry = await latency((at) => ledger.entry(place(at)));
-      const list = await latency((at) => ledger.entries({ product: "GURUKUL", after: place(at), limit: 20 }));
-      console.log(`ledger at ${size}: proof ${proof}; entry ${entry}; list of 20 ${list}`);
+      const calls: Record<string, (at: number) => Promise<unknown>> = {
+        "inclusion proof": (at) => ledger.proof(place(at)),
+        entry: (at) => ledger.entry(place(at)),
+        "list of 20 entries": (at) => ledger.entries({ product: "GURUKUL", after: place(at), limit: 20 }),
+      };
+      for (const [what, call] of Object.entries(calls)) {
+        const { p50, p99 } = await latency(call);
+        const base = first.get(what) ?? p50;
+        first.set(what, base);
+        yield costFigure({
+          name: `median ${what} at ${size} entries`,
+          value: p50,
+          unit: "ms",
+          against: `at ${sizes[0]}`,
+          base,
+          note: `p99 ${numberText(p99)} ms`,
+        });
+      }
     }
-  });
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
 }
 
-const sizes = (process.argv[2] ?? "1000,100000,1000000").split(",").map(Number);
-await benchAppends();
-await benchGrowth(sizes);
+/** The ledger alone. */
+export const ledger: Bench = {
+  name: "ledger",
+  question:
+    "How many leaves per second become durable, and what do a proof, an entry and a list cost as the log grows?",
+  options: { sizes: "1000,100000,1000000" },
+  async *run(options) {
+    yield* appends();
+    yield* reads((options["sizes"] ?? "").split(",").map(Number));
+  },
+};
+
+if (import.meta.main) await runAlone(ledger);

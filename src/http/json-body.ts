@@ -27,20 +27,24 @@ export function parseJson(bytes: Uint8Array): unknown {
 /** Walks a document without recursion and refuses one that is too deep or has too many nodes. */
 function measure(document: unknown): void {
   const waiting: [value: unknown, depth: number][] = [[document, 0]];
-  let nodes = 0;
+  let nodes = 1;
   for (let next = waiting.pop(); next; next = waiting.pop()) {
     const [value, depth] = next;
-    nodes += 1;
+    if (typeof value !== "object" || value === null) continue;
+    if (depth >= maxJsonDepth) {
+      throw httpFault("request.too_deep", `the body is nested deeper than ${maxJsonDepth}`, { limit: "maxJsonDepth" });
+    }
+    const children: readonly unknown[] = Array.isArray(value) ? value : Object.values(value);
+    // Counted before they are queued, so that a wide document costs no more than the limit.
+    nodes += children.length;
     if (nodes > maxJsonNodes) {
       throw httpFault("request.too_many_nodes", `the body holds more than ${maxJsonNodes} values`, {
         limit: "maxJsonNodes",
         remedy: "send the document as streamed content instead of a JSON payload",
       });
     }
-    if (typeof value !== "object" || value === null) continue;
-    if (depth >= maxJsonDepth) {
-      throw httpFault("request.too_deep", `the body is nested deeper than ${maxJsonDepth}`, { limit: "maxJsonDepth" });
+    for (const child of children) {
+      if (typeof child === "object" && child !== null) waiting.push([child, depth + 1]);
     }
-    for (const child of Object.values(value)) waiting.push([child, depth + 1]);
   }
 }

@@ -56,6 +56,7 @@ function frameworkFault(error: unknown): Fault | undefined {
       return httpFault("request.unsupported_media_type", "send application/json", { at: "Content-Type" });
     case "FST_ERR_CTP_INVALID_CONTENT_LENGTH":
     case "FST_ERR_CTP_EMPTY_JSON_BODY":
+    case "FST_ERR_ROUTE_MISSING_CONTENT_TYPE":
     case "FST_ERR_BAD_URL":
     case "FST_ERR_MAX_PARAM_LENGTH":
       return httpFault("request.malformed", "the request line, a header or the body's length cannot be read");

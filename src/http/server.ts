@@ -48,12 +48,16 @@ export async function buildServer(services: Services, limits: HttpLimits): Promi
       maxHeaderSize: maxHeaderBytes,
       headersTimeout: limits.headersTimeoutMs,
       connectionsCheckingInterval: connectionsCheckMs,
+      // Checked in a hook instead, so that this refusal too says what it is.
+      requireHostHeader: false,
     },
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: false } },
     clientErrorHandler: (error, socket) => answerUnreadable(services, error, socket),
     frameworkErrors: (error, request, reply) => sendProblem(services, error, request, reply),
   });
   app.server.setTimeout(limits.bodyTimeoutMs, (socket) => socket.destroy());
+  // Expectations other than 100-continue may be ignored (RFC 9110 section 10.1.1); Node would answer a bare 417.
+  app.server.on("checkExpectation", (request, response) => app.routing(request, response));
   app.decorateRequest("charterId");
   app.decorateRequest("ctx", null);
   app.removeAllContentTypeParsers();
@@ -67,6 +71,9 @@ export async function buildServer(services: Services, limits: HttpLimits): Promi
   app.addHook("onRequest", async (request, reply) => {
     identify(services, request, reply);
     if (stopping) throw httpFault("server.not_ready", "the server is stopping", { retryAfterSeconds: 1 });
+    if (request.raw.httpVersion === "1.1" && request.headers.host === undefined) {
+      throw httpFault("request.malformed", "an HTTP/1.1 request names its host", { at: "Host" });
+    }
     const expected = request.headers["x-constitution-hash"];
     const { hash, digest } = services.constitution;
     if (expected !== undefined && expected !== hash && expected !== digest) {

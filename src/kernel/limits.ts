@@ -1,9 +1,6 @@
 // Every fixed limit of the program, named, with its reason. Limits an operator may change live in the
 // configuration or in the constitution; these are the ones that protect the program itself.
 
-/** Largest integer that survives every JSON reader (RFC 8259 section 6). */
-export const maxSafeInteger = Number.MAX_SAFE_INTEGER;
-
 /** Largest ledger leaf in bytes: the length prefix of a C2SP entry bundle is a uint16. */
 export const maxLeafBytes = 65_535;
 

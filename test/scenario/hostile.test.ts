@@ -84,6 +84,7 @@ describe("ten thousand hostile requests", () => {
 
     const acknowledged = new Set([artifact]);
     const complaints: string[] = [];
+    let givenUp = 0;
     const byName = new Map<string, number>();
     const seen = new Map<string, number>();
     const attack = async (hostile: Hostile): Promise<void> => {
@@ -93,13 +94,16 @@ describe("ten thousand hostile requests", () => {
         complaints.push(`${hostile.name}: ${what}\n${sent}\n-> ${answer?.status} ${answer?.body.toString().slice(0, 600)}`);
       };
       if (outcome.hung) complain("no end");
-      if (outcome.rest.length > 0) complain(`no HTTP: ${outcome.rest.toString("latin1").slice(0, 100)}`);
+      // A request that could not be read is answered without knowing that it was a HEAD.
+      const unread = hostile.isHead && outcome.answers.at(-1)?.headers.get("connection") === "close";
+      if (outcome.rest.length > 0 && !unread) complain(`no HTTP: ${outcome.rest.toString("latin1").slice(0, 100)}`);
       for (const answer of outcome.answers) {
         if (process.env["HOSTILE_DUMP"]) { const n = hostile.name+" "+answer.status+" "+(/"code":"([^"]*)"/.exec(answer.body.toString())?.[1]??"")+" "+(/"detail":"([^"]*)"/.exec(answer.body.toString())?.[1]??"").slice(0,60); byName.set(n,(byName.get(n)??0)+1);}
         seen.set(String(answer.status), (seen.get(String(answer.status)) ?? 0) + 1);
         const wrong = complaint(answer, hostile.isHead, server.ready.constitutionHash);
         if (wrong !== undefined) complain(wrong, answer);
       }
+      if (outcome.gaveUp && outcome.answers.length === 0) givenUp += 1;
       if (outcome.answers.length === 0) seen.set("closed", (seen.get("closed") ?? 0) + 1);
       const readable = { ...outcome, answers: hostile.isHead ? [] : outcome.answers.filter(isJson) };
       for (const id of acknowledgedBy(readable)) acknowledged.add(id);
@@ -110,7 +114,7 @@ describe("ten thousand hostile requests", () => {
     await inParallel(all.slice(warmUp.length), width, attack);
     const endBytes = residentBytes(server.pid);
     process.stderr.write(
-      `hostile: ${JSON.stringify(Object.fromEntries([...seen].sort()))}, ${acknowledged.size} stored, ` +
+      `hostile: ${JSON.stringify(Object.fromEntries([...seen].sort()))}, ${acknowledged.size} stored, ${givenUp} given up, ` +
         `${Math.round(warmBytes / 1e6)} MB resident after warm-up, ${Math.round(endBytes / 1e6)} MB at the end\n`,
     );
     if (process.env["HOSTILE_DUMP"]) (await import("node:fs")).writeFileSync(process.env["HOSTILE_DUMP"], JSON.stringify({complaints, byName: Object.fromEntries(byName)}, null, 1));
@@ -121,9 +125,10 @@ describe("ten thousand hostile requests", () => {
     expect((await server.ask("/health")).status).toBe(200);
     expect((await server.ask("/v1/artifacts", { key: productKey, body: { product_id: product, artifact_type: type, payload: 1 }, headers: { "idempotency-key": "after" } })).status).toBe(201);
     const listed = await everyPage<{ artifact_id: string; tags: string[] }>(server, "/v1/artifacts", "artifacts");
-    const unknown = listed.slice(1).filter(({ artifact_id }) => !acknowledged.has(artifact_id));
-    expect(unknown, "artifacts that nobody was told of").toEqual([]);
-    expect(listed.length).toBe(acknowledged.size + 1);
+    const ids = new Set(listed.slice(1).map(({ artifact_id }) => artifact_id));
+    for (const id of acknowledged) expect(ids.has(id)).toBe(true);
+    // A client that hangs up before the answer may leave an artifact that it was not told of, and nobody else.
+    expect(ids.size - acknowledged.size, "artifacts that nobody was told of").toBeLessThanOrEqual(givenUp);
     await expectQuotasAddUp(server, await expectAllThere(server, []));
     expectEachIntentClosed(await everyEntry(server));
     await server.stop();

@@ -62,10 +62,26 @@ const oddJson = [
   "{\"\\u0000\":1}", "{\"\\ud800\":1}", "{\"\":{\"\":{}}}", "\"2026-01-01T00:00:00Z\"", "\"key_00000000\"", "[null]", "[\"a\",\"a\"]", "[\"\\ud800\"]",
   "[\"\\u0000\"]", "{\"toString\":1,\"valueOf\":2}", "{\"length\":1e9}", "\"GURUKUL\"", "\"sha256:0\"",
 ];
-const envelopeFields = [
-  "product_id", "artifact_type", "payload", "data", "metadata", "tags", "derivedFrom", "retentionClass", "mediaType", "clientTime", "artifact_id",
-  "created_by", "created_at", "content_hash", "legalHold", "unknown", "hold", "reason", "kind", "product", "label", "__proto__", "",
-];
+/** Values that are odd and yet JSON of an ordinary depth, so that the domain gets to see them. */
+const oddValues = oddJson.filter((text) => {
+  try {
+    return text.length < 30_000 && !text.startsWith("[[[") && JSON.parse(text) !== undefined;
+  } catch {
+    return false;
+  }
+});
+const fieldsOf: Readonly<Record<string, readonly string[]>> = {
+  "/v1/artifacts": ["product_id", "artifact_type", "payload", "metadata", "tags", "derivedFrom", "retentionClass", "mediaType", "clientTime", "created_by", "content_hash"],
+  "/bucket/write": ["product_id", "artifact_type", "data", "metadata", "tags", "created_by", "created_at", "content_hash"],
+  "/v1/keys": ["kind", "product", "label"],
+  "/hold": ["hold", "reason"],
+  "/clear": ["reason"],
+};
+const anyFields = ["unknown", "__proto__", "", "constructor", "artifact_id", "legalHold", "derivedFrm", ...Object.values(fieldsOf).flat()];
+
+function knownFields(path: string): readonly string[] {
+  return fieldsOf[path] ?? fieldsOf[path.slice(path.lastIndexOf("/"))] ?? [];
+}
 
 /** Requests against a server that holds some real things. */
 export function hostileRequests(real: Real): fc.Arbitrary<Hostile> {
@@ -99,12 +115,25 @@ export function hostileRequests(real: Real): fc.Arbitrary<Hostile> {
   const floods = fc.tuple(path, fc.nat({ max: 3000 }), fc.nat({ max: 60 }), key).map(([base, count, length, bearer]) =>
     ordinary("header flood", "GET", base, bearer, Array.from({ length: count }, (_, i) => [`x-${i}`, "f".repeat(length)] as const)));
   const envelopes = fc
-    .tuple(writePath, fc.uniqueArray(fc.tuple(pick(...envelopeFields), json), { minLength: 1, maxLength: 4, selector: ([name]) => name }), fc.boolean(), key)
+    .tuple(writePath, fc.uniqueArray(fc.tuple(pick(...anyFields), json), { minLength: 1, maxLength: 4, selector: ([name]) => name }), fc.boolean(), key)
     .map(([base, odd, isWhole, bearer]) => {
       const good = isWhole ? goodFields(base, real).filter(([name]) => !odd.some(([other]) => other === name)) : [];
       const body = `{${[...good, ...odd].map(([name, value]) => `${JSON.stringify(name)}:${value}`).join(",")}}`;
       return ordinary("field", "POST", base, bearer, [["Content-Type", "application/json"]], body);
     });
+  const almostGood = writePath.chain((base) =>
+    fc.tuple(fc.constant(base), pick(...knownFields(base)), fc.oneof(pick(...oddValues), pick(...oddValues).map((value) => `[${value}]`), pick(...oddValues).map((value) => `{"a":${value}}`)), key),
+  ).map(([base, name, value, bearer]) => {
+    const good = goodFields(base, real).filter(([other]) => other !== name);
+    const body = `{${[...good, [name, value] as const].map(([field, text]) => `${JSON.stringify(field)}:${text}`).join(",")}}`;
+    return ordinary("almost good", "POST", base, bearer, [["Content-Type", "application/json"]], body);
+  });
+  const streams = fc
+    .tuple(fc.array(fc.tuple(pick("tag", "derivedFrom", "retentionClass", "clientTime", "type"), oddText), { maxLength: 2 }), fc.array(fc.tuple(pick("Content-Type", "Charter-Metadata", "Idempotency-Key", "If-None-Match", "Content-Digest", "Content-Encoding"), pick(...headerValues)), { maxLength: 2 }), fc.uint8Array({ maxLength: 100 }), key)
+    .map(([odd, headers, bytes, bearer]) => ordinary("stream", "POST", streamPath + odd.map(([name, value]) => `&${name}=${value}`).join(""), bearer, headers, Buffer.from(bytes)));
+  const contents = fc
+    .tuple(pick("GET", "HEAD"), fc.array(fc.tuple(pick("Range", "If-Range", "If-None-Match", "Accept-Encoding", "Connection"), pick(...headerValues)), { minLength: 1, maxLength: 3 }), pick(...real.keys))
+    .map(([verb, headers, bearer]) => ordinary("content", verb, `/v1/artifacts/${real.artifact}/content`, bearer, headers));
   const documents = fc.tuple(writePath, fc.oneof(json, deepJson(), wideJson(), pick("", " ", "{", "[", "\"", "{\"a\":}", "\ufeff{}", "nul")), key).map(
     ([base, body, bearer]) => ordinary("document", "POST", base, bearer, [["Content-Type", "application/json"]], body));
   const badUtf8 = fc.tuple(writePath, fc.uint8Array({ maxLength: 50 }), key).map(([base, bytes, bearer]) =>
@@ -123,7 +152,7 @@ export function hostileRequests(real: Real): fc.Arbitrary<Hostile> {
     const bytes = Buffer.concat(whole.pieces);
     return { name: "cut short", pieces: [bytes.subarray(0, at % bytes.length)], isHead: false };
   });
-  const pipelined = fc.tuple(oddPaths, fc.oneof(oddQueries, broken, noise)).map(([first, second]): Hostile => ({
+  const pipelined = fc.tuple(oddPaths, fc.oneof(oddQueries, broken, noise)).filter(([first, second]) => !first.isHead && !second.isHead).map(([first, second]): Hostile => ({
     name: "pipelined",
     pieces: [...first.pieces.map((piece) => Buffer.from(piece.toString("latin1").replace("Connection: close", "Connection: keep-alive"), "latin1")), ...second.pieces],
     isHead: first.isHead || second.isHead,
@@ -131,7 +160,7 @@ export function hostileRequests(real: Real): fc.Arbitrary<Hostile> {
   return fc.oneof(
     { weight: 8, arbitrary: oddPaths }, { weight: 6, arbitrary: oddInside }, { weight: 12, arbitrary: oddQueries }, { weight: 2, arbitrary: longQueries },
     { weight: 8, arbitrary: oddMethods }, { weight: 12, arbitrary: oddHeaders }, { weight: 4, arbitrary: randomHeaders }, { weight: 1, arbitrary: floods },
-    { weight: 16, arbitrary: envelopes }, { weight: 8, arbitrary: documents }, { weight: 4, arbitrary: badUtf8 }, { weight: 4, arbitrary: lengths },
+    { weight: 8, arbitrary: envelopes }, { weight: 16, arbitrary: almostGood }, { weight: 8, arbitrary: streams }, { weight: 4, arbitrary: contents }, { weight: 8, arbitrary: documents }, { weight: 4, arbitrary: badUtf8 }, { weight: 4, arbitrary: lengths },
     { weight: 4, arbitrary: chunked }, { weight: 5, arbitrary: broken }, { weight: 3, arbitrary: noise }, { weight: 3, arbitrary: cut }, { weight: 3, arbitrary: pipelined },
   );
 }

@@ -15,11 +15,16 @@ export interface WireOutcome {
   readonly rest: Buffer;
   /** The server neither answered to the end nor closed within the time. */
   readonly hung: boolean;
+  /** The server was silent for so long that the sending side was ended, after which it answers nothing that it has begun. */
+  readonly gaveUp: boolean;
 }
 
+/** Silence after which the sending side is ended, milliseconds: the server is waiting for bytes that never come. */
+const silenceMs = 700;
+
 /**
- * Sends bytes, ends the sending side and reads until the server closes. `isHead` says that answers have no bodies.
- * Never rejects: a reset is an end like any other.
+ * Sends bytes and reads until the server closes. `isHead` says that answers have no bodies. Never rejects: a reset is an
+ * end like any other.
  */
 export async function sendBytes(
   url: string,
@@ -31,15 +36,20 @@ export async function sendBytes(
   const chunks: Buffer[] = [];
   const { promise, resolve } = Promise.withResolvers<boolean>();
   const socket = connect({ port: Number(port), host: hostname, noDelay: true });
-  socket.setTimeout(patienceMs, () => resolve(true));
+  const late = setTimeout(() => resolve(true), patienceMs);
+  let gaveUp = false;
+  socket.setTimeout(silenceMs, () => {
+    gaveUp = true;
+    socket.end();
+  });
   socket.on("data", (chunk: Buffer) => chunks.push(chunk));
   socket.on("error", () => {});
   socket.on("close", () => resolve(false));
   for (const piece of pieces) socket.write(piece);
-  socket.end();
   const hung = await promise;
+  clearTimeout(late);
   socket.destroy();
-  return { ...readAnswers(Buffer.concat(chunks), isHead), hung };
+  return { ...readAnswers(Buffer.concat(chunks), isHead), hung, gaveUp };
 }
 
 function readAnswers(bytes: Buffer, isHead: boolean): { answers: WireAnswer[]; rest: Buffer } {

@@ -5,6 +5,7 @@ import type { Call, Command } from "../command.ts";
 import { complain, print, tint } from "../io.ts";
 import type { Io } from "../io.ts";
 import { loadLocalConfig, settingOptions } from "../local-config.ts";
+import { Progress, progressStyle } from "../progress.ts";
 import { StopSignals } from "../signals.ts";
 import { alignColumns } from "../table.ts";
 import { programVersion } from "../version.ts";
@@ -39,17 +40,34 @@ export const serve: Command = {
 async function run({ io, options, json }: Call): Promise<number> {
   const { config } = loadLocalConfig(io, options);
   using signals = new StopSignals();
-  const { startCharter } = await import("../../app.ts");
-  const charter = await startCharter(config, { version: programVersion() }).catch((error: unknown) => {
-    throw addressTaken(error, config) ?? error;
-  });
-  const { url, adminKey, dataDir, constitutionHash } = charter;
+  const charter = await start(io, config);
+  const { url, adminKey, dataDir, constitutionHash, trouble } = charter;
+  if (trouble !== undefined) {
+    complain(
+      io,
+      `The ledger cannot take writes: ${trouble}`,
+      "Reads go on. `charter doctor` and `charter ledger verify` say more, `charter ledger repair` records a decision.",
+    );
+  }
   if (json) print(io, JSON.stringify({ url, adminKey, dataDir, constitutionHash }));
   else print(io, ...welcome(io, { url, adminKey, dataDir, constitutionHash }));
   const signal = await signals.first;
   if (!json) complain(io, `${signal}: finishing what is under way; once more to stop at once`);
   await charter.close();
   return exitCodes.ok;
+}
+
+/** Starts the server; a large ledger is verified first, and a person at a terminal sees how far that is. */
+async function start(io: Io, config: Config) {
+  const { startCharter } = await import("../../app.ts");
+  using progress = new Progress(io, progressStyle(io, true, false), 0, (leaves) => leaves.toFixed(0));
+  progress.label("verifying the ledger");
+  const onVerify = (done: number, total: number): void => progress.set(done, total);
+  try {
+    return await startCharter(config, { version: programVersion(), onVerify });
+  } catch (error) {
+    throw addressTaken(error, config) ?? error;
+  }
 }
 
 /** What a person is shown when the server is ready; the curl lines work when pasted. */
