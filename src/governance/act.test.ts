@@ -1,0 +1,161 @@
+import { describe, expect, it } from "vitest";
+import { defaultConstitutionDir, loadConstitution } from "../constitution/index.ts";
+import { systemClock } from "../kernel/clock.ts";
+import { silentLog } from "../kernel/ctx.ts";
+import type { Ctx, Principal } from "../kernel/ctx.ts";
+import { Fault } from "../kernel/fault.ts";
+import { newId } from "../kernel/ids.ts";
+import type { Leaf, Ledger } from "../ledger/index.ts";
+import { openGate } from "./act.ts";
+import type { Attempt } from "./act.ts";
+import type { Halt, Halts } from "./halts.ts";
+
+const constitution = loadConstitution(defaultConstitutionDir());
+const own = { kind: "artifact", product: "AI_ASSISTANT", artifactType: "ConversationArtifact" } as const;
+const create: Attempt = { operation: "artifact.create", resource: "artifact/1", action: "CREATE", target: own };
+
+/** A ledger that keeps its leaves in memory and can be told to fail; the gate uses nothing else of the port. */
+function memoryLedger() {
+  const leaves: Leaf[] = [];
+  const state = { failing: false };
+  const append: Ledger["append"] = async (added) => {
+    await Promise.resolve();
+    if (state.failing) throw new Fault("ledger.full", "full");
+    leaves.push(...added);
+    return leaves.length - added.length;
+  };
+  return { leaves, state, ledger: { append } as unknown as Ledger };
+}
+
+function memoryHalts(): Halts & { set: (halt: Halt) => Promise<void> } {
+  const halts = new Map<string, Halt>();
+  return {
+    stops: (product) => product !== null && halts.has(product),
+    inForce: () => [...halts.values()],
+    set: async (halt) => void halts.set(halt.scope, halt),
+    clear: async (scope) => halts.get(scope) ?? Promise.reject(new Error("none")),
+  };
+}
+
+function house() {
+  const memory = memoryLedger();
+  const halts = memoryHalts();
+  return { ...memory, halts, gate: openGate({ constitution, ledger: memory.ledger, halts }) };
+}
+
+function ctxOf(kind: Principal["kind"] = "product", product: string | null = "AI_ASSISTANT"): Ctx {
+  return {
+    principal: { id: "key_test0001", kind, product },
+    requestId: newId<"request">(systemClock),
+    signal: new AbortController().signal,
+    clock: systemClock,
+    log: silentLog,
+  };
+}
+
+describe("act", () => {
+  it("runs only after the intent is in the ledger, and resolves only after the outcome is", async () => {
+    const { gate, leaves } = house();
+    const done = await gate.act(ctxOf(), create, async (intentIndex) => {
+      expect(leaves.map(({ kind }) => kind)).toEqual(["intent"]);
+      expect(intentIndex).toBe(0);
+      return { value: "made", digest: `sha256:${"a".repeat(64)}` };
+    });
+    expect(leaves.map(({ kind }) => kind)).toEqual(["intent", "outcome"]);
+    expect(leaves[1]).toMatchObject({ intent: 0, outcome: "committed", digest: `sha256:${"a".repeat(64)}` });
+    expect(done.receipt).toMatchObject({ intentIndex: 0, outcomeIndex: 1, constitutionHash: constitution.hash });
+  });
+
+  it("does nothing when the intent cannot be recorded", async () => {
+    const { gate, state } = house();
+    state.failing = true;
+    let ran = false;
+    const attempt = gate.act(ctxOf(), create, async () => {
+      ran = true;
+      return { value: 1 };
+    });
+    await expect(attempt).rejects.toMatchObject({ code: "ledger.full" });
+    expect(ran).toBe(false);
+  });
+
+  it("does not resolve when the outcome cannot be recorded, and records it once the ledger works again", async () => {
+    const { gate, state, leaves } = house();
+    const attempt = gate.act(ctxOf(), create, async () => {
+      state.failing = true;
+      return { value: 1 };
+    });
+    await expect(attempt).rejects.toMatchObject({ code: "ledger.full" });
+    expect(leaves.map(({ kind }) => kind)).toEqual(["intent"]);
+    state.failing = false;
+    await gate[Symbol.asyncDispose]();
+    expect(leaves.map(({ kind, outcome }) => outcome ?? kind)).toEqual(["intent", "committed"]);
+  });
+
+  it("records a denial with its articles as intent and refused outcome, and runs nothing", async () => {
+    const { gate, leaves } = house();
+    const attempt = gate.act(ctxOf(), { ...create, action: "DELETE" }, () => Promise.reject(new Error("ran")));
+    await expect(attempt).rejects.toMatchObject({
+      code: "governance.denied",
+      facts: { articles: expect.arrayContaining(["RULE_01_WRITE_ONLY"]), intentIndex: 0, outcomeIndex: 1 },
+    });
+    expect(leaves[0]?.decision).toMatchObject({ allow: false });
+    expect(leaves[1]).toMatchObject({ outcome: "refused", code: "governance.denied" });
+  });
+
+  it("tells a refusal by a limit from something that broke", async () => {
+    const { gate, leaves } = house();
+    const refused = new Fault("quota.exceeded", "no room");
+    const broken = new Fault("db.unavailable", "gone", {}, new Error("socket"));
+    for (const error of [refused, broken, new Error("bug")]) {
+      await expect(gate.act(ctxOf(), create, () => Promise.reject(error))).rejects.toThrow(error.message);
+    }
+    const outcomes = leaves.filter(({ kind }) => kind === "outcome").map(({ outcome, code }) => [outcome, code]);
+    expect(outcomes).toEqual([
+      ["refused", "quota.exceeded"],
+      ["failed", "db.unavailable"],
+      ["failed", "internal.error"],
+    ]);
+  });
+
+  it("answers another product's resource as if it did not exist, and keeps the attempt in the caller's own product", async () => {
+    const { gate, leaves } = house();
+    const foreign = { ...create, target: { ...own, product: "GURUKUL" } };
+    const attempt = gate.act(ctxOf(), foreign, () => Promise.reject(new Error("ran")));
+    await expect(attempt).rejects.toMatchObject({ code: "product.not_found" });
+    await expect(attempt).rejects.not.toMatchObject({ facts: { articles: expect.anything() } });
+    expect(leaves.map(({ product }) => product)).not.toContain("GURUKUL");
+  });
+
+  it("halts the product's writes after a CRITICAL integrity finding, and no other product's", async () => {
+    const { gate, halts } = house();
+    const executor = ctxOf("executor", "WORKFLOW");
+    const target = { kind: "artifact", product: "WORKFLOW" } as const;
+    const overstep = { ...create, action: "DELETE", target } as const;
+    await expect(gate.act(executor, overstep, () => Promise.reject(new Error("ran")))).rejects.toThrow();
+    expect(halts.inForce()).toEqual([expect.objectContaining({ scope: "WORKFLOW", threat: "T5_EXECUTOR_OVERRIDE" })]);
+    const allowed = gate.act(ctxOf(), create, async () => ({ value: 1 }));
+    await expect(allowed).resolves.toMatchObject({ value: 1 });
+  });
+
+  it("records what a detector flagged beside a committed act", async () => {
+    const { gate, leaves } = house();
+    const large = { ...create, evidence: { content: { declaredBytes: 20_000_000 } } };
+    await gate.act(ctxOf(), large, async () => ({ value: 1 }));
+    expect(leaves.map(({ kind }) => kind)).toEqual(["intent", "finding", "outcome"]);
+    expect(leaves[1]?.finding).toMatchObject({ threat: "T1_STORAGE_EXHAUSTION", pattern: "large_artifact" });
+    expect(leaves[2]?.intent).toBe(0);
+  });
+});
+
+describe("permit", () => {
+  it("lets a product read its own things, refuses an agent, and hides other products", () => {
+    const { gate, leaves } = house();
+    const target = { kind: "artifact", product: "AI_ASSISTANT" } as const;
+    expect(() => gate.permit(ctxOf(), target)).not.toThrow();
+    expect(() => gate.permit(ctxOf("ai_agent"), target)).toThrow(expect.objectContaining({ code: "governance.denied" }));
+    expect(() => gate.permit(ctxOf(), { ...target, product: "GURUKUL" })).toThrow(
+      expect.objectContaining({ code: "product.not_found" }),
+    );
+    expect(leaves).toEqual([]);
+  });
+});
