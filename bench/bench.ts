@@ -45,6 +45,7 @@ export function costFigure(figure: Omit<Figure, "ratio" | "better">): Figure {
 /** A number in as many digits as it carries. */
 export function numberText(value: number): string {
   if (!Number.isFinite(value)) return "-";
+  if (value !== 0 && Math.abs(value) < 0.01) return value.toPrecision(2);
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : Math.abs(value) >= 1 ? 2 : 3;
   return value.toFixed(digits);
 }

@@ -141,8 +141,11 @@ async function* reads(sizes: readonly number[]): AsyncGenerator<Figure> {
       };
       for (const [what, call] of Object.entries(calls)) {
         const { p50, p99 } = await latency(call);
-        const base = first.get(what) ?? p50;
-        first.set(what, base);
+        const base = first.get(what);
+        if (base === undefined) {
+          first.set(what, p50);
+          continue;
+        }
         yield costFigure({
           name: `median ${what} at ${size} entries`,
           value: p50,

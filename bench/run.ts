@@ -13,10 +13,11 @@ import { blobs } from "./blobs.ts";
 import { decisions } from "./decisions.ts";
 import { depository } from "./depository.ts";
 import { growth } from "./growth.ts";
+import { isolation } from "./isolation.ts";
 import { ledger } from "./ledger.ts";
 import { streams } from "./streams.ts";
 
-const benches: readonly Bench[] = [decisions, ledger, blobs, depository, streams, growth];
+const benches: readonly Bench[] = [decisions, ledger, blobs, depository, streams, growth, isolation];
 
 interface Result {
   readonly bench: Bench;

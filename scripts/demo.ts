@@ -105,23 +105,25 @@ async function demonstrate(screen: Screen, claims: Claims, server: Throwaway): P
 /** Runs the demo and gives the exit status. */
 async function main(): Promise<number> {
   const screen = new Screen(process.stdout, process.env);
-  const claims = new Claims();
-  await using server = await startThrowaway();
-  const leave = async (status: number): Promise<never> => {
-    await server[Symbol.asyncDispose]();
-    process.exit(status);
-  };
-  process.once("SIGINT", () => void leave(130));
-  process.once("SIGTERM", () => void leave(143));
-  try {
-    await demonstrate(screen, claims, server);
-    return 0;
-  } catch (error) {
-    screen.line();
-    screen.line(screen.tone("red", "  The demo stops here: something was not as claimed."));
-    screen.line(`  ${error instanceof Error ? error.message : String(error)}`);
-    return 1;
-  }
+  const interruption = Promise.withResolvers<number>();
+  process.once("SIGINT", () => interruption.resolve(130));
+  process.once("SIGTERM", () => interruption.resolve(143));
+  const server = await startThrowaway();
+  const shown = demonstrate(screen, new Claims(), server).then(
+    () => 0,
+    (error: unknown) => {
+      screen.line();
+      screen.line(screen.tone("red", "  The demo stops here: something was not as claimed."));
+      screen.line(`  ${error instanceof Error ? error.message : String(error)}`);
+      return 1;
+    },
+  );
+  const status = await Promise.race([shown, interruption.promise]);
+  // An interrupted demo says no more; without its server it soon ends, and takes down what else it had started.
+  screen.close();
+  await server[Symbol.asyncDispose]();
+  await shown;
+  return status;
 }
 
 process.exitCode = await main();

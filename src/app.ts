@@ -1,8 +1,8 @@
 // The composition root: the only file that names drivers. It opens the house from the ground up, settles what a crash
 // left open, and closes it in the opposite order.
 import { randomBytes } from "node:crypto";
-import { mkdir, open, readFile, rename } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, open, readFile, rename, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { pino } from "pino";
 import type { Config } from "./config/index.ts";
 import { loadConstitution } from "./constitution/index.ts";
@@ -62,6 +62,7 @@ export async function startCharter(config: Config, options: StartOptions): Promi
       clock,
       log,
       database,
+      knownEntries: (await store.maxIntentIndex()) + 1,
       ...(options.onVerify ? { onProgress: options.onVerify } : {}),
     }),
   );
@@ -87,7 +88,8 @@ export async function startCharter(config: Config, options: StartOptions): Promi
   if (condition.state === "open") {
     await store.dropReservationsOf(instance);
     const closed = await ledger.closeInterrupted(
-      async ({ index }) => (await identity.keys.wasApplied(index)) || (await store.wasApplied(index)),
+      async ({ index }) =>
+        (await identity.keys.wasApplied(index)) || (await halts.wasApplied(index)) || (await store.wasApplied(index)),
     );
     if (closed > 0) log.warn({ closed }, "closed the intents that a crash had left open");
     await ledger.append([
@@ -189,10 +191,9 @@ async function keptBytes(path: string): Promise<Buffer> {
   });
   if (kept?.length === keptLength) return kept;
   const bytes = randomBytes(keptLength);
-  const file = await open(`${path}.new`, "w", 0o600);
-  await file.writeFile(bytes);
-  await file.sync();
-  await file.close();
+  await writeFile(`${path}.new`, bytes, { mode: 0o600, flush: true });
   await rename(`${path}.new`, path);
+  const folder = await open(dirname(path), "r");
+  await folder.sync().finally(() => folder.close());
   return bytes;
 }

@@ -16,6 +16,7 @@ export class Screen {
   readonly #inColour: boolean;
   readonly #isLive: boolean;
   #section = 0;
+  #isClosed = false;
 
   constructor(out: NodeJS.WriteStream, env: NodeJS.ProcessEnv) {
     this.#out = out;
@@ -29,7 +30,12 @@ export class Screen {
   }
 
   line(text = ""): void {
-    this.#out.write(`${text}\n`);
+    if (!this.#isClosed) this.#out.write(`${text}\n`);
+  }
+
+  /** Writes nothing from now on. */
+  close(): void {
+    this.#isClosed = true;
   }
 
   /** Lines that are indented like the rest. */
@@ -79,6 +85,7 @@ export class Screen {
   async live<T>(draw: () => string, work: () => Promise<T>): Promise<T> {
     if (!this.#isLive) return work();
     const show = (): void => {
+      if (this.#isClosed) return;
       const line = `  ${draw()}`.slice(0, this.#out.columns - 1);
       this.#out.write(`\r\u001b[2K${line}`);
     };

@@ -63,8 +63,11 @@ export interface Constitution {
   decide(request: DecisionRequest): Decision;
   /** Decides and says what determined it and what would make it pass. Asks hundreds of times: not for the hot path. */
   explain(request: DecisionRequest): Explanation;
-  /** Everything in force, for people and programs that list it. */
-  describe(): ConstitutionDescription;
+  /**
+   * Everything in force, for people and programs that list it. With the name of a product, what that product may know:
+   * no other product and no policy that names one, so that the digest cannot be recomputed from it.
+   */
+  describe(product?: string | null): ConstitutionDescription;
 }
 
 /** What the digest covers. */
@@ -120,14 +123,18 @@ export function constitutionFrom(texts: ConstitutionTexts): Constitution {
       shaper,
       summaries: new Map(all.map((policy) => [policy.id, summary(policy)])),
     }),
-    describe: () => ({
-      hash: digest.slice(0, 16),
-      digest,
-      engine,
-      data,
-      articles: articles.map(summary),
-      policies: policies.map(summary),
-    }),
+    describe(product = null) {
+      const others = Object.keys(data.products).filter((name) => product !== null && name !== product);
+      const products = Object.entries(data.products).filter(([name]) => !others.includes(name));
+      return {
+        hash: digest.slice(0, 16),
+        digest,
+        engine,
+        data: { ...data, products: Object.fromEntries(products) },
+        articles: articles.map(summary),
+        policies: policies.filter(({ text }) => !others.some((name) => text.includes(`"${name}"`))).map(summary),
+      };
+    },
   };
 }
 

@@ -53,6 +53,18 @@ describe("constitution.yaml", () => {
       "{ days: 183 }",
       "decision_record must be kept at least 184 days",
     ],
+    [
+      "artifacts above the size that nobody may raise",
+      "artifactMaxBytes: 524288000",
+      "artifactMaxBytes: 524288001",
+      "limits.artifactMaxBytes must be <= 524288000",
+    ],
+    [
+      "a product with decision records in a class that is too short for them",
+      "retentionClass: decision_record",
+      "retentionClass: default",
+      'ENFORCEMENT must keep its artifacts at least 184 days, and "default" is shorter',
+    ],
     ["artifacts kept less than 90 days", "{ days: 90 }", "{ days: 89 }", "default must be kept at least 90 days"],
     ["a ledger kept in days", "{ years: 7 }", "{ days: 2555 }", "ledger must be kept at least 7 calendar years"],
     ["a period of days and years", "{ days: 365 }", "{ days: 365, years: 1 }", "must NOT have more than 1"],

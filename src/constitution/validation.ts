@@ -14,13 +14,15 @@ export type CheckedData =
   | { readonly data: ConstitutionData; readonly problems: readonly [] }
   | { readonly data: undefined; readonly problems: readonly Problem[] };
 
-/**
- * Retention that no constitution may undercut, days: artifacts 90 (the predecessor's default), decision records 184
- * (six months of Regulation (EU) 2024/1689, article 26(6), counted at its longest), the ledger seven calendar years.
- */
+/** Fewest days that any artifact is kept: the predecessor's default. */
+const leastArtifactDays = 90;
+/** Fewest days for a decision record: six months of Regulation (EU) 2024/1689, article 26(6), counted at its longest. */
+const leastDecisionDays = 184;
+
+/** Retention that no constitution may undercut; the ledger is kept seven calendar years. */
 const retentionFloors: Readonly<Record<string, Period>> = {
-  default: { days: 90 },
-  decision_record: { days: 184 },
+  default: { days: leastArtifactDays },
+  decision_record: { days: leastDecisionDays },
   ledger: { years: 7 },
 };
 
@@ -110,9 +112,24 @@ function* meaningProblems(data: ConstitutionData): Generator<Finding> {
       yield { path: ["retentionClasses", name], message: `${name} must be kept at least ${least}` };
     }
   }
+  yield* productRetentionProblems(data);
   for (const [i, field] of data.serverFields.entries()) {
     if (data.lockedFields.includes(field)) continue;
     yield { path: ["serverFields", i], message: `"${field}" must also be a locked field` };
+  }
+}
+
+/** The type of artifact that records a decision. */
+const decisionType = "DecisionArtifact";
+
+/** A class of another name is no way around the floors: what a product keeps its artifacts under is held to them. */
+function* productRetentionProblems({ products, retentionClasses }: ConstitutionData): Generator<Finding> {
+  for (const [name, { retentionClass, artifactTypes }] of Object.entries(products)) {
+    const period = retentionClasses[retentionClass];
+    const days = artifactTypes.includes(decisionType) ? leastDecisionDays : leastArtifactDays;
+    if (period === undefined || isAtLeast(period, { days })) continue;
+    const message = `${name} must keep its artifacts at least ${days} days, and "${retentionClass}" is shorter`;
+    yield { path: ["products", name, "retentionClass"], message };
   }
 }
 

@@ -4,6 +4,8 @@ import type { Clock } from "../kernel/clock.ts";
 
 /** Window over which the rate of stored bytes is taken, milliseconds. */
 const rateWindowMs = 60_000;
+/** Most abandoned uploads remembered of one principal; far beyond the number from which detectors report it. */
+const maxAbandoned = 100;
 /** Most principals whose abandoned uploads are remembered; the oldest is forgotten first. */
 const maxRemembered = 10_000;
 
@@ -13,7 +15,7 @@ export interface Activity {
   abandoned(principalId: string): void;
   /** Bytes stored per second over the last minute. */
   bytesPerSecond(): number;
-  /** Uploads a principal abandoned within the window. */
+  /** Uploads a principal abandoned within the window; at most `maxAbandoned` are counted. */
   abandonedBy(principalId: string): number;
 }
 
@@ -29,22 +31,20 @@ export function openActivity(clock: Clock, abandonedWindowMs: number): Activity 
     stored(bytes) {
       const now = second();
       seconds.set(now, (seconds.get(now) ?? 0) + bytes);
-      for (const old of seconds.keys()) {
-        if (old > now - rateWindowMs / 1000) break;
-        seconds.delete(old);
-      }
+      // Also what lies ahead: the clock may have been set back.
+      for (const at of seconds.keys()) if (at > now || at <= now - rateWindowMs / 1000) seconds.delete(at);
     },
     abandoned(principalId) {
       const times = recent(abandoned.get(principalId) ?? []);
       abandoned.delete(principalId);
-      abandoned.set(principalId, [...times, clock.nowMs()]);
+      abandoned.set(principalId, [...times, clock.nowMs()].slice(-maxAbandoned));
       const [oldest] = abandoned.keys();
       if (abandoned.size > maxRemembered && oldest !== undefined) abandoned.delete(oldest);
     },
     bytesPerSecond() {
-      const since = second() - rateWindowMs / 1000;
+      const now = second();
       let bytes = 0;
-      for (const [at, stored] of seconds) if (at > since) bytes += stored;
+      for (const [at, stored] of seconds) if (at <= now && at > now - rateWindowMs / 1000) bytes += stored;
       return bytes / (rateWindowMs / 1000);
     },
     abandonedBy: (principalId) => recent(abandoned.get(principalId) ?? []).length,

@@ -19,9 +19,11 @@ import { newId } from "../kernel/ids.ts";
 import type { ArtifactId } from "../kernel/ids.ts";
 import { openActivity } from "./activity.ts";
 import type { Artifact } from "./artifact.ts";
+import { watched } from "./body.ts";
 import { contentFault } from "./blobs/errors.ts";
 import type { Blobs } from "./blobs/blobs.ts";
-import { artifactFrom, checkMetadata, fingerprintOf, provenance, retentionClassOf } from "./draft.ts";
+import { openIntake } from "./blobs/intake.ts";
+import { artifactFrom, checkMetadata, checkRetention, fingerprintOf, provenance, retentionClassOf } from "./draft.ts";
 import type { Content, CreateOptions, Draft } from "./draft.ts";
 import { depositoryFault } from "./errors.ts";
 import type { Shelf } from "./shelf.ts";
@@ -75,6 +77,7 @@ export function openDepository(parts: DepositoryParts): Depository {
   const writers = openWriteGate({
     pauseAt: limits.concurrentWritersPause,
     reopenBelow: limits.concurrentWritersReopen,
+    retryAfterSeconds: limits.writersRetryAfterSeconds,
   });
   const turns = openTurns();
   const activity = openActivity(clock, limits.abandonedUploadSeconds * 1000);
@@ -84,17 +87,19 @@ export function openDepository(parts: DepositoryParts): Depository {
     const id = newId<"artifact">(clock);
     const attempt = await createAttempt(ctx, id, draft, content);
     const { value: artifact, receipt } = await gate.act(ctx, attempt, async (intentIndex) => {
-      const stored = await storeContent(ctx, { id, draft, content, options, intentIndex });
-      return { value: stored, digest: digestOfJson(provenance(stored)) };
+      const body = watched(content.body);
+      const stored = await storeContent(ctx, { id, draft, content: { ...content, body }, options, intentIndex });
+      const seen = { actualBytes: stored.sizeBytes, firstBytesHex: body.firstBytesHex() };
+      return { value: stored, digest: digestOfJson(provenance(stored)), content: seen };
     });
-    return { artifact, receipt, replayed: false, warnings: await quotaWarnings(draft.product) };
+    return { artifact, receipt, replayed: false, warnings: await quotaWarnings(ctx, draft.product) };
   }
 
   /** Looks the key up before anything is attempted; callers under one key take turns. */
   async function createOnce(ctx: Ctx, key: string, draft: Draft, content: Content, options: CreateOptions) {
     const seen = await store.idempotent(draft.product, ctx.principal.id, key, clock.nowMs());
     if (!seen) return createGoverned(ctx, draft, content, options);
-    const fingerprint = fingerprintOf(draft, await digestOfBody(content, limits.artifactMaxBytes));
+    const fingerprint = fingerprintOf(draft, await digestOfBody(ctx, content, limits.artifactMaxBytes));
     if (fingerprint !== seen.fingerprint) return refuseReuse(ctx, seen.artifactId, draft);
     const { artifact, receipt } = await shelf.receiptOf(seen.artifactId);
     return { artifact, receipt, replayed: true, warnings: [] };
@@ -155,8 +160,9 @@ export function openDepository(parts: DepositoryParts): Depository {
   /** Room, bytes, row: the part that runs once the intent is durable. */
   async function storeContent(ctx: Ctx, upload: Upload): Promise<Artifact> {
     const { id, draft, content } = upload;
-    const bytes = content.declaredBytes ?? limits.artifactMaxBytes;
-    await reserve(id, draft.product, bytes);
+    checkRetention(data, draft, clock.nowMs());
+    await reserve(id, draft.product, content.declaredBytes);
+    let artifact: Artifact | undefined;
     let settled = false;
     try {
       const blob = await blobs.put({
@@ -167,7 +173,7 @@ export function openDepository(parts: DepositoryParts): Depository {
         known: (digest) => store.findBlob(draft.product, digest),
         ...(content.expectedDigest === undefined ? {} : { expectedDigest: content.expectedDigest }),
       });
-      const artifact = artifactFrom(ctx, data, draft, {
+      artifact = artifactFrom(ctx, data, draft, {
         id,
         createdMs: clock.nowMs(),
         blob,
@@ -180,12 +186,25 @@ export function openDepository(parts: DepositoryParts): Depository {
       return artifact;
     } catch (error) {
       if (error instanceof Fault && error.code === "content.aborted") activity.abandoned(ctx.principal.id);
-      if (!settled) await database.transact((tx) => store.release(tx, id));
+      if (settled || (await released(ctx, id))) throw error;
+      // The reservation is gone: it expired, or the commit was done and only its answer was lost on the way.
+      if (artifact && (await store.wasApplied(upload.intentIndex))) return artifact;
       throw error;
     }
   }
 
-  async function reserve(id: ArtifactId, product: string, bytes: number): Promise<void> {
+  /** Gives room back; false when it was given back or used already. What cannot be released now expires by itself. */
+  async function released(ctx: Ctx, id: ArtifactId): Promise<boolean> {
+    try {
+      return await database.transact((tx) => store.release(tx, id));
+    } catch (error) {
+      ctx.log.warn({ err: error, requestId: ctx.requestId }, "a reservation could not be released and will expire");
+      return true;
+    }
+  }
+
+  async function reserve(id: ArtifactId, product: string, declaredBytes: number | undefined): Promise<void> {
+    const bytes = declaredBytes ?? limits.artifactMaxBytes;
     const nowMs = clock.nowMs();
     const reserved = await database.transact((tx) =>
       store.reserve(tx, {
@@ -204,7 +223,7 @@ export function openDepository(parts: DepositoryParts): Depository {
     if (reserved.outcome === "quota_exceeded") {
       throw depositoryFault("quota.exceeded", `the quota of ${product} has ${free(reserved.product)} bytes left`, {
         limit: "quotaBytes",
-        remedy: `store at most ${free(reserved.product)} bytes, or have the quota raised in the constitution`,
+        remedy: `${declaredBytes === undefined ? "declare the length, and " : ""}store at most ${free(reserved.product)} bytes, or have the quota raised in the constitution`,
       });
     }
     // Without the number of bytes that are left: it would tell one product what the others store.
@@ -238,11 +257,17 @@ export function openDepository(parts: DepositoryParts): Depository {
     return database.transact((tx) => store.settle(tx, settlement));
   }
 
-  async function quotaWarnings(product: string): Promise<Stored["warnings"]> {
-    const { usedBytes } = await store.usage(product);
-    const { state, usage_percent } = quotaState(data, product, usedBytes);
-    if (state === "HEALTHY") return [];
-    return [{ code: "quota.near", detail: `${product} has used ${usage_percent} % of its quota` }];
+  /** Advice that goes with what has been stored; not having it must not make the answer a failure. */
+  async function quotaWarnings(ctx: Ctx, product: string): Promise<Stored["warnings"]> {
+    try {
+      const { usedBytes } = await store.usage(product);
+      const { state, usage_percent } = quotaState(data, product, usedBytes);
+      if (state === "HEALTHY") return [];
+      return [{ code: "quota.near", detail: `${product} has used ${usage_percent} % of its quota` }];
+    } catch (error) {
+      ctx.log.warn({ err: error, requestId: ctx.requestId }, "the quota could not be read after a write");
+      return [];
+    }
   }
 
   return {
@@ -257,8 +282,9 @@ export function openDepository(parts: DepositoryParts): Depository {
       checkMetadata(draft.metadata);
       retainUntil(data, retentionClassOf(data, draft), clock.nowMs());
       const key = options.idempotencyKey;
-      if (key === undefined) return createGoverned(ctx, draft, content, options);
-      return turns.take(`${draft.product} ${ctx.principal.id} ${key}`, () =>
+      // Awaited here: the place in the gate is left when this function ends.
+      if (key === undefined) return await createGoverned(ctx, draft, content, options);
+      return await turns.take(`${draft.product} ${ctx.principal.id} ${key}`, () =>
         createOnce(ctx, key, draft, content, options),
       );
     },
@@ -313,15 +339,15 @@ function checkSize({ data }: Constitution, declaredBytes: number | undefined): v
 }
 
 /** The digest of a body that is read and not kept. */
-async function digestOfBody(content: Content, maxBytes: number): Promise<Digest> {
+async function digestOfBody({ signal }: Ctx, content: Content, maxBytes: number): Promise<Digest> {
   const hash = runningHash();
-  let sizeBytes = 0;
-  for await (const bytes of content.body) {
-    sizeBytes += bytes.length;
-    if (sizeBytes > maxBytes) throw contentFault("content.too_large", `an artifact is at most ${maxBytes} bytes`);
-    hash.update(bytes);
+  const intake = openIntake(content.body, maxBytes, signal);
+  try {
+    for (let bytes = await intake.next(); bytes; bytes = await intake.next()) hash.update(bytes);
+    return hash.digest();
+  } finally {
+    intake.close();
   }
-  return hash.digest();
 }
 
 function settlementFault(settled: Exclude<Settled, { outcome: "stored" }>): Fault {

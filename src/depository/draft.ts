@@ -64,6 +64,20 @@ export function retentionClassOf(data: ConstitutionData, draft: Draft): string {
   return draft.retentionClass ?? data.products[draft.product]?.retentionClass ?? "default";
 }
 
+/**
+ * Refuses a retention class that would end before the product's own: a caller may keep things longer, never shorter.
+ * @throws `retention.too_short` or `retention.class_unknown`.
+ */
+export function checkRetention(data: ConstitutionData, draft: Draft, nowMs: number): void {
+  const own = data.products[draft.product]?.retentionClass;
+  const untilMs = retainUntil(data, retentionClassOf(data, draft), nowMs);
+  if (own === undefined || untilMs >= retainUntil(data, own, nowMs)) return;
+  throw depositoryFault("retention.too_short", `${draft.product} keeps its artifacts at least as long as "${own}" says`, {
+    at: "retentionClass",
+    remedy: `leave retentionClass out, or name a class that keeps at least as long as "${own}"`,
+  });
+}
+
 /** The record that a draft becomes once its bytes are durable. */
 export function artifactFrom(
   ctx: Ctx,
@@ -91,7 +105,7 @@ export function artifactFrom(
   };
 }
 
-/** The part of an artifact that its outcome leaf vouches for: everything but the hold, which may change. */
+/** The part of an artifact that its outcome leaf vouches for: everything but the hold and the end of retention, which may change. */
 export function provenance(artifact: Artifact): Json {
   const { legalHold: _, retainUntil: __, ...locked } = artifact;
   return locked;

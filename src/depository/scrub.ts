@@ -1,6 +1,7 @@
 // A scrub reads every stored blob again and compares it with its name. It reports; it repairs nothing.
 import type { ArtifactId } from "../kernel/ids.ts";
-import type { Blobs } from "./blobs/blobs.ts";
+import { Fault } from "../kernel/fault.ts";
+import type { Blobs, StoredBlob } from "./blobs/blobs.ts";
 import type { ArtifactStore } from "./store/store.ts";
 
 /** One line of a scrub's report: progress, or the end. */
@@ -15,8 +16,10 @@ export interface BadBlob {
   readonly reason: string;
 }
 
-/** Artifacts between two lines of progress. */
+/** Most artifacts between two lines of progress. */
 const stepSize = 200;
+/** Most bytes between two lines of progress: a connection on which nothing moves for half a minute is cut off. */
+const stepBytes = 256 * 1024 * 1024;
 /** Most bad artifacts listed; a medium that is worse than this needs no list. */
 const maxBad = 10_000;
 
@@ -35,16 +38,33 @@ export async function* scrubOf(parts: {
   for (;;) {
     signal.throwIfAborted();
     const page = await store.eachBlob(after, stepSize);
+    let told = bytes;
     for (const { artifactId, product, blob } of page) {
-      const { ok, reason } = await blobs.check(product, blob);
-      if (!ok && bad.length < maxBad)
-        bad.push({ artifact_id: artifactId, product_id: product, reason: reason ?? "corrupt" });
+      const reason = await flawIn(blobs, product, blob);
+      if (reason !== undefined && bad.length < maxBad) {
+        bad.push({ artifact_id: artifactId, product_id: product, reason });
+      }
       checked += 1;
       bytes += blob.sizeBytes;
       after = artifactId;
+      if (bytes - told < stepBytes) continue;
+      told = bytes;
+      signal.throwIfAborted();
+      yield { checked, total: Math.max(total, checked), bytes };
     }
     if (page.length < stepSize) break;
     yield { checked, total: Math.max(total, checked), bytes };
   }
   yield { done: true, checked, bytes, bad };
+}
+
+/** What is wrong with a blob. A medium that cannot read one may still read the others, so that is an answer too. */
+async function flawIn(blobs: Blobs, product: string, blob: StoredBlob): Promise<string | undefined> {
+  try {
+    const { ok, reason } = await blobs.check(product, blob);
+    return ok ? undefined : (reason ?? "corrupt");
+  } catch (error) {
+    if (error instanceof Fault && error.code === "content.storage_failed") return "unreadable";
+    throw error;
+  }
 }

@@ -63,6 +63,9 @@ export interface Shelf {
   scrub(ctx: Ctx): AsyncIterable<ScrubStep>;
 }
 
+/** When to ask again for an outcome that could not be written yet, seconds; the gate tries about as often. */
+const unsettledRetrySeconds = 1;
+
 /** Farthest generations and most artifacts that one lineage answer holds. */
 const lineageBounds = { depth: 32, nodes: 1000 };
 
@@ -90,7 +93,13 @@ export function openShelf(parts: {
   async function receiptOf(id: ArtifactId): ReturnType<Shelf["receiptOf"]> {
     const found = await store.get(null, id);
     const outcome = found && (await ledger.outcomeOf(found.artifact.intentIndex));
-    if (!found || !outcome) throw depositoryFault("artifact.not_found", "there is no such artifact");
+    if (!found) throw depositoryFault("artifact.not_found", "there is no such artifact");
+    if (!outcome) {
+      throw depositoryFault("artifact.unsettled", "the artifact is stored and its outcome is not yet in the ledger", {
+        remedy: "ask again in a moment",
+        retryAfterSeconds: unsettledRetrySeconds,
+      });
+    }
     const intent = await ledger.entry(found.artifact.intentIndex);
     const decision = intent.leaf.decision ?? { allow: true, articles: [], policies: [] };
     return {

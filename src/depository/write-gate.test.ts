@@ -4,9 +4,11 @@ import { openWriteGate } from "./write-gate.ts";
 
 describe("the write gate", () => {
   it("lets a hundred writers in, turns the next away with a time to come back, and reopens below seventy-five", () => {
-    const gate = openWriteGate({ pauseAt: 100, reopenBelow: 75 });
+    const gate = openWriteGate({ pauseAt: 100, reopenBelow: 75, retryAfterSeconds: 3 });
     const writers = Array.from({ length: 100 }, () => gate.enter());
-    expect(() => gate.enter()).toThrow(expect.objectContaining({ code: "writes.paused" }));
+    expect(() => gate.enter()).toThrow(
+      expect.objectContaining({ code: "writes.paused", facts: expect.objectContaining({ retryAfterSeconds: 3 }) }),
+    );
     for (const writer of writers.splice(0, 25)) writer[Symbol.dispose]();
     expect(gate.inside).toBe(75);
     expect(() => gate.enter()).toThrow();
@@ -17,7 +19,7 @@ describe("the write gate", () => {
   });
 
   it("counts a writer out once, however often it leaves", () => {
-    const gate = openWriteGate({ pauseAt: 2, reopenBelow: 2 });
+    const gate = openWriteGate({ pauseAt: 2, reopenBelow: 2, retryAfterSeconds: 3 });
     const writer = gate.enter();
     writer[Symbol.dispose]();
     writer[Symbol.dispose]();
@@ -27,7 +29,7 @@ describe("the write gate", () => {
   it("never holds more than its limit nor fewer than none", () => {
     fc.assert(
       fc.property(fc.array(fc.boolean(), { maxLength: 400 }), (arrivals) => {
-        const gate = openWriteGate({ pauseAt: 10, reopenBelow: 7 });
+        const gate = openWriteGate({ pauseAt: 10, reopenBelow: 7, retryAfterSeconds: 3 });
         const inside: Disposable[] = [];
         for (const arrives of arrivals) {
           if (arrives) {

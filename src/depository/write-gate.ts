@@ -2,9 +2,6 @@
 // back, and the gate stays shut until enough have left, so that it does not flap at the edge.
 import { depositoryFault } from "./errors.ts";
 
-/** How long a writer that was turned away should wait, seconds; writes of ordinary size end well within it. */
-const retryAfterSeconds = 1;
-
 /** Counts writers. */
 export interface WriteGate {
   /** Writers inside now. */
@@ -16,9 +13,14 @@ export interface WriteGate {
 }
 
 /**
- * A gate that shuts when `pauseAt` writers are inside and opens again below `reopenBelow` (facts A4: 100 and 75).
+ * A gate that shuts when `pauseAt` writers are inside and opens again below `reopenBelow`; who is turned away is told to
+ * come back after `retryAfterSeconds`.
  */
-export function openWriteGate(limits: { pauseAt: number; reopenBelow: number }): WriteGate {
+export function openWriteGate(limits: {
+  pauseAt: number;
+  reopenBelow: number;
+  retryAfterSeconds: number;
+}): WriteGate {
   let inside = 0;
   let paused = false;
   return {
@@ -34,7 +36,7 @@ export function openWriteGate(limits: { pauseAt: number; reopenBelow: number }):
         throw depositoryFault("writes.paused", `${inside} writers are at work and new ones wait`, {
           limit: "concurrentWriters",
           remedy: `send the request again when fewer than ${limits.reopenBelow} writers are at work`,
-          retryAfterSeconds,
+          retryAfterSeconds: limits.retryAfterSeconds,
         });
       }
       inside += 1;

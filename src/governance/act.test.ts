@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { defaultConstitutionDir, loadConstitution } from "../constitution/index.ts";
 import { systemClock } from "../kernel/clock.ts";
 import { silentLog } from "../kernel/ctx.ts";
@@ -17,9 +17,9 @@ const create: Attempt = { operation: "artifact.create", resource: "artifact/1", 
 /** A ledger that keeps its leaves in memory and can be told to fail; the gate uses nothing else of the port. */
 function memoryLedger() {
   const leaves: Leaf[] = [];
-  const state = { failing: false };
+  const state = { failing: false, before: () => Promise.resolve() };
   const append: Ledger["append"] = async (added) => {
-    await Promise.resolve();
+    await state.before();
     if (state.failing) throw new Fault("ledger.full", "full");
     leaves.push(...added);
     return leaves.length - added.length;
@@ -34,6 +34,7 @@ function memoryHalts(): Halts & { set: (halt: Halt) => Promise<void> } {
     inForce: () => [...halts.values()],
     set: async (halt) => void halts.set(halt.scope, halt),
     clear: async (scope) => halts.get(scope) ?? Promise.reject(new Error("none")),
+    wasApplied: async () => false,
   };
 }
 
@@ -144,6 +145,56 @@ describe("act", () => {
     expect(leaves.map(({ kind }) => kind)).toEqual(["intent", "finding", "outcome"]);
     expect(leaves[1]?.finding).toMatchObject({ threat: "T1_STORAGE_EXHAUSTION", pattern: "large_artifact" });
     expect(leaves[2]?.intent).toBe(0);
+  });
+
+  it("looks again once the content is known, and records what only then can be seen, once", async () => {
+    const { gate, leaves } = house();
+    const content = { declaredBytes: 20_000_000, declaredMediaType: "image/png" };
+    const seen = { actualBytes: 20_000_000, firstBytesHex: "7f454c460201010000000000" };
+    const done = await gate.act(ctxOf(), { ...create, evidence: { content } }, async () => ({ value: 1, content: seen }));
+    const patterns = ["large_artifact", "media_type_mismatch"];
+    expect(done.findings.map(({ pattern }) => pattern)).toEqual(patterns);
+    expect(leaves.flatMap(({ finding }) => finding?.pattern ?? [])).toEqual(patterns);
+  });
+
+  it("names in a refusal the findings that blocked, and not how full the storage is", async () => {
+    const { gate } = house();
+    const storage = { usedBytes: 950e9, totalBytes: 1000e9, bytesPerSecondRecent: 1e9 };
+    const wrongType = { ...create, target: { ...own, artifactType: "MediaArtifact" }, evidence: { storage } };
+    const attempt = gate.act(ctxOf(), wrongType, () => Promise.reject(new Error("ran")));
+    const fault = await attempt.catch((error: unknown) => error as Fault);
+    expect((fault as Fault).facts.findings?.map(({ threat }) => threat)).toEqual(["T7_CROSS_PRODUCT"]);
+    const full = { ...create, evidence: { storage: { usedBytes: 1001e9, totalBytes: 1000e9 } } };
+    const halted = gate.act(ctxOf(), full, () => Promise.reject(new Error("ran")));
+    await expect(halted).rejects.toMatchObject({ code: "storage.halted", message: expect.not.stringMatching(/\d/) });
+  });
+
+  it("says of an incomplete request that fields are missing, not that nobody may do it", async () => {
+    const { gate } = house();
+    const attempt = gate.act(ctxOf(), { ...create, context: { complete: false } }, () => Promise.reject(new Error("ran")));
+    await expect(attempt).rejects.toMatchObject({ facts: { remedy: expect.stringMatching(/required field/) } });
+  });
+
+  it("goes on trying to record an outcome when a try outlives the next one", async () => {
+    vi.useFakeTimers();
+    try {
+      const { gate, state, leaves } = house();
+      const attempt = gate.act(ctxOf(), create, async () => {
+        state.failing = true;
+        return { value: 1 };
+      });
+      await expect(attempt).rejects.toMatchObject({ code: "ledger.full" });
+      const slow = Promise.withResolvers<void>();
+      state.before = () => slow.promise;
+      await vi.advanceTimersByTimeAsync(5_000);
+      slow.resolve();
+      await vi.advanceTimersByTimeAsync(1_000);
+      state.failing = false;
+      await vi.advanceTimersByTimeAsync(2_000);
+      expect(leaves.map(({ kind }) => kind)).toEqual(["intent", "outcome"]);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });
 

@@ -5,6 +5,7 @@
 // 3. A refusal by a rule or a detector is recorded as carefully as a deed, and says what would make it pass.
 // 4. The caller learns the result only after the outcome is durable.
 // 5. Reading goes through `permit`: the same decision, and no leaf.
+import { ordinaryContext } from "../constitution/index.ts";
 import type { Constitution, Decision, DecisionRequest } from "../constitution/index.ts";
 import { instant } from "../kernel/clock.ts";
 import type { Ctx } from "../kernel/ctx.ts";
@@ -37,6 +38,8 @@ export interface Attempt {
 export interface Deed<T> {
   readonly value: T;
   readonly digest?: Digest;
+  /** What was learned of the content while it was taken; the detectors look again, and what they find is recorded. */
+  readonly content?: ThreatInput["content"];
 }
 
 /** What the caller gets to prove the act with. */
@@ -64,59 +67,31 @@ export interface Gate extends AsyncDisposable {
   act<T>(ctx: Ctx, attempt: Attempt, run: (intentIndex: number) => Promise<Deed<T>>): Promise<Done<T>>;
   /** Lets a read pass or throws the refusal. Another product's things do not exist for the caller. */
   permit(ctx: Ctx, target: DecisionRequest["resource"]): void;
-  /** What the constitution would say, without acting. */
-  decide(ctx: Ctx, attempt: Pick<Attempt, "action" | "target" | "context">): Decision;
 }
 
 /** How often leaves that could not be written are tried again, milliseconds. */
 const retryUnclosedMs = 1000;
 
-const ordinary: DecisionRequest["context"] = {
-  complete: true,
-  setsLockedField: false,
-  hashed: true,
-  halted: false,
-  exception: false,
-  ownRequest: false,
-  ownerApproved: false,
-};
-
-/** Evidence of an attempt that carries none: nothing sent, nothing stored, nothing in the way. */
-const noEvidence: Pick<ThreatInput, "client" | "content" | "storage" | "collision"> = {
-  client: { serverOwnedFields: [] },
-  content: {},
-  storage: {
-    usedBytes: 0,
-    heldBytes: 0,
-    totalBytes: null,
-    quotaBytes: null,
-    productUsedBytes: 0,
-    bytesPerSecondRecent: 0,
-    abandonedReservations: 0,
-  },
-  collision: { idempotencyConflict: false, sameContentExists: false, concurrentDuplicate: false },
-};
-
 /** Opens the gate over a constitution and a ledger. */
 export function openGate(parts: { constitution: Constitution; ledger: Ledger; halts: Halts }): Gate {
   const { constitution, ledger, halts } = parts;
   const threatLimits = threatLimitsOf(constitution.data);
-  let unclosed: Leaf[][] = [];
+  const unclosed: Leaf[][] = [];
+  let late: Promise<void> | undefined;
   let retry: NodeJS.Timeout | undefined;
 
-  const decide: Gate["decide"] = (ctx, { action, target, context }) =>
+  const decide = (ctx: Ctx, { action, target, context }: Pick<Attempt, "action" | "target" | "context">): Decision =>
     constitution.decide({
       principal: { kind: ctx.principal.kind, product: ctx.principal.product },
       action,
       resource: target,
       // A caller that belongs to a product meets its own halts only; those of others would tell it about them.
-      context: { ...ordinary, halted: halts.stops(ctx.principal.product ?? target.product), ...context },
+      context: { ...ordinaryContext, halted: halts.stops(ctx.principal.product ?? target.product), ...context },
     });
 
   const detect = (ctx: Ctx, { action, target, context, evidence }: Attempt): readonly Finding[] => {
     const terms = target.product === null ? undefined : constitution.data.products[target.product];
     return scanThreats({
-      ...noEvidence,
       ...evidence,
       principal: { kind: ctx.principal.kind, product: ctx.principal.product },
       action,
@@ -129,6 +104,14 @@ export function openGate(parts: { constitution: Constitution; ledger: Ledger; ha
       nowMs: ctx.clock.nowMs(),
       limits: threatLimits,
     });
+  };
+
+  /** What the detectors see only once the content is known; it has happened, so nothing is blocked any more. */
+  const detectLate = (ctx: Ctx, attempt: Attempt, { content }: Deed<unknown>, known: readonly Finding[]) => {
+    if (!content) return [];
+    const { evidence } = attempt;
+    const found = detect(ctx, { ...attempt, evidence: { ...evidence, content: { ...evidence?.content, ...content } } });
+    return found.filter(({ pattern }) => !known.some((finding) => finding.pattern === pattern));
   };
 
   const leafOf = (ctx: Ctx, attempt: Attempt, fields: Partial<Leaf> & Pick<Leaf, "kind">): Leaf => ({
@@ -155,18 +138,21 @@ export function openGate(parts: { constitution: Constitution; ledger: Ledger; ha
     }
   };
 
-  const closeLate = async (): Promise<void> => {
-    const waiting = unclosed;
-    unclosed = [];
-    for (const [i, leaves] of waiting.entries()) {
+  /** Tries again whatever could not be written; one try at a time, so that none is lost from sight while it is under way. */
+  const closeLate = (): Promise<void> => {
+    late ??= appendUnclosed().finally(() => (late = undefined));
+    return late;
+  };
+
+  const appendUnclosed = async (): Promise<void> => {
+    for (let [leaves] = unclosed; leaves; [leaves] = unclosed) {
       try {
         await ledger.append(leaves);
       } catch {
-        unclosed = [...waiting.slice(i), ...unclosed];
         return;
       }
+      unclosed.shift();
     }
-    if (unclosed.length > 0) return;
     clearInterval(retry);
     retry = undefined;
   };
@@ -185,8 +171,6 @@ export function openGate(parts: { constitution: Constitution; ledger: Ledger; ha
   };
 
   return {
-    decide,
-
     permit(ctx, target) {
       const decision = decide(ctx, { action: "READ", target });
       if (!decision.allow) throw refusal(ctx, { action: "READ", target }, decision, []);
@@ -204,11 +188,13 @@ export function openGate(parts: { constitution: Constitution; ledger: Ledger; ha
           ...(attempt.digest ? { digest: attempt.digest } : {}),
         }),
       ]);
-      const findingLeaves = findings.filter(({ severity }) => severity !== "LOW").map(({ threat, severity, pattern }) =>
-        leafOf(ctx, attempt, { kind: "finding", intent: intentIndex, finding: { threat, severity, pattern } }),
-      );
-      const end = (fields: Partial<Leaf>): Promise<number> =>
-        close([...findingLeaves, leafOf(ctx, attempt, { kind: "outcome", intent: intentIndex, ...fields })]);
+      const end = (fields: Partial<Leaf>, found = findings): Promise<number> =>
+        close([
+          ...found.filter(({ severity }) => severity !== "LOW").map(({ threat, severity, pattern }) =>
+            leafOf(ctx, attempt, { kind: "finding", intent: intentIndex, finding: { threat, severity, pattern } }),
+          ),
+          leafOf(ctx, attempt, { kind: "outcome", intent: intentIndex, ...fields }),
+        ]);
       const fail = async (fault: Fault, outcome: "refused" | "failed"): Promise<never> => {
         const outcomeIndex = await end({ outcome, code: fault.code });
         throw new Fault(fault.code, fault.message, { ...fault.facts, intentIndex, outcomeIndex }, fault.cause);
@@ -227,13 +213,15 @@ export function openGate(parts: { constitution: Constitution; ledger: Ledger; ha
         await end({ outcome: "failed", code: "internal.error" });
         throw error;
       }
-      const outcomeIndex = await end({ outcome: "committed", ...(deed.digest ? { digest: deed.digest } : {}) });
+      const all = [...findings, ...detectLate(ctx, attempt, deed, findings)];
+      const outcomeIndex = await end({ outcome: "committed", ...(deed.digest ? { digest: deed.digest } : {}) }, all);
       const receipt = { decision: verdict, intentIndex, outcomeIndex, constitutionHash: constitution.hash };
-      return { value: deed.value, receipt, findings };
+      return { value: deed.value, receipt, findings: all };
     },
 
     async [Symbol.asyncDispose]() {
       clearInterval(retry);
+      await late;
       if (unclosed.length > 0) await closeLate();
     },
   };
@@ -262,19 +250,18 @@ function refusal(
   if ((foreign && attempt.target.product !== null) || findings.some(({ conceal }) => conceal === true)) {
     return governanceFault("product.not_found", "there is no such product");
   }
-  const seen = findings.map(({ threat, severity, detail }) => ({ threat, severity, detail }));
+  // Those that blocked, and no others: how full the storage is, say, would tell one product what the others store.
+  const blocking = findings.filter(({ blocks }) => blocks);
+  const seen = blocking.map(({ threat, severity, detail }) => ({ threat, severity, detail }));
   if (!decision.allow) {
-    const halted = decision.articles.includes("RULE_06_GOVERNANCE_LOCKS");
+    const halted = decision.articles.includes(haltedBy);
     return governanceFault(halted ? "governance.halted" : "governance.denied", decision.reasons.join(" "), {
       articles: decision.articles,
       policies: decision.policies,
-      remedy: halted
-        ? "ask an owner to clear the halt with a recorded reason"
-        : `nothing in the constitution lets a principal of kind ${ctx.principal.kind} ${attempt.action} this; use another credential or operation`,
+      remedy: remedyOf(decision, `${ctx.principal.kind} ${attempt.action}`),
       ...(seen.length > 0 ? { findings: seen } : {}),
     });
   }
-  const blocking = findings.filter(({ blocks }) => blocks);
   if (blocking.every(({ threat }) => threat === "T1_STORAGE_EXHAUSTION")) {
     return governanceFault("storage.halted", blocking.map(({ detail }) => detail).join(" "), {
       findings: seen,
@@ -286,4 +273,17 @@ function refusal(
     findings: seen,
     remedy: "remove what the findings name and send the request again",
   });
+}
+
+/** The article by which halted writes are refused. */
+const haltedBy = "RULE_06_GOVERNANCE_LOCKS";
+
+/** What would make the attempt pass, by the article that stands in its way. */
+function remedyOf({ articles }: Decision, attempted: string): string {
+  if (articles.includes(haltedBy)) return "ask an owner to clear the halt with a recorded reason";
+  if (articles.includes("RULE_01_WRITE_ONLY")) return "create a new artifact, derived from this one; none is ever changed";
+  if (articles.includes("RULE_04_PROVENANCE_LOCKED")) {
+    return "send every required field, and none that only the server sets";
+  }
+  return `nothing in the constitution lets a principal of kind ${attempted} this; use another credential or operation`;
 }

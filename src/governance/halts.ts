@@ -25,8 +25,10 @@ export interface Halts {
   inForce(): readonly Halt[];
   /** Stops writes; a scope that is stopped already stays as it is. */
   set(halt: Halt): Promise<void>;
-  /** Lets writes go on. Rejects with `governance.no_such_halt`. */
-  clear(scope: string): Promise<Halt>;
+  /** Lets writes go on; `intentIndex` announced it. Rejects with `governance.no_such_halt`. */
+  clear(scope: string, intentIndex: number): Promise<Halt>;
+  /** Whether the halt that this ledger intent was to clear has been cleared. */
+  wasApplied(intentIndex: number): Promise<boolean>;
 }
 
 /** Opens the halts that were in force when the server stopped. */
@@ -54,12 +56,20 @@ export async function openHalts(database: Database): Promise<Halts> {
           .execute(),
       );
     },
-    async clear(scope) {
+    async clear(scope, intentIndex) {
       const halt = halts.get(scope);
       if (!halt) throw governanceFault("governance.no_such_halt", `nothing is halted under "${scope}"`);
-      await db.transact((tx) => tx.deleteFrom("governance_halts").where("scope", "=", scope).execute());
+      await db.transact(async (tx) => {
+        const gone = await tx.deleteFrom("governance_halts").where("scope", "=", scope).returningAll().execute();
+        const rows = gone.map((row) => ({ ...row, cleared_intent: intentIndex }));
+        if (rows.length > 0) await tx.insertInto("governance_cleared_halts").values(rows).execute();
+      });
       halts.delete(scope);
       return halt;
+    },
+    async wasApplied(intentIndex) {
+      const cleared = db.read.selectFrom("governance_cleared_halts").select("scope");
+      return (await cleared.where("cleared_intent", "=", intentIndex).executeTakeFirst()) !== undefined;
     },
   };
 }

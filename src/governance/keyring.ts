@@ -28,14 +28,15 @@ export function openKeyring(parts: { gate: Gate; identity: Identity; constitutio
   const manage = { action: "MANAGE_GOVERNANCE", target: { kind: "key", product: null } } as const;
   return {
     create(ctx, { kind, product, label }) {
-      if (product !== undefined && !Object.hasOwn(constitution.data.products, product)) {
-        throw governanceFault("product.not_found", "there is no such product", { at: "body/product" });
-      }
       const minted = mintKey(kind);
       return gate.act(
         ctx,
         { operation: "key.create", resource: `key/${minted.id}`, ...manage },
         async (intentIndex) => {
+          // Only once the caller is known to be allowed: the answer tells whether there is such a product.
+          if (product !== undefined && !Object.hasOwn(constitution.data.products, product)) {
+            throw governanceFault("product.not_found", "there is no such product", { at: "body/product" });
+          }
           const record = await identity.keyWriter.create({
             minted,
             product: product ?? null,

@@ -19,6 +19,7 @@ export function threatLimitsOf({ limits, storage }: ConstitutionData): ThreatLim
     largeArtifactBytes: limits.largeArtifactBytes,
     metadataFieldBytes: limits.metadataFieldMaxBytes,
     metadataBytes: limits.metadataTotalMaxBytes,
+    metadataDepth: limits.metadataMaxDepth,
     clockSkewMs: limits.timestampSkewSeconds * 1000,
   };
 }

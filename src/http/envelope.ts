@@ -8,13 +8,17 @@ import { parseJson } from "./json-body.ts";
 import { many, one } from "./query.ts";
 import type { Query } from "./query.ts";
 
-const name = { type: "string", minLength: 1, maxLength: 64 } as const;
+/** No control, format or unassigned characters and no lone surrogates: what people read is what is stored. */
+const printable = "^[^\\p{C}]+$";
+const name = { type: "string", minLength: 1, maxLength: 64, pattern: printable } as const;
 const uuid = { type: "string", pattern: "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$" } as const;
 const mediaType = {
   type: "string",
+  // Sent back as a header, and a reader must be able to take it; RFC 6838 section 4.2 allows 127 characters per name.
+  maxLength: 255,
   pattern: "^[\\w!#$&^.+-]{1,64}/[\\w!#$&^.+-]{1,64}( *; *[\\w-]+=[\\w.-]+)*$",
 } as const;
-const tag = { type: "string", minLength: 1, maxLength: 128 } as const;
+const tag = { type: "string", minLength: 1, maxLength: 128, pattern: printable } as const;
 
 /** Fields of a new artifact that the caller decides, as JSON Schema properties. */
 export const envelopeProperties = {
@@ -45,7 +49,6 @@ export const conditionHeaders = {
   properties: {
     "idempotency-key": { type: "string", pattern: "^[!-~]{1,255}$" },
     "if-none-match": { type: "string", pattern: "^\\*$" },
-    "content-encoding": { type: "string", pattern: "^identity$" },
   },
 } as const;
 
@@ -99,7 +102,7 @@ export function streamedDraft(
 ): Draft {
   const declared = headers["content-type"];
   const media = typeof declared === "string" ? declared : "application/octet-stream";
-  if (!new RegExp(mediaType.pattern).test(media)) {
+  if (media.length > mediaType.maxLength || !new RegExp(mediaType.pattern).test(media)) {
     throw httpFault("request.unsupported_media_type", "Content-Type is no media type", { at: "Content-Type" });
   }
   const retentionClass = one(query, "retentionClass");

@@ -12,6 +12,7 @@ export const httpCodes = {
   "request.unsupported_media_type": "This operation does not read that media type or content coding.",
   "request.timeout": "The request did not arrive in time.",
   "request.headers_too_large": "The request's headers are larger than the server accepts.",
+  "request.precondition_failed": "The content is not the one that `If-Match` or `If-Unmodified-Since` expects.",
   "cursor.invalid": "The cursor was not made by this server for this listing.",
   "route.not_found": "There is no such path or method.",
   "credential.missing": "The operation needs a credential: `Authorization: Bearer <key>`.",

@@ -29,6 +29,8 @@ export const documentedRoute: SwaggerTransform = ({ schema, url, route }) => {
 
 function namedWildcard(params: { properties: Record<string, object>; required: string[] }): object {
   const named = (name: string): string => (name === "*" ? "path" : name);
-  const properties = Object.fromEntries(Object.entries(params.properties).map(([name, schema]) => [named(name), schema]));
+  const properties = Object.fromEntries(
+    Object.entries(params.properties).map(([name, schema]) => [named(name), schema]),
+  );
   return { ...params, properties, required: params.required.map(named) };
 }

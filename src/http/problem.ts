@@ -62,6 +62,9 @@ function frameworkFault(error: unknown): Fault | undefined {
       return httpFault("request.malformed", "the request line, a header or the body's length cannot be read");
     case "FST_ERR_NOT_FOUND":
       return httpFault("route.not_found", "there is no such path or method");
+    case "ECONNRESET":
+      // The body's stream; the sockets of drivers are told in their own domains' words.
+      return httpFault("request.malformed", "the body ended before it was complete");
     case "FST_ERR_HANDLER_TIMEOUT":
       return httpFault("request.timeout", "the request took too long");
     default:

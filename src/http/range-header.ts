@@ -9,7 +9,7 @@ export type RangeAnswer =
 
 /** Reads a Range header against content of `sizeBytes`; both ends of a part are inclusive. */
 export function rangeOf(header: string | undefined, sizeBytes: number): RangeAnswer {
-  const match = header === undefined ? null : /^bytes=(\d{0,16})-(\d{0,16})$/.exec(header.trim());
+  const match = header === undefined ? null : /^bytes=(\d{0,16})-(\d{0,16})$/i.exec(header.trim());
   if (!match || (match[1] === "" && match[2] === "")) return { kind: "whole" };
   const [, from = "", to = ""] = match;
   if (from === "") {

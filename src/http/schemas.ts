@@ -104,3 +104,6 @@ export const instantQuery = {
   pattern: "^\\d{4}-\\d{2}-\\d{2}(T\\d{2}:\\d{2}(:\\d{2}(\\.\\d{1,3})?)?(Z|[+-]\\d{2}:\\d{2}))?$",
   description: "RFC 3339 instant, or a date meaning its first instant in UTC.",
 };
+
+/** Why an operator decides something: words of their own, without the characters that no database keeps. */
+export const reasonText = { type: "string", minLength: 10, maxLength: 2000, pattern: "^[^\\u0000\\p{Cs}]+$" };

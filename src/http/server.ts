@@ -74,6 +74,15 @@ export async function buildServer(services: Services, limits: HttpLimits): Promi
     if (request.raw.httpVersion === "1.1" && request.headers.host === undefined) {
       throw httpFault("request.malformed", "an HTTP/1.1 request names its host", { at: "Host" });
     }
+    if (request.url.includes("%00")) throw httpFault("request.malformed", "a NUL character is no text", { at: "URL" });
+    const coding = request.headers["content-encoding"];
+    if (coding !== undefined && coding.toLowerCase() !== "identity") {
+      void reply.header("accept-encoding", "identity");
+      throw httpFault("request.unsupported_media_type", "no operation reads a coded body", {
+        at: "Content-Encoding",
+        remedy: "send the body without a content coding",
+      });
+    }
     const expected = request.headers["x-constitution-hash"];
     const { hash, digest } = services.constitution;
     if (expected !== undefined && expected !== hash && expected !== digest) {

@@ -12,6 +12,7 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
   "request.unsupported_media_type": 415,
   "request.timeout": 408,
   "request.headers_too_large": 431,
+  "request.precondition_failed": 412,
   "cursor.invalid": 400,
   "route.not_found": 404,
   "credential.missing": 401,
@@ -41,12 +42,14 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
 
   "artifact.not_found": 404,
   "artifact.exists": 412,
+  "artifact.unsettled": 503,
   "artifact.parent_not_found": 400,
   "idempotency.conflict": 409,
   "quota.exceeded": 507,
   "storage.full": 503,
   "upload.expired": 408,
   "metadata.not_canonical": 400,
+  "retention.too_short": 400,
   "writes.paused": 429,
   "range.not_satisfiable": 416,
 

@@ -4,5 +4,5 @@ export { identityCodes } from "./errors.ts";
 export type { Identity } from "./identity.ts";
 export { openIdentity } from "./identity.ts";
 export type { KeyId, KeyRecord } from "./key.ts";
-export { mintKey } from "./key.ts";
+export { keyIdPattern, mintKey } from "./key.ts";
 export { identityMigrations } from "./migrations.ts";

@@ -32,6 +32,8 @@ export interface DiskLogOptions {
   readonly onProgress?: ScanProgress;
   /** How long to wait for a dying holder of the folder, milliseconds (default 5 000). */
   readonly lockWaitMs?: number;
+  /** Entries that others have been told are durable; a log with fewer has lost its end (default 0). */
+  readonly knownEntries?: number;
   /** Opens journal files; replaced by tests that need a failing disk. */
   readonly openJournalFile?: OpenJournalFile;
 }
@@ -81,7 +83,7 @@ async function openLocked(options: DiskLogOptions, lock: FolderLock): Promise<Op
   const publishedSize = edge.size;
   const segments = await journalSegments(dir);
   const replayed = sound ? await replayJournal(segments, { edge, intents, verifier }) : undefined;
-  const damages = [...published.damages, ...(replayed?.damage ? [replayed.damage] : [])];
+  const damages = [...published.damages, ...(replayed?.damage ? [replayed.damage] : []), ...lostEnd(options, edge)];
   const damage = firstDamage(damages);
   const tree = new DiskTree(dir);
   let journal: Journal | undefined;
@@ -108,6 +110,13 @@ async function openLocked(options: DiskLogOptions, lock: FolderLock): Promise<Op
     journal,
     unreadable,
   };
+}
+
+/** What is gone without a trace in the log itself: its end, of which somebody else still knows. */
+function lostEnd({ knownEntries = 0 }: DiskLogOptions, edge: Edge): Damage[] {
+  if (knownEntries <= edge.size) return [];
+  const reason = `the database knows of entry ${knownEntries - 1}, and the ledger ends before it`;
+  return [{ index: edge.size, reason, mend: "restore" }];
 }
 
 /** Whether a folder has never held a log: a checkpoint is made before anything else, so only an unfinished start lacks it. */

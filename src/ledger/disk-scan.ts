@@ -56,7 +56,18 @@ export async function scanPublished(options: ScanOptions): Promise<PublishedStat
     const damages: Damage[] = [{ index: 0, reason, mend: "restore" }];
     return { checkpoint, edge: new Edge(), intents: new OpenIntents(), damages, sound: false };
   }
-  const scan = new PublishedScan(options, checkpoint);
+  const first = await scanTrusting("tiles", options, checkpoint);
+  if (first.state.sound || !first.guessed) return first.state;
+  // Nothing vouched for one side of some disagreement, and taking the hashes' side was wrong: take the entries' side.
+  const second = await scanTrusting("entries", options, checkpoint);
+  return second.state.sound ? second.state : first.state;
+}
+
+/** Which side to take where a bundle and its hashes disagree and nothing else speaks for either. */
+type Trust = "tiles" | "entries";
+
+async function scanTrusting(trust: Trust, options: ScanOptions, checkpoint: SignedCheckpoint) {
+  const scan = new PublishedScan(trust, options, checkpoint);
   const bundles = Math.ceil(checkpoint.size / tileWidth);
   for (let bundle = 0; bundle < bundles; bundle++) {
     scan.bundle(bundle);
@@ -66,7 +77,7 @@ export async function scanPublished(options: ScanOptions): Promise<PublishedStat
     }
   }
   options.onProgress?.(checkpoint.size, checkpoint.size);
-  return scan.finish();
+  return { state: scan.finish(), guessed: scan.guessed };
 }
 
 /** Checks a checkpoint note: signature, spelling and origin. */
@@ -77,6 +88,9 @@ export function checkNote(note: string, verifier: NoteVerifier): SignedCheckpoin
 }
 
 class PublishedScan {
+  /** Whether a side was taken that nothing vouched for. */
+  guessed = false;
+  readonly #trust: Trust;
   readonly #options: ScanOptions;
   readonly #checkpoint: SignedCheckpoint;
   readonly #edge = new Edge();
@@ -86,7 +100,8 @@ class PublishedScan {
   readonly #upper: Buffer[][] = [];
   #rootsOnDisk: { index: number; tile: Buffer | undefined } = { index: -1, tile: undefined };
 
-  constructor(options: ScanOptions, checkpoint: SignedCheckpoint) {
+  constructor(trust: Trust, options: ScanOptions, checkpoint: SignedCheckpoint) {
+    this.#trust = trust;
     this.#options = options;
     this.#checkpoint = checkpoint;
   }
@@ -131,8 +146,11 @@ class PublishedScan {
   #settle(found: FoundBundle): void {
     const { index, width, bytes, tile, entries, hashes } = found;
     const fromEntries = hashes === undefined ? undefined : Buffer.concat(hashes);
-    const candidates = [tile, fromEntries].filter((candidate) => candidate !== undefined);
-    const chosen = candidates.find((candidate) => this.#vouched(index, candidate)) ?? candidates[0];
+    const sides = this.#trust === "tiles" ? [tile, fromEntries] : [fromEntries, tile];
+    const candidates = sides.filter((candidate) => candidate !== undefined);
+    const vouched = candidates.find((candidate) => this.#vouched(index, candidate));
+    const chosen = vouched ?? candidates[0];
+    this.guessed ||= vouched === undefined && candidates.length > 1;
     const first = index * tileWidth;
     if (chosen === undefined) {
       const reason = `entries ${first} to ${first + width - 1} and their hashes are missing or damaged`;

@@ -30,6 +30,7 @@ export class DiskTree {
   readonly #folder: DurableFolder;
   readonly #tiles = new Lru<HashTile>(tileCacheBytes, (tile) => tile.sizeBytes);
   readonly #bundles = new Lru<BundleEntries>(bundleCacheBytes, sizeOfEntries);
+  readonly #loading = new Map<string, Promise<BundleEntries | undefined>>();
 
   constructor(dir: string) {
     this.#dir = dir;
@@ -69,11 +70,22 @@ export class DiskTree {
     const path = tilePath({ level: "entries", index, width: tileWidth });
     const cached = this.#bundles.get(path);
     if (cached !== undefined) return cached;
-    const bytes = await readIfThere(join(this.#dir, path));
-    if (bytes === undefined) return undefined;
-    const entries = splitBundle(bytes, tileWidth) ?? (await this.#salvaged(index, bytes));
-    if (entries !== undefined) this.#bundles.set(path, entries);
-    return entries;
+    // A listing asks for many entries of one bundle at once; they share one read.
+    const loading = this.#loading.get(path) ?? this.#loadBundle(index, path);
+    this.#loading.set(path, loading);
+    return loading;
+  }
+
+  async #loadBundle(index: number, path: string): Promise<BundleEntries | undefined> {
+    try {
+      const bytes = await readIfThere(join(this.#dir, path));
+      if (bytes === undefined) return undefined;
+      const entries = splitBundle(bytes, tileWidth) ?? (await this.#salvaged(index, bytes));
+      if (entries !== undefined) this.#bundles.set(path, entries);
+      return entries;
+    } finally {
+      this.#loading.delete(path);
+    }
   }
 
   /** The bytes of any published file, as they are; undefined when there is no such file. */

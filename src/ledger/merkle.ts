@@ -25,6 +25,19 @@ export function nodeHash(left: Uint8Array, right: Uint8Array): Buffer {
   return sha256(input);
 }
 
+/** The row above a row of adjacent hashes: the inner nodes of its pairs. A last hash without a partner is left out. */
+export function rowAbove(below: Buffer): Buffer {
+  const pair = 2 * hashBytes;
+  const row = Buffer.allocUnsafe(Math.floor(below.length / pair) * hashBytes);
+  const input = Buffer.allocUnsafe(1 + pair);
+  input[0] = 1;
+  for (let at = 0; at < row.length; at += hashBytes) {
+    below.copy(input, 1, 2 * at, 2 * at + pair);
+    row.set(sha256(input), at);
+  }
+  return row;
+}
+
 /** Root of the tree without entries: SHA-256 of nothing. */
 export function emptyRoot(): Buffer {
   return sha256("");

@@ -1,5 +1,5 @@
 // C2SP tlog-tiles, pure: names and widths of tiles, entry bundles, and the hashes inside one tile.
-import { hashBytes, nodeHash } from "./merkle.ts";
+import { hashBytes, rowAbove } from "./merkle.ts";
 
 /** Hashes in a full tile and entries in a full bundle. */
 export const tileWidth = 256;
@@ -103,13 +103,7 @@ export class HashTile {
   #row(height: number): Buffer {
     const known = this.#rows[height];
     if (known !== undefined) return known;
-    const below = this.#row(height - 1);
-    const row = Buffer.allocUnsafe(Math.floor(below.length / (2 * hashBytes)) * hashBytes);
-    for (let at = 0; at < row.length; at += hashBytes) {
-      const left = below.subarray(2 * at, 2 * at + hashBytes);
-      const right = below.subarray(2 * at + hashBytes, 2 * at + 2 * hashBytes);
-      row.set(nodeHash(left, right), at);
-    }
+    const row = rowAbove(this.#row(height - 1));
     this.#rows[height] = row;
     return row;
   }

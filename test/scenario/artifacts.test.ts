@@ -140,7 +140,9 @@ describe("storing an artifact", () => {
     const down = await charter.ask(`/v1/artifacts/${parent}/lineage?direction=descendants`, { key: product });
     expect(down.json.nodes.map((node: { artifactId: string }) => node.artifactId)).toEqual([parent, child]);
     const orphan = envelope({ derivedFrom: ["01920000-0000-7000-8000-000000000000"] });
-    expect((await charter.ask("/v1/artifacts", { key: product, body: orphan })).json.code).toBe("artifact.parent_not_found");
+    expect((await charter.ask("/v1/artifacts", { key: product, body: orphan })).json.code).toBe(
+      "artifact.parent_not_found",
+    );
   });
 });
 
@@ -185,7 +187,10 @@ describe("reading an artifact", () => {
     const head = await charter.ask(`/v1/artifacts/${id}/content`, { key: product, method: "HEAD" });
     expect([head.status, head.text, head.headers.get("content-length")]).toEqual([200, "", "10"]);
     const etag = head.headers.get("etag") ?? "";
-    const fresh = await charter.ask(`/v1/artifacts/${id}/content`, { key: product, headers: { "if-none-match": etag } });
+    const fresh = await charter.ask(`/v1/artifacts/${id}/content`, {
+      key: product,
+      headers: { "if-none-match": etag },
+    });
     expect(fresh.status).toBe(304);
     expect((await charter.ask(`/v1/artifacts/${id}`, { key: product, method: "HEAD" })).status).toBe(200);
   });
@@ -200,7 +205,9 @@ describe("reading an artifact", () => {
     const seen: string[] = [];
     let cursor = "";
     do {
-      const page = await charter.ask(`/v1/artifacts?tag=${tag}&limit=2${cursor && `&cursor=${cursor}`}`, { key: product });
+      const page = await charter.ask(`/v1/artifacts?tag=${tag}&limit=2${cursor && `&cursor=${cursor}`}`, {
+        key: product,
+      });
       seen.push(...page.json.artifacts.map((artifact: { artifact_id: string }) => artifact.artifact_id));
       cursor = page.json.next ?? "";
     } while (cursor);
@@ -259,7 +266,10 @@ describe("what the constitution refuses", () => {
   });
 
   it("refuses a type outside the product's allowlist, naming T7", async () => {
-    const refused = await charter.ask("/v1/artifacts", { key: product, body: envelope({ artifact_type: "MediaArtifact" }) });
+    const refused = await charter.ask("/v1/artifacts", {
+      key: product,
+      body: envelope({ artifact_type: "MediaArtifact" }),
+    });
     expect([refused.status, refused.json.findings[0].threat]).toEqual([403, expect.stringMatching(/^T7_/)]);
   });
 

@@ -26,7 +26,11 @@ describe("POST /bucket/write", () => {
     const status = await new Promise((resolve, reject) => {
       const call = request(`${charter.url}/bucket/write`, {
         method: "POST",
-        headers: { authorization: `Bearer ${agent}`, "content-type": "application/json", "content-length": 600_000_000 },
+        headers: {
+          authorization: `Bearer ${agent}`,
+          "content-type": "application/json",
+          "content-length": 600_000_000,
+        },
       });
       call.on("response", (response) => {
         resolve(response.statusCode);

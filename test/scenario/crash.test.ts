@@ -100,7 +100,10 @@ describe("kill -9 under write load", () => {
       await using server = await spawnCharter({ dataDir, adminKey });
       adminKey = server.adminKey;
       const known = memory.acknowledged;
-      const sample = Array.from({ length: 8 }, (_, i) => known[i < 4 ? known.length - 1 - i : Math.floor(random() * known.length)]);
+      const sample = Array.from(
+        { length: 8 },
+        (_, i) => known[i < 4 ? known.length - 1 - i : Math.floor(random() * known.length)],
+      );
       for (const each of sample) {
         if (each === undefined) continue;
         const { status, bytes } = await server.ask(`/v1/artifacts/${each.artifact.artifact_id}/content`);

@@ -1,6 +1,11 @@
 // The examples of the predecessors' documents that concern limits, rules and threats, with their exact values.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { checkArtifactSize, defaultConstitutionDir, loadConstitution, ordinaryContext } from "../../src/constitution/index.ts";
+import {
+  checkArtifactSize,
+  defaultConstitutionDir,
+  loadConstitution,
+  ordinaryContext,
+} from "../../src/constitution/index.ts";
 import { scanThreats } from "../../src/governance/threats/index.ts";
 import { startTestCharter } from "../support/in-process.ts";
 import type { TestCharter } from "../support/in-process.ts";
@@ -51,7 +56,9 @@ describe("the documents' examples", () => {
     expect(decision.allow).toBe(false);
     expect(decision.articles[0]).toBe("RULE_01_WRITE_ONLY");
     const findings = scanThreats({ principal, action: "DELETE", resource: { product: "AI_ASSISTANT" }, nowMs: 0 });
-    expect(findings).toContainEqual(expect.objectContaining({ threat: "T6_AI_ESCALATION", severity: "CRITICAL", blocks: true }));
+    expect(findings).toContainEqual(
+      expect.objectContaining({ threat: "T6_AI_ESCALATION", severity: "CRITICAL", blocks: true }),
+    );
   });
 
   it("do not let AI_ASSISTANT reach GURUKUL, by RULE_05_PRODUCT_ISOLATION", () => {

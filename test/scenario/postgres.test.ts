@@ -32,7 +32,9 @@ describeWith(["postgres"], "Charter on PostgreSQL", () => {
     const path = `/v1/artifacts/${stored.json.artifact.artifact_id}`;
     expect((await charter.ask(path, { key: product, method: "DELETE" })).json.articles[0]).toBe("RULE_01_WRITE_ONLY");
     await charter.restart();
-    expect((await charter.ask("/v1/artifacts?tag=pg", { key: product })).json.artifacts).toEqual([stored.json.artifact]);
+    expect((await charter.ask("/v1/artifacts?tag=pg", { key: product })).json.artifacts).toEqual([
+      stored.json.artifact,
+    ]);
     const proof = await charter.ask(`${path}/proof`, { key: product });
     expect(proof.json.receipt).toEqual(stored.json.receipt);
   });

@@ -26,7 +26,14 @@ export async function ledgerFolder(): Promise<LedgerFolder> {
   const root = await mkdtemp(join(tmpdir(), "charter-ledger-"));
   const dir = join(root, "ledger");
   const open = (options: Partial<DiskLogOptions> = {}): Promise<DiskLog> =>
-    DiskLog.open({ dir, origin: "test.example/ledger", clock: systemClock, log: silentLog, lockWaitMs: 200, ...options });
+    DiskLog.open({
+      dir,
+      origin: "test.example/ledger",
+      clock: systemClock,
+      log: silentLog,
+      lockWaitMs: 200,
+      ...options,
+    });
   return {
     dir,
     open,

@@ -132,7 +132,12 @@ async function readyLine(child: ChildProcess, log: () => string): Promise<ReadyL
     reject(new Error(`the server was not ready in time: ${log()}`));
   }, patienceMs);
   child.once("exit", () => reject(new Error(`the server ended before it was ready: ${log()}`)));
-  if (child.stdout) createInterface(child.stdout).once("line", (line) => resolve(JSON.parse(line) as ReadyLine));
+  if (child.stdout) {
+    createInterface(child.stdout).once("line", (line) => {
+      if (line.startsWith('{"url":')) resolve(JSON.parse(line) as ReadyLine);
+      else reject(new Error(`the server said ${line}: ${log()}`));
+    });
+  }
   try {
     return await promise;
   } finally {
@@ -146,7 +151,7 @@ async function askOver(pool: Pool, adminKey: string, path: string, ask: ProcessA
   const credential = ask.key === undefined ? adminKey : ask.key;
   const answer = await pool.request({
     path,
-    method: (ask.method ?? (body === undefined ? "GET" : "POST")) as "GET",
+    method: ask.method ?? (body === undefined ? "GET" : "POST"),
     headers: {
       ...(credential === null ? {} : { authorization: `Bearer ${credential}` }),
       ...(body === undefined || isRaw ? {} : { "content-type": "application/json" }),
@@ -206,7 +211,9 @@ export async function everyPage<T>(server: CharterProcess, path: string, field: 
 /** Runs work over items, so many at a time. */
 export async function inParallel<T>(items: readonly T[], width: number, work: (item: T) => Promise<void>) {
   const queue = items.values();
-  await Promise.all(Array.from({ length: width }, async () => {
-    for (const item of queue) await work(item);
-  }));
+  await Promise.all(
+    Array.from({ length: width }, async () => {
+      for (const item of queue) await work(item);
+    }),
+  );
 }

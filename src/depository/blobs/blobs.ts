@@ -2,7 +2,7 @@
 //
 // 1. `put` resolves only after the bytes are durable; before that nothing is visible under the digest.
 // 2. Two products never share or notice each other's bytes. The same bytes put twice by one product read the same from
-//    either location; a driver may keep a second copy of a small one, so callers ask their own records first.
+//    either location. Bytes that were damaged since are whole again once the same bytes have been put once more.
 // 3. A put that fails or is aborted leaves nothing that a reader or a later put can see.
 // 4. Memory is bounded: bytes beyond the packed size flow through and are never gathered.
 import type { Digest } from "../../kernel/hash.ts";
@@ -38,7 +38,7 @@ export interface PutBlob {
   readonly maxBytes: number;
   /**
    * Asked once the digest of bytes small enough to pack is known: where the product already keeps the same bytes, or
-   * undefined. What it names is returned as the stored blob and nothing is written.
+   * undefined. What it names is returned as the stored blob, and nothing is written, if it is there and whole.
    */
   readonly known?: (digest: Digest) => Promise<StoredBlob | undefined>;
   /** Refuse with `content.digest_mismatch` unless the bytes hash to this. */

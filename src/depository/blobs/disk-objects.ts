@@ -1,13 +1,12 @@
 // Large blobs on disk: one file each, named by product and SHA-256.
 //
-// 1. Bytes are written under a random name and linked under their own name only after they were synced.
+// 1. Bytes are written under a random name and get their own name, in one step, only after they were synced.
 // 2. The directory entry, and every directory made for it, is synced before `commit` resolves.
 // 3. Memory per upload is two buffers: one fills while the other is written.
 import { randomUUID } from "node:crypto";
-import { link, mkdir, open, readdir, rename, stat, unlink } from "node:fs/promises";
+import { mkdir, open, readdir, rename, unlink } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { Log } from "../../kernel/ctx.ts";
 import type { Digest } from "../../kernel/hash.ts";
 import { errorCode, syncDirectory, writeFully } from "./disk-files.ts";
 
@@ -54,20 +53,14 @@ export class Upload {
   }
 
   /** Makes the bytes durable under their name; resolves when a crash can no longer lose them. */
-  async commit(target: string, directories: Directories, log: Log): Promise<void> {
+  async commit(target: string, directories: Directories): Promise<void> {
     await this.#flush();
     await this.#inFlight;
     await this.#handle.datasync();
     await this.#handle.close();
     await directories.ensure(dirname(target));
-    try {
-      await link(this.#path, target);
-      await unlink(this.#path);
-    } catch (error) {
-      if (errorCode(error) !== "EEXIST") throw error;
-      await this.#settleExisting(target, log);
-    }
-    // Also when the name was there already: the upload that made it may not have synced the directory yet.
+    // Over whatever lies there: it was the same bytes, or it was damaged and these are not.
+    await rename(this.#path, target);
     await syncDirectory(dirname(target));
   }
 
@@ -76,16 +69,6 @@ export class Upload {
     await this.#inFlight.catch(() => {});
     await this.#handle.close().catch(() => {});
     await unlink(this.#path).catch(() => {});
-  }
-
-  /** The same product holds the same bytes: one of the two goes, and a file that was cut short is replaced. */
-  async #settleExisting(target: string, log: Log): Promise<void> {
-    if ((await stat(target)).size === this.#position) return unlink(this.#path);
-    log.warn(
-      { path: target },
-      "A stored blob had the wrong length and was replaced by a fresh upload of the same bytes.",
-    );
-    return rename(this.#path, target);
   }
 
   async #flush(): Promise<void> {

@@ -10,6 +10,7 @@ import type { BlobMedium } from "../../../test/contract/blobs.ts";
 import { silentLog } from "../../kernel/ctx.ts";
 import { digestOf } from "../../kernel/hash.ts";
 import { maxPackedBlobBytes } from "../../kernel/limits.ts";
+import { bodyOf } from "../body.ts";
 import type { Blobs, StoredBlob } from "./blobs.ts";
 import { openDiskBlobs } from "./disk.ts";
 import { objectPath } from "./disk-objects.ts";
@@ -151,6 +152,38 @@ describe("the disk store", () => {
     await putBytes(blobs, bytes);
     expect(await blobs.check(product, stored)).toEqual({ ok: true });
     expect(await readdir(join(dir, "tmp"))).toEqual([]);
+    await close(blobs);
+  });
+
+  it("heals a large blob with a flipped bit when the same bytes come again", async () => {
+    const blobs = await openStore();
+    const bytes = randomBytes(maxPackedBlobBytes + 1000);
+    const stored = await putBytes(blobs, bytes);
+    await flipByte(whereabouts(dir, product, stored).path, 7);
+    expect(await blobs.check(product, stored)).toEqual({ ok: false, reason: "corrupt" });
+    await putBytes(blobs, bytes);
+    expect(await blobs.check(product, stored)).toEqual({ ok: true });
+    await close(blobs);
+  });
+
+  it("takes the small copy that the caller's records name, and writes another once that one is damaged", async () => {
+    const blobs = await openStore();
+    const bytes = randomBytes(5000);
+    const first = await putBytes(blobs, bytes);
+    const again = () =>
+      blobs.put({
+        product,
+        body: bodyOf(bytes),
+        maxBytes: bytes.length,
+        signal: new AbortController().signal,
+        known: async () => first,
+      });
+    expect(await again()).toEqual(first);
+    const { path, start } = whereabouts(dir, product, first);
+    await flipByte(path, start + 4999);
+    const second = await again();
+    expect(second.location).not.toBe(first.location);
+    expect(await blobs.check(product, second)).toEqual({ ok: true });
     await close(blobs);
   });
 

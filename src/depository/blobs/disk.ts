@@ -2,7 +2,8 @@
 //
 // 1. Blobs of up to `maxPackedBlobBytes` share pack segments and their syncs; a larger one has a file of its own.
 // 2. Nothing is acknowledged before it is durable, and acknowledged bytes are never written again.
-// 3. A packed put always appends: whoever calls asks its own records first whether the product holds the bytes already.
+// 3. A packed put appends, unless the copy that its caller's records name is there and whole: it is read again before it
+//    is relied on, so that storing damaged bytes once more heals them. The same holds for a file, which is replaced.
 // 4. Full reads are verified against the digest: a reader never gets the last byte of wrong content.
 // 5. One process owns the folder at a time; its caller sees to that.
 import { mkdir, statfs } from "node:fs/promises";
@@ -43,7 +44,7 @@ export async function openDiskBlobs(options: DiskBlobsOptions): Promise<Blobs> {
   const removed = await removeLeftovers(folders.tmp);
   if (removed > 0) options.log.info({ removed }, "Removed uploads that an earlier process did not finish.");
   const segments = await SegmentWriter.open(folders.packs, options.segmentBytes ?? maxSegmentBytes, options.log);
-  return new DiskBlobs(folders, segments, options.log);
+  return new DiskBlobs(folders, segments);
 }
 
 interface Folders {
@@ -56,13 +57,11 @@ class DiskBlobs implements Blobs {
   readonly #folders: Folders;
   readonly #segments: SegmentWriter;
   readonly #directories: Directories;
-  readonly #log: Log;
 
-  constructor(folders: Folders, segments: SegmentWriter, log: Log) {
+  constructor(folders: Folders, segments: SegmentWriter) {
     this.#folders = folders;
     this.#segments = segments;
     this.#directories = new Directories(folders.objects);
-    this.#log = log;
   }
 
   async put(blob: PutBlob): Promise<StoredBlob> {
@@ -100,6 +99,8 @@ class DiskBlobs implements Blobs {
   async #putPacked(blob: PutBlob, bytes: Buffer): Promise<StoredBlob> {
     const digest = digestOf(bytes);
     checkDigest(blob, digest);
+    const known = await blob.known?.(digest);
+    if (known && (await checkBlob(this.#folders, blob.product, known)).ok) return known;
     const header = { product: blob.product, digest, sizeBytes: bytes.length };
     const address = await this.#segments.append(header, bytes, blob.signal);
     return { digest, sizeBytes: bytes.length, location: packLocation(address) };
@@ -117,7 +118,7 @@ class DiskBlobs implements Blobs {
       }
       const digest = hash.digest();
       checkDigest(blob, digest);
-      await upload.commit(objectPath(this.#folders.objects, blob.product, digest), this.#directories, this.#log);
+      await upload.commit(objectPath(this.#folders.objects, blob.product, digest), this.#directories);
       return { digest, sizeBytes: intake.sizeBytes, location: fileLocation };
     } catch (error) {
       await upload.discard();

@@ -1,9 +1,10 @@
 // Pages of artifacts, newest first. A page starts where the last one ended (created, id), so its cost does not depend on how
 // many came before.
 //
-// Exactly one index drives a page: that of the tag, else of the creator, else of the type, else of the product, else of time. The
-// other filters only sift what it yields; they are written as expressions (`x || '' = ?`), because without statistics a planner
-// may otherwise prefer their index and sort the whole result.
+// Exactly one index drives a page: that of the tag, else of the creator, else of the type, else of the product, else of time. All
+// but the last lie within one product, so that the time of a page tells nothing of what other products hold. The other filters
+// only sift what it yields; they are written as expressions (`x || '' = ?`), because without statistics a planner may otherwise
+// prefer their index and sort the whole result.
 import { sql } from "kysely";
 import type { Kysely, RawBuilder } from "kysely";
 import type { Artifact } from "../artifact.ts";
@@ -13,12 +14,12 @@ import type { ArtifactRow, DepositoryTables } from "./tables.ts";
 
 /** One page of artifacts. */
 export async function listArtifacts(db: Kysely<DepositoryTables>, query: ArtifactQuery): Promise<readonly Artifact[]> {
-  const perProduct = query.tag !== undefined || (query.type !== undefined && query.createdBy === undefined);
+  const perProduct = query.tag !== undefined || query.type !== undefined || query.createdBy !== undefined;
   const merged = query.product === undefined && perProduct;
   return (merged ? await acrossProducts(db, query) : await rowsOf(db, query)).map(artifactOf);
 }
 
-/** Tags and types are indexed within products, so a page over all products is merged from one page of each. */
+/** Tags, types and creators are indexed within products, so a page over all products is merged from one page of each. */
 async function acrossProducts(db: Kysely<DepositoryTables>, query: ArtifactQuery): Promise<readonly ArtifactRow[]> {
   const products = await db.selectFrom("depository_usage").select("product_id").execute();
   const rows: ArtifactRow[] = [];
@@ -36,7 +37,6 @@ async function rowsOf(db: Kysely<DepositoryTables>, query: ArtifactQuery): Promi
 /** The statement of one page. */
 export function page(query: ArtifactQuery): RawBuilder<ArtifactRow> {
   const byTag = query.tag !== undefined;
-  const byCreator = !byTag && query.createdBy !== undefined;
   const from = byTag
     ? sql`depository_tags as p inner join depository_artifacts as a on a.artifact_id = p.artifact_id`
     : sql`depository_artifacts as p`;
@@ -44,19 +44,14 @@ export function page(query: ArtifactQuery): RawBuilder<ArtifactRow> {
   const other = byTag ? sql`a` : sql`p`;
 
   const wanted: RawBuilder<unknown>[] = [];
+  if (query.product !== undefined) wanted.push(sql`p.product_id = ${query.product}`);
   if (byTag) wanted.push(sql`p.tag = ${query.tag}`);
-  if (query.product !== undefined) {
-    wanted.push(byCreator ? sql`p.product_id || '' = ${query.product}` : sql`p.product_id = ${query.product}`);
-  }
   if (query.createdBy !== undefined) {
-    wanted.push(
-      byCreator ? sql`p.created_by = ${query.createdBy}` : sql`${other}.created_by || '' = ${query.createdBy}`,
-    );
+    wanted.push(byTag ? sql`a.created_by || '' = ${query.createdBy}` : sql`p.created_by = ${query.createdBy}`);
   }
   if (query.type !== undefined) {
-    wanted.push(
-      byTag || byCreator ? sql`${other}.artifact_type || '' = ${query.type}` : sql`p.artifact_type = ${query.type}`,
-    );
+    const sifts = byTag || query.createdBy !== undefined;
+    wanted.push(sifts ? sql`${other}.artifact_type || '' = ${query.type}` : sql`p.artifact_type = ${query.type}`);
   }
   if (query.createdAfterMs !== undefined) wanted.push(sql`p.created_ms >= ${query.createdAfterMs}`);
   if (query.createdBeforeMs !== undefined) wanted.push(sql`p.created_ms < ${query.createdBeforeMs}`);

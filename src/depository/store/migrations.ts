@@ -46,7 +46,8 @@ function makeArtifacts(tx: Kysely<unknown>): Promise<void> {
     `create index depository_artifacts_by_product on depository_artifacts (product_id, created_ms, artifact_id)`,
     `create index depository_artifacts_by_type
       on depository_artifacts (product_id, artifact_type, created_ms, artifact_id)`,
-    `create index depository_artifacts_by_creator on depository_artifacts (created_by, created_ms, artifact_id)`,
+    `create index depository_artifacts_by_creator
+      on depository_artifacts (product_id, created_by, created_ms, artifact_id)`,
     `create index depository_artifacts_by_time on depository_artifacts (created_ms, artifact_id)`,
     `create table depository_tags (
       product_id text not null,

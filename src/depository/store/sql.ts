@@ -37,6 +37,7 @@ class SqlArtifactStore implements ArtifactStore {
   readonly #room: Room;
   readonly #settlements: Settlements;
   readonly #byId: Statement<ArtifactRow>;
+  readonly #ownById: Statement<ArtifactRow>;
   readonly #blob: Statement<{ size_bytes: number; location: string }>;
   readonly #key: Statement<{ fingerprint: string; artifact_id: string }>;
   readonly #applied: Statement<object>;
@@ -47,6 +48,10 @@ class SqlArtifactStore implements ArtifactStore {
     this.#room = new Room(db.dialect, instance);
     this.#settlements = new Settlements(db.dialect, this.#room);
     this.#byId = statement(db.dialect, "select * from depository_artifacts where artifact_id = ?");
+    this.#ownById = statement(
+      db.dialect,
+      "select * from depository_artifacts where artifact_id = ? and product_id = ?",
+    );
     this.#blob = statement(
       db.dialect,
       "select size_bytes, location from depository_contents where product_id = ? and content_hash = ? limit 1",
@@ -115,9 +120,13 @@ class SqlArtifactStore implements ArtifactStore {
   }
 
   async get(product: string | null, artifactId: string): Promise<StoredArtifact | undefined> {
-    const row = (await this.#byId(this.#db.read, artifactId)).rows[0];
-    if (row === undefined || (product !== null && row.product_id !== product)) return undefined;
-    return { artifact: artifactOf(row), location: row.location };
+    // The product is asked for in SQL, so that another product's row is never read out, which would take longer than none.
+    const found =
+      product === null
+        ? await this.#byId(this.#db.read, artifactId)
+        : await this.#ownById(this.#db.read, artifactId, product);
+    const row = found.rows[0];
+    return row && { artifact: artifactOf(row), location: row.location };
   }
 
   list(query: ArtifactQuery): Promise<readonly Artifact[]> {

@@ -1,4 +1,5 @@
 // Fills what a caller left out with the ordinary: nothing forged, nothing colliding, room enough.
+import { maxJsonDepth } from "../../kernel/limits.ts";
 import type { Circumstances, ThreatInput, ThreatLimits } from "./threat.ts";
 
 /** The numbers of the default constitution (storage bands, metadata limits, clock tolerance); a caller's own come first. */
@@ -13,6 +14,7 @@ export const ordinaryThreatLimits: ThreatLimits = {
   largeArtifactBytes: 10_000_000,
   metadataFieldBytes: 16 * 1024,
   metadataBytes: 64 * 1024,
+  metadataDepth: maxJsonDepth,
   clockSkewMs: 300_000,
 };
 

@@ -146,7 +146,7 @@ function poison(metadata: unknown, { limits }: Circumstances): FindingDraft[] {
       return undefined;
     },
   };
-  const walked = walkJson(metadata, visitor, limits.metadataBytes);
+  const walked = walkJson(metadata, visitor, limits.metadataBytes, limits.metadataDepth);
 
   for (const [field, bytes] of walked.fieldBytes) {
     if (bytes > limits.metadataFieldBytes) tooLong(topLevel(field));

@@ -30,8 +30,8 @@ export interface Walked {
   readonly fieldBytes: ReadonlyMap<string, number>;
 }
 
-/** Walks a JSON value, at most to the value that brings the length beyond `maxBytes`. */
-export function walkJson(root: unknown, visitor: Visitor, maxBytes = Infinity): Walked {
+/** Walks a JSON value, at most to `maxDepth` and to the value that brings the length beyond `maxBytes`. */
+export function walkJson(root: unknown, visitor: Visitor, maxBytes = Infinity, maxDepth = maxJsonDepth): Walked {
   const fieldBytes = new Map<string, number>();
   let bytes = 0;
   const count = (field: string | undefined, length: number): void => {
@@ -49,7 +49,7 @@ export function walkJson(root: unknown, visitor: Visitor, maxBytes = Infinity): 
       if (bytes > maxBytes) return { stopped: { bound: "bytes", place }, bytes, fieldBytes };
       continue;
     }
-    if (place.depth > maxJsonDepth) return { stopped: { bound: "depth", place }, bytes, fieldBytes };
+    if (place.depth > maxDepth) return { stopped: { bound: "depth", place }, bytes, fieldBytes };
     const isArray = Array.isArray(value);
     const keys = Object.keys(value);
     nodes += keys.length;

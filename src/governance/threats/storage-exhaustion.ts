@@ -31,7 +31,8 @@ function capacity(input: Circumstances): FindingDraft | undefined {
   const pattern = "storage_capacity";
   const share = `Storage is ${percent(ratio)} % full`;
   if (ratio >= 1)
-    return { threat, severity: "CRITICAL", pattern, action: "halt", detail: `${share}; writes are halted.` };
+    // Read by callers, who must not learn how much the others store: no number.
+    return { threat, severity: "CRITICAL", pattern, action: "halt", detail: "Storage is full; writes are halted." };
   if (ratio >= limits.storageCriticalRatio) {
     const detail = `${share}; writes halt at 100 %.`;
     return { threat, severity: "CRITICAL", pattern, action: "halt", announced: true, detail };

@@ -74,6 +74,8 @@ export interface ThreatLimits {
   readonly metadataFieldBytes: number;
   /** Longest metadata altogether, bytes of UTF-8 JSON. */
   readonly metadataBytes: number;
+  /** Deepest nesting of the metadata, which is itself at depth 1. */
+  readonly metadataDepth: number;
   /** Furthest a client's own timestamp may be from the server's clock, milliseconds. */
   readonly clockSkewMs: number;
 }

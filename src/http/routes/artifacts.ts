@@ -1,16 +1,13 @@
 // Reading artifacts, and the attempts on them that the constitution refuses.
 import { Readable } from "node:stream";
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import type { Artifact, ArtifactQuery } from "../../depository/index.ts";
-import { depositoryFault } from "../../depository/index.ts";
-import type { Ctx } from "../../kernel/ctx.ts";
-import { digestHeader } from "../digest-header.ts";
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { ArtifactQuery } from "../../depository/index.ts";
 import type { OperationName } from "../operations.ts";
 import { defined, instantMs, one, pageSize } from "../query.ts";
 import type { Query } from "../query.ts";
-import { rangeOf } from "../range-header.ts";
 import { route } from "../route.ts";
-import { answer, content, instantQuery, nextCursor, pageQuery, record } from "../schemas.ts";
+import { answer, content, instantQuery, nextCursor, pageQuery, reasonText, record } from "../schemas.ts";
+import { sendContent } from "../send-content.ts";
 import type { Services } from "../services.ts";
 
 const text = { type: "string" };
@@ -53,11 +50,12 @@ export function artifactRoutes(app: FastifyInstance, services: Services): void {
         createdBeforeMs: instantMs(query, "createdBefore"),
       });
       const cursor = one(query, "cursor");
-      const after = cursor === undefined ? undefined : (cursors.open(cursor, question) as ArtifactQuery["after"]);
+      const after =
+        cursor === undefined ? undefined : (cursors.open("artifact.list", cursor, question) as ArtifactQuery["after"]);
       const artifacts = await shelf.list(ctx, { ...question, ...defined({ after }), limit });
       const last = artifacts.length === limit ? artifacts.at(-1) : undefined;
       const place = last && { createdMs: Date.parse(last.created_at), id: last.artifact_id };
-      return { artifacts, next: place ? cursors.seal(place, question) : null };
+      return { artifacts, next: place ? cursors.seal("artifact.list", place, question) : null };
     },
   });
 
@@ -76,9 +74,13 @@ export function artifactRoutes(app: FastifyInstance, services: Services): void {
       schema: {
         summary: "An artifact's bytes, or a range of them",
         params: idParams,
-        response: { 200: content("All of it.", "*/*"), 206: content("The range.", "*/*") },
+        response: {
+          200: content("All of it.", "*/*"),
+          206: content("The range.", "*/*"),
+          304: { description: "The caller has it already." },
+        },
       },
-      handle: (ctx, request, reply) => sendContent(services, ctx, request, reply),
+      handle: (ctx, request, reply) => sendContent(shelf, ctx, request, reply),
     });
   }
 
@@ -129,7 +131,7 @@ export function artifactRoutes(app: FastifyInstance, services: Services): void {
     schema: {
       summary: "Set or clear a legal hold",
       params: idParams,
-      body: record({ hold: { type: "boolean" }, reason: { type: "string", minLength: 10, maxLength: 2000 } }),
+      body: record({ hold: { type: "boolean" }, reason: reasonText }),
       response: {
         200: answer("The artifact.", record({ artifact: { $ref: "Artifact#" }, receipt: { $ref: "Receipt#" } })),
       },
@@ -177,48 +179,4 @@ export function artifactRoutes(app: FastifyInstance, services: Services): void {
 
 async function* jsonLines(steps: AsyncIterable<unknown>): AsyncGenerator<string, void> {
   for await (const step of steps) yield `${JSON.stringify(step)}\n`;
-}
-
-/** Sends content: conditional, ranged, with the digests of RFC 9530; HEAD gets the same headers and no bytes. */
-async function sendContent(
-  { shelf }: Services,
-  ctx: Ctx,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<FastifyReply> {
-  const artifact = await shelf.read(ctx, idOf(request));
-  void reply.headers({
-    "accept-ranges": "bytes",
-    "cache-control": "private, max-age=31536000, immutable",
-    "content-type": artifact.mediaType,
-    "content-disposition": "attachment",
-    "content-security-policy": "sandbox",
-    etag: `"${artifact.content_hash}"`,
-    "last-modified": new Date(artifact.created_at).toUTCString(),
-    "repr-digest": digestHeader(artifact.content_hash),
-  });
-  if (request.headers["if-none-match"]?.includes(`"${artifact.content_hash}"`)) return reply.code(304).send();
-  const range = rangeOf(applicableRange(request, artifact), artifact.sizeBytes);
-  if (range.kind === "unsatisfiable") {
-    void reply.header("content-range", `bytes */${artifact.sizeBytes}`);
-    throw depositoryFault("range.not_satisfiable", `the content is ${artifact.sizeBytes} bytes long`, { at: "Range" });
-  }
-  const length = range.kind === "part" ? range.last - range.first + 1 : artifact.sizeBytes;
-  void reply.header("content-length", length);
-  if (range.kind === "part") {
-    void reply.code(206).header("content-range", `bytes ${range.first}-${range.last}/${artifact.sizeBytes}`);
-  } else {
-    void reply.header("content-digest", digestHeader(artifact.content_hash));
-  }
-  if (request.method === "HEAD") return reply.send();
-  const part = range.kind === "part" ? { first: range.first, last: range.last } : undefined;
-  const body = await shelf.content(ctx, artifact.artifact_id, () => part);
-  return reply.send(Readable.from(body, { objectMode: false }));
-}
-
-/** The Range header, unless `If-Range` names other content. */
-function applicableRange(request: FastifyRequest, artifact: Artifact): string | undefined {
-  const condition = request.headers["if-range"];
-  const applies = condition === undefined || condition === `"${artifact.content_hash}"`;
-  return applies ? request.headers.range : undefined;
 }

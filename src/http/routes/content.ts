@@ -7,7 +7,14 @@ import { maxJsonBodyBytes } from "../../kernel/limits.ts";
 import { bodyOf, contentFault } from "../../depository/index.ts";
 import type { CreateOptions, Draft, Stored } from "../../depository/index.ts";
 import { declaredDigest } from "../digest-header.ts";
-import { conditionHeaders, envelopeMatches, envelopeProperties, splitEnvelope, streamedDraft, streamedQuery } from "../envelope.ts";
+import {
+  conditionHeaders,
+  envelopeMatches,
+  envelopeProperties,
+  splitEnvelope,
+  streamedDraft,
+  streamedQuery,
+} from "../envelope.ts";
 import { httpFault } from "../errors.ts";
 import { parseJson } from "../json-body.ts";
 import type { Query } from "../query.ts";

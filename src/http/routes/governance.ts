@@ -5,7 +5,7 @@ import { digestOf } from "../../kernel/hash.ts";
 import { one } from "../query.ts";
 import type { Query } from "../query.ts";
 import { route } from "../route.ts";
-import { answer, record } from "../schemas.ts";
+import { answer, reasonText, record } from "../schemas.ts";
 import type { Services } from "../services.ts";
 
 const text = { type: "string" };
@@ -28,7 +28,10 @@ export function governanceRoutes(app: FastifyInstance, services: Services): void
         200: answer("Its hash, lineage, rules and products.", { type: "object", additionalProperties: true }),
       },
     },
-    handle: () => constitution.describe(),
+    handle: (ctx) => {
+      gate.permit(ctx, { kind: "governance", product: ctx.principal.product });
+      return constitution.describe(ctx.principal.product);
+    },
   });
 
   route(app, services, "halt.list", {
@@ -46,8 +49,9 @@ export function governanceRoutes(app: FastifyInstance, services: Services): void
   route(app, services, "halt.clear", {
     schema: {
       summary: "Let halted writes go on",
-      params: record({ scope: { type: "string", maxLength: 64 } }),
-      body: record({ reason: { type: "string", minLength: 10, maxLength: 2000 } }),
+      // Only scopes that can exist: what stands here goes into the ledger, which holds no text of a caller's own.
+      params: record({ scope: { type: "string", pattern: "^(\\*|[A-Z][A-Z0-9_]{0,63})$" } }),
+      body: record({ reason: reasonText }),
       response: { 200: answer("The halt that was cleared.", record({ halt, receipt: { $ref: "Receipt#" } })) },
     },
     handle: async (ctx, request) => {
@@ -60,10 +64,9 @@ export function governanceRoutes(app: FastifyInstance, services: Services): void
           resource: `halt/${scope}`,
           action: "MANAGE_GOVERNANCE",
           target: { kind: "governance", product: null },
-          context: { halted: false },
           digest: digestOf(reason),
         },
-        async () => ({ value: await halts.clear(scope), digest: digestOf(reason) }),
+        async (intentIndex) => ({ value: await halts.clear(scope, intentIndex), digest: digestOf(reason) }),
       );
       return { halt: shown(value), receipt };
     },

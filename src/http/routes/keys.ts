@@ -1,6 +1,7 @@
 // Credentials: made, listed and revoked by an admin, through the gate like everything else.
 import type { FastifyInstance } from "fastify";
 import { principalKinds } from "../../kernel/ctx.ts";
+import { keyIdPattern } from "../../identity/index.ts";
 import type { KeyId } from "../../identity/index.ts";
 import type { PrincipalKind } from "../../kernel/ctx.ts";
 import { one, pageSize } from "../query.ts";
@@ -58,17 +59,18 @@ export function keyRoutes(app: FastifyInstance, services: Services): void {
       const query = request.query as Query;
       const cursor = one(query, "cursor");
       const limit = pageSize(query);
-      const after = cursor === undefined ? undefined : (cursors.open(cursor, "keys") as KeyId);
+      const after = cursor === undefined ? undefined : (cursors.open("key.list", cursor, {}) as KeyId);
       const page = await keys.list(ctx, { limit, ...(after === undefined ? {} : { after }) });
       const last = page.length === limit ? page.at(-1) : undefined;
-      return { keys: page, next: last ? cursors.seal(last.id, "keys") : null };
+      return { keys: page, next: last ? cursors.seal("key.list", last.id, {}) : null };
     },
   });
 
   route(app, services, "key.revoke", {
     schema: {
       summary: "Revoke a key at once",
-      params: record({ id: { type: "string", maxLength: 64 } }),
+      // Only ids that can exist: what stands here goes into the ledger, which holds no text of a caller's own.
+      params: record({ id: { type: "string", pattern: keyIdPattern } }),
       response: { 200: answer("The key, revoked.", record({ ...keyFields, receipt: { $ref: "Receipt#" } })) },
     },
     handle: async (ctx, request) => {

@@ -113,11 +113,11 @@ export function ledgerRoutes(app: FastifyInstance, services: Services): void {
       untilMs: instantMs(query, "until"),
     });
     const cursor = one(query, "cursor");
-    const after = cursor === undefined ? undefined : (cursors.open(cursor, filters) as number);
+    const after = cursor === undefined ? undefined : (cursors.open("ledger.entries", cursor, filters) as number);
     const limit = pageSize(query);
     const entries = await ledger.entries({ ...filters, ...defined({ after }), limit });
     const last = entries.length === limit ? entries.at(-1) : undefined;
-    return { entries, next: last ? cursors.seal(last.index, filters) : null };
+    return { entries, next: last ? cursors.seal("ledger.entries", last.index, filters) : null };
   }
 }
 
