@@ -123,7 +123,7 @@ export function openDepository(parts: DepositoryParts): Depository {
       operation: "artifact.create",
       resource: `artifact/${id}`,
       action: "CREATE",
-      target: { kind: "artifact", product: draft.product, artifactType: draft.type },
+      target: { kind: "artifact", product: draft.product === "" ? null : draft.product, artifactType: draft.type },
     };
   }
 
@@ -276,7 +276,8 @@ export function openDepository(parts: DepositoryParts): Depository {
     async create(ctx, draft, content, options) {
       checkSize(constitution, content.declaredBytes);
       using _writer = writers.enter();
-      if (ctx.principal.product === null && !Object.hasOwn(data.products, draft.product)) {
+      // One that is not named at all is a missing field, which the constitution refuses in its own words.
+      if (ctx.principal.product === null && draft.product !== "" && !Object.hasOwn(data.products, draft.product)) {
         throw governanceFault("product.not_found", "there is no such product");
       }
       checkMetadata(draft.metadata);

@@ -72,10 +72,14 @@ export function checkRetention(data: ConstitutionData, draft: Draft, nowMs: numb
   const own = data.products[draft.product]?.retentionClass;
   const untilMs = retainUntil(data, retentionClassOf(data, draft), nowMs);
   if (own === undefined || untilMs >= retainUntil(data, own, nowMs)) return;
-  throw depositoryFault("retention.too_short", `${draft.product} keeps its artifacts at least as long as "${own}" says`, {
-    at: "retentionClass",
-    remedy: `leave retentionClass out, or name a class that keeps at least as long as "${own}"`,
-  });
+  throw depositoryFault(
+    "retention.too_short",
+    `${draft.product} keeps its artifacts at least as long as "${own}" says`,
+    {
+      at: "retentionClass",
+      remedy: `leave retentionClass out, or name a class that keeps at least as long as "${own}"`,
+    },
+  );
 }
 
 /** The record that a draft becomes once its bytes are durable. */

@@ -16,11 +16,7 @@ export interface WriteGate {
  * A gate that shuts when `pauseAt` writers are inside and opens again below `reopenBelow`; who is turned away is told to
  * come back after `retryAfterSeconds`.
  */
-export function openWriteGate(limits: {
-  pauseAt: number;
-  reopenBelow: number;
-  retryAfterSeconds: number;
-}): WriteGate {
+export function openWriteGate(limits: { pauseAt: number; reopenBelow: number; retryAfterSeconds: number }): WriteGate {
   let inside = 0;
   let paused = false;
   return {

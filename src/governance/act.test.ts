@@ -151,7 +151,10 @@ describe("act", () => {
     const { gate, leaves } = house();
     const content = { declaredBytes: 20_000_000, declaredMediaType: "image/png" };
     const seen = { actualBytes: 20_000_000, firstBytesHex: "7f454c460201010000000000" };
-    const done = await gate.act(ctxOf(), { ...create, evidence: { content } }, async () => ({ value: 1, content: seen }));
+    const done = await gate.act(ctxOf(), { ...create, evidence: { content } }, async () => ({
+      value: 1,
+      content: seen,
+    }));
     const patterns = ["large_artifact", "media_type_mismatch"];
     expect(done.findings.map(({ pattern }) => pattern)).toEqual(patterns);
     expect(leaves.flatMap(({ finding }) => finding?.pattern ?? [])).toEqual(patterns);
@@ -171,7 +174,9 @@ describe("act", () => {
 
   it("says of an incomplete request that fields are missing, not that nobody may do it", async () => {
     const { gate } = house();
-    const attempt = gate.act(ctxOf(), { ...create, context: { complete: false } }, () => Promise.reject(new Error("ran")));
+    const attempt = gate.act(ctxOf(), { ...create, context: { complete: false } }, () =>
+      Promise.reject(new Error("ran")),
+    );
     await expect(attempt).rejects.toMatchObject({ facts: { remedy: expect.stringMatching(/required field/) } });
   });
 
@@ -203,7 +208,9 @@ describe("permit", () => {
     const { gate, leaves } = house();
     const target = { kind: "artifact", product: "AI_ASSISTANT" } as const;
     expect(() => gate.permit(ctxOf(), target)).not.toThrow();
-    expect(() => gate.permit(ctxOf("ai_agent"), target)).toThrow(expect.objectContaining({ code: "governance.denied" }));
+    expect(() => gate.permit(ctxOf("ai_agent"), target)).toThrow(
+      expect.objectContaining({ code: "governance.denied" }),
+    );
     expect(() => gate.permit(ctxOf(), { ...target, product: "GURUKUL" })).toThrow(
       expect.objectContaining({ code: "product.not_found" }),
     );

@@ -190,9 +190,11 @@ export function openGate(parts: { constitution: Constitution; ledger: Ledger; ha
       ]);
       const end = (fields: Partial<Leaf>, found = findings): Promise<number> =>
         close([
-          ...found.filter(({ severity }) => severity !== "LOW").map(({ threat, severity, pattern }) =>
-            leafOf(ctx, attempt, { kind: "finding", intent: intentIndex, finding: { threat, severity, pattern } }),
-          ),
+          ...found
+            .filter(({ severity }) => severity !== "LOW")
+            .map(({ threat, severity, pattern }) =>
+              leafOf(ctx, attempt, { kind: "finding", intent: intentIndex, finding: { threat, severity, pattern } }),
+            ),
           leafOf(ctx, attempt, { kind: "outcome", intent: intentIndex, ...fields }),
         ]);
       const fail = async (fault: Fault, outcome: "refused" | "failed"): Promise<never> => {
@@ -281,7 +283,8 @@ const haltedBy = "RULE_06_GOVERNANCE_LOCKS";
 /** What would make the attempt pass, by the article that stands in its way. */
 function remedyOf({ articles }: Decision, attempted: string): string {
   if (articles.includes(haltedBy)) return "ask an owner to clear the halt with a recorded reason";
-  if (articles.includes("RULE_01_WRITE_ONLY")) return "create a new artifact, derived from this one; none is ever changed";
+  if (articles.includes("RULE_01_WRITE_ONLY"))
+    return "create a new artifact, derived from this one; none is ever changed";
   if (articles.includes("RULE_04_PROVENANCE_LOCKED")) {
     return "send every required field, and none that only the server sets";
   }

@@ -28,13 +28,13 @@ export function newRequestId(services: Services): RequestId {
  * @throws `credential.missing` or `credential.invalid`.
  */
 export async function contextOf(services: Services, request: FastifyRequest, reply: FastifyReply): Promise<Ctx> {
-  const principal = await authenticate(services, request);
+  // Listening begins before anything is awaited: a caller may go while its key is looked up.
   const gone = new AbortController();
   reply.raw.once("close", () => {
     if (!reply.raw.writableFinished) gone.abort(new Error("the caller has gone"));
   });
   return {
-    principal,
+    principal: await authenticate(services, request),
     requestId: request.charterId,
     signal: gone.signal,
     clock: services.clock,

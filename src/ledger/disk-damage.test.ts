@@ -54,8 +54,16 @@ async function startOf(folder: LedgerFolder, bundle: string, index: number): Pro
 describe("damage of the published log", () => {
   const journal = "journal/0000000000000808.frames";
   const cases: [string, (folder: LedgerFolder) => Promise<void>, number][] = [
-    ["a flipped byte in an entry", async (f) => f.flip("tile/entries/001", (await startOf(f, "tile/entries/001", 44)) + 9), 300],
-    ["a flipped length in a bundle", async (f) => f.flip("tile/entries/002", await startOf(f, "tile/entries/002", 8)), 520],
+    [
+      "a flipped byte in an entry",
+      async (f) => f.flip("tile/entries/001", (await startOf(f, "tile/entries/001", 44)) + 9),
+      300,
+    ],
+    [
+      "a flipped length in a bundle",
+      async (f) => f.flip("tile/entries/002", await startOf(f, "tile/entries/002", 8)),
+      520,
+    ],
     ["a flipped byte in the partial bundle", (f) => f.flip("tile/entries/003.p/40", -3), 807],
     ["a flipped byte in a level-0 tile", (f) => f.flip("tile/0/001", 44 * 32 + 5), 300],
     ["a flipped byte in the partial level-0 tile", (f) => f.flip("tile/0/003.p/40", 39 * 32), 807],
@@ -165,7 +173,10 @@ describe("repair", () => {
     expect(report).toMatchObject({ remaining: [], accepted: [], recordedAt: size });
     await using log = await folder.open();
     expect(log.condition()).toEqual({ state: "open" });
-    expect(JSON.parse((await log.entryBytes(size)).toString())).toMatchObject({ kind: "admin", operation: "ledger.repair" });
+    expect(JSON.parse((await log.entryBytes(size)).toString())).toMatchObject({
+      kind: "admin",
+      operation: "ledger.repair",
+    });
     expect((await readdir(join(folder.dir, "damaged"), { recursive: true })).join()).toContain("entries/002");
   });
 
@@ -173,7 +184,11 @@ describe("repair", () => {
     await using folder = await filled();
     await folder.flip("tile/entries/001", (await startOf(folder, "tile/entries/001", 44)) + 9);
     await folder.flip("tile/entries/003.p/40", -3);
-    expect(await repair(folder, [300])).toMatchObject({ accepted: [300], recordedAt: undefined, remaining: [{ index: 807 }] });
+    expect(await repair(folder, [300])).toMatchObject({
+      accepted: [300],
+      recordedAt: undefined,
+      remaining: [{ index: 807 }],
+    });
     expect(await repair(folder, [807])).toMatchObject({ accepted: [807], recordedAt: size, remaining: [] });
     {
       await using log = await folder.open();
@@ -201,6 +216,12 @@ describe("repair", () => {
 
   it("does nothing to a sound log", async () => {
     await using folder = await filled();
-    expect(await repair(folder)).toEqual({ found: [], rewritten: [], accepted: [], remaining: [], recordedAt: undefined });
+    expect(await repair(folder)).toEqual({
+      found: [],
+      rewritten: [],
+      accepted: [],
+      remaining: [],
+      recordedAt: undefined,
+    });
   });
 });

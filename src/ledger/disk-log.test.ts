@@ -110,7 +110,15 @@ describe("the folder", () => {
     expect(Buffer.from((await log.tile(0, 0, 77))!).equals(whole.subarray(0, 77 * 32))).toBe(true);
     expect(await log.tile(0, 1, 44)).toHaveLength(44 * 32);
     expect((await log.bundle(1, 1))!.length).toBe(2 + (await log.entryBytes(256)).length);
-    for (const [level, index, width] of [[0, 1, 45], [1, 0, 2], [0, 0, 0], [0, 0, 257], [0, -1, 1], [9, 0, 1], [0.5, 0, 1]] as const) {
+    for (const [level, index, width] of [
+      [0, 1, 45],
+      [1, 0, 2],
+      [0, 0, 0],
+      [0, 0, 257],
+      [0, -1, 1],
+      [9, 0, 1],
+      [0.5, 0, 1],
+    ] as const) {
       expect(await log.tile(level, index, width), `${level}/${index}/${width}`).toBeUndefined();
     }
   });
@@ -130,7 +138,9 @@ describe("the folder", () => {
     await using folder = await ledgerFolder();
     await folder.fill(3);
     expect((await stat(join(folder.dir, "key.pem"))).mode & 0o777).toBe(0o600);
-    await expect(folder.open({ origin: "other.example/ledger" })).rejects.toMatchObject({ code: "ledger.key_unusable" });
+    await expect(folder.open({ origin: "other.example/ledger" })).rejects.toMatchObject({
+      code: "ledger.key_unusable",
+    });
     await rm(join(folder.dir, "key.pem"));
     await expect(folder.open()).rejects.toMatchObject({ code: "ledger.key_unusable" });
   });
@@ -190,7 +200,10 @@ describe("a disk that fails", () => {
     let fail = 1;
     const open: typeof disk.open = async (path) => {
       const file = await disk.open(path);
-      return { ...file, write: (bytes, at) => (fail-- === 0 ? Promise.reject(systemError("ENOSPC")) : file.write(bytes, at)) };
+      return {
+        ...file,
+        write: (bytes, at) => (fail-- === 0 ? Promise.reject(systemError("ENOSPC")) : file.write(bytes, at)),
+      };
     };
     await using log = await folder.open({ openJournalFile: open });
     await log.append([intentLeaf(0)]);

@@ -70,7 +70,8 @@ export async function repairLedger(options: RepairOptions): Promise<RepairReport
 async function originOf(dir: string): Promise<string> {
   const text = await readIfThere(join(dir, verifierKeyFile));
   const verifier = parseVerifierKey(text?.toString().trimEnd() ?? "");
-  if (verifier === undefined) throw ledgerFault("ledger.key_unusable", "The ledger's verifier key is missing or damaged.");
+  if (verifier === undefined)
+    throw ledgerFault("ledger.key_unusable", "The ledger's verifier key is missing or damaged.");
   return verifier.name;
 }
 
@@ -91,7 +92,9 @@ async function recordLosses(options: RepairOptions, losses: readonly Damage[]): 
 
 /** Puts the right bytes in place; the damaged file is kept below `damaged/` as evidence. Resolves with the paths. */
 async function rewriteFiles({ dir, clock }: RepairOptions, damages: readonly Damage[]): Promise<string[]> {
-  const files = new Map(damages.flatMap(({ tile, bytes }) => (tile && bytes ? [[tilePath(tile), bytes] as const] : [])));
+  const files = new Map(
+    damages.flatMap(({ tile, bytes }) => (tile && bytes ? [[tilePath(tile), bytes] as const] : [])),
+  );
   const evidence = join(dir, "damaged", instant(clock.nowMs()).replaceAll(":", "-"));
   const folder = new DurableFolder(dir);
   await folder.prepare();

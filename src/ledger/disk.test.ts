@@ -106,7 +106,9 @@ onBothDialects((name, places) => {
         await using ledger = await home.open(database);
         await ledger.append([intentLeaf(count)]);
         const found = await ledger.entries({ kind: "intent", limit: 1_000 });
-        expect(found.map(({ leaf }) => leaf.requestId)).toEqual(["request-1", "request-2", "request-3"].slice(0, count));
+        expect(found.map(({ leaf }) => leaf.requestId)).toEqual(
+          ["request-1", "request-2", "request-3"].slice(0, count),
+        );
       }
     });
   });
@@ -131,9 +133,17 @@ describe("intents that a crash cut off", () => {
       expect([closed, asked]).toEqual([2, [0, 2]]);
       const { product, resource, operation, requestId, constitutionHash } = intentLeaf(0);
       expect((await ledger.outcomeOf(0))?.leaf).toMatchObject({
-        ...{ product, resource, operation, requestId, constitutionHash },
-        ...{ kind: "outcome", outcome: "interrupted", code: "effect.applied", intent: 0 },
-        ...{ principal: "system", principalKind: "system" },
+        product,
+        resource,
+        operation,
+        requestId,
+        constitutionHash,
+        kind: "outcome",
+        outcome: "interrupted",
+        code: "effect.applied",
+        intent: 0,
+        principal: "system",
+        principalKind: "system",
       });
       expect((await ledger.outcomeOf(2))?.leaf.code).toBe("effect.none");
       expect(await ledger.closeInterrupted(async () => true)).toBe(0);

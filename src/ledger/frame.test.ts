@@ -1,9 +1,13 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { encodeFrame, readFrame } from "./frame.ts";
 import { frameEntry } from "./tiles.ts";
 
-const frame = { first: 12, entries: ["one", "two", "three"].map((text) => frameEntry(Buffer.from(text))), note: "note\n" };
+const frame = {
+  first: 12,
+  entries: ["one", "two", "three"].map((text) => frameEntry(Buffer.from(text))),
+  note: "note\n",
+};
 const bytes = encodeFrame(frame);
 
 describe("journal frames", () => {

@@ -1,10 +1,8 @@
 // The door of the ledger: open it, mend it, export it, and the words its callers share.
 export type { Leaf, LeafKind, Outcome } from "./leaf.ts";
-export { leafKinds, outcomes } from "./leaf.ts";
 export type { Entry, EntryQuery, Ledger, LedgerCondition, OpenIntent } from "./ledger.ts";
 export { openLedger } from "./disk.ts";
 export type { DiskLedger, LedgerOptions } from "./disk.ts";
-export { exportLedger } from "./disk-export.ts";
 export { ledgerMigrations } from "./index-store.ts";
 export { ledgerCodes } from "./errors.ts";
 export { repairLedger } from "./disk-repair.ts";

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { canonicalJson } from "../kernel/canonical-json.ts";
 import { OpenIntents } from "./intents.ts";
@@ -17,7 +17,12 @@ describe("open intents", () => {
   });
 
   it("are never made or closed by what a text field says", () => {
-    const texts = fc.constantFrom('"kind":"intent"', '"intent":0,"kind":"outcome"', '\\"kind":"outcome"', '{"kind":"intent"}');
+    const texts = fc.constantFrom(
+      '"kind":"intent"',
+      '"intent":0,"kind":"outcome"',
+      '\\"kind":"outcome"',
+      '{"kind":"intent"}',
+    );
     fc.assert(
       fc.property(texts, fc.string(), (hostile, noise) => {
         const intents = new OpenIntents();

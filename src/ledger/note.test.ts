@@ -1,7 +1,15 @@
 import { generateKeyPairSync } from "node:crypto";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { checkpointText, isKeyName, noteVerifier, openNote, parseCheckpoint, parseVerifierKey, signNote } from "./note.ts";
+import {
+  checkpointText,
+  isKeyName,
+  noteVerifier,
+  openNote,
+  parseCheckpoint,
+  parseVerifierKey,
+  signNote,
+} from "./note.ts";
 
 // The example of c2sp.org/signed-note.
 const exampleKey = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k";
@@ -58,7 +66,12 @@ describe("checkpoints", () => {
 
   it("are refused in any other spelling", () => {
     const text = checkpointText(head);
-    for (const other of [text.replace("70000", "070000"), text.replace("70000", "7e4"), `${text}more\n`, text.slice(0, -1)]) {
+    for (const other of [
+      text.replace("70000", "070000"),
+      text.replace("70000", "7e4"),
+      `${text}more\n`,
+      text.slice(0, -1),
+    ]) {
       expect(parseCheckpoint(other), other).toBeUndefined();
     }
   });

@@ -1,9 +1,16 @@
 import { readdirSync, readFileSync } from "node:fs";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { describeWith, vectorsFolder } from "../../test/support/requires.ts";
 import { emptyRoot, Frontier, leafHash, nodeHash } from "./merkle.ts";
-import { consistencyParts, formatProof, inclusionParts, proofHashes, verifyConsistency, verifyInclusion } from "./proof.ts";
+import {
+  consistencyParts,
+  formatProof,
+  inclusionParts,
+  proofHashes,
+  verifyConsistency,
+  verifyInclusion,
+} from "./proof.ts";
 import type { ProofPart } from "./proof.ts";
 
 /** Largest tree of the properties: beyond two tile boundaries. */
@@ -144,7 +151,12 @@ describeWith(["vectors"], "the RFC 6962 proof vectors", () => {
       proof: string[] | null;
     }
     for (const vector of vectors<Vector>("inclusion")) {
-      const claim = { index: vector.leafIdx, size: vector.treeSize, leafHash: bytes(vector.leafHash), root: bytes(vector.root) };
+      const claim = {
+        index: vector.leafIdx,
+        size: vector.treeSize,
+        leafHash: bytes(vector.leafHash),
+        root: bytes(vector.root),
+      };
       expect(verifyInclusion(claim, (vector.proof ?? []).map(bytes)), vector.desc).toBe(!vector.wantErr);
     }
   });
@@ -158,7 +170,12 @@ describeWith(["vectors"], "the RFC 6962 proof vectors", () => {
       proof: string[] | null;
     }
     for (const vector of vectors<Vector>("consistency")) {
-      const claim = { from: vector.size1, to: vector.size2, oldRoot: bytes(vector.root1), newRoot: bytes(vector.root2) };
+      const claim = {
+        from: vector.size1,
+        to: vector.size2,
+        oldRoot: bytes(vector.root1),
+        newRoot: bytes(vector.root2),
+      };
       expect(verifyConsistency(claim, (vector.proof ?? []).map(bytes)), vector.desc).toBe(!vector.wantErr);
     }
   });

@@ -1,10 +1,12 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { leafHash } from "./merkle.ts";
 import { salvage } from "./salvage.ts";
 import { frameEntry } from "./tiles.ts";
 
-const contents = Array.from({ length: 40 }, (_, index) => Buffer.from(`{"entry":${index},"text":"${"x".repeat(index)}"}`));
+const contents = Array.from({ length: 40 }, (_, index) =>
+  Buffer.from(`{"entry":${index},"text":"${"x".repeat(index)}"}`),
+);
 const framed = contents.map(frameEntry);
 const bundle = Buffer.concat(framed);
 const tile = Buffer.concat(contents.map(leafHash));

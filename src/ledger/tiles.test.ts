@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { frameEntry, splitBundle, tilePath, tilesBetween, tileWidth, widthAt } from "./tiles.ts";
 

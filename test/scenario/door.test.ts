@@ -46,7 +46,7 @@ describe("reading content", () => {
 
   it("answers 412 when the content is not the one expected, and describes the problem only", async () => {
     for (const condition of [{ "if-match": '"other"' }, { "if-unmodified-since": "Mon, 01 Jan 2024 00:00:00 GMT" }]) {
-      const refused = await content(condition as Record<string, string>);
+      const refused = await content(condition);
       expect([refused.status, refused.json.code]).toEqual([412, "request.precondition_failed"]);
       for (const header of describing) expect([header, refused.headers.get(header)]).toEqual([header, null]);
     }
@@ -122,6 +122,15 @@ describe("what a request may carry", () => {
   });
 });
 
+describe("POST /bucket/write", () => {
+  it("names RULE_04 to an admin, too, who leaves the product out", async () => {
+    const refused = await charter.ask("/bucket/write", { body: { artifact_type: "ConversationArtifact", data: 1 } });
+    expect([refused.status, refused.json.code]).toEqual([403, "governance.denied"]);
+    expect(refused.json.articles).toContain("RULE_04_PROVENANCE_LOCKED");
+    expect(refused.json.remedy).toMatch(/required field/);
+  });
+});
+
 describe("metadata", () => {
   it("may nest as deep as the constitution says and no deeper", async () => {
     const nested = (depth: number): object => (depth === 1 ? {} : { in: nested(depth - 1) });
@@ -176,7 +185,11 @@ describe("retention", () => {
 describe("what the detectors see of streamed content", () => {
   it("records that bytes of another kind than declared were stored", async () => {
     const programme = Buffer.from("7f454c4602010100000000000000000003003e00", "hex");
-    const stored = await charter.ask(streamed, { key: product, body: programme, headers: { "content-type": "image/png" } });
+    const stored = await charter.ask(streamed, {
+      key: product,
+      body: programme,
+      headers: { "content-type": "image/png" },
+    });
     expect(stored.status).toBe(201);
     const { json } = await charter.ask(`/ledger/entries?kind=finding&limit=1000`, { key: product });
     const patterns = json.entries.map(({ leaf }: { leaf: { finding: { pattern: string } } }) => leaf.finding.pattern);

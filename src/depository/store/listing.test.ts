@@ -28,7 +28,11 @@ describe("the plan of a page", () => {
     ["nothing", {}, /^SEARCH p USING INDEX depository_artifacts_by_time/],
     ["a product", product, /^SEARCH p USING INDEX depository_artifacts_by_product/],
     ["a product's type", { ...product, type: "T" }, /^SEARCH p USING INDEX depository_artifacts_by_type/],
-    ["a product's creator", { ...product, createdBy: "key_1" }, /^SEARCH p USING INDEX depository_artifacts_by_creator/],
+    [
+      "a product's creator",
+      { ...product, createdBy: "key_1" },
+      /^SEARCH p USING INDEX depository_artifacts_by_creator/,
+    ],
     [
       "a product's creator and type",
       { ...product, createdBy: "key_1", type: "T" },

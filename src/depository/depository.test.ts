@@ -1,0 +1,119 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { defaultConstitutionDir, loadConstitution } from "../constitution/index.ts";
+import { openDatabase } from "../db/index.ts";
+import type { Database } from "../db/index.ts";
+import { openGate, openHalts, governanceMigrations } from "../governance/index.ts";
+import { systemClock } from "../kernel/clock.ts";
+import { silentLog } from "../kernel/ctx.ts";
+import type { Ctx } from "../kernel/ctx.ts";
+import { Fault } from "../kernel/fault.ts";
+import { newId } from "../kernel/ids.ts";
+import { ledgerMigrations, openLedger } from "../ledger/index.ts";
+import type { DiskLedger } from "../ledger/index.ts";
+import type { Blobs } from "./blobs/blobs.ts";
+import { openDiskBlobs } from "./blobs/disk.ts";
+import { bodyOf } from "./body.ts";
+import { openDepository } from "./depository.ts";
+import type { Draft } from "./draft.ts";
+import { openShelf } from "./shelf.ts";
+import { depositoryMigrations } from "./store/migrations.ts";
+import { openArtifactStore } from "./store/sql.ts";
+
+const constitution = loadConstitution(defaultConstitutionDir());
+const product = "AI_ASSISTANT";
+const draft: Draft = {
+  product,
+  type: "ConversationArtifact",
+  mediaType: "text/plain",
+  tags: [],
+  metadata: {},
+  derivedFrom: [],
+};
+
+let dir: string;
+let database: Database;
+let ledger: DiskLedger;
+let blobs: Blobs;
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), "depository-"));
+  database = await openDatabase({ kind: "sqlite", file: join(dir, "test.db") }, silentLog);
+  await database.migrate([...depositoryMigrations, ...governanceMigrations, ...ledgerMigrations]);
+  const parts = { dir: join(dir, "ledger"), origin: "test.invalid/log", clock: systemClock, log: silentLog };
+  ledger = await openLedger({ ...parts, database });
+  blobs = await openDiskBlobs({ dir: join(dir, "blobs"), log: silentLog });
+});
+afterEach(async () => {
+  await blobs[Symbol.asyncDispose]();
+  await ledger[Symbol.asyncDispose]();
+  await database[Symbol.asyncDispose]();
+  await rm(dir, { recursive: true });
+});
+
+/** A depository whose units of work pass through `around`; everything else is as in the house. */
+async function depositoryWith(around: Database["transact"]) {
+  const store = openArtifactStore(database, "test");
+  const gate = openGate({ constitution, ledger, halts: await openHalts(database) });
+  const shelf = openShelf({ constitution, gate, ledger, store, blobs });
+  const troubled: Database = {
+    ...database,
+    dialect: "sqlite",
+    read: database.read,
+    transact: around,
+    tables: () => troubled as never,
+  };
+  const parts = { constitution, gate, database: troubled, store, shelf, blobs, clock: systemClock, log: silentLog };
+  return { store, depository: openDepository(parts) };
+}
+
+const ctx = (): Ctx => ({
+  principal: { id: "key_test0001", kind: "product", product },
+  requestId: newId<"request">(systemClock),
+  signal: new AbortController().signal,
+  clock: systemClock,
+  log: silentLog,
+});
+
+const lost = new Fault("db.unavailable", "gone", {}, new Error("socket"));
+
+describe("create, when the database fails", () => {
+  it("tells and records that an artifact was stored when only the commit's answer was lost", async () => {
+    let units = 0;
+    const { store, depository } = await depositoryWith(async (work) => {
+      const value = await database.transact(work);
+      if (++units === 2) throw lost;
+      return value;
+    });
+    const stored = await depository.create(ctx(), draft, { body: bodyOf(Buffer.from("words")), declaredBytes: 5 }, {});
+    expect(await store.get(product, stored.artifact.artifact_id)).toMatchObject({ artifact: stored.artifact });
+    expect((await ledger.entry(stored.receipt.outcomeIndex)).leaf.outcome).toBe("committed");
+    expect(await store.usage(product)).toEqual({ usedBytes: 5, heldBytes: 0, artifacts: 1 });
+  });
+
+  it("gives the room back when the commit was not done, and passes on what went wrong", async () => {
+    let units = 0;
+    const { store, depository } = await depositoryWith(async (work) => {
+      if (++units === 2) throw lost;
+      return database.transact(work);
+    });
+    const create = depository.create(ctx(), draft, { body: bodyOf(Buffer.from("words")), declaredBytes: 5 }, {});
+    await expect(create).rejects.toMatchObject({ code: "db.unavailable", facts: { outcomeIndex: 1 } });
+    expect(await store.usage(product)).toEqual({ usedBytes: 0, heldBytes: 0, artifacts: 0 });
+  });
+
+  it("passes on what went wrong first when the room cannot be given back either", async () => {
+    let units = 0;
+    const { depository } = await depositoryWith(async (work) => {
+      if (++units >= 2) throw lost;
+      return database.transact(work);
+    });
+    const expectedDigest = `sha256:${"0".repeat(64)}` as const;
+    const content = { body: bodyOf(Buffer.from("words")), declaredBytes: 5, expectedDigest };
+    await expect(depository.create(ctx(), draft, content, {})).rejects.toMatchObject({
+      code: "content.digest_mismatch",
+    });
+  });
+});
