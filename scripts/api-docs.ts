@@ -24,7 +24,9 @@ export function renderErrorsDoc(): string {
 
 /** openapi.json: the description that the server also gives at `/openapi.json`. */
 export async function renderOpenapi(): Promise<string> {
-  const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string };
+  const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
+    version: string;
+  };
   return `${JSON.stringify(await describeApi(version), null, 2)}\n`;
 }
 

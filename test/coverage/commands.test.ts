@@ -111,7 +111,9 @@ describe("the command line", () => {
     });
   }
 
-  for (const [name, { args }] of Object.entries(walk).filter(([, { reach }]) => reach === "read" || reach === "mutation")) {
+  for (const [name, { args }] of Object.entries(walk).filter(
+    ([, { reach }]) => reach === "read" || reach === "mutation",
+  )) {
     it(`is refused without a credential and changes nothing: ${name}`, async () => {
       const size = await charter.ledgerSize();
       const { code } = await run([...name.split(" "), ...args(places)], { CHARTER_URL: charter.url });

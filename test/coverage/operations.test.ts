@@ -65,13 +65,17 @@ function call(name: OperationName, key?: string | null): Promise<Answer> {
 async function leavesOf({ headers }: Answer): Promise<Record<string, number>> {
   const { json } = await charter.ask(`/ledger/entries?request=${headers.get("x-request-id")}&limit=100`);
   const kinds = json.entries.map((entry: { leaf: { kind: string } }) => entry.leaf.kind);
-  return Object.fromEntries(["intent", "outcome"].map((kind) => [kind, kinds.filter((k: string) => k === kind).length]));
+  return Object.fromEntries(
+    ["intent", "outcome"].map((kind) => [kind, kinds.filter((k: string) => k === kind).length]),
+  );
 }
 
 describe("the list of operations", () => {
   it("is exactly what the API serves", async () => {
     const document = (await describeApi("0")) as { paths: Record<string, Record<string, { operationId: string }>> };
-    const served = Object.values(document.paths).flatMap((item) => Object.values(item).map((op) => op.operationId.replace(/-head$/, "")));
+    const served = Object.values(document.paths).flatMap((item) =>
+      Object.values(item).map((op) => op.operationId.replace(/-head$/, "")),
+    );
     expect(served.toSorted()).toEqual(names.toSorted());
   });
 
