@@ -40,8 +40,8 @@ export interface ProductState extends QuotaState {
 export interface Shelf {
   /** One artifact the caller may read. Rejects with `artifact.not_found`. */
   read(ctx: Ctx, id: string): Promise<Artifact>;
-  /** One artifact of the caller's product, whether or not the caller may read; for acts on it. */
-  find(ctx: Ctx, id: string): Promise<Artifact>;
+  /** One artifact of the caller's product, whether or not the caller may read; for acts on it. Undefined if not there. */
+  find(ctx: Ctx, id: string): Promise<Artifact | undefined>;
   /** An artifact's bytes, or a range of them. */
   content(
     ctx: Ctx,
@@ -79,15 +79,15 @@ export function openShelf(parts: {
 }): Shelf {
   const { constitution, gate, ledger, store, blobs } = parts;
 
-  async function stored(ctx: Ctx, id: string): Promise<StoredArtifact> {
-    const found = isUuid(id) ? await store.get(ctx.principal.product, id) : undefined;
-    if (!found) throw depositoryFault("artifact.not_found", "there is no such artifact");
-    return found;
+  async function stored(ctx: Ctx, id: string): Promise<StoredArtifact | undefined> {
+    return isUuid(id) ? store.get(ctx.principal.product, id) : undefined;
   }
 
   async function readable(ctx: Ctx, id: string): Promise<StoredArtifact> {
     gate.permit(ctx, { kind: "artifact", product: ctx.principal.product });
-    return stored(ctx, id);
+    const found = await stored(ctx, id);
+    if (!found) throw depositoryFault("artifact.not_found", "there is no such artifact");
+    return found;
   }
 
   async function receiptOf(id: ArtifactId): ReturnType<Shelf["receiptOf"]> {
@@ -128,7 +128,7 @@ export function openShelf(parts: {
   return {
     receiptOf,
     read: async (ctx, id) => (await readable(ctx, id)).artifact,
-    find: async (ctx, id) => (await stored(ctx, id)).artifact,
+    find: async (ctx, id) => (await stored(ctx, id))?.artifact,
 
     async content(ctx, id, range) {
       const { artifact, location } = await readable(ctx, id);

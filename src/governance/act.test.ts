@@ -7,7 +7,7 @@ import { Fault } from "../kernel/fault.ts";
 import { newId } from "../kernel/ids.ts";
 import type { Leaf, Ledger } from "../ledger/index.ts";
 import { openGate } from "./act.ts";
-import type { Attempt } from "./act.ts";
+import type { Attempt } from "./attempt.ts";
 import type { Halt, Halts } from "./halts.ts";
 
 const constitution = loadConstitution(defaultConstitutionDir());

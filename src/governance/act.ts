@@ -10,56 +10,14 @@ import type { Constitution, Decision, DecisionRequest } from "../constitution/in
 import { instant } from "../kernel/clock.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import { Fault } from "../kernel/fault.ts";
-import type { Digest } from "../kernel/hash.ts";
 import type { Leaf, Ledger } from "../ledger/index.ts";
-import { governanceFault } from "./errors.ts";
+import type { Attempt, Deed, Done } from "./attempt.ts";
+import { openClosings } from "./closings.ts";
 import type { Halts } from "./halts.ts";
+import { refusal } from "./refusal.ts";
 import { scanThreats } from "./threats/index.ts";
-import type { Finding, ThreatInput } from "./threats/index.ts";
+import type { Finding } from "./threats/index.ts";
 import { threatLimitsOf } from "./threat-limits.ts";
-
-/** What the caller knows about an attempt; the gate adds who, when and which constitution. */
-export interface Attempt {
-  /** Name of the operation, from the list of operations. */
-  readonly operation: string;
-  /** What is acted on, as leaves name it: `artifact/<id>`. */
-  readonly resource: string;
-  readonly action: DecisionRequest["action"];
-  readonly target: DecisionRequest["resource"];
-  /** Facts that differ from the ordinary: complete and hashed, nothing locked, no exception asked. */
-  readonly context?: Partial<DecisionRequest["context"]>;
-  /** What the detectors may look at besides who asks for what. */
-  readonly evidence?: Partial<Pick<ThreatInput, "client" | "metadata" | "content" | "storage" | "collision">>;
-  /** Digest of what is proposed, where it is known beforehand. */
-  readonly digest?: Digest;
-}
-
-/** What an act resolved with: its value, and the digest of the record it made. */
-export interface Deed<T> {
-  readonly value: T;
-  readonly digest?: Digest;
-  /** What was learned of the content while it was taken; the detectors look again, and what they find is recorded. */
-  readonly content?: ThreatInput["content"];
-}
-
-/** What the caller gets to prove the act with. */
-export interface Receipt {
-  readonly decision: {
-    readonly allow: boolean;
-    readonly articles: readonly string[];
-    readonly policies: readonly string[];
-  };
-  readonly intentIndex: number;
-  readonly outcomeIndex: number;
-  readonly constitutionHash: string;
-}
-
-/** The value of an act and its receipt; `findings` are those that did not block. */
-export interface Done<T> {
-  readonly value: T;
-  readonly receipt: Receipt;
-  readonly findings: readonly Finding[];
-}
 
 /** The gate. */
 export interface Gate extends AsyncDisposable {
@@ -69,16 +27,11 @@ export interface Gate extends AsyncDisposable {
   permit(ctx: Ctx, target: DecisionRequest["resource"]): void;
 }
 
-/** How often leaves that could not be written are tried again, milliseconds. */
-const retryUnclosedMs = 1000;
-
 /** Opens the gate over a constitution and a ledger. */
 export function openGate(parts: { constitution: Constitution; ledger: Ledger; halts: Halts }): Gate {
   const { constitution, ledger, halts } = parts;
   const threatLimits = threatLimitsOf(constitution.data);
-  const unclosed: Leaf[][] = [];
-  let late: Promise<void> | undefined;
-  let retry: NodeJS.Timeout | undefined;
+  const closings = openClosings(ledger);
 
   const decide = (ctx: Ctx, { action, target, context }: Pick<Attempt, "action" | "target" | "context">): Decision =>
     constitution.decide({
@@ -127,41 +80,16 @@ export function openGate(parts: { constitution: Constitution; ledger: Ledger; ha
     ...fields,
   });
 
-  /** Writes the leaves that end an act. When they cannot be written now they are kept and tried again. */
-  const close = async (leaves: Leaf[]): Promise<number> => {
-    try {
-      return (await ledger.append(leaves)) + leaves.length - 1;
-    } catch (error) {
-      unclosed.push(leaves);
-      retry ??= setInterval(() => void closeLate(), retryUnclosedMs).unref();
-      throw error;
-    }
-  };
-
-  /** Tries again whatever could not be written; one try at a time, so that none is lost from sight while it is under way. */
-  const closeLate = (): Promise<void> => {
-    late ??= appendUnclosed().finally(() => (late = undefined));
-    return late;
-  };
-
-  const appendUnclosed = async (): Promise<void> => {
-    for (let [leaves] = unclosed; leaves; [leaves] = unclosed) {
-      try {
-        await ledger.append(leaves);
-      } catch {
-        return;
-      }
-      unclosed.shift();
-    }
-    clearInterval(retry);
-    retry = undefined;
-  };
-
   /** A CRITICAL integrity finding stops the writes of the product that it concerns (RULE_06). */
-  const haltAfter = async (ctx: Ctx, { target }: Attempt, findings: readonly Finding[], intentIndex: number) => {
+  const haltAfter = async (
+    ctx: Ctx,
+    { target, absent }: Attempt,
+    findings: readonly Finding[],
+    intentIndex: number,
+  ) => {
     const integrity = findings.find(({ threat, severity }) => severity === "CRITICAL" && haltsWrites.test(threat));
     const scope = target.product ?? ctx.principal.product;
-    if (!integrity || scope === null) return;
+    if (!integrity || scope === null || absent === true) return;
     try {
       await halts.set({ scope, threat: integrity.threat, intentIndex, sinceMs: ctx.clock.nowMs() });
     } catch (error) {
@@ -189,7 +117,7 @@ export function openGate(parts: { constitution: Constitution; ledger: Ledger; ha
         }),
       ]);
       const end = (fields: Partial<Leaf>, found = findings): Promise<number> =>
-        close([
+        closings.append([
           ...found
             .filter(({ severity }) => severity !== "LOW")
             .map(({ threat, severity, pattern }) =>
@@ -221,16 +149,9 @@ export function openGate(parts: { constitution: Constitution; ledger: Ledger; ha
       return { value: deed.value, receipt, findings: all };
     },
 
-    async [Symbol.asyncDispose]() {
-      clearInterval(retry);
-      await late;
-      if (unclosed.length > 0) await closeLate();
-    },
+    [Symbol.asyncDispose]: () => closings[Symbol.asyncDispose](),
   };
 }
-
-/** When to come back after the storage was full, seconds: about as long as operators need to notice. */
-const storageRetrySeconds = 60;
 
 /** Detectors whose CRITICAL findings mean that the record's integrity is at stake. */
 const haltsWrites = /^T[58]_/;
@@ -239,54 +160,4 @@ const haltsWrites = /^T[58]_/;
 function productOf(ctx: Ctx, attempt: Attempt): Partial<Leaf> {
   const product = ctx.principal.product ?? attempt.target.product;
   return product === null ? {} : { product };
-}
-
-/** The fault for a denied or blocked attempt; a thing of another product is answered as if it did not exist. */
-function refusal(
-  ctx: Ctx,
-  attempt: Pick<Attempt, "action" | "target">,
-  decision: Decision,
-  findings: readonly Finding[],
-): Fault {
-  const foreign = ctx.principal.product !== null && attempt.target.product !== ctx.principal.product;
-  if ((foreign && attempt.target.product !== null) || findings.some(({ conceal }) => conceal === true)) {
-    return governanceFault("product.not_found", "there is no such product");
-  }
-  // Those that blocked, and no others: how full the storage is, say, would tell one product what the others store.
-  const blocking = findings.filter(({ blocks }) => blocks);
-  const seen = blocking.map(({ threat, severity, detail }) => ({ threat, severity, detail }));
-  if (!decision.allow) {
-    const halted = decision.articles.includes(haltedBy);
-    return governanceFault(halted ? "governance.halted" : "governance.denied", decision.reasons.join(" "), {
-      articles: decision.articles,
-      policies: decision.policies,
-      remedy: remedyOf(decision, `${ctx.principal.kind} ${attempt.action}`),
-      ...(seen.length > 0 ? { findings: seen } : {}),
-    });
-  }
-  if (blocking.every(({ threat }) => threat === "T1_STORAGE_EXHAUSTION")) {
-    return governanceFault("storage.halted", blocking.map(({ detail }) => detail).join(" "), {
-      findings: seen,
-      remedy: "wait until the operators have added storage; reads go on",
-      retryAfterSeconds: storageRetrySeconds,
-    });
-  }
-  return governanceFault("governance.threat", blocking.map(({ detail }) => detail).join(" "), {
-    findings: seen,
-    remedy: "remove what the findings name and send the request again",
-  });
-}
-
-/** The article by which halted writes are refused. */
-const haltedBy = "RULE_06_GOVERNANCE_LOCKS";
-
-/** What would make the attempt pass, by the article that stands in its way. */
-function remedyOf({ articles }: Decision, attempted: string): string {
-  if (articles.includes(haltedBy)) return "ask an owner to clear the halt with a recorded reason";
-  if (articles.includes("RULE_01_WRITE_ONLY"))
-    return "create a new artifact, derived from this one; none is ever changed";
-  if (articles.includes("RULE_04_PROVENANCE_LOCKED")) {
-    return "send every required field, and none that only the server sets";
-  }
-  return `nothing in the constitution lets a principal of kind ${attempted} this; use another credential or operation`;
 }

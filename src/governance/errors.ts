@@ -5,6 +5,7 @@ import { faultsOf } from "../kernel/fault.ts";
 export const governanceCodes = {
   "governance.denied": "The constitution does not allow this; `articles` and `policies` name what decided.",
   "governance.threat": "A threat detector blocked the request; `findings` say what it saw.",
+  "governance.throttled": "A threat detector asks the caller to slow down; try again after `Retry-After` seconds.",
   "storage.halted": "Storage is used up and writes are halted; reads go on.",
   "governance.halted": "Writes are halted by a governance lock until an owner clears it with a recorded reason.",
   "governance.no_such_halt": "There is no halt in force for this scope.",

@@ -1,6 +1,7 @@
 // The door of the gate.
 export { openGate } from "./act.ts";
-export type { Attempt, Deed, Done, Gate, Receipt } from "./act.ts";
+export type { Gate } from "./act.ts";
+export type { Attempt, Deed, Done, Receipt } from "./attempt.ts";
 export { openHalts } from "./halts.ts";
 export type { Halt, Halts } from "./halts.ts";
 export { governanceCodes, governanceFault } from "./errors.ts";

@@ -4,7 +4,8 @@ import { mintKey } from "../identity/index.ts";
 import type { Identity, KeyId, KeyRecord } from "../identity/index.ts";
 import type { Ctx, PrincipalKind } from "../kernel/ctx.ts";
 import { digestOfJson } from "../kernel/hash.ts";
-import type { Done, Gate } from "./act.ts";
+import type { Gate } from "./act.ts";
+import type { Done } from "./attempt.ts";
 import { governanceFault } from "./errors.ts";
 
 /** What a new key is for. */

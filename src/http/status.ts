@@ -35,6 +35,7 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
 
   "governance.denied": 403,
   "governance.threat": 403,
+  "governance.throttled": 429,
   "storage.halted": 503,
   "governance.halted": 403,
   "governance.no_such_halt": 404,

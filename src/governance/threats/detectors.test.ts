@@ -78,7 +78,7 @@ describe("whether a finding blocks", () => {
   it.each([
     ["LOW", "flag", false],
     ["HIGH", "flag", false],
-    ["HIGH", "throttle", false],
+    ["HIGH", "throttle", true],
     ["HIGH", "step_up", false],
     ["HIGH", "quarantine", false],
     ["LOW", "reject", true],

@@ -46,14 +46,17 @@ export interface FindingDraft extends Omit<Finding, "blocks"> {
   readonly announced?: true;
 }
 
+/** Responses that keep the act from happening; the others only put the finding on record. */
+const blockingResponses: ReadonlySet<Response> = new Set(["throttle", "reject", "halt"]);
+
 /**
- * Settles whether a finding blocks, the one rule for all threats: it does when it is CRITICAL or its response is `reject`
- * or `halt`, unless the response is only announced.
+ * Settles whether a finding blocks, the one rule for all threats: it does when it is CRITICAL or its response is one of
+ * `blockingResponses`, unless the response is only announced.
  */
 export function findingOf(draft: FindingDraft): Finding {
   const { announced, ...finding } = draft;
-  const severe = finding.severity === "CRITICAL" || finding.action === "reject" || finding.action === "halt";
-  return { ...finding, blocks: severe && announced !== true };
+  const calls = finding.severity === "CRITICAL" || blockingResponses.has(finding.action);
+  return { ...finding, blocks: calls && announced !== true };
 }
 
 /** Numbers that the detectors compare with; they come from the constitution. */

@@ -16,7 +16,7 @@ export const writeCollision: Detector = {
     const drafts: FindingDraft[] = [];
     if (collision.idempotencyConflict) {
       const detail = "The idempotency key was used before with another body.";
-      drafts.push({ threat, severity: "HIGH", pattern: "version_conflict", action: "throttle", detail });
+      drafts.push({ threat, severity: "HIGH", pattern: "version_conflict", action: "flag", detail });
     }
     if (collision.concurrentDuplicate) {
       const detail = "A write with the same idempotency key is still running; try again when it has ended.";

@@ -1,0 +1,169 @@
+// One upload: room first, then the bytes, then the row. However it ends, the room is used or given back.
+import type { ConstitutionData } from "../constitution/index.ts";
+import type { Database } from "../db/index.ts";
+import type { Clock } from "../kernel/clock.ts";
+import type { Ctx } from "../kernel/ctx.ts";
+import { Fault } from "../kernel/fault.ts";
+import type { ArtifactId } from "../kernel/ids.ts";
+import type { Activity } from "./activity.ts";
+import type { Artifact } from "./artifact.ts";
+import type { Blobs } from "./blobs/blobs.ts";
+import { artifactFrom, checkRetention, fingerprintOf } from "./draft.ts";
+import type { Content, CreateOptions, Draft } from "./draft.ts";
+import { depositoryFault } from "./errors.ts";
+import type { ArtifactStore, Settled } from "./store/store.ts";
+import type { DepositoryTables } from "./store/tables.ts";
+
+/** One create under way. */
+export interface Upload {
+  readonly id: ArtifactId;
+  readonly draft: Draft;
+  readonly content: Content;
+  readonly options: CreateOptions;
+  readonly intentIndex: number;
+}
+
+/** Carries uploads out. */
+export interface Uploads {
+  /** Stores the bytes and the row; both are durable when it resolves. */
+  carryOut(ctx: Ctx, upload: Upload): Promise<Artifact>;
+}
+
+/** When to come back after the storage was full, seconds: as long as an operator needs to notice. */
+const storageRetrySeconds = 60;
+
+/** How long an idempotency key is remembered, milliseconds: a day, so that a client may retry across a night. */
+const idempotencyMs = 24 * 3_600_000;
+
+/** Uploads into one store. */
+export function openUploads(parts: {
+  readonly data: ConstitutionData;
+  readonly database: Database;
+  readonly store: ArtifactStore;
+  readonly blobs: Blobs;
+  readonly activity: Activity;
+  readonly clock: Clock;
+}): Uploads {
+  const { data, store, blobs, activity, clock } = parts;
+  const { limits } = data;
+  const database = parts.database.tables<DepositoryTables>();
+
+  async function carryOut(ctx: Ctx, upload: Upload): Promise<Artifact> {
+    const { id, draft, content } = upload;
+    checkRetention(data, draft, clock.nowMs());
+    await reserve(id, draft.product, content.declaredBytes);
+    let artifact: Artifact | undefined;
+    let settled = false;
+    try {
+      const blob = await blobs.put({
+        product: draft.product,
+        body: content.body,
+        maxBytes: limits.artifactMaxBytes,
+        signal: ctx.signal,
+        known: (digest) => store.findBlob(draft.product, digest),
+        ...(content.expectedDigest === undefined ? {} : { expectedDigest: content.expectedDigest }),
+      });
+      artifact = artifactFrom(ctx, data, draft, {
+        id,
+        createdMs: clock.nowMs(),
+        blob,
+        intentIndex: upload.intentIndex,
+      });
+      const outcome = await settle(ctx, upload, artifact, blob.location);
+      settled = true;
+      if (outcome.outcome !== "stored") throw settlementFault(outcome);
+      activity.stored(blob.sizeBytes);
+      return artifact;
+    } catch (error) {
+      if (error instanceof Fault && error.code === "content.aborted") activity.abandoned(ctx.principal.id);
+      if (settled || (await released(ctx, id))) throw error;
+      // The reservation is gone: it expired, or the commit was done and only its answer was lost on the way.
+      if (artifact && (await store.wasApplied(upload.intentIndex))) return artifact;
+      throw error;
+    }
+  }
+
+  /** Gives room back; false when it was given back or used already. What cannot be released now expires by itself. */
+  async function released(ctx: Ctx, id: ArtifactId): Promise<boolean> {
+    try {
+      return await database.transact((tx) => store.release(tx, id));
+    } catch (error) {
+      ctx.log.warn({ err: error, requestId: ctx.requestId }, "a reservation could not be released and will expire");
+      return true;
+    }
+  }
+
+  async function reserve(id: ArtifactId, product: string, declaredBytes: number | undefined): Promise<void> {
+    const bytes = declaredBytes ?? limits.artifactMaxBytes;
+    const nowMs = clock.nowMs();
+    const reserved = await database.transact((tx) =>
+      store.reserve(tx, {
+        id,
+        product,
+        bytes,
+        nowMs,
+        expiresMs: nowMs + limits.abandonedUploadSeconds * 1000,
+        quotaBytes: data.products[product]?.quotaBytes ?? 0,
+        storageTotalBytes: limits.storageTotalBytes,
+      }),
+    );
+    if (reserved.outcome === "admitted") return;
+    const free = (usage: { usedBytes: number; heldBytes: number }): number =>
+      Math.max(0, reserved.limitBytes - usage.usedBytes - usage.heldBytes);
+    if (reserved.outcome === "quota_exceeded") {
+      throw depositoryFault("quota.exceeded", `the quota of ${product} has ${free(reserved.product)} bytes left`, {
+        limit: "quotaBytes",
+        remedy: `${declaredBytes === undefined ? "declare the length, and " : ""}store at most ${free(reserved.product)} bytes, or have the quota raised in the constitution`,
+      });
+    }
+    // Without the number of bytes that are left: it would tell one product what the others store.
+    throw depositoryFault("storage.full", `the depository has no room for ${bytes} bytes more`, {
+      limit: "storageTotalBytes",
+      remedy: "wait until the operators have added storage; reads go on",
+      retryAfterSeconds: storageRetrySeconds,
+    });
+  }
+
+  function settle(ctx: Ctx, upload: Upload, artifact: Artifact, location: string): Promise<Settled> {
+    const { idempotencyKey: key, onlyIfNew } = upload.options;
+    const nowMs = clock.nowMs();
+    const settlement = {
+      reservationId: upload.id,
+      artifact,
+      location,
+      nowMs,
+      ...(onlyIfNew ? { ifNoneMatch: true } : {}),
+      ...(key === undefined
+        ? {}
+        : {
+            idempotency: {
+              principal: ctx.principal.id,
+              key,
+              fingerprint: fingerprintOf(upload.draft, artifact.content_hash),
+              expiresMs: nowMs + idempotencyMs,
+            },
+          }),
+    };
+    return database.transact((tx) => store.settle(tx, settlement));
+  }
+
+  return { carryOut };
+}
+
+function settlementFault(settled: Exclude<Settled, { outcome: "stored" }>): Fault {
+  const key = { at: "Idempotency-Key", remedy: "send the same request again to get its receipt" };
+  const missing = settled.outcome === "parent_missing" ? settled.missing.join(", ") : "";
+  const faults: Record<typeof settled.outcome, Fault> = {
+    content_exists: depositoryFault("artifact.exists", "the product holds this content under this type already", {
+      at: "If-None-Match",
+    }),
+    parent_missing: depositoryFault("artifact.parent_not_found", `the product does not hold ${missing}`, {
+      at: "derivedFrom",
+    }),
+    key_used: depositoryFault("idempotency.conflict", "another process has just used this Idempotency-Key", key),
+    reservation_lost: depositoryFault("upload.expired", "the upload took longer than its space was reserved for", {
+      limit: "abandonedUploadSeconds",
+    }),
+  };
+  return faults[settled.outcome];
+}

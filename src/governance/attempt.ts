@@ -1,0 +1,49 @@
+// The words of an act: what is attempted, what was done, and what the caller gets to prove it with.
+import type { DecisionRequest } from "../constitution/index.ts";
+import type { Digest } from "../kernel/hash.ts";
+import type { Finding, ThreatInput } from "./threats/index.ts";
+
+/** What the caller knows about an attempt; the gate adds who, when and which constitution. */
+export interface Attempt {
+  /** Name of the operation, from the list of operations. */
+  readonly operation: string;
+  /** What is acted on, as leaves name it: `artifact/<id>`. */
+  readonly resource: string;
+  readonly action: DecisionRequest["action"];
+  readonly target: DecisionRequest["resource"];
+  /** The resource is not there; an attempt on it is recorded and can do no harm, so it halts nothing. */
+  readonly absent?: boolean;
+  /** Facts that differ from the ordinary: complete and hashed, nothing locked, no exception asked. */
+  readonly context?: Partial<DecisionRequest["context"]>;
+  /** What the detectors may look at besides who asks for what. */
+  readonly evidence?: Partial<Pick<ThreatInput, "client" | "metadata" | "content" | "storage" | "collision">>;
+  /** Digest of what is proposed, where it is known beforehand. */
+  readonly digest?: Digest;
+}
+
+/** What an act resolved with: its value, and the digest of the record it made. */
+export interface Deed<T> {
+  readonly value: T;
+  readonly digest?: Digest;
+  /** What was learned of the content while it was taken; the detectors look again, and what they find is recorded. */
+  readonly content?: ThreatInput["content"];
+}
+
+/** What the caller gets to prove the act with. */
+export interface Receipt {
+  readonly decision: {
+    readonly allow: boolean;
+    readonly articles: readonly string[];
+    readonly policies: readonly string[];
+  };
+  readonly intentIndex: number;
+  readonly outcomeIndex: number;
+  readonly constitutionHash: string;
+}
+
+/** The value of an act and its receipt; `findings` are those that did not block. */
+export interface Done<T> {
+  readonly value: T;
+  readonly receipt: Receipt;
+  readonly findings: readonly Finding[];
+}

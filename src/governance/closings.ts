@@ -1,0 +1,55 @@
+// Closings: the leaves that end acts. One that cannot be written now is kept and tried again until it is; if the process
+// ends first, the next start closes the intent as interrupted.
+import type { Leaf, Ledger } from "../ledger/index.ts";
+
+/** How often leaves that could not be written are tried again, milliseconds. */
+const retryMs = 1000;
+
+/** Writes closings. Disposing of it tries what is left once more. */
+export interface Closings extends AsyncDisposable {
+  /** Resolves with the index of the last leaf; rejects when they could not be written yet. */
+  append(leaves: readonly Leaf[]): Promise<number>;
+}
+
+/** Closings for one ledger. */
+export function openClosings(ledger: Pick<Ledger, "append">): Closings {
+  const waiting: (readonly Leaf[])[] = [];
+  let trying: Promise<void> | undefined;
+  let timer: NodeJS.Timeout | undefined;
+
+  /** One try at a time, so that none is lost from sight while it is under way. */
+  const tryAgain = (): Promise<void> => {
+    trying ??= appendWaiting().finally(() => (trying = undefined));
+    return trying;
+  };
+
+  const appendWaiting = async (): Promise<void> => {
+    for (let [leaves] = waiting; leaves; [leaves] = waiting) {
+      try {
+        await ledger.append(leaves);
+      } catch {
+        return;
+      }
+      waiting.shift();
+    }
+    clearInterval(timer);
+    timer = undefined;
+  };
+
+  return {
+    async append(leaves) {
+      try {
+        return (await ledger.append(leaves)) + leaves.length - 1;
+      } catch (error) {
+        waiting.push(leaves);
+        timer ??= setInterval(() => void tryAgain(), retryMs).unref();
+        throw error;
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer);
+      await trying;
+      if (waiting.length > 0) await tryAgain();
+    },
+  };
+}
