@@ -23,7 +23,7 @@ import { ledgerMigrations, openLedger } from "./ledger/index.ts";
 /** A running Charter. */
 export interface Charter {
   readonly url: string;
-  /** The first admin's key; only at the very first start, and never again. */
+  /** An admin's key; only at the very first start or when a new one was asked for, and never again. */
   readonly adminKey?: string;
   readonly dataDir: string;
   readonly constitutionHash: string;
@@ -38,6 +38,8 @@ export interface StartOptions {
   readonly version: string;
   readonly clock?: Clock;
   readonly log?: Log;
+  /** Makes another admin key, as at the first start; for operators who have lost theirs. */
+  readonly newAdminKey?: boolean;
   /** Told how much of the ledger has been verified, in leaves. */
   readonly onVerify?: (done: number, total: number) => void;
 }
@@ -105,11 +107,13 @@ export async function startCharter(config: Config, options: StartOptions): Promi
         note: `version ${options.version}; constitution ${constitution.digest}`,
       },
     ]);
-    if (!(await identity.keys.any())) adminKey = (await keyring.create(system, { kind: "admin" })).value.key;
+    if (options.newAdminKey === true || !(await identity.keys.any()))
+      adminKey = (await keyring.create(system, { kind: "admin" })).value.key;
   } else {
     log.error({ condition }, "the ledger is not open: writes are refused until an operator decides");
   }
 
+  const uploadMs = constitution.data.limits.abandonedUploadSeconds * 1000;
   const server = await buildServer(
     {
       version: options.version,
@@ -125,7 +129,8 @@ export async function startCharter(config: Config, options: StartOptions): Promi
       shelf,
       cursors: cursorsUnder(await keptBytes(join(dataDir, "cursor.key"))),
     },
-    config.http,
+    // An upload may take as long as the room that is kept for it, and no longer: it could not be stored afterwards.
+    { ...config.http, requestTimeoutMs: Math.min(config.http.requestTimeoutMs, uploadMs) },
   );
   opened.defer(() => drain(server, config.http.drainTimeoutMs));
   const url = await server.listen({ host: config.http.host, port: config.http.port });

@@ -21,7 +21,11 @@ const batch = 1000;
 const yearMs = 365 * 86_400_000;
 /** Time between two artifacts, milliseconds. */
 const stepMs = 10;
-const room = { quotaBytes: 400_000_000_000, storageTotalBytes: 1_000_000_000_000 };
+const room = {
+  maxArtifacts: Number.MAX_SAFE_INTEGER,
+  quotaBytes: 400_000_000_000,
+  storageTotalBytes: 1_000_000_000_000,
+};
 
 /** What a filled folder holds. */
 export interface History {

@@ -88,6 +88,16 @@ export const settings = [
     reason: "Longer than the 60 s after which common load balancers give up, so that they close first.",
   },
   {
+    path: "http.maxConnections",
+    env: "CHARTER_HTTP_MAX_CONNECTIONS",
+    flag: "max-connections",
+    kind: "integer",
+    default: 1024,
+    range: [1, 100_000],
+    description: "Most connections at a time; further ones are closed at once.",
+    reason: "Each may hold a JSON body of 4 MiB in memory while it arrives.",
+  },
+  {
     path: "http.drainTimeoutMs",
     env: "CHARTER_HTTP_DRAIN_TIMEOUT_MS",
     flag: "drain-timeout-ms",

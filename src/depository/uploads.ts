@@ -11,7 +11,7 @@ import type { Blobs } from "./blobs/blobs.ts";
 import { artifactFrom, checkRetention, fingerprintOf } from "./draft.ts";
 import type { Content, CreateOptions, Draft } from "./draft.ts";
 import { depositoryFault } from "./errors.ts";
-import type { ArtifactStore, Settled } from "./store/store.ts";
+import type { ArtifactStore, Reserved, Settled } from "./store/store.ts";
 import type { DepositoryTables } from "./store/tables.ts";
 
 /** One create under way. */
@@ -104,24 +104,11 @@ export function openUploads(parts: {
         nowMs,
         expiresMs: nowMs + limits.abandonedUploadSeconds * 1000,
         quotaBytes: data.products[product]?.quotaBytes ?? 0,
+        maxArtifacts: limits.artifactsPerProductMax,
         storageTotalBytes: limits.storageTotalBytes,
       }),
     );
-    if (reserved.outcome === "admitted") return;
-    const free = (usage: { usedBytes: number; heldBytes: number }): number =>
-      Math.max(0, reserved.limitBytes - usage.usedBytes - usage.heldBytes);
-    if (reserved.outcome === "quota_exceeded") {
-      throw depositoryFault("quota.exceeded", `the quota of ${product} has ${free(reserved.product)} bytes left`, {
-        limit: "quotaBytes",
-        remedy: `${declaredBytes === undefined ? "declare the length, and " : ""}store at most ${free(reserved.product)} bytes, or have the quota raised in the constitution`,
-      });
-    }
-    // Without the number of bytes that are left: it would tell one product what the others store.
-    throw depositoryFault("storage.full", `the depository has no room for ${bytes} bytes more`, {
-      limit: "storageTotalBytes",
-      remedy: "wait until the operators have added storage; reads go on",
-      retryAfterSeconds: storageRetrySeconds,
-    });
+    if (reserved.outcome !== "admitted") throw roomFault(reserved, product, bytes, limits);
   }
 
   function settle(ctx: Ctx, upload: Upload, artifact: Artifact, location: string): Promise<Settled> {
@@ -148,6 +135,33 @@ export function openUploads(parts: {
   }
 
   return { carryOut };
+}
+
+/** Why there is no room. How full the whole store is stays unsaid: it would tell one product what the others store. */
+function roomFault(
+  refused: Exclude<Reserved, { outcome: "admitted" }>,
+  product: string,
+  bytes: number,
+  limits: ConstitutionData["limits"],
+): Fault {
+  if (refused.outcome === "storage_exceeded") {
+    return depositoryFault("storage.full", `the depository has no room for ${bytes} bytes more`, {
+      limit: "storageTotalBytes",
+      remedy: "wait until the operators have added storage; reads go on",
+      retryAfterSeconds: storageRetrySeconds,
+    });
+  }
+  const { usedBytes, heldBytes, artifacts } = refused.product;
+  if (artifacts >= limits.artifactsPerProductMax) {
+    return depositoryFault("quota.exceeded", `${product} has ${artifacts} artifacts, as many as it may have`, {
+      limit: "artifactsPerProductMax",
+    });
+  }
+  const free = Math.max(0, refused.limitBytes - usedBytes - heldBytes);
+  return depositoryFault("quota.exceeded", `the quota of ${product} has ${free} bytes left`, {
+    limit: "quotaBytes",
+    remedy: `declare the length, and store at most ${free} bytes, or have the quota raised in the constitution`,
+  });
 }
 
 function settlementFault(settled: Exclude<Settled, { outcome: "stored" }>): Fault {

@@ -29,7 +29,7 @@ export function openWriteGate(limits: { pauseAt: number; reopenBelow: number; re
     enter() {
       if (paused || inside >= limits.pauseAt) {
         paused = true;
-        throw depositoryFault("writes.paused", `${inside} writers are at work and new ones wait`, {
+        throw depositoryFault("writes.paused", "as many writers are at work as may be, and new ones wait", {
           limit: "concurrentWriters",
           remedy: `send the request again when fewer than ${limits.reopenBelow} writers are at work`,
           retryAfterSeconds: limits.retryAfterSeconds,

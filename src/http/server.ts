@@ -55,6 +55,7 @@ export async function buildServer(services: Services, limits: HttpLimits): Promi
     clientErrorHandler: (error, socket) => answerUnreadable(services, error, socket),
     frameworkErrors: (error, request, reply) => sendProblem(services, error, request, reply),
   });
+  app.server.maxConnections = limits.maxConnections;
   app.server.setTimeout(limits.bodyTimeoutMs, (socket) => socket.destroy());
   // Expectations other than 100-continue may be ignored (RFC 9110 section 10.1.1); Node would answer a bare 417.
   app.server.on("checkExpectation", (request, response) => app.routing(request, response));
@@ -128,6 +129,7 @@ export async function describeApi(version: string): Promise<object> {
     bodyTimeoutMs: 0,
     requestTimeoutMs: 0,
     keepAliveTimeoutMs: 0,
+    maxConnections: 1,
   });
   const document = app.swagger();
   await app.close();

@@ -32,6 +32,8 @@ export interface HttpLimits {
   readonly bodyTimeoutMs: number;
   /** Time for one whole request to arrive, milliseconds. */
   readonly requestTimeoutMs: number;
+  /** Most connections at a time. */
+  readonly maxConnections: number;
   /** How long an idle connection is kept for the next request, milliseconds. */
   readonly keepAliveTimeoutMs: number;
 }

@@ -54,10 +54,11 @@ export class StoreRig {
     product: string,
     bytes: number,
     id: string,
-    limits: { quota?: number; total?: number; expiresMs?: number } = {},
+    limits: { quota?: number; total?: number; expiresMs?: number; artifacts?: number } = {},
   ) {
-    const { quota = plenty, total = plenty, expiresMs = nowMs + 1000 } = limits;
-    const room = { id, product, bytes, nowMs, expiresMs, quotaBytes: quota, storageTotalBytes: total };
+    const { quota = plenty, total = plenty, expiresMs = nowMs + 1000, artifacts = plenty } = limits;
+    const bounds = { quotaBytes: quota, maxArtifacts: artifacts, storageTotalBytes: total };
+    const room = { id, product, bytes, nowMs, expiresMs, ...bounds };
     return this.db.transact((tx) => this.store.reserve(tx, room));
   }
 

@@ -30,6 +30,13 @@ export function storeWrites(currentRig: () => StoreRig): void {
       expect(await store.usage("RACE")).toEqual({ usedBytes: 0, heldBytes: 1000, artifacts: 0 });
     });
 
+    it("refuses room to a product that has as many artifacts as it may have", async () => {
+      for (const _ of [1, 2]) await rig.put(rig.artifact("FULL_SHELF"));
+      const third = await rig.reserve("FULL_SHELF", 1, "third", { artifacts: 2 });
+      expect(third).toMatchObject({ outcome: "quota_exceeded", product: { artifacts: 2, heldBytes: 0 } });
+      expect(await rig.reserve("FULL_SHELF", 1, "fourth", { artifacts: 3 })).toMatchObject({ outcome: "admitted" });
+    });
+
     it("admits exactly ten of 200 when the whole depository has room for ten, whichever products ask", async () => {
       const { usedBytes, heldBytes } = await store.totals();
       const total = usedBytes + heldBytes + 1050;
@@ -119,6 +126,7 @@ export function storeWrites(currentRig: () => StoreRig): void {
         nowMs,
         expiresMs: nowMs + 1,
         quotaBytes: plenty,
+        maxArtifacts: plenty,
         storageTotalBytes: plenty,
       };
       for (let i = 0; i < 3; i++) await rig.db.transact((tx) => other.reserve(tx, { ...room, id: `dropped-${i}` }));

@@ -25,7 +25,10 @@ export const serve: Command = {
   summary: "Start the server and run until it is stopped",
   usage: "",
   arity: [0, 0],
-  options: settingOptions(),
+  options: [
+    ...settingOptions(),
+    { name: "new-admin-key", summary: "make another admin key and show it once; the act is on record" },
+  ],
   examples: [
     { line: "serve", does: "starts on http://127.0.0.1:8000 with its data in ./charter-data" },
     {
@@ -40,7 +43,7 @@ export const serve: Command = {
 async function run({ io, options, json }: Call): Promise<number> {
   const { config } = loadLocalConfig(io, options);
   using signals = new StopSignals();
-  const charter = await start(io, config);
+  const charter = await start(io, config, options.has("new-admin-key"));
   const { url, adminKey, dataDir, constitutionHash, trouble } = charter;
   if (trouble !== undefined) {
     complain(
@@ -58,13 +61,13 @@ async function run({ io, options, json }: Call): Promise<number> {
 }
 
 /** Starts the server; a large ledger is verified first, and a person at a terminal sees how far that is. */
-async function start(io: Io, config: Config) {
+async function start(io: Io, config: Config, newAdminKey: boolean) {
   const { startCharter } = await import("../../app.ts");
   using progress = new Progress(io, progressStyle(io, true, false), 0, (leaves) => leaves.toFixed(0));
   progress.label("verifying the ledger");
   const onVerify = (done: number, total: number): void => progress.set(done, total);
   try {
-    return await startCharter(config, { version: programVersion(), onVerify });
+    return await startCharter(config, { version: programVersion(), newAdminKey, onVerify });
   } catch (error) {
     throw addressTaken(error, config) ?? error;
   }
@@ -76,7 +79,7 @@ export function welcome(io: Io, { url, adminKey, dataDir, constitutionHash }: Re
   const bearer = `-H "Authorization: Bearer ${key}"`;
   const body = '{"product_id":"AI_ASSISTANT","artifact_type":"ConversationArtifact","payload":{"hello":"world"}}';
   const adminLines = [
-    "This is the first start on this data folder. The admin key is shown once and kept only as a hash:",
+    "An admin key was made. It is shown once and kept only as a hash:",
     "",
     `  ${tint(io, "bold", key)}`,
   ];

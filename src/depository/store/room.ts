@@ -66,7 +66,7 @@ export class Room {
       dialect,
       `insert into depository_usage as u (product_id, used_bytes, held_bytes, artifacts) values (?, 0, ?, 0)
         on conflict (product_id) do update set held_bytes = u.held_bytes + excluded.held_bytes
-        where u.used_bytes + u.held_bytes + excluded.held_bytes <= ?
+        where u.used_bytes + u.held_bytes + excluded.held_bytes <= ? and u.artifacts < ?
         returning ${numbers}`,
     );
     this.#holdTotal = statement(
@@ -87,12 +87,12 @@ export class Room {
 
   /** Takes room in the product and in the whole, or neither. */
   async reserve(tx: StoreTx, room: ReserveRoom): Promise<Reserved> {
-    const { id, product, bytes, quotaBytes, storageTotalBytes } = room;
+    const { id, product, bytes, quotaBytes, maxArtifacts, storageTotalBytes } = room;
     if (bytes > quotaBytes) {
       return { outcome: "quota_exceeded", product: await this.usage(tx, product), limitBytes: quotaBytes };
     }
     await this.#record(tx, id, product, bytes, room.expiresMs, this.#instance);
-    const inProduct = (await this.#holdProduct(tx, product, bytes, quotaBytes)).rows[0];
+    const inProduct = (await this.#holdProduct(tx, product, bytes, quotaBytes, maxArtifacts)).rows[0];
     if (inProduct === undefined) {
       await this.#forget(tx, id);
       return { outcome: "quota_exceeded", product: await this.usage(tx, product), limitBytes: quotaBytes };

@@ -37,6 +37,8 @@ export interface ReserveRoom {
   /** After this moment the room is given back by whoever sweeps. */
   readonly expiresMs: number;
   readonly quotaBytes: number;
+  /** Most artifacts that the product may have. */
+  readonly maxArtifacts: number;
   readonly storageTotalBytes: number;
 }
 
