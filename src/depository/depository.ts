@@ -90,13 +90,14 @@ export function openDepository(parts: DepositoryParts): Depository {
   async function createGoverned(ctx: Ctx, draft: Draft, content: Content, options: CreateOptions): Promise<Stored> {
     const id = newId<"artifact">(clock);
     const attempt = await createAttempt({ data, store, activity }, ctx, id, draft, content);
-    const { value: artifact, receipt } = await gate.act(ctx, attempt, async (intentIndex) => {
+    const { value, receipt } = await gate.act(ctx, attempt, async (intentIndex) => {
       const body = watched(content.body);
-      const stored = await uploads.carryOut(ctx, { id, draft, content: { ...content, body }, options, intentIndex });
-      const seen = { actualBytes: stored.sizeBytes, firstBytesHex: body.firstBytesHex() };
-      return { value: stored, digest: digestOfJson(provenance(stored)), content: seen };
+      const carried = await uploads.carryOut(ctx, { id, draft, content: { ...content, body }, options, intentIndex });
+      const seen = { actualBytes: carried.artifact.sizeBytes, firstBytesHex: body.firstBytesHex() };
+      return { value: carried, digest: digestOfJson(provenance(carried.artifact)), content: seen };
     });
-    return { artifact, receipt, replayed: false, warnings: await quotaWarnings(ctx, draft.product) };
+    const { artifact, productUsedBytes } = value;
+    return { artifact, receipt, replayed: false, warnings: quotaWarnings(draft.product, productUsedBytes) };
   }
 
   /** Looks the key up before anything is attempted; callers under one key take turns. */
@@ -122,17 +123,10 @@ export function openDepository(parts: DepositoryParts): Depository {
     throw new Error("a refused act cannot resolve");
   }
 
-  /** Advice that goes with what has been stored; not having it must not make the answer a failure. */
-  async function quotaWarnings(ctx: Ctx, product: string): Promise<Stored["warnings"]> {
-    try {
-      const { usedBytes } = await store.usage(product);
-      const { state, usage_percent } = quotaState(data, product, usedBytes);
-      if (state === "HEALTHY") return [];
-      return [{ code: "quota.near", detail: `${product} has used ${usage_percent} % of its quota` }];
-    } catch (error) {
-      ctx.log.warn({ err: error, requestId: ctx.requestId }, "the quota could not be read after a write");
-      return [];
-    }
+  function quotaWarnings(product: string, usedBytes: number): Stored["warnings"] {
+    const { state, usage_percent } = quotaState(data, product, usedBytes);
+    if (state === "HEALTHY") return [];
+    return [{ code: "quota.near", detail: `${product} has used ${usage_percent} % of its quota` }];
   }
 
   return {

@@ -23,10 +23,17 @@ export interface Upload {
   readonly intentIndex: number;
 }
 
+/** An upload that was carried out. */
+export interface Carried {
+  readonly artifact: Artifact;
+  /** What the product uses with it, bytes; others that are under way are not counted. */
+  readonly productUsedBytes: number;
+}
+
 /** Carries uploads out. */
 export interface Uploads {
   /** Stores the bytes and the row; both are durable when it resolves. */
-  carryOut(ctx: Ctx, upload: Upload): Promise<Artifact>;
+  carryOut(ctx: Ctx, upload: Upload): Promise<Carried>;
 }
 
 /** When to come back after the storage was full, seconds: as long as an operator needs to notice. */
@@ -48,10 +55,14 @@ export function openUploads(parts: {
   const { limits } = data;
   const database = parts.database.tables<DepositoryTables>();
 
-  async function carryOut(ctx: Ctx, upload: Upload): Promise<Artifact> {
+  async function carryOut(ctx: Ctx, upload: Upload): Promise<Carried> {
     const { id, draft, content } = upload;
     checkRetention(data, draft, clock.nowMs());
-    await reserve(id, draft.product, content.declaredBytes);
+    const usedBefore = await reserve(id, draft.product, content.declaredBytes);
+    const carried = (stored: Artifact): Carried => ({
+      artifact: stored,
+      productUsedBytes: usedBefore + stored.sizeBytes,
+    });
     let artifact: Artifact | undefined;
     let settled = false;
     try {
@@ -73,12 +84,12 @@ export function openUploads(parts: {
       settled = true;
       if (outcome.outcome !== "stored") throw settlementFault(outcome);
       activity.stored(blob.sizeBytes);
-      return artifact;
+      return carried(artifact);
     } catch (error) {
       if (error instanceof Fault && error.code === "content.aborted") activity.abandoned(ctx.principal.id);
       if (settled || (await released(ctx, id))) throw error;
       // The reservation is gone: it expired, or the commit was done and only its answer was lost on the way.
-      if (artifact && (await store.wasApplied(upload.intentIndex))) return artifact;
+      if (artifact && (await store.wasApplied(upload.intentIndex))) return carried(artifact);
       throw error;
     }
   }
@@ -93,7 +104,8 @@ export function openUploads(parts: {
     }
   }
 
-  async function reserve(id: ArtifactId, product: string, declaredBytes: number | undefined): Promise<void> {
+  /** Takes room; resolves with what the product used before. */
+  async function reserve(id: ArtifactId, product: string, declaredBytes: number | undefined): Promise<number> {
     const bytes = declaredBytes ?? limits.artifactMaxBytes;
     const nowMs = clock.nowMs();
     const reserved = await database.transact((tx) =>
@@ -109,6 +121,7 @@ export function openUploads(parts: {
       }),
     );
     if (reserved.outcome !== "admitted") throw roomFault(reserved, product, bytes, limits);
+    return reserved.product.usedBytes;
   }
 
   function settle(ctx: Ctx, upload: Upload, artifact: Artifact, location: string): Promise<Settled> {
