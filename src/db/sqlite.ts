@@ -24,13 +24,13 @@ const writerPragmas = `
   pragma synchronous = full;
   pragma wal_autocheckpoint = 4000;
   pragma journal_size_limit = 67108864;
-  pragma cache_size = -65536;
+  pragma cache_size = -32768;
   pragma temp_store = memory;
   pragma recursive_triggers = on;
 `;
 const readerPragmas = `
   pragma query_only = on;
-  pragma cache_size = -65536;
+  pragma cache_size = -32768;
   pragma temp_store = memory;
 `;
 

@@ -28,11 +28,18 @@ export function problemOf(fault: Fault, requestId: string, constitutionHash: str
     title: errorCodes[code],
     status: statusOf[code],
     code,
-    detail: fault.message,
+    detail: sentence(fault.message),
     ...facts,
+    ...(facts.remedy === undefined ? {} : { remedy: sentence(facts.remedy) }),
     requestId,
     constitutionHash,
   };
+}
+
+/** Text as a sentence: domains word their details as they like, a reader meets one form. */
+function sentence(text: string): string {
+  const ended = /[.!?]$/.test(text) ? text : `${text}.`;
+  return ended.charAt(0).toUpperCase() + ended.slice(1);
 }
 
 /** Turns whatever was thrown into a fault; what is not ours and not the framework's refusal is an internal error. */
