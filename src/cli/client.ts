@@ -57,6 +57,13 @@ export class Client {
     return this.#key === undefined ? {} : { authorization: `Bearer ${this.#key}` };
   }
 
+  /** Whether a URL lies on this server, below its path: only there may the key be sent. */
+  owns(url: string): boolean {
+    const parsed = URL.parse(url);
+    const below = `${this.#base.pathname.replace(/\/$/, "")}/`;
+    return parsed !== null && parsed.origin === this.#base.origin && `${parsed.pathname}/`.startsWith(below);
+  }
+
   /** Sends a request and resolves when the head of an accepted answer is there. */
   async open(send: Send): Promise<Answer> {
     const body = await this.#exchange(send);

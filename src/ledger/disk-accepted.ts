@@ -25,6 +25,11 @@ export async function readAccepted(dir: string): Promise<Map<number, AcceptedLos
   return new Map(losses.map((loss) => [loss.index, loss]));
 }
 
+/** Indexes of the entries whose loss an operator has accepted, lowest first. */
+export async function acceptedLosses(dir: string): Promise<readonly number[]> {
+  return [...(await readAccepted(dir)).keys()].sort((left, right) => left - right);
+}
+
 /** Keeps the accepted losses durably. */
 export async function writeAccepted(dir: string, losses: Iterable<AcceptedLoss>): Promise<void> {
   const sorted = [...losses].sort((left, right) => left.index - right.index);

@@ -49,17 +49,22 @@ export class Ballast {
   /** Tries to fill again, at most once a second; resolves with whether the reserve is in place. */
   async refill(): Promise<boolean> {
     if (this.#inPlace) return true;
-    if (this.#trying === undefined && this.#clock.nowMs() - this.#triedAtMs < retryAfterMs) return false;
+    // The absolute value: a clock that was set back must not keep the ledger full until it has caught up.
+    const sinceMs = Math.abs(this.#clock.nowMs() - this.#triedAtMs);
+    if (this.#trying === undefined && sinceMs < retryAfterMs) return false;
     this.#trying ??= this.fill().finally(() => (this.#trying = undefined));
     return this.#trying;
   }
 
-  /** Gives the reserve up. Resolves with whether there was one. */
+  /** Gives the reserve up. Resolves with whether that made room; never rejects. */
   async release(): Promise<boolean> {
     const had = this.#inPlace;
     this.#inPlace = false;
     this.#triedAtMs = this.#clock.nowMs();
-    await rm(this.#path, { force: true });
-    return had;
+    const isFreed = await rm(this.#path, { force: true }).then(
+      () => true,
+      () => false,
+    );
+    return had && isFreed;
   }
 }

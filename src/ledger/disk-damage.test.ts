@@ -33,8 +33,13 @@ async function killed(commits: number): Promise<LedgerFolder> {
   return folder;
 }
 
-const repair = (folder: LedgerFolder, accept: number[] = []): Promise<RepairReport> =>
+const repair = (
+  folder: LedgerFolder,
+  accept: number[] = [],
+  more: { acceptLostTail?: boolean; knownEntries?: number } = {},
+): Promise<RepairReport> =>
   repairLedger({
+    ...more,
     dir: folder.dir,
     clock: systemClock,
     log: silentLog,
@@ -78,6 +83,27 @@ describe("damage of the published log", () => {
     ["a missing checkpoint", (f) => rm(join(f.dir, "checkpoint")), 0],
     ["a missing journal", (f) => rm(join(f.dir, journal)), 808],
   ];
+
+  it("is found when an older checkpoint and journal were put back beside the newer tiles", async () => {
+    await using folder = await ledgerFolder();
+    await folder.fill(20);
+    const older = `${folder.dir}-older`;
+    await cp(folder.dir, older, { recursive: true });
+    await folder.fill(5);
+    for (const name of ["checkpoint", "checkpoint.copy", "journal"]) {
+      await rm(join(folder.dir, name), { recursive: true });
+      await cp(join(older, name), join(folder.dir, name), { recursive: true });
+    }
+    await using log = await folder.open();
+    expect(log.condition()).toMatchObject({ state: "damaged", index: 20 });
+  });
+
+  it("is found when the last segment of the journal is gone and an empty one stands behind it", async () => {
+    await using folder = await killed(5);
+    await writeFile(join(folder.dir, "journal/0000000000000009.frames"), "");
+    await using log = await folder.open();
+    expect(log.condition()).toMatchObject({ state: "damaged", index: 5 });
+  });
 
   for (const [what, harm, index] of cases) {
     it(`is found at opening and named by index: ${what}`, async () => {
@@ -151,6 +177,31 @@ describe("the journal after a crash", () => {
     }
   });
 
+  it("loses a last frame that a power cut left as zeros, and nothing else", async () => {
+    await using folder = await killed(5);
+    const path = join(folder.dir, "journal/0000000000000000.frames");
+    const frames = await readFile(path);
+    const last = frames.lastIndexOf("CLJ1");
+    await writeFile(path, Buffer.concat([frames.subarray(0, last + 300), Buffer.alloc(4_096)]));
+    {
+      await using log = await folder.open();
+      expect(log.condition()).toEqual({ state: "open" });
+      expect(log.size).toBe(4);
+      expect(await log.append([intentLeaf(9)])).toBe(4);
+    }
+    await using log = await folder.open();
+    expect(log.size).toBe(5);
+  });
+
+  it("is damaged when the segment before a torn one is gone", async () => {
+    await using folder = await killed(5);
+    const frames = await readFile(join(folder.dir, "journal/0000000000000000.frames"));
+    await rm(join(folder.dir, "journal/0000000000000000.frames"));
+    await writeFile(join(folder.dir, "journal/0000000000000005.frames"), frames.subarray(0, 20));
+    await using log = await folder.open();
+    expect(log.condition()).toMatchObject({ state: "damaged", index: 0 });
+  });
+
   it("is damaged where a byte of a whole frame has flipped", async () => {
     for (const at of [3, 40, -2, -120]) {
       await using folder = await killed(5);
@@ -212,6 +263,95 @@ describe("repair", () => {
     expect(report.remaining.every(({ mend }) => mend === "restore")).toBe(true);
     await using log = await folder.open();
     expect(log.condition()).toMatchObject({ state: "damaged" });
+  });
+
+  it("puts a damaged checkpoint back from its signed copy, and only from one that the tree folds to", async () => {
+    for (const isForged of [false, true]) {
+      await using folder = await filled();
+      const before = await readFile(join(folder.dir, "checkpoint"), "utf8");
+      await folder.flip("checkpoint", 30);
+      if (isForged) await folder.flip("checkpoint.copy", 30);
+      const report = await repair(folder);
+      expect(report.remaining).toHaveLength(isForged ? 1 : 0);
+      if (isForged) continue;
+      expect(report).toMatchObject({ rewritten: ["checkpoint"], recordedAt: size });
+      await using log = await folder.open();
+      expect(log.size).toBe(size + 1);
+      expect(before).toContain(`\n${size}\n`);
+    }
+  });
+
+  it("goes on without a lost end only when told to, and gives no lost index to another act", async () => {
+    await using folder = await filled();
+    const known = { knownEntries: size + 5 };
+    expect(await repair(folder, [], known)).toMatchObject({
+      remaining: [{ index: size, mend: "tail" }],
+      rewritten: [],
+    });
+    {
+      await using log = await folder.open(known);
+      await expect(log.append([intentLeaf(0)])).rejects.toMatchObject({ code: "ledger.damaged" });
+    }
+    expect(await repair(folder, [], { ...known, acceptLostTail: true })).toMatchObject({
+      lostTail: { first: size, count: 5 },
+      remaining: [],
+      recordedAt: size + 5,
+    });
+    await using log = await folder.open(known);
+    expect(log.condition()).toEqual({ state: "open" });
+    expect(JSON.parse((await log.entryBytes(size + 4)).toString())).toMatchObject({
+      kind: "admin",
+      operation: "ledger.entry_lost",
+      resource: `entry/${size + 4}`,
+    });
+    expect(await log.append([intentLeaf(0)])).toBe(size + 6);
+  });
+
+  it("cuts a damaged journal off behind its last whole frame, counting what its frames still tell", async () => {
+    await using folder = await killed(9);
+    const path = join(folder.dir, "journal/0000000000000000.frames");
+    const frames = await readFile(path);
+    const third = frames.indexOf("CLJ1", frames.indexOf("CLJ1", 1) + 1);
+    await folder.flip("journal/0000000000000000.frames", third + 200);
+    expect(await repair(folder)).toMatchObject({ remaining: [{ index: 2, mend: "tail" }] });
+    expect(await readFile(path)).toHaveLength(frames.length);
+    expect(await repair(folder, [], { acceptLostTail: true })).toMatchObject({
+      lostTail: { first: 2, count: 7 },
+      recordedAt: 9,
+    });
+    await using log = await folder.open();
+    expect(log.size).toBe(10);
+    expect(JSON.parse((await log.entryBytes(1)).toString())).toEqual(intentLeaf(1));
+    const evidence = (await readdir(join(folder.dir, "damaged"), { recursive: true })).join();
+    expect(evidence).toContain("journal/0000000000000000.frames");
+  });
+
+  it("begins a new journal where the whole journal is gone", async () => {
+    await using folder = await filled();
+    await rm(join(folder.dir, "journal"), { recursive: true });
+    expect(await repair(folder)).toMatchObject({ remaining: [{ index: size, mend: "tail" }] });
+    expect(await repair(folder, [], { acceptLostTail: true })).toMatchObject({
+      lostTail: { first: size, count: 0 },
+      recordedAt: size,
+    });
+    await using log = await folder.open();
+    expect(log.condition()).toEqual({ state: "open" });
+  });
+
+  it("keeps the folder to itself from the first look to the last write", async () => {
+    await using folder = await filled();
+    await using log = await folder.open();
+    await expect(
+      repairLedger({
+        dir: folder.dir,
+        clock: systemClock,
+        log: silentLog,
+        reason: "while it is open",
+        constitutionHash: "0123456789abcdef",
+        lockWaitMs: 50,
+      }),
+    ).rejects.toMatchObject({ code: "ledger.locked" });
+    expect(await log.append([intentLeaf(0)])).toBe(size);
   });
 
   it("does nothing to a sound log", async () => {

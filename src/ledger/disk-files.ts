@@ -1,7 +1,7 @@
 // Durable file operations: a file written here is either absent, old or complete under its name, also after a power cut.
 import { randomUUID } from "node:crypto";
 import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
-import { dirname, join, relative, sep } from "node:path";
+import { dirname, join } from "node:path";
 
 /** A file to write: its path below the folder and its bytes. */
 export interface FileToWrite {
@@ -18,6 +18,11 @@ export function systemCode(error: unknown): string | undefined {
 /** Whether a system error says that there is no room: disk full, quota used up, or the file too large for its system. */
 export function isNoSpace(error: unknown): boolean {
   return ["ENOSPC", "EDQUOT", "EFBIG"].includes(systemCode(error) ?? "");
+}
+
+/** Lets pass that something is not there. */
+export function ignoreMissing(error: unknown): void {
+  if (systemCode(error) !== "ENOENT") throw error;
 }
 
 /** The bytes of a file; undefined when there is none. */
@@ -70,10 +75,13 @@ const filesAtOnce = 16;
 /** Writes sets of files durably below one folder, with temporary names in `tmp/` until their bytes are on disk. */
 export class DurableFolder {
   readonly #root: string;
+  readonly #syncFolder: typeof syncFolder;
   readonly #known = new Set<string>();
 
-  constructor(root: string) {
+  /** `sync` is replaced by tests that watch which folders are made durable. */
+  constructor(root: string, sync = syncFolder) {
     this.#root = root;
+    this.#syncFolder = sync;
   }
 
   /** Removes what a crash left in `tmp/`. */
@@ -93,7 +101,7 @@ export class DurableFolder {
         await this.#ensureFolder(dirname(target), touched);
         await rename(temporary(index), target);
       }
-      await inParallel([...touched], filesAtOnce, syncFolder);
+      await inParallel([...touched], filesAtOnce, this.#syncFolder);
       for (const folder of touched) this.#known.add(folder);
     } catch (error) {
       await rm(join(this.#root, "tmp"), { recursive: true, force: true });
@@ -114,11 +122,9 @@ export class DurableFolder {
     touched.add(folder);
     if (this.#known.has(folder)) return;
     await mkdir(folder, { recursive: true });
-    let path = this.#root;
-    touched.add(path);
-    for (const name of relative(this.#root, folder).split(sep)) {
-      path = join(path, name);
-      if (!this.#known.has(path)) touched.add(path);
+    // A new folder is a name in the one above it, even when that one has long been durable itself.
+    for (let path = folder; path !== this.#root && !this.#known.has(path); path = dirname(path)) {
+      touched.add(path).add(dirname(path));
     }
   }
 }

@@ -2,7 +2,7 @@
 // public parts lie beside it for strangers: `verifier-key` for note tools and `public.pem` for openssl.
 import { createPrivateKey, createPublicKey, generateKeyPairSync } from "node:crypto";
 import type { KeyObject } from "node:crypto";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { readIfThere, replaceFile } from "./disk-files.ts";
 import { ledgerFault } from "./errors.ts";
 import { isKeyName, noteVerifier, signNote } from "./note.ts";
@@ -57,6 +57,8 @@ async function keepPublic(path: string, text: string): Promise<void> {
   const present = await readIfThere(path);
   if (present === undefined) return replaceFile(path, Buffer.from(text));
   if (present.toString() !== text) {
-    throw ledgerFault("ledger.key_unusable", "The ledger's key or origin is not the one that this ledger began with.");
+    const remedy = `Put back key and origin. If only ${basename(path)} is damaged, remove it: it is made again from the key.`;
+    const detail = "The ledger's key or origin is not the one that this ledger began with.";
+    throw ledgerFault("ledger.key_unusable", detail, { remedy });
   }
 }

@@ -194,6 +194,18 @@ describe("a disk that fails", () => {
     expect(await readdir(folder.dir)).toContain(ballastFile);
   });
 
+  it("full: opens again when there is room although the clock was set back meanwhile", async () => {
+    await using folder = await ledgerFolder();
+    const disk = failingDisk();
+    let nowMs = 1_795_000_000_000;
+    await using log = await folder.open({ openJournalFile: disk.open, clock: { nowMs: () => nowMs } });
+    disk.writeError = systemError("ENOSPC");
+    await expect(log.append([intentLeaf(0)])).rejects.toMatchObject({ code: "ledger.full" });
+    disk.writeError = undefined;
+    nowMs -= 3_600_000;
+    expect(await log.append([intentLeaf(1)])).toBe(0);
+  });
+
   it("full: an outcome that shared the failing commit with an intent is made durable from the ballast", async () => {
     await using folder = await ledgerFolder();
     const disk = failingDisk();

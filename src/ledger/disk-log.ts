@@ -8,7 +8,7 @@ import type { Fault } from "../kernel/fault.ts";
 import { Ballast } from "./disk-ballast.ts";
 import { JournalError } from "./disk-journal.ts";
 import { openParts } from "./disk-opening.ts";
-import type { DiskLogOptions, OpenedParts } from "./disk-opening.ts";
+import type { DiskLogOptions, OpenedParts, UnderRepair } from "./disk-opening.ts";
 import { Publisher } from "./disk-publisher.ts";
 import { TreeReader } from "./disk-tree.ts";
 import { encodeFrame } from "./frame.ts";
@@ -57,9 +57,9 @@ export class DiskLog implements AsyncDisposable {
   }
 
   /** Opens a log, checking every byte of it. Rejects with `ledger.locked` or `ledger.key_unusable`. */
-  static async open(options: DiskLogOptions): Promise<DiskLog> {
+  static async open(options: DiskLogOptions, repair?: UnderRepair): Promise<DiskLog> {
     await mkdir(options.dir, { recursive: true });
-    const parts = await openParts(options);
+    const parts = await openParts(options, repair);
     const ballast = new Ballast(options.dir, options.clock);
     if (parts.journal !== undefined && !(await ballast.fill())) {
       options.log.warn({ dir: options.dir }, "the disk has no room for the ledger's reserve");

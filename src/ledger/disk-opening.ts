@@ -1,10 +1,10 @@
 // Opening a log: lock, key, full check of what is published, replay of the journal. A first opening makes the empty log.
 import { readdir, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Clock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/ctx.ts";
 import { acceptedFile, readAccepted } from "./disk-accepted.ts";
-import { readIfThere, replaceFile } from "./disk-files.ts";
+import { readIfThere, replaceFile, syncFolder } from "./disk-files.ts";
 import { Journal, journalSegments, readSegment } from "./disk-journal.ts";
 import type { OpenJournalFile, Segment } from "./disk-journal.ts";
 import { openSigner } from "./disk-keys.ts";
@@ -12,9 +12,12 @@ import type { CheckpointSigner } from "./disk-keys.ts";
 import { lockFolder } from "./disk-lock.ts";
 import type { FolderLock } from "./disk-lock.ts";
 import { replayJournal } from "./disk-replay.ts";
+import type { Replayed } from "./disk-replay.ts";
 import { scanPublished } from "./disk-scan.ts";
 import type { ScanProgress } from "./disk-scan.ts";
-import { DiskTree } from "./disk-tree.ts";
+import { journalledEntries, publishedEntries } from "./disk-tail.ts";
+import type { JournalEnd } from "./disk-tail.ts";
+import { checkpointCopy, checkpointFile, DiskTree } from "./disk-tree.ts";
 import { firstDamage } from "./damage.ts";
 import type { Damage } from "./damage.ts";
 import type { Edge } from "./edge.ts";
@@ -38,6 +41,14 @@ export interface DiskLogOptions {
   readonly openJournalFile?: OpenJournalFile;
 }
 
+/** What a repair opens a log under. */
+export interface UnderRepair {
+  /** Held already; closing the log releases it. */
+  readonly lock: FolderLock;
+  /** Whether to open although the end of the log is gone. */
+  readonly withoutTail: boolean;
+}
+
 /** A log that has been read and checked. */
 export interface OpenedParts {
   readonly lock: FolderLock;
@@ -56,22 +67,24 @@ export interface OpenedParts {
   readonly lost: readonly number[];
   /** Where commits go; undefined for a damaged log. */
   readonly journal: Journal | undefined;
+  /** How far the journal could be read; undefined when what is published does not fold to its signed root. */
+  readonly journalEnd: JournalEnd | undefined;
   /** Whether an entry lies in a damaged part. */
   unreadable(index: number): boolean;
 }
 
 /** Locks, reads and checks a log. Rejects with `ledger.locked` or `ledger.key_unusable`. */
-export async function openParts(options: DiskLogOptions): Promise<OpenedParts> {
-  const lock = await lockFolder(options.dir, options.lockWaitMs);
+export async function openParts(options: DiskLogOptions, repair?: UnderRepair): Promise<OpenedParts> {
+  const lock = repair?.lock ?? (await lockFolder(options.dir, options.lockWaitMs));
   try {
-    return await openLocked(options, lock);
+    return await openLocked(options, lock, repair?.withoutTail ?? false);
   } catch (error) {
     await lock.release();
     throw error;
   }
 }
 
-async function openLocked(options: DiskLogOptions, lock: FolderLock): Promise<OpenedParts> {
+async function openLocked(options: DiskLogOptions, lock: FolderLock, withoutTail: boolean): Promise<OpenedParts> {
   const { dir, origin } = options;
   const isNew = await hasNoLog(dir);
   const signer = await openSigner(dir, origin, isNew);
@@ -83,7 +96,8 @@ async function openLocked(options: DiskLogOptions, lock: FolderLock): Promise<Op
   const publishedSize = edge.size;
   const segments = await journalSegments(dir);
   const replayed = sound ? await replayJournal(segments, { edge, intents, verifier }) : undefined;
-  const damages = [...published.damages, ...(replayed?.damage ? [replayed.damage] : []), ...lostEnd(options, edge)];
+  const tail = await lostTail(withoutTail ? "accepted" : "refused", options, edge, replayed);
+  const damages = tail === undefined ? published.damages : [...published.damages, tail];
   const damage = firstDamage(damages);
   const tree = new DiskTree(dir);
   let journal: Journal | undefined;
@@ -108,20 +122,32 @@ async function openLocked(options: DiskLogOptions, lock: FolderLock): Promise<Op
     damages,
     lost,
     journal,
+    journalEnd: replayed,
     unreadable,
   };
 }
 
-/** What is gone without a trace in the log itself: its end, of which somebody else still knows. */
-function lostEnd({ knownEntries = 0 }: DiskLogOptions, edge: Edge): Damage[] {
-  if (knownEntries <= edge.size) return [];
-  const reason = `the database knows of entry ${knownEntries - 1}, and the ledger ends before it`;
-  return [{ index: edge.size, reason, mend: "restore" }];
+/** The end of the log, when it cannot be read or others know of more entries than it has. */
+async function lostTail(
+  loss: "accepted" | "refused",
+  { dir, knownEntries = 0 }: DiskLogOptions,
+  { size }: Edge,
+  replayed: Replayed | undefined,
+): Promise<Damage | undefined> {
+  if (loss === "accepted" && replayed?.damage === undefined) return undefined;
+  const stored = replayed === undefined ? 0 : await publishedEntries(dir, size);
+  const journalled = replayed?.damage === undefined ? 0 : await journalledEntries(dir);
+  const until = Math.max(size, knownEntries, stored, journalled);
+  if (replayed?.damage !== undefined) return { ...replayed.damage, until };
+  if (until === size) return undefined;
+  const witness = knownEntries === until ? "the database knows" : "the folder holds a bundle";
+  const mend = replayed === undefined ? "restore" : "tail";
+  return { index: size, reason: `${witness} of entry ${until - 1}, and the ledger ends before it`, mend, until };
 }
 
 /** Whether a folder has never held a log: a checkpoint is made before anything else, so only an unfinished start lacks it. */
 async function hasNoLog(dir: string): Promise<boolean> {
-  if ((await readIfThere(join(dir, "checkpoint"))) !== undefined) return false;
+  if ((await readIfThere(join(dir, checkpointFile))) !== undefined) return false;
   const names = await readdir(dir);
   if (names.includes("tile") || names.includes(acceptedFile)) return false;
   for (const segment of await journalSegments(dir)) {
@@ -130,11 +156,12 @@ async function hasNoLog(dir: string): Promise<boolean> {
   return true;
 }
 
-/** Makes the empty log: journal first, then the checkpoint that declares it. */
+/** Makes the empty log: journal first, then the checkpoint that declares it. The folder's own name is made durable, too. */
 async function beginLog(dir: string, origin: string, signer: CheckpointSigner): Promise<void> {
+  await syncFolder(dirname(dir));
   await Journal.begin(dir, 0);
   const note = signer.sign(checkpointText({ origin, size: 0, root: emptyRoot() }));
-  await replaceFile(join(dir, "checkpoint"), Buffer.from(note));
+  for (const name of [checkpointFile, checkpointCopy]) await replaceFile(join(dir, name), Buffer.from(note));
 }
 
 async function tidyJournal(

@@ -1,26 +1,31 @@
-// An operator's decision on a damaged log. What can be rewritten from intact parts is; what is lost can be accepted as
-// lost, on record; what no longer folds to the signed root is left alone, because only a backup can bring it back.
+// An operator's decision on a damaged log, carried out under one lock. What can be rewritten from intact parts is; what is
+// lost can be accepted as lost, on record, an entry by its index or the end as a whole; what no longer folds to the signed root is left alone, because only a backup can bring it back.
 import { mkdir, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { instant } from "../kernel/clock.ts";
 import { digestOf } from "../kernel/hash.ts";
 import { newId } from "../kernel/ids.ts";
+import { maxCommitLeaves } from "../kernel/limits.ts";
 import { readAccepted, writeAccepted } from "./disk-accepted.ts";
 import type { Damage, Mend } from "./damage.ts";
-import { DurableFolder, readIfThere, systemCode } from "./disk-files.ts";
+import { DurableFolder, ignoreMissing, readIfThere } from "./disk-files.ts";
 import { verifierKeyFile } from "./disk-keys.ts";
+import { lockFolder } from "./disk-lock.ts";
+import type { FolderLock } from "./disk-lock.ts";
 import { DiskLog } from "./disk-log.ts";
 import { openParts } from "./disk-opening.ts";
-import type { DiskLogOptions } from "./disk-opening.ts";
+import type { DiskLogOptions, UnderRepair } from "./disk-opening.ts";
+import { cutJournal } from "./disk-tail.ts";
 import { ledgerFault } from "./errors.ts";
 import type { Leaf } from "./leaf.ts";
 import { parseVerifierKey } from "./note.ts";
-import { tilePath } from "./tiles.ts";
 
 /** What an operator decides. The ledger must not be open. */
 export interface RepairOptions extends Omit<DiskLogOptions, "origin"> {
   /** Entries whose loss is accepted; without them nothing is given up. */
   readonly accept?: readonly number[];
+  /** Whether to go on although the end of the log is gone (default false). */
+  readonly acceptLostTail?: boolean;
   /** Why, in the operator's words; only its digest is recorded. */
   readonly reason: string;
   /** First 16 hex digits of the constitution in force, for the record. */
@@ -41,6 +46,8 @@ export interface RepairReport {
   readonly rewritten: readonly string[];
   /** Entries now on record as lost. */
   readonly accepted: readonly number[];
+  /** Entries at the end of the log that are gone; each place is kept by a leaf that says so. Undefined when none were given up. */
+  readonly lostTail: { readonly first: number; readonly count: number } | undefined;
   /** What still stands in the way of writing; empty when the ledger is open again. */
   readonly remaining: readonly FoundDamage[];
   /** Index of the admin leaf that records the repair; undefined when nothing was changed or the ledger is still damaged. */
@@ -50,20 +57,39 @@ export interface RepairReport {
 /** Carries out an operator's decision. Rejects with `ledger.locked` or `ledger.key_unusable`. */
 export async function repairLedger(options: RepairOptions): Promise<RepairReport> {
   const logOptions: DiskLogOptions = { ...options, origin: await originOf(options.dir) };
-  const { damages } = await inspect(logOptions);
+  const lock = await lockFolder(options.dir, options.lockWaitMs);
+  try {
+    return await repairLocked(options, logOptions, lock);
+  } finally {
+    await lock.release();
+  }
+}
+
+async function repairLocked(options: RepairOptions, logOptions: DiskLogOptions, lock: FolderLock) {
+  const first = await inspect(logOptions, { lock, withoutTail: false });
+  const { damages } = first;
   const accepting = new Set(options.accept ?? []);
   const losses = damages.filter((damage) => damage.mend === "accept" && accepting.has(damage.index));
   const rewrites = damages.filter((damage) => damage.mend === "rewrite");
+  const evidence = join(options.dir, "damaged", instant(options.clock.nowMs()).replaceAll(":", "-"));
   await recordLosses(options, losses);
-  const rewritten = await rewriteFiles(options, [...rewrites, ...losses]);
-  const { damages: remaining } = rewritten.length > 0 ? await inspect(logOptions) : { damages };
-  const changed = rewritten.length > 0 && remaining.length === 0;
+  const rewritten = await rewriteFiles(options.dir, [...rewrites, ...losses], evidence);
+  const rest = rewritten.length > 0 ? await inspect(logOptions, { lock, withoutTail: false }) : first;
+  // What the end still tells of its length is given up last, when nothing else can stop the repair.
+  const isLast = rest.damages.every((damage) => damage.mend === "tail");
+  const tail = options.acceptLostTail === true && isLast ? rest.damages[0] : undefined;
+  if (tail !== undefined && rest.journalEnd) await cutJournal(options.dir, rest.size, rest.journalEnd, evidence);
+  const held: UnderRepair = { lock, withoutTail: tail !== undefined };
+  const remaining = tail === undefined ? rest.damages : (await inspect(logOptions, held)).damages;
+  const isMended = damages.length > 0 && remaining.length === 0;
+  const lostTail = tail && isMended ? { first: rest.size, count: (tail.until ?? rest.size) - rest.size } : undefined;
   return {
     found: damages.map(described),
     rewritten,
     accepted: losses.map(({ index }) => index),
+    lostTail,
     remaining: remaining.map(described),
-    recordedAt: changed ? await recordRepair(logOptions, options) : undefined,
+    recordedAt: isMended ? await recordRepair(options, await DiskLog.open(logOptions, held), lostTail) : undefined,
   };
 }
 
@@ -75,11 +101,10 @@ async function originOf(dir: string): Promise<string> {
   return verifier.name;
 }
 
-async function inspect(options: DiskLogOptions) {
-  const { damages, journal, lock } = await openParts(options);
+async function inspect(options: DiskLogOptions, repair: UnderRepair) {
+  const { damages, edge, journal, journalEnd } = await openParts(options, repair);
   await journal?.close();
-  await lock.release();
-  return { damages };
+  return { damages, size: edge.size, journalEnd };
 }
 
 async function recordLosses(options: RepairOptions, losses: readonly Damage[]): Promise<void> {
@@ -91,11 +116,8 @@ async function recordLosses(options: RepairOptions, losses: readonly Damage[]): 
 }
 
 /** Puts the right bytes in place; the damaged file is kept below `damaged/` as evidence. Resolves with the paths. */
-async function rewriteFiles({ dir, clock }: RepairOptions, damages: readonly Damage[]): Promise<string[]> {
-  const files = new Map(
-    damages.flatMap(({ tile, bytes }) => (tile && bytes ? [[tilePath(tile), bytes] as const] : [])),
-  );
-  const evidence = join(dir, "damaged", instant(clock.nowMs()).replaceAll(":", "-"));
+async function rewriteFiles(dir: string, damages: readonly Damage[], evidence: string): Promise<string[]> {
+  const files = new Map(damages.flatMap(({ path, bytes }) => (path && bytes ? [[path, bytes] as const] : [])));
   const folder = new DurableFolder(dir);
   await folder.prepare();
   for (const path of files.keys()) {
@@ -106,12 +128,9 @@ async function rewriteFiles({ dir, clock }: RepairOptions, damages: readonly Dam
   return [...files.keys()];
 }
 
-function ignoreMissing(error: unknown): void {
-  if (systemCode(error) !== "ENOENT") throw error;
-}
-
-async function recordRepair(logOptions: DiskLogOptions, options: RepairOptions): Promise<number> {
-  await using log = await DiskLog.open(logOptions);
+/** Puts the repair on record and closes the log; resolves with the index of the leaf that ends the record. */
+async function recordRepair(options: RepairOptions, open: DiskLog, lostTail: RepairReport["lostTail"]) {
+  await using log = open;
   const leaf: Leaf = {
     v: 1,
     kind: "admin",
@@ -123,6 +142,15 @@ async function recordRepair(logOptions: DiskLogOptions, options: RepairOptions):
     requestId: newId(options.clock),
     note: digestOf(options.reason),
   };
+  // An index that was given out once is never given to another act: each lost entry's place is taken by a leaf of its own.
+  const end = lostTail === undefined ? log.size : lostTail.first + lostTail.count;
+  while (log.size < end) {
+    const length = Math.min(maxCommitLeaves, end - log.size);
+    const lost = (_: unknown, at: number): Leaf => {
+      return { ...leaf, operation: "ledger.entry_lost", resource: `entry/${log.size + at}` };
+    };
+    await log.append(Array.from({ length }, lost));
+  }
   return log.append([leaf]);
 }
 

@@ -23,7 +23,7 @@ export interface Replayed {
   /** The checkpoint of the last good frame; undefined when there was none. */
   readonly note: string | undefined;
   readonly damage: Damage | undefined;
-  /** The segment to go on with, and how many of its bytes are whole frames. */
+  /** The last segment that could be read, to go on with unless there is damage, and how many of its bytes are whole frames. */
   readonly last: Segment | undefined;
   readonly wholeBytes: number;
   /** Segments that hold nothing the log still needs. */
@@ -42,20 +42,23 @@ export async function replayJournal(segments: readonly Segment[], target: Replay
     else empty.push(segment);
   }
   let note: string | undefined;
+  let last: Segment | undefined;
   let wholeBytes = 0;
-  for (const [at, { bytes }] of live.entries()) {
+  const broken = (reason: string): Replayed => {
+    const damage: Damage = { index: target.edge.size, reason, mend: "tail" };
+    return { note, damage, last, wholeBytes, obsolete: [] };
+  };
+  for (const [at, { segment, bytes }] of live.entries()) {
+    if (segment.first !== target.edge.size) return broken("a part of the journal is missing");
     const read = replaySegment(bytes, target, at === live.length - 1);
-    note = read.note ?? note;
-    wholeBytes = read.wholeBytes;
-    if (read.problem !== undefined) {
-      const damage: Damage = { index: target.edge.size, reason: read.problem, mend: "restore" };
-      return { note, damage, last: undefined, wholeBytes, obsolete: [] };
-    }
+    [note, last, wholeBytes] = [read.note ?? note, segment, read.wholeBytes];
+    if (read.problem !== undefined) return broken(read.problem);
   }
-  const last = live.at(-1)?.segment ?? empty.find((segment) => segment.first === published);
-  const damage: Damage | undefined =
-    last === undefined ? { index: published, reason: "the journal is missing", mend: "restore" } : undefined;
-  return { note, damage, last, wholeBytes, obsolete: [...obsolete, ...empty.filter((segment) => segment !== last)] };
+  last ??= empty.find((segment) => segment.first === published);
+  if (last === undefined) return broken("the journal is missing");
+  // A segment is begun only behind entries that are durable, so even an empty one speaks of those before it.
+  if (segments.some((segment) => segment.first > target.edge.size)) return broken("a part of the journal is missing");
+  return { note, damage: undefined, last, wholeBytes, obsolete: [...obsolete, ...empty.filter((one) => one !== last)] };
 }
 
 function replaySegment(bytes: Buffer, target: ReplayTarget, isLast: boolean) {

@@ -7,6 +7,7 @@ import type { AcceptedLoss } from "./disk-accepted.ts";
 import type { Damage } from "./damage.ts";
 import { Edge } from "./edge.ts";
 import { readIfThere, systemCode } from "./disk-files.ts";
+import { checkpointCopy, checkpointFile } from "./disk-tree.ts";
 import { OpenIntents } from "./intents.ts";
 import { hashBytes, leafHash } from "./merkle.ts";
 import { openNote, parseCheckpoint } from "./note.ts";
@@ -33,7 +34,7 @@ export interface ScanOptions {
 
 /** The published part of a log as found on disk. */
 export interface PublishedState {
-  /** Undefined when the checkpoint is missing or does not verify. */
+  /** Undefined when neither the checkpoint nor its copy verifies. */
   readonly checkpoint: SignedCheckpoint | undefined;
   /** The tree of the published entries. */
   readonly edge: Edge;
@@ -46,16 +47,25 @@ export interface PublishedState {
 /** Bundles between two pauses that let other work run. */
 const bundlesPerTurn = 64;
 
-/** Reads and checks the published part of a log. */
+/** Reads and checks the published part of a log. A lost checkpoint is replaced by its copy, which is signed, too. */
 export async function scanPublished(options: ScanOptions): Promise<PublishedState> {
-  const note = (await readIfThere(join(options.dir, "checkpoint")))?.toString();
-  const checkpoint = note === undefined ? undefined : checkNote(note, options.verifier);
-  if (checkpoint === undefined) {
-    const reason =
-      note === undefined ? "the checkpoint is missing" : "the checkpoint is not signed by this ledger's key";
+  const { dir, verifier } = options;
+  const note = (await readIfThere(join(dir, checkpointFile)))?.toString();
+  const checkpoint = checkNote(note ?? "", verifier);
+  if (checkpoint !== undefined) return scanSigned(options, checkpoint);
+  const reason = note === undefined ? "the checkpoint is missing" : "the checkpoint is not signed by this ledger's key";
+  const copy = checkNote((await readIfThere(join(dir, checkpointCopy)))?.toString() ?? "", verifier);
+  if (copy === undefined) {
     const damages: Damage[] = [{ index: 0, reason, mend: "restore" }];
     return { checkpoint, edge: new Edge(), intents: new OpenIntents(), damages, sound: false };
   }
+  const state = await scanSigned(options, copy);
+  const mend = state.sound ? "rewrite" : "restore";
+  const damage: Damage = { index: 0, reason, mend, path: checkpointFile, bytes: Buffer.from(copy.note) };
+  return { ...state, damages: [damage, ...state.damages] };
+}
+
+async function scanSigned(options: ScanOptions, checkpoint: SignedCheckpoint): Promise<PublishedState> {
   const first = await scanTrusting("tiles", options, checkpoint);
   if (first.state.sound || !first.guessed) return first.state;
   // Nothing vouched for one side of some disagreement, and taking the hashes' side was wrong: take the entries' side.
@@ -164,7 +174,7 @@ class PublishedScan {
       const wrong = firstDifference(chosen, tile);
       const name: TileName = { level: 0, index, width };
       const reason = `${tilePath(name)} is missing or damaged`;
-      this.#damages.push({ index: first + wrong, reason, mend: "rewrite", tile: name, bytes: chosen });
+      this.#damages.push({ index: first + wrong, reason, mend: "rewrite", path: tilePath(name), bytes: chosen });
       this.#adopt(index, whole, entries ?? []);
       return;
     }
@@ -181,19 +191,19 @@ class PublishedScan {
   #nameLosses({ index, width, bytes }: FoundBundle, hashes: readonly Buffer[], salvaged: (Buffer | undefined)[]): void {
     const first = index * tileWidth;
     const right = Buffer.concat(salvaged.map((entry) => entry ?? lost()));
-    const tile: TileName = { level: "entries", index, width };
+    const path = tilePath({ level: "entries", index, width });
     let lossCount = 0;
     for (const [offset, entry] of salvaged.entries()) {
       const leaf = hashes[offset]?.toString("hex") ?? "";
       if (entry !== undefined || this.#options.accepted.get(first + offset)?.leafHash === leaf) continue;
       lossCount++;
       const reason = `the bytes of entry ${first + offset} do not have the hash that the tree holds`;
-      this.#damages.push({ index: first + offset, reason, mend: "accept", leafHash: leaf, tile, bytes: right });
+      this.#damages.push({ index: first + offset, reason, mend: "accept", leafHash: leaf, path, bytes: right });
     }
     if (lossCount > 0 || bytes?.equals(right)) return;
-    const reason = `${tilePath(tile)} is damaged between its entries`;
+    const reason = `${path} is damaged between its entries`;
     const at = first + firstMisframed(bytes ?? Buffer.alloc(0), salvaged);
-    this.#damages.push({ index: at, reason, mend: "rewrite", tile, bytes: right });
+    this.#damages.push({ index: at, reason, mend: "rewrite", path, bytes: right });
   }
 
   /** Whether something outside a bundle speaks for these leaf hashes: the level above, or the signed root. */
@@ -231,7 +241,7 @@ class PublishedScan {
         if (found?.equals(bytes)) continue;
         const at = (index * tileWidth + firstDifference(bytes, found)) * tileWidth ** level;
         const reason = `${tilePath(name)} is missing or damaged`;
-        this.#damages.push({ index: at, reason, mend: "rewrite", tile: name, bytes });
+        this.#damages.push({ index: at, reason, mend: "rewrite", path: tilePath(name), bytes });
       }
     }
   }

@@ -1,6 +1,6 @@
 // The published log on disk: publishes the growing edge as tiles and reads complete tiles back through a small cache.
 //
-// 1. A file under its final name is complete and never changes; only `checkpoint` is replaced, after everything it needs.
+// 1. A file under its final name is complete and never changes; only the checkpoint and its copy are replaced, after everything they need.
 // 2. Partial tiles stay until the full tile is there, because each belongs to a checkpoint that was given out.
 import { join } from "node:path";
 import { DurableFolder, readIfThere, replaceFile } from "./disk-files.ts";
@@ -11,6 +11,11 @@ import { hashBytes, heightsPerLevel } from "./merkle.ts";
 import { salvage } from "./salvage.ts";
 import { HashTile, levelCount, splitBundle, tilePath, tilesBetween, tileWidth, widthAt } from "./tiles.ts";
 import type { TileName } from "./tiles.ts";
+
+/** Name of the newest published checkpoint's file. */
+export const checkpointFile = "checkpoint";
+/** Name of its copy: nothing else in the folder carries the signature, and a tree is not signed again on trust. */
+export const checkpointCopy = "checkpoint.copy";
 
 /** Memory for hash tiles, bytes: some 1 000 tiles, which is every upper tile of a log of 60 million entries. */
 const tileCacheBytes = 16 * 1024 * 1024;
@@ -46,7 +51,7 @@ export class DiskTree {
   async publish(edge: Edge, from: number, size: number, note: string): Promise<void> {
     const names = [...tilesBetween(from, size)];
     await this.#folder.write(names.map((name) => tileFile(edge, name)));
-    await replaceFile(join(this.#dir, "checkpoint"), Buffer.from(note));
+    for (const name of [checkpointFile, checkpointCopy]) await replaceFile(join(this.#dir, name), Buffer.from(note));
     for (const { level, index, width } of names) {
       const wasPartial = index * tileWidth < levelCount(level, from);
       if (width === tileWidth && wasPartial) await this.#folder.remove(`${tilePath({ level, index, width })}.p`);

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -9,7 +9,8 @@ import { systemClock } from "../kernel/clock.ts";
 import { silentLog } from "../kernel/ctx.ts";
 import { openLedger } from "./disk.ts";
 import type { DiskLedger } from "./disk.ts";
-import { ledgerMigrations } from "./index-store.ts";
+import { repairLedger } from "./disk-repair.ts";
+import { indexedEntries, ledgerMigrations } from "./index-store.ts";
 import type { Leaf } from "./leaf.ts";
 import { tilePath, tilesBetween } from "./tiles.ts";
 
@@ -111,6 +112,39 @@ onBothDialects((name, places) => {
         );
       }
     });
+  });
+});
+
+describe("a listing", () => {
+  it("fills its pages up behind entries that are lost, so that a short page is the last one", async () => {
+    await using place = await sqlitePlace();
+    await using database = await place.open();
+    await database.migrate(ledgerMigrations);
+    await using home = await folder();
+    {
+      await using ledger = await home.open(database);
+      await ledger.append(Array.from({ length: 20 }, (_, at) => intentLeaf(at)));
+      expect(await ledger.entries({ kind: "intent", limit: 1 })).toHaveLength(1);
+    }
+    const bundle = join(home.dir, tilePath({ level: "entries", index: 0, width: 20 }));
+    const bytes = await readFile(bundle);
+    bytes[bytes.indexOf("request-3")]! ^= 1;
+    await writeFile(bundle, bytes);
+    const mended = await repairLedger({
+      dir: home.dir,
+      clock: systemClock,
+      log: silentLog,
+      reason: "no backup holds it",
+      constitutionHash: "0123456789abcdef",
+      accept: [3],
+    });
+    expect(mended).toMatchObject({ accepted: [3], remaining: [] });
+    await using ledger = await home.open(database);
+    for (const filter of [{}, { kind: "intent" } as const]) {
+      expect(indexesOf(await ledger.entries({ ...filter, limit: 5 }))).toEqual([0, 1, 2, 4, 5]);
+      expect(indexesOf(await ledger.entries({ ...filter, after: 2, limit: 1 }))).toEqual([4]);
+    }
+    expect(await indexedEntries(database)).toBe(21);
   });
 });
 

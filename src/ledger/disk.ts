@@ -76,9 +76,16 @@ class OpenLedger implements DiskLedger {
   }
 
   async entries(query: EntryQuery): Promise<readonly Entry[]> {
-    const indexes = await this.#matching(query);
-    const entries = await Promise.all(indexes.map((index) => this.entry(index).catch(whenLost)));
-    return entries.filter((entry) => entry !== undefined);
+    const found: Entry[] = [];
+    // Lost entries are passed over, and the page is filled up behind them: a short page is the last one.
+    for (let { after = -1 } = query; ;) {
+      const limit = query.limit - found.length;
+      const indexes = await this.#matching({ ...query, after, limit });
+      const entries = await Promise.all(indexes.map((index) => this.entry(index).catch(whenLost)));
+      found.push(...entries.filter((entry) => entry !== undefined));
+      after = indexes.at(-1) ?? after;
+      if (indexes.length < limit || found.length === query.limit) return found;
+    }
   }
 
   async outcomeOf(intentIndex: number): Promise<Entry | undefined> {

@@ -24,6 +24,25 @@ describe("journal frames", () => {
     }
   });
 
+  it("read as torn when a lost write left zeros to the end of the file, wherever it stopped", () => {
+    for (let written = 0; written < bytes.length - 4; written++) {
+      for (const more of [0, 1, 600]) {
+        const segment = Buffer.alloc(2 * bytes.length + more);
+        segment.set(bytes);
+        segment.set(bytes.subarray(0, written), bytes.length);
+        expect(readFrame(segment, bytes.length).state, `${written} ${more}`).toBe("torn");
+      }
+    }
+  });
+
+  it("read as damaged when a frame or anything but zeros follows the zeros", () => {
+    const hole = Buffer.from(bytes).fill(0, 28, bytes.length - 6);
+    expect(readFrame(hole, 0).state).toBe("damaged");
+    for (const zeroed of [Buffer.alloc(bytes.length), Buffer.from(bytes).fill(0, 28)]) {
+      expect(readFrame(Buffer.concat([zeroed, bytes]), 0).state).toBe("damaged");
+    }
+  });
+
   it("read as damaged, never as torn, when any bit has flipped", () => {
     fc.assert(
       fc.property(fc.nat(bytes.length * 8 - 1), (bit) => {

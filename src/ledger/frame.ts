@@ -1,6 +1,10 @@
 // Journal frames, pure: one frame is one commit, entries and signed checkpoint together. The header has a checksum of
 // its own, so that a flipped length is seen as damage and only a frame cut short by a crash reads as torn.
 //
+// A file system that lost power may also show a write that it never finished as zeros up to the end of the file. No
+// acknowledged frame looks like that, because its body holds no zeros but those of lengths and its note ends in a
+// newline, so such a frame is torn, too. Whoever could zero that end could have cut it off: nothing more goes unseen.
+//
 //   magic "CLJ1" | first index u64 | entries u32 | bytes of entries u32 | bytes of note u32 | CRC-32 of the header u32
 //   entries, each with its uint16 length | checkpoint note | CRC-32 of everything before it u32
 import { crc32 } from "node:zlib";
@@ -45,7 +49,7 @@ export function encodeFrame({ first, entries, note }: Frame): Buffer {
 export type FrameRead =
   | { readonly state: "frame"; readonly frame: Frame; readonly end: number }
   | { readonly state: "end" }
-  /** Fewer bytes than the frame announces: the write was cut short. */
+  /** Fewer bytes than the frame announces, or zeros in their place: the write was cut short. */
   | { readonly state: "torn" }
   | { readonly state: "damaged"; readonly reason: string };
 
@@ -53,23 +57,49 @@ export type FrameRead =
 export function readFrame(segment: Buffer, at: number): FrameRead {
   if (at === segment.length) return { state: "end" };
   if (segment.length - at < headerBytes) return { state: "torn" };
-  const header = segment.subarray(at, at + headerBytes);
-  const wholeHeader = header.readUInt32BE(headerBytes - crcBytes) === crc32(header.subarray(0, headerBytes - crcBytes));
-  if (!wholeHeader || !header.subarray(0, magic.length).equals(magic)) {
+  const header = headerAt(segment, at);
+  if (header === undefined) {
+    if (isZeroFrom(segment, at + headerBytes)) return { state: "torn" };
     return { state: "damaged", reason: "a frame header of the journal is damaged" };
   }
-  const entriesEnd = at + headerBytes + header.readUInt32BE(16);
-  const noteEnd = entriesEnd + header.readUInt32BE(20);
+  const entriesEnd = at + headerBytes + header.entriesBytes;
+  const noteEnd = entriesEnd + header.noteBytes;
   if (noteEnd + crcBytes > segment.length) return { state: "torn" };
   if (segment.readUInt32BE(noteEnd) !== crc32(segment.subarray(at, noteEnd))) {
+    if (isZeroFrom(segment, noteEnd - 1)) return { state: "torn" };
     return { state: "damaged", reason: "a frame of the journal is damaged" };
   }
-  const entries = splitBundle(segment.subarray(at + headerBytes, entriesEnd), header.readUInt32BE(12));
+  const entries = splitBundle(segment.subarray(at + headerBytes, entriesEnd), header.count);
   if (entries === undefined) return { state: "damaged", reason: "a frame of the journal is malformed" };
   const note = segment.toString("utf8", entriesEnd, noteEnd);
   return {
     state: "frame",
-    frame: { first: Number(header.readBigUInt64BE(4)), entries, note },
+    frame: { first: header.first, entries, note },
     end: noteEnd + crcBytes,
   };
+}
+
+/** The header at `at`; undefined when there is none that is whole. */
+function headerAt(segment: Buffer, at: number) {
+  const bytes = segment.subarray(at, at + headerBytes);
+  if (bytes.length < headerBytes || !bytes.subarray(0, magic.length).equals(magic)) return undefined;
+  const sum = bytes.readUInt32BE(headerBytes - crcBytes);
+  if (sum !== crc32(bytes.subarray(0, headerBytes - crcBytes))) return undefined;
+  const [count, entriesBytes, noteBytes] = [bytes.readUInt32BE(12), bytes.readUInt32BE(16), bytes.readUInt32BE(20)];
+  return { first: Number(bytes.readBigUInt64BE(4)), count, entriesBytes, noteBytes };
+}
+
+/** The highest number of entries that any whole frame header in these bytes speaks of, wherever it stands; 0 for none. */
+export function announcedEntries(segment: Buffer): number {
+  let most = 0;
+  for (let at = segment.indexOf(magic); at >= 0; at = segment.indexOf(magic, at + 1)) {
+    const header = headerAt(segment, at);
+    if (header !== undefined) most = Math.max(most, header.first + header.count);
+  }
+  return most;
+}
+
+/** Whether nothing but zeros follows. */
+function isZeroFrom(segment: Buffer, at: number): boolean {
+  return segment.subarray(at).every((byte) => byte === 0);
 }

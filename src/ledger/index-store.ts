@@ -181,6 +181,11 @@ export class EntryIndexStore {
   }
 }
 
+/** How many entries the index has seen: a log with fewer has lost its end. The index must have been migrated. */
+export async function indexedEntries(database: Database): Promise<number> {
+  return (await new EntryIndexStore(database).position()).next;
+}
+
 /** Inserts many rows with one parameter, which costs a fraction of a statement with a parameter per cell. */
 function insertRows(dialect: Database["dialect"], rows: readonly unknown[][]) {
   const json = JSON.stringify(rows);

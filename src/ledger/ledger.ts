@@ -57,7 +57,7 @@ export interface Ledger extends AsyncDisposable {
   checkpoint(): string;
   /** One leaf by index. Rejects with `ledger.no_such_entry`. */
   entry(index: number): Promise<Entry>;
-  /** Entries that match, oldest first; sees every leaf that was durable when called. */
+  /** Entries that match, oldest first; sees every leaf that was durable when called. Fewer than `limit` are the last ones. */
   entries(query: EntryQuery): Promise<readonly Entry[]>;
   /** The outcome leaf that closes an intent, if it is there already. */
   outcomeOf(intentIndex: number): Promise<Entry | undefined>;

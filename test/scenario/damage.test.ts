@@ -40,13 +40,15 @@ beforeAll(async () => {
 afterAll(() => rm(root, { recursive: true, force: true }));
 
 /** `charter ledger verify` on a data folder. */
-function verify(dataDir: string): {
+function verify(
+  dataDir: string,
+  ...more: string[]
+): {
   status: number | null;
-  report: { ok: boolean; index?: number | null; reason?: string };
+  report: { ok: boolean; index?: number | null; reason?: string; size?: number };
 } {
-  const run = spawnSync(process.execPath, [launcher, "ledger", "verify", "--from", join(dataDir, "ledger"), "--json"], {
-    encoding: "utf8",
-  });
+  const args = ["ledger", "verify", "--from", join(dataDir, "ledger"), "--json", ...more];
+  const run = spawnSync(process.execPath, [launcher, ...args], { encoding: "utf8" });
   return { status: run.status, report: JSON.parse(run.stdout) };
 }
 
@@ -258,5 +260,36 @@ describe("the operator's decision", () => {
     await server.stop();
     // A verifier is told of the loss: it fails unless it is asked to allow for lost entries.
     expect(verify(dataDir).report).toMatchObject({ ok: false, index });
+    expect(verify(dataDir, "--allow-lost").report).toMatchObject({ ok: true, lost: [index] });
+    const { status, stdout } = spawnSync(process.execPath, [launcher, "doctor", "--data", dataDir, "--json"], {
+      encoding: "utf8",
+    });
+    const { checks } = JSON.parse(stdout) as { checks: { name: string; state: string; found: string }[] };
+    expect(checks.find(({ name }) => name === "ledger")).toMatchObject({
+      state: "warn",
+      found: expect.stringContaining(`${index} are on record as lost`),
+    });
+    expect(status).toBe(0);
+  });
+
+  it("is needed for a lost end that only the database tells of, and then no index is given out twice", async () => {
+    const dataDir = await mkdtemp(join(root, "case-"));
+    await cp(journalled, dataDir, { recursive: true });
+    const path = await only(join(dataDir, "ledger/journal"), /frames$/);
+    const frames = await readFile(path);
+    const intent = frames.lastIndexOf("CLJ1", frames.lastIndexOf("CLJ1") - 1);
+    await writeFile(path, frames.subarray(0, intent));
+    const first = verify(dataDir).report.size ?? 0;
+    expect(repair(dataDir)).toMatchObject({ status: 1, report: { remaining: [{ index: first, mend: "tail" }] } });
+    const { status, report } = repair(dataDir, "--accept-lost-tail");
+    expect([status, report["remaining"]]).toEqual([0, []]);
+    expect(report["lostTail"]).toMatchObject({ first, count: expect.any(Number) });
+    await using server = await spawnCharter({ dataDir, adminKey });
+    expect((await server.ask("/ready")).status).toBe(200);
+    expect((await server.ask("/v1/artifacts", { body })).status).toBe(201);
+    const lost = await server.ask("/ledger/entries?operation=ledger.entry_lost");
+    expect(lost.json.entries[0]).toMatchObject({ index: first, leaf: { kind: "admin", resource: `entry/${first}` } });
+    await server.stop();
+    expect(verify(dataDir).report).toMatchObject({ ok: true });
   });
 });

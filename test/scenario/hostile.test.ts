@@ -85,7 +85,9 @@ describe("ten thousand hostile requests", () => {
       body: { product_id: product, artifact_type: type, payload: "real" },
     });
     const artifact: string = stored.json.artifact.artifact_id;
-    const keys = [productKey, productKey, server.adminKey, agentKey];
+    // Many keys, because one that keeps leaving uploads unfinished is asked to slow down and would attack less.
+    const productKeys = await Promise.all(Array.from({ length: 60 }, () => server.keyFor("product", product)));
+    const keys = [...productKeys, ...Array<string>(20).fill(server.adminKey), ...Array<string>(20).fill(agentKey)];
     const seed = announcedSeed("hostile");
     const all = fc.sample(hostileRequests({ keys, artifact, product, type }), { numRuns: requests, seed });
 

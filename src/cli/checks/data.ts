@@ -44,8 +44,21 @@ export async function checkLedger(dataDir: string): Promise<Check> {
   const isThere = await stat(join(folder, "checkpoint")).catch(() => undefined);
   if (isThere === undefined) return warn("ledger", "there is none yet", "it is begun at the first charter serve");
   const { verifyLedger } = await import("../../ledger/verify/index.ts");
-  const report = await verifyLedger({ source: folder });
-  if (report.ok) return ok("ledger", `${report.size} entries verified, root ${report.root}`);
+  const report = await verifyLedger({ source: folder, allowLost: true });
+  if (report.ok) {
+    const verified = `${report.size} entries verified, root ${report.root}`;
+    if (report.lost.length === 0) return ok("ledger", verified);
+    const { acceptedLosses } = await import("../../ledger/index.ts");
+    const accepted = new Set(await acceptedLosses(folder));
+    const unsaid = report.lost.filter((index) => !accepted.has(index));
+    const remedy = "see charter ledger repair --help";
+    if (unsaid.length > 0) return fail("ledger", `the bytes of entries ${unsaid.join(", ")} are lost`, remedy);
+    return warn(
+      "ledger",
+      `${verified}; entries ${report.lost.join(", ")} are on record as lost`,
+      "keep looking for a backup that holds them",
+    );
+  }
   const where = report.index === null ? "" : `entry ${report.index}: `;
   return fail("ledger", `${where}${report.reason}`, "keep a copy of the folder, then see charter ledger repair --help");
 }

@@ -3,6 +3,7 @@ import { systemClock } from "../../kernel/clock.ts";
 import { silentLog } from "../../kernel/ctx.ts";
 import type { FoundDamage, RepairReport } from "../../ledger/index.ts";
 import { ledgerFolder } from "../checks/data.ts";
+import { knownEntries } from "../checks/known.ts";
 import type { Call, Command } from "../command.ts";
 import { print, printable, printJson, tint } from "../io.ts";
 import { loadLocalConfig, settingOptions } from "../local-config.ts";
@@ -22,8 +23,12 @@ export const ledgerRepair: Command = {
       many: true,
       summary: "entry whose loss is accepted; nothing is given up without it",
     },
+    {
+      name: "accept-lost-tail",
+      summary: "go on without the end of the ledger; every lost place is kept by an entry that says so",
+    },
     { name: "reason", value: "TEXT", summary: "why, in your words; its digest goes on record" },
-    ...settingOptions(["data", "constitution"]),
+    ...settingOptions(["data", "constitution", "database"]),
   ],
   examples: [
     {
@@ -33,6 +38,10 @@ export const ledgerRepair: Command = {
     {
       line: "ledger repair --accept 300 --reason 'disk replaced, no backup holds it'",
       does: "also puts entry 300 on record as lost, so that writing can go on",
+    },
+    {
+      line: "ledger repair --accept-lost-tail --reason 'power cut, no backup is newer'",
+      does: "goes on although the newest entries are gone; whoever holds a newer checkpoint will notice",
     },
   ],
   run,
@@ -52,6 +61,8 @@ async function run({ io, options, json }: Call): Promise<number> {
     reason,
     constitutionHash: loadConstitution(config.constitution.dir).hash,
     accept,
+    acceptLostTail: options.has("accept-lost-tail"),
+    knownEntries: await knownEntries(config.data.dir, config.database.url),
   });
   if (json) printJson(io, report);
   else
@@ -63,11 +74,12 @@ async function run({ io, options, json }: Call): Promise<number> {
   return report.remaining.length === 0 ? exitCodes.ok : exitCodes.refused;
 }
 
-function reportLines({ found, rewritten, accepted }: RepairReport): string[] {
+function reportLines({ found, rewritten, accepted, lostTail }: RepairReport): string[] {
   const lines = [
     ...found.map((damage) => `found      ${damageText(damage)}`),
     ...rewritten.map((file) => `rewritten  ${file}`),
     ...accepted.map((index) => `accepted   entry ${index} is on record as lost`),
+    ...(lostTail === undefined ? [] : [`accepted   ${lostTail.count} entries from ${lostTail.first} on are lost`]),
   ];
   return lines.map(printable);
 }
@@ -79,15 +91,18 @@ function verdict(report: RepairReport, paint: (colour: "green" | "red", text: st
     const record = recordedAt === undefined ? "" : `; ledger entry ${recordedAt} records it`;
     return `${paint("green", "mended")}: the ledger takes entries again${record}`;
   }
-  const indexes = remaining.filter(({ mend }) => mend === "accept").map(({ index }) => `--accept ${index}`);
+  const flags = remaining.flatMap(({ mend, index }) =>
+    mend === "accept" ? [`--accept ${index}`] : mend === "tail" ? ["--accept-lost-tail"] : [],
+  );
   const help =
-    indexes.length > 0 ? `; restore a backup, or give up what is lost with ${indexes.join(" ")}` : "; restore a backup";
+    flags.length > 0 ? `; restore a backup, or give up what is lost with ${flags.join(" ")}` : "; restore a backup";
   return `${paint("red", "damaged")}: ${remaining.length} still in the way${help}`;
 }
 
 const mendTexts = {
   rewrite: "can be rebuilt",
   accept: "its bytes are lost",
+  tail: "what follows is lost",
   restore: "needs a backup",
 } as const satisfies Record<FoundDamage["mend"], string>;
 

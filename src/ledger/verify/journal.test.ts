@@ -56,6 +56,15 @@ describe("a ledger whose journal is ahead of its tiles", () => {
     expect(await verifyFiles(files)).toMatchObject({ ok: true, size: 9, published: 0 });
   });
 
+  it("fails when the folder that signs the log has lost its journal, which a copy for strangers never has", async () => {
+    const copy = naiveLog(entries.slice(0, 20), origin);
+    expect(await verifyFiles(copy)).toMatchObject({ ok: true, size: 20 });
+    const own = new Map(copy).set("key.pem", Buffer.from("secret"));
+    expect(await verifyFiles(own)).toMatchObject({ ok: false, index: 20 });
+    own.set("journal/0000000000000020.frames", Buffer.alloc(0));
+    expect(await verifyFiles(own)).toMatchObject({ ok: true, size: 20 });
+  });
+
   it("shows that the journal extends an earlier checkpoint", async () => {
     const earlierCheckpoint = naiveCheckpoint(entries.slice(0, 33), origin);
     const files = ledgerWith(20, { 20: frames(20, 40) });
@@ -73,6 +82,19 @@ describe("a ledger whose journal is ahead of its tiles", () => {
       }),
       { numRuns: 30 },
     );
+  });
+
+  it("reads a last frame that a power cut left as zeros as a commit that never was", async () => {
+    const before = frames(20, 30, [10]);
+    const last = frames(30, 40, [10]);
+    for (const written of [0, 3, 27, 28, 100, last.length - 5]) {
+      const blank = Buffer.alloc(last.length + 700);
+      blank.set(last.subarray(0, written));
+      const report = await verifyFiles(ledgerWith(20, { 20: Buffer.concat([before, blank]) }));
+      expect(report, String(written)).toMatchObject({ ok: true, size: 30, tornBytes: blank.length });
+    }
+    const inside = Buffer.concat([Buffer.alloc(before.length), last]);
+    expect(await verifyFiles(ledgerWith(20, { 20: inside }))).toMatchObject({ ok: false, index: 20 });
   });
 
   it("fails on every flipped bit and names the commit's first entry or an earlier one of it", async () => {

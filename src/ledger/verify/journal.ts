@@ -5,7 +5,8 @@
 //   "CLJ1" | first index u64 | entries u32 | bytes of entries u32 | bytes of note u32 | CRC-32 of these 24 bytes u32
 //   entries, each led by its uint16 length | checkpoint note | CRC-32 of everything before it u32      (big-endian)
 //
-// Only the last frame of the last segment may be cut short: that is a commit which was never acknowledged.
+// Only the last frame of the last segment may be cut short, or end in zeros to the end of the file as a power cut can
+// leave it: that is a commit which was never acknowledged. A whole frame is never zeros from its note's last byte on.
 import { open, readdir } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
@@ -110,7 +111,7 @@ async function openSegments(folder: string): Promise<OpenSegment[] | undefined> 
   }
 }
 
-/** The frame at a place; undefined when the segment ends inside it. @throws LogFault */
+/** The frame at a place; undefined when the segment, or what was written of it, ends inside it. @throws LogFault */
 async function frameAt(
   segment: OpenSegment,
   at: number,
@@ -119,6 +120,7 @@ async function frameAt(
   if (segment.sizeBytes - at < headBytes) return undefined;
   const head = await bytesAt(segment, at, headBytes, next);
   if (head.toString("latin1", 0, 4) !== "CLJ1" || head.readUInt32BE(24) !== crc32(head.subarray(0, 24))) {
+    if (await isBlankFrom(segment, at + headBytes, next)) return undefined;
     throw new LogFault(next, "the head of a journal frame is damaged");
   }
   const first = Number(head.readBigUInt64BE(4));
@@ -130,11 +132,24 @@ async function frameAt(
   if (end > segment.sizeBytes) return undefined;
   const body = await bytesAt(segment, at + headBytes, entriesBytes + noteBytes + 4, next);
   if (body.readUInt32BE(body.length - 4) !== crc32(body.subarray(0, -4), crc32(head))) {
+    if (await isBlankFrom(segment, end - 5, next)) return undefined;
     throw new LogFault(next, "a journal frame is damaged");
   }
   const { entries, trailingBytes } = bundleEntries(body.subarray(0, entriesBytes), count);
   if (entries.length !== count || trailingBytes > 0) throw new LogFault(next, "a journal frame is malformed");
   return { frame: { first, entries, note: body.subarray(entriesBytes, -4) }, end };
+}
+
+/** Bytes looked at together for zeros. */
+const blankStep = 64 * 1024;
+
+/** Whether a segment holds nothing but zeros from a place on. */
+async function isBlankFrom(segment: OpenSegment, from: number, next: number): Promise<boolean> {
+  for (let at = from; at < segment.sizeBytes; at += blankStep) {
+    const bytes = await bytesAt(segment, at, Math.min(blankStep, segment.sizeBytes - at), next);
+    if (bytes.some((byte) => byte !== 0)) return false;
+  }
+  return true;
 }
 
 async function bytesAt({ file }: OpenSegment, at: number, length: number, next: number): Promise<Buffer> {

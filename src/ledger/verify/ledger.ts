@@ -7,6 +7,8 @@
 // 3. A failure names the first entry that is wrong in the order of the log. A tile that is missing, short or wrong is
 //    named by the first entry it covers. When no single entry is to blame (a wrong root or signature), the index is null.
 // 4. Memory is bounded: a few bundles, one tile for each level, two bits for each entry and 32 bytes for each journal entry.
+import { access } from "node:fs/promises";
+import { join } from "node:path";
 import { LogFault } from "./fault.ts";
 import { JournalSnapshot, openJournal } from "./journal.ts";
 import { emptyRoot, leafHash, sameHash } from "./merkle.ts";
@@ -109,6 +111,9 @@ async function checked(options: LedgerToVerify): Promise<LedgerReport> {
   const allowLost = options.allowLost === true;
   const tiles = await walkTiles({ source, size, tree, story, allowLost, onEntry, onProgress });
   checkRoot(tree, published, "the checkpoint");
+  // Whoever signs the log always has a journal, at least an empty segment; a copy for strangers has neither.
+  if (journal.first === undefined && (await holdsSigningKey(source)))
+    throw new LogFault(size, "the journal is missing");
   const head = await walkJournal({ journal, published, key, tree, story, tail, onEntry });
   if (earlier !== undefined && earlier.size > tree.size) {
     throw new LogFault(null, `the log has ${tree.size} entries, the earlier checkpoint already had ${earlier.size}`);
@@ -135,6 +140,14 @@ async function publishedHead(source: Source, key: VerifierKey, journal: JournalS
   if (note !== undefined) return openCheckpoint(note, key);
   if (journal.first !== 0) throw new FormError("there is no checkpoint");
   return { origin: key.name, size: 0, root: emptyRoot() };
+}
+
+async function holdsSigningKey({ folder }: Source): Promise<boolean> {
+  if (folder === undefined) return false;
+  return access(join(folder, "key.pem")).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** The hashes of published entries that the journal may hold too. */

@@ -1,0 +1,28 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { DurableFolder } from "./disk-files.ts";
+
+describe("a durable folder", () => {
+  it("syncs every folder that got a name, also one above a new folder that it knows already", async () => {
+    const root = await mkdtemp(join(tmpdir(), "charter-files-"));
+    try {
+      const synced: string[] = [];
+      const folder = new DurableFolder(root, async (path) => void synced.push(path.slice(root.length)));
+      await folder.prepare();
+      const write = async (path: string): Promise<string[]> => {
+        await folder.write([{ path, bytes: Buffer.from("x") }]);
+        return synced.splice(0).toSorted();
+      };
+      expect(await write("tile/0/000")).toEqual(["", "/tile", "/tile/0"]);
+      expect(await write("tile/0/001")).toEqual(["/tile/0"]);
+      expect(await write("tile/0/002.p/4")).toEqual(["/tile/0", "/tile/0/002.p"]);
+      expect(await write("tile/1/x001/000")).toEqual(["/tile", "/tile/1", "/tile/1/x001"]);
+      await folder.remove("tile/0/002.p");
+      expect(await write("tile/0/002.p/9")).toEqual(["/tile/0", "/tile/0/002.p"]);
+    } finally {
+      await rm(root, { recursive: true, force: true });
+    }
+  });
+});
