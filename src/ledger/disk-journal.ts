@@ -2,7 +2,8 @@
 //
 // 1. `append` resolves only when the frame is on disk; when the write fails, the segment is cut back to its last whole frame.
 // 2. After a failed sync the journal takes nothing more: what the disk holds is unknown until it is opened and read again.
-// 3. Segments follow each other without a gap and are named by the index of their first entry.
+// 3. Nothing is written when the folder has been taken over by another process.
+// 4. Segments follow each other without a gap and are named by the index of their first entry.
 import { mkdir, open, readFile, readdir, rm, truncate } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
@@ -62,31 +63,41 @@ export async function readSegment(segment: Segment): Promise<Buffer> {
   return readFile(segment.path);
 }
 
+/** What a journal is continued with. */
+export interface JournalOptions {
+  readonly dir: string;
+  /** Asked before anything is written; a journal that is no longer ours takes nothing more. */
+  readonly isOwner: () => boolean;
+  readonly openFile?: OpenJournalFile | undefined;
+}
+
 /** The growing end of the journal. */
 export class Journal {
   readonly #dir: string;
   readonly #openFile: OpenJournalFile;
   readonly #segments: Segment[];
+  readonly #isOwner: () => boolean;
   #file: JournalFile;
   #length: number;
   #broken: JournalError | undefined;
 
-  private constructor(dir: string, openFile: OpenJournalFile, segments: Segment[], file: JournalFile, length: number) {
-    this.#dir = dir;
-    this.#openFile = openFile;
+  private constructor(options: JournalOptions, segments: Segment[], file: JournalFile, length: number) {
+    this.#dir = options.dir;
+    this.#openFile = options.openFile ?? openOnDisk;
+    this.#isOwner = options.isOwner;
     this.#segments = segments;
     this.#file = file;
     this.#length = length;
   }
 
   /** Continues the last of these segments after `length` whole bytes, dropping a torn frame behind them. */
-  static async continue(dir: string, segments: Segment[], length: number, openFile = openOnDisk): Promise<Journal> {
+  static async continue(options: JournalOptions, segments: Segment[], length: number): Promise<Journal> {
     const last = segments.at(-1);
     if (last === undefined) throw new Error("a journal has at least one segment");
     await truncate(last.path, length);
-    const file = await openFile(last.path);
+    const file = await (options.openFile ?? openOnDisk)(last.path);
     await file.sync();
-    return new Journal(dir, openFile, segments, file, length);
+    return new Journal(options, segments, file, length);
   }
 
   /** Makes the first segment of a journal. */
@@ -99,7 +110,7 @@ export class Journal {
 
   /** Makes one frame durable. Rejects with a `JournalError`. */
   async append(frame: Uint8Array): Promise<void> {
-    if (this.#broken !== undefined) throw this.#broken;
+    this.#refuseUnlessOurs();
     try {
       await this.#file.write(frame, this.#length);
     } catch (error) {
@@ -117,7 +128,7 @@ export class Journal {
 
   /** Starts a new segment for entries from `first` on, unless the present one is still empty. */
   async rotate(first: number): Promise<void> {
-    if (this.#broken !== undefined) throw this.#broken;
+    this.#refuseUnlessOurs();
     if (this.#length === 0) return;
     const next = await makeSegment(this.#dir, first, this.#openFile);
     await this.#file.close();
@@ -136,6 +147,13 @@ export class Journal {
 
   async close(): Promise<void> {
     await this.#file.close();
+  }
+
+  #refuseUnlessOurs(): void {
+    if (this.#broken === undefined && !this.#isOwner()) {
+      this.#broken = new JournalError(new Error("another process has taken the ledger's folder over"), true);
+    }
+    if (this.#broken !== undefined) throw this.#broken;
   }
 
   async #cutBack(cause: unknown): Promise<JournalError> {

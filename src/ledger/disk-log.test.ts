@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, stat } from "node:fs/promises";
+import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { failingDisk, intentLeaf, ledgerFolder, outcomeLeaf, systemError } from "../../test/support/ledger-folder.ts";
@@ -153,6 +153,22 @@ describe("the folder", () => {
     await using second = await folder.open();
     expect(second.condition()).toEqual({ state: "open" });
     await expect(first.append([intentLeaf(0)])).rejects.toMatchObject({ code: "ledger.closed" });
+  });
+});
+
+describe("a folder that another process has taken over", () => {
+  it("gets nothing more from its former owner, not even at the end", async () => {
+    await using folder = await ledgerFolder();
+    const log = await folder.open();
+    await log.append([intentLeaf(0)]);
+    const others = '{"pid":1,"started":"another container","token":"theirs"}';
+    await writeFile(join(folder.dir, "lock"), others);
+    const before = await readdir(folder.dir, { recursive: true });
+    await expect(log.append([intentLeaf(1)])).rejects.toMatchObject({ code: "ledger.unavailable" });
+    expect(log.condition().state).toBe("unavailable");
+    await log[Symbol.asyncDispose]();
+    expect(await readdir(folder.dir, { recursive: true })).toEqual(before);
+    expect(await readFile(join(folder.dir, "lock"), "utf8")).toBe(others);
   });
 });
 

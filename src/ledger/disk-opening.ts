@@ -6,7 +6,7 @@ import type { Log } from "../kernel/ctx.ts";
 import { acceptedFile, readAccepted } from "./disk-accepted.ts";
 import { readIfThere, replaceFile, syncFolder } from "./disk-files.ts";
 import { Journal, journalSegments, readSegment } from "./disk-journal.ts";
-import type { OpenJournalFile, Segment } from "./disk-journal.ts";
+import type { JournalOptions, OpenJournalFile, Segment } from "./disk-journal.ts";
 import { openSigner } from "./disk-keys.ts";
 import type { CheckpointSigner } from "./disk-keys.ts";
 import { lockFolder } from "./disk-lock.ts";
@@ -103,7 +103,8 @@ async function openLocked(options: DiskLogOptions, lock: FolderLock, withoutTail
   let journal: Journal | undefined;
   if (damage === undefined && replayed?.last !== undefined) {
     await tree.prepare();
-    journal = await tidyJournal(options, replayed.obsolete, replayed.last, replayed.wholeBytes);
+    const journalOptions = { dir, isOwner: () => lock.isHeld(), openFile: options.openJournalFile };
+    journal = await tidyJournal(journalOptions, replayed.obsolete, replayed.last, replayed.wholeBytes);
   }
   const damaged = new Set(damages.map(({ index }) => index));
   const unreadable = (index: number): boolean => (sound ? damaged.has(index) : index >= (damage?.index ?? 0));
@@ -165,12 +166,12 @@ async function beginLog(dir: string, origin: string, signer: CheckpointSigner): 
 }
 
 async function tidyJournal(
-  options: DiskLogOptions,
+  options: JournalOptions,
   obsolete: readonly Segment[],
   last: Segment,
   wholeBytes: number,
 ): Promise<Journal> {
   for (const segment of obsolete) await rm(segment.path, { force: true });
   const live = (await journalSegments(options.dir)).filter((segment) => segment.first <= last.first);
-  return Journal.continue(options.dir, live, wholeBytes, options.openJournalFile);
+  return Journal.continue(options, live, wholeBytes);
 }
