@@ -48,7 +48,7 @@ export async function lockFolder(dir: string, waitMs = defaultWaitMs): Promise<F
     await rm(claim, { force: true });
   }
   return {
-    // Synchronous on purpose: it is asked before every commit, and a small file in the page cache takes some 10 microseconds.
+    // Synchronous on purpose: it is asked before every commit, and a small file in the page cache takes a few microseconds.
     isHeld: () => textOrNothing(path) === mine,
     release: async () => {
       if ((await readIfThere(path))?.toString() === mine) await rm(path);

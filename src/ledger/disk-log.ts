@@ -182,7 +182,10 @@ export class DiskLog implements AsyncDisposable {
       return { tryAgain: await this.#ballast.release(), fault: full(error) };
     }
     const sticky = !(error instanceof JournalError) || error.sticky;
-    if (sticky) this.#unavailable = "a write could not be made durable; the ledger must be opened again";
+    if (sticky) {
+      this.#unavailable = "a write could not be made durable; the ledger must be opened again";
+      void this.#publisher?.stop();
+    }
     return { tryAgain: false, fault: ledgerFault("ledger.unavailable", "The ledger could not be written.", {}, error) };
   }
 
