@@ -18,7 +18,7 @@ import { instant, systemClock } from "./kernel/clock.ts";
 import type { Clock } from "./kernel/clock.ts";
 import type { Ctx, Log } from "./kernel/ctx.ts";
 import { newId } from "./kernel/ids.ts";
-import { ledgerMigrations, openLedger } from "./ledger/index.ts";
+import { indexedEntries, ledgerMigrations, openLedger } from "./ledger/index.ts";
 
 /** A running Charter. */
 export interface Charter {
@@ -51,6 +51,7 @@ export async function startCharter(config: Config, options: StartOptions): Promi
   const constitution = loadConstitution(config.constitution.dir);
   const dataDir = config.data.dir;
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  await syncFolder(dirname(dataDir));
 
   await using opened = new AsyncDisposableStack();
   const database = opened.use(await openMigrated(config, log));
@@ -64,7 +65,7 @@ export async function startCharter(config: Config, options: StartOptions): Promi
       clock,
       log,
       database,
-      knownEntries: (await store.maxIntentIndex()) + 1,
+      knownEntries: Math.max((await store.maxIntentIndex()) + 1, await indexedEntries(database)),
       ...(options.onVerify ? { onProgress: options.onVerify } : {}),
     }),
   );
@@ -198,7 +199,12 @@ async function keptBytes(path: string): Promise<Buffer> {
   const bytes = randomBytes(keptLength);
   await writeFile(`${path}.new`, bytes, { mode: 0o600, flush: true });
   await rename(`${path}.new`, path);
-  const folder = await open(dirname(path), "r");
-  await folder.sync().finally(() => folder.close());
+  await syncFolder(dirname(path));
   return bytes;
+}
+
+/** Makes the names in a folder durable. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, "r");
+  await folder.sync().finally(() => folder.close());
 }

@@ -7,6 +7,7 @@ import { canonicalJson } from "../kernel/canonical-json.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import type { ArtifactId } from "../kernel/ids.ts";
 import { isUuid } from "../kernel/ids.ts";
+import { ledgerFault } from "../ledger/index.ts";
 import type { Entry, Ledger } from "../ledger/index.ts";
 import type { Artifact } from "./artifact.ts";
 import type { Blobs, ByteRange } from "./blobs/blobs.ts";
@@ -92,15 +93,18 @@ export function openShelf(parts: {
 
   async function receiptOf(id: ArtifactId): ReturnType<Shelf["receiptOf"]> {
     const found = await store.get(null, id);
-    const outcome = found && (await ledger.outcomeOf(found.artifact.intentIndex));
     if (!found) throw depositoryFault("artifact.not_found", "there is no such artifact");
+    const intent = await ledger.entry(found.artifact.intentIndex);
+    const outcome = await ledger.outcomeOf(intent.index);
+    if (intent.leaf.kind !== "intent") {
+      throw ledgerFault("ledger.entry_lost", "the entries of this artifact were lost, and the loss is on record");
+    }
     if (!outcome) {
       throw depositoryFault("artifact.unsettled", "the artifact is stored and its outcome is not yet in the ledger", {
         remedy: "ask again in a moment",
         retryAfterSeconds: unsettledRetrySeconds,
       });
     }
-    const intent = await ledger.entry(found.artifact.intentIndex);
     const decision = intent.leaf.decision ?? { allow: true, articles: [], policies: [] };
     return {
       artifact: found.artifact,

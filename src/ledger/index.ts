@@ -4,7 +4,7 @@ export type { Entry, EntryQuery, Ledger, LedgerCondition, OpenIntent } from "./l
 export { openLedger } from "./disk.ts";
 export type { DiskLedger, LedgerOptions } from "./disk.ts";
 export { indexedEntries, ledgerMigrations } from "./index-store.ts";
-export { ledgerCodes } from "./errors.ts";
+export { ledgerCodes, ledgerFault } from "./errors.ts";
 export { acceptedLosses } from "./disk-accepted.ts";
 export { repairLedger } from "./disk-repair.ts";
 export type { FoundDamage, RepairOptions, RepairReport } from "./disk-repair.ts";

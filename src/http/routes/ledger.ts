@@ -2,6 +2,7 @@
 import { createPublicKey } from "node:crypto";
 import type { FastifyInstance, FastifyReply } from "fastify";
 import type { Ctx } from "../../kernel/ctx.ts";
+import type { Ledger } from "../../ledger/index.ts";
 import { httpFault } from "../errors.ts";
 import { defined, instantMs, one, pageSize } from "../query.ts";
 import type { Query } from "../query.ts";
@@ -52,7 +53,11 @@ export function ledgerRoutes(app: FastifyInstance, services: Services): void {
       const params = request.params as { level: string; "*": string };
       const place = tilePlace(params["*"]);
       const known = place !== undefined && /^([0-9]|[1-5][0-9]|6[0-3])$/.test(params.level);
-      return sendTile(reply, known ? await ledger.tile(Number(params.level), place.index, place.width) : undefined);
+      return sendTile(
+        ledger,
+        reply,
+        known ? await ledger.tile(Number(params.level), place.index, place.width) : undefined,
+      );
     },
   });
   route(app, services, "ledger.bundle", {
@@ -64,7 +69,7 @@ export function ledgerRoutes(app: FastifyInstance, services: Services): void {
     handle: async (ctx, request, reply) => {
       gate.permit(ctx, { kind: "ledger", product: null });
       const place = tilePlace((request.params as { "*": string })["*"]);
-      return sendTile(reply, place && (await ledger.bundle(place.index, place.width)));
+      return sendTile(ledger, reply, place && (await ledger.bundle(place.index, place.width)));
     },
   });
 
@@ -138,7 +143,9 @@ function tilePlace(path: string): { index: number; width: number } | undefined {
   return { index: Number(match[1].replaceAll(/[x/]/g, "")), width };
 }
 
-function sendTile(reply: FastifyReply, bytes: Uint8Array | undefined): FastifyReply {
+/** Sends a tile, to be kept for ever; from a ledger that is not sound, to be kept by nobody. */
+function sendTile(ledger: Ledger, reply: FastifyReply, bytes: Uint8Array | undefined): FastifyReply {
   if (!bytes) throw httpFault("route.not_found", "the log has no such tile");
-  return reply.header("cache-control", immutable).type("application/octet-stream").send(bytes);
+  if (ledger.condition().state !== "damaged") void reply.header("cache-control", immutable);
+  return reply.type("application/octet-stream").send(bytes);
 }
