@@ -74,7 +74,6 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
   "ledger.key_unusable": 503,
   "ledger.no_such_entry": 404,
   "ledger.entry_lost": 410,
-  "ledger.export_refused": 400,
 
   "db.full": 503,
   "db.unavailable": 503,

@@ -6,8 +6,8 @@ import { maxCommitLeaves } from "../kernel/limits.ts";
 import { ballastFile } from "./disk-ballast.ts";
 import { leafHash } from "./merkle.ts";
 import { openNote, parseCheckpoint, parseVerifierKey } from "./note.ts";
-import { verifyInclusion } from "./proof.ts";
 import { tilePath, tilesBetween } from "./tiles.ts";
+import { inclusionHolds } from "./verify/inclusion.ts";
 
 /** Checks a tlog-proof text against an entry, as a stranger would. */
 function proves(proof: string, entry: Buffer, verifierKey: string): boolean {
@@ -17,11 +17,8 @@ function proves(proof: string, entry: Buffer, verifierKey: string): boolean {
   const checkpoint = text === undefined ? undefined : parseCheckpoint(text);
   if (magic !== "c2sp.org/tlog-proof@v1" || checkpoint === undefined) return false;
   const index = Number(indexLine.replace("index ", ""));
-  const claim = { index, size: checkpoint.size, leafHash: leafHash(entry), root: checkpoint.root };
-  return verifyInclusion(
-    claim,
-    hashes.map((hash) => Buffer.from(hash, "base64")),
-  );
+  const path = hashes.map((hash) => Buffer.from(hash, "base64"));
+  return inclusionHolds({ index, size: checkpoint.size, leaf: leafHash(entry), root: checkpoint.root, path });
 }
 
 describe("appending", () => {

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -12,7 +12,7 @@ import type { DiskLedger } from "./disk.ts";
 import { repairLedger } from "./disk-repair.ts";
 import { indexedEntries, ledgerMigrations } from "./index-store.ts";
 import type { Leaf } from "./leaf.ts";
-import { tilePath, tilesBetween } from "./tiles.ts";
+import { tilePath } from "./tiles.ts";
 
 /** A folder for a ledger that is removed at the end. */
 async function folder() {
@@ -199,25 +199,5 @@ describe("intents that a crash cut off", () => {
     await using ledger = await home.open(database);
     expect(await ledger.closeInterrupted(async () => false)).toBe(600);
     expect(await ledger.entries({ kind: "outcome", limit: 1_000 })).toHaveLength(600);
-  });
-});
-
-describe("an exported copy", () => {
-  it("holds exactly the tiles of its checkpoint and the public key, and nothing secret", async () => {
-    await using place = await sqlitePlace();
-    await using database = await place.open();
-    await database.migrate(ledgerMigrations);
-    await using home = await folder();
-    await using ledger = await home.open(database);
-    await ledger.append(mixed.slice(0, 300));
-    await ledger.publish();
-    await ledger.append(mixed.slice(300));
-    await ledger.exportTo(home.copy);
-    const files = (await readdir(home.copy, { recursive: true, withFileTypes: true })).filter((file) => file.isFile());
-    const paths = files.map((file) => join(file.parentPath, file.name).slice(home.copy.length + 1));
-    const expected = [...tilesBetween(0, 600)].map(tilePath).concat("checkpoint", "verifier-key", "public.pem");
-    expect(paths.toSorted()).toEqual(expected.toSorted());
-    expect(await readFile(join(home.copy, "checkpoint"), "utf8")).toBe(ledger.checkpoint());
-    await expect(ledger.exportTo(home.copy)).rejects.toMatchObject({ code: "ledger.export_refused" });
   });
 });

@@ -1,7 +1,6 @@
 // The ledger on disk: the log, the derived index of its entries, and the closing of what a crash cut off.
 import { instant } from "../kernel/clock.ts";
 import type { Database } from "../db/index.ts";
-import { exportLedger } from "./disk-export.ts";
 import { DiskLog } from "./disk-log.ts";
 import type { DiskLogOptions } from "./disk-opening.ts";
 import { Indexer } from "./indexer.ts";
@@ -21,8 +20,6 @@ export interface LedgerOptions extends DiskLogOptions {
 export interface DiskLedger extends Ledger {
   /** Writes everything durable as tiles now; resolves with whether that succeeded. */
   publish(): Promise<boolean>;
-  /** Publishes, then writes a static copy into an empty folder. Rejects with `ledger.export_refused`. */
-  exportTo(dir: string): Promise<void>;
 }
 
 /** Interrupted intents that are closed in one commit. */
@@ -123,11 +120,6 @@ class OpenLedger implements DiskLedger {
 
   publish(): Promise<boolean> {
     return this.#log.publish();
-  }
-
-  async exportTo(dir: string): Promise<void> {
-    await this.publish();
-    await exportLedger({ from: this.#options.dir, to: dir });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -14,7 +14,6 @@ export const ledgerCodes = {
   "ledger.key_unusable": "The signing key of this ledger is missing or does not belong to it.",
   "ledger.no_such_entry": "The ledger has no entry with this index.",
   "ledger.entry_lost": "The bytes of this entry were lost; its hash is still part of the tree.",
-  "ledger.export_refused": "A ledger is exported only into an empty folder.",
 } as const;
 
 /** Makes one of the ledger's faults. */
