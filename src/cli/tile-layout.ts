@@ -1,7 +1,5 @@
 // Which files a log of a given size consists of, in the layout of C2SP tlog-tiles.
-
-/** Hashes in a full tile and entries in a full bundle (tlog-tiles). */
-const tileWidth = 256;
+import { tilePath, tilesBetween, tileWidth } from "../ledger/index.ts";
 
 /** One resource of a log. */
 export interface TileFile {
@@ -11,25 +9,7 @@ export interface TileFile {
   readonly isFull: boolean;
 }
 
-/** Every hash tile and entry bundle of a log with `size` entries, lowest level first. */
+/** Every entry bundle and hash tile of a log with `size` entries, lowest level first. */
 export function* tileFiles(size: number): Generator<TileFile> {
-  yield* row("tile/entries", size);
-  let level = 0;
-  for (let count = size; count > 0; count = Math.floor(count / tileWidth)) yield* row(`tile/${level++}`, count);
-}
-
-function* row(prefix: string, count: number): Generator<TileFile> {
-  const full = Math.floor(count / tileWidth);
-  for (let index = 0; index < full; index++) yield { path: `${prefix}/${indexPath(index)}`, isFull: true };
-  const width = count % tileWidth;
-  if (width > 0) yield { path: `${prefix}/${indexPath(full)}.p/${width}`, isFull: false };
-}
-
-/** `1234067` as `x001/x234/067` (tlog-tiles, "Merkle Tree"). */
-function indexPath(index: number): string {
-  const groups = [String(index % 1000).padStart(3, "0")];
-  for (let rest = Math.floor(index / 1000); rest > 0; rest = Math.floor(rest / 1000)) {
-    groups.unshift(`x${String(rest % 1000).padStart(3, "0")}`);
-  }
-  return groups.join("/");
+  for (const tile of tilesBetween(0, size)) yield { path: tilePath(tile), isFull: tile.width === tileWidth };
 }

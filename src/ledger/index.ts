@@ -6,5 +6,6 @@ export type { DiskLedger, LedgerOptions } from "./disk.ts";
 export { indexedEntries, ledgerMigrations } from "./index-store.ts";
 export { ledgerCodes, ledgerFault } from "./errors.ts";
 export { acceptedLosses } from "./disk-accepted.ts";
+export { tilePath, tilesBetween, tileWidth } from "./tiles.ts";
 export { repairLedger } from "./disk-repair.ts";
 export type { FoundDamage, RepairOptions, RepairReport } from "./disk-repair.ts";
