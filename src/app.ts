@@ -11,7 +11,7 @@ import type { Database } from "./db/index.ts";
 import { openDiskBlobs } from "./depository/blobs/disk.ts";
 import { depositoryMigrations, openArtifactStore, openDepository, openShelf } from "./depository/index.ts";
 import type { ArtifactStore } from "./depository/index.ts";
-import { governanceMigrations, openGate, openHalts, openKeyring } from "./governance/index.ts";
+import { everyProduct, governanceMigrations, openGate, openHalts, openKeyring } from "./governance/index.ts";
 import { buildServer, cursorsUnder } from "./http/index.ts";
 import { identityMigrations, openIdentity } from "./identity/index.ts";
 import { instant, systemClock } from "./kernel/clock.ts";
@@ -19,6 +19,7 @@ import type { Clock } from "./kernel/clock.ts";
 import type { Ctx, Log } from "./kernel/ctx.ts";
 import { newId } from "./kernel/ids.ts";
 import { indexedEntries, ledgerMigrations, openLedger } from "./ledger/index.ts";
+import type { Leaf } from "./ledger/index.ts";
 
 /** A running Charter. */
 export interface Charter {
@@ -87,6 +88,29 @@ export async function startCharter(config: Config, options: StartOptions): Promi
     clock,
     log,
   };
+  const record = (operation: string, fields: Pick<Leaf, "kind" | "note" | "finding">): Promise<number> =>
+    ledger.append([
+      {
+        v: 1,
+        time: instant(clock.nowMs()),
+        principal: system.principal.id,
+        principalKind: "system",
+        operation,
+        constitutionHash: constitution.hash,
+        requestId: system.requestId,
+        ...fields,
+      },
+    ]);
+  /** A sound ledger that is not the one we knew: nothing is written on top of it before an owner has looked (T8). */
+  const haltExchanged = async (): Promise<void> => {
+    const threat = "T8_AUDIT_TAMPERING";
+    log.error({ threat }, "the ledger is another one than the database remembers: writes are halted");
+    const intentIndex = await record("server.start", {
+      kind: "finding",
+      finding: { threat, severity: "CRITICAL", pattern: "log_exchanged" },
+    });
+    await halts.set({ scope: everyProduct, threat, intentIndex, sinceMs: clock.nowMs() });
+  };
   let adminKey: string | undefined;
   if (condition.state === "open") {
     await store.dropReservationsOf(instance);
@@ -94,20 +118,12 @@ export async function startCharter(config: Config, options: StartOptions): Promi
       async ({ index }) =>
         (await identity.keys.wasApplied(index)) || (await halts.wasApplied(index)) || (await store.wasApplied(index)),
     );
+    if (ledger.exchanged) await haltExchanged();
     if (closed > 0) log.warn({ closed }, "closed the intents that a crash had left open");
-    await ledger.append([
-      {
-        v: 1,
-        kind: "admin",
-        time: instant(clock.nowMs()),
-        principal: system.principal.id,
-        principalKind: "system",
-        operation: "server.start",
-        constitutionHash: constitution.hash,
-        requestId: system.requestId,
-        note: `version ${options.version}; constitution ${constitution.digest}`,
-      },
-    ]);
+    await record("server.start", {
+      kind: "admin",
+      note: `version ${options.version}; constitution ${constitution.digest}`,
+    });
     if (options.newAdminKey === true || !(await identity.keys.any()))
       adminKey = (await keyring.create(system, { kind: "admin" })).value.key;
   } else {

@@ -9,6 +9,7 @@ import {
 } from "./commands/constitution.ts";
 import { doctor } from "./commands/doctor.ts";
 import { get } from "./commands/get.ts";
+import { haltsClear, haltsList } from "./commands/halts.ts";
 import { keysCreate, keysList, keysRevoke } from "./commands/keys.ts";
 import { ledgerExport } from "./commands/ledger-export.ts";
 import { ledgerCheckpoint, ledgerEntries, ledgerProof } from "./commands/ledger-read.ts";
@@ -35,6 +36,8 @@ export const commands: readonly Command[] = [
   keysCreate,
   keysList,
   keysRevoke,
+  haltsList,
+  haltsClear,
   ledgerVerify,
   ledgerCheckpoint,
   ledgerEntries,

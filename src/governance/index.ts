@@ -2,7 +2,7 @@
 export { openGate } from "./act.ts";
 export type { Gate } from "./act.ts";
 export type { Attempt, Deed, Done, Receipt } from "./attempt.ts";
-export { openHalts } from "./halts.ts";
+export { everyProduct, openHalts } from "./halts.ts";
 export type { Halt, Halts } from "./halts.ts";
 export { governanceCodes, governanceFault } from "./errors.ts";
 export { governanceMigrations } from "./store/migrations.ts";

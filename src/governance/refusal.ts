@@ -60,7 +60,7 @@ const haltedBy = "RULE_06_GOVERNANCE_LOCKS";
 
 /** What would make the attempt pass, by the article that stands in its way. */
 function remedyOf({ articles }: Decision, attempted: string): string {
-  if (articles.includes(haltedBy)) return "ask an owner to clear the halt with a recorded reason";
+  if (articles.includes(haltedBy)) return "ask an owner to clear the halt with a recorded reason (charter halts clear)";
   if (articles.includes("RULE_01_WRITE_ONLY"))
     return "create a new artifact, derived from this one; none is ever changed";
   if (articles.includes("RULE_04_PROVENANCE_LOCKED")) {

@@ -20,6 +20,8 @@ export interface LedgerOptions extends DiskLogOptions {
 export interface DiskLedger extends Ledger {
   /** Writes everything durable as tiles now; resolves with whether that succeeded. */
   publish(): Promise<boolean>;
+  /** The index in the database remembers another log of this name: somebody exchanged the ledger's files, or the database. */
+  readonly exchanged: boolean;
 }
 
 /** Interrupted intents that are closed in one commit. */
@@ -28,19 +30,29 @@ const closedAtOnce = 256;
 /** Opens a ledger, checking every byte of it. Rejects with `ledger.locked` or `ledger.key_unusable`. */
 export async function openLedger(options: LedgerOptions): Promise<DiskLedger> {
   const log = await DiskLog.open(options);
-  return new OpenLedger(log, options);
+  return new OpenLedger(log, options, await remembersAnother(log, options.database));
+}
+
+/** Whether the index has seen another entry where this log now has one: both are sound, so one of them was exchanged. */
+async function remembersAnother(log: DiskLog, database: Database): Promise<boolean> {
+  const { next, lastHash } = await new EntryIndexStore(database).position();
+  // An index that is ahead of the log says that entries are missing, which is found as damage.
+  if (next === 0 || next > log.size || log.condition().state === "damaged") return false;
+  return (await indexedLog(log).leafHash(next - 1)) !== lastHash;
 }
 
 class OpenLedger implements DiskLedger {
   readonly origin: string;
   readonly verifierKey: string;
+  readonly exchanged: boolean;
   readonly #log: DiskLog;
   readonly #options: LedgerOptions;
   readonly #store: EntryIndexStore;
   readonly #indexer: Indexer;
   #interrupted: readonly number[];
 
-  constructor(log: DiskLog, options: LedgerOptions) {
+  constructor(log: DiskLog, options: LedgerOptions, exchanged: boolean) {
+    this.exchanged = exchanged;
     this.#log = log;
     this.#options = options;
     this.origin = log.origin;

@@ -39,6 +39,8 @@ const walk: Record<string, { reach: Reach; args: (places: Places) => string[] }>
   scrub: { reach: "read", args: () => [] },
   "keys create": { reach: "mutation", args: () => ["--kind", "product", "--product", "AI_ASSISTANT"] },
   "keys list": { reach: "read", args: () => [] },
+  "halts list": { reach: "read", args: () => [] },
+  "halts clear": { reach: "mutation", args: ({ scope }) => [scope, "--reason", "reviewed with the team"] },
   "keys revoke": { reach: "mutation", args: ({ key }) => [key] },
 };
 
@@ -48,6 +50,7 @@ interface Places {
   readonly question: string;
   readonly artifact: string;
   readonly key: string;
+  readonly scope: string;
 }
 
 let charter: TestCharter;
@@ -61,7 +64,12 @@ beforeAll(async () => {
   await writeFile(question, '{"principal":{"kind":"auditor"},"action":"READ","resource":{"kind":"ledger"}}');
   const artifact = (await charter.ask("/v1/artifacts", { body: envelope() })).json.artifact.artifact_id;
   const key = (await charter.ask("/v1/keys", { body: { kind: "auditor" } })).json.id;
-  places = { folder, file, question, artifact, key };
+  const scope = "WORKFLOW";
+  const executor = await charter.keyFor("executor", scope);
+  const body = envelope({ product_id: scope, artifact_type: "WorkflowArtifact" });
+  const id = (await charter.ask("/v1/artifacts", { key: executor, body })).json.artifact.artifact_id;
+  await charter.ask(`/v1/artifacts/${id}`, { key: executor, method: "DELETE" });
+  places = { folder, file, question, artifact, key, scope };
 });
 afterAll(async () => {
   await charter[Symbol.asyncDispose]();
