@@ -150,7 +150,7 @@ async function* reads(sizes: readonly number[]): AsyncGenerator<Figure> {
           name: `median ${what} at ${size} entries`,
           value: p50,
           unit: "ms",
-          against: `at ${sizes[0]}`,
+          against: `at ${sizes[0]}, all in memory`,
           base,
           note: `p99 ${numberText(p99)} ms`,
         });
