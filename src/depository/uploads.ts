@@ -5,6 +5,7 @@ import type { Clock } from "../kernel/clock.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import { Fault } from "../kernel/fault.ts";
 import type { ArtifactId } from "../kernel/ids.ts";
+import { storageRetrySeconds } from "../kernel/limits.ts";
 import type { Activity } from "./activity.ts";
 import type { Artifact } from "./artifact.ts";
 import type { Blobs } from "./blobs/blobs.ts";
@@ -35,9 +36,6 @@ export interface Uploads {
   /** Stores the bytes and the row; both are durable when it resolves. */
   carryOut(ctx: Ctx, upload: Upload): Promise<Carried>;
 }
-
-/** When to come back after the storage was full, seconds: as long as an operator needs to notice. */
-const storageRetrySeconds = 60;
 
 /** How long an idempotency key is remembered, milliseconds: a day, so that a client may retry across a night. */
 const idempotencyMs = 24 * 3_600_000;
@@ -120,7 +118,7 @@ export function openUploads(parts: {
         storageTotalBytes: limits.storageTotalBytes,
       }),
     );
-    if (reserved.outcome !== "admitted") throw roomFault(reserved, product, bytes, limits);
+    if (reserved.outcome !== "admitted") throw roomFault(reserved, product, declaredBytes, limits);
     return reserved.product.usedBytes;
   }
 
@@ -154,15 +152,19 @@ export function openUploads(parts: {
 function roomFault(
   refused: Exclude<Reserved, { outcome: "admitted" }>,
   product: string,
-  bytes: number,
+  declaredBytes: number | undefined,
   limits: ConstitutionData["limits"],
 ): Fault {
   if (refused.outcome === "storage_exceeded") {
-    return depositoryFault("storage.full", `the depository has no room for ${bytes} bytes more`, {
-      limit: "storageTotalBytes",
-      remedy: "wait until the operators have added storage; reads go on",
-      retryAfterSeconds: storageRetrySeconds,
-    });
+    return depositoryFault(
+      "storage.full",
+      `the depository has no room for ${declaredBytes ?? limits.artifactMaxBytes} bytes more`,
+      {
+        limit: "storageTotalBytes",
+        remedy: "wait until the operators have added storage; reads go on",
+        retryAfterSeconds: storageRetrySeconds,
+      },
+    );
   }
   const { usedBytes, heldBytes, artifacts } = refused.product;
   if (artifacts >= limits.artifactsPerProductMax) {
@@ -173,7 +175,7 @@ function roomFault(
   const free = Math.max(0, refused.limitBytes - usedBytes - heldBytes);
   return depositoryFault("quota.exceeded", `the quota of ${product} has ${free} bytes left`, {
     limit: "quotaBytes",
-    remedy: `declare the length, and store at most ${free} bytes, or have the quota raised in the constitution`,
+    remedy: `${declaredBytes === undefined ? "declare the length, and " : ""}store at most ${free} bytes, or have the quota raised in the constitution`,
   });
 }
 

@@ -203,6 +203,20 @@ describe("act", () => {
   });
 });
 
+describe("a second look at the content", () => {
+  it("does not take the time an upload needed for a wrong clock of the caller", async () => {
+    const { gate, leaves } = house();
+    let nowMs = Date.parse("2026-11-21T00:00:00Z");
+    const ctx = { ...ctxOf(), clock: { nowMs: () => nowMs } };
+    const timed = { ...create, evidence: { client: { serverOwnedFields: [], timestamp: "2026-11-21T00:00:00Z" } } };
+    await gate.act(ctx, timed, async () => {
+      nowMs += 600_000;
+      return { value: 1, content: { actualBytes: 5, firstBytesHex: "68656c6c6f" } };
+    });
+    expect(leaves.map(({ kind }) => kind)).toEqual(["intent", "outcome"]);
+  });
+});
+
 describe("permit", () => {
   it("lets a product read its own things, refuses an agent, and hides other products", () => {
     const { gate, leaves } = house();

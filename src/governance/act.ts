@@ -59,11 +59,13 @@ export function openGate(parts: { constitution: Constitution; ledger: Ledger; ha
     });
   };
 
-  /** What the detectors see only once the content is known; it has happened, so nothing is blocked any more. */
+  /**
+   * What the detectors see only once the content is known; it has happened, so nothing is blocked any more. They are shown
+   * the content alone: the rest has been looked at, and an upload's duration must not count as the caller's clock skew.
+   */
   const detectLate = (ctx: Ctx, attempt: Attempt, { content }: Deed<unknown>, known: readonly Finding[]) => {
     if (!content) return [];
-    const { evidence } = attempt;
-    const found = detect(ctx, { ...attempt, evidence: { ...evidence, content: { ...evidence?.content, ...content } } });
+    const found = detect(ctx, { ...attempt, evidence: { content: { ...attempt.evidence?.content, ...content } } });
     return found.filter(({ pattern }) => !known.some((finding) => finding.pattern === pattern));
   };
 

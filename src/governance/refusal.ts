@@ -2,12 +2,10 @@
 import type { Decision } from "../constitution/index.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import type { Fault } from "../kernel/fault.ts";
+import { storageRetrySeconds } from "../kernel/limits.ts";
 import type { Attempt } from "./attempt.ts";
 import { governanceFault } from "./errors.ts";
 import type { Finding } from "./threats/index.ts";
-
-/** When to come back after the storage was full, seconds: about as long as operators need to notice. */
-const storageRetrySeconds = 60;
 
 /** When to come back after too many unfinished uploads, seconds; the oldest of them is soon forgotten. */
 const throttledRetrySeconds = 60;

@@ -27,3 +27,6 @@ export const defaultPageSize = 100;
 
 /** Most leaves in one group commit; bounds the time the first waiter waits for the last. */
 export const maxCommitLeaves = 2048;
+
+/** When to come back after the storage was full, seconds: about as long as operators need to notice. */
+export const storageRetrySeconds = 60;
