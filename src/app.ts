@@ -1,25 +1,29 @@
 // The composition root: the only file that names drivers. It opens the house from the ground up, settles what a crash
 // left open, and closes it in the opposite order.
 import { randomBytes } from "node:crypto";
-import { mkdir, open, readFile, rename, writeFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pino } from "pino";
 import type { Config } from "./config/index.ts";
 import { loadConstitution } from "./constitution/index.ts";
+import type { Constitution } from "./constitution/index.ts";
 import { openDatabase } from "./db/index.ts";
 import type { Database } from "./db/index.ts";
 import { openDiskBlobs } from "./depository/blobs/disk.ts";
 import { depositoryMigrations, openArtifactStore, openDepository, openShelf } from "./depository/index.ts";
 import type { ArtifactStore } from "./depository/index.ts";
 import { everyProduct, governanceMigrations, openGate, openHalts, openKeyring } from "./governance/index.ts";
+import type { Halts, Keyring } from "./governance/index.ts";
 import { buildServer, cursorsUnder } from "./http/index.ts";
 import { identityMigrations, openIdentity } from "./identity/index.ts";
+import type { Identity } from "./identity/index.ts";
 import { instant, systemClock } from "./kernel/clock.ts";
 import type { Clock } from "./kernel/clock.ts";
 import type { Ctx, Log } from "./kernel/ctx.ts";
 import { newId } from "./kernel/ids.ts";
+import { readIfThere, replaceFile, syncFolder } from "./ledger/disk-files.ts";
 import { indexedEntries, ledgerMigrations, openLedger } from "./ledger/index.ts";
-import type { Leaf } from "./ledger/index.ts";
+import type { DiskLedger, Leaf } from "./ledger/index.ts";
 
 /** A running Charter. */
 export interface Charter {
@@ -75,57 +79,16 @@ export async function startCharter(config: Config, options: StartOptions): Promi
   const gate = opened.use(openGate({ constitution, ledger, halts }));
   const keyring = openKeyring({ gate, identity, constitution });
   const shelf = openShelf({ constitution, gate, ledger, store, blobs });
-  const depository = openDepository({ constitution, gate, database, store, shelf, blobs, clock, log });
+  const depository = openDepository({ constitution, gate, database, store, shelf, blobs, clock });
 
   const sweep = setInterval(() => void sweepStore(store, clock, log), sweepEveryMs).unref();
   opened.defer(() => clearInterval(sweep));
 
   const condition = ledger.condition();
-  const system: Ctx = {
-    principal: { id: "system", kind: "admin", product: null },
-    requestId: newId<"request">(clock),
-    signal: new AbortController().signal,
-    clock,
-    log,
-  };
-  const record = (operation: string, fields: Pick<Leaf, "kind" | "note" | "finding">): Promise<number> =>
-    ledger.append([
-      {
-        v: 1,
-        time: instant(clock.nowMs()),
-        principal: system.principal.id,
-        principalKind: "system",
-        operation,
-        constitutionHash: constitution.hash,
-        requestId: system.requestId,
-        ...fields,
-      },
-    ]);
-  /** A sound ledger that is not the one we knew: nothing is written on top of it before an owner has looked (T8). */
-  const haltExchanged = async (): Promise<void> => {
-    const threat = "T8_AUDIT_TAMPERING";
-    log.error({ threat }, "the ledger is another one than the database remembers: writes are halted");
-    const intentIndex = await record("server.start", {
-      kind: "finding",
-      finding: { threat, severity: "CRITICAL", pattern: "log_exchanged" },
-    });
-    await halts.set({ scope: everyProduct, threat, intentIndex, sinceMs: clock.nowMs() });
-  };
   let adminKey: string | undefined;
   if (condition.state === "open") {
     await store.dropReservationsOf(instance);
-    const closed = await ledger.closeInterrupted(
-      async ({ index }) =>
-        (await identity.keys.wasApplied(index)) || (await halts.wasApplied(index)) || (await store.wasApplied(index)),
-    );
-    if (ledger.exchanged) await haltExchanged();
-    if (closed > 0) log.warn({ closed }, "closed the intents that a crash had left open");
-    await record("server.start", {
-      kind: "admin",
-      note: `version ${options.version}; constitution ${constitution.digest}`,
-    });
-    if (options.newAdminKey === true || !(await identity.keys.any()))
-      adminKey = (await keyring.create(system, { kind: "admin" })).value.key;
+    adminKey = await settle({ clock, log, constitution, ledger, identity, halts, store, keyring }, options);
   } else {
     log.error({ condition }, "the ledger is not open: writes are refused until an operator decides");
   }
@@ -160,6 +123,65 @@ export async function startCharter(config: Config, options: StartOptions): Promi
     ...(condition.state === "open" ? {} : { trouble: condition.reason }),
     close: () => parts.disposeAsync(),
   };
+}
+
+/** What settling a start needs of the house. */
+interface SettledParts {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly constitution: Constitution;
+  readonly ledger: DiskLedger;
+  readonly identity: Identity;
+  readonly halts: Halts;
+  readonly store: ArtifactStore;
+  readonly keyring: Keyring;
+}
+
+/** Closes what a crash left open, puts the start on record, and makes an admin's key where one is due. */
+async function settle(parts: SettledParts, options: StartOptions): Promise<string | undefined> {
+  const { clock, log, constitution, ledger, identity, halts, store, keyring } = parts;
+  const system: Ctx = {
+    principal: { id: "system", kind: "admin", product: null },
+    requestId: newId<"request">(clock),
+    signal: new AbortController().signal,
+    clock,
+    log,
+  };
+  const record = (operation: string, fields: Pick<Leaf, "kind" | "note" | "finding">): Promise<number> =>
+    ledger.append([
+      {
+        v: 1,
+        time: instant(clock.nowMs()),
+        principal: system.principal.id,
+        principalKind: "system",
+        operation,
+        constitutionHash: constitution.hash,
+        requestId: system.requestId,
+        ...fields,
+      },
+    ]);
+  /** A sound ledger that is not the one we knew: nothing is written on top of it before an owner has looked (T8). */
+  const haltExchanged = async (): Promise<void> => {
+    const threat = "T8_AUDIT_TAMPERING";
+    log.error({ threat }, "the ledger is another one than the database remembers: writes are halted");
+    const intentIndex = await record("server.start", {
+      kind: "finding",
+      finding: { threat, severity: "CRITICAL", pattern: "log_exchanged" },
+    });
+    await halts.set({ scope: everyProduct, threat, intentIndex, sinceMs: clock.nowMs() });
+  };
+  const closed = await ledger.closeInterrupted(
+    async ({ index }) =>
+      (await identity.keys.wasApplied(index)) || (await halts.wasApplied(index)) || (await store.wasApplied(index)),
+  );
+  if (ledger.exchanged) await haltExchanged();
+  if (closed > 0) log.warn({ closed }, "closed the intents that a crash had left open");
+  await record("server.start", {
+    kind: "admin",
+    note: `version ${options.version}; constitution ${constitution.digest}`,
+  });
+  if (options.newAdminKey !== true && (await identity.keys.any())) return undefined;
+  return (await keyring.create(system, { kind: "admin" })).value.key;
 }
 
 /** Closes the server: running requests may end, and those that have not by the time allowed are cut off. */
@@ -207,20 +229,9 @@ const keptLength = 32;
 
 /** Random bytes kept in a file of the data folder, made whole and durable at the first start. */
 async function keptBytes(path: string): Promise<Buffer> {
-  const kept = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return undefined;
-    throw error;
-  });
+  const kept = await readIfThere(path);
   if (kept?.length === keptLength) return kept;
   const bytes = randomBytes(keptLength);
-  await writeFile(`${path}.new`, bytes, { mode: 0o600, flush: true });
-  await rename(`${path}.new`, path);
-  await syncFolder(dirname(path));
+  await replaceFile(path, bytes, 0o600);
   return bytes;
-}
-
-/** Makes the names in a folder durable. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, "r");
-  await folder.sync().finally(() => folder.close());
 }

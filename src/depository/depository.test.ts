@@ -65,7 +65,7 @@ async function depositoryWith(around: Database["transact"]) {
     transact: around,
     tables: () => troubled as never,
   };
-  const parts = { constitution, gate, database: troubled, store, shelf, blobs, clock: systemClock, log: silentLog };
+  const parts = { constitution, gate, database: troubled, store, shelf, blobs, clock: systemClock };
   return { store, depository: openDepository(parts) };
 }
 

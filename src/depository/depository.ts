@@ -11,7 +11,7 @@ import type { Database } from "../db/index.ts";
 import { governanceFault } from "../governance/index.ts";
 import type { Attempt, Done, Gate, Receipt } from "../governance/index.ts";
 import type { Clock } from "../kernel/clock.ts";
-import type { Ctx, Log } from "../kernel/ctx.ts";
+import type { Ctx } from "../kernel/ctx.ts";
 import { Fault } from "../kernel/fault.ts";
 import type { FaultFacts } from "../kernel/fault.ts";
 import { digestOf, digestOfJson, runningHash } from "../kernel/hash.ts";
@@ -65,7 +65,6 @@ export interface DepositoryParts {
   readonly shelf: Shelf;
   readonly blobs: Blobs;
   readonly clock: Clock;
-  readonly log: Log;
 }
 
 /** How long an abandoned upload counts against its caller, milliseconds: long enough for a pattern, short for a bad line. */
@@ -112,8 +111,7 @@ export function openDepository(parts: DepositoryParts): Depository {
 
   /** A key that comes back with another request is a write collision: recorded, and refused with 409. */
   async function refuseReuse(ctx: Ctx, id: ArtifactId, draft: Draft): Promise<never> {
-    const collision = { idempotencyConflict: true, sameContentExists: false, concurrentDuplicate: false };
-    const attempt = { ...baseAttempt(id, draft), evidence: { collision } };
+    const attempt = { ...baseAttempt(id, draft), evidence: { collision: { idempotencyConflict: true } } };
     await gate.act(ctx, attempt, () => {
       throw depositoryFault("idempotency.conflict", "this Idempotency-Key stands for another request", {
         at: "Idempotency-Key",
@@ -140,6 +138,7 @@ export function openDepository(parts: DepositoryParts): Depository {
         throw governanceFault("product.not_found", "there is no such product");
       }
       checkMetadata(draft.metadata);
+      // Asked here for its refusal alone: a class that does not exist is a malformed request and no attempt.
       retainUntil(data, retentionClassOf(data, draft), clock.nowMs());
       const key = options.idempotencyKey;
       // Awaited here: the place in the gate is left when this function ends.

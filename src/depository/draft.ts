@@ -56,10 +56,7 @@ export function fingerprintOf(draft: Draft, contentHash: Digest): Digest {
   return digestOfJson({ product, type, mediaType, tags, metadata, derivedFrom, retentionClass, contentHash });
 }
 
-/**
- * The retention class that applies.
- * @throws `retention.class_unknown`.
- */
+/** The name of the retention class that applies; whether there is such a class is for `retainUntil` to say. */
 export function retentionClassOf(data: ConstitutionData, draft: Draft): string {
   return draft.retentionClass ?? data.products[draft.product]?.retentionClass ?? "default";
 }

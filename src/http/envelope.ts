@@ -1,7 +1,5 @@
 // The JSON form of a new artifact, and the pieces that its streamed form carries in the query and headers.
 import type { Draft } from "../depository/index.ts";
-import { digestOf } from "../kernel/hash.ts";
-import type { Digest } from "../kernel/hash.ts";
 import { nearestName } from "../kernel/nearest.ts";
 import { httpFault } from "./errors.ts";
 import { parseJson } from "./json-body.ts";
@@ -76,15 +74,15 @@ const serverFields: ReadonlySet<string> = new Set([
 export function splitEnvelope(
   envelope: unknown,
   known: readonly string[],
-): { fields: Record<string, unknown>; serverFields: Record<string, unknown> } {
+): { fields: Record<string, unknown>; forged: readonly string[] } {
   if (typeof envelope !== "object" || envelope === null || Array.isArray(envelope)) {
     throw httpFault("request.invalid", "the body is not a JSON object", { at: "body" });
   }
   const fields: Record<string, unknown> = {};
-  const forged: Record<string, unknown> = {};
+  const forged: string[] = [];
   for (const [key, value] of Object.entries(envelope)) {
     if (known.includes(key)) fields[key] = value;
-    else if (serverFields.has(key)) forged[key] = value;
+    else if (serverFields.has(key)) forged.push(key);
     else {
       const meant = nearestName(key, known);
       throw httpFault("request.invalid", `the body has an unknown field${meant ? `; did you mean "${meant}"?` : ""}`, {
@@ -92,7 +90,7 @@ export function splitEnvelope(
       });
     }
   }
-  return { fields, serverFields: forged };
+  return { fields, forged };
 }
 
 /** The draft of a streamed artifact, from its query and headers. */
@@ -131,12 +129,4 @@ function metadataHeader(value: string | string[] | undefined): Record<string, un
     throw httpFault("request.invalid", "Charter-Metadata is not a JSON object", { at: "Charter-Metadata" });
   }
   return metadata as Record<string, unknown>;
-}
-
-/**
- * Checks a declared digest against the bytes of an envelope.
- * @throws `content.digest_mismatch` through the depository's own code, so that both forms answer alike.
- */
-export function envelopeMatches(bytes: Uint8Array, declared: Digest | undefined): boolean {
-  return declared === undefined || digestOf(bytes) === declared;
 }

@@ -3,18 +3,12 @@ import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { canonicalJson, NotCanonicalError } from "../../kernel/canonical-json.ts";
 import type { Ctx } from "../../kernel/ctx.ts";
+import { digestOf } from "../../kernel/hash.ts";
 import { maxJsonBodyBytes } from "../../kernel/limits.ts";
 import { bodyOf, contentFault } from "../../depository/index.ts";
 import type { CreateOptions, Draft, Stored } from "../../depository/index.ts";
 import { declaredDigest } from "../digest-header.ts";
-import {
-  conditionHeaders,
-  envelopeMatches,
-  envelopeProperties,
-  splitEnvelope,
-  streamedDraft,
-  streamedQuery,
-} from "../envelope.ts";
+import { conditionHeaders, envelopeProperties, splitEnvelope, streamedDraft, streamedQuery } from "../envelope.ts";
 import { httpFault } from "../errors.ts";
 import { parseJson } from "../json-body.ts";
 import type { Query } from "../query.ts";
@@ -81,12 +75,11 @@ async function storeStream(services: Services, ctx: Ctx, request: FastifyRequest
   }
   const length = request.headers["content-length"];
   const digest = declaredDigest(request.headers);
-  const body = bodyStream(request);
   return services.depository.create(
     ctx,
     draft,
     {
-      body,
+      body: bodyStream(request),
       ...(length === undefined ? {} : { declaredBytes: Number(length) }),
       ...(digest === undefined ? {} : { expectedDigest: digest }),
     },
@@ -106,10 +99,11 @@ async function storeEnvelope(services: Services, ctx: Ctx, request: FastifyReque
     );
   }
   const bytes = await readWhole(request);
-  if (!envelopeMatches(bytes, declaredDigest(request.headers))) {
+  const declared = declaredDigest(request.headers);
+  if (declared !== undefined && digestOf(bytes) !== declared) {
     throw contentFault("content.digest_mismatch", "the body does not hash to the declared digest");
   }
-  const { fields, serverFields } = splitEnvelope(parseJson(bytes), Object.keys(envelopeProperties));
+  const { fields, forged } = splitEnvelope(parseJson(bytes), Object.keys(envelopeProperties));
   const validate = request.compileValidationSchema(envelopeSchema);
   if (!validate(fields)) {
     const [first] = validate.errors ?? [];
@@ -120,7 +114,7 @@ async function storeEnvelope(services: Services, ctx: Ctx, request: FastifyReque
   const content = payloadBytes(fields["payload"]);
   return services.depository.create(
     ctx,
-    { ...draftOf(fields), suppliedServerFields: Object.keys(serverFields) },
+    { ...draftOf(fields), suppliedServerFields: forged },
     { body: bodyOf(content), declaredBytes: content.length },
     optionsOf(request),
   );
