@@ -38,7 +38,10 @@ async function remembersAnother(log: DiskLog, database: Database): Promise<boole
   const { next, lastHash } = await new EntryIndexStore(database).position();
   // An index that is ahead of the log says that entries are missing, which is found as damage.
   if (next === 0 || next > log.size || log.condition().state === "damaged") return false;
-  return (await indexedLog(log).leafHash(next - 1)) !== lastHash;
+  if ((await indexedLog(log).leafHash(next - 1)) === lastHash) return false;
+  // Where an operator went on without a lost end, the place is taken by a leaf that says so: that is on record, not exchanged.
+  const [leaf] = await indexedLog(log).leaves(next - 1, next);
+  return leaf?.operation !== "ledger.entry_lost";
 }
 
 class OpenLedger implements DiskLedger {
