@@ -8,7 +8,7 @@ const floors = [
   ["agents", "council"],
 ];
 const domains = floors.slice(1).flat().join("|");
-const driver = "/(sqlite|postgres|disk|console|memory)[^/]*[.]ts$";
+const driver = "/(sqlite|postgres|disk|console|memory|redis|smtp|oidc-provider)[^/]*[.]ts$";
 const test = "[.]test[.]ts$";
 
 const looksDown = floors.slice(0, -1).map((floor, i) => ({
@@ -60,7 +60,7 @@ export default {
       severity: "error",
       comment: "A vendor's client library is named by its driver alone.",
       from: { path: "^src/", pathNot: driver },
-      to: { path: "node_modules/(pg|@aws-sdk|ioredis|nats)/" },
+      to: { path: "node_modules/(pg|@aws-sdk|@redis|nats|nodemailer|oidc-provider)/" },
     },
     {
       name: "disk-only-in-drivers",
