@@ -62,7 +62,7 @@ export async function startCharter(config: Config, options: StartOptions): Promi
   const database = opened.use(await openMigrated(config, log));
   const instance = (await keptBytes(join(dataDir, "instance-id"))).toString("hex");
   const store = openArtifactStore(database, instance);
-  const identity = openIdentity(database, clock);
+  const identity = opened.use(openIdentity({ db: database, clock, log }));
   const ledger = opened.use(
     await openLedger({
       dir: join(dataDir, "ledger"),
@@ -141,7 +141,10 @@ interface SettledParts {
 async function settle(parts: SettledParts, options: StartOptions): Promise<string | undefined> {
   const { clock, log, constitution, ledger, identity, halts, store, keyring } = parts;
   const system: Ctx = {
-    principal: { id: "system", kind: "admin", product: null },
+    principal: { id: "system", kind: "admin", product: null, role: "admin" },
+    operation: "server.start",
+    permission: "system.admin",
+    address: "",
     requestId: newId<"request">(clock),
     signal: new AbortController().signal,
     clock,
@@ -172,8 +175,12 @@ async function settle(parts: SettledParts, options: StartOptions): Promise<strin
   };
   const closed = await ledger.closeInterrupted(
     async ({ index }) =>
-      (await identity.keys.wasApplied(index)) || (await halts.wasApplied(index)) || (await store.wasApplied(index)),
+      (await identity.effects.wasApplied(index)) ||
+      (await identity.keys.wasApplied(index)) ||
+      (await halts.wasApplied(index)) ||
+      (await store.wasApplied(index)),
   );
+  await identity.effects.forget(clock.nowMs());
   if (ledger.exchanged) await haltExchanged();
   if (closed > 0) log.warn({ closed }, "closed the intents that a crash had left open");
   await record("server.start", {

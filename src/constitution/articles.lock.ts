@@ -2,7 +2,7 @@
 
 /** Digests of the parsed articles and schema that this program was built with. */
 export const articlesLock = {
-  schema: "sha256:4c53a99c0d9f87c9630236c811a1498b4483bbf9c9dabbb78340260ddb7b0e3a",
+  schema: "sha256:3d494d5f0b2d2657e7ab7a73d5da06c190506c8141e7b1680c321236caf23e6b",
   articles: {
     RULE_01_WRITE_ONLY: "sha256:9dc2b1cd68079168051c91e263f4224a4e6273ea554c24d49dc16923a494341a",
     RULE_02_APPEND_ONLY_AUDIT: "sha256:0c05b399620a27183c4e3fa16726fe34e46cbf79e0198978db3b5e32ca556715",
@@ -12,7 +12,7 @@ export const articlesLock = {
     RULE_06_GOVERNANCE_LOCKS: "sha256:baf0f0514137c56ed5ac742733b814db30464c1daac2d7e841397e2ead42ec9d",
     RULE_07_LEGAL_DEFENSIBILITY: "sha256:e56a594f672b158d8056d95571051a86fe119a63b0d10a326a0afd24f1fb3352",
     RULE_08_EXECUTOR_AUTHORITY: "sha256:20a493dbb2164c8cee39286b55fcbf7e7f467cb8f77516078ae3fab464c91694",
-    RULE_09_AI_WRITE_ONLY: "sha256:acfe75d41cef61c8392d0351584c751aca4858a7c7d7a9c594515bc9dbe6b8d8",
+    RULE_09_AI_WRITE_ONLY: "sha256:928ae1cfa737abc58cf79ba708d5b8bcd01a9e4e3ea871d5e1991229340b4a28",
     RULE_10_ZERO_EXCEPTIONS: "sha256:d0de000110cb356d2b16d6a74306aa9f5a803213aa2568f5ae10385b25a6f0db",
   },
 } as const;

@@ -1,5 +1,6 @@
 // The constitution's data, as constitution.yaml holds it after it has been checked against constitution.schema.json.
 // Bytes are decimal, durations carry their unit in the name, and every integer is at most 2^53-1.
+import type { Permission, Role } from "../kernel/ctx.ts";
 
 /** The ten articles, in order. */
 export const articleIds = [
@@ -115,6 +116,13 @@ export interface ConstitutionLimits {
   readonly queryObjectiveMs: number;
 }
 
+/** What a role may call. */
+export interface RoleTerms {
+  /** Requests to the control plane per minute and caller. */
+  readonly requestsPerMinute: number;
+  readonly permissions: readonly Permission[];
+}
+
 /** Everything constitution.yaml says. */
 export interface ConstitutionData {
   readonly name: string;
@@ -129,6 +137,7 @@ export interface ConstitutionData {
   readonly limits: ConstitutionLimits;
   readonly storage: readonly StorageEdge[];
   readonly bands: Readonly<Record<"concurrentWriters" | "writesPerSecond" | "queryP99Ms", readonly BandEdge[]>>;
+  readonly roles: Readonly<Record<Role, RoleTerms>>;
   readonly humanRoles: Readonly<Record<HumanRole, string>>;
   readonly retentionClasses: Readonly<Record<string, Period>>;
   readonly rules: Readonly<Record<ArticleId, Rule>>;

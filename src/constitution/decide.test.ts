@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { isAuthorized } from "@cedar-policy/cedar-wasm/nodejs";
 import * as fc from "fast-check";
-import { principalKinds } from "../kernel/ctx.ts";
-import type { PrincipalKind } from "../kernel/ctx.ts";
+import { callerKinds } from "../kernel/ctx.ts";
+import type { CallerKind } from "../kernel/ctx.ts";
 import { constitutionFrom } from "./constitution.ts";
 import { actions, resourceKinds } from "./decision.ts";
 import type { Action, DecisionRequest, ResourceKind } from "./decision.ts";
@@ -19,7 +19,7 @@ const constitution = constitutionFrom(texts);
 const { data } = constitution;
 
 function question(
-  kind: PrincipalKind,
+  kind: CallerKind,
   owner: string | null,
   action: Action,
   resourceKind: ResourceKind,
@@ -78,6 +78,15 @@ admin    none  key          05       05    01+05+09    01+05+09    05+09 05+09 0
 product  none  governance   none     allow 01+09       01+09       09    09    05+09 01+03+09    01+09
 admin    none  governance   allow    allow 01+09       01+09       09    09    05    01+03+09    01+09
 admin    free  schema       none     allow 01+09       01+09       09    09    allow 01+03+09    01+09
+ai_agent none  identity     allow    09    01+09       01+09       none  09    05+09 01+03+09    01+09
+product  none  identity     allow    none  01+09       01+09       09    09    05+09 01+03+09    01+09
+executor void  identity     allow    allow 01+08       01+08       08    none  08    01+03+08    01+08
+auditor  void  identity     allow    allow 01+09       01+09       09    09    09    01+03+09    01+09
+admin    void  identity     allow    allow 01+09       01+09       09    09    allow 01+03+09    01+09
+anonymous void identity     allow    09    01+09       01+09       09    09    09    01+03+09    01+09
+anonymous free artifact     09       09    01+09       01+09       09    09    09    01+03+09    01+09
+anonymous void key          09       09    01+09       01+09       09    09    09    01+03+09    01+09
+anonymous void governance   09       09    01+09       01+09       09    09    09    01+03+09    01+09
 `;
 
 /** The products of caller and resource for each word of the matrix. */
@@ -98,14 +107,14 @@ const rows = matrix
 describe("the matrix of callers and actions", () => {
   it("has a column for every action and a row for every kind", () => {
     for (const { cells } of rows) expect(cells).toHaveLength(actions.length);
-    expect(new Set(rows.map(({ kind }) => kind))).toEqual(new Set(principalKinds));
+    expect(new Set(rows.map(({ kind }) => kind))).toEqual(new Set(callerKinds));
     expect(new Set(rows.map(({ resource }) => resource))).toEqual(new Set(resourceKinds));
   });
 
   it.each(rows)("holds for $kind and $relation $resource", ({ kind, relation, resource, cells }) => {
     const [owner, target] = relations[relation!]!;
     const answers = actions.map((action) =>
-      verdict(question(kind as PrincipalKind, owner, action, resource as ResourceKind, target)),
+      verdict(question(kind as CallerKind, owner, action, resource as ResourceKind, target)),
     );
     expect(answers).toEqual(cells);
   });
@@ -185,7 +194,7 @@ describe("products that nobody registered", () => {
 
 const product = fc.constantFrom(...Object.keys(data.products), null, "NOPE", "ALSO_NOPE");
 const anyRequest: fc.Arbitrary<DecisionRequest> = fc.record({
-  principal: fc.record({ kind: fc.constantFrom(...principalKinds), product }),
+  principal: fc.record({ kind: fc.constantFrom(...callerKinds), product }),
   action: fc.constantFrom(...actions),
   resource: fc.record({ kind: fc.constantFrom(...resourceKinds), product }),
   context: fc.record({

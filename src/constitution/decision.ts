@@ -1,5 +1,5 @@
 // What the constitution is asked and what it answers. The request has a finite shape, so that an answer can be remembered.
-import type { PrincipalKind } from "../kernel/ctx.ts";
+import type { CallerKind } from "../kernel/ctx.ts";
 
 /** The verbs the constitution knows (facts of the predecessor's rule book, plus reading). */
 export const actions = [
@@ -17,13 +17,13 @@ export const actions = [
 export type Action = (typeof actions)[number];
 
 /** What is acted on. */
-export const resourceKinds = ["artifact", "ledger", "schema", "governance", "integration", "key"] as const;
+export const resourceKinds = ["artifact", "ledger", "schema", "governance", "integration", "key", "identity"] as const;
 /** What is acted on. */
 export type ResourceKind = (typeof resourceKinds)[number];
 
 /** A question to the constitution. Every field has few values, so the set of shapes is finite. */
 export interface DecisionRequest {
-  readonly principal: { readonly kind: PrincipalKind; readonly product: string | null };
+  readonly principal: { readonly kind: CallerKind; readonly product: string | null };
   readonly action: Action;
   readonly resource: {
     readonly kind: ResourceKind;

@@ -3,7 +3,7 @@
 // Cedar skips a policy that fails and a skipped forbid would let a request pass.
 import { preparsePolicySet, statefulIsAuthorized } from "@cedar-policy/cedar-wasm/nodejs";
 import type { AuthorizationAnswer, CedarValueJson, EntityJson, PolicySet } from "@cedar-policy/cedar-wasm/nodejs";
-import type { PrincipalKind } from "../kernel/ctx.ts";
+import type { CallerKind } from "../kernel/ctx.ts";
 import type { ConstitutionData } from "./data.ts";
 import { actions } from "./decision.ts";
 import type { Decision, ResourceKind } from "./decision.ts";
@@ -23,7 +23,8 @@ const principalTypes = {
   product: "ProductService",
   auditor: "Auditor",
   admin: "Admin",
-} as const satisfies Record<PrincipalKind, string>;
+  anonymous: "Anonymous",
+} as const satisfies Record<CallerKind, string>;
 
 /** The entity type of each kind of resource. */
 const resourceTypes = {
@@ -33,6 +34,7 @@ const resourceTypes = {
   governance: "Governance",
   integration: "Integration",
   key: "Key",
+  identity: "Identity",
 } as const satisfies Record<ResourceKind, string>;
 
 /** How people name each kind of principal, after an article. */
@@ -42,7 +44,8 @@ const principalNames = {
   product: "a product",
   auditor: "an auditor",
   admin: "an admin",
-} as const satisfies Record<PrincipalKind, string>;
+  anonymous: "a caller without a credential",
+} as const satisfies Record<CallerKind, string>;
 
 /** How people name each kind of resource, after an article. */
 const resourceNames = {
@@ -52,6 +55,7 @@ const resourceNames = {
   governance: "governance",
   integration: "an integration",
   key: "a key",
+  identity: "an identity",
 } as const satisfies Record<ResourceKind, string>;
 
 /** Makes the evaluator of a constitution. `digest` names its policy sets in Cedar's cache. */

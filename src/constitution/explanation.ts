@@ -1,7 +1,7 @@
 // Why a request is decided as it is, and what would make it pass. The second half is found by asking again with
 // changed circumstances, never by guessing from the policies' text, so that it is as true as the decision itself.
-import { principalKinds } from "../kernel/ctx.ts";
-import type { PrincipalKind } from "../kernel/ctx.ts";
+import { callerKinds } from "../kernel/ctx.ts";
+import type { CallerKind } from "../kernel/ctx.ts";
 import type { ConstitutionData } from "./data.ts";
 import { actions } from "./decision.ts";
 import type { Action, Decision, DecisionRequest } from "./decision.ts";
@@ -29,7 +29,7 @@ export interface Explanation {
   /** What this caller may do instead, with the same resource and circumstances. */
   readonly otherActions: readonly Action[];
   /** Which kinds of caller may do this, with the same resource and circumstances. */
-  readonly otherKinds: readonly PrincipalKind[];
+  readonly otherKinds: readonly CallerKind[];
   /** The answer in one or two sentences. */
   readonly summary: string;
   /** What the decision leaves to others: unregistered products, artifact types that are not on the list. */
@@ -66,7 +66,7 @@ export function explainerOf({ data, evaluate, shaper, summaries }: ExplainerPart
     const remedies = decision.allow ? [] : smallestRemedies(shape, changesOf(shape, data), evaluate);
     const allows = (variant: Partial<Shape>): boolean => evaluate({ ...shape, ...variant }).allow;
     const otherActions = actions.filter((action) => action !== shape.action && allows({ action }));
-    const otherKinds = principalKinds.filter((kind) => kind !== shape.kind && allows({ kind }));
+    const otherKinds = callerKinds.filter((kind) => kind !== shape.kind && allows({ kind }));
     const passesIf = remedies.map((changes) => changes.map(({ sentence }) => sentence).join(", and "));
     const summary = summaryOf(shape, decision, passesIf, { otherActions, otherKinds });
     return { decision, determining, passesIf, otherActions, otherKinds, summary, notes };
@@ -167,7 +167,7 @@ function summaryOf(
   { kind, action, resourceKind }: Shape,
   { allow, articles }: Decision,
   passesIf: readonly string[],
-  { otherActions, otherKinds }: { otherActions: readonly Action[]; otherKinds: readonly PrincipalKind[] },
+  { otherActions, otherKinds }: { otherActions: readonly Action[]; otherKinds: readonly CallerKind[] },
 ): string {
   if (allow) return `Allowed: ${action} on ${resourceKind} by ${kind}.`;
   if (passesIf.length > 0) return `Denied. It passes if ${passesIf.join("; or if ")}.`;

@@ -1,6 +1,6 @@
 // Reads a question from JSON that a person or a program wrote. Strict: an unknown key is refused with the nearest known
 // one, and so is a value of another type. What is left out has the value of an ordinary request.
-import { principalKinds } from "../kernel/ctx.ts";
+import { callerKinds } from "../kernel/ctx.ts";
 import { nearestName } from "../kernel/nearest.ts";
 import { actions, resourceKinds } from "./decision.ts";
 import type { DecisionRequest } from "./decision.ts";
@@ -41,7 +41,7 @@ export function parseDecisionRequest(json: unknown): DecisionRequest {
   const artifactType = name(resource["artifactType"], "/resource/artifactType");
   return {
     principal: {
-      kind: word(principal["kind"], "/principal/kind", principalKinds),
+      kind: word(principal["kind"], "/principal/kind", callerKinds),
       product: name(principal["product"], "/principal/product"),
     },
     action: word(root["action"], "/action", actions),

@@ -6,8 +6,8 @@
 //    would free the caller from isolation.
 // 3. A circumstance that speaks for the request counts only when it is true, one that speaks against it always counts
 //    unless it is false.
-import { principalKinds } from "../kernel/ctx.ts";
-import type { PrincipalKind } from "../kernel/ctx.ts";
+import { callerKinds } from "../kernel/ctx.ts";
+import type { CallerKind } from "../kernel/ctx.ts";
 import { actions, resourceKinds } from "./decision.ts";
 import type { Action, DecisionRequest, ResourceKind } from "./decision.ts";
 import type { ConstitutionData } from "./data.ts";
@@ -17,7 +17,7 @@ export type Circumstances = DecisionRequest["context"];
 
 /** A request in its finite shape. */
 export interface Shape {
-  readonly kind: PrincipalKind;
+  readonly kind: CallerKind;
   /** A registered product, `unregistered`, or null for a caller that belongs to none. */
   readonly principalProduct: string | null;
   readonly action: Action;
@@ -53,7 +53,7 @@ export interface Shaper {
 
 /** A shaper for the products of a constitution. */
 export function shaperOf(products: ConstitutionData["products"]): Shaper {
-  const kindIndex = indexOf(principalKinds);
+  const kindIndex = indexOf(callerKinds);
   const actionIndex = indexOf(actions);
   const resourceIndex = indexOf(resourceKinds);
   const names = Object.keys(products);

@@ -70,7 +70,10 @@ async function depositoryWith(around: Database["transact"]) {
 }
 
 const ctx = (): Ctx => ({
-  principal: { id: "key_test0001", kind: "product", product },
+  principal: { id: "key_test0001", kind: "product", product, role: "developer" },
+  operation: "artifact.create",
+  permission: "task.create",
+  address: "",
   requestId: newId<"request">(systemClock),
   signal: new AbortController().signal,
   clock: systemClock,

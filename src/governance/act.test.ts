@@ -44,9 +44,17 @@ function house() {
   return { ...memory, halts, gate: openGate({ constitution, ledger: memory.ledger, halts }) };
 }
 
-function ctxOf(kind: Principal["kind"] = "product", product: string | null = "AI_ASSISTANT"): Ctx {
+function ctxOf(
+  kind: Principal["kind"] = "product",
+  product: string | null = "AI_ASSISTANT",
+  role: Principal["role"] = "developer",
+  more: Pick<Principal, "operations"> = {},
+): Ctx {
   return {
-    principal: { id: "key_test0001", kind, product },
+    principal: { id: "key_test0001", kind, product, role, ...more },
+    operation: "artifact.create",
+    permission: "task.create",
+    address: "",
     requestId: newId<"request">(systemClock),
     signal: new AbortController().signal,
     clock: systemClock,
@@ -65,6 +73,38 @@ describe("act", () => {
     expect(leaves.map(({ kind }) => kind)).toEqual(["intent", "outcome"]);
     expect(leaves[1]).toMatchObject({ intent: 0, outcome: "committed", digest: `sha256:${"a".repeat(64)}` });
     expect(done.receipt).toMatchObject({ intentIndex: 0, outcomeIndex: 1, constitutionHash: constitution.hash });
+  });
+
+  it("refuses a caller whose role lacks the permission, on record, and runs nothing", async () => {
+    const { gate, leaves } = house();
+    const run = () => Promise.reject(new Error("must not run"));
+    const observer = ctxOf("product", "AI_ASSISTANT", "observer");
+    const refused = { code: "permission.denied", facts: { permission: "task.create" } };
+    await expect(gate.act(observer, create, run)).rejects.toMatchObject(refused);
+    expect(leaves.map(({ kind, outcome, code }) => [kind, outcome, code])).toEqual([
+      ["intent", undefined, undefined],
+      ["outcome", "refused", "permission.denied"],
+    ]);
+    expect(() => gate.enter(observer)).toThrow(expect.objectContaining({ code: refused.code }));
+    gate.enter(ctxOf());
+  });
+
+  it("refuses a credential that is good for other operations only", async () => {
+    const { gate } = house();
+    const narrow = ctxOf("product", "AI_ASSISTANT", "developer", { operations: ["artifact.read"] });
+    await expect(gate.act(narrow, create, async () => ({ value: 1 }))).rejects.toMatchObject({
+      code: "permission.denied",
+    });
+    gate.enter({ ...narrow, operation: "artifact.read", permission: "task.view" });
+  });
+
+  it("names the article before the permission when both stand in the way", async () => {
+    const { gate } = house();
+    const agent = ctxOf("ai_agent", "AI_ASSISTANT", "observer");
+    const attempt = { ...create, action: "DELETE" } as const;
+    await expect(gate.act(agent, attempt, async () => ({ value: 1 }))).rejects.toMatchObject({
+      code: "governance.denied",
+    });
   });
 
   it("does nothing when the intent cannot be recorded", async () => {

@@ -4,7 +4,8 @@
 // 2. Every intent gets exactly one outcome, whether the act was done, refused, failed or cut off by a crash.
 // 3. A refusal by a rule or a detector is recorded as carefully as a deed, and says what would make it pass.
 // 4. The caller learns the result only after the outcome is durable.
-// 5. Reading goes through `permit`: the same decision, and no leaf.
+// 5. Reading goes through `enter` and `permit`: the same rules, and no leaf.
+// 6. Whoever calls has a role with the permission that the operation asks for, and a credential that is good for it.
 import { ordinaryContext } from "../constitution/index.ts";
 import type { Constitution, Decision, DecisionRequest } from "../constitution/index.ts";
 import { instant } from "../kernel/clock.ts";
@@ -14,6 +15,7 @@ import type { Leaf, Ledger } from "../ledger/index.ts";
 import type { Attempt, Deed, Done } from "./attempt.ts";
 import { openClosings } from "./closings.ts";
 import type { Halts } from "./halts.ts";
+import { permissionDenied } from "./permission.ts";
 import { refusal } from "./refusal.ts";
 import { scanThreats } from "./threats/index.ts";
 import type { Finding } from "./threats/index.ts";
@@ -23,6 +25,8 @@ import { threatLimitsOf } from "./threat-limits.ts";
 export interface Gate extends AsyncDisposable {
   /** Attempts a change. Rejects with the fault that refused it, whose facts carry the leaf indexes. */
   act<T>(ctx: Ctx, attempt: Attempt, run: (intentIndex: number) => Promise<Deed<T>>): Promise<Done<T>>;
+  /** Lets a caller into an operation that only reads, or throws `permission.denied`. */
+  enter(ctx: Ctx): void;
   /** Lets a read pass or throws the refusal. Another product's things do not exist for the caller. */
   permit(ctx: Ctx, target: DecisionRequest["resource"]): void;
 }
@@ -41,6 +45,8 @@ export function openGate(parts: { constitution: Constitution; ledger: Ledger; ha
       // A caller that belongs to a product meets its own halts only; those of others would tell it about them.
       context: { ...ordinaryContext, halted: halts.stops(ctx.principal.product ?? target.product), ...context },
     });
+
+  const permissionRefusal = (ctx: Ctx): Fault | undefined => permissionDenied(ctx, constitution.data.roles);
 
   const detect = (ctx: Ctx, { action, target, context, evidence }: Attempt): readonly Finding[] => {
     const terms = target.product === null ? undefined : constitution.data.products[target.product];
@@ -101,6 +107,11 @@ export function openGate(parts: { constitution: Constitution; ledger: Ledger; ha
   };
 
   return {
+    enter(ctx) {
+      const fault = permissionRefusal(ctx);
+      if (fault) throw fault;
+    },
+
     permit(ctx, target) {
       const decision = decide(ctx, { action: "READ", target });
       if (!decision.allow) throw refusal(ctx, { action: "READ", target }, decision, []);
@@ -110,7 +121,8 @@ export function openGate(parts: { constitution: Constitution; ledger: Ledger; ha
       const decision = decide(ctx, attempt);
       const findings = detect(ctx, attempt);
       const verdict = { allow: decision.allow, articles: decision.articles, policies: decision.policies };
-      const refused = !decision.allow || findings.some(({ blocks }) => blocks);
+      const forbidden = permissionRefusal(ctx);
+      const refused = !decision.allow || forbidden !== undefined || findings.some(({ blocks }) => blocks);
       const intentIndex = await ledger.append([
         leafOf(ctx, attempt, {
           kind: "intent",
@@ -134,7 +146,9 @@ export function openGate(parts: { constitution: Constitution; ledger: Ledger; ha
 
       if (refused) {
         await haltAfter(ctx, attempt, findings, intentIndex);
-        return fail(refusal(ctx, attempt, decision, findings), "refused");
+        // An article outranks a missing permission: it would still stand if the permission were given.
+        const byRules = !decision.allow || forbidden === undefined;
+        return fail(byRules ? refusal(ctx, attempt, decision, findings) : forbidden, "refused");
       }
       let deed: Deed<T>;
       try {

@@ -4,6 +4,7 @@ import { faultsOf } from "../kernel/fault.ts";
 /** The gate's codes, each with its public meaning. */
 export const governanceCodes = {
   "governance.denied": "The constitution does not allow this; `articles` and `policies` name what decided.",
+  "permission.denied": "The caller's role lacks the permission, or its credential is not good for this operation.",
   "governance.threat": "A threat detector blocked the request; `findings` say what it saw.",
   "governance.throttled": "A threat detector asks the caller to slow down; try again after `Retry-After` seconds.",
   "storage.halted": "Storage is used up and writes are halted; reads go on.",

@@ -1,8 +1,8 @@
 // Keys through the gate: an admin makes and revokes them, and each leaves its intent and outcome like any other change.
 import type { Constitution } from "../constitution/index.ts";
-import { mintKey } from "../identity/index.ts";
+import { identityFault, mintKey } from "../identity/index.ts";
 import type { Identity, KeyId, KeyRecord } from "../identity/index.ts";
-import type { Ctx, PrincipalKind } from "../kernel/ctx.ts";
+import type { Ctx, PrincipalKind, Role } from "../kernel/ctx.ts";
 import { digestOfJson } from "../kernel/hash.ts";
 import type { Gate } from "./act.ts";
 import type { Done } from "./attempt.ts";
@@ -13,6 +13,13 @@ export interface KeyDraft {
   readonly kind: PrincipalKind;
   readonly product?: string;
   readonly label?: string;
+  readonly role?: Role;
+  readonly operations?: readonly string[];
+  readonly networks?: readonly string[];
+  /** RFC 3339. */
+  readonly expiresAt?: string;
+  /** The user or client that the key belongs to and dies with. */
+  readonly owner?: string;
 }
 
 /** Keys, governed. */
@@ -28,7 +35,7 @@ export function openKeyring(parts: { gate: Gate; identity: Identity; constitutio
   const { gate, identity, constitution } = parts;
   const manage = { action: "MANAGE_GOVERNANCE", target: { kind: "key", product: null } } as const;
   return {
-    create(ctx, { kind, product, label }) {
+    create(ctx, { kind, product, ...rest }) {
       const minted = mintKey(kind);
       return gate.act(
         ctx,
@@ -38,10 +45,13 @@ export function openKeyring(parts: { gate: Gate; identity: Identity; constitutio
           if (product !== undefined && !Object.hasOwn(constitution.data.products, product)) {
             throw governanceFault("product.not_found", "there is no such product", { at: "body/product" });
           }
+          if (rest.owner !== undefined && !(await identity.ownerStands(rest.owner))) {
+            throw identityFault("key.owner_not_found", "there is no such user or client", { at: "body/owner" });
+          }
           const record = await identity.keyWriter.create({
             minted,
             product: product ?? null,
-            ...(label === undefined ? {} : { label }),
+            ...rest,
             createdBy: ctx.principal.id,
             intentIndex,
           });

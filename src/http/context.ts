@@ -1,22 +1,25 @@
 // From an HTTP request to a `Ctx`: who calls, under which id, until when. Domain code sees the Ctx and never the request.
 import type { FastifyReply, FastifyRequest } from "fastify";
+import { anonymous } from "../kernel/ctx.ts";
 import type { Ctx, Principal } from "../kernel/ctx.ts";
 import { newId } from "../kernel/ids.ts";
 import type { RequestId } from "../kernel/ids.ts";
 import { httpFault } from "./errors.ts";
+import { operations } from "./operations.ts";
+import type { Operation, OperationName } from "./operations.ts";
 import type { Services } from "./services.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
     /** The request's id, a UUIDv7 made here. */
     charterId: RequestId;
-    /** The circumstances of the call; null on public operations. */
+    /** The circumstances of the call; null on public reads. */
     ctx: Ctx | null;
   }
 }
 
-/** Longest credential worth looking at, characters; ours are far shorter. */
-const maxCredentialLength = 256;
+/** Longest credential worth looking at, characters; an access token of a foreign issuer can take a few thousand. */
+const maxCredentialLength = 8192;
 
 /** A new request id. */
 export function newRequestId(services: Services): RequestId {
@@ -24,17 +27,26 @@ export function newRequestId(services: Services): RequestId {
 }
 
 /**
- * Authenticates a request and makes its Ctx.
+ * Makes a request's Ctx; the caller is authenticated unless the operation is public.
  * @throws `credential.missing` or `credential.invalid`.
  */
-export async function contextOf(services: Services, request: FastifyRequest, reply: FastifyReply): Promise<Ctx> {
+export async function contextOf(
+  services: Services,
+  name: OperationName,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<Ctx> {
+  const { access, permission }: Operation = operations[name];
   // Listening begins before anything is awaited: a caller may go while its key is looked up.
   const gone = new AbortController();
   reply.raw.once("close", () => {
     if (!reply.raw.writableFinished) gone.abort(new Error("the caller has gone"));
   });
   return {
-    principal: await authenticate(services, request),
+    principal: access === "public" ? anonymous : await authenticate(services, request),
+    operation: name,
+    permission: permission ?? undefined,
+    address: request.ip,
     requestId: request.charterId,
     signal: gone.signal,
     clock: services.clock,
@@ -52,7 +64,7 @@ async function authenticate(services: Services, request: FastifyRequest): Promis
   const credential = /^Bearer +([!-~]+) *$/i.exec(header)?.[1];
   const principal =
     credential !== undefined && credential.length <= maxCredentialLength
-      ? await services.authenticator.authenticate(credential)
+      ? await services.authenticator.authenticate(credential, request.ip)
       : undefined;
   if (!principal) {
     throw httpFault("credential.invalid", "the credential is unknown, malformed or revoked", {
@@ -62,8 +74,8 @@ async function authenticate(services: Services, request: FastifyRequest): Promis
   return principal;
 }
 
-/** The Ctx of a request whose operation needs a credential. */
+/** The Ctx of a request. */
 export function ctxOf(request: FastifyRequest): Ctx {
-  if (!request.ctx) throw new Error("the operation is public and has no caller");
+  if (!request.ctx) throw new Error("the operation is a public read and has no caller");
   return request.ctx;
 }

@@ -26,18 +26,20 @@ export interface PublicRouteDefinition {
   readonly answer: (request: FastifyRequest, reply: FastifyReply) => unknown;
 }
 
-/** Registers an operation that needs a credential. */
+/** Registers an operation that needs a credential, or a public one that changes something. */
 export function route(app: FastifyInstance, services: Services, name: OperationName, route: RouteDefinition): void {
   const { translate } = route;
   const operation: Operation = operations[name];
-  if (operation.access !== "key") throw new Error(`${name} is public`);
+  if (operation.access === "public" && operation.effect === "read") throw new Error(`${name} is a public read`);
   app.route({
     method: operation.method,
     url: fastifyPath(operation.path),
     config: { operation: name, ...(route.documentedBody && { documentedBody: route.documentedBody }) },
     schema: schemaOf(name, operation, route.schema),
     onRequest: async (request, reply) => {
-      request.ctx = await contextOf(services, request, reply);
+      request.ctx = await contextOf(services, name, request, reply);
+      // A change is judged by `act`, which puts the refusal on record.
+      if (operation.effect === "read") services.gate.enter(request.ctx);
     },
     handler: (request, reply) => route.handle(ctxOf(request), request, reply),
     ...(route.bodyLimit === undefined ? {} : { bodyLimit: route.bodyLimit }),
@@ -49,10 +51,10 @@ export function route(app: FastifyInstance, services: Services, name: OperationN
   });
 }
 
-/** Registers an operation that anyone may call. */
+/** Registers a read that anyone may call. */
 export function publicRoute(app: FastifyInstance, name: OperationName, route: PublicRouteDefinition): void {
   const operation: Operation = operations[name];
-  if (operation.access !== "public") throw new Error(`${name} needs a credential`);
+  if (operation.access !== "public" || operation.effect !== "read") throw new Error(`${name} is no public read`);
   app.route({
     method: operation.method,
     url: fastifyPath(operation.path),

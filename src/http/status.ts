@@ -24,6 +24,8 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
   "key.not_found": 404,
   "key.product_required": 400,
   "key.label_invalid": 400,
+  "key.scope_invalid": 400,
+  "key.owner_not_found": 400,
   "key.exists": 409,
 
   "constitution.unreadable": 500,
@@ -34,6 +36,7 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
   "retention.class_unknown": 400,
 
   "governance.denied": 403,
+  "permission.denied": 403,
   "governance.threat": 403,
   "governance.throttled": 429,
   "storage.halted": 503,

@@ -5,7 +5,7 @@
 // `charter_` is fixed, so that secret scanners find keys that leak. <kind> is two letters and tells a person what the key is.
 // <prefix> is 8 characters that are public: the key's id is `key_<prefix>`. <secret> is 32 random bytes as base64url.
 import { randomBytes } from "node:crypto";
-import type { PrincipalKind } from "../kernel/ctx.ts";
+import type { PrincipalKind, Role } from "../kernel/ctx.ts";
 import { sha256 } from "../kernel/hash.ts";
 
 /** Public identifier of a key. */
@@ -17,6 +17,17 @@ export interface KeyRecord {
   readonly kind: PrincipalKind;
   readonly product: string | null;
   readonly label: string | null;
+  readonly role: Role;
+  /** Names of the operations the key is good for; null for all that its role and kind allow. */
+  readonly operations: readonly string[] | null;
+  /** Networks it may be used from, in CIDR notation; null for all. */
+  readonly networks: readonly string[] | null;
+  /** From when on it is refused; null for never. */
+  readonly expiresAt: string | null;
+  /** The user or client the key belongs to and dies with; null for a key of its own. */
+  readonly owner: string | null;
+  /** When it was last seen, to within a minute; null when it never was. */
+  readonly lastUsedAt: string | null;
   readonly createdAt: string;
   /** Public id of the principal that made the key; `system` for the key of the first start. */
   readonly createdBy: string;

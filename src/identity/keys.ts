@@ -7,11 +7,12 @@ import { sql } from "kysely";
 import type { Database } from "../db/index.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { instant } from "../kernel/clock.ts";
-import type { PrincipalKind } from "../kernel/ctx.ts";
+import type { PrincipalKind, Role } from "../kernel/ctx.ts";
 import { identityFault } from "./errors.ts";
 import type { KeyId, KeyRecord, MintedKey } from "./key.ts";
 import { productBoundKinds } from "./key.ts";
 import type { IdentityTables, KeyRow } from "./migrations.ts";
+import { defaultRoles, maxScopeEntries, networkOf } from "./scope.ts";
 
 /** What may be read. */
 export interface Keys {
@@ -31,16 +32,28 @@ export interface NewKey {
   readonly minted: MintedKey;
   readonly product: string | null;
   readonly label?: string;
+  /** The role of the key's kind when absent. */
+  readonly role?: Role;
+  /** Operations that it is good for; all when absent. */
+  readonly operations?: readonly string[];
+  /** Networks in CIDR notation, or single addresses; all when absent. */
+  readonly networks?: readonly string[];
+  /** RFC 3339 instant in the future; never when absent. */
+  readonly expiresAt?: string;
+  /** The user or client that the key belongs to. */
+  readonly owner?: string;
   readonly createdBy: string;
   /** Ledger index of the intent; left out for the key of the first start. */
   readonly intentIndex?: number;
 }
 
-/** What may be changed; used inside an act. */
+/** What may be changed; used inside an act, but for `markUsed`, which is bookkeeping. */
 export interface KeyWriter {
+  /** Notes when keys were last seen, milliseconds by id. */
+  markUsed(seen: ReadonlyMap<string, number>): Promise<void>;
   /**
    * Stores a minted key; the caller shows `minted.text` once.
-   * Rejects with `key.product_required`, `key.label_invalid` or `key.exists`.
+   * Rejects with `key.product_required`, `key.label_invalid`, `key.scope_invalid` or `key.exists`.
    */
   create(key: NewKey): Promise<KeyRecord>;
   /** Revokes a key; resolves with its record. Rejects with `key.not_found`. */
@@ -109,6 +122,15 @@ export class StoredKeys implements Keys, KeyWriter {
     return recordOf(row);
   }
 
+  async markUsed(seen: ReadonlyMap<string, number>): Promise<void> {
+    if (seen.size === 0) return;
+    await this.#db.transact(async (tx) => {
+      for (const [id, last_used_ms] of seen) {
+        await tx.updateTable("identity_keys").set({ last_used_ms }).where("id", "=", id).execute();
+      }
+    });
+  }
+
   async revoke(id: string, by: { readonly intentIndex?: number }): Promise<KeyRecord> {
     const row = await this.#db.transact(async (tx) => {
       await tx
@@ -123,6 +145,33 @@ export class StoredKeys implements Keys, KeyWriter {
     this.#revoked(id);
     return recordOf(row);
   }
+}
+
+/** A scope as it is stored. */
+function scopeOf(key: NewKey, nowMs: number): Pick<KeyRow, "role" | "operations" | "networks" | "expires_ms"> {
+  const { operations, networks, expiresAt } = key;
+  const invalid = (at: string, detail: string) => identityFault("key.scope_invalid", detail, { at });
+  for (const [at, list] of [
+    ["operations", operations],
+    ["networks", networks],
+  ] as const) {
+    if (list !== undefined && (list.length === 0 || list.length > maxScopeEntries)) {
+      throw invalid(at, `${at} holds 1 to ${maxScopeEntries} entries; leave it out for no restriction`);
+    }
+  }
+  const ranges = networks?.map((text) => {
+    const range = networkOf(text);
+    if (range === undefined) throw invalid("networks", "a network is an address or CIDR notation, such as 10.0.0.0/8");
+    return range;
+  });
+  const expiresMs = expiresAt === undefined ? null : Date.parse(expiresAt);
+  if (expiresMs !== null && !(expiresMs > nowMs)) throw invalid("expiresAt", "the expiry lies in the past");
+  return {
+    role: key.role ?? defaultRoles[key.minted.kind],
+    operations: operations === undefined ? null : JSON.stringify(operations),
+    networks: ranges === undefined ? null : JSON.stringify(ranges),
+    expires_ms: expiresMs,
+  };
 }
 
 function rowOf(key: NewKey, nowMs: number): KeyRow {
@@ -140,6 +189,9 @@ function rowOf(key: NewKey, nowMs: number): KeyRow {
     kind: minted.kind,
     product,
     label: label ?? null,
+    ...scopeOf(key, nowMs),
+    owner: key.owner ?? null,
+    last_used_ms: null,
     text_hash: minted.textHash.toString("hex"),
     created_ms: nowMs,
     created_by: key.createdBy,
@@ -149,12 +201,23 @@ function rowOf(key: NewKey, nowMs: number): KeyRow {
   };
 }
 
+/** A stored list of text. */
+export function listOf(json: string | null): readonly string[] | null {
+  return json === null ? null : (JSON.parse(json) as string[]);
+}
+
 function recordOf(row: KeyRow): KeyRecord {
   return {
     id: row.id as KeyId,
     kind: row.kind as PrincipalKind,
     product: row.product,
     label: row.label,
+    role: (row.role ?? defaultRoles[row.kind as PrincipalKind]) as Role,
+    operations: listOf(row.operations),
+    networks: listOf(row.networks),
+    expiresAt: row.expires_ms === null ? null : instant(row.expires_ms),
+    owner: row.owner,
+    lastUsedAt: row.last_used_ms === null ? null : instant(row.last_used_ms),
     createdAt: instant(row.created_ms),
     createdBy: row.created_by,
     revokedAt: row.revoked_ms === null ? null : instant(row.revoked_ms),

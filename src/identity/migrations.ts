@@ -8,6 +8,13 @@ export interface KeyRow {
   product: string | null;
   label: string | null;
   text_hash: string;
+  role: string | null;
+  /** JSON arrays of text; null for no restriction. */
+  operations: string | null;
+  networks: string | null;
+  expires_ms: number | null;
+  owner: string | null;
+  last_used_ms: number | null;
   created_ms: number;
   created_by: string;
   /** Ledger index of the intent that made the key; null for the key of the first start. */
@@ -22,7 +29,7 @@ export interface IdentityTables {
 }
 
 /** The steps that make them. */
-export const identityMigrations: readonly Migration[] = [
+export const keyMigrations: readonly Migration[] = [
   {
     name: "identity-0001-keys",
     async up(tx) {
@@ -40,6 +47,18 @@ export const identityMigrations: readonly Migration[] = [
         .addColumn("revoked_intent", "bigint", (column) => column.unique())
         .execute();
       await tx.schema.createIndex("identity_keys_by_time").on("identity_keys").columns(["created_ms", "id"]).execute();
+    },
+  },
+  {
+    // A key of before has no role of its own: it has that of its kind.
+    name: "identity-0005-key-scopes",
+    async up(tx) {
+      for (const column of ["role", "operations", "networks", "owner"]) {
+        await tx.schema.alterTable("identity_keys").addColumn(column, "text").execute();
+      }
+      for (const column of ["expires_ms", "last_used_ms"]) {
+        await tx.schema.alterTable("identity_keys").addColumn(column, "bigint").execute();
+      }
     },
   },
 ];

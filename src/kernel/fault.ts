@@ -7,6 +7,8 @@ export interface FaultFacts {
   readonly articles?: readonly string[];
   /** The policies that determined a denial. */
   readonly policies?: readonly string[];
+  /** The permission that the caller's role lacks. */
+  readonly permission?: string;
   /** The named limit that was exceeded. */
   readonly limit?: string;
   /** What would make the request pass, as one sentence. */

@@ -1,7 +1,7 @@
 // A leaf is one ledger record: RFC 8785 JSON of at most 65 535 bytes. It holds digests and identifiers, never a payload
 // and never personal data.
 import type { Digest } from "../kernel/hash.ts";
-import type { PrincipalKind } from "../kernel/ctx.ts";
+import type { CallerKind } from "../kernel/ctx.ts";
 
 /** What a leaf records. */
 export const leafKinds = ["intent", "outcome", "finding", "admin", "heartbeat"] as const;
@@ -22,7 +22,7 @@ export interface Leaf {
   readonly time: string;
   /** Public id of the credential; `system` for the server itself. */
   readonly principal: string;
-  readonly principalKind: PrincipalKind | "system";
+  readonly principalKind: CallerKind | "system";
   readonly product?: string;
   /** Name of the operation, e.g. `artifact.create`. */
   readonly operation: string;

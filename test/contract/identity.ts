@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Database } from "../../src/db/index.ts";
 import { identityMigrations, mintKey, openIdentity } from "../../src/identity/index.ts";
 import type { Identity, KeyId } from "../../src/identity/index.ts";
+import { silentLog } from "../../src/kernel/ctx.ts";
 import type { DatabasePlace, DatabasePlaces } from "./databases.ts";
 
 /** Runs the suite on one database. */
@@ -11,6 +12,7 @@ export function identityContract(name: string, places: DatabasePlaces): void {
     let place: DatabasePlace;
     let db: Database;
     let identity: Identity;
+    let another: Identity;
     let nowMs = Date.UTC(2026, 0, 1);
     const clock = { nowMs: () => nowMs };
 
@@ -18,10 +20,13 @@ export function identityContract(name: string, places: DatabasePlaces): void {
       place = await places();
       db = await place.open();
       await db.migrate(identityMigrations);
-      identity = openIdentity(db, clock);
+      identity = openIdentity({ db, clock, log: silentLog });
+      another = openIdentity({ db, clock, log: silentLog });
     });
 
     afterAll(async () => {
+      await identity[Symbol.asyncDispose]();
+      await another[Symbol.asyncDispose]();
       await db[Symbol.asyncDispose]();
       await place[Symbol.asyncDispose]();
     });
@@ -45,13 +50,19 @@ export function identityContract(name: string, places: DatabasePlaces): void {
         kind: "product",
         product: "AI_ASSISTANT",
         label: null,
+        role: "developer",
+        operations: null,
+        networks: null,
+        expiresAt: null,
+        owner: null,
+        lastUsedAt: null,
         createdAt: "2026-01-01T00:00:00.000Z",
         createdBy: "system",
         revokedAt: null,
       });
-      const principal = { id: minted.id, kind: "product", product: "AI_ASSISTANT" };
-      expect(await identity.authenticator.authenticate(minted.text)).toEqual(principal);
-      expect(await identity.authenticator.authenticate(minted.text)).toEqual(principal);
+      const principal = { id: minted.id, kind: "product", product: "AI_ASSISTANT", role: "developer" };
+      expect(await identity.authenticator.authenticate(minted.text, "127.0.0.1")).toEqual(principal);
+      expect(await identity.authenticator.authenticate(minted.text, "127.0.0.1")).toEqual(principal);
       expect(await identity.keys.get(minted.id)).toEqual(record);
     });
 
@@ -60,7 +71,7 @@ export function identityContract(name: string, places: DatabasePlaces): void {
       const other = mintKey("product");
       const crossed = minted.text.slice(0, -43) + other.text.slice(-43);
       for (const text of [crossed, minted.text.replace("_pr_", "_ad_"), other.text, "charter_", "", minted.id]) {
-        expect(await identity.authenticator.authenticate(text)).toBeUndefined();
+        expect(await identity.authenticator.authenticate(text, "127.0.0.1")).toBeUndefined();
       }
     });
 
@@ -74,29 +85,75 @@ export function identityContract(name: string, places: DatabasePlaces): void {
 
     it("refuses a revoked key at once, even one it has just seen, and keeps the first time of revocation", async () => {
       const { minted } = await create();
-      expect(await identity.authenticator.authenticate(minted.text)).toBeDefined();
+      expect(await identity.authenticator.authenticate(minted.text, "127.0.0.1")).toBeDefined();
       const revoked = await identity.keyWriter.revoke(minted.id, { intentIndex: 501 });
       expect(revoked.revokedAt).toBe("2026-01-01T00:00:00.000Z");
-      expect(await identity.authenticator.authenticate(minted.text)).toBeUndefined();
+      expect(await identity.authenticator.authenticate(minted.text, "127.0.0.1")).toBeUndefined();
       nowMs += 1_000;
       expect(await identity.keyWriter.revoke(minted.id, { intentIndex: 502 })).toEqual(revoked);
       expect(await identity.keys.wasApplied(502)).toBe(false);
     });
 
+    it("knows what narrows a key, and refuses it from other networks and after its expiry", async () => {
+      const minted = mintKey("product");
+      const expiresAt = new Date(nowMs + 60_000).toISOString();
+      const scope = {
+        role: "observer",
+        operations: ["artifact.read"],
+        networks: ["10.0.0.0/8", "::1"],
+        expiresAt,
+      } as const;
+      const record = await identity.keyWriter.create({ minted, product: "WORKFLOW", createdBy: "system", ...scope });
+      expect(record).toMatchObject({ ...scope, networks: ["10.0.0.0/8", "::1/128"] });
+      const from = (address: string) => identity.authenticator.authenticate(minted.text, address);
+      expect(await from("10.200.3.4")).toMatchObject({ role: "observer", operations: ["artifact.read"] });
+      expect(await from("::ffff:10.200.3.4")).toBeDefined();
+      expect(await from("127.0.0.1")).toBeUndefined();
+      nowMs += 59_999;
+      expect(await from("::1")).toBeDefined();
+      nowMs += 1;
+      expect(await from("::1")).toBeUndefined();
+    });
+
+    it.each([
+      [{ operations: [] }, "operations"],
+      [{ networks: ["localhost"] }, "networks"],
+      [{ networks: Array.from({ length: 51 }, () => "::1") }, "networks"],
+      [{ expiresAt: "2020-01-01T00:00:00Z" }, "expiresAt"],
+    ])("refuses the scope %j", async (scope, at) => {
+      const key = { minted: mintKey("auditor"), product: null, createdBy: "system", ...scope };
+      await expect(identity.keyWriter.create(key)).rejects.toMatchObject({ code: "key.scope_invalid", facts: { at } });
+    });
+
+    it("refuses a key whose owner is in no good standing", async () => {
+      const minted = mintKey("auditor");
+      await identity.keyWriter.create({ minted, product: null, createdBy: "system", owner: "usr_nobody" });
+      expect(await identity.authenticator.authenticate(minted.text, "127.0.0.1")).toBeUndefined();
+    });
+
+    it("notes when keys were last seen, but only when the server stops or a minute is over", async () => {
+      const { minted } = await create();
+      expect((await identity.keys.get(minted.id)).lastUsedAt).toBeNull();
+      const brief = openIdentity({ db, clock, log: silentLog });
+      await brief.authenticator.authenticate(minted.text, "127.0.0.1");
+      await brief[Symbol.asyncDispose]();
+      expect((await identity.keys.get(minted.id)).lastUsedAt).toBe(new Date(nowMs).toISOString());
+    });
+
     it("notices within five seconds that another process has revoked a key", async () => {
       const { minted } = await create();
-      expect(await identity.authenticator.authenticate(minted.text)).toBeDefined();
-      await openIdentity(db, clock).keyWriter.revoke(minted.id, {});
+      expect(await identity.authenticator.authenticate(minted.text, "127.0.0.1")).toBeDefined();
+      await another.keyWriter.revoke(minted.id, {});
       nowMs += 5_000;
-      expect(await identity.authenticator.authenticate(minted.text)).toBeUndefined();
+      expect(await identity.authenticator.authenticate(minted.text, "127.0.0.1")).toBeUndefined();
     });
 
     it("does not believe a remembered key longer because the clock was set back", async () => {
       const { minted } = await create();
-      expect(await identity.authenticator.authenticate(minted.text)).toBeDefined();
-      await openIdentity(db, clock).keyWriter.revoke(minted.id, {});
+      expect(await identity.authenticator.authenticate(minted.text, "127.0.0.1")).toBeDefined();
+      await another.keyWriter.revoke(minted.id, {});
       nowMs -= 3_600_000;
-      expect(await identity.authenticator.authenticate(minted.text)).toBeUndefined();
+      expect(await identity.authenticator.authenticate(minted.text, "127.0.0.1")).toBeUndefined();
       nowMs += 3_600_000;
     });
 

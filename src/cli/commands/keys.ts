@@ -1,5 +1,5 @@
 // `charter keys ...`: the credentials of a server.
-import { principalKinds } from "../../kernel/ctx.ts";
+import { principalKinds, roles } from "../../kernel/ctx.ts";
 import { pathOf } from "../client.ts";
 import { exitCodes, UsageError } from "../syntax.ts";
 import type { Command } from "../command.ts";
@@ -18,9 +18,22 @@ export const keysCreate: Command = {
     { name: "kind", value: "KIND", summary: `what it may do: ${principalKinds.join(", ")}` },
     { name: "product", value: "PRODUCT", summary: "product it belongs to" },
     { name: "label", value: "TEXT", summary: "what it is for, shown in listings" },
+    {
+      name: "role",
+      value: "ROLE",
+      summary: `what it may call: ${roles.slice(0, -1).join(", ")}; that of its kind when absent`,
+    },
+    { name: "operations", value: "NAMES", summary: "operations it is good for, with commas; all when absent" },
+    { name: "networks", value: "CIDRS", summary: "networks it may be used from, with commas; all when absent" },
+    { name: "expires", value: "INSTANT", summary: "when it ends, RFC 3339; never when absent" },
+    { name: "owner", value: "ID", summary: "user or client it belongs to and dies with" },
   ],
   examples: [
     { line: "keys create --kind product --product AI_ASSISTANT", does: "prints a new key for the product" },
+    {
+      line: "keys create --kind product --product WORKFLOW --operations artifact.read --networks 10.0.0.0/8 --expires 2030-01-01T00:00:00Z",
+      does: "prints a key that only reads, from one network, until 2030",
+    },
     { line: "keys create --kind auditor --json", does: "creates a key that may read the ledger, as JSON" },
   ],
   run: async ({ io, options, json, client }) => {
@@ -28,7 +41,21 @@ export const keysCreate: Command = {
     if (!principalKinds.some((known) => known === kind)) {
       throw new UsageError(`--kind must be one of ${principalKinds.join(", ")}, not ${JSON.stringify(kind)}`);
     }
-    const draft = { kind, product: options.text("product"), label: options.text("label") };
+    const list = (name: string) =>
+      options
+        .text(name)
+        ?.split(",")
+        .map((entry) => entry.trim());
+    const draft = {
+      kind,
+      product: options.text("product"),
+      label: options.text("label"),
+      role: options.text("role"),
+      operations: list("operations"),
+      networks: list("networks"),
+      expiresAt: options.text("expires"),
+      owner: options.text("owner"),
+    };
     const created = await client.json("POST", "/v1/keys", draft);
     if (json) printJson(io, created);
     else {
@@ -65,9 +92,14 @@ export const keysList: Command = {
     else {
       const text = (key: unknown, name: string): string => printable(fieldText(key, name) ?? "-");
       const rows = keys.map((key) =>
-        ["id", "kind", "product", "label", "createdAt", "revokedAt"].map((name) => text(key, name)),
+        ["id", "kind", "role", "product", "label", "createdAt", "expiresAt", "lastUsedAt", "revokedAt"].map((name) =>
+          text(key, name),
+        ),
       );
-      print(io, ...table(["id", "kind", "product", "label", "created", "revoked"], rows));
+      print(
+        io,
+        ...table(["id", "kind", "role", "product", "label", "created", "expires", "last used", "revoked"], rows),
+      );
     }
     return exitCodes.ok;
   },

@@ -1,6 +1,6 @@
 // What a threat detector is told and what it answers. Both are plain data: detectors are pure, keep nothing and ask nobody.
 import type { Action } from "../../constitution/index.ts";
-import type { PrincipalKind } from "../../kernel/ctx.ts";
+import type { CallerKind } from "../../kernel/ctx.ts";
 
 /** The threats that are looked for before an act, by the ids of the threat catalogue. */
 export const inlineThreatIds = [
@@ -136,7 +136,7 @@ export interface CollisionFacts {
 
 /** One attempted act and its circumstances; what is left out is taken as ordinary. */
 export interface ThreatInput {
-  readonly principal: { readonly kind: PrincipalKind; readonly product: string | null };
+  readonly principal: { readonly kind: CallerKind; readonly product: string | null };
   readonly action: Action;
   readonly resource: {
     readonly product: string | null;

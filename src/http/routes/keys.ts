@@ -1,13 +1,14 @@
 // Credentials: made, listed and revoked by an admin, through the gate like everything else.
 import type { FastifyInstance } from "fastify";
-import { principalKinds } from "../../kernel/ctx.ts";
+import { principalKinds, roles } from "../../kernel/ctx.ts";
 import { keyIdPattern } from "../../identity/index.ts";
 import type { KeyId } from "../../identity/index.ts";
-import type { PrincipalKind } from "../../kernel/ctx.ts";
+import type { KeyDraft } from "../../governance/index.ts";
+import { operations } from "../operations.ts";
 import { one, pageSize } from "../query.ts";
 import type { Query } from "../query.ts";
 import { route } from "../route.ts";
-import { answer, nextCursor, pageQuery, record } from "../schemas.ts";
+import { answer, nextCursor, pageQuery, record, refusal } from "../schemas.ts";
 import type { Services } from "../services.ts";
 
 const text = { type: "string" };
@@ -16,6 +17,12 @@ const keyFields = {
   kind: { enum: principalKinds },
   product: { type: ["string", "null"] },
   label: { type: ["string", "null"] },
+  role: { enum: roles },
+  operations: { type: ["array", "null"], items: text },
+  networks: { type: ["array", "null"], items: text },
+  expiresAt: { type: ["string", "null"] },
+  owner: { type: ["string", "null"] },
+  lastUsedAt: { type: ["string", "null"] },
   createdAt: text,
   createdBy: text,
   revokedAt: { type: ["string", "null"] },
@@ -33,16 +40,33 @@ export function keyRoutes(app: FastifyInstance, services: Services): void {
           kind: { enum: principalKinds },
           product: { type: "string", minLength: 1, maxLength: 64 },
           label: { type: "string", minLength: 1, maxLength: 100 },
+          role: { enum: roles.filter((role) => role !== "anonymous") },
+          operations: {
+            type: "array",
+            minItems: 1,
+            maxItems: 50,
+            uniqueItems: true,
+            items: { enum: Object.keys(operations) },
+          },
+          networks: {
+            type: "array",
+            minItems: 1,
+            maxItems: 50,
+            items: { type: "string", minLength: 2, maxLength: 49 },
+          },
+          expiresAt: { type: "string", format: "date-time", maxLength: 35 },
+          owner: { type: "string", pattern: "^(usr|cli)_[0-9a-f-]{36}$" },
         },
-        ["product", "label"],
+        ["product", "label", "role", "operations", "networks", "expiresAt", "owner"],
       ),
       response: {
         201: answer("The key.", record({ ...keyFields, key: text, receipt: { $ref: "Receipt#" } })),
+        404: refusal("There is no such product."),
+        409: refusal("Another key was given the same id at the same moment; ask again."),
       },
     },
     handle: async (ctx, request, reply) => {
-      const draft = request.body as { kind: PrincipalKind; product?: string; label?: string };
-      const { value, receipt } = await keys.create(ctx, draft);
+      const { value, receipt } = await keys.create(ctx, request.body as KeyDraft);
       return reply.code(201).send({ ...value, receipt });
     },
   });
