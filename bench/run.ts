@@ -13,11 +13,12 @@ import { blobs } from "./blobs.ts";
 import { decisions } from "./decisions.ts";
 import { depository } from "./depository.ts";
 import { growth } from "./growth.ts";
+import { identity } from "./identity.ts";
 import { isolation } from "./isolation.ts";
 import { ledger } from "./ledger.ts";
 import { streams } from "./streams.ts";
 
-const benches: readonly Bench[] = [decisions, ledger, blobs, depository, streams, growth, isolation];
+const benches: readonly Bench[] = [decisions, ledger, blobs, depository, streams, growth, isolation, identity];
 
 interface Result {
   readonly bench: Bench;

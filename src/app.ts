@@ -12,11 +12,36 @@ import type { Database } from "./db/index.ts";
 import { openDiskBlobs } from "./depository/blobs/disk.ts";
 import { depositoryMigrations, openArtifactStore, openDepository, openShelf } from "./depository/index.ts";
 import type { ArtifactStore } from "./depository/index.ts";
-import { everyProduct, governanceMigrations, openGate, openHalts, openKeyring } from "./governance/index.ts";
-import type { Halts, Keyring } from "./governance/index.ts";
-import { buildServer, cursorsUnder } from "./http/index.ts";
-import { identityMigrations, openIdentity } from "./identity/index.ts";
-import type { Identity } from "./identity/index.ts";
+import {
+  everyProduct,
+  governanceMigrations,
+  openAccounts,
+  openClientRegistry,
+  openGate,
+  openHalts,
+  openKeyring,
+  openSessions,
+} from "./governance/index.ts";
+import type { Accounts, Halts, Keyring } from "./governance/index.ts";
+import { buildServer, cursorsUnder, drainServer, openTls } from "./http/index.ts";
+import {
+  eitherCredential,
+  ExternalIssuers,
+  readIssuers,
+  identityMigrations,
+  openIdentity,
+  openOAuth,
+  openUserDirectory,
+  Outbox,
+  Rates,
+} from "./identity/index.ts";
+import type { Counter, Identity, Mailer, OAuth, UserWriter } from "./identity/index.ts";
+import { consoleMailer } from "./identity/mail/console-mail.ts";
+import { diskMailer } from "./identity/mail/disk-mail.ts";
+import { OidcProviderServer } from "./identity/oauth/oidc-provider.ts";
+import { smtpMailer } from "./identity/mail/smtp-mail.ts";
+import { MemoryCounter } from "./identity/rates/memory-counter.ts";
+import { openRedisCounter } from "./identity/rates/redis-counter.ts";
 import { instant, systemClock } from "./kernel/clock.ts";
 import type { Clock } from "./kernel/clock.ts";
 import type { Ctx, Log } from "./kernel/ctx.ts";
@@ -30,6 +55,8 @@ export interface Charter {
   readonly url: string;
   /** An admin's key; only at the very first start or when a new one was asked for, and never again. */
   readonly adminKey?: string;
+  /** The one-time password of the user `admin`; only when there was no user at all, and never again. */
+  readonly adminPassword?: string;
   readonly dataDir: string;
   readonly constitutionHash: string;
   /** Why writes are refused, when they are. */
@@ -62,7 +89,18 @@ export async function startCharter(config: Config, options: StartOptions): Promi
   const database = opened.use(await openMigrated(config, log));
   const instance = (await keptBytes(join(dataDir, "instance-id"))).toString("hex");
   const store = openArtifactStore(database, instance);
-  const identity = opened.use(openIdentity({ db: database, clock, log }));
+  const identity = opened.use(
+    openIdentity({
+      db: database,
+      clock,
+      log,
+      // A key that belongs to somebody dies with them.
+      ownerStands: async (id) => {
+        if (!id.startsWith("usr_")) return (await oauth.clients.standing(id)) !== undefined;
+        return (await directory.users.standing(id))?.disabled === false;
+      },
+    }),
+  );
   const ledger = opened.use(
     await openLedger({
       dir: join(dataDir, "ledger"),
@@ -75,20 +113,61 @@ export async function startCharter(config: Config, options: StartOptions): Promi
     }),
   );
   const blobs = opened.use(await openDiskBlobs({ dir: join(dataDir, "blobs"), log }));
+  const counter = opened.use(await openCounter(config, clock, log));
   const halts = await openHalts(database);
   const gate = opened.use(openGate({ constitution, ledger, halts }));
   const keyring = openKeyring({ gate, identity, constitution });
+  const directory = opened.use(openUserDirectory({ db: database, clock, counter, ...config.identity }));
+  const outbox = opened.use(new Outbox(openMailer(config, clock, log), log));
+  let listeningUrl = "";
+  const accounts = openAccounts({
+    gate,
+    constitution,
+    database,
+    clock,
+    directory,
+    outbox,
+    counter,
+    salt: await keptBytes(join(dataDir, "identity.salt")),
+    serverUrl: () => (config.identity.publicUrl || listeningUrl).replace(/\/+$/, ""),
+    registrationOpen: config.identity.registration === "open",
+  });
+  const { users, writer, signIn } = directory;
+  const oauth = await openOAuth({
+    db: database,
+    clock,
+    log,
+    accounts: {
+      check: (shown) => signIn.check(shown),
+      standing: (id) => users.standing(id),
+      recordLogin: (tx, id, login) => writer.recordLogin(tx, id, login),
+    },
+    secret: await keptBytes(join(dataDir, "signing.secret")),
+    ...config.identity,
+    issuer: () => new URL(config.identity.issuer || listeningUrl).origin,
+  });
+  const external = await openIssuers(config, constitution, clock, log);
+  const sessions = openSessions({
+    gate,
+    ...oauth,
+    server: new OidcProviderServer(oauth),
+    accountOf: async (username) => (await users.byUsername(username))?.id,
+  });
+  const clients = openClientRegistry({ gate, constitution, clients: oauth.clients, signingKeys: oauth.keys });
   const shelf = openShelf({ constitution, gate, ledger, store, blobs });
   const depository = openDepository({ constitution, gate, database, store, shelf, blobs, clock });
 
-  const sweep = setInterval(() => void sweepStore(store, clock, log), sweepEveryMs).unref();
+  const sweep = setInterval(
+    () => void sweepStore({ store, users: directory.writer, oauth }, clock, log),
+    sweepEveryMs,
+  ).unref();
   opened.defer(() => clearInterval(sweep));
 
   const condition = ledger.condition();
-  let adminKey: string | undefined;
+  let first: FirstCredentials = {};
   if (condition.state === "open") {
     await store.dropReservationsOf(instance);
-    adminKey = await settle({ clock, log, constitution, ledger, identity, halts, store, keyring }, options);
+    first = await settle({ clock, log, constitution, ledger, identity, halts, store, keyring, accounts }, options);
   } else {
     log.error({ condition }, "the ledger is not open: writes are refused until an operator decides");
   }
@@ -103,21 +182,30 @@ export async function startCharter(config: Config, options: StartOptions): Promi
       ledger,
       gate,
       halts,
-      authenticator: identity.authenticator,
+      authenticator: eitherCredential(identity.authenticator, oauth.verifier, external),
+      rates: new Rates(counter, constitution.data, config.http.rateFactor),
       keys: keyring,
+      accounts,
+      sessions,
+      clients,
+      signingKeys: oauth.keys,
       depository,
       shelf,
       cursors: cursorsUnder(await keptBytes(join(dataDir, "cursor.key"))),
     },
     // An upload may take as long as the room that is kept for it, and no longer: it could not be stored afterwards.
     { ...config.http, requestTimeoutMs: Math.min(config.http.requestTimeoutMs, uploadMs) },
+    config.tls.certFile === "" ? undefined : await openTls(config.tls, clock, log),
   );
-  opened.defer(() => drain(server, config.http.drainTimeoutMs));
-  const url = await server.listen({ host: config.http.host, port: config.http.port });
+  const { host, port, drainNoticeMs, drainTimeoutMs } = config.http;
+  opened.defer(() => drainServer(server, { noticeMs: drainNoticeMs, timeoutMs: drainTimeoutMs }));
+  // `localhost` may be two addresses, and the second would get a listener that the front door does not stand before.
+  const url = await server.listen({ host: host === "localhost" ? "127.0.0.1" : host, port });
+  listeningUrl = url;
   const parts = opened.move();
   return {
     url,
-    ...(adminKey === undefined ? {} : { adminKey }),
+    ...first,
     dataDir,
     constitutionHash: constitution.hash,
     ...(condition.state === "open" ? {} : { trouble: condition.reason }),
@@ -135,11 +223,15 @@ interface SettledParts {
   readonly halts: Halts;
   readonly store: ArtifactStore;
   readonly keyring: Keyring;
+  readonly accounts: Accounts;
 }
 
-/** Closes what a crash left open, puts the start on record, and makes an admin's key where one is due. */
-async function settle(parts: SettledParts, options: StartOptions): Promise<string | undefined> {
-  const { clock, log, constitution, ledger, identity, halts, store, keyring } = parts;
+/** What is shown once, at the first start. */
+type FirstCredentials = Pick<Charter, "adminKey" | "adminPassword">;
+
+/** Closes what a crash left open, puts the start on record, and makes an admin and an admin's key where they are due. */
+async function settle(parts: SettledParts, options: StartOptions): Promise<FirstCredentials> {
+  const { clock, log, constitution, ledger, identity, halts, store, keyring, accounts } = parts;
   const system: Ctx = {
     principal: { id: "system", kind: "admin", product: null, role: "admin" },
     operation: "server.start",
@@ -187,28 +279,40 @@ async function settle(parts: SettledParts, options: StartOptions): Promise<strin
     kind: "admin",
     note: `version ${options.version}; constitution ${constitution.digest}`,
   });
-  if (options.newAdminKey !== true && (await identity.keys.any())) return undefined;
-  return (await keyring.create(system, { kind: "admin" })).value.key;
-}
-
-/** Closes the server: running requests may end, and those that have not by the time allowed are cut off. */
-async function drain(server: Awaited<ReturnType<typeof buildServer>>, timeoutMs: number): Promise<void> {
-  const cutOff = setTimeout(() => server.server.closeAllConnections(), timeoutMs);
-  await server.close();
-  clearTimeout(cutOff);
+  const keyIsDue = options.newAdminKey === true || !(await identity.keys.any());
+  const key = keyIsDue ? (await keyring.create(system, { kind: "admin" })).value.key : undefined;
+  const admin = await accounts.ensureFirstAdmin(system);
+  return {
+    ...(key === undefined ? {} : { adminKey: key }),
+    ...(admin === undefined ? {} : { adminPassword: admin.oneTimePassword }),
+  };
 }
 
 /** How often expired reservations and idempotency keys are swept, milliseconds; nothing waits for it. */
 const sweepEveryMs = 60_000;
 
-async function sweepStore(store: ArtifactStore, clock: Clock, log: Log): Promise<void> {
+async function sweepStore(
+  { store, users, oauth }: { store: ArtifactStore; users: UserWriter; oauth: OAuth },
+  clock: Clock,
+  log: Log,
+): Promise<void> {
   try {
+    await users.sweep();
+    await oauth.store.sweep();
     const reservations = await store.expireReservations(clock.nowMs());
     await store.forgetKeys(clock.nowMs());
     if (reservations > 0) log.warn({ reservations }, "gave back the space of uploads that never ended");
   } catch (error) {
     log.warn({ err: error }, "could not sweep; trying again later");
   }
+}
+
+/** The driver that the configuration asks for. */
+function openMailer({ mail, data }: Config, clock: Clock, log: Log): Mailer {
+  const { transport, from, smtpUrl } = mail;
+  if (transport === "smtp") return smtpMailer({ url: smtpUrl, from });
+  if (transport === "console") return consoleMailer({ out: process.stderr, from, clock });
+  return diskMailer({ dir: join(data.dir, "mail"), from, clock, log });
 }
 
 async function openMigrated(config: Config, log: Log): Promise<Database> {
@@ -229,6 +333,22 @@ async function openMigrated(config: Config, log: Log): Promise<Database> {
     await database[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** The issuers beside this server whose tokens are accepted. */
+async function openIssuers(
+  { identity: { issuersFile } }: Config,
+  { data }: Constitution,
+  clock: Clock,
+  log: Log,
+): Promise<ExternalIssuers> {
+  const issuers = issuersFile === "" ? [] : readIssuers(issuersFile, (await readIfThere(issuersFile))?.toString());
+  return new ExternalIssuers({ issuers, products: Object.keys(data.products), clock, log });
+}
+
+/** Counts in the Redis that is configured, or in this process. */
+async function openCounter({ redis }: Config, clock: Clock, log: Log): Promise<Counter> {
+  return redis.url === "" ? new MemoryCounter(clock) : openRedisCounter({ ...redis, clock, log });
 }
 
 /** Random bytes that an installation keeps: enough for a secret. */

@@ -20,7 +20,7 @@ export const longestWaitSeconds = 60;
 
 /** One request. */
 export interface Send {
-  readonly method?: "GET" | "POST" | "DELETE" | "HEAD";
+  readonly method?: "GET" | "POST" | "PATCH" | "DELETE" | "HEAD";
   /** Path below the server's URL, with its query. */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -73,7 +73,7 @@ export class Client {
   }
 
   /** Sends an optional JSON document and resolves with the one that answers; undefined for an empty answer. */
-  async json(method: "GET" | "POST" | "DELETE", path: string, value?: unknown): Promise<unknown> {
+  async json(method: "GET" | "POST" | "PATCH" | "DELETE", path: string, value?: unknown): Promise<unknown> {
     const headers: Record<string, string> = { accept: "application/json" };
     const text = value === undefined ? undefined : JSON.stringify(value);
     if (text !== undefined) headers["content-type"] = "application/json";

@@ -21,7 +21,14 @@ export function loadLocalConfig(io: Io, options: Options): LoadedConfig {
 }
 
 function settingOption(setting: Setting): OptionSpec {
-  const words = { integer: "N", boolean: "true|false", path: "DIR", string: "TEXT", choice: "WORD" } as const;
+  const words = {
+    integer: "N",
+    boolean: "true|false",
+    path: "DIR",
+    file: "FILE",
+    string: "TEXT",
+    choice: "WORD",
+  } as const;
   const sentence = setting.description.replace(/[.]$/, "").replaceAll("`", "");
   const fallback = setting.default === "" ? "" : ` (${setting.default})`;
   return {

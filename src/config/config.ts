@@ -64,10 +64,17 @@ export function loadConfig(input: ConfigInput): LoadedConfig {
     const { path } = setting;
     const given = flags.get(path) ?? env.get(path) ?? file.values.get(path) ?? byDefault(setting, input.cwd);
     const [section = "", name = ""] = path.split(".");
-    (tree[section] ??= {})[name] = setting.kind === "path" ? resolvePath(setting, given) : given.value;
+    (tree[section] ??= {})[name] = ["path", "file"].includes(setting.kind) ? resolvePath(setting, given) : given.value;
     sources.set(path, given.source);
   }
-  return { config: freezeTree(tree), sources, file: file.path };
+  const config = freezeTree(tree);
+  if ((config.tls.certFile === "") !== (config.tls.keyFile === "")) {
+    throw configFault(
+      "config.invalid",
+      "tls.certFile and tls.keyFile (--tls-cert, --tls-key) are given together or not at all",
+    );
+  }
+  return { config, sources, file: file.path };
 }
 
 /** Whether a value only repeats what an operator left alone. */
@@ -77,7 +84,7 @@ function byDefault(setting: Setting, cwd: string): Given {
 
 function resolvePath(setting: Setting, given: Given): string {
   if (given.value !== "") return resolve(given.base, String(given.value));
-  return setting.path === "constitution.dir" ? join(packageDir, "constitution") : given.base;
+  return setting.path === "constitution.dir" ? join(packageDir, "constitution") : "";
 }
 
 function readFileLayer(

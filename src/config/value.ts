@@ -38,6 +38,8 @@ export function expectedForm(setting: Setting): string {
       return `one of ${setting.choices?.join(", ")}`;
     case "path":
       return "a path";
+    case "file":
+      return "the path of a file";
     default:
       return "text";
   }
@@ -48,6 +50,8 @@ function readWord(setting: Setting, text: string): Reading {
     return unexpected(setting, JSON.stringify(text));
   }
   if (setting.kind === "path" && text === "" && setting.default !== "") return unexpected(setting, "empty");
+  const problem = setting.problem?.(text);
+  if (problem !== undefined) return { problem: `${setting.path} ${problem}` };
   if (text.includes("\0")) return unexpected(setting, "text with a NUL character");
   return { value: text };
 }

@@ -123,6 +123,22 @@ export interface RoleTerms {
   readonly permissions: readonly Permission[];
 }
 
+/** How often one network address may call. */
+export interface AddressRate {
+  readonly perAddress: number;
+  readonly windowSeconds: number;
+}
+
+/** How often callers may call what is not of the control plane. */
+export interface RateLimits {
+  readonly auth: AddressRate;
+  readonly token: AddressRate;
+  readonly register: AddressRate;
+  readonly reset: AddressRate;
+  readonly public: AddressRate;
+  readonly data: { readonly perKey: number; readonly perProduct: number; readonly windowSeconds: number };
+}
+
 /** Everything constitution.yaml says. */
 export interface ConstitutionData {
   readonly name: string;
@@ -138,6 +154,7 @@ export interface ConstitutionData {
   readonly storage: readonly StorageEdge[];
   readonly bands: Readonly<Record<"concurrentWriters" | "writesPerSecond" | "queryP99Ms", readonly BandEdge[]>>;
   readonly roles: Readonly<Record<Role, RoleTerms>>;
+  readonly rateLimits: RateLimits;
   readonly humanRoles: Readonly<Record<HumanRole, string>>;
   readonly retentionClasses: Readonly<Record<string, Period>>;
   readonly rules: Readonly<Record<ArticleId, Rule>>;

@@ -63,6 +63,32 @@ function ctxOf(
 }
 
 describe("act", () => {
+  it("records what the deed reports on the way, whether it succeeds or is refused", async () => {
+    const finding = {
+      threat: "identity.refresh_reuse",
+      severity: "HIGH",
+      pattern: "used_token_shown_again",
+      action: "flag",
+      blocks: false,
+      detail: "A used token was shown again.",
+    } as const;
+    const { gate, leaves } = house();
+    const done = await gate.act(ctxOf(), create, async (_intent, report) => {
+      report(finding);
+      return { value: 1 };
+    });
+    expect(done.findings).toEqual([finding]);
+    const refused = gate.act(ctxOf(), create, async (_intent, report) => {
+      report(finding);
+      throw new Fault("oauth.invalid_grant", "used");
+    });
+    await expect(refused).rejects.toMatchObject({ code: "oauth.invalid_grant" });
+    const kinds = ["intent", "finding", "outcome"];
+    expect(leaves.map(({ kind }) => kind)).toEqual([...kinds, ...kinds]);
+    expect(leaves[4]).toMatchObject({ intent: 3, finding: { threat: finding.threat, pattern: finding.pattern } });
+    expect(leaves[5]).toMatchObject({ outcome: "refused", code: "oauth.invalid_grant" });
+  });
+
   it("runs only after the intent is in the ledger, and resolves only after the outcome is", async () => {
     const { gate, leaves } = house();
     const done = await gate.act(ctxOf(), create, async (intentIndex) => {

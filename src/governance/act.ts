@@ -12,7 +12,7 @@ import { instant } from "../kernel/clock.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import { Fault } from "../kernel/fault.ts";
 import type { Leaf, Ledger } from "../ledger/index.ts";
-import type { Attempt, Deed, Done } from "./attempt.ts";
+import type { Attempt, Deed, Done, Run } from "./attempt.ts";
 import { openClosings } from "./closings.ts";
 import type { Halts } from "./halts.ts";
 import { permissionDenied } from "./permission.ts";
@@ -24,7 +24,7 @@ import { threatLimitsOf } from "./threat-limits.ts";
 /** The gate. */
 export interface Gate extends AsyncDisposable {
   /** Attempts a change. Rejects with the fault that refused it, whose facts carry the leaf indexes. */
-  act<T>(ctx: Ctx, attempt: Attempt, run: (intentIndex: number) => Promise<Deed<T>>): Promise<Done<T>>;
+  act<T>(ctx: Ctx, attempt: Attempt, run: Run<T>): Promise<Done<T>>;
   /** Lets a caller into an operation that only reads, or throws `permission.denied`. */
   enter(ctx: Ctx): void;
   /** Lets a read pass or throws the refusal. Another product's things do not exist for the caller. */
@@ -117,7 +117,7 @@ export function openGate(parts: { constitution: Constitution; ledger: Ledger; ha
       if (!decision.allow) throw refusal(ctx, { action: "READ", target }, decision, []);
     },
 
-    async act<T>(ctx: Ctx, attempt: Attempt, run: (intentIndex: number) => Promise<Deed<T>>): Promise<Done<T>> {
+    async act<T>(ctx: Ctx, attempt: Attempt, run: Run<T>): Promise<Done<T>> {
       const decision = decide(ctx, attempt);
       const findings = detect(ctx, attempt);
       const verdict = { allow: decision.allow, articles: decision.articles, policies: decision.policies };
@@ -130,7 +130,8 @@ export function openGate(parts: { constitution: Constitution; ledger: Ledger; ha
           ...(attempt.digest ? { digest: attempt.digest } : {}),
         }),
       ]);
-      const end = (fields: Partial<Leaf>, found = findings): Promise<number> =>
+      const reported: Finding[] = [];
+      const end = (fields: Partial<Leaf>, found = [...findings, ...reported]): Promise<number> =>
         closings.append([
           ...found
             .filter(({ severity }) => severity !== "LOW")
@@ -152,14 +153,14 @@ export function openGate(parts: { constitution: Constitution; ledger: Ledger; ha
       }
       let deed: Deed<T>;
       try {
-        deed = await run(intentIndex);
+        deed = await run(intentIndex, (finding) => void reported.push(finding));
       } catch (error) {
         // A fault that has a cause is something that broke; one without is a rule or limit that held.
         if (error instanceof Fault) return fail(error, error.cause === undefined ? "refused" : "failed");
         await end({ outcome: "failed", code: "internal.error" });
         throw error;
       }
-      const all = [...findings, ...detectLate(ctx, attempt, deed, findings)];
+      const all = [...findings, ...reported, ...detectLate(ctx, attempt, deed, findings)];
       const outcomeIndex = await end({ outcome: "committed", ...(deed.digest ? { digest: deed.digest } : {}) }, all);
       const receipt = { decision: verdict, intentIndex, outcomeIndex, constitutionHash: constitution.hash };
       return { value: deed.value, receipt, findings: all };

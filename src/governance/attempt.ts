@@ -29,6 +29,12 @@ export interface Deed<T> {
   readonly content?: ThreatInput["content"];
 }
 
+/**
+ * Carries an act out. What it finds out on the way and `report`s goes on record with the outcome, whatever that is; it blocks
+ * nothing, because it has happened.
+ */
+export type Run<T> = (intentIndex: number, report: (finding: Finding) => void) => Promise<Deed<T>>;
+
 /** What the caller gets to prove the act with. */
 export interface Receipt {
   readonly decision: {

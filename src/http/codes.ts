@@ -3,7 +3,7 @@ import { constitutionCodes } from "../constitution/index.ts";
 import { dbCodes } from "../db/index.ts";
 import { contentCodes, depositoryCodes } from "../depository/index.ts";
 import { governanceCodes } from "../governance/index.ts";
-import { identityCodes } from "../identity/index.ts";
+import { identityCodes, oauthCodes, userCodes } from "../identity/index.ts";
 import { ledgerCodes } from "../ledger/index.ts";
 import { httpCodes } from "./errors.ts";
 
@@ -11,6 +11,8 @@ import { httpCodes } from "./errors.ts";
 export const errorCodes = {
   ...httpCodes,
   ...identityCodes,
+  ...userCodes,
+  ...oauthCodes,
   ...constitutionCodes,
   ...governanceCodes,
   ...depositoryCodes,

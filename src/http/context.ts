@@ -7,11 +7,12 @@ import type { RequestId } from "../kernel/ids.ts";
 import { httpFault } from "./errors.ts";
 import { operations } from "./operations.ts";
 import type { Operation, OperationName } from "./operations.ts";
+import { addressOf } from "./plugins/proxies.ts";
 import type { Services } from "./services.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
-    /** The request's id, a UUIDv7 made here. */
+    /** The request's id: the caller's own UUID, or one made here. */
     charterId: RequestId;
     /** The circumstances of the call; null on public reads. */
     ctx: Ctx | null;
@@ -46,7 +47,7 @@ export async function contextOf(
     principal: access === "public" ? anonymous : await authenticate(services, request),
     operation: name,
     permission: permission ?? undefined,
-    address: request.ip,
+    address: addressOf(request),
     requestId: request.charterId,
     signal: gone.signal,
     clock: services.clock,
@@ -64,7 +65,7 @@ async function authenticate(services: Services, request: FastifyRequest): Promis
   const credential = /^Bearer +([!-~]+) *$/i.exec(header)?.[1];
   const principal =
     credential !== undefined && credential.length <= maxCredentialLength
-      ? await services.authenticator.authenticate(credential, request.ip)
+      ? await services.authenticator.authenticate(credential, addressOf(request))
       : undefined;
   if (!principal) {
     throw httpFault("credential.invalid", "the credential is unknown, malformed or revoked", {

@@ -17,7 +17,10 @@ export const httpCodes = {
   "route.not_found": "There is no such path or method.",
   "credential.missing": "The operation needs a credential: `Authorization: Bearer <key>`.",
   "credential.invalid": "The credential is unknown, malformed or revoked.",
+  "rate.exceeded": "The caller has sent more requests than its limit admits; `Retry-After` says when to come back.",
   "constitution.stale": "The request expects another constitution than the one in force.",
+  "request.misdirected": "The server does not answer for the host that the request names.",
+  "server.overloaded": "The server has more to do than it can and takes on nothing new for a moment.",
   "server.not_ready": "The server is starting or stopping.",
   "internal.error": "Something failed inside; the request id finds it in the server's log.",
 } as const;

@@ -1,6 +1,7 @@
 // Every operation of the HTTP API, in one list. A route exists only under a name from here, and the coverage walk holds
 // each name to what its row says: who may call it, with which permission, how often, and whether it leaves leaves in the
 // ledger.
+import type { RateClass } from "../identity/index.ts";
 import type { Permission } from "../kernel/ctx.ts";
 
 /** What an operation does to the world: nothing, or something that must go through the gate. */
@@ -12,9 +13,6 @@ export type Effect = "read" | "mutation";
  */
 export type Access = "key" | "self" | "public";
 
-/** What counts the calls of an operation; the numbers stand in the constitution. */
-export type RateClass = "control" | "data" | "public" | "auth" | "register" | "reset" | "probe";
-
 /** One operation. */
 export interface Operation {
   readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
@@ -24,6 +22,7 @@ export interface Operation {
   readonly access: Access;
   /** What the caller's role must have; null where `access` is not `key`. */
   readonly permission: Permission | null;
+  /** What counts its calls; the numbers stand in the constitution. */
   readonly rate: RateClass;
   /** Why no permission is needed. */
   readonly why?: string;
@@ -70,8 +69,26 @@ const open = (
   rate,
   why,
 });
+/** What any credential may read, because it concerns the caller only. */
+const self = (path: string, why: string, method: Verb = "GET", effect: Effect = "read"): Operation => ({
+  method,
+  path,
+  effect,
+  access: "self",
+  permission: null,
+  rate: "control",
+  why,
+});
 const probes = "probes carry no credential and the answer names no product";
+const newcomers = "whoever registers has no account yet";
+const mailed = "the token in the body, which was mailed, proves whose account it is";
+const proven = "the old password in the body proves whose account it is";
+const forgetful = "whoever has forgotten the password has no credential; the answer tells nothing";
 const strangers = "a stranger must be able to verify the log; hashes and signatures reveal no record";
+
+const ownProof = "the request carries its own proof: a client's, a password or a refresh token";
+const browsers = "a person comes here from an application and has no credential yet; a password is asked for";
+const published = "clients and resource servers must find the endpoints and verify tokens; nothing here is secret";
 
 /** All operations by name. */
 export const operations = {
@@ -97,6 +114,37 @@ export const operations = {
   // Whose kind may read keys at all is for the constitution to say: admins and auditors.
   "key.list": read("/v1/keys", "agent.view"),
   "key.revoke": change("DELETE", "/v1/keys/{id}", "system.admin"),
+
+  "auth.me": self("/api/v1/auth/me", "every caller may know who it is"),
+  "user.register": open("/api/v1/auth/register", newcomers, "register", "POST", "mutation"),
+  "user.verify": open("/api/v1/auth/verify", mailed, "auth", "POST", "mutation"),
+  "password.change": open("/api/v1/auth/password/change", proven, "auth", "POST", "mutation"),
+  "password.reset_request": open("/api/v1/auth/password-reset/request", forgetful, "reset", "POST", "mutation"),
+  "password.reset_confirm": open("/api/v1/auth/password-reset/confirm", mailed, "auth", "POST", "mutation"),
+  "user.create": change("POST", "/v1/users", "system.admin"),
+  "user.import": change("POST", "/v1/users/import", "system.admin"),
+  "user.list": read("/v1/users", "system.admin"),
+  "user.read": read("/v1/users/{id}", "system.admin"),
+  "user.update": change("PATCH", "/v1/users/{id}", "system.admin"),
+  "user.disable": change("POST", "/v1/users/{id}/disable", "system.admin"),
+  "user.enable": change("POST", "/v1/users/{id}/enable", "system.admin"),
+  "user.reset_password": change("POST", "/v1/users/{id}/reset-password", "system.admin"),
+
+  "token.issue": open("/api/v1/auth/token", ownProof, "token", "POST", "mutation"),
+  "token.revoke": open("/api/v1/auth/revoke", ownProof, "control", "POST", "mutation"),
+  "token.introspect": open("/api/v1/auth/introspect", ownProof, "public", "POST"),
+  "session.login": open("/api/v1/auth/login", "the password in the body is the credential", "auth", "POST", "mutation"),
+  "session.logout": self("/api/v1/auth/logout", "everybody may end the session they came with", "POST", "mutation"),
+  "authorize.show": open("/api/v1/auth/authorize", browsers, "public"),
+  "authorize.approve": open("/api/v1/auth/authorize", browsers, "auth", "POST", "mutation"),
+  "oauth.metadata": open("/.well-known/oauth-authorization-server", published, "public"),
+  "oauth.openid_metadata": open("/.well-known/openid-configuration", published, "public"),
+  "oauth.jwks": open("/.well-known/jwks.json", published, "public"),
+  "client.create": change("POST", "/v1/clients", "system.admin"),
+  "client.list": read("/v1/clients", "system.admin"),
+  "client.revoke": change("DELETE", "/v1/clients/{id}", "system.admin"),
+  "signing_key.list": read("/v1/signing-keys", "system.admin"),
+  "signing_key.rotate": change("POST", "/v1/signing-keys/rotate", "system.admin"),
 
   "artifact.create": change("POST", "/v1/artifacts", "task.create", "data"),
   "bucket.write": change("POST", "/bucket/write", "task.create", "data"),

@@ -60,7 +60,11 @@ function frameworkFault(error: unknown): Fault | undefined {
     case "FST_ERR_CTP_BODY_TOO_LARGE":
       return httpFault("request.too_large", "the body is larger than this operation accepts", { limit: "body" });
     case "FST_ERR_CTP_INVALID_MEDIA_TYPE":
-      return httpFault("request.unsupported_media_type", "send application/json", { at: "Content-Type" });
+      return httpFault(
+        "request.unsupported_media_type",
+        "this operation reads another media type; openapi.json says which",
+        { at: "Content-Type" },
+      );
     case "FST_ERR_CTP_INVALID_CONTENT_LENGTH":
     case "FST_ERR_CTP_EMPTY_JSON_BODY":
     case "FST_ERR_ROUTE_MISSING_CONTENT_TYPE":

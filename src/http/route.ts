@@ -6,6 +6,7 @@ import { contextOf, ctxOf } from "./context.ts";
 import { operations } from "./operations.ts";
 import type { Operation, OperationName } from "./operations.ts";
 import { faultOf } from "./problem.ts";
+import { countCaller } from "./rate-limits.ts";
 import type { Services } from "./services.ts";
 
 /** What a route is apart from its name: its schema and one call. */
@@ -21,8 +22,7 @@ export interface RouteDefinition {
 }
 
 /** A route that anyone may call. */
-export interface PublicRouteDefinition {
-  readonly schema: FastifySchema & { readonly summary: string };
+export interface PublicRouteDefinition extends Pick<RouteDefinition, "schema" | "documentedBody" | "bodyLimit"> {
   readonly answer: (request: FastifyRequest, reply: FastifyReply) => unknown;
 }
 
@@ -37,7 +37,11 @@ export function route(app: FastifyInstance, services: Services, name: OperationN
     config: { operation: name, ...(route.documentedBody && { documentedBody: route.documentedBody }) },
     schema: schemaOf(name, operation, route.schema),
     onRequest: async (request, reply) => {
-      request.ctx = await contextOf(services, name, request, reply);
+      const identify = () => contextOf(services, name, request, reply);
+      // What anyone may call is counted before the route is reached.
+      request.ctx = await (operation.access === "public"
+        ? identify()
+        : countCaller(services, operation.rate, request, reply, identify));
       // A change is judged by `act`, which puts the refusal on record.
       if (operation.effect === "read") services.gate.enter(request.ctx);
     },
@@ -58,9 +62,10 @@ export function publicRoute(app: FastifyInstance, name: OperationName, route: Pu
   app.route({
     method: operation.method,
     url: fastifyPath(operation.path),
-    config: { operation: name },
+    config: { operation: name, ...(route.documentedBody && { documentedBody: route.documentedBody }) },
     schema: schemaOf(name, operation, route.schema),
     handler: (request, reply) => route.answer(request, reply),
+    ...(route.bodyLimit === undefined ? {} : { bodyLimit: route.bodyLimit }),
   });
 }
 

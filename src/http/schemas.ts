@@ -21,7 +21,15 @@ export function answer(description: string, schema: object): object {
 
 /** An answer with a body of another media type. */
 export function content(description: string, mediaType: string): object {
-  return { description, content: { [mediaType]: { schema: { type: "string", format: "binary" } } } };
+  return {
+    description,
+    content: { [mediaType]: { schema: mediaType === "*/*" ? {} : { type: "string", format: "binary" } } },
+  };
+}
+
+/** A refusal that an operation gives beside those that every operation of its kind may give. */
+export function refusal(description: string): object {
+  return { description, content: { "application/problem+json": { schema: { $ref: "Problem#" } } } };
 }
 
 const decision = record({ allow: { type: "boolean" }, articles: strings, policies: strings });

@@ -3,26 +3,37 @@
 // 1. It carries `X-Constitution-Hash` and `X-Request-ID`; a request that expects another constitution gets 412.
 // 2. A refusal is problem+json with a stable code; nothing internal leaves, and bad input is never a 5xx.
 // 3. Every route is a row of the list of operations; one that is not cannot be registered.
-import type { Socket } from "node:net";
+import type { Server as HttpsServer } from "node:https";
 import swagger from "@fastify/swagger";
 import Fastify from "fastify";
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from "fastify";
+import { wordsOf } from "../config/index.ts";
 import { maxPackedBlobBytes } from "../kernel/limits.ts";
-import { newRequestId } from "./context.ts";
+import { answerBare, answerUnreadable } from "./bare-answer.ts";
 import { httpFault } from "./errors.ts";
-import type { httpCodes } from "./errors.ts";
 import { parseJson } from "./json-body.ts";
-import { documentedRoute, openapiDocument } from "./openapi.ts";
+import { completeDocument, documentedRoute, openapiDocument, schemaName } from "./openapi.ts";
+import { collectBody } from "./plugins/body-budget.ts";
+import { openFrontDoor } from "./plugins/front-door.ts";
+import { cameOverTls, securityHeaders } from "./plugins/headers.ts";
 import { faultOf, problemOf } from "./problem.ts";
+import { rateLimits } from "./rate-limits.ts";
 import { artifactRoutes } from "./routes/artifacts.ts";
+import { authRoutes } from "./routes/auth.ts";
+import { authorizeRoutes } from "./routes/authorize.ts";
 import { bucketRoutes } from "./routes/bucket.ts";
+import { clientRoutes } from "./routes/clients.ts";
 import { contentRoutes } from "./routes/content.ts";
 import { governanceRoutes } from "./routes/governance.ts";
 import { keyRoutes } from "./routes/keys.ts";
 import { ledgerRoutes } from "./routes/ledger.ts";
+import { oauthRoutes, sessionRoutes } from "./routes/oauth.ts";
 import { systemRoutes } from "./routes/system.ts";
+import { userRoutes } from "./routes/users.ts";
 import { sharedSchemas } from "./schemas.ts";
 import type { HttpLimits, Services } from "./services.ts";
+import { answerPlainText } from "./tls.ts";
+import type { Tls } from "./tls.ts";
 
 /** Largest header block accepted, bytes; Node's own default, stated. */
 const maxHeaderBytes = 16 * 1024;
@@ -31,46 +42,50 @@ const connectionsCheckMs = 2000;
 /** Longest path parameter, characters; ours are UUIDs, names and tile paths. */
 const maxParamLength = 256;
 
-/** Builds the HTTP server over the parts of the house; the caller listens and closes. */
-export async function buildServer(services: Services, limits: HttpLimits): Promise<FastifyInstance> {
+/** Builds the HTTP server, or with a certificate the HTTPS server, over the parts of the house; the caller listens and closes. */
+export async function buildServer(services: Services, limits: HttpLimits, tls?: Tls): Promise<FastifyInstance> {
+  const nodeOptions = {
+    maxHeaderSize: maxHeaderBytes,
+    headersTimeout: limits.headersTimeoutMs,
+    connectionsCheckingInterval: connectionsCheckMs,
+    // Checked in a hook instead, so that this refusal too says what it is.
+    requireHostHeader: false,
+  };
+  const trustedProxies = wordsOf(limits.trustedProxies);
   const app = Fastify({
     logger: false,
     bodyLimit: maxPackedBlobBytes,
     exposeHeadRoutes: false,
     routerOptions: { maxParamLength, ignoreTrailingSlash: false },
     requestIdHeader: false,
-    trustProxy: false,
+    trustProxy: trustedProxies.length > 0 && [...trustedProxies],
     forceCloseConnections: "idle",
     keepAliveTimeout: limits.keepAliveTimeoutMs,
     requestTimeout: limits.requestTimeoutMs,
     return503OnClosing: false,
-    http: {
-      maxHeaderSize: maxHeaderBytes,
-      headersTimeout: limits.headersTimeoutMs,
-      connectionsCheckingInterval: connectionsCheckMs,
-      // Checked in a hook instead, so that this refusal too says what it is.
-      requireHostHeader: false,
-    },
+    ...(tls === undefined ? { http: nodeOptions } : { https: { ...nodeOptions, ...tls.options } }),
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: false } },
     clientErrorHandler: (error, socket) => answerUnreadable(services, error, socket),
     frameworkErrors: (error, request, reply) => sendProblem(services, error, request, reply),
-  });
+  } as FastifyServerOptions);
+  if (tls !== undefined) serveTls(app, services, tls);
   app.server.maxConnections = limits.maxConnections;
   app.server.setTimeout(limits.bodyTimeoutMs, (socket) => socket.destroy());
   // Expectations other than 100-continue may be ignored (RFC 9110 section 10.1.1); Node would answer a bare 417.
-  app.server.on("checkExpectation", (request, response) => app.routing(request, response));
+  app.server.on("checkExpectation", (request, response) => app.server.emit("request", request, response));
   app.decorateRequest("charterId");
   app.decorateRequest("ctx", null);
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser("application/json", { parseAs: "buffer" }, async (_request: FastifyRequest, body: Buffer) =>
-    parseJson(body),
+  app.addContentTypeParser("application/json", async (request: FastifyRequest, body: FastifyRequest["raw"]) =>
+    parseJson(await collectBody(request, body, request.routeOptions.bodyLimit, bodyTooLarge)),
   );
   let stopping = false;
   app.addHook("preClose", async () => {
     stopping = true;
   });
+  app.addHook("onRequest", async (request, reply) => identify(services, request, reply));
+  await openFrontDoor(app, services, limits);
   app.addHook("onRequest", async (request, reply) => {
-    identify(services, request, reply);
     if (stopping) throw httpFault("server.not_ready", "the server is stopping", { retryAfterSeconds: 1 });
     if (request.raw.httpVersion === "1.1" && request.headers.host === undefined) {
       throw httpFault("request.malformed", "an HTTP/1.1 request names its host", { at: "Host" });
@@ -93,6 +108,7 @@ export async function buildServer(services: Services, limits: HttpLimits): Promi
       });
     }
   });
+  rateLimits(app, services);
   app.addHook("onRoute", (route) => {
     if (route.config?.operation === undefined)
       throw new Error(`${String(route.method)} ${route.url} is no listed operation`);
@@ -107,12 +123,20 @@ export async function buildServer(services: Services, limits: HttpLimits): Promi
     hideUntagged: true,
     exposeHeadRoutes: true,
     transform: documentedRoute,
+    transformObject: completeDocument,
+    refResolver: schemaName,
   });
   await app.register(async (scope) => {
     systemRoutes(scope, services);
     ledgerRoutes(scope, services);
     governanceRoutes(scope, services);
     keyRoutes(scope, services);
+    authRoutes(scope, services);
+    userRoutes(scope, services);
+    sessionRoutes(scope, services);
+    clientRoutes(scope, services);
+    await scope.register(async (forms) => oauthRoutes(forms, services));
+    await scope.register(async (forms) => authorizeRoutes(forms, services));
     artifactRoutes(scope, services);
     bucketRoutes(scope, services);
     await scope.register(async (streamed) => contentRoutes(streamed, services));
@@ -130,6 +154,15 @@ export async function describeApi(version: string): Promise<object> {
     requestTimeoutMs: 0,
     keepAliveTimeoutMs: 0,
     maxConnections: 1,
+    maxConnectionsPerAddress: 1,
+    minBytesPerSecond: 0,
+    slowClientWindowMs: 0,
+    maxEventLoopDelayMs: 0,
+    maxRssBytes: 0,
+    jsonBodyBudgetBytes: 0,
+    corsOrigins: "",
+    trustedProxies: "",
+    allowedHosts: "",
   });
   const document = app.swagger();
   await app.close();
@@ -138,13 +171,25 @@ export async function describeApi(version: string): Promise<object> {
 
 /** Gives a request its id and the headers that every answer carries. */
 function identify(services: Services, request: FastifyRequest, reply: FastifyReply): void {
-  request.charterId ??= newRequestId(services);
+  request.charterId ??= request.server.frontDoor.requestIds.take(request.raw);
   void reply.headers({
+    ...securityHeaders(cameOverTls(request)),
     "x-request-id": request.charterId,
     "x-constitution-hash": services.constitution.hash,
-    "x-content-type-options": "nosniff",
-    "cache-control": "no-store",
   });
+}
+
+/** Serves the pair that is on the disk, whichever that is, and answers those who speak plain HTTP. */
+function serveTls(app: FastifyInstance, services: Services, tls: Tls): void {
+  const server = app.server as unknown as HttpsServer;
+  const fault = httpFault("request.malformed", "this port speaks TLS; use https", { remedy: "use an https URL" });
+  answerPlainText(server, (socket) => answerBare(services, socket, "Bad Request", fault));
+  const following = tls.follow(server);
+  app.addHook("onClose", async () => following[Symbol.dispose]());
+}
+
+function bodyTooLarge(): Error {
+  return httpFault("request.too_large", "the body is larger than this operation accepts", { limit: "body" });
 }
 
 function sendProblem(services: Services, error: unknown, request: FastifyRequest, reply: FastifyReply): void {
@@ -172,28 +217,4 @@ function letFinish({ raw }: FastifyRequest): void {
   raw.resume();
   const cutOff = setTimeout(() => raw.destroy(), lingerMs).unref();
   raw.once("close", () => clearTimeout(cutOff)).once("end", () => clearTimeout(cutOff));
-}
-
-/** What Node's parser could not read never becomes a request; it is answered on the bare socket and closed. */
-function answerUnreadable(services: Services, error: Error & { code?: string }, socket: Socket): void {
-  if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
-  const [status, code]: [string, keyof typeof httpCodes] =
-    error.code === "HPE_HEADER_OVERFLOW"
-      ? ["431 Request Header Fields Too Large", "request.headers_too_large"]
-      : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
-        ? ["408 Request Timeout", "request.timeout"]
-        : ["400 Bad Request", "request.malformed"];
-  const fault = httpFault(code, "the server could not read the request and closed the connection");
-  const requestId = newRequestId(services);
-  const { hash } = services.constitution;
-  const body = JSON.stringify(problemOf(fault, requestId, hash));
-  const headers = [
-    `HTTP/1.1 ${status}`,
-    "Connection: close",
-    "Content-Type: application/problem+json",
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    `X-Request-ID: ${requestId}`,
-    `X-Constitution-Hash: ${hash}`,
-  ];
-  socket.end(`${headers.join("\r\n")}\r\n\r\n${body}`);
 }

@@ -1,8 +1,8 @@
 // What the HTTP door needs of the house, handed in by the composition root.
 import type { Constitution } from "../constitution/index.ts";
 import type { Depository, Shelf } from "../depository/index.ts";
-import type { Gate, Halts, Keyring } from "../governance/index.ts";
-import type { Authenticator } from "../identity/index.ts";
+import type { Accounts, ClientRegistry, Gate, Halts, Keyring, Sessions } from "../governance/index.ts";
+import type { Authenticator, Rates, SigningKeys } from "../identity/index.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/ctx.ts";
 import type { Ledger } from "../ledger/index.ts";
@@ -18,7 +18,12 @@ export interface Services {
   readonly gate: Gate;
   readonly halts: Halts;
   readonly authenticator: Authenticator;
+  readonly rates: Rates;
   readonly keys: Keyring;
+  readonly accounts: Accounts;
+  readonly sessions: Sessions;
+  readonly clients: ClientRegistry;
+  readonly signingKeys: Pick<SigningKeys, "jwks">;
   readonly depository: Depository;
   readonly shelf: Shelf;
   readonly cursors: Cursors;
@@ -36,4 +41,19 @@ export interface HttpLimits {
   readonly maxConnections: number;
   /** How long an idle connection is kept for the next request, milliseconds. */
   readonly keepAliveTimeoutMs: number;
+  /** Most connections at a time from one client address. */
+  readonly maxConnectionsPerAddress: number;
+  /** Least rate of a body or an answer, bytes per second, measured over the window; 0 for none. */
+  readonly minBytesPerSecond: number;
+  readonly slowClientWindowMs: number;
+  /** Mean delay of the event loop above which new requests are refused, milliseconds; 0 for none. */
+  readonly maxEventLoopDelayMs: number;
+  /** Resident memory above which new requests are refused, bytes; 0 for a share of what there is. */
+  readonly maxRssBytes: number;
+  /** Most bytes of JSON bodies held in memory at once. */
+  readonly jsonBodyBudgetBytes: number;
+  /** Lists of words separated by commas, as the configuration has checked them. */
+  readonly corsOrigins: string;
+  readonly trustedProxies: string;
+  readonly allowedHosts: string;
 }

@@ -24,13 +24,14 @@ export interface IdentityParts {
   readonly db: Database;
   readonly clock: Clock;
   readonly log: Log;
+  /** Whether there is such a user or client, and it is in good standing. */
+  readonly ownerStands: (id: string) => Promise<boolean>;
 }
 
 /** Puts the domain together. */
-export function openIdentity({ db, clock, log }: IdentityParts): Identity {
+export function openIdentity({ db, clock, log, ownerStands }: IdentityParts): Identity {
   const stored: StoredKeys = new StoredKeys(db, clock, (id) => authenticator.forget(id));
   const lastUses = new LastUses(stored, clock, log);
-  const ownerStands = async (): Promise<boolean> => false;
   const authenticator = new KeyAuthenticator({ db, clock, lastUses, ownerStands });
   return {
     authenticator,

@@ -6,5 +6,70 @@ export { openIdentity } from "./identity.ts";
 export type { KeyId, KeyRecord } from "./key.ts";
 export { keyIdPattern, mintKey } from "./key.ts";
 export { identityMigrations } from "./schema.ts";
+export { ExternalIssuers, readIssuers } from "./issuers/index.ts";
+export type { Counted, Counter, Limit, RateClass, RateTerms, Taken } from "./rates/index.ts";
+export { countedAddress, Rates } from "./rates/index.ts";
 export { recordEffect } from "./effects.ts";
 export { defaultRoles } from "./scope.ts";
+export { Outbox, changedLetter, knownAddressLetter, resetLetter, verificationLetter } from "./mail/index.ts";
+export type { Mail, Mailer } from "./mail/index.ts";
+export {
+  emailKeyOf,
+  hashOfToken,
+  maxEmailLength,
+  maxUsernameLength,
+  mintToken,
+  newUserId,
+  openUserDirectory,
+  readPasswordHash,
+  tokenLifeMs,
+  tokenPattern,
+  userCodes,
+  userFault,
+  userIdPattern,
+  usernameOf,
+} from "./users/index.ts";
+export type {
+  NewUser,
+  PolicyName,
+  SignedIn,
+  SignIn,
+  Standing,
+  UserChange,
+  UserDirectory,
+  UserId,
+  UserRecord,
+  Users,
+  UserWriter,
+} from "./users/index.ts";
+export type { AccessTokenClaims, AccessTokenVerifier } from "./access-token.ts";
+export { eitherCredential } from "./credentials.ts";
+export type { SigningKeyRecord, SigningKeys, TokenAlgorithm } from "./signing-keys.ts";
+export {
+  authMethodOf,
+  checkDraft,
+  clientGrantTypes,
+  clientIdPattern,
+  clientResource,
+  newClientId,
+  oauthCodes,
+  oauthFault,
+  oauthRefusal,
+  openOAuth,
+  UnitOfWork,
+} from "./oauth/index.ts";
+export type {
+  AuthorizationServer,
+  ClientDraft,
+  ClientGrantType,
+  ClientId,
+  ClientRecord,
+  Clients,
+  ClientWriter,
+  OAuth,
+  OAuthAnswer,
+  OAuthRequest,
+  Preview,
+  TokenStore,
+  Verdict,
+} from "./oauth/index.ts";

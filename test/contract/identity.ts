@@ -13,6 +13,7 @@ export function identityContract(name: string, places: DatabasePlaces): void {
     let db: Database;
     let identity: Identity;
     let another: Identity;
+    const ownerStands = async (id: string): Promise<boolean> => id === "usr_good";
     let nowMs = Date.UTC(2026, 0, 1);
     const clock = { nowMs: () => nowMs };
 
@@ -20,8 +21,8 @@ export function identityContract(name: string, places: DatabasePlaces): void {
       place = await places();
       db = await place.open();
       await db.migrate(identityMigrations);
-      identity = openIdentity({ db, clock, log: silentLog });
-      another = openIdentity({ db, clock, log: silentLog });
+      identity = openIdentity({ db, clock, log: silentLog, ownerStands });
+      another = openIdentity({ db, clock, log: silentLog, ownerStands });
     });
 
     afterAll(async () => {
@@ -129,12 +130,15 @@ export function identityContract(name: string, places: DatabasePlaces): void {
       const minted = mintKey("auditor");
       await identity.keyWriter.create({ minted, product: null, createdBy: "system", owner: "usr_nobody" });
       expect(await identity.authenticator.authenticate(minted.text, "127.0.0.1")).toBeUndefined();
+      const owned = mintKey("auditor");
+      await identity.keyWriter.create({ minted: owned, product: null, createdBy: "system", owner: "usr_good" });
+      expect(await identity.authenticator.authenticate(owned.text, "127.0.0.1")).toMatchObject({ id: owned.id });
     });
 
     it("notes when keys were last seen, but only when the server stops or a minute is over", async () => {
       const { minted } = await create();
       expect((await identity.keys.get(minted.id)).lastUsedAt).toBeNull();
-      const brief = openIdentity({ db, clock, log: silentLog });
+      const brief = openIdentity({ db, clock, log: silentLog, ownerStands });
       await brief.authenticator.authenticate(minted.text, "127.0.0.1");
       await brief[Symbol.asyncDispose]();
       expect((await identity.keys.get(minted.id)).lastUsedAt).toBe(new Date(nowMs).toISOString());

@@ -18,6 +18,7 @@ const walk: Record<string, { reach: Reach; args: (places: Places) => string[] }>
   serve: { reach: "local", args: () => ["--help"] },
   config: { reach: "local", args: () => [] },
   doctor: { reach: "local", args: ({ folder }) => ["--data", folder] },
+  "certs dev": { reach: "local", args: ({ folder }) => ["--dir", join(folder, "certs")] },
   "constitution show": { reach: "local", args: () => [] },
   "constitution hash": { reach: "local", args: () => [] },
   "constitution validate": { reach: "local", args: () => [] },
@@ -41,7 +42,21 @@ const walk: Record<string, { reach: Reach; args: (places: Places) => string[] }>
   "keys list": { reach: "read", args: () => [] },
   "halts list": { reach: "read", args: () => [] },
   "halts clear": { reach: "mutation", args: ({ scope }) => [scope, "--reason", "reviewed with the team"] },
+  "users create": { reach: "mutation", args: () => ["made", "made@example.org", "--kind", "auditor"] },
+  "users list": { reach: "read", args: () => [] },
+  "users show": { reach: "read", args: () => ["admin"] },
+  "users set-role": { reach: "mutation", args: ({ user }) => [user, "observer", "--kind", "auditor"] },
+  "users disable": { reach: "mutation", args: ({ user }) => [user] },
+  "users enable": { reach: "mutation", args: ({ user }) => [user] },
+  "users reset-password": { reach: "mutation", args: ({ user }) => [user] },
+  "users import": { reach: "mutation", args: ({ users }) => [users] },
   "keys revoke": { reach: "mutation", args: ({ key }) => [key] },
+  "keys rotate": { reach: "mutation", args: () => [] },
+  "clients create": { reach: "mutation", args: () => ["Walk", "--kind", "auditor", "--role", "observer"] },
+  "clients list": { reach: "read", args: () => [] },
+  "clients revoke": { reach: "mutation", args: ({ client }) => [client] },
+  // A password is its credential, so it is not refused for want of a key; test/scenario/oauth.test.ts runs it.
+  login: { reach: "local", args: () => ["--help"] },
 };
 
 interface Places {
@@ -50,7 +65,10 @@ interface Places {
   readonly question: string;
   readonly artifact: string;
   readonly key: string;
+  readonly client: string;
   readonly scope: string;
+  readonly user: string;
+  readonly users: string;
 }
 
 let charter: TestCharter;
@@ -64,12 +82,19 @@ beforeAll(async () => {
   await writeFile(question, '{"principal":{"kind":"auditor"},"action":"READ","resource":{"kind":"ledger"}}');
   const artifact = (await charter.ask("/v1/artifacts", { body: envelope() })).json.artifact.artifact_id;
   const key = (await charter.ask("/v1/keys", { body: { kind: "auditor" } })).json.id;
+  const registration = { name: "Walk", kind: "auditor", role: "observer", grantTypes: ["client_credentials"] };
+  const client = (await charter.ask("/v1/clients", { body: registration })).json.id;
   const scope = "WORKFLOW";
   const executor = await charter.keyFor("executor", scope);
   const body = envelope({ product_id: scope, artifact_type: "WorkflowArtifact" });
   const id = (await charter.ask("/v1/artifacts", { key: executor, body })).json.artifact.artifact_id;
   await charter.ask(`/v1/artifacts/${id}`, { key: executor, method: "DELETE" });
-  places = { folder, file, question, artifact, key, scope };
+  const draft = { username: "walker", email: "walker@example.org", kind: "auditor" };
+  const user = (await charter.ask("/v1/users", { body: draft })).json.id;
+  const users = join(folder, "users.jsonl");
+  const passwordHash = `$2b$10$${"a".repeat(53)}`;
+  await writeFile(users, JSON.stringify({ ...draft, username: "taken-over", email: "old@example.org", passwordHash }));
+  places = { folder, file, question, artifact, key, client, scope, user, users };
 });
 afterAll(async () => {
   await charter[Symbol.asyncDispose]();

@@ -39,8 +39,10 @@ describe("charter serve --json", () => {
     first.process.kill("SIGTERM");
     expect(await once(first.process, "exit")).toEqual([0, null]);
     expect(first.stdout().trim().split("\n")).toHaveLength(1);
-    expect(Object.keys(first.ready)).toEqual(["url", "adminKey", "dataDir", "constitutionHash"]);
+    expect(Object.keys(first.ready)).toEqual(["url", "adminKey", "adminPassword", "dataDir", "constitutionHash"]);
     expect(first.stderr()).not.toContain(first.ready.adminKey);
+    expect(first.ready.adminPassword).toMatch(/^([0-9a-z]{5}-){3}[0-9a-z]{5}$/);
+    expect(first.stderr()).not.toContain(first.ready.adminPassword);
     const second = await serve();
     expect(Object.keys(second.ready)).toEqual(["url", "dataDir", "constitutionHash"]);
     second.process.kill("SIGINT");

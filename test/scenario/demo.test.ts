@@ -26,7 +26,9 @@ describe("npm run demo", () => {
 
   it("stores files of all four products and shows the table", () => {
     for (const product of ["AI_ASSISTANT", "AI_AVATAR", "GURUKUL", "ENFORCEMENT"]) {
-      expect(shown).toMatch(new RegExp(`^  ${product} +\\w+Artifact +\\d+ +[\\d.]+ kB +[\\d.]+ +\\d+/s +\\d+$`, "m"));
+      expect(shown).toMatch(
+        new RegExp(`^  ${product} +\\w+Artifact +\\d+ +[\\d.]+ [kM]B +[\\d.]+ +\\d+/s +\\d+$`, "m"),
+      );
     }
     expect(Number(/^  together +(\d+)/m.exec(shown)?.[1])).toBeGreaterThan(100);
   });

@@ -63,8 +63,9 @@ function complaint({ status, headers, body }: WireAnswer, isHead: boolean, hash:
 
 /** Ids of artifacts that answers acknowledge. */
 function acknowledgedBy({ answers }: WireOutcome): string[] {
-  return answers.flatMap(({ status, body }) => {
-    if (status !== 200 && status !== 201) return [];
+  return answers.flatMap(({ status, headers, body }) => {
+    // An answer that was cut off, because the next request on the connection could not be read, acknowledges nothing.
+    if ((status !== 200 && status !== 201) || body.length < Number(headers.get("content-length") ?? 0)) return [];
     const { artifact } = (JSON.parse(body.toString().trim() || "{}") as { artifact?: { artifact_id: string } }) ?? {};
     return artifact === undefined ? [] : [artifact.artifact_id];
   });

@@ -9,6 +9,7 @@ import { createInterface } from "node:readline";
 export interface Ready {
   readonly url: string;
   readonly adminKey?: string;
+  readonly adminPassword?: string;
   readonly dataDir: string;
   readonly constitutionHash: string;
 }

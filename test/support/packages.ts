@@ -29,9 +29,23 @@ export const packages: readonly Package[] = [
   { name: "postgresql", present: () => postgresFolder() !== undefined },
   { name: "golang-go", present: () => hasCommand("go") },
   { name: "golang-golang-x-mod-dev", present: () => existsSync(`${goPath}/src/golang.org/x/mod/sumdb/tlog`) },
+  { name: "redis-server", present: () => hasCommand("redis-server") },
   { name: "openssl", present: () => hasCommand("openssl") },
   { name: "xxd", present: () => hasCommand("xxd") },
+  { name: "curl", present: () => hasCommand("curl") },
+  { name: "nginx", present: () => hasCommand("nginx") },
+  { name: "caddy", present: () => hasCommand("caddy") },
   { name: "util-linux", present: () => hasCommand("prlimit") && hasCommand("unshare") },
+];
+
+/** The packages that attack a live server, for `npm run test:security`. */
+export const securityPackages: readonly Package[] = [
+  { name: "sqlmap", present: () => hasCommand("sqlmap") },
+  { name: "wapiti", present: () => hasCommand("wapiti") },
+  { name: "ffuf", present: () => hasCommand("ffuf") },
+  { name: "slowhttptest", present: () => hasCommand("slowhttptest") },
+  { name: "testssl.sh", present: () => hasCommand("testssl") },
+  { name: "sslscan", present: () => hasCommand("sslscan") },
 ];
 
 /** Whether a command is on the path. */

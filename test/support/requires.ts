@@ -6,7 +6,7 @@ import { describe, it } from "vitest";
 import { goPath, hasCommand } from "./packages.ts";
 
 /** Something a suite can need. */
-export type Need = "postgres" | "go" | "openssl" | "xxd" | "tmpfs" | "vectors";
+export type Need = "postgres" | "redis" | "go" | "openssl" | "xxd" | "tmpfs" | "vectors" | "curl" | "nginx" | "caddy";
 
 /** Whether a need is met, and if not, why, as one sentence. */
 export type Requirement = { readonly available: true } | { readonly available: false; readonly reason: string };
@@ -19,12 +19,16 @@ const available: Requirement = { available: true };
 const needs: Readonly<Record<Need, () => Requirement>> = {
   postgres: () =>
     met(Boolean(process.env["CHARTER_TEST_POSTGRES_URL"]), "CHARTER_TEST_POSTGRES_URL is not set; `npm test` sets it"),
+  redis: () => met(hasCommand("redis-server"), "redis-server is not installed (Debian: redis-server)"),
   go: () => {
     if (!hasCommand("go")) return missing("go is not installed (Debian: golang-go)");
     const sumdb = `${goPath}/src/golang.org/x/mod/sumdb/tlog`;
     return met(existsSync(sumdb), `${sumdb} is missing (Debian: golang-golang-x-mod-dev)`);
   },
   openssl: () => met(hasCommand("openssl"), "openssl is not installed"),
+  curl: () => met(hasCommand("curl"), "curl is not installed"),
+  nginx: () => met(hasCommand("nginx"), "nginx is not installed"),
+  caddy: () => met(hasCommand("caddy"), "caddy is not installed"),
   xxd: () => met(hasCommand("xxd"), "xxd is not installed"),
   tmpfs: () => {
     const probe = ["-m", "sh", "-c", "mount -t tmpfs none /mnt"];

@@ -119,7 +119,7 @@ async function stop(server: ChildProcess): Promise<void> {
 }
 
 /** A loopback port that nobody listens on right now. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   return await new Promise((resolve, reject) => {
     const probe = createServer().once("error", reject);
     probe.listen(0, "127.0.0.1", () => {

@@ -46,7 +46,20 @@ export interface ThrowawayOptions {
 export async function startThrowaway(options: ThrowawayOptions = {}): Promise<Throwaway> {
   const workDir = await mkdtemp(join(tmpdir(), "charter-"));
   const dataDir = options.dataDir ?? join(workDir, "data");
-  const serve = ["serve", "--port", "0", "--data", dataDir, "--log-level", "error", "--json", ...(options.serve ?? [])];
+  // What is measured is the work, not the limit.
+  const ordinary = [
+    "serve",
+    "--port",
+    "0",
+    "--data",
+    dataDir,
+    "--log-level",
+    "error",
+    "--json",
+    "--rate-factor",
+    "10000",
+  ];
+  const serve = [...ordinary, ...(options.serve ?? [])];
   const server = await startServer(process.execPath, [...(options.node ?? []), launcher, ...serve], {
     cwd: workDir,
     env: plainEnv(),

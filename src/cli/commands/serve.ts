@@ -15,6 +15,8 @@ export interface ReadyServer {
   readonly url: string;
   /** Only at the first start on a data folder. */
   readonly adminKey?: string | undefined;
+  /** One-time password of the user `admin`; only at the first start. */
+  readonly adminPassword?: string | undefined;
   readonly dataDir: string;
   readonly constitutionHash: string;
 }
@@ -35,6 +37,10 @@ export const serve: Command = {
       line: "serve --port 0 --data /var/lib/charter --json",
       does: "picks a free port and prints one line of JSON when ready",
     },
+    {
+      line: "serve --tls-cert charter-certs/server.pem --tls-key charter-certs/server.key",
+      does: "speaks HTTPS with what charter certs dev made",
+    },
     { line: "serve --database postgres://charter:secret@db/charter", does: "keeps its tables in PostgreSQL" },
   ],
   run,
@@ -44,7 +50,7 @@ async function run({ io, options, json }: Call): Promise<number> {
   const { config } = loadLocalConfig(io, options);
   using signals = new StopSignals();
   const charter = await start(io, config, options.has("new-admin-key"));
-  const { url, adminKey, dataDir, constitutionHash, trouble } = charter;
+  const { url, adminKey, adminPassword, dataDir, constitutionHash, trouble } = charter;
   if (trouble !== undefined) {
     complain(
       io,
@@ -52,8 +58,8 @@ async function run({ io, options, json }: Call): Promise<number> {
       "Reads go on. `charter doctor` and `charter ledger verify` say more, `charter ledger repair` records a decision.",
     );
   }
-  if (json) print(io, JSON.stringify({ url, adminKey, dataDir, constitutionHash }));
-  else print(io, ...welcome(io, { url, adminKey, dataDir, constitutionHash }));
+  if (json) print(io, JSON.stringify({ url, adminKey, adminPassword, dataDir, constitutionHash }));
+  else print(io, ...welcome(io, { url, adminKey, adminPassword, dataDir, constitutionHash }));
   const signal = await signals.first;
   if (!json) complain(io, `${signal}: finishing what is under way; once more to stop at once`);
   await charter.close();
@@ -74,7 +80,7 @@ async function start(io: Io, config: Config, newAdminKey: boolean) {
 }
 
 /** What a person is shown when the server is ready; the curl lines work when pasted. */
-export function welcome(io: Io, { url, adminKey, dataDir, constitutionHash }: ReadyServer): string[] {
+export function welcome(io: Io, { url, adminKey, adminPassword, dataDir, constitutionHash }: ReadyServer): string[] {
   const key = adminKey ?? "$CHARTER_KEY";
   const bearer = `-H "Authorization: Bearer ${key}"`;
   const body = '{"product_id":"AI_ASSISTANT","artifact_type":"ConversationArtifact","payload":{"hello":"world"}}';
@@ -95,6 +101,15 @@ export function welcome(io: Io, { url, adminKey, dataDir, constitutionHash }: Re
       ? ["The admin key was shown at the first start; the lines below read it from CHARTER_KEY."]
       : adminLines),
     "",
+    ...(adminPassword === undefined
+      ? []
+      : [
+          "The user admin was made too. This password is shown once and must be changed before the first login",
+          `(POST ${url}/api/v1/auth/password/change):`,
+          "",
+          `  ${tint(io, "bold", adminPassword)}`,
+          "",
+        ]),
     "Store an artifact, list what is stored, and fetch the signed head of the ledger:",
     "",
     `  curl -s -X POST ${url}/v1/artifacts ${bearer} -H 'Content-Type: application/json' -d '${body}'`,

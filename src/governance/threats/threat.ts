@@ -14,6 +14,9 @@ export const inlineThreatIds = [
 /** A threat that is looked for before an act. */
 export type InlineThreatId = (typeof inlineThreatIds)[number];
 
+/** The threats that only the act itself can see: a token that was used before was shown again. */
+export type ReportedThreatId = "identity.refresh_reuse" | "identity.code_reuse";
+
 /** How bad a finding is; CRITICAL always blocks. */
 export type Severity = "LOW" | "MEDIUM" | "HIGH" | "CRITICAL";
 
@@ -22,7 +25,7 @@ export type Response = "flag" | "step_up" | "throttle" | "reject" | "quarantine"
 
 /** One thing a detector found. */
 export interface Finding {
-  readonly threat: InlineThreatId;
+  readonly threat: InlineThreatId | ReportedThreatId;
   readonly severity: Severity;
   /** Which of the threat's patterns was seen, e.g. `large_artifact`. */
   readonly pattern: string;

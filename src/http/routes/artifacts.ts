@@ -6,7 +6,7 @@ import type { OperationName } from "../operations.ts";
 import { defined, instantMs, one, pageSize } from "../query.ts";
 import type { Query } from "../query.ts";
 import { route } from "../route.ts";
-import { answer, content, instantQuery, nextCursor, pageQuery, reasonText, record } from "../schemas.ts";
+import { answer, content, instantQuery, nextCursor, pageQuery, reasonText, record, refusal } from "../schemas.ts";
 import { sendContent } from "../send-content.ts";
 import type { Services } from "../services.ts";
 
@@ -14,6 +14,19 @@ const text = { type: "string" };
 const integer = { type: "integer" };
 const idParams = record({ id: { type: "string", maxLength: 64 } });
 const idOf = (request: FastifyRequest): string => (request.params as { id: string }).id;
+
+const productState = record({
+  product: text,
+  state: { enum: ["UNREGISTERED", "HEALTHY", "WARNING", "FULL"] },
+  fits: { type: "boolean" },
+  quota_bytes: integer,
+  used_bytes: integer,
+  free_bytes: integer,
+  usage_percent: { type: "number" },
+  held_bytes: { ...integer, description: "Bytes that uploads in progress have reserved." },
+  artifacts: integer,
+  artifact_types: { type: "array", items: text },
+});
 
 /** `/v1/artifacts` without the create, `/v1/products`, `/v1/scrub`. */
 export function artifactRoutes(app: FastifyInstance, services: Services): void {
@@ -36,6 +49,7 @@ export function artifactRoutes(app: FastifyInstance, services: Services): void {
           "A page.",
           record({ artifacts: { type: "array", items: { $ref: "Artifact#" } }, next: nextCursor }),
         ),
+        404: refusal("The caller knows no such product."),
       },
     },
     handle: async (ctx, request) => {
@@ -76,8 +90,12 @@ export function artifactRoutes(app: FastifyInstance, services: Services): void {
         params: idParams,
         response: {
           200: content("All of it.", "*/*"),
-          206: content("The range.", "*/*"),
           304: { description: "The caller has it already." },
+          // A range is defined for GET alone (RFC 9110 section 14.2).
+          ...(name === "artifact.content" && {
+            206: content("The range.", "*/*"),
+            416: refusal("No byte of the content lies in the range."),
+          }),
         },
       },
       handle: (ctx, request, reply) => sendContent(shelf, ctx, request, reply),
@@ -100,6 +118,7 @@ export function artifactRoutes(app: FastifyInstance, services: Services): void {
             verifierKey: text,
           }),
         ),
+        410: refusal("The artifact's leaves were lost, and the loss is on record."),
       },
     },
     handle: (ctx, request) => shelf.proof(ctx, idOf(request)),
@@ -153,7 +172,6 @@ export function artifactRoutes(app: FastifyInstance, services: Services): void {
       schema: {
         summary: `Refused: RULE_01 lets nobody ${action} an artifact`,
         params: idParams,
-        response: { 403: { $ref: "Problem#" } },
       },
       handle: (ctx, request) => depository.refuse(ctx, idOf(request), action, name),
     });
@@ -162,7 +180,7 @@ export function artifactRoutes(app: FastifyInstance, services: Services): void {
   route(app, services, "product.list", {
     schema: {
       summary: "Products and how full their quotas are",
-      response: { 200: answer("Products.", { type: "object", additionalProperties: true }) },
+      response: { 200: answer("Products.", record({ products: { type: "array", items: productState } })) },
     },
     handle: async (ctx) => ({ products: await shelf.products(ctx) }),
   });

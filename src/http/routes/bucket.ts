@@ -7,7 +7,7 @@ import { bodyOf } from "../../depository/index.ts";
 import { conditionHeaders, envelopeProperties } from "../envelope.ts";
 import { httpFault } from "../errors.ts";
 import { route } from "../route.ts";
-import { answer, record } from "../schemas.ts";
+import { answer, record, refusal } from "../schemas.ts";
 import type { Services } from "../services.ts";
 import { draftOf, optionsOf, payloadBytes, sendStored } from "./content.ts";
 
@@ -44,6 +44,9 @@ export function bucketRoutes(app: FastifyInstance, services: Services): void {
       response: {
         201: answer("Stored.", { $ref: "Stored#" }),
         200: answer("Stored before under this Idempotency-Key.", { $ref: "Stored#" }),
+        404: refusal("The caller knows no such product."),
+        409: refusal("The Idempotency-Key was used for another request."),
+        507: refusal("The product's quota is used up."),
       },
     },
     bodyLimit: maxJsonBodyBytes,

@@ -1,5 +1,5 @@
 // Storing an artifact: as a JSON envelope, or with the body as the content itself, streamed from socket to disk.
-import type { Readable } from "node:stream";
+import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { canonicalJson, NotCanonicalError } from "../../kernel/canonical-json.ts";
 import type { Ctx } from "../../kernel/ctx.ts";
@@ -11,9 +11,10 @@ import { declaredDigest } from "../digest-header.ts";
 import { conditionHeaders, envelopeProperties, splitEnvelope, streamedDraft, streamedQuery } from "../envelope.ts";
 import { httpFault } from "../errors.ts";
 import { parseJson } from "../json-body.ts";
+import { collectBody } from "../plugins/body-budget.ts";
 import type { Query } from "../query.ts";
 import { route } from "../route.ts";
-import { answer, record } from "../schemas.ts";
+import { answer, record, refusal } from "../schemas.ts";
 import type { Services } from "../services.ts";
 
 const envelopeSchema = record(envelopeProperties, [
@@ -40,6 +41,10 @@ export function contentRoutes(app: FastifyInstance, services: Services): void {
       response: {
         201: answer("Stored.", { $ref: "Stored#" }),
         200: answer("Stored before under this Idempotency-Key.", { $ref: "Stored#" }),
+        404: refusal("The caller knows no such product."),
+        409: refusal("The Idempotency-Key was used for another request."),
+        422: refusal("The content does not hash to the declared digest."),
+        507: refusal("The product's quota is used up."),
       },
     },
     documentedBody: {
@@ -153,22 +158,14 @@ function bodyStream(request: FastifyRequest): AsyncIterable<Uint8Array> {
   return body?.iterator({ destroyOnReturn: false }) ?? bodyOf(new Uint8Array());
 }
 
-async function readWhole(request: FastifyRequest): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let sizeBytes = Number(request.headers["content-length"] ?? 0);
-  if (sizeBytes <= maxJsonBodyBytes) {
-    sizeBytes = 0;
-    for await (const chunk of bodyStream(request)) {
-      sizeBytes += chunk.length;
-      if (sizeBytes > maxJsonBodyBytes) break;
-      chunks.push(chunk);
-    }
-  }
-  if (sizeBytes <= maxJsonBodyBytes) return Buffer.concat(chunks);
-  throw httpFault("request.too_large", `a JSON envelope is at most ${maxJsonBodyBytes} bytes`, {
-    limit: "maxJsonBodyBytes",
-    remedy: "stream the content with product and type in the query",
-  });
+function readWhole(request: FastifyRequest): Promise<Uint8Array> {
+  const tooLarge = (): Error =>
+    httpFault("request.too_large", `a JSON envelope is at most ${maxJsonBodyBytes} bytes`, {
+      limit: "maxJsonBodyBytes",
+      remedy: "stream the content with product and type in the query",
+    });
+  const body = (request.body as Readable | undefined) ?? Readable.from([]);
+  return collectBody(request, body, maxJsonBodyBytes, tooLarge);
 }
 
 /** Sends a stored artifact: 201, or 200 when it was stored before. */

@@ -11,6 +11,31 @@ import type { Services } from "../services.ts";
 const text = { type: "string" };
 const halt = record({ scope: text, threat: text, intentIndex: { type: "integer" }, since: text });
 
+/** How full the storage is; a caller that belongs to a product is not told the numbers. */
+const storageStatus = record(
+  {
+    status: text,
+    level: text,
+    band: text,
+    usage_percent: { type: "number" },
+    used_bytes: { type: "integer" },
+    total_bytes: { type: "integer" },
+    free_bytes: { type: "integer" },
+    escalation_path: text,
+    response_timeline: text,
+    writes_halted: { type: "boolean" },
+  },
+  ["usage_percent", "used_bytes", "free_bytes"],
+);
+const constitutionInForce = record({
+  hash: text,
+  digest: text,
+  engine: text,
+  data: { type: "object", additionalProperties: true, description: "What constitution.yaml holds." },
+  articles: { type: "array", items: { type: "object", additionalProperties: true } },
+  policies: { type: "array", items: { type: "object", additionalProperties: true } },
+});
+
 /** `/governance/info`, `/v1/halts`, `/metrics/storage-capacity`. */
 export function governanceRoutes(app: FastifyInstance, services: Services): void {
   const { constitution, halts, gate, shelf } = services;
@@ -25,7 +50,7 @@ export function governanceRoutes(app: FastifyInstance, services: Services): void
     schema: {
       summary: "The constitution in force",
       response: {
-        200: answer("Its hash, lineage, rules and products.", { type: "object", additionalProperties: true }),
+        200: answer("Its hash, lineage, rules and products.", constitutionInForce),
       },
     },
     handle: (ctx) => {
@@ -76,7 +101,7 @@ export function governanceRoutes(app: FastifyInstance, services: Services): void
     schema: {
       summary: "How full the storage is, and who is told",
       querystring: record({ used_gb: { type: "string", pattern: "^\\d{1,9}(\\.\\d{1,9})?$" } }, ["used_gb"]),
-      response: { 200: answer("Status, level, band and escalation.", { type: "object", additionalProperties: true }) },
+      response: { 200: answer("Status, level, band and escalation.", storageStatus) },
     },
     handle: (ctx, request) => {
       const asked = one(request.query as Query, "used_gb");

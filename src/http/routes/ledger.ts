@@ -7,7 +7,7 @@ import { httpFault } from "../errors.ts";
 import { defined, instantMs, one, pageSize } from "../query.ts";
 import type { Query } from "../query.ts";
 import { publicRoute, route } from "../route.ts";
-import { answer, content, instantQuery, nextCursor, pageQuery, record } from "../schemas.ts";
+import { answer, content, instantQuery, nextCursor, pageQuery, record, refusal } from "../schemas.ts";
 import type { Services } from "../services.ts";
 
 const text = { type: "string" };
@@ -34,7 +34,10 @@ export function ledgerRoutes(app: FastifyInstance, services: Services): void {
     schema: {
       summary: "Proof that a leaf is in the log",
       params: record({ index: { type: "string", pattern: "^(0|[1-9][0-9]{0,15})$" } }),
-      response: plain("A C2SP tlog-proof under the newest checkpoint."),
+      response: {
+        ...plain("A C2SP tlog-proof under the newest checkpoint."),
+        410: refusal("The leaf was lost, and the loss is on record."),
+      },
     },
     answer: async (request, reply) => {
       const { index } = request.params as { index: string };
@@ -100,6 +103,7 @@ export function ledgerRoutes(app: FastifyInstance, services: Services): void {
             next: nextCursor,
           }),
         ),
+        404: refusal("The caller knows no such product."),
       },
     },
     handle: (ctx, request) => listEntries(ctx, request.query as Query),

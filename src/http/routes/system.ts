@@ -54,8 +54,9 @@ export function systemRoutes(app: FastifyInstance, services: Services): void {
     },
     answer: (_request, reply) => {
       const condition = services.ledger.condition();
-      if (condition.state === "open") return { status: "ready", ledger: "open" };
-      return reply.code(503).send({ status: "not_ready", ledger: condition.state, reason: condition.reason });
+      const trouble = condition.state === "open" ? app.frontDoor.trouble() : condition.reason;
+      if (trouble === undefined) return { status: "ready", ledger: "open" };
+      return reply.code(503).send({ status: "not_ready", ledger: condition.state, reason: trouble });
     },
   });
 

@@ -1,0 +1,169 @@
+// What people do with their own accounts, without a credential.
+import {
+  changedLetter,
+  hashOfToken,
+  knownAddressLetter,
+  mintToken,
+  newUserId,
+  resetLetter,
+  tokenLifeMs,
+  userFault,
+  verificationLetter,
+} from "../identity/index.ts";
+import type { UserRecord } from "../identity/index.ts";
+import type { AccountRecords } from "./account-records.ts";
+import { namesOf } from "./account-draft.ts";
+import type { AccountParts, SelfService } from "./account.ts";
+
+/** A credential that somebody makes for itself is something new; nothing that exists is changed by it (RULE_01). */
+const ownIdentity = { action: "CREATE", target: { kind: "identity", product: null } } as const;
+
+/** The self-service half of accounts. */
+export function selfService(parts: AccountParts, records: AccountRecords): SelfService {
+  return {
+    ...registration(parts, records),
+    ...passwords(parts, records),
+  };
+}
+
+function registration(parts: AccountParts, records: AccountRecords): Pick<SelfService, "register" | "verify"> {
+  const { gate, clock, directory, registrationOpen, serverUrl } = parts;
+  const { users, writer, hasher, policy } = directory;
+  return {
+    register(ctx, { password, ...draft }) {
+      const id = newUserId(clock);
+      const operation = "user.register";
+      const digest = records.digest(draft);
+      const attempt = { operation, resource: records.resource({ id }), ...ownIdentity, digest };
+      return gate.act(ctx, attempt, async (intentIndex) => {
+        if (!registrationOpen) {
+          throw userFault("user.registration_closed", "registration is closed on this server", {
+            remedy: "ask an admin for an account",
+          });
+        }
+        const names = namesOf(draft);
+        await policy.check(password, names);
+        const passwordHash = await hasher.hash(password);
+        const known = await users.byEmail(names.email);
+        const token = mintToken();
+        const record = await records.change(intentIndex, id, async (tx) => {
+          // Kept also when the address is another user's: a username that stayed free would give that away.
+          const created = await writer.create(tx, {
+            id,
+            ...names,
+            kind: "product",
+            role: "observer",
+            product: null,
+            verified: false,
+            mustChangePassword: false,
+            passwordHash,
+          });
+          const holder = known === undefined ? id : undefined;
+          const expiresMs = clock.nowMs() + tokenLifeMs.verify;
+          await writer.issueToken(tx, { purpose: "verify", tokenHash: token.tokenHash, holder, expiresMs });
+          return created;
+        });
+        const letter = { to: names.email, serverUrl: serverUrl() };
+        records.post(
+          "registration",
+          known === undefined
+            ? verificationLetter({ ...letter, username: names.username, token: token.text })
+            : knownAddressLetter({ ...letter, to: known.email, username: known.username }),
+        );
+        return { value: undefined, digest: records.digest(record) };
+      });
+    },
+
+    async verify(ctx, token) {
+      const tokenHash = hashOfToken(token);
+      const holder = await users.holderOf("verify", tokenHash);
+      const attempt = { operation: "user.verify", resource: records.resource(holder), ...ownIdentity };
+      return gate.act(ctx, attempt, async (intentIndex) => {
+        const record = await records.change(intentIndex, holder?.id ?? "", async (tx) =>
+          writer.verify(tx, await writer.redeemToken(tx, "verify", tokenHash)),
+        );
+        return { value: record, digest: records.digest(record) };
+      });
+    },
+  };
+}
+
+function passwords(parts: AccountParts, records: AccountRecords): Omit<SelfService, "register" | "verify"> {
+  const { gate, clock, directory, serverUrl } = parts;
+  const { users, writer, hasher, policy, signIn } = directory;
+  const tellOwner = (user: UserRecord): void => {
+    if (!user.verified) return;
+    records.post("notice", changedLetter({ to: user.email, username: user.username, serverUrl: serverUrl() }));
+  };
+  return {
+    async changePassword(ctx, { username, currentPassword, newPassword }) {
+      const named = await users.byUsername(username);
+      const attempt = { operation: "password.change", resource: records.resource(named), ...ownIdentity };
+      return gate.act(ctx, attempt, async (intentIndex) => {
+        const user = await signIn.checkForChange({ username, password: currentPassword, address: ctx.address });
+        if (newPassword.normalize("NFKC") === currentPassword.normalize("NFKC")) {
+          throw userFault("auth.password_refused", "the new password is the old one", {
+            limit: "passwordPolicy",
+            remedy: "take another one",
+            at: "newPassword",
+          });
+        }
+        await policy.check(newPassword, user);
+        const passwordHash = await hasher.hash(newPassword);
+        const record = await records.change(intentIndex, user.id, (tx) =>
+          writer.setPassword(tx, user.id, { passwordHash, mustChangePassword: false, expectedEpoch: user.epoch }),
+        );
+        tellOwner(record);
+        return { value: record, digest: records.digest(record) };
+      });
+    },
+
+    async requestReset(ctx, email) {
+      const found = await users.byEmail(email);
+      const user = found?.disabled === true ? undefined : found;
+      const attempt = { operation: "password.reset_request", resource: records.resource(user), ...ownIdentity };
+      const digest = records.digest({ email });
+      return gate.act(ctx, { ...attempt, digest }, async (intentIndex) => {
+        const { text, tokenHash } = mintToken();
+        const expiresMs = clock.nowMs() + tokenLifeMs.reset;
+        // For an address that nobody has the same statements run, and the token is nobody's.
+        await records.change(intentIndex, user?.id ?? "", (tx) =>
+          writer.issueToken(tx, { purpose: "reset", tokenHash, holder: user?.id, expiresMs }),
+        );
+        if (user) {
+          const { email: to, username } = user;
+          records.post("reset", resetLetter({ to, username, token: text, serverUrl: serverUrl() }));
+        }
+        return { value: undefined, digest };
+      });
+    },
+
+    async confirmReset(ctx, { token, newPassword }) {
+      const tokenHash = hashOfToken(token);
+      const holder = await users.holderOf("reset", tokenHash);
+      const attempt = { operation: "password.reset_confirm", resource: records.resource(holder), ...ownIdentity };
+      return gate.act(ctx, attempt, async (intentIndex) => {
+        if (holder === undefined || holder.disabled) throw tokenInvalid();
+        // A password that is refused does not use the token up.
+        await policy.check(newPassword, holder);
+        const passwordHash = await hasher.hash(newPassword);
+        const record = await records.change(intentIndex, holder.id, async (tx) => {
+          const id = await writer.redeemToken(tx, "reset", tokenHash);
+          const changed = await writer.setPassword(tx, id, { passwordHash, mustChangePassword: false });
+          if (changed.disabled) throw tokenInvalid();
+          return changed;
+        });
+        await signIn.forgive(record.username, ctx.address);
+        tellOwner(record);
+        return { value: record, digest: records.digest(record) };
+      });
+    },
+  };
+}
+
+function tokenInvalid(): Error {
+  return userFault("auth.token_invalid", "the token is unknown, used up, replaced by a newer one, or too old", {
+    at: "token",
+    remedy: "ask for a new one",
+  });
+}

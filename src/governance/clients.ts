@@ -1,0 +1,93 @@
+// OAuth clients and signing keys through the gate: an admin registers and revokes clients and rotates the key that signs
+// tokens, and each leaves its intent and outcome.
+import { randomBytes } from "node:crypto";
+import type { Constitution } from "../constitution/index.ts";
+import { authMethodOf, checkDraft, newClientId } from "../identity/index.ts";
+import type {
+  ClientDraft,
+  ClientId,
+  ClientRecord,
+  Clients,
+  ClientWriter,
+  SigningKeyRecord,
+  SigningKeys,
+} from "../identity/index.ts";
+import type { Ctx } from "../kernel/ctx.ts";
+import { digestOfJson, sha256Hex } from "../kernel/hash.ts";
+import type { Gate } from "./act.ts";
+import type { Done } from "./attempt.ts";
+import { governanceFault } from "./errors.ts";
+
+/** Clients and signing keys, governed. */
+export interface ClientRegistry {
+  /** Registers a client; `secret`, for one that has a secret, is never to be had again. */
+  create(ctx: Ctx, draft: ClientDraft): Promise<Done<ClientRecord & { readonly secret?: string }>>;
+  /** Revokes a client and every token that it got. Rejects with `client.not_found`. */
+  revoke(ctx: Ctx, id: string): Promise<Done<ClientRecord>>;
+  list(ctx: Ctx, page: { readonly after?: ClientId; readonly limit: number }): Promise<readonly ClientRecord[]>;
+  /** Lets a new key sign tokens; the old one is believed until nothing that it signed can be alive. */
+  rotateSigningKey(ctx: Ctx): Promise<Done<SigningKeyRecord>>;
+  /** Every signing key, newest first, without the private part. */
+  signingKeys(ctx: Ctx): Promise<readonly SigningKeyRecord[]>;
+}
+
+/** What the registry is made of. */
+export interface ClientRegistryParts {
+  readonly gate: Gate;
+  readonly constitution: Constitution;
+  readonly clients: Clients & ClientWriter;
+  readonly signingKeys: SigningKeys;
+}
+
+/** Bytes of a client's secret; 256 bits cannot be guessed. */
+const secretBytes = 32;
+
+/** Clients and signing keys behind the gate. */
+export function openClientRegistry(parts: ClientRegistryParts): ClientRegistry {
+  const { gate, constitution, clients, signingKeys } = parts;
+  const manage = { action: "MANAGE_GOVERNANCE", target: { kind: "key", product: null } } as const;
+  return {
+    create: (ctx, draft) => {
+      const id = newClientId(ctx.clock);
+      return gate.act(ctx, { operation: "client.create", resource: `client/${id}`, ...manage }, async (intentIndex) => {
+        await checkDraft(draft);
+        if (draft.product !== undefined && !Object.hasOwn(constitution.data.products, draft.product)) {
+          throw governanceFault("product.not_found", "there is no such product", { at: "body/product" });
+        }
+        const hasSecret = authMethodOf(draft) === "client_secret_basic";
+        const secret = hasSecret ? randomBytes(secretBytes).toString("base64url") : undefined;
+        const record = await clients.create(
+          {
+            id,
+            draft,
+            createdBy: ctx.principal.id,
+            ...(secret === undefined ? {} : { secretHash: sha256Hex(secret) }),
+          },
+          intentIndex,
+        );
+        return { value: { ...record, ...(secret === undefined ? {} : { secret }) }, digest: digestOfJson(record) };
+      });
+    },
+    revoke: (ctx, id) =>
+      gate.act(ctx, { operation: "client.revoke", resource: `client/${id}`, ...manage }, async (intentIndex) => {
+        const record = await clients.revoke(id, intentIndex);
+        return { value: record, digest: digestOfJson(record) };
+      }),
+    list: async (ctx, page) => {
+      gate.permit(ctx, { kind: "key", product: null });
+      return clients.list(page);
+    },
+    rotateSigningKey: async (ctx) => {
+      const minted = await signingKeys.mint();
+      const resource = `signing_key/${minted.kid}`;
+      return gate.act(ctx, { operation: "signing_key.rotate", resource, ...manage }, async (intentIndex) => {
+        const record = await signingKeys.rotate(minted, intentIndex);
+        return { value: record, digest: digestOfJson(minted.publicJwk) };
+      });
+    },
+    signingKeys: async (ctx) => {
+      gate.permit(ctx, { kind: "key", product: null });
+      return signingKeys.list();
+    },
+  };
+}

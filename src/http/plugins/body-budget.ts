@@ -1,0 +1,92 @@
+// JSON bodies are held in memory while they arrive, are parsed and are used. Each has its own limit; here is the limit on
+// all of them together, because as many connections as are allowed, each with the largest body, would not fit.
+import type { Readable } from "node:stream";
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { httpFault } from "../errors.ts";
+import { overloadedRetrySeconds } from "./pressure.ts";
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** Bytes of its body that the request holds in memory. */
+    heldBytes: number;
+  }
+  interface FastifyInstance {
+    /** The bytes of bodies held by all requests. */
+    bodyBudget: BodyBudget;
+  }
+}
+
+/** Counts bytes of bodies that are held in memory. */
+export class BodyBudget {
+  readonly #most: number;
+  #held = 0;
+
+  /** A budget of so many bytes. */
+  constructor(mostBytes: number) {
+    this.#most = mostBytes;
+  }
+
+  /** Bytes held now. */
+  get heldBytes(): number {
+    return this.#held;
+  }
+
+  /** Counts bytes that a request is about to hold. @throws `server.overloaded` when they do not fit. */
+  hold(request: FastifyRequest, bytes: number): void {
+    if (this.#held + bytes > this.#most) {
+      throw httpFault("server.overloaded", "as many bytes of request bodies are in memory as may be", {
+        limit: "http.jsonBodyBudgetBytes",
+        remedy: "send the request again later, or stream the content",
+        retryAfterSeconds: overloadedRetrySeconds,
+      });
+    }
+    this.#held += bytes;
+    request.heldBytes += bytes;
+  }
+
+  /** Gives back what a request held. */
+  release(request: FastifyRequest): void {
+    this.#held -= request.heldBytes;
+    request.heldBytes = 0;
+  }
+}
+
+/** Keeps the count: what a request holds is given back when its answer has ended, however it ends. */
+export function countBodies(app: FastifyInstance, mostBytes: number): void {
+  app.decorate("bodyBudget", new BodyBudget(mostBytes));
+  app.decorateRequest("heldBytes", 0);
+  app.addHook("onRequest", async (request, reply) => {
+    const { "content-length": length, "transfer-encoding": coding } = request.headers;
+    if (length === undefined && coding === undefined) return;
+    reply.raw.once("close", () => app.bodyBudget.release(request));
+  });
+}
+
+/**
+ * Reads a whole body into memory.
+ * @throws `request.too_large` as `tooLarge` words it, `request.malformed`, or `server.overloaded`.
+ */
+export async function collectBody(
+  request: FastifyRequest,
+  body: Readable,
+  limitBytes: number,
+  tooLarge: () => Error,
+): Promise<Buffer> {
+  const { bodyBudget } = request.server;
+  const length = request.headers["content-length"];
+  const declaredBytes = length === undefined ? undefined : Number(length);
+  if (declaredBytes !== undefined && declaredBytes > limitBytes) throw tooLarge();
+  const chunks: Buffer[] = [];
+  let sizeBytes = 0;
+  // Whoever stops reading leaves the connection as it is, so that the answer can be sent.
+  for await (const chunk of body.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    sizeBytes += chunk.length;
+    if (sizeBytes > limitBytes) throw tooLarge();
+    bodyBudget.hold(request, chunk.length);
+    chunks.push(chunk);
+  }
+  if (declaredBytes !== undefined && sizeBytes !== declaredBytes) {
+    throw httpFault("request.malformed", "the body is not as long as its Content-Length says");
+  }
+  return Buffer.concat(chunks, sizeBytes);
+}

@@ -1,0 +1,47 @@
+// The exchanges under way: every request that has been begun and whose answer has not ended. Slow clients are found among
+// them, and a server that stops asks each to be the last of its connection.
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+
+/** One request and its answer. */
+export interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+}
+
+/** The exchanges of one server. */
+export class Exchanges implements Iterable<Exchange> {
+  readonly #running = new Set<Exchange>();
+  #isLast = false;
+  #count = 0;
+
+  /** Watches a server; the first to hear of each of its requests. */
+  constructor(server: Server) {
+    server.prependListener("request", (request, response) => {
+      const exchange: Exchange = { request, response };
+      this.#count += 1;
+      this.#running.add(exchange);
+      response.once("close", () => this.#running.delete(exchange));
+      if (this.#isLast) response.shouldKeepAlive = false;
+    });
+  }
+
+  /** How many requests have been begun, ever. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** How many are under way. */
+  get running(): number {
+    return this.#running.size;
+  }
+
+  /** From now on every answer that has not begun says `Connection: close`. */
+  endConnections(): void {
+    this.#isLast = true;
+    for (const { response } of this.#running) response.shouldKeepAlive = false;
+  }
+
+  [Symbol.iterator](): Iterator<Exchange> {
+    return this.#running.values();
+  }
+}

@@ -1,0 +1,22 @@
+// Every sort of credential behind one port: API keys, which say so in their first letters, and access tokens of ours and of
+// the external issuers that an operator has named.
+import type { AccessTokenVerifier } from "./access-token.ts";
+import type { Authenticator } from "./authenticator.ts";
+import type { ExternalIssuers } from "./issuers/index.ts";
+
+/** How every API key begins. */
+const keyStart = "charter_";
+
+/** Authenticates API keys with one part, tokens that name an external issuer with another, and the rest with the third. */
+export function eitherCredential(
+  keys: Authenticator,
+  tokens: Pick<AccessTokenVerifier, "verify">,
+  external: Pick<ExternalIssuers, "claims" | "verify">,
+): Authenticator {
+  return {
+    authenticate(text, address) {
+      if (text.startsWith(keyStart)) return keys.authenticate(text, address);
+      return external.claims(text) ? external.verify(text) : tokens.verify(text);
+    },
+  };
+}

@@ -1,0 +1,4 @@
+// The door of external issuers.
+export { ExternalIssuers } from "./external-issuers.ts";
+export { readIssuers } from "./issuer.ts";
+export type { Issuer } from "./issuer.ts";

@@ -1,0 +1,4 @@
+// The door of mail, for the door of identity.
+export { changedLetter, knownAddressLetter, resetLetter, verificationLetter } from "./letters.ts";
+export type { Mail, Mailer } from "./mailer.ts";
+export { Outbox } from "./outbox.ts";

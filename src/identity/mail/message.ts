@@ -1,0 +1,43 @@
+// A mail as RFC 5322 text, for the drivers that write it down themselves. The body is base64, so that its lines have one
+// length and its text any character.
+import type { Mail } from "./mailer.ts";
+import { checkMail } from "./mailer.ts";
+
+/** What stands in the head of a mail besides its own fields. */
+export interface Envelope {
+  /** `Name <address>` or an address. */
+  readonly from: string;
+  /** Unique; becomes the Message-ID. */
+  readonly id: string;
+  readonly sentMs: number;
+}
+
+/** Longest line of base64 (RFC 2045 section 6.8). */
+const lineLength = 76;
+
+/** The text of a mail, with CRLF line ends. */
+export function messageText(mail: Mail, { from, id, sentMs }: Envelope): string {
+  checkMail(mail);
+  const domain = /@([A-Za-z0-9.-]+)>?$/.exec(from)?.[1] ?? "localhost";
+  const body = Buffer.from(mail.text.replaceAll(/\r?\n/g, "\r\n")).toString("base64");
+  return [
+    `From: ${from}`,
+    `To: ${mail.to}`,
+    `Subject: ${headerText(mail.subject)}`,
+    // RFC 5322 section 3.3; the zone is an offset there, and JavaScript writes the obsolete GMT.
+    `Date: ${new Date(sentMs).toUTCString().replace("GMT", "+0000")}`,
+    `Message-ID: <${id}@${domain}>`,
+    "Auto-Submitted: auto-generated",
+    "MIME-Version: 1.0",
+    "Content-Type: text/plain; charset=utf-8",
+    "Content-Transfer-Encoding: base64",
+    "",
+    ...(body.match(new RegExp(`.{1,${lineLength}}`, "g")) ?? []),
+    "",
+  ].join("\r\n");
+}
+
+/** Text for a header: as it is when ASCII, else an encoded word (RFC 2047). */
+function headerText(text: string): string {
+  return /^[\x20-\x7e]*$/.test(text) ? text : `=?utf-8?B?${Buffer.from(text).toString("base64")}?=`;
+}

@@ -1,0 +1,48 @@
+// What the authorization server needs of the people that sign in, and no more.
+import type { Transaction } from "kysely";
+import type { Principal, PrincipalKind, Role } from "../../kernel/ctx.ts";
+import type { OAuthClient } from "./client.ts";
+
+/** Somebody who has shown a password. */
+export interface Recognised {
+  readonly id: string;
+  /** The account's epoch when the password was checked. */
+  readonly epoch: number;
+  /** A better hash of the same password, to be stored with the login. */
+  readonly rehash?: string;
+}
+
+/** What somebody may do at this moment. */
+export interface AccountStanding {
+  readonly kind: PrincipalKind;
+  readonly role: Role;
+  readonly product: string | null;
+  readonly disabled: boolean;
+  /** Grows when every session of the account must end. */
+  readonly epoch: number;
+}
+
+/** The people behind tokens. */
+export interface Accounts {
+  /** Who a username and password belong to. Rejects with faults of its own; see `SignIn`. */
+  check(shown: { readonly username: string; readonly password: string; readonly address: string }): Promise<Recognised>;
+  /** What an account may do now; undefined when there is none. Up to 5 s old, and never older than a change made here. */
+  standing(id: string): Promise<AccountStanding | undefined>;
+  /** Notes a login in the transaction that makes its tokens. */
+  recordLogin<T>(tx: Transaction<T>, id: string, login: { readonly rehash?: string }): Promise<void>;
+}
+
+/** Roles from least to most. */
+const ladder: readonly Role[] = ["anonymous", "observer", "developer", "operator", "admin"];
+
+/**
+ * Whom a client acts as when it carries a token of somebody: that person, with no more than the client's own role and
+ * product. Undefined when the two belong to different products.
+ */
+export function actingAs(id: string, standing: AccountStanding, client: OAuthClient): Principal | undefined {
+  const { kind, role, product } = standing;
+  if (client.firstParty) return { id, kind, product, role };
+  if (product !== null && client.product !== null && product !== client.product) return undefined;
+  const capped = ladder.indexOf(role) < ladder.indexOf(client.role) ? role : client.role;
+  return { id, kind, product: product ?? client.product, role: capped };
+}

@@ -1,0 +1,185 @@
+// OAuth clients are made, listed and revoked here.
+//
+// 1. A secret leaves `create` once and is kept as SHA-256; 256 random bits need no slow hash.
+// 2. A client is revoked once and never comes back; with it dies every token it got, in this process at once.
+// 3. Reading and changing are two objects.
+import { sql } from "kysely";
+import type { Transaction } from "kysely";
+import type { Database } from "../../db/index.ts";
+import type { Clock } from "../../kernel/clock.ts";
+import { instant } from "../../kernel/clock.ts";
+import type { PrincipalKind, Role } from "../../kernel/ctx.ts";
+import { recordEffect } from "../effects.ts";
+import { authMethodOf } from "./client-draft.ts";
+import type { ClientDraft } from "./client-draft.ts";
+import { builtInClient, builtInClientId } from "./client.ts";
+import type { ClientAuthMethod, ClientGrantType, ClientId, ClientRecord, OAuthClient } from "./client.ts";
+import { oauthFault } from "./errors.ts";
+import { beliefMs } from "./lifetimes.ts";
+import type { ClientRow, OAuthTables } from "./migrations.ts";
+
+/** What may be read. */
+export interface Clients {
+  /** Clients, newest first, after the client `after`; revoked ones too. */
+  list(page: { readonly after?: ClientId; readonly limit: number }): Promise<readonly ClientRecord[]>;
+  /** A client in force as the authorization server sees it, straight from the database; undefined when there is none. */
+  find(id: string): Promise<OAuthClient | undefined>;
+  /** The same, up to 5 s old, and never older than a revocation made here. */
+  standing(id: string): Promise<OAuthClient | undefined>;
+}
+
+/** A new client, as it is to be stored; its draft has been checked. */
+export interface NewClient {
+  readonly id: ClientId;
+  readonly draft: ClientDraft;
+  /** SHA-256 of the secret as hex, for a client that has one. */
+  readonly secretHash?: string;
+  readonly createdBy: string;
+}
+
+/** What may be changed; used inside an act. */
+export interface ClientWriter {
+  create(client: NewClient, intentIndex: number): Promise<ClientRecord>;
+  /** Rejects with `client.not_found`. */
+  revoke(id: string, intentIndex: number): Promise<ClientRecord>;
+}
+
+/** Most clients remembered. */
+const maxRemembered = 10_000;
+
+/** Clients as they lie in the database, and the built-in one. */
+export class StoredClients implements Clients, ClientWriter {
+  readonly #db: Database<OAuthTables>;
+  readonly #clock: Clock;
+  readonly #builtIn: OAuthClient;
+  readonly #known = new Map<string, { readonly client: OAuthClient; readonly readMs: number }>();
+  #changes = 0;
+
+  constructor(db: Database, clock: Clock, passwordGrant: boolean) {
+    this.#db = db.tables<OAuthTables>();
+    this.#clock = clock;
+    this.#builtIn = builtInClient(passwordGrant);
+  }
+
+  async list(page: { readonly after?: ClientId; readonly limit: number }): Promise<readonly ClientRecord[]> {
+    let query = this.#db.read.selectFrom("oauth_clients").selectAll();
+    if (page.after !== undefined) {
+      const { after } = page;
+      query = query.where(
+        sql<boolean>`(created_ms, id) < (select created_ms, id from oauth_clients where id = ${after})`,
+      );
+    }
+    const rows = await query.orderBy("created_ms", "desc").orderBy("id", "desc").limit(page.limit).execute();
+    return rows.map(recordOf);
+  }
+
+  async find(id: string): Promise<OAuthClient | undefined> {
+    if (id === builtInClientId) return this.#builtIn;
+    const row = await this.#db.read
+      .selectFrom("oauth_clients")
+      .selectAll()
+      .where("id", "=", id)
+      .where("revoked_ms", "is", null)
+      .executeTakeFirst();
+    return row === undefined ? undefined : clientOf(row);
+  }
+
+  async standing(id: string): Promise<OAuthClient | undefined> {
+    const known = this.#known.get(id);
+    const nowMs = this.#clock.nowMs();
+    const ageMs = known === undefined ? beliefMs : nowMs - known.readMs;
+    if (known !== undefined && ageMs >= 0 && ageMs < beliefMs) return known.client;
+    const changes = this.#changes;
+    const client = await this.find(id);
+    this.#known.delete(id);
+    // What was read before a revocation must not be remembered after it.
+    if (client !== undefined && changes === this.#changes) {
+      if (this.#known.size >= maxRemembered) this.#known.clear();
+      this.#known.set(id, { client, readMs: nowMs });
+    }
+    return client;
+  }
+
+  async create(client: NewClient, intentIndex: number): Promise<ClientRecord> {
+    const nowMs = this.#clock.nowMs();
+    const row = rowOf(client, nowMs);
+    await this.#db.transact(async (tx) => {
+      await recordEffect(tx, intentIndex, nowMs);
+      await tx.insertInto("oauth_clients").values(row).execute();
+    });
+    return recordOf(row);
+  }
+
+  async revoke(id: string, intentIndex: number): Promise<ClientRecord> {
+    const nowMs = this.#clock.nowMs();
+    const row = await this.#db.transact(async (tx: Transaction<OAuthTables>) => {
+      const revoked = await tx
+        .updateTable("oauth_clients")
+        .set({ revoked_ms: nowMs })
+        .where("id", "=", id)
+        .where("revoked_ms", "is", null)
+        .executeTakeFirstOrThrow();
+      if (revoked.numUpdatedRows > 0n) {
+        await recordEffect(tx, intentIndex, nowMs);
+        const families = tx.updateTable("oauth_grants").set({ revoked_ms: nowMs });
+        await families.where("client", "=", id).where("revoked_ms", "is", null).execute();
+      }
+      return tx.selectFrom("oauth_clients").selectAll().where("id", "=", id).executeTakeFirst();
+    });
+    this.#changes++;
+    this.#known.delete(id);
+    if (row === undefined) throw oauthFault("client.not_found", "there is no such client");
+    return recordOf(row);
+  }
+}
+
+function rowOf({ id, draft, secretHash, createdBy }: NewClient, nowMs: number): ClientRow {
+  return {
+    id,
+    name: draft.name,
+    kind: draft.kind,
+    role: draft.role,
+    product: draft.product ?? null,
+    auth_method: authMethodOf(draft),
+    grant_types: JSON.stringify([...new Set(draft.grantTypes)]),
+    redirect_uris: JSON.stringify(draft.redirectUris ?? []),
+    secret_hash: secretHash ?? null,
+    jwks: draft.jwks === undefined ? null : JSON.stringify(draft.jwks),
+    created_ms: nowMs,
+    created_by: createdBy,
+    revoked_ms: null,
+  };
+}
+
+function clientOf(row: ClientRow): OAuthClient {
+  const { id, name, kind, role, product, authMethod, grantTypes, redirectUris } = recordOf(row);
+  return {
+    id,
+    name,
+    kind,
+    role,
+    product,
+    authMethod,
+    grantTypes,
+    redirectUris,
+    ...(row.secret_hash === null ? {} : { secretHash: row.secret_hash }),
+    ...(row.jwks === null ? {} : { jwks: JSON.parse(row.jwks) as { keys: object[] } }),
+    firstParty: false,
+  };
+}
+
+function recordOf(row: ClientRow): ClientRecord {
+  return {
+    id: row.id as ClientId,
+    name: row.name,
+    kind: row.kind as PrincipalKind,
+    role: row.role as Role,
+    product: row.product,
+    authMethod: row.auth_method as ClientAuthMethod,
+    grantTypes: JSON.parse(row.grant_types) as ClientGrantType[],
+    redirectUris: JSON.parse(row.redirect_uris) as string[],
+    createdAt: instant(row.created_ms),
+    createdBy: row.created_by,
+    revokedAt: row.revoked_ms === null ? null : instant(row.revoked_ms),
+  };
+}

@@ -1,0 +1,195 @@
+// Families of tokens, as they lie in the database.
+//
+// 1. `commit` makes all changes of one protocol request, and the effect of its intent, in one transaction.
+// 2. A token is used once: the statement that marks it as used is the check, so that of any number of requests that race
+//    with the same token, in any number of processes, one commits.
+// 3. A family that was revoked takes no further token, whatever was read before.
+// 4. Of refresh tokens and codes the SHA-256 is kept. The payload holds no token.
+import type { Transaction } from "kysely";
+import type { Database } from "../../db/index.ts";
+import type { Clock } from "../../kernel/clock.ts";
+import { sha256Hex } from "../../kernel/hash.ts";
+import { recordEffect } from "../effects.ts";
+import { oauthFault } from "./errors.ts";
+import type { OAuthTables } from "./migrations.ts";
+import { AlreadyConsumed } from "./unit-of-work.ts";
+import type { Buffered, Payload, Reuse, UnitOfWork } from "./unit-of-work.ts";
+
+/** What the store gives back of something that was stored. */
+export interface Found {
+  readonly payload: Payload;
+  /** How long it is still good, seconds; negative once it has expired. */
+  readonly expiresIn: number;
+  readonly consumed: boolean;
+}
+
+/** How long something is kept after it has expired, milliseconds: an access token may outlive its family by half an hour. */
+const keptMs = 3_600_000;
+
+type Tx = Transaction<OAuthTables>;
+
+/** The store of the authorization server. */
+export class TokenStore {
+  readonly #db: Database<OAuthTables>;
+  readonly #clock: Clock;
+  #revocations = 0;
+
+  constructor(db: Database, clock: Clock) {
+    this.#db = db.tables<OAuthTables>();
+    this.#clock = clock;
+  }
+
+  /** Grows whenever this process revokes something; whoever remembers what stands must then ask again. */
+  get revocations(): number {
+    return this.#revocations;
+  }
+
+  /** A refresh token, an authorization code or the id of an assertion. */
+  async token(model: string, id: string): Promise<Found | undefined> {
+    const row = await this.#db.read
+      .selectFrom("oauth_tokens")
+      .selectAll()
+      .where("id_hash", "=", sha256Hex(id))
+      .where("model", "=", model)
+      .executeTakeFirst();
+    return row === undefined ? undefined : this.#found(row.payload, row.expires_ms, row.consumed_ms !== null);
+  }
+
+  /** A family that stands; undefined when there is none or it was revoked. */
+  async grant(id: string): Promise<Found | undefined> {
+    const row = await this.#db.read
+      .selectFrom("oauth_grants")
+      .select(["payload", "expires_ms"])
+      .where("id", "=", id)
+      .where("revoked_ms", "is", null)
+      .executeTakeFirst();
+    return row === undefined ? undefined : this.#found(row.payload, row.expires_ms, false);
+  }
+
+  /** Whether an access token has been revoked before its time, by its family or by itself. */
+  async isRevoked(token: { readonly gid?: string; readonly jti: string }): Promise<boolean> {
+    if (token.gid !== undefined) return (await this.grant(token.gid)) === undefined;
+    const revoked = this.#db.read.selectFrom("oauth_revoked_tokens").select("jti").where("jti", "=", token.jti);
+    return (await revoked.executeTakeFirst()) !== undefined;
+  }
+
+  /**
+   * Makes what a request gathered durable. `intentIndex` is left out for a request that is no act, which may store
+   * assertions only. Rejects with `AlreadyConsumed`, or with `oauth.invalid_client` for an assertion that came before.
+   */
+  async commit(unit: UnitOfWork, intentIndex: number | undefined): Promise<void> {
+    const nowMs = this.#clock.nowMs();
+    const grants = unit.of("Grant");
+    const tokens = unit.of("RefreshToken", "AuthorizationCode");
+    const assertions = unit.of("ReplayDetection");
+    const ended = unit.revokedGrants.size + unit.revokedTokens.size;
+    const writes = grants.length + tokens.length + unit.consumed.size + ended + unit.also.length;
+    if (writes > 0 && intentIndex === undefined) throw new Error("a request that is no act wants to change something");
+    if (writes + assertions.length === 0) return;
+    await this.#db.transact(async (tx) => {
+      if (intentIndex !== undefined) await recordEffect(tx, intentIndex, nowMs);
+      for (const grant of grants) await this.#insertGrant(tx, grant, nowMs);
+      await this.#holdGrants(tx, unit, nowMs);
+      for (const [id, use] of unit.consumed) await consume(tx, id, use, nowMs);
+      for (const token of tokens) await insertToken(tx, token, nowMs);
+      for (const assertion of assertions) await insertAssertion(tx, assertion, nowMs);
+      await revoke(tx, unit, nowMs);
+      for (const work of unit.also) await work(tx as unknown as Transaction<unknown>);
+    });
+    if (ended > 0) this.#revocations++;
+  }
+
+  /** Forgets what expired long enough ago that nothing alive depends on it. */
+  async sweep(): Promise<void> {
+    const beforeMs = this.#clock.nowMs() - keptMs;
+    await this.#db.transact(async (tx) => {
+      await tx.deleteFrom("oauth_tokens").where("expires_ms", "<", beforeMs).execute();
+      await tx.deleteFrom("oauth_grants").where("expires_ms", "<", beforeMs).execute();
+      await tx.deleteFrom("oauth_revoked_tokens").where("expires_ms", "<", beforeMs).execute();
+    });
+  }
+
+  #found(payload: string, expiresMs: number, consumed: boolean): Found {
+    const expiresIn = Math.floor((expiresMs - this.#clock.nowMs()) / 1000);
+    return { payload: JSON.parse(payload) as Payload, expiresIn, consumed };
+  }
+
+  async #insertGrant(tx: Tx, { id, payload, expiresIn }: Buffered, nowMs: number): Promise<void> {
+    await tx
+      .insertInto("oauth_grants")
+      .values({
+        id,
+        account: String(payload["accountId"]),
+        client: String(payload["clientId"]),
+        payload: JSON.stringify(payload),
+        created_ms: nowMs,
+        expires_ms: nowMs + expiresIn * 1000,
+        used_ms: nowMs,
+        revoked_ms: null,
+      })
+      .execute();
+  }
+
+  /** Locks the families that get a token and makes sure that they stand. */
+  async #holdGrants(tx: Tx, unit: UnitOfWork, nowMs: number): Promise<void> {
+    const ids = [...unit.consumed.values()].map(({ grantId }) => grantId);
+    for (const id of new Set(ids)) {
+      if (unit.revokedGrants.has(id)) continue;
+      const held = await tx
+        .updateTable("oauth_grants")
+        .set({ used_ms: nowMs })
+        .where("id", "=", id)
+        .where("revoked_ms", "is", null)
+        .executeTakeFirstOrThrow();
+      if (held.numUpdatedRows !== 1n) throw oauthFault("oauth.invalid_grant", "the session was ended meanwhile");
+    }
+  }
+}
+
+async function consume(tx: Tx, id: string, use: Reuse, nowMs: number): Promise<void> {
+  const used = await tx
+    .updateTable("oauth_tokens")
+    .set({ consumed_ms: nowMs })
+    .where("id_hash", "=", sha256Hex(id))
+    .where("consumed_ms", "is", null)
+    .executeTakeFirstOrThrow();
+  if (used.numUpdatedRows !== 1n) throw new AlreadyConsumed(use);
+}
+
+async function insertToken(tx: Tx, token: Buffered, nowMs: number): Promise<void> {
+  await tx.insertInto("oauth_tokens").values(rowOf(token, nowMs)).execute();
+}
+
+async function insertAssertion(tx: Tx, assertion: Buffered, nowMs: number): Promise<void> {
+  const inserted = await tx
+    .insertInto("oauth_tokens")
+    .values(rowOf(assertion, nowMs))
+    .onConflict((conflict) => conflict.column("id_hash").doNothing())
+    .executeTakeFirstOrThrow();
+  if (inserted.numInsertedOrUpdatedRows !== 1n) {
+    throw oauthFault("oauth.invalid_client", "a client assertion is good once");
+  }
+}
+
+function rowOf({ model, id, payload, expiresIn }: Buffered, nowMs: number): OAuthTables["oauth_tokens"] {
+  const { grantId } = payload;
+  return {
+    id_hash: sha256Hex(id),
+    model,
+    grant_id: typeof grantId === "string" ? grantId : null,
+    payload: JSON.stringify(payload),
+    expires_ms: nowMs + expiresIn * 1000,
+    consumed_ms: null,
+  };
+}
+
+async function revoke(tx: Tx, unit: UnitOfWork, nowMs: number): Promise<void> {
+  for (const id of unit.revokedGrants) {
+    const family = tx.updateTable("oauth_grants").set({ revoked_ms: nowMs });
+    await family.where("id", "=", id).where("revoked_ms", "is", null).execute();
+  }
+  for (const [jti, expires_ms] of unit.revokedTokens) {
+    const listed = tx.insertInto("oauth_revoked_tokens").values({ jti, expires_ms });
+    await listed.onConflict((conflict) => conflict.column("jti").doNothing()).execute();
+  }
+}

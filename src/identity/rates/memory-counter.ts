@@ -1,0 +1,127 @@
+// Counts in this process. Promises beside those of the port:
+//
+// 1. Memory is bounded: at most `maxKeys` keys and `sharedCells` shared cells in each of two buckets per window length.
+// 2. Nothing that still counts is ever forgotten. When a bucket is full, further keys share cells: they may be refused
+//    earlier than alone, but no flood of other keys gives a key that is at its limit a fresh start.
+// 3. There is no timer: a whole bucket is dropped when the clock has passed it.
+import { hash, randomBytes } from "node:crypto";
+import type { Clock } from "../../kernel/clock.ts";
+import type { Counter, Limit, Taken } from "./counter.ts";
+import { bucketStart, fits, standing } from "./window.ts";
+import type { Used } from "./window.ts";
+
+/**
+ * Most keys with a count of their own in one bucket: far more than one process serves callers in an hour, and with keys
+ * of 60 characters about 8 MB, so that all window lengths together stay far below the promised 512 MB.
+ */
+const defaultMaxKeys = 50_000;
+
+/** Cells that the keys beyond `maxKeys` share: a power of two, small beside the keys themselves. */
+const sharedCells = 16_384;
+
+/** What was taken between two aligned edges. */
+class Bucket {
+  readonly #own = new Map<string, number>();
+  readonly #shared = new Map<string, number>();
+  readonly #maxKeys: number;
+  #full = false;
+
+  constructor(maxKeys: number) {
+    this.#maxKeys = maxKeys;
+  }
+
+  used(key: string, cellOf: (key: string) => string): number {
+    return this.#own.get(key) ?? (this.#full ? (this.#shared.get(cellOf(key)) ?? 0) : 0);
+  }
+
+  add(key: string, units: number, cellOf: (key: string) => string): void {
+    const own = this.#own.get(key);
+    // Once full, a bucket stays full: a key that is counted in a cell must not get a fresh place of its own.
+    this.#full ||= own === undefined && this.#own.size >= this.#maxKeys;
+    if (own !== undefined || !this.#full) return void this.#own.set(key, (own ?? 0) + units);
+    const cell = cellOf(key);
+    this.#shared.set(cell, (this.#shared.get(cell) ?? 0) + units);
+  }
+
+  clear(key: string): void {
+    this.#own.delete(key);
+  }
+}
+
+/** The two buckets of one window length. */
+interface Shelf {
+  startMs: number;
+  current: Bucket;
+  previous: Bucket;
+}
+
+/** The driver for one process. */
+export class MemoryCounter implements Counter {
+  readonly #clock: Clock;
+  readonly #maxKeys: number;
+  readonly #shelves = new Map<number, Shelf>();
+  /** Nobody outside knows which keys share a cell. */
+  readonly #seed = randomBytes(16).toString("hex");
+
+  constructor(clock: Clock, maxKeys: number = defaultMaxKeys) {
+    this.#clock = clock;
+    this.#maxKeys = maxKeys;
+  }
+
+  take(key: string, limit: Limit, cost = 1): Taken {
+    const { shelf, used } = this.#look(key, limit);
+    if (!fits(used, limit, cost)) return standing(used, limit, false);
+    shelf.current.add(key, cost, this.#cellOf);
+    return standing({ ...used, current: used.current + cost }, limit, true);
+  }
+
+  peek(key: string, limit: Limit): Taken {
+    const { used } = this.#look(key, limit);
+    return standing(used, limit, fits(used, limit, 1));
+  }
+
+  clear(key: string): void {
+    for (const { current, previous } of this.#shelves.values()) {
+      current.clear(key);
+      previous.clear(key);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#shelves.clear();
+  }
+
+  readonly #cellOf = (key: string): string =>
+    String(Number.parseInt(hash("sha256", this.#seed + key).slice(0, 8), 16) % sharedCells);
+
+  #look(key: string, { windowMs }: Limit): { readonly shelf: Shelf; readonly used: Used } {
+    const nowMs = this.#clock.nowMs();
+    const shelf = this.#turned(windowMs, nowMs);
+    const used = {
+      previous: shelf.previous.used(key, this.#cellOf),
+      current: shelf.current.used(key, this.#cellOf),
+      elapsedMs: nowMs - shelf.startMs,
+    };
+    return { shelf, used };
+  }
+
+  /** The shelf of a window length, turned on to the bucket of now. */
+  #turned(windowMs: number, nowMs: number): Shelf {
+    const startMs = bucketStart(nowMs, windowMs);
+    const empty = () => new Bucket(this.#maxKeys);
+    const shelf = this.#shelves.get(windowMs);
+    if (shelf === undefined) {
+      const made = { startMs, current: empty(), previous: empty() };
+      this.#shelves.set(windowMs, made);
+      return made;
+    }
+    const behindMs = startMs - shelf.startMs;
+    if (behindMs > 0) {
+      shelf.previous = behindMs === windowMs ? shelf.current : empty();
+      shelf.current = empty();
+    }
+    // A clock that was set back takes the counts along: nobody gains by it, and nobody waits for the old time.
+    shelf.startMs = startMs;
+    return shelf;
+  }
+}

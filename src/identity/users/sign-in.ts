@@ -1,0 +1,146 @@
+// Who has shown a username and its password.
+//
+// 1. An unknown username, a disabled user and a wrong password get one answer, after the same work.
+// 2. Five failures for one username from one address lock that pair for a while, and no other; a success forgets them.
+// 3. Attempts for one pair are checked one after another, so that a burst is worth no more guesses than a trickle.
+import { sha256Hex } from "../../kernel/hash.ts";
+import { countedAddress } from "../rates/address.ts";
+import type { Counter, Limit } from "../rates/counter.ts";
+import { userFault } from "./errors.ts";
+import { maxPasswordInput } from "./password-hasher.ts";
+import type { PasswordHasher } from "./password-hasher.ts";
+import type { UserRecord } from "./user.ts";
+import type { Users } from "./users.ts";
+
+/** What a caller shows. */
+export interface Credentials {
+  readonly username: string;
+  readonly password: string;
+  /** Network address of the caller, for counting failures. */
+  readonly address: string;
+}
+
+/** A user whose password was right. `rehash` goes to `UserWriter.recordLogin` in the transaction of the login. */
+export interface SignedIn extends UserRecord {
+  readonly rehash?: string;
+}
+
+/** Checks passwords. */
+export interface SignIn {
+  /**
+   * The user of a username and password, ready to be given a session.
+   * Rejects with `auth.invalid`, `auth.locked`, `auth.busy`, `auth.unverified` or `auth.password_change_required`.
+   */
+  check(credentials: Credentials): Promise<SignedIn>;
+  /** The same for a caller that comes to change the password, which one that must do so may. */
+  checkForChange(credentials: Credentials): Promise<SignedIn>;
+  /** Forgets the failures of a username from an address; its owner has been recognised by other means. */
+  forgive(username: string, address: string): Promise<void>;
+}
+
+/** Failures after which one username is locked for one address, in 15 minutes. */
+const failures: Limit = { limit: 5, windowMs: 900_000 };
+
+/**
+ * The lock. A counter forgets a unit one to two windows after it was taken, so this one holds for 7.5 to 15 minutes, and
+ * `Retry-After` says for how long.
+ */
+const lock: Limit = { limit: 1, windowMs: 450_000 };
+
+/** What checking passwords needs. */
+export interface SignInParts {
+  readonly users: Users;
+  readonly hasher: PasswordHasher;
+  readonly counter: Counter;
+  /** Whether a user must have verified its e-mail address before it may log in. */
+  readonly requireVerifiedEmail: boolean;
+}
+
+/** Checks passwords against the database. */
+export class PasswordSignIn implements SignIn {
+  readonly #parts: SignInParts;
+  /** The last attempt under way for each pair of username and address. */
+  readonly #turns = new Map<string, Promise<unknown>>();
+
+  constructor(parts: SignInParts) {
+    this.#parts = parts;
+  }
+
+  async check(credentials: Credentials): Promise<SignedIn> {
+    const user = await this.checkForChange(credentials);
+    if (user.mustChangePassword) {
+      throw userFault("auth.password_change_required", "this password was made by somebody else", {
+        remedy: "choose your own with POST /api/v1/auth/password/change, then log in",
+      });
+    }
+    return user;
+  }
+
+  checkForChange(credentials: Credentials): Promise<SignedIn> {
+    const pair = pairOf(credentials.username, credentials.address);
+    return this.#inTurn(pair, () => this.#attempt(pair, credentials));
+  }
+
+  async forgive(username: string, address: string): Promise<void> {
+    const pair = pairOf(username, address);
+    await this.#parts.counter.clear(`login-failures:${pair}`);
+    await this.#parts.counter.clear(`login-lock:${pair}`);
+  }
+
+  async #attempt(pair: string, { username, password }: Credentials): Promise<SignedIn> {
+    const { users, hasher, counter, requireVerifiedEmail } = this.#parts;
+    const { allowed, resetMs } = await counter.peek(`login-lock:${pair}`, lock);
+    if (!allowed) {
+      throw userFault("auth.locked", "too many failed logins for this username from this address", {
+        limit: "loginFailures",
+        remedy: "wait, or set a new password with POST /api/v1/auth/password-reset/request",
+        retryAfterSeconds: Math.ceil(resetMs / 1000),
+      });
+    }
+    const found = await users.withHash(username);
+    const looked = password.slice(0, maxPasswordInput);
+    const { matches, outdated } = await hasher.verify(looked, found?.passwordHash);
+    if (!matches || found === undefined || found.user.disabled || looked !== password) {
+      await this.#countFailure(pair);
+      throw userFault("auth.invalid", "the username or the password is wrong");
+    }
+    await counter.clear(`login-failures:${pair}`);
+    if (requireVerifiedEmail && !found.user.verified) {
+      throw userFault("auth.unverified", "the e-mail address of this account has not been verified", {
+        remedy: "follow the link that was mailed at registration, or ask an admin for help",
+      });
+    }
+    return outdated ? { ...found.user, rehash: await hasher.hash(password) } : found.user;
+  }
+
+  async #countFailure(pair: string): Promise<void> {
+    const { counter } = this.#parts;
+    const { remaining } = await counter.take(`login-failures:${pair}`, failures);
+    if (remaining > 0) return;
+    await counter.take(`login-lock:${pair}`, lock);
+    await counter.clear(`login-failures:${pair}`);
+  }
+
+  /** Runs a job when the one before it of the same key has ended. */
+  async #inTurn<T>(key: string, job: () => Promise<T>): Promise<T> {
+    const before = this.#turns.get(key);
+    const turn = (async () => {
+      await before?.catch(() => undefined);
+      return job();
+    })();
+    this.#turns.set(key, turn);
+    try {
+      return await turn;
+    } finally {
+      if (this.#turns.get(key) === turn) this.#turns.delete(key);
+    }
+  }
+}
+
+/**
+ * A username and an address as failures are counted for them: no name and no address stands in it, and the addresses of one
+ * IPv6 network count as one.
+ */
+function pairOf(username: string, address: string): string {
+  return sha256Hex(`${username.toLowerCase()}\n${countedAddress(address)}`);
+}

@@ -1,0 +1,152 @@
+// Every operation, called by every kind of caller: each role, with a credential of the product that the thing belongs to,
+// of another product, and of the kind that belongs to none. The table is written by hand and reviewed; what the code
+// decides is compared with it, never derived from it.
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { OperationName } from "../../src/http/index.ts";
+import type { PrincipalKind, Role } from "../../src/kernel/ctx.ts";
+import { startTestCharter } from "../support/in-process.ts";
+import type { Answer, TestCharter } from "../support/in-process.ts";
+import { openWalk, operationNames } from "../support/walk.ts";
+import type { Walk } from "../support/walk.ts";
+
+/** The callers, in the order of the table's columns. Things belong to AI_ASSISTANT. */
+const callers: readonly (readonly [name: string, kind: PrincipalKind, role: Role, product?: string])[] = [
+  ["admin/admin", "admin", "admin"],
+  ["admin/operator", "admin", "operator"],
+  ["admin/developer", "admin", "developer"],
+  ["admin/observer", "admin", "observer"],
+  ["product/admin own", "product", "admin", "AI_ASSISTANT"],
+  ["product/operator own", "product", "operator", "AI_ASSISTANT"],
+  ["product/developer own", "product", "developer", "AI_ASSISTANT"],
+  ["product/observer own", "product", "observer", "AI_ASSISTANT"],
+  ["product/admin other", "product", "admin", "GURUKUL"],
+  ["product/operator other", "product", "operator", "GURUKUL"],
+  ["product/developer other", "product", "developer", "GURUKUL"],
+  ["product/observer other", "product", "observer", "GURUKUL"],
+  ["agent own", "ai_agent", "developer", "AI_ASSISTANT"],
+  ["agent other", "ai_agent", "developer", "GURUKUL"],
+  ["executor", "executor", "operator"],
+  ["auditor", "auditor", "observer"],
+];
+
+/**
+ * `+` let in (the request may still fail on its own merits), `p` the role lacks the permission, `g` the constitution
+ * denies, `n` the thing does not exist for this caller, `u` no credential. The last column is a caller without one.
+ */
+const table = `
+index.read                +++++++++++++++++
+openapi.read              +++++++++++++++++
+health.read               +++++++++++++++++
+ready.read                +++++++++++++++++
+ledger.checkpoint         +++++++++++++++++
+ledger.verifier_key       +++++++++++++++++
+ledger.public_key         +++++++++++++++++
+ledger.tile               +++++++++++++++++
+ledger.proof              +++++++++++++++++
+ledger.bundle             ++++gggggggggg++u
+ledger.entries            ++++++++++++gg++u
+governance.info           ++++++++++++gg++u
+halt.list                 ++++++++++++gg++u
+halt.clear                ++ppggggggggggggu
+storage.capacity          ++++++++++++gg++u
+key.create                +pppggggggggggggu
+key.list                  ++++ggggggggggg+u
+key.revoke                +pppggggggggggggu
+auth.me                   ++++++++++++++++u
+user.register             +++++++++++++++++
+user.verify               +++++++++++++++++
+password.change           +++++++++++++++++
+password.reset_request    +++++++++++++++++
+password.reset_confirm    +++++++++++++++++
+user.create               +pppggggggggggggu
+user.import               +pppggggggggggggu
+user.list                 +pppgpppgpppppppu
+user.read                 +pppgpppgpppppppu
+user.update               +pppggggggggggggu
+user.disable              +pppggggggggggggu
+user.enable               +pppggggggggggggu
+user.reset_password       +pppggggggggggggu
+token.issue               +++++++++++++++++
+token.revoke              +++++++++++++++++
+token.introspect          +++++++++++++++++
+session.login             +++++++++++++++++
+session.logout            ++++++++++++++++u
+authorize.show            +++++++++++++++++
+authorize.approve         +++++++++++++++++
+oauth.metadata            +++++++++++++++++
+oauth.openid_metadata     +++++++++++++++++
+oauth.jwks                +++++++++++++++++
+client.create             +pppggggggggggggu
+client.list               +pppgpppgpppppppu
+client.revoke             +pppggggggggggggu
+signing_key.list          +pppgpppgpppppppu
+signing_key.rotate        +pppggggggggggggu
+artifact.create           +++p+++pnnnn+n+gu
+bucket.write              +++p+++pnnnn+n+gu
+artifact.list             ++++++++++++gg++u
+artifact.read             ++++++++nnnngg++u
+artifact.head             ++++++++nnnngg++u
+artifact.content          ++++++++nnnngg++u
+artifact.content_head     ++++++++nnnngg++u
+artifact.proof            ++++++++nnnngg++u
+artifact.lineage          ++++++++nnnngg++u
+artifact.hold             ++ppggggnnnngnggu
+artifact.replace          ggggggggnnnngnggu
+artifact.update           ggggggggnnnngnggu
+artifact.delete           ggggggggnnnngnggu
+product.list              ++++++++++++gg++u
+depository.scrub          ++++gggggggggg++u
+`;
+
+/** What became of a request, as a letter of the table. An answer to HEAD has no body: its status speaks alone. */
+function letterOf({ status, json, headers, text }: Answer): string {
+  const code: unknown = json?.code;
+  if (headers.has("www-authenticate") && !String(code).startsWith("auth.")) return "u";
+  if (code === "permission.denied") return "p";
+  if (code === "governance.denied" || code === "governance.threat" || (status === 403 && text === "")) return "g";
+  if (code === "artifact.not_found" || code === "product.not_found" || (status === 404 && text === "")) return "n";
+  if (status >= 500 || code === "request.invalid" || code === "request.malformed" || code === "governance.halted") {
+    return `(${status} ${String(code)})`;
+  }
+  return "+";
+}
+
+let charter: TestCharter;
+let walk: Walk;
+let keys: string[];
+
+beforeAll(async () => {
+  charter = await startTestCharter();
+  walk = await openWalk(charter);
+  keys = [];
+  for (const [, kind, role, product] of callers) {
+    const body = { kind, role, ...(product === undefined ? {} : { product }) };
+    keys.push((await charter.ask("/v1/keys", { body })).json.key);
+  }
+});
+afterAll(() => charter[Symbol.asyncDispose]());
+
+const rows = new Map(
+  table
+    .trim()
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/))
+    .map(([name = "", cells = ""]) => [name, cells]),
+);
+
+describe("the matrix of operations and callers", () => {
+  it("has a row for every operation and a column for every caller", () => {
+    expect([...rows.keys()]).toEqual(operationNames);
+    for (const [name, cells] of rows) expect(cells, name).toHaveLength(callers.length + 1);
+  });
+
+  it.each(operationNames)("holds for %s", async (name: OperationName) => {
+    const letters: string[] = [];
+    for (const key of [...keys, null]) {
+      letters.push(letterOf(await walk.call(name, key)));
+      // An executor that leaves its lane halts the product's writes (T5); the next caller is to meet its own refusal.
+      await charter.ask("/v1/halts/AI_ASSISTANT/clear", { body: { reason: "cleared for the next caller" } });
+    }
+    expect(letters.join("")).toBe(rows.get(name));
+  });
+});
