@@ -61,8 +61,11 @@ async function flipByte(path: string, share: number): Promise<void> {
   await writeFile(path, bytes);
 }
 
+/** Widths of partial tiles are numbers: 200 comes after 50. */
+const byNumber = new Intl.Collator("en", { numeric: true }).compare;
+
 async function only(folder: string, pattern: RegExp): Promise<string> {
-  const names = (await readdir(folder)).filter((name) => pattern.test(name)).sort();
+  const names = (await readdir(folder)).filter((name) => pattern.test(name)).sort(byNumber);
   const name = names.at(-1);
   if (name === undefined) throw new Error(`${folder} has no ${pattern}`);
   return join(folder, name);

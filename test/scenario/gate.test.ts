@@ -5,6 +5,7 @@ import type { ClientRequest, IncomingMessage } from "node:http";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { constitutionWith } from "../support/constitution.ts";
 import { spawnCharter } from "../support/process.ts";
@@ -33,6 +34,8 @@ function store(server: CharterProcess, place: typeof a, bytes: number, fill = "x
 class SlowUpload {
   readonly #request: ClientRequest;
   readonly #answer: Promise<[IncomingMessage]>;
+  /** Resolves when the first half has been handed to the network. */
+  readonly written: Promise<void>;
 
   constructor(server: CharterProcess) {
     const headers = {
@@ -43,7 +46,7 @@ class SlowUpload {
     this.#request = request(`${server.url}${pathOf(a)}`, { method: "POST", headers, agent: false });
     this.#answer = once(this.#request, "response") as Promise<[IncomingMessage]>;
     this.#answer.catch(() => {});
-    this.#request.write("first");
+    this.written = new Promise((resolve) => this.#request.write("first", () => resolve()));
   }
 
   /** Sends the rest; resolves with the status. */
@@ -58,11 +61,16 @@ class SlowUpload {
 
 describe("a hundred writers", () => {
   it("shut the gate for the next with 429 until fewer than 75 are left, and stop no reader", async () => {
-    await using server = await spawnCharter({ dataDir: join(root, "writers") });
+    // These clients are slow on purpose.
+    const args = ["--slow-client-window-ms", "60000"];
+    await using server = await spawnCharter({ dataDir: join(root, "writers"), args });
     const known = await store(server, a, 10);
     const uploads = Array.from({ length: pauseAt }, () => new SlowUpload(server));
-    let probe = await store(server, a, 1);
-    for (let tries = 0; probe.status === 201 && tries < 500; tries++) probe = await store(server, a, 1);
+    await Promise.all(uploads.map(({ written }) => written));
+    // A probe that is inside would take the place of an upload that is still on its way.
+    const pausedProbe = () => sleep(100).then(() => store(server, a, 1));
+    let probe = await pausedProbe();
+    for (let tries = 0; probe.status === 201 && tries < 50; tries++) probe = await pausedProbe();
     expect([probe.status, probe.json.code, probe.headers["retry-after"]]).toEqual([429, "writes.paused", "1"]);
     expect(probe.headers["content-type"]).toBe("application/problem+json");
     expect((await server.ask(`/v1/artifacts/${known.json.artifact.artifact_id}/content`)).status).toBe(200);

@@ -58,6 +58,8 @@ export async function startThrowaway(options: ThrowawayOptions = {}): Promise<Th
     "--json",
     "--rate-factor",
     "10000",
+    "--max-event-loop-delay-ms",
+    "0",
   ];
   const serve = [...ordinary, ...(options.serve ?? [])];
   const server = await startServer(process.execPath, [...(options.node ?? []), launcher, ...serve], {
