@@ -30,12 +30,13 @@ export async function mailsIn(dataDir: string): Promise<readonly ReadMail[]> {
   return mails.toSorted((left, right) => Number(left.mtimeNs - right.mtimeNs));
 }
 
-/** The parts of an RFC 5322 text with a base64 body. */
+/** The parts of an RFC 5322 text, its body decoded. */
 export function parsedMail(raw: string): Pick<ReadMail, "to" | "subject" | "text" | "token"> {
-  const [head = "", body = ""] = raw.split("\r\n\r\n");
+  const blank = raw.indexOf("\r\n\r\n");
+  const [head, body] = [raw.slice(0, blank), raw.slice(blank + 4)];
   const header = (name: string): string =>
     new RegExp(`^${name}: (.*)$`, "m").exec(head.replaceAll("\r", ""))?.[1] ?? "";
-  const text = Buffer.from(body, "base64").toString();
+  const text = header("Content-Transfer-Encoding") === "base64" ? Buffer.from(body, "base64").toString() : body;
   return { to: header("To"), subject: header("Subject"), text, token: tokenIn(text) };
 }
 

@@ -33,9 +33,18 @@ describe("a mail as text", () => {
       property(string({ unit: "grapheme", maxLength: 2000 }), (text) => {
         const written = messageText({ ...mail, text }, envelope);
         expect(parsedMail(written).text).toBe(text.replaceAll(/\r?\n/g, "\r\n"));
-        expect(Math.max(...written.split("\r\n").map((line) => line.length))).toBeLessThanOrEqual(78);
+        expect(Math.max(...written.split("\r\n").map((line) => line.length))).toBeLessThanOrEqual(998);
       }),
     );
+  });
+
+  it("stays readable where it is plain ASCII, and is base64 where it is not", () => {
+    expect(messageText(mail, envelope)).toContain("\r\n\r\nline one\r\nline two");
+    for (const text of ["gr\u00fc\u00dfe", "a bare \r carriage return", "x".repeat(999)]) {
+      const written = messageText({ ...mail, text }, envelope);
+      expect(written).toContain("Content-Transfer-Encoding: base64");
+      expect(parsedMail(written).text).toBe(text);
+    }
   });
 
   it("never has another header or recipient, whatever subject and address it is given", () => {

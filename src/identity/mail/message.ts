@@ -1,5 +1,5 @@
-// A mail as RFC 5322 text, for the drivers that write it down themselves. The body is base64, so that its lines have one
-// length and its text any character.
+// A mail as RFC 5322 text, for the drivers that write it down themselves. A body of plain ASCII stays as people can read it;
+// any other is base64.
 import type { Mail } from "./mailer.ts";
 import { checkMail } from "./mailer.ts";
 
@@ -15,11 +15,18 @@ export interface Envelope {
 /** Longest line of base64 (RFC 2045 section 6.8). */
 const lineLength = 76;
 
+/** Longest line of any mail, without its end (RFC 5322 section 2.1.1). */
+const longestLine = 998;
+
 /** The text of a mail, with CRLF line ends. */
 export function messageText(mail: Mail, { from, id, sentMs }: Envelope): string {
   checkMail(mail);
   const domain = /@([A-Za-z0-9.-]+)>?$/.exec(from)?.[1] ?? "localhost";
-  const body = Buffer.from(mail.text.replaceAll(/\r?\n/g, "\r\n")).toString("base64");
+  const text = mail.text.replaceAll(/\r?\n/g, "\r\n");
+  const isPlain = text.split("\r\n").every((line) => line.length <= longestLine && /^[\x20-\x7e]*$/.test(line));
+  const encoded = Buffer.from(text)
+    .toString("base64")
+    .match(new RegExp(`.{1,${lineLength}}`, "g"));
   return [
     `From: ${from}`,
     `To: ${mail.to}`,
@@ -30,10 +37,9 @@ export function messageText(mail: Mail, { from, id, sentMs }: Envelope): string 
     "Auto-Submitted: auto-generated",
     "MIME-Version: 1.0",
     "Content-Type: text/plain; charset=utf-8",
-    "Content-Transfer-Encoding: base64",
+    `Content-Transfer-Encoding: ${isPlain ? "7bit" : "base64"}`,
     "",
-    ...(body.match(new RegExp(`.{1,${lineLength}}`, "g")) ?? []),
-    "",
+    ...(isPlain ? [text] : [...(encoded ?? []), ""]),
   ].join("\r\n");
 }
 
