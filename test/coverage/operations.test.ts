@@ -1,8 +1,10 @@
 // Walks every operation of the HTTP API: each authenticates, each mutation leaves exactly one intent and one outcome,
 // each read leaves none. What is exempt stands in the lists below, which are part of the review of a change.
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { describeApi } from "../../src/http/index.ts";
 import type { OperationName } from "../../src/http/index.ts";
+import { verifyLedger } from "../../src/ledger/verify/index.ts";
 import { startTestCharter } from "../support/in-process.ts";
 import type { Answer, TestCharter } from "../support/in-process.ts";
 import { openWalk, operationNames, rowOf } from "../support/walk.ts";
@@ -157,5 +159,12 @@ describe("every answer", () => {
     expect((await expecting(hash)).status).toBe(200);
     const stale = await expecting("cdd01ef066bc6cf2");
     expect([stale.status, stale.json.code, stale.json.constitutionHash]).toEqual([412, "constitution.stale", hash]);
+  });
+});
+
+describe("the ledger after all of this", () => {
+  it("holds only entries that the independent verifier understands", async () => {
+    await charter.restart();
+    expect(await verifyLedger({ source: join(charter.dataDir, "ledger") })).toMatchObject({ ok: true });
   });
 });

@@ -26,7 +26,7 @@ const fields: Readonly<Record<string, Form>> = {
   kind: oneOf("intent", "outcome", "finding", "admin", "heartbeat"),
   time: (value) => typeof value === "string" && isInstant(value),
   principal: text,
-  principalKind: oneOf("ai_agent", "executor", "product", "auditor", "admin", "system"),
+  principalKind: oneOf("ai_agent", "executor", "product", "auditor", "admin", "anonymous", "system"),
   product: text,
   operation: text,
   resource: text,
