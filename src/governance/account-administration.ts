@@ -10,6 +10,10 @@ import { assignmentOf, changeOf, importedUser, namesOf } from "./account-draft.t
 import type { AccountRecords } from "./account-records.ts";
 import type { AccountParts, Administration, WithOneTimePassword } from "./account.ts";
 import type { Done } from "./attempt.ts";
+import { grantsOf } from "./permission.ts";
+
+/** Whoever takes over an account may turn out to be an admin. */
+const anyone = { grants: "everything" } as const;
 
 /** Accounts are managed as keys are: by admins that belong to no product. */
 const manage = { action: "MANAGE_GOVERNANCE", target: { kind: "key", product: null } } as const;
@@ -61,7 +65,13 @@ function oneTimePasswords(
     create(ctx, draft) {
       const id = newUserId(clock);
       const digest = records.digest(draft);
-      const attempt = { operation: "user.create", resource: records.resource({ id }), ...manage, digest };
+      const attempt = {
+        operation: "user.create",
+        resource: records.resource({ id }),
+        ...manage,
+        ...grantsOf(draft),
+        digest,
+      };
       return gate.act(ctx, attempt, async (intentIndex) => {
         const fields = { ...namesOf(draft), ...assignmentOf(constitution, draft) };
         const oneTimePassword = newOneTimePassword();
@@ -73,7 +83,7 @@ function oneTimePasswords(
       });
     },
     resetPassword(ctx, id): Promise<Done<WithOneTimePassword>> {
-      const attempt = { operation: "user.reset_password", resource: records.resource({ id }), ...manage };
+      const attempt = { operation: "user.reset_password", resource: records.resource({ id }), ...manage, ...anyone };
       return gate.act(ctx, attempt, async (intentIndex) => {
         const oneTimePassword = newOneTimePassword();
         const passwordHash = await hasher.hash(oneTimePassword);
@@ -100,7 +110,7 @@ function changes(parts: AccountParts, records: AccountRecords): Pick<Administrat
     disable: setDisabled("user.disable", true),
     enable: setDisabled("user.enable", false),
     update(ctx, id, change) {
-      const attempt = { operation: "user.update", resource: records.resource({ id }), ...manage };
+      const attempt = { operation: "user.update", resource: records.resource({ id }), ...manage, ...grantsOf(change) };
       return gate.act(ctx, attempt, async (intentIndex) => {
         const checked = changeOf(constitution, await users.byId(id), change);
         const user = await records.change(intentIndex, id, (tx) => writer.update(tx, id, checked));
@@ -113,7 +123,7 @@ function changes(parts: AccountParts, records: AccountRecords): Pick<Administrat
 function importing(parts: AccountParts, records: AccountRecords): Administration["importAll"] {
   const { gate, clock, constitution, directory } = parts;
   return (ctx, accounts) => {
-    const attempt = { operation: "user.import", resource: "user/import", ...manage };
+    const attempt = { operation: "user.import", resource: "user/import", ...manage, ...grantsOf(...accounts) };
     return gate.act(ctx, attempt, async (intentIndex) => {
       if (accounts.length > mostImported) {
         throw userFault("user.invalid", `one import takes at most ${mostImported} users`, { at: "users" });

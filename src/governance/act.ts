@@ -46,7 +46,8 @@ export function openGate(parts: { constitution: Constitution; ledger: Ledger; ha
       context: { ...ordinaryContext, halted: halts.stops(ctx.principal.product ?? target.product), ...context },
     });
 
-  const permissionRefusal = (ctx: Ctx): Fault | undefined => permissionDenied(ctx, constitution.data.roles);
+  const permissionRefusal = (ctx: Ctx, grants?: Attempt["grants"]): Fault | undefined =>
+    permissionDenied(ctx, constitution.data.roles, grants);
 
   const detect = (ctx: Ctx, { action, target, context, evidence }: Attempt): readonly Finding[] => {
     const terms = target.product === null ? undefined : constitution.data.products[target.product];
@@ -121,7 +122,7 @@ export function openGate(parts: { constitution: Constitution; ledger: Ledger; ha
       const decision = decide(ctx, attempt);
       const findings = detect(ctx, attempt);
       const verdict = { allow: decision.allow, articles: decision.articles, policies: decision.policies };
-      const forbidden = permissionRefusal(ctx);
+      const forbidden = permissionRefusal(ctx, attempt.grants);
       const refused = !decision.allow || forbidden !== undefined || findings.some(({ blocks }) => blocks);
       const intentIndex = await ledger.append([
         leafOf(ctx, attempt, {

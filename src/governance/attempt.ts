@@ -17,6 +17,8 @@ export interface Attempt {
   readonly context?: Partial<DecisionRequest["context"]>;
   /** What the detectors may look at besides who asks for what. */
   readonly evidence?: Partial<Pick<ThreatInput, "client" | "metadata" | "content" | "storage" | "collision">>;
+  /** What the credential that this would make is good for; a credential that is good for less cannot make it. */
+  readonly grants?: readonly string[] | "everything";
   /** Digest of what is proposed, where it is known beforehand. */
   readonly digest?: Digest;
 }

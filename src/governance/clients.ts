@@ -17,6 +17,7 @@ import { digestOfJson, sha256Hex } from "../kernel/hash.ts";
 import type { Gate } from "./act.ts";
 import type { Done } from "./attempt.ts";
 import { governanceFault } from "./errors.ts";
+import { grantsOf } from "./permission.ts";
 
 /** Clients and signing keys, governed. */
 export interface ClientRegistry {
@@ -49,7 +50,8 @@ export function openClientRegistry(parts: ClientRegistryParts): ClientRegistry {
   return {
     create: (ctx, draft) => {
       const id = newClientId(ctx.clock);
-      return gate.act(ctx, { operation: "client.create", resource: `client/${id}`, ...manage }, async (intentIndex) => {
+      const attempt = { operation: "client.create", resource: `client/${id}`, ...manage, ...grantsOf(draft) };
+      return gate.act(ctx, attempt, async (intentIndex) => {
         await checkDraft(draft);
         if (draft.product !== undefined && !Object.hasOwn(constitution.data.products, draft.product)) {
           throw governanceFault("product.not_found", "there is no such product", { at: "body/product" });

@@ -39,7 +39,12 @@ export function openKeyring(parts: { gate: Gate; identity: Identity; constitutio
       const minted = mintKey(kind);
       return gate.act(
         ctx,
-        { operation: "key.create", resource: `key/${minted.id}`, ...manage },
+        {
+          operation: "key.create",
+          resource: `key/${minted.id}`,
+          ...manage,
+          grants: rest.operations ?? "everything",
+        },
         async (intentIndex) => {
           // Only once the caller is known to be allowed: the answer tells whether there is such a product.
           if (product !== undefined && !Object.hasOwn(constitution.data.products, product)) {

@@ -27,6 +27,36 @@ describe("a key", () => {
     expect(refused.json.remedy).toContain("artifact.list");
   });
 
+  it("passes on no more than it is good for", async () => {
+    const operations = [
+      "key.create",
+      "user.create",
+      "user.update",
+      "user.reset_password",
+      "client.create",
+      "artifact.read",
+    ];
+    const { key } = await make({ kind: "admin", operations });
+    const send = async (path: string, body: object): Promise<unknown[]> => {
+      const { status, json } = await charter.ask(path, { key, body });
+      return [status, json.code];
+    };
+    const refused = [403, "permission.denied"];
+    expect(await send("/v1/keys", { kind: "admin" })).toEqual(refused);
+    expect(await send("/v1/keys", { kind: "admin", operations: ["artifact.read", "halt.clear"] })).toEqual(refused);
+    expect(await send("/v1/keys", { kind: "auditor", operations: ["artifact.read"] })).toEqual([201, undefined]);
+    const person = { username: "narrow", email: "narrow@example.org", kind: "auditor" };
+    expect(await send("/v1/users", { ...person, kind: "admin" })).toEqual(refused);
+    expect(await send("/v1/users", { ...person, role: "admin" })).toEqual(refused);
+    expect(await send("/v1/users", person)).toEqual([201, undefined]);
+    const client = { name: "narrow", kind: "admin", role: "observer", grantTypes: ["client_credentials"] };
+    expect(await send("/v1/clients", client)).toEqual(refused);
+    const { json } = await charter.ask("/v1/users");
+    const path = `/v1/users/${json.users[0].id}`;
+    expect((await charter.ask(path, { key, method: "PATCH", body: { role: "admin" } })).status).toBe(403);
+    expect((await charter.ask(`${path}/reset-password`, { key, method: "POST" })).status).toBe(403);
+  });
+
   it("has the role that was chosen, not only that of its kind", async () => {
     const { key } = await make({ kind: "admin", role: "observer" });
     expect(await statusOf("/v1/keys", key)).toBe(200);
