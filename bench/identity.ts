@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { importJWK, jwtVerify, SignJWT } from "jose";
+import { Client } from "undici";
 import { openDatabase } from "../src/db/index.ts";
 import { identityMigrations, openOAuth } from "../src/identity/index.ts";
 import { currentParameters } from "../src/identity/users/password-hash.ts";
@@ -22,6 +23,7 @@ import type { ReadLoad, ReadResult } from "./load/readers.ts";
 /** Tokens that have never been seen before. */
 const tokenCount = 3_000;
 const issuer = "http://127.0.0.1";
+const memberPassword = "four quiet horses graze";
 const audience = "urn:charter:api";
 
 /** How often a second something ran that was done `count` times. */
@@ -101,7 +103,7 @@ async function member(server: Throwaway): Promise<{ readonly login: () => Promis
   const username = "member";
   const draft = { username, email: "member@example.org", kind: "admin", role: "admin" };
   const { oneTimePassword } = await post("/v1/users", draft, server.adminKey);
-  const password = "four quiet horses graze";
+  const password = memberPassword;
   await post("/api/v1/auth/password/change", { username, currentPassword: oneTimePassword, newPassword: password });
   return { login: async () => (await post("/api/v1/auth/login", { username, password }))["access_token"] ?? "" };
 }
@@ -178,6 +180,25 @@ async function* logins(): AsyncGenerator<Figure> {
   });
 }
 
+/** The times of logins of one user, each from an address of its own, milliseconds ascending. */
+async function loginsFrom(server: Throwaway, subnet: number, count: number): Promise<Float64Array> {
+  let host = 1;
+  return timesOf(count, async () => {
+    const client = new Client(server.url, { localAddress: `127.0.${subnet}.${host++}` });
+    const headers = { "content-type": "application/json" };
+    const shown = JSON.stringify({ username: "member", password: memberPassword });
+    const { statusCode, body } = await client.request({
+      method: "POST",
+      path: "/api/v1/auth/login",
+      headers,
+      body: shown,
+    });
+    await body.dump();
+    await client.close();
+    if (statusCode !== 200) throw new Error(`a login was answered ${statusCode}`);
+  });
+}
+
 async function* flood(attempts: number): AsyncGenerator<Figure> {
   // The limits are the ordinary ones: they are what is measured.
   await using server = await startThrowaway({ serve: ["--rate-factor", "1"] });
@@ -187,8 +208,11 @@ async function* flood(attempts: number): AsyncGenerator<Figure> {
     path,
     authorization: `Bearer ${server.adminKey}`,
     perSecond: 200,
-    seconds: 15,
+    seconds: 3,
   };
+  await member(server);
+  await loginsFrom(server, 70, 5);
+  const quietLogins = await loginsFrom(server, 71, 60);
   const quiet = await inProcess<ReadResult>("readers.ts", asked);
   const guessing = inProcess<GuessResult>("guesser.ts", {
     url: server.url,
@@ -196,9 +220,20 @@ async function* flood(attempts: number): AsyncGenerator<Figure> {
     connections: 32,
     localAddress: "127.0.0.66",
   } satisfies GuessLoad);
-  const loud = await inProcess<ReadResult>("readers.ts", asked);
+  const reading = inProcess<ReadResult>("readers.ts", asked);
+  const loudLogins = await loginsFrom(server, 72, 60);
+  const loud = await reading;
   const { seconds, statuses } = await guessing;
   const told = Object.entries(statuses).map(([status, count]) => `${count} x ${status}`);
+  const p95 = (times: Float64Array): string => numberText(nearestRank(times, 0.95));
+  yield costFigure({
+    name: `other users' logins during ${attempts} password guesses from one address, median`,
+    value: nearestRank(loudLogins, 0.5),
+    unit: "ms",
+    against: "the same logins on a quiet server",
+    base: nearestRank(quietLogins, 0.5),
+    note: `p95 ${p95(loudLogins)} against ${p95(quietLogins)} ms; the guesser sends as fast as it is answered, over 32 connections and on the same machine`,
+  });
   yield costFigure({
     name: `other callers' reads during ${attempts} password guesses from one address, p50`,
     value: loud.p50Ms,

@@ -2,9 +2,10 @@
 //
 // 1. A request is counted once, before any of its body is read: by its caller when its credential is good, otherwise, and
 //    where anyone may call, by its network address. A path that does not exist counts as an anonymous call.
-// 2. A request beyond its limit gets 429 with `Retry-After`; it reaches no route and leaves no leaf.
+// 2. A request beyond its limit gets 429 with `Retry-After` after a short pause; it reaches no route and leaves no leaf.
 // 3. Every counted answer says where the caller stands, in the fields of draft-ietf-httpapi-ratelimit-headers-11; of
 //    several limits the tightest.
+import { setTimeout as sleep } from "node:timers/promises";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { serializeList } from "structured-headers";
 import type { Counted, RateClass, Rates } from "../identity/index.ts";
@@ -15,6 +16,12 @@ import { httpFault } from "./errors.ts";
 import { addressOf } from "./plugins/proxies.ts";
 import { operations } from "./operations.ts";
 import type { Operation } from "./operations.ts";
+
+/**
+ * How long a refusal waits, milliseconds. Whoever asks on without listening then gets 50 refusals a second and connection,
+ * in place of as many as the server can write, and everybody else keeps the server; others do not notice the pause.
+ */
+const refusalPauseMs = 20;
 
 /** What counts; absent while only the API's description is made. */
 interface Counting {
@@ -71,6 +78,7 @@ export async function countRequest(
   if (counted === undefined) return;
   void reply.headers(fieldsOf(counted));
   if (counted.allowed) return;
+  await sleep(refusalPauseMs);
   throw httpFault("rate.exceeded", `the limit "${counted.policy}" is used up`, {
     limit: counted.policy,
     remedy: "send fewer requests; the RateLimit-Policy field says how many are admitted in how many seconds",
