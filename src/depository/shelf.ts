@@ -80,8 +80,11 @@ export function openShelf(parts: {
 }): Shelf {
   const { constitution, gate, ledger, store, blobs } = parts;
 
-  async function stored(ctx: Ctx, id: string): Promise<StoredArtifact | undefined> {
-    return isUuid(id) ? store.get(ctx.principal.product, id) : undefined;
+  async function stored({ principal }: Ctx, id: string): Promise<StoredArtifact | undefined> {
+    const { kind, product } = principal;
+    // A user who has registered is of such a kind before an admin gives it a product, and is to learn of nobody's things.
+    if (product === null && (kind === "product" || kind === "ai_agent")) return undefined;
+    return isUuid(id) ? store.get(product, id) : undefined;
   }
 
   async function readable(ctx: Ctx, id: string): Promise<StoredArtifact> {

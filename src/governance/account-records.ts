@@ -16,6 +16,10 @@ export interface AccountRecords {
   digest(record: { readonly email: string }): Digest;
   /** Carries out a change and notes its effect in one transaction; the standing of the user is read anew afterwards. */
   change<T>(intentIndex: number, id: string, work: (tx: Transaction<unknown>) => Promise<T>): Promise<T>;
+  /** Counts a mail to an address; false when it has had too many of the same sort lately and none may go. */
+  admits(sort: MailSort, email: string): Promise<boolean>;
+  /** Posts a mail that was admitted. */
+  send(mail: Mail): void;
   /** Posts a mail, unless its address has had too many of the same sort lately. Never waits, never fails. */
   post(sort: MailSort, mail: Mail): void;
 }
@@ -29,6 +33,12 @@ const mailLimit = { limit: 3, windowMs: 3_600_000 };
 /** The shared parts of acts on accounts. */
 export function accountRecords(parts: AccountParts): AccountRecords {
   const { database, clock, directory, outbox, counter, salt } = parts;
+  const admits = async (sort: MailSort, email: string): Promise<boolean> =>
+    (await counter.take(`mail:${sort}:${hidden(email)}`, mailLimit)).allowed;
+  const send = (mail: Mail): void => {
+    // The first admin has such an address: nobody reads mail there (RFC 6761 section 6.4).
+    if (!mail.to.endsWith(".invalid")) outbox.post(mail);
+  };
   const hidden = (email: string): string => createHmac("sha256", salt).update(email.toLowerCase()).digest("hex");
   return {
     resource: (user) => (user === undefined ? "user/unknown" : `user/${user.id}`),
@@ -53,12 +63,11 @@ export function accountRecords(parts: AccountParts): AccountRecords {
         directory.users.forget(id);
       }
     },
+    admits,
+    send,
     post(sort, mail) {
-      // The first admin has such an address: nobody reads mail there (RFC 6761 section 6.4).
-      if (mail.to.endsWith(".invalid")) return;
       void (async () => {
-        const taken = await counter.take(`mail:${sort}:${hidden(mail.to)}`, mailLimit);
-        if (taken.allowed) outbox.post(mail);
+        if (await admits(sort, mail.to)) send(mail);
       })();
     },
   };

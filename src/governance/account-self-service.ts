@@ -126,13 +126,17 @@ function passwords(parts: AccountParts, records: AccountRecords): Omit<SelfServi
       return gate.act(ctx, { ...attempt, digest }, async (intentIndex) => {
         const { text, tokenHash } = mintToken();
         const expiresMs = clock.nowMs() + tokenLifeMs.reset;
+        // A token that no mail would bring must not replace the one that a mail has brought: a stranger who asks again and
+        // again would keep the owner out.
+        const admitted = await records.admits("reset", email);
+        const holder = admitted ? user?.id : undefined;
         // For an address that nobody has the same statements run, and the token is nobody's.
         await records.change(intentIndex, user?.id ?? "", (tx) =>
-          writer.issueToken(tx, { purpose: "reset", tokenHash, holder: user?.id, expiresMs }),
+          writer.issueToken(tx, { purpose: "reset", tokenHash, holder, expiresMs }),
         );
-        if (user) {
+        if (user && admitted) {
           const { email: to, username } = user;
-          records.post("reset", resetLetter({ to, username, token: text, serverUrl: serverUrl() }));
+          records.send(resetLetter({ to, username, token: text, serverUrl: serverUrl() }));
         }
         return { value: undefined, digest };
       });

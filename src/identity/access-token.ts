@@ -18,6 +18,9 @@ import type { TokenStore } from "./oauth/token-store.ts";
 import { tokenAlgorithms } from "./signing-keys.ts";
 import type { SigningKey, SigningKeys } from "./signing-keys.ts";
 
+/** The one scope: what the account, or the client in its own name, may do with this API. */
+export const apiScope = "api";
+
 /** Whom tokens are for (RFC 9068 section 2.2): this API, wherever it is served. */
 export const tokenAudience = "urn:charter:api";
 
@@ -73,12 +76,16 @@ export class AccessTokenVerifier {
     this.#parts = parts;
   }
 
-  /** Who presents this token; undefined when it is not ours, not alive, or its owner may do nothing any more. */
+  /**
+   * Who presents this token; undefined when it is not ours, not alive, not for calling the API, or its owner may do nothing
+   * any more.
+   */
   async verify(text: string): Promise<Principal | undefined> {
-    return (await this.inspect(text))?.principal;
+    const found = await this.inspect(text);
+    return found?.claims.scope?.split(" ").includes(apiScope) === true ? found.principal : undefined;
   }
 
-  /** The same with what the token says. */
+  /** The same with what the token says, whatever it is for. */
   async inspect(
     text: string,
   ): Promise<{ readonly principal: Principal; readonly claims: AccessTokenClaims } | undefined> {

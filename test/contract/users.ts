@@ -226,7 +226,7 @@ export function usersContract(name: string, places: DatabasePlaces): void {
       );
       expect(standing).toHaveLength(1);
       const last = standing[0]!.id;
-      for (const change of [{ kind: "auditor" }, { role: "observer" }] as const) {
+      for (const change of [{ kind: "auditor" }, { role: "observer" }, { product: "AI_ASSISTANT" }] as const) {
         await expect(db.transact((tx) => writer.update(tx, last, change))).rejects.toMatchObject({
           code: "user.last_admin",
         });
@@ -245,13 +245,22 @@ export function usersContract(name: string, places: DatabasePlaces): void {
 
     it("notes a login, and replaces a hash in the same breath", async () => {
       const user = await create();
-      await db.transact((tx) => writer.recordLogin(tx, user.id));
+      await db.transact((tx) => writer.recordLogin(tx, user.id, { epoch: 0 }));
       expect(await users.withHash(user.username)).toEqual({
         user: { ...user, lastLoginAt: new Date(nowMs).toISOString() },
         passwordHash: "hash",
       });
-      await db.transact((tx) => writer.recordLogin(tx, user.id, { rehash: "newer" }));
+      await db.transact((tx) => writer.recordLogin(tx, user.id, { epoch: 0, rehash: "newer" }));
       expect((await users.withHash(user.username))?.passwordHash).toBe("newer");
+    });
+
+    it("notes no login with a password that was changed while it was being checked", async () => {
+      const { id, username, epoch } = await create();
+      await db.transact((tx) => writer.setPassword(tx, id, { passwordHash: "own", mustChangePassword: false }));
+      await expect(
+        db.transact((tx) => writer.recordLogin(tx, id, { epoch, rehash: "of the old password" })),
+      ).rejects.toMatchObject({ code: "auth.invalid" });
+      expect(await users.withHash(username)).toMatchObject({ user: { lastLoginAt: null }, passwordHash: "own" });
     });
 
     it("lets one of many use a token", async () => {
@@ -305,7 +314,7 @@ export function usersContract(name: string, places: DatabasePlaces): void {
         await create({ verified: false }),
         await create(),
       ];
-      await db.transact((tx) => writer.recordLogin(tx, used.id));
+      await db.transact((tx) => writer.recordLogin(tx, used.id, used));
       nowMs += 6 * 24 * hourMs;
       await db.transact((tx) => writer.update(tx, touched.id, { role: "observer" }));
       await writer.sweep();

@@ -1,7 +1,7 @@
 // The public keys of one issuer, over HTTP. Promises:
 //
 // 1. Only https is asked (http on loopback, for issuers on this machine), no redirect is followed, an answer has a time
-//    and a size limit, and a key set on loopback is believed only of an issuer that is there itself.
+//    and a size limit, and only an issuer that is inside itself may say that its keys are inside.
 // 2. Keys are kept for ten minutes. A token that names an unknown one has them fetched again, at most every 30 s.
 // 3. An issuer that cannot be asked is left alone for ten seconds, so that tokens in its name cost nothing meanwhile.
 import { createRemoteJWKSet, customFetch } from "jose";
@@ -9,7 +9,7 @@ import type { JWTVerifyGetKey } from "jose";
 import type { Clock } from "../../kernel/clock.ts";
 import type { Log } from "../../kernel/ctx.ts";
 import type { Issuer } from "./issuer.ts";
-import { isLoopback, isSafeUrl } from "./issuer.ts";
+import { isInside, isSafeUrl } from "./issuer.ts";
 
 /** Longest wait for an answer, milliseconds. */
 const answerMs = 3000;
@@ -68,7 +68,7 @@ export class IssuerKeys {
   }
 
   #mayAsk(uri: string): boolean {
-    return isSafeUrl(uri) && (isLoopback(new URL(this.#issuer.issuer)) || !isLoopback(new URL(uri)));
+    return isSafeUrl(uri) && (isInside(new URL(this.#issuer.issuer)) || !isInside(new URL(uri)));
   }
 
   async #fetched(url: string, signal: AbortSignal, isSound: (answer: Answer) => boolean): Promise<Answer> {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { readIssuers } from "./issuer.ts";
+import { isInside, readIssuers } from "./issuer.ts";
 
 const sound = `
 - issuer: https://login.example.com/realms/main
@@ -91,4 +91,30 @@ describe("readIssuers", () => {
   ])("refuses %j", (text, message) => {
     expect(problemsOf(text).join("\n")).toMatch(message);
   });
+});
+
+describe("isInside", () => {
+  it.each([
+    "https://127.0.0.1/keys",
+    "https://2130706433/",
+    "https://0x7f.1/",
+    "https://0.0.0.0/",
+    "https://[::ffff:127.0.0.1]/",
+    "https://[::]/",
+    "https://169.254.169.254/latest/meta-data",
+    "https://[fd00:ec2::254]/",
+    "https://10.1.2.3/",
+    "https://localhost./",
+    "https://keys.localhost/",
+    "https://metadata.google.internal/",
+  ])("knows %s for a host of our own network", (url) => {
+    expect(isInside(new URL(url))).toBe(true);
+  });
+
+  it.each(["https://login.example.com/", "https://localhost.example.com/", "https://192.0.1.1/", "https://[2600::1]/"])(
+    "takes %s for one of the Internet",
+    (url) => {
+      expect(isInside(new URL(url))).toBe(false);
+    },
+  );
 });

@@ -2,6 +2,7 @@
 // problem is said with its line and column, all of them at once.
 import { Ajv2020 } from "ajv/dist/2020.js";
 import type { ErrorObject } from "ajv/dist/2020.js";
+import ipaddr from "ipaddr.js";
 import { isMap, isScalar, LineCounter, parseDocument, visit } from "yaml";
 import type { Document } from "yaml";
 import { principalKinds, roles } from "../../kernel/ctx.ts";
@@ -209,6 +210,13 @@ export function isSafeUrl(text: string): boolean {
 /** Whether a URL names this machine. */
 export function isLoopback({ hostname }: URL): boolean {
   return hostname === "localhost" || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+}
+
+/** Whether a URL names, by what it says, a host that is not on the Internet: this machine, its network, a metadata service. */
+export function isInside({ hostname }: URL): boolean {
+  const host = hostname.replace(/^\[|\]$/g, "");
+  if (ipaddr.isValid(host)) return ipaddr.process(host).range() !== "unicast";
+  return /^(?:.+\.)?(?:localhost|local|internal)\.?$/.test(host);
 }
 
 /** Where a value of a path begins, or the nearest thing around it; for an unknown key the key itself. */

@@ -78,6 +78,35 @@ describe("mail by SMTP", () => {
     silent.close();
   });
 
+  const endlessly = (line: string) => (socket: Socket) => {
+    const timer = setInterval(() => socket.write(line), 10);
+    socket.on("close", () => clearInterval(timer));
+  };
+  it.each<[string, (socket: Socket) => void]>([
+    ["whose greeting never ends", endlessly("220-hello\r\n")],
+    ["that never ends a line", endlessly("2")],
+    [
+      "whose first answer never ends",
+      (socket) => socket.write("220 hi\r\n") && socket.once("data", () => endlessly("250-x\r\n")(socket)),
+    ],
+    [
+      "that floods",
+      (socket) => {
+        const flood = (): void =>
+          void (socket.writable && socket.write(Buffer.alloc(65_536, "2")) && setImmediate(flood));
+        socket.on("drain", flood);
+        flood();
+      },
+    ],
+  ])("gives up on a server %s", async (_name, talk) => {
+    const lying = createServer((socket) => talk(socket.on("error", () => {})));
+    await new Promise<void>((resolve) => lying.listen(0, "127.0.0.1", resolve));
+    const { port } = lying.address() as AddressInfo;
+    await using mailer = smtpMailer({ url: `smtp://127.0.0.1:${port}`, from, timeoutMs: 100 });
+    await expect(mailer.send(mail)).rejects.toThrow();
+    await new Promise((resolve) => lying.close(resolve));
+  });
+
   it.each([
     { to: "ada@example.org, eve@example.org" },
     { to: "ada@example.org\r\nBcc: eve@example.org" },

@@ -15,11 +15,17 @@ export interface SmtpOptions {
   readonly ca?: string;
   /** Whether mail may leave only over TLS with a certificate that can be checked; true when absent, unless the server is on this machine. */
   readonly requireTls?: boolean;
-  /** Longest time for connecting, for the greeting, and of silence, milliseconds; ten seconds each when absent. */
+  /**
+   * Longest time for connecting, for the greeting, and of silence, milliseconds; ten seconds each when absent. The whole
+   * conversation may take six times as long.
+   */
   readonly timeoutMs?: number;
 }
 
 const defaultTimeoutMs = 10_000;
+
+/** A conversation has about eight answers, none of which should take a whole time limit. */
+const timeoutsInAll = 6;
 
 /** Sends mail to an SMTP server; throws when the URL cannot be used. */
 export function smtpMailer({ url, from, ca, requireTls, timeoutMs = defaultTimeoutMs }: SmtpOptions): Mailer {
@@ -57,6 +63,8 @@ export function smtpMailer({ url, from, ca, requireTls, timeoutMs = defaultTimeo
         subject: mail.subject,
         text: mail.text,
         headers: { "Auto-Submitted": "auto-generated" },
+        // A server that says a little now and then is never silent and never done.
+        signal: AbortSignal.timeout(timeoutsInAll * timeoutMs),
       });
     },
     [Symbol.asyncDispose]: async () => transport.close(),

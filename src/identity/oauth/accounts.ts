@@ -28,8 +28,12 @@ export interface Accounts {
   check(shown: { readonly username: string; readonly password: string; readonly address: string }): Promise<Recognised>;
   /** What an account may do now; undefined when there is none. Up to 5 s old, and never older than a change made here. */
   standing(id: string): Promise<AccountStanding | undefined>;
-  /** Notes a login in the transaction that makes its tokens. */
-  recordLogin<T>(tx: Transaction<T>, id: string, login: { readonly rehash?: string }): Promise<void>;
+  /** Notes a login in the transaction that makes its tokens. Rejects when the epoch is another one by now. */
+  recordLogin<T>(
+    tx: Transaction<T>,
+    id: string,
+    login: { readonly epoch: number; readonly rehash?: string },
+  ): Promise<void>;
 }
 
 /** Roles from least to most. */

@@ -1,9 +1,9 @@
 // How the library is set up: what it offers, what it leaves out, and which of its questions are answered by us.
 import { randomBytes } from "node:crypto";
 import { errors } from "oidc-provider";
-import type { AdapterFactory, AdapterPayload, Client, Configuration, KoaContextWithOIDC } from "oidc-provider";
+import type { Adapter, AdapterPayload, Client, Configuration, KoaContextWithOIDC } from "oidc-provider";
 import type { Clock } from "../../kernel/clock.ts";
-import { tokenAudience } from "../access-token.ts";
+import { apiScope, tokenAudience } from "../access-token.ts";
 import type { Signer, SigningKey } from "../signing-keys.ts";
 import { actingAs } from "./accounts.ts";
 import type { Accounts } from "./accounts.ts";
@@ -17,9 +17,6 @@ import {
   refreshTokenSeconds,
   skewSeconds,
 } from "./lifetimes.ts";
-
-/** The one scope: what the account, or the client in its own name, may do with this API. */
-export const apiScope = "api";
 
 /** Where the endpoints are. */
 export const oauthPaths = {
@@ -38,7 +35,7 @@ const assertionAlgorithms = ["Ed25519", "EdDSA", "ES256", "RS256", "PS256"] as c
 
 /** What the configuration is made from. */
 export interface ConfigurationParts {
-  readonly adapter: AdapterFactory;
+  readonly adapter: (model: string) => Adapter;
   readonly clock: Clock;
   readonly accounts: Accounts;
   readonly clients: Clients;
@@ -97,7 +94,8 @@ export function configurationOf(parts: ConfigurationParts): Configuration {
       introspection: {
         enabled: true,
         allowedPolicy: async (_ctx, client, token) => {
-          if (client.clientAuthMethod === "none" && token.clientId !== client.clientId) return false;
+          // What the library asks about is refresh tokens, which are nobody's business but of the client that has them.
+          if (token.clientId !== client.clientId) return false;
           return !("accountId" in token) || stands(token.accountId);
         },
       },
@@ -163,7 +161,7 @@ interface IssuedToken {
 
 /** What a token says of its owner, for whoever reads it; we ourselves ask the live record. */
 async function claimsOf(
-  { accounts, clients }: ConfigurationParts,
+  { accounts, clients, adapter }: ConfigurationParts,
   _ctx: KoaContextWithOIDC,
   token: IssuedToken,
 ): Promise<Record<string, unknown>> {
@@ -179,7 +177,11 @@ async function claimsOf(
     throw new errors.InvalidGrant("the account and the client belong to different products");
   }
   const { role, kind, product } = acting;
-  return { role, kind, ...(product === null ? {} : { product }), epoch: standing.epoch, gid: token.grantId };
+  // The epoch in which the password was checked and not the one of now: what changed meanwhile ends this token too.
+  const grant = await adapter("Grant").find(token.grantId ?? "");
+  const epoch = grant?.["epoch"];
+  if (epoch !== standing.epoch) throw new errors.InvalidGrant("the session was ended meanwhile");
+  return { role, kind, ...(product === null ? {} : { product }), epoch, gid: token.grantId };
 }
 
 /** Dates a token by our clock; the library goes by the machine's. */

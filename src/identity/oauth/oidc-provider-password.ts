@@ -2,11 +2,11 @@
 import type { AsyncLocalStorage } from "node:async_hooks";
 import { errors } from "oidc-provider";
 import type { Provider, TokenEndpointGrantContext } from "oidc-provider";
-import { tokenAudience } from "../access-token.ts";
+import { apiScope, tokenAudience } from "../access-token.ts";
 import type { SigningKey } from "../signing-keys.ts";
 import type { Accounts, Recognised } from "./accounts.ts";
 import { accessTokenSeconds } from "./lifetimes.ts";
-import { apiScope, resourceServer } from "./oidc-provider-configuration.ts";
+import { resourceServer } from "./oidc-provider-configuration.ts";
 import type { UnitOfWork } from "./unit-of-work.ts";
 
 /** What the grant is made of. */
@@ -83,8 +83,8 @@ export async function openFamily(
   scopes: readonly string[],
 ): Promise<{ readonly jti: string }> {
   unit.epoch = who.epoch;
-  const { rehash } = who;
-  unit.also.push((tx) => accounts.recordLogin(tx, who.id, rehash === undefined ? {} : { rehash }));
+  const { id, ...login } = who;
+  unit.also.push((tx) => accounts.recordLogin(tx, id, login));
   const grant = new provider.Grant({ accountId: who.id, clientId });
   grant.addResourceScope(tokenAudience, apiScope);
   if (scopes.includes("openid")) grant.addOIDCScope("openid");

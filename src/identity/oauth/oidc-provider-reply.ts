@@ -1,7 +1,8 @@
 // What goes to the library and what comes back, and what an answer of it means. Pure.
 import { Fault } from "../../kernel/fault.ts";
+import { apiScope } from "../access-token.ts";
 import type { OAuthAnswer } from "./authorization-server.ts";
-import { apiScope, oauthPaths } from "./oidc-provider-configuration.ts";
+import { oauthPaths } from "./oidc-provider-configuration.ts";
 import type { UnitOfWork } from "./unit-of-work.ts";
 
 /** One request to the library. */

@@ -5,6 +5,7 @@ import inject from "light-my-request";
 import { Provider } from "oidc-provider";
 import type { Clock } from "../../kernel/clock.ts";
 import { equalSecrets, sha256 } from "../../kernel/hash.ts";
+import { apiScope } from "../access-token.ts";
 import type { AccessTokenVerifier } from "../access-token.ts";
 import type { SigningKeys } from "../signing-keys.ts";
 import { actingAs } from "./accounts.ts";
@@ -20,13 +21,7 @@ import type {
 import type { Clients } from "./clients.ts";
 import { oauthFault } from "./errors.ts";
 import { adapterFor } from "./oidc-provider-adapter.ts";
-import {
-  apiScope,
-  configurationOf,
-  describeClient,
-  interactionPath,
-  oauthPaths,
-} from "./oidc-provider-configuration.ts";
+import { configurationOf, describeClient, interactionPath, oauthPaths } from "./oidc-provider-configuration.ts";
 import { openFamily, recognise, registerPasswordGrant } from "./oidc-provider-password.ts";
 import {
   answerOf,
@@ -93,8 +88,8 @@ export class OidcProviderServer implements AuthorizationServer {
         await revokeStructured(this.#parts.verifier, structured, id, unit);
         return reply;
       }
-      const isPublic = (await this.#parts.clients.find(id))?.authMethod === "none";
-      return { ...reply, body: await introspect(this.#parts.verifier, structured, { id, isPublic }) };
+      const asker = await this.#parts.clients.find(id);
+      return { ...reply, body: await introspect(this.#parts.verifier, structured, asker) };
     });
   }
 

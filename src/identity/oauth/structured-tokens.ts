@@ -2,18 +2,24 @@
 // keeps no record of them; it authenticates the client, and the answer is made here.
 import type { AccessTokenVerifier } from "../access-token.ts";
 import { tokenAudience } from "../access-token.ts";
+import type { OAuthClient } from "./client.ts";
 import { oauthFault } from "./errors.ts";
 import type { UnitOfWork } from "./unit-of-work.ts";
 
-/** What a token is to the client that asks. A public client learns of its own tokens only. */
+/**
+ * What a token is to the client that asks. A public client learns of its own tokens only, and one that belongs to a product
+ * of that product's: a token that is good elsewhere is none here.
+ */
 export async function introspect(
   verifier: AccessTokenVerifier,
   token: string,
-  asker: { readonly id: string; readonly isPublic: boolean },
+  asker: Pick<OAuthClient, "id" | "authMethod" | "product"> | undefined,
 ): Promise<Readonly<Record<string, unknown>>> {
   const found = await verifier.inspect(token);
-  if (found === undefined || (asker.isPublic && found.claims.client_id !== asker.id)) return { active: false };
+  if (found === undefined || asker === undefined) return { active: false };
   const { claims, principal } = found;
+  if (asker.authMethod === "none" && claims.client_id !== asker.id) return { active: false };
+  if (asker.product !== null && asker.product !== principal.product) return { active: false };
   return {
     active: true,
     token_type: "Bearer",

@@ -115,7 +115,7 @@ describe("signing in", () => {
     const signedIn = await check(username);
     expect(signedIn.rehash).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
     expect((await directory.users.withHash(username))?.passwordHash).toMatch(/^\$2/);
-    await db.transact((tx) => directory.writer.recordLogin(tx, signedIn.id, { rehash: signedIn.rehash! }));
+    await db.transact((tx) => directory.writer.recordLogin(tx, signedIn.id, signedIn));
     expect((await directory.users.withHash(username))?.passwordHash).toBe(signedIn.rehash);
     const again = await check(username);
     expect(again).not.toHaveProperty("rehash");

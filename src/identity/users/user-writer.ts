@@ -10,7 +10,7 @@ import type { UserTables } from "./tables.ts";
 import { emailKeyOf } from "./user.ts";
 import type { UserId, UserRecord } from "./user.ts";
 import { recordOf } from "./user-reader.ts";
-import type { NewPassword, NewToken, NewUser, UserChange, UserWriter } from "./users.ts";
+import type { NewPassword, NewToken, NewUser, RecordedLogin, UserChange, UserWriter } from "./users.ts";
 
 /** How long a registration that nobody verifies keeps its username, milliseconds: longer than its token lives. */
 const unverifiedLifeMs = 7 * 24 * 3_600_000;
@@ -104,6 +104,8 @@ export class StoredUserWriter implements UserWriter {
       .where("id", "=", id)
       .where("disabled", "=", disabled ? 0 : 1)
       .execute();
+    // Whoever reads the user's mail must not find a way back in there when the user is enabled again.
+    if (disabled) await this.#voidResets(tx, id);
     await this.#keepAnAdmin(tx, before);
     return this.#get(tx, id);
   }
@@ -128,23 +130,22 @@ export class StoredUserWriter implements UserWriter {
         : userFault("auth.invalid", "the password was changed meanwhile");
     }
     // A reset that somebody asked for before must not undo this one.
-    await tx.deleteFrom("identity_user_tokens").where("holder", "=", id).where("purpose", "=", "reset").execute();
+    await this.#voidResets(tx, id);
     return this.#get(tx, id);
   }
 
-  async recordLogin<T>(
-    transaction: Transaction<T>,
-    id: string,
-    login: { readonly rehash?: string } = {},
-  ): Promise<void> {
-    await seen(transaction)
+  async recordLogin<T>(transaction: Transaction<T>, id: string, { epoch, rehash }: RecordedLogin): Promise<void> {
+    const noted = await seen(transaction)
       .updateTable("identity_users")
       .set({
         last_login_ms: this.#clock.nowMs(),
-        ...(login.rehash === undefined ? {} : { password_hash: login.rehash }),
+        ...(rehash === undefined ? {} : { password_hash: rehash }),
       })
       .where("id", "=", id)
-      .execute();
+      // A password that was changed while it was being checked opens nothing, and its hash must not come back.
+      .where("epoch", "=", epoch)
+      .executeTakeFirstOrThrow();
+    if (noted.numUpdatedRows !== 1n) throw userFault("auth.invalid", "the username or the password is wrong");
   }
 
   async issueToken<T>(transaction: Transaction<T>, token: NewToken): Promise<void> {
@@ -202,6 +203,10 @@ export class StoredUserWriter implements UserWriter {
     return Number(swept.numDeletedRows);
   }
 
+  async #voidResets(tx: Tx, id: string): Promise<void> {
+    await tx.deleteFrom("identity_user_tokens").where("holder", "=", id).where("purpose", "=", "reset").execute();
+  }
+
   async #get(tx: Tx, id: string): Promise<UserRecord> {
     const row = await tx.selectFrom("identity_users").selectAll().where("id", "=", id).executeTakeFirst();
     if (row === undefined) throw userFault("user.not_found", "there is no such user");
@@ -241,6 +246,7 @@ export class StoredUserWriter implements UserWriter {
       .select("id")
       .where("role", "=", "admin")
       .where("kind", "=", "admin")
+      .where("product", "is", null)
       .where("disabled", "=", 0)
       .limit(1)
       .executeTakeFirst();
@@ -251,7 +257,9 @@ export class StoredUserWriter implements UserWriter {
   }
 }
 
-const isAdmin = ({ role, kind, disabled }: UserRecord): boolean => role === "admin" && kind === "admin" && !disabled;
+/** Whether a user can manage the server; an admin that belongs to a product cannot (RULE_05). */
+const isAdmin = ({ role, kind, product, disabled }: UserRecord): boolean =>
+  role === "admin" && kind === "admin" && product === null && !disabled;
 
 function emailTaken(): Error {
   return userFault("user.email_taken", "the e-mail address belongs to another user", { at: "email" });

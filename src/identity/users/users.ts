@@ -67,6 +67,13 @@ export interface NewPassword {
   readonly expectedEpoch?: number;
 }
 
+/** A login, as it is to be stored. */
+export interface RecordedLogin {
+  /** The epoch that the user had when the password was checked. */
+  readonly epoch: number;
+  readonly rehash?: string;
+}
+
 /** A one-time token, as it is to be stored. */
 export interface NewToken {
   readonly purpose: TokenPurpose;
@@ -86,8 +93,11 @@ export interface UserWriter {
   setDisabled<T>(tx: Transaction<T>, id: string, disabled: boolean): Promise<UserRecord>;
   /** Ends every session and every token of the user. Rejects with `auth.invalid` when the epoch is not the expected one. */
   setPassword<T>(tx: Transaction<T>, id: string, password: NewPassword): Promise<UserRecord>;
-  /** Notes a login, and in the same breath a password hash of today's form where the old one was of another. */
-  recordLogin<T>(tx: Transaction<T>, id: string, login?: { readonly rehash?: string }): Promise<void>;
+  /**
+   * Notes a login, and in the same breath a password hash of today's form where the old one was of another. Rejects with
+   * `auth.invalid` when `epoch`, which the user had when the password was checked, has passed.
+   */
+  recordLogin<T>(tx: Transaction<T>, id: string, login: RecordedLogin): Promise<void>;
   /** Stores a token; older ones of its holder and purpose are void. */
   issueToken<T>(tx: Transaction<T>, token: NewToken): Promise<void>;
   /** Uses a token up. Rejects with `auth.token_invalid` when it is unknown, used, void or too old. */
