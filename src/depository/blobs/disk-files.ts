@@ -7,8 +7,8 @@ import { contentCodes } from "./errors.ts";
 
 const fault = faultsOf(contentCodes);
 
-/** Bytes per read of a stream: large enough to keep the disk busy, small enough to hash without holding the loop. */
-export const readChunkBytes = 256 * 1024;
+/** Bytes per read of a stream: large enough to keep the disk busy, small enough that hundreds of slow readers hold little. */
+export const readChunkBytes = 64 * 1024;
 
 /** The operating system's code of an error, such as `ENOENT`. */
 export function errorCode(error: unknown): string | undefined {
