@@ -1,7 +1,8 @@
 // The authorization server's port: OAuth 2 as one request in, one answer out.
 //
 // 1. All that a request changes is committed in one transaction, with the effect of the intent that announced it, after the
-//    answer is known and before it is given. An answer that is a refusal changes nothing, but for families that it ends.
+//    answer is known and before it is given. An answer that is a refusal changes nothing, but for families that it ends
+//    and assertions that it uses up.
 // 2. A refresh token or code that is used twice, concurrently or later, ends the family it belongs to. `reuse` says so.
 // 3. No session outlives a request and no cookie is set: who signs in at the browser shows the password for each approval.
 // 4. A fault of whoever checks passwords, or of the database, is thrown as it is; every other refusal is an answer.

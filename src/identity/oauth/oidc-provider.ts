@@ -153,8 +153,9 @@ export class OidcProviderServer implements AuthorizationServer {
     const reply = await asked.catch((error: unknown) => refusalOf(unit.fault ?? error));
     if (unit.fault !== undefined) throw unit.fault;
     if (refusalIn(reply) !== undefined) {
-      // Of a refusal nothing is kept but the end of families.
+      // Of a refusal nothing is kept but the end of families, and that a client's assertion was used.
       const ending = new UnitOfWork(address);
+      for (const assertion of unit.of("ReplayDetection")) ending.store(assertion);
       for (const id of unit.revokedGrants) ending.revokedGrants.add(id);
       await store.commit(ending, intentIndex);
       return answerOf(reply, unit, unit.revokedGrants.size > 0);
