@@ -158,7 +158,7 @@ export async function startCharter(config: Config, options: StartOptions): Promi
   const depository = openDepository({ constitution, gate, database, store, shelf, blobs, clock });
 
   const sweep = setInterval(
-    () => void sweepStore({ store, users: directory.writer, oauth }, clock, log),
+    () => void sweepStore({ store, users: directory.writer, oauth, effects: identity.effects }, clock, log),
     sweepEveryMs,
   ).unref();
   opened.defer(() => clearInterval(sweep));
@@ -288,17 +288,25 @@ async function settle(parts: SettledParts, options: StartOptions): Promise<First
   };
 }
 
+/** An intent is given its outcome at once, or at the next start; a month covers a server that an operator left halted. */
+const effectsKeptMs = 30 * 24 * 60 * 60_000;
 /** How often expired reservations and idempotency keys are swept, milliseconds; nothing waits for it. */
 const sweepEveryMs = 60_000;
 
 async function sweepStore(
-  { store, users, oauth }: { store: ArtifactStore; users: UserWriter; oauth: OAuth },
+  {
+    store,
+    users,
+    oauth,
+    effects,
+  }: { store: ArtifactStore; users: UserWriter; oauth: OAuth; effects: Identity["effects"] },
   clock: Clock,
   log: Log,
 ): Promise<void> {
   try {
     await users.sweep();
     await oauth.store.sweep();
+    await effects.forget(clock.nowMs() - effectsKeptMs);
     const reservations = await store.expireReservations(clock.nowMs());
     await store.forgetKeys(clock.nowMs());
     if (reservations > 0) log.warn({ reservations }, "gave back the space of uploads that never ended");

@@ -5,6 +5,7 @@ import type { UserRecord } from "../identity/index.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import { Fault } from "../kernel/fault.ts";
 import { digestOfJson } from "../kernel/hash.ts";
+import { manageCredentials } from "./credential-attempts.ts";
 import type { AccountDraft } from "./account-draft.ts";
 import { assignmentOf, changeOf, importedUser, namesOf } from "./account-draft.ts";
 import type { AccountRecords } from "./account-records.ts";
@@ -14,9 +15,6 @@ import { grantsOf } from "./permission.ts";
 
 /** Whoever takes over an account may turn out to be an admin. */
 const anyone = { grants: "everything" } as const;
-
-/** Accounts are managed as keys are: by admins that belong to no product. */
-const manage = { action: "MANAGE_GOVERNANCE", target: { kind: "key", product: null } } as const;
 
 /** Most accounts in one import; one act, one transaction, one pair of leaves. */
 const mostImported = 1000;
@@ -34,11 +32,11 @@ export function administration(parts: AccountParts, records: AccountRecords): Ad
     ...changes(parts, records),
     importAll: importing(parts, records),
     async list(ctx, page) {
-      parts.gate.permit(ctx, manage.target);
+      parts.gate.permit(ctx, manageCredentials.target);
       return users.list(page);
     },
     async get(ctx, id) {
-      parts.gate.permit(ctx, manage.target);
+      parts.gate.permit(ctx, manageCredentials.target);
       return users.byId(id);
     },
     async ensureFirstAdmin(ctx) {
@@ -68,7 +66,7 @@ function oneTimePasswords(
       const attempt = {
         operation: "user.create",
         resource: records.resource({ id }),
-        ...manage,
+        ...manageCredentials,
         ...grantsOf(draft),
         digest,
       };
@@ -83,7 +81,12 @@ function oneTimePasswords(
       });
     },
     resetPassword(ctx, id): Promise<Done<WithOneTimePassword>> {
-      const attempt = { operation: "user.reset_password", resource: records.resource({ id }), ...manage, ...anyone };
+      const attempt = {
+        operation: "user.reset_password",
+        resource: records.resource({ id }),
+        ...manageCredentials,
+        ...anyone,
+      };
       return gate.act(ctx, attempt, async (intentIndex) => {
         const oneTimePassword = newOneTimePassword();
         const passwordHash = await hasher.hash(oneTimePassword);
@@ -101,7 +104,7 @@ function changes(parts: AccountParts, records: AccountRecords): Pick<Administrat
   const { users, writer } = directory;
   const setDisabled = (operation: string, disabled: boolean) => {
     return (ctx: Ctx, id: string): Promise<Done<UserRecord>> =>
-      gate.act(ctx, { operation, resource: records.resource({ id }), ...manage }, async (intentIndex) => {
+      gate.act(ctx, { operation, resource: records.resource({ id }), ...manageCredentials }, async (intentIndex) => {
         const user = await records.change(intentIndex, id, (tx) => writer.setDisabled(tx, id, disabled));
         return { value: user, digest: records.digest(user) };
       });
@@ -110,7 +113,12 @@ function changes(parts: AccountParts, records: AccountRecords): Pick<Administrat
     disable: setDisabled("user.disable", true),
     enable: setDisabled("user.enable", false),
     update(ctx, id, change) {
-      const attempt = { operation: "user.update", resource: records.resource({ id }), ...manage, ...grantsOf(change) };
+      const attempt = {
+        operation: "user.update",
+        resource: records.resource({ id }),
+        ...manageCredentials,
+        ...grantsOf(change),
+      };
       return gate.act(ctx, attempt, async (intentIndex) => {
         const checked = changeOf(constitution, await users.byId(id), change);
         const user = await records.change(intentIndex, id, (tx) => writer.update(tx, id, checked));
@@ -123,7 +131,12 @@ function changes(parts: AccountParts, records: AccountRecords): Pick<Administrat
 function importing(parts: AccountParts, records: AccountRecords): Administration["importAll"] {
   const { gate, clock, constitution, directory } = parts;
   return (ctx, accounts) => {
-    const attempt = { operation: "user.import", resource: "user/import", ...manage, ...grantsOf(...accounts) };
+    const attempt = {
+      operation: "user.import",
+      resource: "user/import",
+      ...manageCredentials,
+      ...grantsOf(...accounts),
+    };
     return gate.act(ctx, attempt, async (intentIndex) => {
       if (accounts.length > mostImported) {
         throw userFault("user.invalid", `one import takes at most ${mostImported} users`, { at: "users" });

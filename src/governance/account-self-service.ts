@@ -5,18 +5,17 @@ import {
   knownAddressLetter,
   mintToken,
   newUserId,
+  normalPassword,
   resetLetter,
   tokenLifeMs,
   userFault,
   verificationLetter,
 } from "../identity/index.ts";
 import type { UserRecord } from "../identity/index.ts";
+import { ownIdentity } from "./credential-attempts.ts";
 import type { AccountRecords } from "./account-records.ts";
 import { namesOf } from "./account-draft.ts";
 import type { AccountParts, SelfService } from "./account.ts";
-
-/** A credential that somebody makes for itself is something new; nothing that exists is changed by it (RULE_01). */
-const ownIdentity = { action: "CREATE", target: { kind: "identity", product: null } } as const;
 
 /** The self-service half of accounts. */
 export function selfService(parts: AccountParts, records: AccountRecords): SelfService {
@@ -101,7 +100,7 @@ function passwords(parts: AccountParts, records: AccountRecords): Omit<SelfServi
       const attempt = { operation: "password.change", resource: records.resource(named), ...ownIdentity };
       return gate.act(ctx, attempt, async (intentIndex) => {
         const user = await signIn.checkForChange({ username, password: currentPassword, address: ctx.address });
-        if (newPassword.normalize("NFKC") === currentPassword.normalize("NFKC")) {
+        if (normalPassword(newPassword) === normalPassword(currentPassword)) {
           throw userFault("auth.password_refused", "the new password is the old one", {
             limit: "passwordPolicy",
             remedy: "take another one",

@@ -14,6 +14,7 @@ import type {
 } from "../identity/index.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import { digestOfJson, sha256Hex } from "../kernel/hash.ts";
+import { manageCredentials } from "./credential-attempts.ts";
 import type { Gate } from "./act.ts";
 import type { Done } from "./attempt.ts";
 import { governanceFault } from "./errors.ts";
@@ -46,11 +47,15 @@ const secretBytes = 32;
 /** Clients and signing keys behind the gate. */
 export function openClientRegistry(parts: ClientRegistryParts): ClientRegistry {
   const { gate, constitution, clients, signingKeys } = parts;
-  const manage = { action: "MANAGE_GOVERNANCE", target: { kind: "key", product: null } } as const;
   return {
     create: (ctx, draft) => {
       const id = newClientId(ctx.clock);
-      const attempt = { operation: "client.create", resource: `client/${id}`, ...manage, ...grantsOf(draft) };
+      const attempt = {
+        operation: "client.create",
+        resource: `client/${id}`,
+        ...manageCredentials,
+        ...grantsOf(draft),
+      };
       return gate.act(ctx, attempt, async (intentIndex) => {
         await checkDraft(draft);
         if (draft.product !== undefined && !Object.hasOwn(constitution.data.products, draft.product)) {
@@ -71,24 +76,28 @@ export function openClientRegistry(parts: ClientRegistryParts): ClientRegistry {
       });
     },
     revoke: (ctx, id) =>
-      gate.act(ctx, { operation: "client.revoke", resource: `client/${id}`, ...manage }, async (intentIndex) => {
-        const record = await clients.revoke(id, intentIndex);
-        return { value: record, digest: digestOfJson(record) };
-      }),
+      gate.act(
+        ctx,
+        { operation: "client.revoke", resource: `client/${id}`, ...manageCredentials },
+        async (intentIndex) => {
+          const record = await clients.revoke(id, intentIndex);
+          return { value: record, digest: digestOfJson(record) };
+        },
+      ),
     list: async (ctx, page) => {
-      gate.permit(ctx, { kind: "key", product: null });
+      gate.permit(ctx, manageCredentials.target);
       return clients.list(page);
     },
     rotateSigningKey: async (ctx) => {
       const minted = await signingKeys.mint();
       const resource = `signing_key/${minted.kid}`;
-      return gate.act(ctx, { operation: "signing_key.rotate", resource, ...manage }, async (intentIndex) => {
+      return gate.act(ctx, { operation: "signing_key.rotate", resource, ...manageCredentials }, async (intentIndex) => {
         const record = await signingKeys.rotate(minted, intentIndex);
         return { value: record, digest: digestOfJson(minted.publicJwk) };
       });
     },
     signingKeys: async (ctx) => {
-      gate.permit(ctx, { kind: "key", product: null });
+      gate.permit(ctx, manageCredentials.target);
       return signingKeys.list();
     },
   };

@@ -4,6 +4,7 @@ import { identityFault, mintKey } from "../identity/index.ts";
 import type { Identity, KeyId, KeyRecord } from "../identity/index.ts";
 import type { Ctx, PrincipalKind, Role } from "../kernel/ctx.ts";
 import { digestOfJson } from "../kernel/hash.ts";
+import { manageCredentials } from "./credential-attempts.ts";
 import type { Gate } from "./act.ts";
 import type { Done } from "./attempt.ts";
 import { governanceFault } from "./errors.ts";
@@ -33,7 +34,6 @@ export interface Keyring {
 /** Keys behind the gate. */
 export function openKeyring(parts: { gate: Gate; identity: Identity; constitution: Constitution }): Keyring {
   const { gate, identity, constitution } = parts;
-  const manage = { action: "MANAGE_GOVERNANCE", target: { kind: "key", product: null } } as const;
   return {
     create(ctx, { kind, product, ...rest }) {
       const minted = mintKey(kind);
@@ -42,7 +42,7 @@ export function openKeyring(parts: { gate: Gate; identity: Identity; constitutio
         {
           operation: "key.create",
           resource: `key/${minted.id}`,
-          ...manage,
+          ...manageCredentials,
           grants: rest.operations ?? "everything",
         },
         async (intentIndex) => {
@@ -65,12 +65,12 @@ export function openKeyring(parts: { gate: Gate; identity: Identity; constitutio
       );
     },
     revoke: (ctx, id) =>
-      gate.act(ctx, { operation: "key.revoke", resource: `key/${id}`, ...manage }, async (intentIndex) => {
+      gate.act(ctx, { operation: "key.revoke", resource: `key/${id}`, ...manageCredentials }, async (intentIndex) => {
         const record = await identity.keyWriter.revoke(id, { intentIndex });
         return { value: record, digest: digestOfJson(record) };
       }),
     async list(ctx, page) {
-      gate.permit(ctx, { kind: "key", product: null });
+      gate.permit(ctx, manageCredentials.target);
       return identity.keys.list(page);
     },
   };

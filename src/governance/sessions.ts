@@ -14,6 +14,7 @@ import type {
 import type { Ctx } from "../kernel/ctx.ts";
 import { digestOfJson } from "../kernel/hash.ts";
 import type { Digest } from "../kernel/hash.ts";
+import { ownIdentity } from "./credential-attempts.ts";
 import type { Gate } from "./act.ts";
 import type { Attempt, Run } from "./attempt.ts";
 import type { Finding } from "./threats/index.ts";
@@ -51,12 +52,10 @@ export interface SessionsParts {
   readonly accountOf: (username: string) => Promise<string | undefined>;
 }
 
-const identity = { action: "CREATE", target: { kind: "identity", product: null } } as const;
-
 /** Sessions behind the gate. */
 export function openSessions({ gate, server, verifier, store, accountOf }: SessionsParts): Sessions {
   const act = async <T>(ctx: Ctx, attempt: Pick<Attempt, "operation" | "resource">, run: Run<T>): Promise<T> =>
-    (await gate.act(ctx, { ...attempt, ...identity }, run)).value;
+    (await gate.act(ctx, { ...attempt, ...ownIdentity }, run)).value;
 
   /** Whose session is asked for: the account of a user name that is given, otherwise the client. */
   const subjectOf = async (form: OAuthForm): Promise<string> => {

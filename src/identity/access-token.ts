@@ -10,10 +10,11 @@ import type { Clock } from "../kernel/clock.ts";
 import type { Principal } from "../kernel/ctx.ts";
 import { Fault } from "../kernel/fault.ts";
 import { sha256Hex } from "../kernel/hash.ts";
+import { isRecent, remember } from "./beliefs.ts";
 import { actingAs } from "./oauth/accounts.ts";
 import type { Accounts } from "./oauth/accounts.ts";
 import type { Clients } from "./oauth/clients.ts";
-import { beliefMs, skewSeconds } from "./oauth/lifetimes.ts";
+import { skewSeconds } from "./oauth/lifetimes.ts";
 import type { TokenStore } from "./oauth/token-store.ts";
 import { tokenAlgorithms } from "./signing-keys.ts";
 import type { SigningKey, SigningKeys } from "./signing-keys.ts";
@@ -51,9 +52,6 @@ export interface VerifierParts {
   /** The issuer that tokens must name. */
   readonly issuer: () => string;
 }
-
-/** Most tokens remembered; far more than a server has callers at a time. */
-const maxRemembered = 10_000;
 
 /** Shortest pause between two look-ups of keys because of a token that names an unknown one, milliseconds. */
 const refreshPauseMs = 1_000;
@@ -131,15 +129,10 @@ export class AccessTokenVerifier {
     const { clock, store } = this.#parts;
     const checkedMs = clock.nowMs();
     const { revocations } = store;
-    const ageMs = remembered === undefined ? beliefMs : checkedMs - remembered.checkedMs;
-    if (ageMs >= 0 && ageMs < beliefMs && remembered?.revocations === revocations) return true;
+    if (remembered?.revocations === revocations && isRecent(checkedMs - remembered.checkedMs)) return true;
     this.#remembered.delete(hash);
     if (await store.isRevoked(claims)) return false;
-    if (this.#remembered.size >= maxRemembered) {
-      const oldest = this.#remembered.keys().next();
-      if (!oldest.done) this.#remembered.delete(oldest.value);
-    }
-    this.#remembered.set(hash, { claims, checkedMs, revocations });
+    remember(this.#remembered, hash, { claims, checkedMs, revocations });
     return true;
   }
 

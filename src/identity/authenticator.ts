@@ -3,12 +3,13 @@
 // 1. A credential that is malformed, unknown, wrong, revoked, expired, or used from a network that it is not good for gives
 //    undefined, and nothing tells the caller which.
 // 2. A known and an unknown key do the same work: one look-up and one comparison whose time depends on the length only.
-// 3. A key revoked by this process is refused from the next call on; one revoked by another process after `cacheTtlMs`.
+// 3. A key revoked by this process is refused from the next call on; one revoked by another process after `beliefMs`.
 import { randomBytes } from "node:crypto";
 import type { Database } from "../db/index.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Principal, PrincipalKind, Role } from "../kernel/ctx.ts";
 import { equalSecrets } from "../kernel/hash.ts";
+import { Beliefs } from "./beliefs.ts";
 import { claimedId, hashOfKey } from "./key.ts";
 import { listOf } from "./keys.ts";
 import type { IdentityTables, KeyRow } from "./migrations.ts";
@@ -24,12 +25,6 @@ export interface Authenticator {
   authenticate(credentialText: string, address: string): Promise<Principal | undefined>;
 }
 
-/** How long a key's row is believed without asking the database, milliseconds. Another process may revoke it meanwhile. */
-const cacheTtlMs = 5_000;
-
-/** Most keys remembered; far more than a server has callers at a time, and a few megabytes at most. */
-const maxRemembered = 10_000;
-
 interface Known {
   readonly principal: Principal;
   readonly textHash: Buffer;
@@ -37,7 +32,6 @@ interface Known {
   readonly networks: readonly string[] | null;
   readonly expiresMs: number;
   readonly owner: string | null;
-  readonly readMs: number;
 }
 
 /** What the authenticator works with. */
@@ -51,22 +45,24 @@ export interface KeyAuthenticatorParts {
 
 /** Authenticates API keys against the database. */
 export class KeyAuthenticator implements Authenticator {
-  readonly #db: Database<IdentityTables>;
   readonly #parts: KeyAuthenticatorParts;
-  readonly #known = new Map<string, Known>();
+  readonly #known: Beliefs<Known>;
   /** What an unknown key is compared with; nobody knows its pre-image. */
   readonly #nobody = randomBytes(32);
-  #forgotten = 0;
 
   constructor(parts: KeyAuthenticatorParts) {
-    this.#db = parts.db.tables<IdentityTables>();
     this.#parts = parts;
+    const { read } = parts.db.tables<IdentityTables>();
+    this.#known = new Beliefs(parts.clock, async (id) => {
+      const row = await read.selectFrom("identity_keys").selectAll().where("id", "=", id).executeTakeFirst();
+      return row && knownOf(row);
+    });
   }
 
   async authenticate(credentialText: string, address: string): Promise<Principal | undefined> {
     const id = claimedId(credentialText);
     if (id === undefined) return undefined;
-    const known = this.#remembered(id) ?? (await this.#lookUp(id));
+    const known = await this.#known.about(id);
     const matches = equalSecrets(hashOfKey(credentialText), known?.textHash ?? this.#nobody);
     if (!matches || known === undefined || !(await this.#isGood(known, address))) return undefined;
     this.#parts.lastUses.saw(id);
@@ -75,8 +71,7 @@ export class KeyAuthenticator implements Authenticator {
 
   /** Asks the database again for this key; called when it has been revoked here. */
   forget(id: string): void {
-    this.#forgotten++;
-    this.#known.delete(id);
+    this.#known.forget(id);
   }
 
   async #isGood({ revoked, expiresMs, networks, owner }: Known, address: string): Promise<boolean> {
@@ -84,38 +79,9 @@ export class KeyAuthenticator implements Authenticator {
     if (networks !== null && !isWithin(address, networks)) return false;
     return owner === null || this.#parts.ownerStands(owner);
   }
-
-  #remembered(id: string): Known | undefined {
-    const known = this.#known.get(id);
-    if (known === undefined) return undefined;
-    const ageMs = this.#parts.clock.nowMs() - known.readMs;
-    // A clock that was set back must not prolong the belief, hence the lower bound.
-    return ageMs >= 0 && ageMs < cacheTtlMs ? known : undefined;
-  }
-
-  async #lookUp(id: string): Promise<Known | undefined> {
-    const readMs = this.#parts.clock.nowMs();
-    const forgotten = this.#forgotten;
-    const row = await this.#db.read.selectFrom("identity_keys").selectAll().where("id", "=", id).executeTakeFirst();
-    // Unknown keys are not remembered: a flood of invented ones would push out the real ones.
-    if (row === undefined) return undefined;
-    const known = knownOf(row, readMs);
-    // What was read before a revocation must not be remembered after it.
-    if (forgotten === this.#forgotten) this.#remember(id, known);
-    return known;
-  }
-
-  #remember(id: string, known: Known): void {
-    this.#known.delete(id);
-    if (this.#known.size >= maxRemembered) {
-      const oldest = this.#known.keys().next();
-      if (!oldest.done) this.#known.delete(oldest.value);
-    }
-    this.#known.set(id, known);
-  }
 }
 
-function knownOf(row: KeyRow, readMs: number): Known {
+function knownOf(row: KeyRow): Known {
   const kind = row.kind as PrincipalKind;
   const operations = listOf(row.operations);
   return {
@@ -131,6 +97,5 @@ function knownOf(row: KeyRow, readMs: number): Known {
     networks: listOf(row.networks),
     expiresMs: row.expires_ms ?? Number.POSITIVE_INFINITY,
     owner: row.owner,
-    readMs,
   };
 }

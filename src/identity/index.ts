@@ -20,6 +20,7 @@ export {
   maxUsernameLength,
   mintToken,
   newUserId,
+  normalPassword,
   openUserDirectory,
   readPasswordHash,
   tokenLifeMs,

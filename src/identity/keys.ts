@@ -3,7 +3,6 @@
 // 1. A key's text leaves `create` once and is kept nowhere; the table holds its SHA-256.
 // 2. A key is revoked at most once and never comes back; revoking it again changes nothing.
 // 3. Reading and changing are two objects; whoever holds only `Keys` can change nothing.
-import { sql } from "kysely";
 import type { Database } from "../db/index.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { instant } from "../kernel/clock.ts";
@@ -12,6 +11,7 @@ import { identityFault } from "./errors.ts";
 import type { KeyId, KeyRecord, MintedKey } from "./key.ts";
 import { productBoundKinds } from "./key.ts";
 import type { IdentityTables, KeyRow } from "./migrations.ts";
+import { olderThan } from "./pages.ts";
 import { defaultRoles, maxScopeEntries, networkOf } from "./scope.ts";
 
 /** What may be read. */
@@ -78,12 +78,7 @@ export class StoredKeys implements Keys, KeyWriter {
 
   async list(page: { readonly after?: KeyId; readonly limit: number }): Promise<readonly KeyRecord[]> {
     let query = this.#db.read.selectFrom("identity_keys").selectAll();
-    if (page.after !== undefined) {
-      const { after } = page;
-      query = query.where(
-        sql<boolean>`(created_ms, id) < (select created_ms, id from identity_keys where id = ${after})`,
-      );
-    }
+    if (page.after !== undefined) query = query.where(olderThan("identity_keys", page.after));
     const rows = await query.orderBy("created_ms", "desc").orderBy("id", "desc").limit(page.limit).execute();
     return rows.map(recordOf);
   }

@@ -13,7 +13,8 @@ import type { Clock } from "../kernel/clock.ts";
 import { instant } from "../kernel/clock.ts";
 import type { Log } from "../kernel/ctx.ts";
 import { recordEffect } from "./effects.ts";
-import { accessTokenSeconds, beliefMs, skewSeconds } from "./oauth/lifetimes.ts";
+import { beliefMs, isRecent } from "./beliefs.ts";
+import { accessTokenSeconds, skewSeconds } from "./oauth/lifetimes.ts";
 import type { OAuthTables, SigningKeyRow } from "./oauth/migrations.ts";
 
 /** The algorithms that a token can be signed with: Ed25519 (RFC 8037), or RSA for verifiers that know nothing newer. */
@@ -201,11 +202,6 @@ export class SigningKeys {
       return undefined;
     }
   }
-}
-
-/** Whether something read so long ago is still believed; a clock that was set back must not prolong the belief. */
-function isRecent(ageMs: number): boolean {
-  return ageMs >= 0 && ageMs < beliefMs;
 }
 
 function rowOf(minted: MintedSigningKey, nowMs: number): SigningKeyRow {

@@ -1,34 +1,22 @@
 // People and services of another identity provider: their tokens open what the operator's file says, and nothing else.
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startOidcIssuer } from "../support/oidc-process.ts";
+import type { OidcIssuer } from "../support/oidc-process.ts";
 import { envelope, startTestCharter } from "../support/in-process.ts";
 import type { TestCharter } from "../support/in-process.ts";
-
-const provider = new URL("../support/oidc-issuer.ts", import.meta.url).pathname;
 
 describe("tokens of an external issuer", () => {
   let dir: string;
   let issuer: string;
   let charter: TestCharter;
-  let stopProvider: () => Promise<unknown>;
+  let provider: OidcIssuer;
 
   beforeAll(async () => {
-    const child = spawn(process.execPath, [provider], { stdio: ["ignore", "pipe", "inherit"] });
-    const gone = once(child, "exit");
-    stopProvider = async () => {
-      child.kill();
-      await gone;
-    };
-    for await (const line of createInterface(child.stdout)) {
-      if (!line.startsWith("http://")) continue;
-      issuer = line;
-      break;
-    }
+    provider = await startOidcIssuer();
+    issuer = provider.url;
     dir = await mkdtemp(join(tmpdir(), "charter-issuers-"));
     const file = join(dir, "issuers.yaml");
     await writeFile(
@@ -48,7 +36,7 @@ describe("tokens of an external issuer", () => {
   });
   afterAll(async () => {
     await charter[Symbol.asyncDispose]();
-    await stopProvider();
+    await provider[Symbol.asyncDispose]();
     await rm(dir, { recursive: true, force: true });
   });
 

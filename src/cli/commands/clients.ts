@@ -2,10 +2,10 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { principalKinds, roles } from "../../kernel/ctx.ts";
-import { pathOf } from "../client.ts";
 import type { Command } from "../command.ts";
 import { print, printable, printJson } from "../io.ts";
 import { receiptText } from "../receipt.ts";
+import { everyRow } from "../pages.ts";
 import { fieldList, fieldText, recordOf } from "../record.ts";
 import { exitCodes, UsageError } from "../syntax.ts";
 import { alignColumns, table } from "../table.ts";
@@ -83,13 +83,7 @@ export const clientsList: Command = {
   options: [],
   examples: [{ line: "clients list", does: "shows every client, what it may do and whether it is revoked" }],
   run: async ({ io, json, client }) => {
-    const clients: unknown[] = [];
-    let cursor: string | undefined;
-    do {
-      const page = await client.json("GET", pathOf("/v1/clients", { cursor }));
-      clients.push(...fieldList(page, "clients"));
-      cursor = fieldText(page, "next");
-    } while (cursor !== undefined);
+    const clients = await Array.fromAsync(everyRow(client, "/v1/clients", "clients"));
     if (json) printJson(io, { clients });
     else {
       const columns = ["id", "name", "kind", "role", "product", "authMethod", "revokedAt"];

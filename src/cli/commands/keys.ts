@@ -1,10 +1,10 @@
 // `charter keys ...`: the credentials of a server.
 import { principalKinds, roles } from "../../kernel/ctx.ts";
-import { pathOf } from "../client.ts";
 import { exitCodes, UsageError } from "../syntax.ts";
 import type { Command } from "../command.ts";
 import { print, printable, printJson } from "../io.ts";
-import { fieldList, fieldText } from "../record.ts";
+import { everyRow } from "../pages.ts";
+import { fieldText } from "../record.ts";
 import { receiptText } from "../receipt.ts";
 import { alignColumns, table } from "../table.ts";
 
@@ -81,13 +81,7 @@ export const keysList: Command = {
   options: [],
   examples: [{ line: "keys list", does: "shows every key, who may use it and whether it is revoked" }],
   run: async ({ io, json, client }) => {
-    const keys: unknown[] = [];
-    let cursor: string | undefined;
-    do {
-      const page = await client.json("GET", pathOf("/v1/keys", { cursor }));
-      keys.push(...fieldList(page, "keys"));
-      cursor = fieldText(page, "next");
-    } while (cursor !== undefined);
+    const keys = await Array.fromAsync(everyRow(client, "/v1/keys", "keys"));
     if (json) printJson(io, { keys });
     else {
       const text = (key: unknown, name: string): string => printable(fieldText(key, name) ?? "-");

@@ -1,12 +1,12 @@
 // `charter users ...`: the accounts of a server.
 import { principalKinds, roles } from "../../kernel/ctx.ts";
-import { pathOf } from "../client.ts";
 import type { Client } from "../client.ts";
 import type { Call, Command } from "../command.ts";
 import { print, printable, printJson } from "../io.ts";
 import type { Options } from "../options.ts";
 import { receiptText } from "../receipt.ts";
-import { fieldList, fieldText } from "../record.ts";
+import { everyRow } from "../pages.ts";
+import { fieldText } from "../record.ts";
 import { exitCodes, UsageError } from "../syntax.ts";
 import { alignColumns, table } from "../table.ts";
 
@@ -36,13 +36,9 @@ function wordOf(options: Options, name: string, words: readonly string[]): strin
 /** The id of a user that is named by it or by its username. */
 async function idOf(client: Client, text: string): Promise<string> {
   if (text.startsWith("usr_")) return text;
-  let cursor: string | undefined;
-  do {
-    const page = await client.json("GET", pathOf("/v1/users", { limit: "1000", cursor }));
-    const found = fieldList(page, "users").find((user) => fieldText(user, "username") === text.toLowerCase());
-    if (found !== undefined) return fieldText(found, "id") ?? "";
-    cursor = fieldText(page, "next");
-  } while (cursor !== undefined);
+  for await (const user of everyRow(client, "/v1/users", "users")) {
+    if (fieldText(user, "username") === text.toLowerCase()) return fieldText(user, "id") ?? "";
+  }
   throw new UsageError(`there is no user ${JSON.stringify(text)}; \`charter users list\` shows those that there are`);
 }
 
@@ -115,13 +111,7 @@ export const usersList: Command = {
   options: [],
   examples: [{ line: "users list", does: "shows every user, what it may do and whether it is disabled" }],
   run: async ({ io, json, client }) => {
-    const users: unknown[] = [];
-    let cursor: string | undefined;
-    do {
-      const page = await client.json("GET", pathOf("/v1/users", { cursor }));
-      users.push(...fieldList(page, "users"));
-      cursor = fieldText(page, "next");
-    } while (cursor !== undefined);
+    const users = await Array.fromAsync(everyRow(client, "/v1/users", "users"));
     if (json) printJson(io, { users });
     else {
       const columns = ["id", "username", "kind", "role", "product", "verified", "disabled", "lastLoginAt"];

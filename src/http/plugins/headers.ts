@@ -18,11 +18,14 @@ const constantHeaders = {
 } as const;
 
 /** One year with all subdomains (RFC 6797). It is ignored, and must not be sent, on an answer over plain HTTP. */
-const transportSecurity = { "strict-transport-security": "max-age=31536000; includeSubDomains" } as const;
+const secureHeaders = {
+  ...constantHeaders,
+  "strict-transport-security": "max-age=31536000; includeSubDomains",
+} as const;
 
 /** The headers of an answer that came, or did not come, over TLS. */
 export function securityHeaders(isSecure: boolean): Readonly<Record<string, string>> {
-  return isSecure ? { ...constantHeaders, ...transportSecurity } : constantHeaders;
+  return isSecure ? secureHeaders : constantHeaders;
 }
 
 /** Whether a request came over TLS: to this server, or to a trusted proxy that says so. */

@@ -1,10 +1,11 @@
 // OAuth clients and the keys that sign tokens, as an admin sees them.
 import type { FastifyInstance } from "fastify";
 import { clientGrantTypes, clientIdPattern } from "../../identity/index.ts";
-import type { ClientDraft, ClientId } from "../../identity/index.ts";
+import type { ClientId } from "../../identity/index.ts";
+import type { ClientDraft } from "../../identity/index.ts";
 import { principalKinds, roles } from "../../kernel/ctx.ts";
-import { one, pageSize } from "../query.ts";
-import type { Query } from "../query.ts";
+import { idPage } from "../id-page.ts";
+import type { PageOf } from "../id-page.ts";
 import { route } from "../route.ts";
 import { answer, nextCursor, pageQuery, record, refusal } from "../schemas.ts";
 import type { Services } from "../services.ts";
@@ -70,13 +71,10 @@ export function clientRoutes(app: FastifyInstance, services: Services): void {
       },
     },
     handle: async (ctx, request) => {
-      const query = request.query as Query;
-      const cursor = one(query, "cursor");
-      const limit = pageSize(query);
-      const after = cursor === undefined ? undefined : (cursors.open("client.list", cursor, {}) as ClientId);
-      const page = await clients.list(ctx, { limit, ...(after === undefined ? {} : { after }) });
-      const last = page.length === limit ? page.at(-1) : undefined;
-      return { clients: page, next: last ? cursors.seal("client.list", last.id, {}) : null };
+      const { rows, next } = await idPage(cursors, "client.list", request, (page: PageOf<ClientId>) =>
+        clients.list(ctx, page),
+      );
+      return { clients: rows, next };
     },
   });
 

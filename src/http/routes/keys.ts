@@ -5,8 +5,8 @@ import { keyIdPattern } from "../../identity/index.ts";
 import type { KeyId } from "../../identity/index.ts";
 import type { KeyDraft } from "../../governance/index.ts";
 import { operations } from "../operations.ts";
-import { one, pageSize } from "../query.ts";
-import type { Query } from "../query.ts";
+import { idPage } from "../id-page.ts";
+import type { PageOf } from "../id-page.ts";
 import { route } from "../route.ts";
 import { answer, nextCursor, pageQuery, record, refusal } from "../schemas.ts";
 import type { Services } from "../services.ts";
@@ -80,13 +80,8 @@ export function keyRoutes(app: FastifyInstance, services: Services): void {
       },
     },
     handle: async (ctx, request) => {
-      const query = request.query as Query;
-      const cursor = one(query, "cursor");
-      const limit = pageSize(query);
-      const after = cursor === undefined ? undefined : (cursors.open("key.list", cursor, {}) as KeyId);
-      const page = await keys.list(ctx, { limit, ...(after === undefined ? {} : { after }) });
-      const last = page.length === limit ? page.at(-1) : undefined;
-      return { keys: page, next: last ? cursors.seal("key.list", last.id, {}) : null };
+      const { rows, next } = await idPage(cursors, "key.list", request, (page: PageOf<KeyId>) => keys.list(ctx, page));
+      return { keys: rows, next };
     },
   });
 

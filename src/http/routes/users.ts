@@ -4,8 +4,8 @@ import type { AccountDraft, ImportedAccount } from "../../governance/index.ts";
 import { maxEmailLength, maxUsernameLength, userIdPattern } from "../../identity/index.ts";
 import type { UserChange, UserId, UserRecord } from "../../identity/index.ts";
 import { principalKinds, roles } from "../../kernel/ctx.ts";
-import { one, pageSize } from "../query.ts";
-import type { Query } from "../query.ts";
+import { idPage } from "../id-page.ts";
+import type { PageOf } from "../id-page.ts";
 import { route } from "../route.ts";
 import { answer, nextCursor, pageQuery, record, refusal } from "../schemas.ts";
 import type { Services } from "../services.ts";
@@ -73,13 +73,10 @@ function reading(app: FastifyInstance, services: Services): void {
       },
     },
     handle: async (ctx, request) => {
-      const query = request.query as Query;
-      const cursor = one(query, "cursor");
-      const limit = pageSize(query);
-      const after = cursor === undefined ? undefined : (cursors.open("user.list", cursor, {}) as UserId);
-      const page = await accounts.list(ctx, { limit, ...(after === undefined ? {} : { after }) });
-      const last = page.length === limit ? page.at(-1) : undefined;
-      return { users: page.map(shownUser), next: last ? cursors.seal("user.list", last.id, {}) : null };
+      const { rows, next } = await idPage(cursors, "user.list", request, (page: PageOf<UserId>) =>
+        accounts.list(ctx, page),
+      );
+      return { users: rows.map(shownUser), next };
     },
   });
 

@@ -1,18 +1,17 @@
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { createInterface } from "node:readline";
 import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT } from "jose";
 import type { CryptoKey, JWTPayload } from "jose";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { startOidcIssuer } from "../../../test/support/oidc-process.ts";
+import type { OidcIssuer } from "../../../test/support/oidc-process.ts";
 import { silentLog } from "../../kernel/ctx.ts";
 import { systemClock } from "../../kernel/clock.ts";
 import { ExternalIssuers } from "./external-issuers.ts";
 import { readIssuers } from "./issuer.ts";
 
-const provider = new URL("../../../test/support/oidc-issuer.ts", import.meta.url).pathname;
 const products = ["AI_ASSISTANT"];
 
 /** The verifier of one issuer, configured as an operator would. */
@@ -33,23 +32,14 @@ function open(issuer: string, more: object = {}, clock = systemClock): ExternalI
 }
 
 describe("tokens of a real OpenID Connect provider", () => {
-  let stop: () => Promise<unknown>;
+  let provider: OidcIssuer;
   let issuer: string;
 
   beforeAll(async () => {
-    const child = spawn(process.execPath, [provider], { stdio: ["ignore", "pipe", "inherit"] });
-    const gone = once(child, "exit");
-    stop = async () => {
-      child.kill();
-      await gone;
-    };
-    for await (const line of createInterface(child.stdout)) {
-      if (!line.startsWith("http://")) continue;
-      issuer = line;
-      break;
-    }
+    provider = await startOidcIssuer();
+    issuer = provider.url;
   });
-  afterAll(() => stop());
+  afterAll(() => provider[Symbol.asyncDispose]());
 
   const tokenOf = async (client: string, resource = "urn:charter"): Promise<string> => {
     const response = await fetch(`${issuer}/token`, {

@@ -3,19 +3,19 @@
 // 1. A secret leaves `create` once and is kept as SHA-256; 256 random bits need no slow hash.
 // 2. A client is revoked once and never comes back; with it dies every token it got, in this process at once.
 // 3. Reading and changing are two objects.
-import { sql } from "kysely";
 import type { Transaction } from "kysely";
 import type { Database } from "../../db/index.ts";
 import type { Clock } from "../../kernel/clock.ts";
 import { instant } from "../../kernel/clock.ts";
 import type { PrincipalKind, Role } from "../../kernel/ctx.ts";
+import { Beliefs } from "../beliefs.ts";
 import { recordEffect } from "../effects.ts";
+import { olderThan } from "../pages.ts";
 import { authMethodOf } from "./client-draft.ts";
 import type { ClientDraft } from "./client-draft.ts";
 import { builtInClient, builtInClientId } from "./client.ts";
 import type { ClientAuthMethod, ClientGrantType, ClientId, ClientRecord, OAuthClient } from "./client.ts";
 import { oauthFault } from "./errors.ts";
-import { beliefMs } from "./lifetimes.ts";
 import type { ClientRow, OAuthTables } from "./migrations.ts";
 
 /** What may be read. */
@@ -44,31 +44,23 @@ export interface ClientWriter {
   revoke(id: string, intentIndex: number): Promise<ClientRecord>;
 }
 
-/** Most clients remembered. */
-const maxRemembered = 10_000;
-
 /** Clients as they lie in the database, and the built-in one. */
 export class StoredClients implements Clients, ClientWriter {
   readonly #db: Database<OAuthTables>;
   readonly #clock: Clock;
   readonly #builtIn: OAuthClient;
-  readonly #known = new Map<string, { readonly client: OAuthClient; readonly readMs: number }>();
-  #changes = 0;
+  readonly #known: Beliefs<OAuthClient>;
 
   constructor(db: Database, clock: Clock, passwordGrant: boolean) {
     this.#db = db.tables<OAuthTables>();
     this.#clock = clock;
     this.#builtIn = builtInClient(passwordGrant);
+    this.#known = new Beliefs(clock, (id) => this.find(id));
   }
 
   async list(page: { readonly after?: ClientId; readonly limit: number }): Promise<readonly ClientRecord[]> {
     let query = this.#db.read.selectFrom("oauth_clients").selectAll();
-    if (page.after !== undefined) {
-      const { after } = page;
-      query = query.where(
-        sql<boolean>`(created_ms, id) < (select created_ms, id from oauth_clients where id = ${after})`,
-      );
-    }
+    if (page.after !== undefined) query = query.where(olderThan("oauth_clients", page.after));
     const rows = await query.orderBy("created_ms", "desc").orderBy("id", "desc").limit(page.limit).execute();
     return rows.map(recordOf);
   }
@@ -84,20 +76,8 @@ export class StoredClients implements Clients, ClientWriter {
     return row === undefined ? undefined : clientOf(row);
   }
 
-  async standing(id: string): Promise<OAuthClient | undefined> {
-    const known = this.#known.get(id);
-    const nowMs = this.#clock.nowMs();
-    const ageMs = known === undefined ? beliefMs : nowMs - known.readMs;
-    if (known !== undefined && ageMs >= 0 && ageMs < beliefMs) return known.client;
-    const changes = this.#changes;
-    const client = await this.find(id);
-    this.#known.delete(id);
-    // What was read before a revocation must not be remembered after it.
-    if (client !== undefined && changes === this.#changes) {
-      if (this.#known.size >= maxRemembered) this.#known.clear();
-      this.#known.set(id, { client, readMs: nowMs });
-    }
-    return client;
+  standing(id: string): Promise<OAuthClient | undefined> {
+    return this.#known.about(id);
   }
 
   async create(client: NewClient, intentIndex: number): Promise<ClientRecord> {
@@ -126,8 +106,7 @@ export class StoredClients implements Clients, ClientWriter {
       }
       return tx.selectFrom("oauth_clients").selectAll().where("id", "=", id).executeTakeFirst();
     });
-    this.#changes++;
-    this.#known.delete(id);
+    this.#known.forget(id);
     if (row === undefined) throw oauthFault("client.not_found", "there is no such client");
     return recordOf(row);
   }

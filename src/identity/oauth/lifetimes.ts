@@ -17,6 +17,3 @@ export const assertionSeconds = 300;
 
 /** How far clocks may be apart, seconds. */
 export const skewSeconds = 5;
-
-/** How long what a token depends on is believed without asking the database, milliseconds. */
-export const beliefMs = 5_000;

@@ -3,6 +3,7 @@ export type { DirectoryParts, UserDirectory } from "./directory.ts";
 export { openUserDirectory } from "./directory.ts";
 export { userCodes, userFault } from "./errors.ts";
 export { hashOfToken, mintToken, tokenLifeMs, tokenPattern } from "./one-time-token.ts";
+export { normalPassword } from "./password-hasher.ts";
 export { readPasswordHash } from "./password-hash.ts";
 export type { PolicyName } from "./password-policy.ts";
 export type { Credentials, SignedIn, SignIn } from "./sign-in.ts";

@@ -1,10 +1,11 @@
 // Users as they are read from the database, and their standing, which is remembered for a moment.
-import { sql } from "kysely";
 import type { Kysely, Selectable } from "kysely";
 import type { Database } from "../../db/index.ts";
 import type { Clock } from "../../kernel/clock.ts";
 import { instant } from "../../kernel/clock.ts";
 import type { PrincipalKind, Role } from "../../kernel/ctx.ts";
+import { Beliefs } from "../beliefs.ts";
+import { olderThan } from "../pages.ts";
 import { userFault } from "./errors.ts";
 import type { TokenPurpose } from "./one-time-token.ts";
 import type { UserRow, UserTables } from "./tables.ts";
@@ -12,22 +13,21 @@ import { emailKeyOf, usernameOf } from "./user.ts";
 import type { Standing, UserId, UserRecord } from "./user.ts";
 import type { Users } from "./users.ts";
 
-/** How long a standing is believed without asking the database, milliseconds; another process may change it meanwhile. */
-const cacheTtlMs = 5_000;
-
-/** Most standings remembered; a few megabytes at most. */
-const maxRemembered = 10_000;
-
 /** Reads users. */
 export class UserReader implements Users {
   readonly #db: Kysely<UserTables>;
   readonly #clock: Clock;
-  readonly #standings = new Map<string, { readonly standing: Standing; readonly readMs: number }>();
-  #forgotten = 0;
+  readonly #standings: Beliefs<Standing>;
 
   constructor(db: Database, clock: Clock) {
     this.#db = db.tables<UserTables>().read;
     this.#clock = clock;
+    this.#standings = new Beliefs(clock, async (id) => {
+      const row = await this.#db.selectFrom("identity_users").selectAll().where("id", "=", id).executeTakeFirst();
+      if (row === undefined) return undefined;
+      const { kind, role, product, disabled, epoch } = recordOf(row);
+      return { kind, role, product, disabled, epoch };
+    });
   }
 
   async byId(id: string): Promise<UserRecord> {
@@ -74,12 +74,7 @@ export class UserReader implements Users {
 
   async list(page: { readonly after?: UserId; readonly limit: number }): Promise<readonly UserRecord[]> {
     let query = this.#db.selectFrom("identity_users").selectAll();
-    if (page.after !== undefined) {
-      const { after } = page;
-      query = query.where(
-        sql<boolean>`(created_ms, id) < (select created_ms, id from identity_users where id = ${after})`,
-      );
-    }
+    if (page.after !== undefined) query = query.where(olderThan("identity_users", page.after));
     const rows = await query.orderBy("created_ms", "desc").orderBy("id", "desc").limit(page.limit).execute();
     return rows.map(recordOf);
   }
@@ -88,34 +83,12 @@ export class UserReader implements Users {
     return (await this.#db.selectFrom("identity_users").select("id").limit(1).executeTakeFirst()) !== undefined;
   }
 
-  async standing(id: string): Promise<Standing | undefined> {
-    const readMs = this.#clock.nowMs();
-    const known = this.#standings.get(id);
-    const ageMs = known === undefined ? -1 : readMs - known.readMs;
-    // A clock that was set back must not prolong the belief, hence the lower bound.
-    if (known !== undefined && ageMs >= 0 && ageMs < cacheTtlMs) return known.standing;
-    const forgotten = this.#forgotten;
-    const row = await this.#db.selectFrom("identity_users").selectAll().where("id", "=", id).executeTakeFirst();
-    if (row === undefined) return undefined;
-    const { kind, role, product, disabled, epoch } = recordOf(row);
-    const standing = { kind, role, product, disabled, epoch };
-    // What was read before a change must not be remembered after it.
-    if (forgotten === this.#forgotten) this.#remember(id, { standing, readMs });
-    return standing;
+  standing(id: string): Promise<Standing | undefined> {
+    return this.#standings.about(id);
   }
 
   forget(id: string): void {
-    this.#forgotten++;
-    this.#standings.delete(id);
-  }
-
-  #remember(id: string, known: { readonly standing: Standing; readonly readMs: number }): void {
-    this.#standings.delete(id);
-    if (this.#standings.size >= maxRemembered) {
-      const oldest = this.#standings.keys().next();
-      if (!oldest.done) this.#standings.delete(oldest.value);
-    }
-    this.#standings.set(id, known);
+    this.#standings.forget(id);
   }
 }
 

@@ -1,0 +1,58 @@
+// What the database said a moment ago, remembered by id, so that a call does not ask it again.
+//
+// 1. What is forgotten here is asked for anew from the next call on; what another process changed, after `beliefMs`.
+// 2. What is not there is not remembered: a flood of invented ids would push out the real ones.
+import type { Clock } from "../kernel/clock.ts";
+
+/** How long an answer is believed without asking the database, milliseconds. Another process may change it meanwhile. */
+export const beliefMs = 5_000;
+
+/** Most answers remembered; far more than a server has callers at a time, and a few megabytes at most. */
+const maxRemembered = 10_000;
+
+/** Whether something read so long ago is still believed. A clock that was set back must not prolong it: hence the lower bound. */
+export function isRecent(ageMs: number): boolean {
+  return ageMs >= 0 && ageMs < beliefMs;
+}
+
+/** Puts a value into a map of bounded size; when it is full, what was put in first goes. */
+export function remember<V>(known: Map<string, V>, key: string, value: V): void {
+  known.delete(key);
+  if (known.size >= maxRemembered) {
+    const oldest = known.keys().next();
+    if (!oldest.done) known.delete(oldest.value);
+  }
+  known.set(key, value);
+}
+
+/** Remembers what `read` answers. */
+export class Beliefs<V> {
+  readonly #clock: Clock;
+  readonly #read: (id: string) => Promise<V | undefined>;
+  readonly #known = new Map<string, { readonly value: V; readonly readMs: number }>();
+  #forgotten = 0;
+
+  constructor(clock: Clock, read: (id: string) => Promise<V | undefined>) {
+    this.#clock = clock;
+    this.#read = read;
+  }
+
+  /** What is known of an id, or undefined when there is no such thing. */
+  async about(id: string): Promise<V | undefined> {
+    const readMs = this.#clock.nowMs();
+    const known = this.#known.get(id);
+    if (known !== undefined && isRecent(readMs - known.readMs)) return known.value;
+    const forgotten = this.#forgotten;
+    const value = await this.#read(id);
+    // What was read before a change must not be remembered after it.
+    if (value === undefined) this.#known.delete(id);
+    else if (forgotten === this.#forgotten) remember(this.#known, id, { value, readMs });
+    return value;
+  }
+
+  /** Asks anew the next time; called when a change of this id has become durable. */
+  forget(id: string): void {
+    this.#forgotten++;
+    this.#known.delete(id);
+  }
+}
