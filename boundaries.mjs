@@ -8,7 +8,8 @@ const floors = [
   ["agents", "council"],
 ];
 const domains = floors.slice(1).flat().join("|");
-const driver = "/(sqlite|postgres|disk|console|memory|redis|smtp|oidc-provider)[^/]*[.]ts$";
+const driver =
+  "/(sqlite|postgres|disk|console|memory|redis|smtp|oidc-provider|undici|prometheus|opentelemetry)[^/]*[.]ts$";
 const test = "[.]test[.]ts$";
 
 const looksDown = floors.slice(0, -1).map((floor, i) => ({
@@ -31,14 +32,14 @@ export default {
       name: "core-ignorant-of-callers",
       severity: "error",
       comment: "No domain knows that HTTP or a command line calls it.",
-      from: { path: "^src/(?!http/|cli/|app[.]ts)" },
-      to: { path: "^(src/(http|cli)/|src/app[.]ts$|web/)" },
+      from: { path: "^src/(?!http/|cli/|app[.]ts|app/)" },
+      to: { path: "^(src/(http|cli|app)/|src/app[.]ts$|web/)" },
     },
     {
       name: "one-door",
       severity: "error",
       comment: "A domain is entered through its index.ts; only the composition root names a driver.",
-      from: { path: "^src/([^/]+)/", pathNot: test },
+      from: { path: "^src/([^/]+)/", pathNot: ["^src/app/", test] },
       to: { path: `^src/(${domains})/`, pathNot: ["^src/$1/", "/index[.]ts$"] },
     },
     {
@@ -60,7 +61,9 @@ export default {
       severity: "error",
       comment: "A vendor's client library is named by its driver alone.",
       from: { path: "^src/", pathNot: driver },
-      to: { path: "node_modules/(pg|@aws-sdk|@redis|nats|nodemailer|oidc-provider)/" },
+      to: {
+        path: "node_modules/(pg|@aws-sdk|@redis|nats|nodemailer|oidc-provider|undici|prom-client|@opentelemetry)/",
+      },
     },
     {
       name: "disk-only-in-drivers",
@@ -68,7 +71,7 @@ export default {
       comment: "Domains do no input or output of their own.",
       from: {
         path: "^src/",
-        pathNot: [driver, "^src/(cli|config|db|http)/", "^src/app[.]ts$", "^src/ledger/verify/", test],
+        pathNot: [driver, "^src/(app|cli|config|db|http)/", "^src/app[.]ts$", "^src/ledger/verify/", test],
       },
       to: { dependencyTypes: ["core"], path: "^(node:)?(fs|fs/promises|child_process|net|http|https)$" },
     },

@@ -12,13 +12,28 @@ import type { Bench, Figure } from "./bench.ts";
 import { blobs } from "./blobs.ts";
 import { decisions } from "./decisions.ts";
 import { depository } from "./depository.ts";
+import { gateway } from "./gateway.ts";
 import { growth } from "./growth.ts";
+import { guardAccuracy } from "./guards.ts";
 import { identity } from "./identity.ts";
 import { isolation } from "./isolation.ts";
 import { ledger } from "./ledger.ts";
+import { routing } from "./routing.ts";
 import { streams } from "./streams.ts";
 
-const benches: readonly Bench[] = [decisions, ledger, blobs, depository, streams, growth, isolation, identity];
+const benches: readonly Bench[] = [
+  decisions,
+  ledger,
+  blobs,
+  depository,
+  streams,
+  growth,
+  isolation,
+  identity,
+  gateway,
+  routing,
+  guardAccuracy,
+];
 
 interface Result {
   readonly bench: Bench;

@@ -6,7 +6,7 @@ import { lockOf } from "../src/constitution/lock.ts";
 import type { ArticlesLock } from "../src/constitution/lock.ts";
 import { defaultConstitutionDir, readConstitution } from "../src/constitution/disk.ts";
 import { parsePolicies } from "../src/constitution/policies.ts";
-import { problemText } from "../src/constitution/problem.ts";
+import { problemText } from "../src/kernel/problem.ts";
 import { parseSchema } from "../src/constitution/schema.ts";
 import { fileNames } from "../src/constitution/texts.ts";
 

@@ -12,6 +12,11 @@ import type { Database } from "./db/index.ts";
 import { openDiskBlobs } from "./depository/blobs/disk.ts";
 import { depositoryMigrations, openArtifactStore, openDepository, openShelf } from "./depository/index.ts";
 import type { ArtifactStore } from "./depository/index.ts";
+import { openGateway } from "./app/open-gateway.ts";
+import { openVitals } from "./gateway/deliberation/disk-vitals.ts";
+import { Deliberation, gatewayThinker, Host } from "./gateway/deliberation/index.ts";
+import { budgetMigrations, openBudgets, openGovernedBudgets } from "./gateway/budgets/index.ts";
+import type { Budgets } from "./gateway/budgets/index.ts";
 import {
   everyProduct,
   governanceMigrations,
@@ -46,6 +51,7 @@ import { instant, systemClock } from "./kernel/clock.ts";
 import type { Clock } from "./kernel/clock.ts";
 import type { Ctx, Log } from "./kernel/ctx.ts";
 import { newId } from "./kernel/ids.ts";
+
 import { readIfThere, replaceFile, syncFolder } from "./ledger/disk-files.ts";
 import { indexedEntries, ledgerMigrations, openLedger } from "./ledger/index.ts";
 import type { DiskLedger, Leaf } from "./ledger/index.ts";
@@ -72,6 +78,8 @@ export interface StartOptions {
   readonly log?: Log;
   /** Makes another admin key, as at the first start; for operators who have lost theirs. */
   readonly newAdminKey?: boolean;
+  /** The environment, where the catalogue of models finds the keys of providers. */
+  readonly variables?: Readonly<Record<string, string | undefined>>;
   /** Told how much of the ledger has been verified, in leaves. */
   readonly onVerify?: (done: number, total: number) => void;
 }
@@ -154,11 +162,22 @@ export async function startCharter(config: Config, options: StartOptions): Promi
     accountOf: async (username) => (await users.byUsername(username))?.id,
   });
   const clients = openClientRegistry({ gate, constitution, clients: oauth.clients, signingKeys: oauth.keys });
+  const budgets = opened.use(
+    openBudgets({ db: database, clock, log, defaultTokens: constitution.data.gateway.defaultBudgetTokens }),
+  );
+  const { gateway, metrics } = await openGateway(
+    { config, constitution, gate, counter, budgets, clock, log, version: options.version },
+    {
+      variables: options.variables ?? {},
+      cacheSecret: await keptBytes(join(dataDir, "cache.secret")),
+      keep: (resource) => opened.use(resource),
+    },
+  );
   const shelf = openShelf({ constitution, gate, ledger, store, blobs });
   const depository = openDepository({ constitution, gate, database, store, shelf, blobs, clock });
 
   const sweep = setInterval(
-    () => void sweepStore({ store, users: directory.writer, oauth, effects: identity.effects }, clock, log),
+    () => void sweepStore({ store, users: directory.writer, oauth, effects: identity.effects, budgets }, clock, log),
     sweepEveryMs,
   ).unref();
   opened.defer(() => clearInterval(sweep));
@@ -191,10 +210,22 @@ export async function startCharter(config: Config, options: StartOptions): Promi
       signingKeys: oauth.keys,
       depository,
       shelf,
+      gateway,
+      deliberation: new Deliberation({
+        gate,
+        host: new Host(opened.use(openVitals()), clock),
+        thinkerFor: (ctx, prompt, asked) => gatewayThinker(gateway, ctx, prompt, asked),
+      }),
+      budgets: openGovernedBudgets({ gate, budgets, constitution }),
+      metrics,
       cursors: cursorsUnder(await keptBytes(join(dataDir, "cursor.key"))),
     },
     // An upload may take as long as the room that is kept for it, and no longer: it could not be stored afterwards.
-    { ...config.http, requestTimeoutMs: Math.min(config.http.requestTimeoutMs, uploadMs) },
+    {
+      ...config.http,
+      requestTimeoutMs: Math.min(config.http.requestTimeoutMs, uploadMs),
+      maxModelRequestBytes: config.gateway.maxRequestBytes,
+    },
     config.tls.certFile === "" ? undefined : await openTls(config.tls, clock, log),
   );
   const { host, port, drainNoticeMs, drainTimeoutMs } = config.http;
@@ -299,7 +330,8 @@ async function sweepStore(
     users,
     oauth,
     effects,
-  }: { store: ArtifactStore; users: UserWriter; oauth: OAuth; effects: Identity["effects"] },
+    budgets,
+  }: { store: ArtifactStore; users: UserWriter; oauth: OAuth; effects: Identity["effects"]; budgets: Budgets },
   clock: Clock,
   log: Log,
 ): Promise<void> {
@@ -307,6 +339,8 @@ async function sweepStore(
     await users.sweep();
     await oauth.store.sweep();
     await effects.forget(clock.nowMs() - effectsKeptMs);
+    await budgets.expire(clock.nowMs());
+    await budgets.sweep(clock.nowMs());
     const reservations = await store.expireReservations(clock.nowMs());
     await store.forgetKeys(clock.nowMs());
     if (reservations > 0) log.warn({ reservations }, "gave back the space of uploads that never ended");
@@ -335,6 +369,7 @@ async function openMigrated(config: Config, log: Log): Promise<Database> {
       ...ledgerMigrations,
       ...governanceMigrations,
       ...depositoryMigrations,
+      ...budgetMigrations,
     ]);
     return database;
   } catch (error) {

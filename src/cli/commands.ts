@@ -1,6 +1,8 @@
 // The list of commands, in the order of their help.
 import type { Command } from "./command.ts";
+import { budgetClear, budgetSet, budgetShow } from "./commands/budget.ts";
 import { certsDev } from "./commands/certs.ts";
+import { chat } from "./commands/chat.ts";
 import { clientsCreate, clientsList, clientsRevoke } from "./commands/clients.ts";
 import { config } from "./commands/config.ts";
 import {
@@ -21,8 +23,12 @@ import { ledgerVerify } from "./commands/ledger-verify.ts";
 import { lineage } from "./commands/lineage.ts";
 import { login } from "./commands/login.ts";
 import { ls } from "./commands/ls.ts";
+import { breakers, models } from "./commands/models.ts";
+import { price } from "./commands/price.ts";
 import { proof } from "./commands/proof.ts";
 import { put } from "./commands/put.ts";
+import { routeScore } from "./commands/route-score.ts";
+import { routeExplain } from "./commands/route.ts";
 import { scrub } from "./commands/scrub.ts";
 import { serve } from "./commands/serve.ts";
 import { usersImport } from "./commands/users-import.ts";
@@ -66,6 +72,15 @@ export const commands: readonly Command[] = [
   usersImport,
   haltsList,
   haltsClear,
+  models,
+  chat,
+  routeExplain,
+  routeScore,
+  price,
+  breakers,
+  budgetShow,
+  budgetSet,
+  budgetClear,
   ledgerVerify,
   ledgerCheckpoint,
   ledgerEntries,

@@ -5,6 +5,7 @@ import { PassThrough, Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { folderOf, naiveLeaf, naiveLog, naiveProof, noteKey } from "../../test/support/naive-log.ts";
+import { serveLog } from "../../test/support/log-server.ts";
 import { Client } from "./client.ts";
 import { runProgram } from "./program.ts";
 
@@ -20,11 +21,12 @@ afterEach(() => folder[Symbol.asyncDispose]());
 
 async function charter(...args: string[]) {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];
-  const out = buffer(stdout);
+  const [out, err] = [buffer(stdout), buffer(stderr)];
   const io = { stdin: Readable.from([]), stdout, stderr, env: {}, cwd: folder.path };
   const code = await runProgram(["ledger", "verify", ...args], io as never);
   stdout.end();
-  return { code, out: (await out).toString("utf8") };
+  stderr.end();
+  return { code, out: (await out).toString("utf8"), err: (await err).toString("utf8") };
 }
 
 describe("ledger verify --proof", () => {
@@ -61,6 +63,47 @@ describe("ledger verify --from", () => {
     expect(passed).toMatchObject({ code: 0, out: expect.stringMatching(/PASS[^]*LOST {2}entries 4/) });
     await rm(bundle);
     expect(await charter("--from", ".", "--allow-lost")).toMatchObject({ code: 1 });
+  });
+
+  it("takes a data folder and the address of a server as well, whose ledger lies below", async () => {
+    const files = naiveLog(entries, origin);
+    await using data = await folderOf(new Map([...files].map(([name, bytes]) => [`ledger/${name}`, bytes])));
+    await using server = await serveLog((path) => files.get(path) ?? 404);
+    for (const place of [data.path, join(data.path, "ledger"), server.url, `${server.url}/`, server.prefix]) {
+      expect(await charter("--from", place)).toMatchObject({
+        code: 0,
+        out: expect.stringContaining("PASS  9 entries"),
+      });
+    }
+  });
+
+  it("says that there is no ledger, which is no verdict on one", async () => {
+    await using server = await serveLog(() => 404);
+    for (const place of ["./nowhere", "./tile", server.url, server.prefix]) {
+      const { code, out, err } = await charter("--from", place);
+      expect([code, out]).toEqual([1, ""]);
+      expect(err).toContain("there is no ledger at ");
+      expect(err).toContain(place.replace("./", ""));
+    }
+  });
+
+  it("accuses no entry that it may not read, and says what helps", async () => {
+    const files = naiveLog(entries, origin);
+    await using server = await serveLog((path, authorization) =>
+      path.startsWith("tile/entries") && authorization !== "Bearer k" ? 401 : (files.get(path) ?? 404),
+    );
+    const { code, out } = await charter("--from", server.url);
+    expect([code, out]).toEqual([
+      1,
+      expect.stringMatching(/^could not be verified: .*\/tile\/entries\/000.p\/9 answered 401\n/),
+    ]);
+    expect(out).toContain("entry bundles need --key of a credential that may read the whole ledger");
+    expect(out).not.toMatch(/FAIL|entry 0/);
+    const json = JSON.parse((await charter("--from", server.url, "--json")).out);
+    expect(json).toMatchObject({ ok: false, index: null, unread: "refused", remedy: expect.stringContaining("--key") });
+    expect(await charter("--from", server.url, "--key", "k")).toMatchObject({ code: 1 });
+    expect((await charter("--from", server.url, "--key", "k")).out).toContain("only to the server of --url");
+    expect(await charter("--from", server.url, "--url", server.url, "--key", "k")).toMatchObject({ code: 0 });
   });
 });
 

@@ -34,7 +34,8 @@ function settingOption(setting: Setting): OptionSpec {
   return {
     name: setting.flag,
     value: words[setting.kind],
-    summary: sentence.charAt(0).toLowerCase() + sentence.slice(1) + fallback,
+    // An acronym stays as it is.
+    summary: sentence.replace(/^[A-Z](?![A-Z])/, (letter) => letter.toLowerCase()) + fallback,
   };
 }
 

@@ -1,13 +1,19 @@
 // What the command line understands, what it says when it does not, and how it ends.
+import { resolve } from "node:path";
 import { PassThrough } from "node:stream";
 import { describe, expect, it } from "vitest";
+import { settings } from "../config/index.ts";
 import { commands } from "./commands.ts";
+import { settingOptions } from "./local-config.ts";
 import { parseCall } from "./options.ts";
 import { runProgram } from "./program.ts";
 import { programVersion } from "./version.ts";
 
 /** A port that nothing listens on: the discard service is long gone. */
 const nowhere = "http://127.0.0.1:9";
+
+/** JSON that asks nothing of a constitution. */
+const packageFile = resolve("package.json");
 
 async function charter(args: readonly string[], env: Record<string, string> = {}) {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];
@@ -46,6 +52,16 @@ describe("help", () => {
     },
   );
 
+  it.each(settings.map((setting) => [setting.flag, setting] as const))(
+    "--%s begins in lower case and leaves acronyms as they are",
+    (flag, { description }) => {
+      const summary = settingOptions([flag])[0]?.summary ?? "";
+      const first = description.replaceAll("`", "").split(" ")[0] ?? "";
+      const isAcronym = /^[A-Z]{2}/.test(first);
+      expect(summary.split(" ")[0]).toBe(isAcronym ? first : first.toLowerCase());
+    },
+  );
+
   it("lists every command, on its own and by group", async () => {
     const all = await charter(["--help"]);
     for (const command of commands) expect(all.out).toContain(`  ${command.name} `);
@@ -76,6 +92,10 @@ describe("usage errors end with 2 and name what is nearest", () => {
     [["keys", "create", "--kind", "root"], "--kind must be one of"],
     [["ls", "--url", "ftp://x"], "--url must be an http or https URL"],
     [["get", "id", "--json"], "--json needs -o FILE"],
+    [["constitution", "explain", "nowhere.json"], "there is no file /nowhere.json"],
+    [["constitution", "explain", "/"], "/ cannot be read: EISDIR"],
+    [["constitution", "explain", import.meta.filename], `${import.meta.filename} is not JSON`],
+    [["constitution", "explain", packageFile], `${packageFile} is no request`],
     [["config", "--port", "many"], "--port: http.port must be an integer"],
   ];
   it.each(cases)("charter %j", async (args, message) => {

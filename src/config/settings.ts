@@ -2,33 +2,11 @@
 // docs/config.md are all read from this table, so that none of them can disagree with another.
 import { originProblem, redisProblem } from "./urls.ts";
 import { addressProblem, httpUrlProblem, smtpUrlProblem } from "./addresses.ts";
+import { gatewaySettings } from "./gateway-settings.ts";
 import { hostsProblem, networksProblem, originsProblem } from "./lists.ts";
+import type { SettingShape } from "./setting-shape.ts";
 
-/** What a setting holds and how its text is read; a `path` is a folder, a `file` a file. */
-export type SettingKind = "string" | "path" | "file" | "integer" | "boolean" | "choice";
-
-interface SettingShape {
-  /** Place in the tree and in charter.yaml: `section.name`. */
-  readonly path: `${string}.${string}`;
-  /** Environment variable. */
-  readonly env: `CHARTER_${string}`;
-  /** Command-line option of `charter serve`, without the dashes. */
-  readonly flag: string;
-  readonly kind: SettingKind;
-  readonly default: string | number | boolean;
-  /** For integers: smallest and largest accepted value. */
-  readonly range?: readonly [least: number, most: number];
-  /** For choices: the accepted words. */
-  readonly choices?: readonly string[];
-  /** For texts of a form of their own: what is wrong with one, as the end of a sentence that starts with the path. */
-  readonly problem?: (text: string) => string | undefined;
-  /** Masked wherever the configuration is shown. */
-  readonly secret?: true;
-  /** One sentence for people. */
-  readonly description: string;
-  /** Why the default and the range are what they are. */
-  readonly reason?: string;
-}
+export type { SettingKind } from "./setting-shape.ts";
 
 const oneHourMs = 3_600_000;
 
@@ -384,6 +362,7 @@ export const settings = [
     reason:
       "Without it passwords are only taken by the authorization page (RFC 9700 section 2.4), and `charter login` fails.",
   },
+  ...gatewaySettings,
   {
     path: "mail.transport",
     env: "CHARTER_MAIL_TRANSPORT",

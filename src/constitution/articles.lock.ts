@@ -2,7 +2,7 @@
 
 /** Digests of the parsed articles and schema that this program was built with. */
 export const articlesLock = {
-  schema: "sha256:3d494d5f0b2d2657e7ab7a73d5da06c190506c8141e7b1680c321236caf23e6b",
+  schema: "sha256:52f3148ca994abe0cf924133aeaf7b2e5d66088dd3c79b0e9b7df9f45acca49d",
   articles: {
     RULE_01_WRITE_ONLY: "sha256:9dc2b1cd68079168051c91e263f4224a4e6273ea554c24d49dc16923a494341a",
     RULE_02_APPEND_ONLY_AUDIT: "sha256:0c05b399620a27183c4e3fa16726fe34e46cbf79e0198978db3b5e32ca556715",

@@ -1,7 +1,7 @@
 // Bounds on Cedar texts, checked before Cedar sees them: its parser recurses, and a text that exhausts its stack would
 // leave the engine itself damaged instead of being refused.
-import { placeAt } from "./problem.ts";
-import type { Problem } from "./problem.ts";
+import { placeAt } from "../kernel/problem.ts";
+import type { Problem } from "../kernel/problem.ts";
 
 /** Deepest nesting of brackets; the parser was seen to fail at 150, and no policy that people read comes near 32. */
 const maxNesting = 32;

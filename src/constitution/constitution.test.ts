@@ -7,7 +7,7 @@ import { constitutionDigest, constitutionFrom, problemsIn } from "./constitution
 import { defaultConstitutionDir, loadConstitution, readConstitution, validateConstitution } from "./disk.ts";
 import { lockOf } from "./lock.ts";
 import { parsePolicies } from "./policies.ts";
-import { problemText } from "./problem.ts";
+import { problemText } from "../kernel/problem.ts";
 import { parseSchema } from "./schema.ts";
 import { checkData } from "./validation.ts";
 import { fileNames } from "./texts.ts";

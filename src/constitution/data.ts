@@ -64,6 +64,58 @@ export interface Threat extends Escalation {
   readonly response: string;
 }
 
+/** How far data may travel, from everywhere to nowhere but where it is meant to be. */
+export const dataClasses = ["public", "internal", "confidential", "restricted"] as const;
+/** How far data may travel. */
+export type DataClass = (typeof dataClasses)[number];
+
+/** What a guard does with what it finds: nothing, put it on record, take it out visibly, or refuse the call. */
+export type GuardAction = "off" | "flag" | "redact" | "deny";
+
+/** A tier of models, the weakest first. */
+export interface Tier {
+  readonly tier: 1 | 2 | 3 | 4 | 5;
+  readonly name: string;
+  /** How long an answer may take, milliseconds. */
+  readonly targetMs: number;
+}
+
+/** What calls of models are held to. Limits per minute are null where there is none. */
+export interface ModelTerms {
+  readonly maxTier: number;
+  /** Models that may be called, by name or by `provider/model`; `*` stands for any text. */
+  readonly models: readonly string[];
+  readonly maxDataClass: DataClass;
+  /** How long an answer may be served again; 0 for never. */
+  readonly cacheTtlSeconds: number;
+  readonly semanticCache: boolean;
+  readonly guards: Readonly<Record<"secrets" | "pii" | "injection", GuardAction>>;
+  readonly keyRequestsPerMinute: number | null;
+  readonly keyTokensPerMinute: number | null;
+  readonly modelRequestsPerMinute: number | null;
+  readonly modelTokensPerMinute: number | null;
+}
+
+/** How a deployment is scored: the weights of its parts, and the price and latency at which a part is worth nothing. */
+export interface ScoreTerms {
+  readonly compliancePercent: number;
+  readonly reliabilityPercent: number;
+  readonly pricePercent: number;
+  readonly latencyPercent: number;
+  readonly priceCeilingMicrodollarsPerMillion: number;
+  readonly latencyCeilingMs: number;
+}
+
+/** What the constitution says about calling models. */
+export interface GatewayTerms {
+  readonly tiers: readonly Tier[];
+  readonly score: ScoreTerms;
+  readonly complianceFloorPercent: number;
+  readonly defaultDataClass: DataClass;
+  readonly defaultBudgetTokens: number;
+  readonly terms: ModelTerms;
+}
+
 /** What a product may store and who may read it back. */
 export interface ProductTerms {
   readonly quotaBytes: number;
@@ -72,6 +124,8 @@ export interface ProductTerms {
   readonly agentsMayRead: boolean;
   /** Name of a retention class. */
   readonly retentionClass: string;
+  /** Where the product's calls of models differ from the terms of all. */
+  readonly models?: Partial<ModelTerms>;
 }
 
 /** One row of the storage table; it holds from its edge to the next. */
@@ -155,6 +209,7 @@ export interface ConstitutionData {
   readonly bands: Readonly<Record<"concurrentWriters" | "writesPerSecond" | "queryP99Ms", readonly BandEdge[]>>;
   readonly roles: Readonly<Record<Role, RoleTerms>>;
   readonly rateLimits: RateLimits;
+  readonly gateway: GatewayTerms;
   readonly humanRoles: Readonly<Record<HumanRole, string>>;
   readonly retentionClasses: Readonly<Record<string, Period>>;
   readonly rules: Readonly<Record<ArticleId, Rule>>;

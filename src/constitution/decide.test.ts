@@ -83,6 +83,15 @@ product  none  identity     allow    none  01+09       01+09       09    09    0
 executor void  identity     allow    allow 01+08       01+08       08    none  08    01+03+08    01+08
 auditor  void  identity     allow    allow 01+09       01+09       09    09    09    01+03+09    01+09
 admin    void  identity     allow    allow 01+09       01+09       09    09    allow 01+03+09    01+09
+ai_agent own   completion   allow    09    01+09       01+09       none  09    09    01+03+09    01+09
+ai_agent other completion   05       05+09 01+05+09    01+05+09    05    05+09 05+09 01+03+05+09 01+05+09
+ai_agent none  completion   none     09    01+09       01+09       none  09    05+09 01+03+09    01+09
+product  own   completion   allow    none  01+09       01+09       09    09    09    01+03+09    01+09
+product  other completion   05       05    01+05+09    01+05+09    05+09 05+09 05+09 01+03+05+09 01+05+09
+executor own   completion   allow    allow 01+08       01+08       08    none  08    01+03+08    01+08
+auditor  own   completion   09       allow 01+09       01+09       09    09    09    01+03+09    01+09
+admin    void  completion   allow    allow 01+09       01+09       09    09    allow 01+03+09    01+09
+anonymous void completion   09       09    01+09       01+09       09    09    09    01+03+09    01+09
 anonymous void identity     allow    09    01+09       01+09       09    09    09    01+03+09    01+09
 anonymous free artifact     09       09    01+09       01+09       09    09    09    01+03+09    01+09
 anonymous void key          09       09    01+09       01+09       09    09    09    01+03+09    01+09

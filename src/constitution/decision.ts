@@ -17,7 +17,16 @@ export const actions = [
 export type Action = (typeof actions)[number];
 
 /** What is acted on. */
-export const resourceKinds = ["artifact", "ledger", "schema", "governance", "integration", "key", "identity"] as const;
+export const resourceKinds = [
+  "artifact",
+  "ledger",
+  "schema",
+  "governance",
+  "integration",
+  "key",
+  "identity",
+  "completion",
+] as const;
 /** What is acted on. */
 export type ResourceKind = (typeof resourceKinds)[number];
 

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { constitutionFrom, problemsIn } from "./constitution.ts";
 import type { Constitution } from "./constitution.ts";
 import { constitutionFault } from "./errors.ts";
-import type { Problem } from "./problem.ts";
+import type { Problem } from "../kernel/problem.ts";
 import { fileNames } from "./texts.ts";
 import type { ConstitutionTexts } from "./texts.ts";
 

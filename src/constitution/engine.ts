@@ -35,6 +35,7 @@ const resourceTypes = {
   integration: "Integration",
   key: "Key",
   identity: "Identity",
+  completion: "Completion",
 } as const satisfies Record<ResourceKind, string>;
 
 /** How people name each kind of principal, after an article. */
@@ -56,6 +57,7 @@ const resourceNames = {
   integration: "an integration",
   key: "a key",
   identity: "an identity",
+  completion: "a model's completion",
 } as const satisfies Record<ResourceKind, string>;
 
 /** Makes the evaluator of a constitution. `digest` names its policy sets in Cedar's cache. */

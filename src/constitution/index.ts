@@ -1,19 +1,25 @@
 // The door to the constitution: load it, ask it, and check numbers against it.
-export { articleIds, timelineSeconds } from "./data.ts";
+export { articleIds, dataClasses, timelineSeconds } from "./data.ts";
 export type {
   ArticleId,
   Band,
   BandEdge,
   ConstitutionData,
   ConstitutionLimits,
+  DataClass,
   Escalation,
+  GatewayTerms,
+  GuardAction,
   HumanRole,
+  ModelTerms,
   Period,
   ProductTerms,
   Rule,
+  ScoreTerms,
   Severity,
   StorageEdge,
   Threat,
+  Tier,
   Timeline,
 } from "./data.ts";
 export { actions, resourceKinds } from "./decision.ts";
@@ -34,8 +40,8 @@ export {
   writersBand,
 } from "./limits.ts";
 export type { QuotaState, SizeCheck, StorageStatus } from "./limits.ts";
-export { problemText } from "./problem.ts";
-export type { Problem } from "./problem.ts";
+export { problemText } from "../kernel/problem.ts";
+export type { Problem } from "../kernel/problem.ts";
 export { ordinaryContext, parseDecisionRequest } from "./request.ts";
 export { retainUntil } from "./retention.ts";
 export type { ConstitutionTexts } from "./texts.ts";

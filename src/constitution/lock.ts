@@ -3,8 +3,8 @@
 import { nearestName } from "../kernel/nearest.ts";
 import { articlesLock } from "./articles.lock.ts";
 import type { PolicyRecord } from "./policies.ts";
-import { placeAt } from "./problem.ts";
-import type { Problem } from "./problem.ts";
+import { placeAt } from "../kernel/problem.ts";
+import type { Problem } from "../kernel/problem.ts";
 import type { ParsedSchema } from "./schema.ts";
 import { fileNames } from "./texts.ts";
 import type { ConstitutionTexts } from "./texts.ts";

@@ -9,8 +9,8 @@ import type { Digest } from "../kernel/hash.ts";
 import { nearestName } from "../kernel/nearest.ts";
 import { excessIn } from "./cedar-text.ts";
 import type { Action } from "./decision.ts";
-import { placeAt } from "./problem.ts";
-import type { Problem } from "./problem.ts";
+import { placeAt } from "../kernel/problem.ts";
+import type { Problem } from "../kernel/problem.ts";
 
 /** One article or policy. */
 export interface PolicyRecord {

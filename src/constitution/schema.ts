@@ -5,7 +5,7 @@ import { digestOfJson } from "../kernel/hash.ts";
 import type { Digest } from "../kernel/hash.ts";
 import { excessIn } from "./cedar-text.ts";
 import { cedarProblem } from "./policies.ts";
-import type { Problem } from "./problem.ts";
+import type { Problem } from "../kernel/problem.ts";
 
 /** A parsed schema, or what is wrong with it. */
 export type ParsedSchema =

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { defaultConstitutionDir, readConstitution } from "./disk.ts";
-import { problemText } from "./problem.ts";
+import { problemText } from "../kernel/problem.ts";
 import { checkData } from "./validation.ts";
 
 const text = readConstitution(defaultConstitutionDir()).data;
@@ -70,6 +70,8 @@ describe("constitution.yaml", () => {
     ["a period of days and years", "{ days: 365 }", "{ days: 365, years: 1 }", "must NOT have more than 1"],
     ["storage edges that fall", "fromPercent: 90", "fromPercent: 60", "edges must start at 0 and rise"],
     ["writes that go on at 100 percent", "haltsWrites: true", "haltsWrites: false", "writes halt at 100 percent"],
+    ["tiers out of order", "- { tier: 1, name: nano", "- { tier: 2, name: nano", "tier 1 must stand here"],
+    ["weights that are not a whole", "compliancePercent: 40", "compliancePercent: 50", "must add up to 100 percent"],
     ["band edges that fall", "{ band: ORANGE, from: 76 }", "{ band: ORANGE, from: 50 }", "edges must rise"],
     ["bands out of order", "{ band: ORANGE, above: 800 }", "{ band: RED, above: 800 }", "edge 2 must be ORANGE"],
     [

@@ -1,13 +1,13 @@
 // Whether constitution.yaml is what it must be: first its form, by JSON Schema, then what a schema cannot say.
 // Every problem carries a place, and an unknown key carries the nearest known one.
 import { Ajv2020 } from "ajv/dist/2020.js";
-import type { ErrorObject } from "ajv/dist/2020.js";
 import { nearestName } from "../kernel/nearest.ts";
 import schema from "./constitution.schema.json" with { type: "json" };
 import type { BandEdge, ConstitutionData, Period } from "./data.ts";
-import { parseYaml } from "./document.ts";
-import type { Path, YamlDocument } from "./document.ts";
-import type { Problem } from "./problem.ts";
+import { parseYaml } from "../kernel/yaml-document.ts";
+import type { Path } from "../kernel/yaml-document.ts";
+import { formProblems } from "../kernel/yaml-form.ts";
+import type { Problem } from "../kernel/problem.ts";
 
 /** The checked data, or what is wrong with it. */
 export type CheckedData =
@@ -36,54 +36,11 @@ export function checkData(file: string, text: string): CheckedData {
   const validate = new Ajv2020({ allErrors: true, verbose: true, strict: true }).compile<ConstitutionData>(schema);
   const { data } = document;
   if (!validate(data)) {
-    const problems = (validate.errors ?? []).flatMap((error) => formProblem(document, error));
+    const problems = formProblems(document, validate.errors ?? [], "the constitution");
     return { data: undefined, problems };
   }
   const problems = [...meaningProblems(data)].map(({ path, message }) => document.problemAt(path, message));
   return problems.length > 0 ? { data: undefined, problems } : { data, problems: [] };
-}
-
-/** One problem for an error of the schema; none for the errors that only wrap others. */
-function formProblem(document: YamlDocument, error: ErrorObject): Problem[] {
-  const path = pointerPath(document, error.instancePath);
-  const place = path.length === 0 ? "the constitution" : path.join(".");
-  const params = error.params as Record<string, unknown>;
-  switch (error.keyword) {
-    case "additionalProperties": {
-      const key = String(params["additionalProperty"]);
-      const known = Object.keys((error.parentSchema?.["properties"] as object | undefined) ?? {});
-      const nearest = nearestName(key, known);
-      const hint = nearest === undefined ? `; known are ${known.join(", ")}` : `; did you mean "${nearest}"?`;
-      return [document.problemAt([...path, key], `unknown key "${key}" in ${place}${hint}`, "key")];
-    }
-    case "required":
-      return [document.problemAt(path, `${place} lacks the key "${String(params["missingProperty"])}"`)];
-    case "enum": {
-      const allowed = params["allowedValues"] as readonly unknown[];
-      return [document.problemAt(path, `${place} must be one of ${allowed.join(", ")}`)];
-    }
-    case "propertyNames": {
-      const key = String(params["propertyName"]);
-      return [document.problemAt([...path, key], `"${key}" is not a possible name in ${place}`, "key")];
-    }
-    default:
-      if (error.propertyName !== undefined) return [];
-      return [document.problemAt(path, `${place} ${error.message ?? "is not as it must be"}`)];
-  }
-}
-
-/** A JSON pointer as a path; a step into a list is a number. */
-function pointerPath(document: YamlDocument, pointer: string): Path {
-  let value: unknown = document.data;
-  return pointer
-    .split("/")
-    .slice(1)
-    .map((step) => {
-      const key = step.replaceAll("~1", "/").replaceAll("~0", "~");
-      const place = Array.isArray(value) ? Number(key) : key;
-      value = (value as Record<string | number, unknown>)[place];
-      return place;
-    });
 }
 
 interface Finding {
@@ -95,6 +52,7 @@ interface Finding {
 function* meaningProblems(data: ConstitutionData): Generator<Finding> {
   yield* limitProblems(data);
   yield* storageProblems(data);
+  yield* gatewayProblems(data);
   for (const [name, edges] of Object.entries(data.bands)) yield* bandProblems(name, edges);
   for (const [name, { retentionClass }] of Object.entries(data.products)) {
     if (Object.hasOwn(data.retentionClasses, retentionClass)) continue;
@@ -131,6 +89,14 @@ function* productRetentionProblems({ products, retentionClasses }: ConstitutionD
     const message = `${name} must keep its artifacts at least ${days} days, and "${retentionClass}" is shorter`;
     yield { path: ["products", name, "retentionClass"], message };
   }
+}
+
+function* gatewayProblems({ gateway: { tiers, score } }: ConstitutionData): Generator<Finding> {
+  for (const [i, { tier }] of tiers.entries()) {
+    if (tier !== i + 1) yield { path: ["gateway", "tiers", i, "tier"], message: `tier ${i + 1} must stand here` };
+  }
+  const weights = score.compliancePercent + score.reliabilityPercent + score.pricePercent + score.latencyPercent;
+  if (weights !== 100) yield { path: ["gateway", "score"], message: "the four weights must add up to 100 percent" };
 }
 
 function* limitProblems({ limits, products }: ConstitutionData): Generator<Finding> {

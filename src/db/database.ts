@@ -1,6 +1,8 @@
 // The database port: one committed view for reading, one gate for writing, on SQLite and on PostgreSQL.
 //
 // 1. `transact` resolves only after the commit is durable (SQLite: WAL with synchronous=FULL; PostgreSQL: synchronous_commit).
+//    A `relaxed` unit resolves when it is committed: the end of the process does not undo it, a power cut may, if no durable
+//    commit came after it. It is for what can be lost without a promise being broken.
 // 2. `read` sees committed state only, never the inside of somebody else's transaction.
 // 3. A unit of work that throws changes nothing, and no other unit that shared its commit notices.
 // 4. Drivers may differ in this alone: SQLite runs units one after another and lets waiting units share one commit;
@@ -24,13 +26,16 @@ export interface Migration {
   up(tx: Transaction<unknown>, dialect: Dialect): Promise<void>;
 }
 
+/** What a commit survives: a power cut, or only the end of the process. */
+export type Durability = "durable" | "relaxed";
+
 /** An open database. `Tables` is what the holder may name; each domain narrows it with `tables<T>()`. */
 export interface Database<Tables = unknown> extends AsyncDisposable {
   readonly dialect: Dialect;
   /** Committed state, for reading only. */
   readonly read: Kysely<Tables>;
-  /** Runs one unit of work in a transaction; resolves with its value when the commit is durable. */
-  transact<T>(work: (tx: Transaction<Tables>) => Promise<T>): Promise<T>;
+  /** Runs one unit of work in a transaction; resolves with its value when the commit is durable, or relaxed when asked to. */
+  transact<T>(work: (tx: Transaction<Tables>) => Promise<T>, durability?: Durability): Promise<T>;
   /** The same database seen through a domain's own tables. */
   tables<Narrowed>(): Database<Narrowed>;
   /** Applies the steps that have not run yet; refuses when an applied step has disappeared. */

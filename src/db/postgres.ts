@@ -4,13 +4,13 @@
 //    times, so a unit has no effects but those of its transaction.
 // 2. Every wait is bounded: for a connection, for a statement, for a transaction that sits idle.
 // 3. A lost connection is `db.unavailable`. When it is lost during the commit, the unit may have been applied.
-import { Kysely, PostgresDialect } from "kysely";
+import { Kysely, PostgresDialect, sql } from "kysely";
 import type { PostgresCursor, PostgresPool, PostgresPoolClient, PostgresQueryResult, Transaction } from "kysely";
 import { Pool, TypeOverrides, types } from "pg";
 import type { PoolClient } from "pg";
 import type { Log } from "../kernel/ctx.ts";
 import { Fault } from "../kernel/fault.ts";
-import type { Database, Migration } from "./database.ts";
+import type { Database, Durability, Migration } from "./database.ts";
 import { dbFault } from "./errors.ts";
 import { applyMigrations } from "./migrator.ts";
 import { isConflict, publicFault } from "./postgres-errors.ts";
@@ -61,9 +61,9 @@ class PostgresDatabase implements Database {
     this.read = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: readPool }) });
   }
 
-  async transact<T>(work: (tx: Transaction<unknown>) => Promise<T>): Promise<T> {
+  async transact<T>(work: (tx: Transaction<unknown>) => Promise<T>, durability: Durability = "durable"): Promise<T> {
     if (this.#closing !== undefined) throw dbFault("db.unavailable", "The database is closed.");
-    const running = this.#tryOften(work);
+    const running = this.#tryOften(durability === "durable" ? work : relaxed(work));
     this.#running.add(running);
     try {
       return await running;
@@ -103,6 +103,14 @@ class PostgresDatabase implements Database {
     await this.#write.destroy();
     await this.read.destroy();
   }
+}
+
+/** The unit without the wait for the write-ahead log. */
+function relaxed<T>(work: (tx: Transaction<unknown>) => Promise<T>): (tx: Transaction<unknown>) => Promise<T> {
+  return async (tx) => {
+    await sql`set local synchronous_commit = off`.execute(tx);
+    return work(tx);
+  };
 }
 
 function openPool(options: PostgresOptions, access: "read" | "write", log: Log): PostgresPool {

@@ -1,6 +1,6 @@
 // Units of work that wait together are committed together: one fsync for all of them.
 //
-// 1. A unit resolves only after the commit that holds it is on disk.
+// 1. A unit resolves only after the commit that holds it is on disk; a commit of relaxed units alone does not wait for that.
 // 2. Each unit runs alone, inside its own savepoint; one that throws is undone and rejects, the others do not notice.
 // 3. A commit that fails rejects every unit it would have held, and none of them has changed anything.
 // 4. A unit that outlives its time is undone and rejected, and its later queries are refused: it holds the only writer.
@@ -8,6 +8,7 @@ import type { CompiledQuery, DatabaseConnection, QueryResult } from "kysely";
 import type { Log } from "../kernel/ctx.ts";
 import { Fault } from "../kernel/fault.ts";
 import { dbFault } from "./errors.ts";
+import type { Durability } from "./database.ts";
 import type { SqliteConnection } from "./sqlite-connection.ts";
 
 /** The bounds of the queue. */
@@ -53,6 +54,7 @@ class UnitConnection implements DatabaseConnection {
 
 interface Unit {
   readonly work: (connection: DatabaseConnection) => Promise<unknown>;
+  readonly durability: Durability;
   readonly resolve: (value: unknown) => void;
   readonly reject: (reason: unknown) => void;
 }
@@ -70,6 +72,8 @@ export class GroupCommits {
   #waiting: Unit[] = [];
   #pump: Promise<void> | undefined;
   #closed = false;
+  /** What the writer's next commit survives. */
+  #durability: Durability = "durable";
 
   constructor(writer: SqliteConnection, log: Log, limits: CommitLimits = commitLimits) {
     this.#writer = writer;
@@ -78,10 +82,10 @@ export class GroupCommits {
   }
 
   /** Runs a unit of work; resolves with its value once the commit is on disk. */
-  run<T>(work: (connection: DatabaseConnection) => Promise<T>): Promise<T> {
+  run<T>(work: (connection: DatabaseConnection) => Promise<T>, durability: Durability = "durable"): Promise<T> {
     if (this.#closed) return Promise.reject(dbFault("db.unavailable", "The database is closed."));
     const { promise, resolve, reject } = Promise.withResolvers<T>();
-    this.#waiting.push({ work, resolve: (value) => resolve(value as T), reject });
+    this.#waiting.push({ work, durability, resolve: (value) => resolve(value as T), reject });
     this.#pump ??= this.#drain();
     return promise;
   }
@@ -103,6 +107,8 @@ export class GroupCommits {
 
   async #commitOnce(): Promise<void> {
     try {
+      // One unit that must be durable makes the whole commit so.
+      this.#promise(this.#waiting.every(({ durability }) => durability === "relaxed") ? "relaxed" : "durable");
       await this.#begin();
     } catch (error) {
       this.#rejectAll(this.#waiting.splice(0), error);
@@ -112,8 +118,10 @@ export class GroupCommits {
     const gatherUntil = performance.now() + this.#limits.maxGatherMs;
     try {
       while (done.length < this.#limits.maxUnits && performance.now() < gatherUntil) {
-        const unit = this.#waiting.shift();
-        if (unit === undefined) break;
+        const unit = this.#waiting[0];
+        // One that came meanwhile and must be durable has the next commit.
+        if (unit === undefined || (unit.durability === "durable" && this.#durability === "relaxed")) break;
+        this.#waiting.shift();
         await this.#runOne(unit, done);
       }
       this.#writer.exec("commit");
@@ -143,6 +151,13 @@ export class GroupCommits {
       if (!this.#writer.inTransaction) throw error;
       this.#writer.exec("rollback to unit; release unit");
     }
+  }
+
+  /** Says what the next commit must survive. In WAL mode, NORMAL differs from FULL in the fsync after each commit alone. */
+  #promise(durability: Durability): void {
+    if (durability === this.#durability) return;
+    this.#writer.exec(`pragma synchronous = ${durability === "durable" ? "full" : "normal"}`);
+    this.#durability = durability;
   }
 
   async #begin(): Promise<void> {

@@ -10,7 +10,7 @@ import {
 } from "kysely";
 import type { DatabaseConnection, Dialect as KyselyDialect, Driver, KyselyProps, QueryCompiler } from "kysely";
 import type { Log } from "../kernel/ctx.ts";
-import type { Database, Migration } from "./database.ts";
+import type { Database, Durability, Migration } from "./database.ts";
 import { applyMigrations } from "./migrator.ts";
 import { GroupCommits } from "./sqlite-commits.ts";
 import { SqliteConnection } from "./sqlite-connection.ts";
@@ -71,8 +71,11 @@ class SqliteDatabase implements Database {
     this.read = new Kysely<unknown>(propsOver(reader, this.#compiler));
   }
 
-  transact<T>(work: (tx: Transaction<unknown>) => Promise<T>): Promise<T> {
-    return this.#commits.run((connection) => work(new Transaction<unknown>(propsOver(connection, this.#compiler))));
+  transact<T>(work: (tx: Transaction<unknown>) => Promise<T>, durability: Durability = "durable"): Promise<T> {
+    return this.#commits.run(
+      (connection) => work(new Transaction<unknown>(propsOver(connection, this.#compiler))),
+      durability,
+    );
   }
 
   tables<Narrowed>(): Database<Narrowed> {

@@ -103,7 +103,11 @@ export function openDepository(parts: DepositoryParts): Depository {
   async function createOnce(ctx: Ctx, key: string, draft: Draft, content: Content, options: CreateOptions) {
     const seen = await store.idempotent(draft.product, ctx.principal.id, key, clock.nowMs());
     if (!seen) return createGoverned(ctx, draft, content, options);
-    const fingerprint = fingerprintOf(draft, await digestOfBody(ctx, content, limits.artifactMaxBytes));
+    const digest = await digestOfBody(ctx, content, limits.artifactMaxBytes);
+    if (content.expectedDigest !== undefined && content.expectedDigest !== digest) {
+      throw contentFault("content.digest_mismatch", `the bytes received hash to ${digest}, not to the declared digest`);
+    }
+    const fingerprint = fingerprintOf(draft, digest);
     if (fingerprint !== seen.fingerprint) return refuseReuse(ctx, seen.artifactId, draft);
     const { artifact, receipt } = await shelf.receiptOf(seen.artifactId);
     return { artifact, receipt, replayed: true, warnings: [] };

@@ -2,6 +2,7 @@
 // another product's artifacts are not there.
 import { quotaState, storageStatus } from "../constitution/index.ts";
 import type { Constitution, QuotaState, StorageStatus } from "../constitution/index.ts";
+import { governanceFault } from "../governance/index.ts";
 import type { Gate, Receipt } from "../governance/index.ts";
 import { canonicalJson } from "../kernel/canonical-json.ts";
 import type { Ctx } from "../kernel/ctx.ts";
@@ -49,6 +50,7 @@ export interface Shelf {
     id: string,
     range: (artifact: Artifact) => ByteRange | undefined,
   ): Promise<AsyncIterable<Uint8Array>>;
+  /** Artifacts, newest first. Rejects with `product.not_found` for a product that the constitution does not register. */
   list(ctx: Ctx, query: ArtifactQuery): Promise<readonly Artifact[]>;
   lineage(ctx: Ctx, id: string, direction: "ancestors" | "descendants"): Promise<Lineage>;
   proof(ctx: Ctx, id: string): Promise<ArtifactProof>;
@@ -146,6 +148,9 @@ export function openShelf(parts: {
     async list(ctx, query) {
       const product = query.product ?? ctx.principal.product ?? undefined;
       gate.permit(ctx, { kind: "artifact", product: product ?? null });
+      if (product !== undefined && !Object.hasOwn(constitution.data.products, product)) {
+        throw governanceFault("product.not_found", "there is no such product");
+      }
       return store.list({ ...query, ...(product === undefined ? {} : { product }) });
     },
 

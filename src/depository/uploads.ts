@@ -1,4 +1,4 @@
-// One upload: room first, then the bytes, then the row. However it ends, the room is used or given back.
+// One upload: parents and room first, then the bytes, then the row. However it ends, the room is used or given back.
 import type { ConstitutionData } from "../constitution/index.ts";
 import type { Database } from "../db/index.ts";
 import type { Clock } from "../kernel/clock.ts";
@@ -56,6 +56,7 @@ export function openUploads(parts: {
   async function carryOut(ctx: Ctx, upload: Upload): Promise<Carried> {
     const { id, draft, content } = upload;
     checkRetention(data, draft, clock.nowMs());
+    await checkParents(draft);
     const usedBefore = await reserve(id, draft.product, content.declaredBytes);
     const carried = (stored: Artifact): Carried => ({
       artifact: stored,
@@ -90,6 +91,15 @@ export function openUploads(parts: {
       if (artifact && (await store.wasApplied(upload.intentIndex))) return carried(artifact);
       throw error;
     }
+  }
+
+  /**
+   * Refuses unknown parents while there is no byte that a refusal would leave behind, outside every quota. What is found
+   * here is final, because artifacts never vanish; one that is made meanwhile was not there when it was named.
+   */
+  async function checkParents({ product, derivedFrom }: Draft): Promise<void> {
+    const missing = await store.missingParents(product, derivedFrom);
+    if (missing.length > 0) throw parentFault(missing);
   }
 
   /** Gives room back; false when it was given back or used already. What cannot be released now expires by itself. */
@@ -179,16 +189,19 @@ function roomFault(
   });
 }
 
+function parentFault(missing: readonly ArtifactId[]): Fault {
+  return depositoryFault("artifact.parent_not_found", `the product does not hold ${missing.join(", ")}`, {
+    at: "derivedFrom",
+  });
+}
+
 function settlementFault(settled: Exclude<Settled, { outcome: "stored" }>): Fault {
   const key = { at: "Idempotency-Key", remedy: "send the same request again to get its receipt" };
-  const missing = settled.outcome === "parent_missing" ? settled.missing.join(", ") : "";
   const faults: Record<typeof settled.outcome, Fault> = {
     content_exists: depositoryFault("artifact.exists", "the product holds this content under this type already", {
       at: "If-None-Match",
     }),
-    parent_missing: depositoryFault("artifact.parent_not_found", `the product does not hold ${missing}`, {
-      at: "derivedFrom",
-    }),
+    parent_missing: parentFault(settled.outcome === "parent_missing" ? settled.missing : []),
     key_used: depositoryFault("idempotency.conflict", "another process has just used this Idempotency-Key", key),
     reservation_lost: depositoryFault("upload.expired", "the upload took longer than its space was reserved for", {
       limit: "abandonedUploadSeconds",

@@ -11,8 +11,8 @@ import type { Constitution, Decision, DecisionRequest } from "../constitution/in
 import { instant } from "../kernel/clock.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import { Fault } from "../kernel/fault.ts";
-import type { Leaf, Ledger } from "../ledger/index.ts";
-import type { Attempt, Deed, Done, Run } from "./attempt.ts";
+import type { CallRecord, Leaf, Ledger } from "../ledger/index.ts";
+import type { Attempt, Begun, Deed, Done, Run } from "./attempt.ts";
 import { openClosings } from "./closings.ts";
 import type { Halts } from "./halts.ts";
 import { permissionDenied } from "./permission.ts";
@@ -25,10 +25,18 @@ import { threatLimitsOf } from "./threat-limits.ts";
 export interface Gate extends AsyncDisposable {
   /** Attempts a change. Rejects with the fault that refused it, whose facts carry the leaf indexes. */
   act<T>(ctx: Ctx, attempt: Attempt, run: Run<T>): Promise<Done<T>>;
+  /**
+   * Begins an act whose run may overlap the writing of its intent. Rejects like `act` when it is refused. Whoever begins ends
+   * it exactly once, with `finish` or `fail`, and lets nothing of its effect be seen before `intent` has resolved.
+   */
+  begin(ctx: Ctx, attempt: Attempt): Promise<Begun>;
   /** Lets a caller into an operation that only reads, or throws `permission.denied`. */
   enter(ctx: Ctx): void;
-  /** Lets a read pass or throws the refusal. Another product's things do not exist for the caller. */
-  permit(ctx: Ctx, target: DecisionRequest["resource"]): void;
+  /**
+   * Lets a read pass or throws the refusal. Another product's things do not exist for the caller. With another action it lets
+   * those look who may do something, at what they need to see for it.
+   */
+  permit(ctx: Ctx, target: DecisionRequest["resource"], action?: DecisionRequest["action"]): void;
 }
 
 /** Opens the gate over a constitution and a ledger. */
@@ -107,64 +115,97 @@ export function openGate(parts: { constitution: Constitution; ledger: Ledger; ha
     }
   };
 
+  /** Refuses, on record, or gives what carries the act on while its intent is being made durable. */
+  const begin = async (ctx: Ctx, attempt: Attempt): Promise<Begun> => {
+    const decision = decide(ctx, attempt);
+    const findings = detect(ctx, attempt);
+    const verdict = { allow: decision.allow, articles: decision.articles, policies: decision.policies };
+    const forbidden = permissionRefusal(ctx, attempt.grants);
+    const refused = !decision.allow || forbidden !== undefined || findings.some(({ blocks }) => blocks);
+    const intent = ledger.append([
+      leafOf(ctx, attempt, {
+        kind: "intent",
+        decision: verdict,
+        ...(attempt.digest ? { digest: attempt.digest } : {}),
+      }),
+    ]);
+    // Whoever carries the act on awaits it; until then its failure must not count as unhandled.
+    intent.catch(() => {});
+    const reported: Finding[] = [];
+    const end = async (fields: Partial<Leaf>, found: readonly Finding[]): Promise<number> => {
+      const intentIndex = await intent;
+      return closings.append([
+        ...found
+          .filter(({ severity }) => severity !== "LOW")
+          .map(({ threat, severity, pattern }) =>
+            leafOf(ctx, attempt, { kind: "finding", intent: intentIndex, finding: { threat, severity, pattern } }),
+          ),
+        leafOf(ctx, attempt, { kind: "outcome", intent: intentIndex, ...fields }),
+      ]);
+    };
+    const fail = async (error: unknown, call?: CallRecord): Promise<never> => {
+      const known = [...findings, ...reported];
+      const facts = call === undefined ? {} : { call };
+      if (!(error instanceof Fault)) {
+        await end({ outcome: "failed", code: "internal.error", ...facts }, known);
+        throw error;
+      }
+      // A fault that has a cause is something that broke; one without is a rule or limit that held.
+      const outcome = error.cause === undefined ? "refused" : "failed";
+      const outcomeIndex = await end({ outcome, code: error.code, ...facts }, known);
+      const told = { ...error.facts, intentIndex: await intent, outcomeIndex };
+      throw new Fault(error.code, error.message, told, error.cause);
+    };
+    if (refused) {
+      await haltAfter(ctx, attempt, findings, await intent);
+      // An article outranks a missing permission: it would still stand if the permission were given.
+      const byRules = !decision.allow || forbidden === undefined;
+      return fail(byRules ? refusal(ctx, attempt, decision, findings) : forbidden);
+    }
+    return {
+      intent,
+      report: (finding) => void reported.push(finding),
+      fail,
+      async finish(deed) {
+        const all = [...findings, ...reported, ...detectLate(ctx, attempt, deed, findings)];
+        const { digest, call } = deed;
+        const outcomeIndex = await end(
+          { outcome: "committed", ...(digest ? { digest } : {}), ...(call ? { call } : {}) },
+          all,
+        );
+        const constitutionHash = constitution.hash;
+        return {
+          value: deed.value,
+          receipt: { decision: verdict, intentIndex: await intent, outcomeIndex, constitutionHash },
+          findings: all,
+        };
+      },
+    };
+  };
+
   return {
     enter(ctx) {
       const fault = permissionRefusal(ctx);
       if (fault) throw fault;
     },
 
-    permit(ctx, target) {
-      const decision = decide(ctx, { action: "READ", target });
-      if (!decision.allow) throw refusal(ctx, { action: "READ", target }, decision, []);
+    permit(ctx, target, action = "READ") {
+      const decision = decide(ctx, { action, target });
+      if (!decision.allow) throw refusal(ctx, { action, target }, decision, []);
     },
 
-    async act<T>(ctx: Ctx, attempt: Attempt, run: Run<T>): Promise<Done<T>> {
-      const decision = decide(ctx, attempt);
-      const findings = detect(ctx, attempt);
-      const verdict = { allow: decision.allow, articles: decision.articles, policies: decision.policies };
-      const forbidden = permissionRefusal(ctx, attempt.grants);
-      const refused = !decision.allow || forbidden !== undefined || findings.some(({ blocks }) => blocks);
-      const intentIndex = await ledger.append([
-        leafOf(ctx, attempt, {
-          kind: "intent",
-          decision: verdict,
-          ...(attempt.digest ? { digest: attempt.digest } : {}),
-        }),
-      ]);
-      const reported: Finding[] = [];
-      const end = (fields: Partial<Leaf>, found = [...findings, ...reported]): Promise<number> =>
-        closings.append([
-          ...found
-            .filter(({ severity }) => severity !== "LOW")
-            .map(({ threat, severity, pattern }) =>
-              leafOf(ctx, attempt, { kind: "finding", intent: intentIndex, finding: { threat, severity, pattern } }),
-            ),
-          leafOf(ctx, attempt, { kind: "outcome", intent: intentIndex, ...fields }),
-        ]);
-      const fail = async (fault: Fault, outcome: "refused" | "failed"): Promise<never> => {
-        const outcomeIndex = await end({ outcome, code: fault.code });
-        throw new Fault(fault.code, fault.message, { ...fault.facts, intentIndex, outcomeIndex }, fault.cause);
-      };
+    begin,
 
-      if (refused) {
-        await haltAfter(ctx, attempt, findings, intentIndex);
-        // An article outranks a missing permission: it would still stand if the permission were given.
-        const byRules = !decision.allow || forbidden === undefined;
-        return fail(byRules ? refusal(ctx, attempt, decision, findings) : forbidden, "refused");
-      }
+    async act<T>(ctx: Ctx, attempt: Attempt, run: Run<T>): Promise<Done<T>> {
+      const begun = await begin(ctx, attempt);
+      const intentIndex = await begun.intent;
       let deed: Deed<T>;
       try {
-        deed = await run(intentIndex, (finding) => void reported.push(finding));
+        deed = await run(intentIndex, (finding) => begun.report(finding));
       } catch (error) {
-        // A fault that has a cause is something that broke; one without is a rule or limit that held.
-        if (error instanceof Fault) return fail(error, error.cause === undefined ? "refused" : "failed");
-        await end({ outcome: "failed", code: "internal.error" });
-        throw error;
+        return begun.fail(error);
       }
-      const all = [...findings, ...reported, ...detectLate(ctx, attempt, deed, findings)];
-      const outcomeIndex = await end({ outcome: "committed", ...(deed.digest ? { digest: deed.digest } : {}) }, all);
-      const receipt = { decision: verdict, intentIndex, outcomeIndex, constitutionHash: constitution.hash };
-      return { value: deed.value, receipt, findings: all };
+      return begun.finish(deed);
     },
 
     [Symbol.asyncDispose]: () => closings[Symbol.asyncDispose](),

@@ -1,6 +1,7 @@
 // The words of an act: what is attempted, what was done, and what the caller gets to prove it with.
 import type { DecisionRequest } from "../constitution/index.ts";
 import type { Digest } from "../kernel/hash.ts";
+import type { CallRecord } from "../ledger/index.ts";
 import type { Finding, ThreatInput } from "./threats/index.ts";
 
 /** What the caller knows about an attempt; the gate adds who, when and which constitution. */
@@ -29,6 +30,20 @@ export interface Deed<T> {
   readonly digest?: Digest;
   /** What was learned of the content while it was taken; the detectors look again, and what they find is recorded. */
   readonly content?: ThreatInput["content"];
+  /** What a call of a model used and gave, for the outcome's leaf. */
+  readonly call?: CallRecord;
+}
+
+/** An act that was allowed and whose intent is on its way into the ledger. */
+export interface Begun {
+  /** The intent's index, once it is durable; rejects when it cannot be, and then nothing of the act may be seen. */
+  readonly intent: Promise<number>;
+  /** Puts what is found out on the way on record with the outcome. */
+  report(finding: Finding): void;
+  /** Ends the act as done; resolves when the outcome is durable. */
+  finish<T>(deed: Deed<T>): Promise<Done<T>>;
+  /** Ends the act as refused or failed and rejects with the fault, which carries the leaf indexes. */
+  fail(error: unknown, call?: CallRecord): Promise<never>;
 }
 
 /**

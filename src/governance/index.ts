@@ -1,11 +1,12 @@
 // The door of the gate.
 export { openGate } from "./act.ts";
 export type { Gate } from "./act.ts";
-export type { Attempt, Deed, Done, Receipt } from "./attempt.ts";
+export type { Attempt, Begun, Deed, Done, Receipt } from "./attempt.ts";
 export { everyProduct, openHalts } from "./halts.ts";
 export type { Halt, Halts } from "./halts.ts";
 export { governanceCodes, governanceFault } from "./errors.ts";
 export { governanceMigrations } from "./store/migrations.ts";
+export { hiddenInValue } from "./threats/index.ts";
 export type { Finding, ThreatInput } from "./threats/index.ts";
 export { openKeyring } from "./keyring.ts";
 export type { KeyDraft, Keyring } from "./keyring.ts";

@@ -2,6 +2,7 @@
 import { constitutionCodes } from "../constitution/index.ts";
 import { dbCodes } from "../db/index.ts";
 import { contentCodes, depositoryCodes } from "../depository/index.ts";
+import { budgetCodes, cacheCodes, catalogueCodes, gatewayCodes, guardCodes, priceCodes } from "../gateway/index.ts";
 import { governanceCodes } from "../governance/index.ts";
 import { identityCodes, oauthCodes, userCodes } from "../identity/index.ts";
 import { ledgerCodes } from "../ledger/index.ts";
@@ -17,6 +18,12 @@ export const errorCodes = {
   ...governanceCodes,
   ...depositoryCodes,
   ...contentCodes,
+  ...gatewayCodes,
+  ...catalogueCodes,
+  ...budgetCodes,
+  ...cacheCodes,
+  ...guardCodes,
+  ...priceCodes,
   ...ledgerCodes,
   ...dbCodes,
 } as const;

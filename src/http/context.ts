@@ -37,14 +37,14 @@ export async function contextOf(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<Ctx> {
-  const { access, permission }: Operation = operations[name];
+  const { access, permission, takesApiKey }: Operation = operations[name];
   // Listening begins before anything is awaited: a caller may go while its key is looked up.
   const gone = new AbortController();
   reply.raw.once("close", () => {
     if (!reply.raw.writableFinished) gone.abort(new Error("the caller has gone"));
   });
   return {
-    principal: access === "public" ? anonymous : await authenticate(services, request),
+    principal: access === "public" ? anonymous : await authenticate(services, request, takesApiKey === true),
     operation: name,
     permission: permission ?? undefined,
     address: addressOf(request),
@@ -55,8 +55,9 @@ export async function contextOf(
   };
 }
 
-async function authenticate(services: Services, request: FastifyRequest): Promise<Principal> {
-  const header = request.headers.authorization;
+async function authenticate(services: Services, request: FastifyRequest, takesApiKey: boolean): Promise<Principal> {
+  const { authorization, "x-api-key": apiKey } = request.headers;
+  const header = authorization ?? (takesApiKey && typeof apiKey === "string" ? `Bearer ${apiKey}` : undefined);
   if (header === undefined) {
     throw httpFault("credential.missing", "this operation needs a credential", {
       remedy: "send Authorization: Bearer <key>; an admin makes keys with `charter keys create`",

@@ -24,6 +24,10 @@ export interface Operation {
   readonly permission: Permission | null;
   /** What counts its calls; the numbers stand in the constitution. */
   readonly rate: RateClass;
+  /** It is a read for those that may call models, whatever else their kind may read. */
+  readonly forModelCallers?: true;
+  /** The credential may come in `X-Api-Key` too, where clients of Anthropic's API put it. */
+  readonly takesApiKey?: true;
   /** Why no permission is needed. */
   readonly why?: string;
 }
@@ -79,6 +83,14 @@ const self = (path: string, why: string, method: Verb = "GET", effect: Effect = 
   rate: "control",
   why,
 });
+/** Reads that go with calling models. */
+const modelRead = (path: string, method: "GET" | "POST" = "GET"): Operation => ({
+  ...read(path, "task.view", "data"),
+  method,
+  forModelCallers: true,
+});
+/** What clients of model APIs call. */
+const client = (operation: Operation): Operation => ({ ...operation, takesApiKey: true });
 const probes = "probes carry no credential and the answer names no product";
 const newcomers = "whoever registers has no account yet";
 const mailed = "the token in the body, which was mailed, proves whose account it is";
@@ -159,6 +171,32 @@ export const operations = {
   "artifact.replace": change("PUT", "/v1/artifacts/{id}", "task.update"),
   "artifact.update": change("PATCH", "/v1/artifacts/{id}", "task.update"),
   "artifact.delete": change("DELETE", "/v1/artifacts/{id}", "task.delete"),
+  "chat.create": client(change("POST", "/v1/chat/completions", "task.create", "data")),
+  "message.create": client(change("POST", "/v1/messages", "task.create", "data")),
+  "response.create": client(change("POST", "/v1/responses", "task.create", "data")),
+  "embedding.create": client(change("POST", "/v1/embeddings", "task.create", "data")),
+  "model.list": client(modelRead("/v1/models")),
+  "model.read": client(modelRead("/v1/models/{path}")),
+  "model.tiers": modelRead("/models"),
+  "model.route": modelRead("/route", "POST"),
+  "model.execute": change("POST", "/execute", "task.create", "data"),
+  "route.explain": modelRead("/v1/route/explain", "POST"),
+  "breaker.list": read("/circuit-breakers", "metrics.view"),
+  "breaker.reset": change("POST", "/api/v1/circuit-breakers/{name}/reset", "system.admin"),
+  "breaker.reset_all": change("POST", "/api/v1/circuit-breakers/reset_all", "system.admin"),
+  "budget.request": change("POST", "/api/v1/budget/request", "task.create", "data"),
+  "budget.commit": change("POST", "/api/v1/budget/commit", "task.create", "data"),
+  "budget.release": change("POST", "/api/v1/budget/release", "task.create", "data"),
+  "budget.state": read("/api/v1/budget/state", "budget.view"),
+  "budget.set": change("POST", "/v1/budgets", "budget.configure"),
+  "budget.list": read("/v1/budgets", "budget.view"),
+  "budget.clear": change("DELETE", "/v1/budgets/{id}", "budget.configure"),
+  "consciousness.process": change("POST", "/api/v1/consciousness/process", "task.create"),
+  "consciousness.state": modelRead("/api/v1/consciousness/state"),
+  "metrics.read": read("/metrics", "metrics.view"),
+  "synthesis.validate": modelRead("/validate/synthesis", "POST"),
+  "injection.test": modelRead("/test/injection", "POST"),
+
   "product.list": read("/v1/products", "task.view"),
   "depository.scrub": read("/v1/scrub", "metrics.view"),
 } as const satisfies Record<string, Operation>;

@@ -7,7 +7,6 @@
 //    several limits the tightest.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { serializeList } from "structured-headers";
 import type { Counted, RateClass, Rates } from "../identity/index.ts";
 import { anonymous } from "../kernel/ctx.ts";
 import type { Ctx, Principal } from "../kernel/ctx.ts";
@@ -92,15 +91,11 @@ export async function countRequest(
  */
 function fieldsOf({ policy, limit, remaining, resetMs, freshMs }: Counted): Record<string, string> {
   const lastsMs = remaining === 0 ? resetMs : Math.min(limit.windowMs, freshMs);
-  const quota = new Map([
-    ["q", limit.limit],
-    ["w", limit.windowMs / 1000],
-  ]);
-  const left = new Map([
-    ["r", remaining],
-    ["t", secondsOf(lastsMs)],
-  ]);
-  return { "ratelimit-policy": serializeList([[policy, quota]]), ratelimit: serializeList([[policy, left]]) };
+  // RFC 9651 lists of one item; names of policies are plain words, so nothing in them needs escaping.
+  return {
+    "ratelimit-policy": `"${policy}";q=${limit.limit};w=${limit.windowMs / 1000}`,
+    ratelimit: `"${policy}";r=${remaining};t=${secondsOf(lastsMs)}`,
+  };
 }
 
 /** Whole seconds, rounded up: a caller that waits so long has waited long enough. */

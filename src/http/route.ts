@@ -3,9 +3,11 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } fro
 import type { Ctx } from "../kernel/ctx.ts";
 import type { Fault } from "../kernel/fault.ts";
 import { contextOf, ctxOf } from "./context.ts";
+import { permitModelCaller } from "./model-callers.ts";
 import { operations } from "./operations.ts";
 import type { Operation, OperationName } from "./operations.ts";
 import { faultOf } from "./problem.ts";
+import type { Problem } from "./problem.ts";
 import { countCaller } from "./rate-limits.ts";
 import type { Services } from "./services.ts";
 
@@ -17,6 +19,8 @@ export interface RouteDefinition {
   readonly documentedBody?: object;
   /** Largest body in bytes where the operation takes more than the ordinary. */
   readonly bodyLimit?: number;
+  /** What its refusals say besides, for clients that look for it there. */
+  readonly alsoSays?: (problem: Problem) => object;
   /** Says a fault in this operation's own words; the fault itself when it has none. */
   readonly translate?: (fault: Fault) => Fault;
 }
@@ -34,7 +38,11 @@ export function route(app: FastifyInstance, services: Services, name: OperationN
   app.route({
     method: operation.method,
     url: fastifyPath(operation.path),
-    config: { operation: name, ...(route.documentedBody && { documentedBody: route.documentedBody }) },
+    config: {
+      operation: name,
+      ...(route.documentedBody && { documentedBody: route.documentedBody }),
+      ...(route.alsoSays && { alsoSays: route.alsoSays }),
+    },
     schema: schemaOf(name, operation, route.schema),
     onRequest: async (request, reply) => {
       const identify = () => contextOf(services, name, request, reply);
@@ -44,6 +52,7 @@ export function route(app: FastifyInstance, services: Services, name: OperationN
         : countCaller(services, operation.rate, request, reply, identify));
       // A change is judged by `act`, which puts the refusal on record.
       if (operation.effect === "read") services.gate.enter(request.ctx);
+      if (operation.forModelCallers === true) permitModelCaller(services.gate, request.ctx);
     },
     handler: (request, reply) => route.handle(ctxOf(request), request, reply),
     ...(route.bodyLimit === undefined ? {} : { bodyLimit: route.bodyLimit }),
@@ -95,5 +104,7 @@ declare module "fastify" {
     operation?: OperationName;
     /** What its streamed body is. */
     documentedBody?: object;
+    /** What its refusals say besides. */
+    alsoSays?: (problem: Problem) => object;
   }
 }

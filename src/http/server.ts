@@ -22,14 +22,20 @@ import { artifactRoutes } from "./routes/artifacts.ts";
 import { authRoutes } from "./routes/auth.ts";
 import { authorizeRoutes } from "./routes/authorize.ts";
 import { bucketRoutes } from "./routes/bucket.ts";
+import { breakerRoutes } from "./routes/breakers.ts";
+import { budgetRoutes } from "./routes/budgets.ts";
+import { chatRoutes } from "./routes/chat.ts";
 import { clientRoutes } from "./routes/clients.ts";
+import { consciousnessRoutes } from "./routes/consciousness.ts";
 import { contentRoutes } from "./routes/content.ts";
 import { governanceRoutes } from "./routes/governance.ts";
 import { keyRoutes } from "./routes/keys.ts";
 import { ledgerRoutes } from "./routes/ledger.ts";
+import { modelRoutes } from "./routes/models.ts";
 import { oauthRoutes, sessionRoutes } from "./routes/oauth.ts";
 import { systemRoutes } from "./routes/system.ts";
 import { userRoutes } from "./routes/users.ts";
+import { validationRoutes } from "./routes/validation.ts";
 import { sharedSchemas } from "./schemas.ts";
 import type { HttpLimits, Services } from "./services.ts";
 import { answerPlainText } from "./tls.ts";
@@ -137,6 +143,12 @@ export async function buildServer(services: Services, limits: HttpLimits, tls?: 
     clientRoutes(scope, services);
     await scope.register(async (forms) => oauthRoutes(forms, services));
     await scope.register(async (forms) => authorizeRoutes(forms, services));
+    chatRoutes(scope, services, limits);
+    modelRoutes(scope, services);
+    breakerRoutes(scope, services);
+    validationRoutes(scope, services);
+    consciousnessRoutes(scope, services);
+    budgetRoutes(scope, services);
     artifactRoutes(scope, services);
     bucketRoutes(scope, services);
     await scope.register(async (streamed) => contentRoutes(streamed, services));
@@ -160,6 +172,7 @@ export async function describeApi(version: string): Promise<object> {
     maxEventLoopDelayMs: 0,
     maxRssBytes: 0,
     jsonBodyBudgetBytes: 0,
+    maxModelRequestBytes: 1,
     corsOrigins: "",
     trustedProxies: "",
     allowedHosts: "",
@@ -195,7 +208,9 @@ function bodyTooLarge(): Error {
 function sendProblem(services: Services, error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const fault = faultOf(error);
   identify(services, request, reply);
-  const problem = problemOf(fault, request.charterId, services.constitution.hash);
+  const plain = problemOf(fault, request.charterId, services.constitution.hash);
+  const { alsoSays } = request.routeOptions.config;
+  const problem = alsoSays === undefined ? plain : { ...plain, ...alsoSays(plain) };
   if (problem.status >= 500) {
     const { operation } = request.routeOptions.config;
     services.log.error(
@@ -203,11 +218,17 @@ function sendProblem(services: Services, error: unknown, request: FastifyRequest
       "failed",
     );
   }
+  // Clients of model APIs try again by themselves, also after what no waiting mends, or only a long one.
+  const waitSeconds = fault.facts.retryAfterSeconds ?? (problem.status < 500 ? Number.POSITIVE_INFINITY : 0);
+  if (plain !== problem && waitSeconds > longestWaitSeconds) void reply.header("x-should-retry", "false");
   if (fault.facts.retryAfterSeconds !== undefined) void reply.header("retry-after", fault.facts.retryAfterSeconds);
   if (problem.status === 401) void reply.header("www-authenticate", 'Bearer realm="charter"');
   if (!request.raw.complete) letFinish(request);
   void reply.code(problem.status).type("application/problem+json").serializer(JSON.stringify).send(problem);
 }
+
+/** Longest wait for which a client of a model API is let try again by itself, seconds: those clients wait no longer anyway. */
+const longestWaitSeconds = 60;
 
 /** How long a client that was refused in the middle of its upload may go on sending before it is cut off, milliseconds. */
 const lingerMs = 10_000;

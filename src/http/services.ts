@@ -3,6 +3,9 @@ import type { Constitution } from "../constitution/index.ts";
 import type { Depository, Shelf } from "../depository/index.ts";
 import type { Accounts, ClientRegistry, Gate, Halts, Keyring, Sessions } from "../governance/index.ts";
 import type { Authenticator, Rates, SigningKeys } from "../identity/index.ts";
+import type { GovernedBudgets } from "../gateway/budgets/index.ts";
+import type { Deliberation } from "../gateway/deliberation/index.ts";
+import type { Gateway } from "../gateway/index.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/ctx.ts";
 import type { Ledger } from "../ledger/index.ts";
@@ -26,6 +29,11 @@ export interface Services {
   readonly signingKeys: Pick<SigningKeys, "jwks">;
   readonly depository: Depository;
   readonly shelf: Shelf;
+  readonly gateway: Gateway;
+  readonly deliberation: Deliberation;
+  readonly budgets: GovernedBudgets;
+  /** All metrics in the Prometheus text format, and its media type. */
+  readonly metrics: { text(): Promise<string>; readonly mediaType: string };
   readonly cursors: Cursors;
 }
 
@@ -52,6 +60,8 @@ export interface HttpLimits {
   readonly maxRssBytes: number;
   /** Most bytes of JSON bodies held in memory at once. */
   readonly jsonBodyBudgetBytes: number;
+  /** Largest request for a model, bytes. */
+  readonly maxModelRequestBytes: number;
   /** Lists of words separated by commas, as the configuration has checked them. */
   readonly corsOrigins: string;
   readonly trustedProxies: string;

@@ -1,5 +1,5 @@
 // Identifiers are UUIDv7 (RFC 9562): unique without coordination and sorted by the time they were made.
-import { randomBytes } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import type { Clock } from "./clock.ts";
 
 /** An identifier that belongs to one kind of thing and cannot be passed for another. */
@@ -16,12 +16,11 @@ export function isUuid(text: string): boolean {
   return uuidPattern.test(text);
 }
 
-/** A new UUIDv7 of the wanted kind: 48 bits of Unix milliseconds, then 74 random bits (RFC 9562 section 5.7). */
+/**
+ * A new UUIDv7 of the wanted kind: 48 bits of Unix milliseconds, then 74 random bits (RFC 9562 section 5.7). The random bits
+ * are those of a version 4 UUID, which Node makes from a pool and so several times faster than it fills 16 bytes.
+ */
 export function newId<Kind extends string>(clock: Clock): Id<Kind> {
-  const bytes = randomBytes(16);
-  bytes.writeUIntBE(clock.nowMs(), 0, 6);
-  bytes[6] = 0x70 | ((bytes[6] ?? 0) & 0x0f);
-  bytes[8] = 0x80 | ((bytes[8] ?? 0) & 0x3f);
-  const hex = bytes.toString("hex");
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}` as Id<Kind>;
+  const time = clock.nowMs().toString(16).padStart(12, "0");
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${randomUUID().slice(15)}` as Id<Kind>;
 }

@@ -135,7 +135,8 @@ export class EntryIndexStore {
         .values(row)
         .onConflict((conflict) => conflict.column("id").doUpdateSet(row))
         .execute();
-    });
+      // What a power cut takes of it is read from the log again: position and entries are of one commit.
+    }, "relaxed");
     return next;
   }
 

@@ -13,6 +13,33 @@ export const outcomes = ["committed", "refused", "failed", "interrupted"] as con
 /** How an act ended. */
 export type Outcome = (typeof outcomes)[number];
 
+/** What a call of a model used and gave, as its outcome's leaf tells it: names, numbers and digests, no word of either side. */
+export interface CallRecord {
+  /** Which deployment answered last; absent when none was reached. */
+  readonly deployment?: string;
+  /** The model, as the provider names it. */
+  readonly model: string;
+  readonly tier: number;
+  /** Why this tier and this deployment, in the router's words. */
+  readonly reasons: readonly string[];
+  readonly attempts: number;
+  readonly streamed: boolean;
+  readonly cache: "hit" | "miss" | "bypass";
+  readonly finish: string;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly cacheReadTokens: number;
+  readonly cacheWriteTokens: number;
+  readonly reasoningTokens: number;
+  /** The tokens are the server's own estimate, because the provider reported none that could be believed. */
+  readonly estimated: boolean;
+  /** Integer micro-dollars; absent when the price is unknown. */
+  readonly microdollars?: number;
+  /** SHA-256 of the request's canonical form, and of the reply as it left. */
+  readonly prompt: Digest;
+  readonly reply?: Digest;
+}
+
 /** One ledger record, as it stands in the canonical JSON of the leaf. Absent facts are left out. */
 export interface Leaf {
   /** Format version of the leaf. */
@@ -48,4 +75,6 @@ export interface Leaf {
   readonly finding?: { readonly threat: string; readonly severity: string; readonly pattern: string };
   /** On an admin leaf: why, in the operator's words reduced to a digest, or a public machine fact such as a version. */
   readonly note?: string;
+  /** On the outcome of a call of a model. */
+  readonly call?: CallRecord;
 }

@@ -284,6 +284,19 @@ function describeDamage(using: Using): void {
     },
   );
 
+  it.each([5000, 700_000])("serves no part of %i bytes, of which one has changed, that are packed", async (size) => {
+    const { blobs, medium } = using();
+    const stored = await putBytes(blobs, randomBytes(size));
+    expect(await readBytes(blobs, stored, product, { first: 0, last: 9 })).toHaveLength(10);
+    await medium.corrupt(product, stored);
+    for (const range of [
+      { first: 0, last: 9 },
+      { first: size - 10, last: size - 1 },
+    ]) {
+      await expect(blobs.read(product, stored, range)).rejects.toMatchObject({ code: "content.corrupt" });
+    }
+  });
+
   it("answers missing for bytes that are gone", async () => {
     const { blobs, medium } = using();
     const stored = await putBytes(blobs, randomBytes(maxPackedBlobBytes + 9));

@@ -52,6 +52,26 @@ export function databaseContract(name: string, places: DatabasePlaces): void {
     const put = (id: string, n: number | null = null) =>
       db.transact((tx) => tx.insertInto("item").values({ id, n }).execute());
 
+    it("keeps relaxed units like others, alone and beside durable ones", async () => {
+      const insert = (id: string, durability: "durable" | "relaxed") =>
+        db.transact((tx) => tx.insertInto("item").values({ id, n: null }).execute(), durability);
+      await insert("relaxed-0", "relaxed");
+      await Promise.all(
+        Array.from({ length: 40 }, (_, i) => insert(`relaxed-${i + 1}`, i % 3 === 0 ? "durable" : "relaxed")),
+      );
+      await expect(insert("relaxed-0", "relaxed")).rejects.toThrow();
+      const again = await place.open();
+      const kept = await again
+        .tables<Tables>()
+        .read.selectFrom("item")
+        .where("id", "like", "relaxed-%")
+        .select("id")
+        .execute();
+      expect(kept).toHaveLength(41);
+      await again[Symbol.asyncDispose]();
+      await db.transact((tx) => tx.deleteFrom("item").where("id", "like", "relaxed-%").execute());
+    });
+
     it("shows a unit to readers once it has resolved", async () => {
       const value = await db.transact(async (tx) => {
         await tx.insertInto("item").values({ id: "seen", n: 1 }).execute();

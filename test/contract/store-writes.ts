@@ -165,6 +165,9 @@ export function storeWrites(currentRig: () => StoreRig): void {
       await rig.put(own);
       const artifact = rig.artifact("CHILD", { derivedFrom: [own.artifact_id, foreign.artifact_id] });
       const idempotency = { principal: "key_p", key: "unused", fingerprint: "f", expiresMs: nowMs + 1 };
+      expect(await store.missingParents("CHILD", artifact.derivedFrom)).toEqual([foreign.artifact_id]);
+      expect(await store.missingParents("FOREIGN", [foreign.artifact_id])).toEqual([]);
+      expect(await store.missingParents("CHILD", [])).toEqual([]);
       const settled = await rig.put(artifact, { idempotency });
       expect(settled).toEqual({ outcome: "parent_missing", missing: [foreign.artifact_id] });
       expect(await store.get(null, artifact.artifact_id)).toBeUndefined();

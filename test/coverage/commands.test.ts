@@ -24,6 +24,14 @@ const walk: Record<string, { reach: Reach; args: (places: Places) => string[] }>
   "constitution validate": { reach: "local", args: () => [] },
   "constitution explain": { reach: "local", args: ({ question }) => [question] },
   "ledger repair": { reach: "local", args: () => ["--help"] },
+  models: { reach: "read", args: () => [] },
+  chat: { reach: "mutation", args: () => ["hello"] },
+  "route explain": { reach: "read", args: () => ["hello"] },
+  // It waits for lines on stdin; src/cli/route-score.test.ts gives it some.
+  "route score": { reach: "local", args: () => ["--help"] },
+  breakers: { reach: "read", args: () => [] },
+  // It waits for lines on stdin; src/cli/price.test.ts gives it some.
+  price: { reach: "local", args: () => ["--help"] },
   "ledger checkpoint": { reach: "public", args: () => [] },
   "ledger proof": { reach: "public", args: () => ["0"] },
   "ledger verify": { reach: "read", args: () => [] },
@@ -42,6 +50,9 @@ const walk: Record<string, { reach: Reach; args: (places: Places) => string[] }>
   "keys list": { reach: "read", args: () => [] },
   "halts list": { reach: "read", args: () => [] },
   "halts clear": { reach: "mutation", args: ({ scope }) => [scope, "--reason", "reviewed with the team"] },
+  "budget show": { reach: "read", args: () => [] },
+  "budget set": { reach: "mutation", args: () => ["--product", "GURUKUL", "--tokens", "1000", "--per", "day"] },
+  "budget clear": { reach: "mutation", args: ({ budget }) => [budget] },
   "users create": { reach: "mutation", args: () => ["made", "made@example.org", "--kind", "auditor"] },
   "users list": { reach: "read", args: () => [] },
   "users show": { reach: "read", args: () => ["admin"] },
@@ -67,6 +78,7 @@ interface Places {
   readonly key: string;
   readonly client: string;
   readonly scope: string;
+  readonly budget: string;
   readonly user: string;
   readonly users: string;
 }
@@ -84,6 +96,8 @@ beforeAll(async () => {
   const key = (await charter.ask("/v1/keys", { body: { kind: "auditor" } })).json.id;
   const registration = { name: "Walk", kind: "auditor", role: "observer", grantTypes: ["client_credentials"] };
   const client = (await charter.ask("/v1/clients", { body: registration })).json.id;
+  const limit = { scope: { product: "GURUKUL" }, unit: "tokens", window: "month", limit: 1000 };
+  const budget = (await charter.ask("/v1/budgets", { body: limit })).json.id;
   const scope = "WORKFLOW";
   const executor = await charter.keyFor("executor", scope);
   const body = envelope({ product_id: scope, artifact_type: "WorkflowArtifact" });
@@ -94,7 +108,7 @@ beforeAll(async () => {
   const users = join(folder, "users.jsonl");
   const passwordHash = `$2b$10$${"a".repeat(53)}`;
   await writeFile(users, JSON.stringify({ ...draft, username: "taken-over", email: "old@example.org", passwordHash }));
-  places = { folder, file, question, artifact, key, client, scope, user, users };
+  places = { folder, file, question, artifact, key, client, budget, scope, user, users };
 });
 afterAll(async () => {
   await charter[Symbol.asyncDispose]();

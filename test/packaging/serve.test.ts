@@ -90,8 +90,8 @@ describe("charter serve for people", () => {
         if (shown.includes("Stop with Ctrl-C.")) break;
       }
       const lines = shown.split("\n").filter((line) => line.startsWith("  curl "));
-      expect(lines).toHaveLength(3);
-      const [put, list, checkpoint] = lines.map((line) => {
+      expect(lines).toHaveLength(4);
+      const [put, list, checkpoint, chat] = lines.map((line) => {
         const { status, stdout } = spawnSync("bash", ["-c", line], { encoding: "utf8", env: plainEnv() });
         expect(status, line).toBe(0);
         return stdout;
@@ -99,6 +99,10 @@ describe("charter serve for people", () => {
       const { artifact } = JSON.parse(put!) as { artifact: { artifact_id: string } };
       expect(list).toContain(artifact.artifact_id);
       expect(checkpoint).toContain("charter.local/ledger\n");
+      const { choices } = JSON.parse(chat!) as { choices: { message: { content: string } }[] };
+      expect(choices).toEqual([
+        expect.objectContaining({ message: expect.objectContaining({ content: expect.stringMatching(/./) }) }),
+      ]);
       expect(readFileSync(join(folder, "data/ledger/checkpoint"), "utf8")).toContain("charter.local/ledger\n");
     } finally {
       child.kill("SIGKILL");

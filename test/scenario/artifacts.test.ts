@@ -1,5 +1,7 @@
 // Artifacts from the outside: what goes in comes out, ranges, conditions, idempotency, refusals.
 import { createHash, randomBytes } from "node:crypto";
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { envelope, startTestCharter } from "../support/in-process.ts";
 import type { TestCharter } from "../support/in-process.ts";
@@ -113,6 +115,22 @@ describe("storing an artifact", () => {
     expect(other.json).toMatchObject({ code: "idempotency.conflict", intentIndex: expect.any(Number) });
   });
 
+  it("refuses a repeat under a known Idempotency-Key that does not hash to its declared digest, with 422", async () => {
+    const ask = (digest: string) =>
+      charter.ask(streamed, {
+        method: "POST",
+        key: product,
+        body: "the same bytes",
+        headers: { "content-type": "text/plain", "idempotency-key": "digested", "content-digest": digest },
+      });
+    const first = await ask(digestField("the same bytes"));
+    expect(first.status).toBe(201);
+    const wrong = await ask(digestField("other bytes"));
+    expect([wrong.status, wrong.json.code]).toEqual([422, "content.digest_mismatch"]);
+    const again = await ask(digestField("the same bytes"));
+    expect([again.status, again.json.artifact]).toEqual([200, first.json.artifact]);
+  });
+
   it("gives twenty concurrent requests under one Idempotency-Key one artifact", async () => {
     const answers = await Promise.all(
       Array.from({ length: 20 }, () =>
@@ -144,7 +162,30 @@ describe("storing an artifact", () => {
       "artifact.parent_not_found",
     );
   });
+
+  it("keeps no byte of content whose parent is unknown, however large it is and however it is sent", async () => {
+    const parent = "01920000-0000-7000-8000-000000000000";
+    const before = await blobBytes();
+    for (const size of [500_000, 2_000_000]) {
+      const whole = envelope({ derivedFrom: [parent], payload: "x".repeat(size) });
+      const headers = { "content-type": "application/octet-stream" };
+      for (const refused of [
+        await charter.ask("/v1/artifacts", { key: product, body: whole }),
+        await charter.ask(`${streamed}&derivedFrom=${parent}`, { key: product, body: randomBytes(size), headers }),
+      ]) {
+        expect([refused.status, refused.json.code]).toEqual([400, "artifact.parent_not_found"]);
+      }
+    }
+    expect(await blobBytes()).toEqual(before);
+  });
 });
+
+/** Every file that holds content, and its length. */
+async function blobBytes(): Promise<[path: string, bytes: number][]> {
+  const found = await readdir(join(charter.dataDir, "blobs"), { recursive: true, withFileTypes: true });
+  const paths = found.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
+  return Promise.all(paths.toSorted().map(async (path) => [path, (await stat(path)).size] as [string, number]));
+}
 
 describe("reading an artifact", () => {
   let id: string;
@@ -193,6 +234,16 @@ describe("reading an artifact", () => {
     });
     expect(fresh.status).toBe(304);
     expect((await charter.ask(`/v1/artifacts/${id}`, { key: product, method: "HEAD" })).status).toBe(200);
+  });
+
+  it("answers 404 to an admin who lists what a product holds, or did, that there is not", async () => {
+    for (const path of ["/v1/artifacts", "/ledger/entries"]) {
+      for (const name of ["NOPE", "", "constructor"]) {
+        const unknown = await charter.ask(`${path}?product=${name}`);
+        expect([path, name, unknown.status, unknown.json.code]).toEqual([path, name, 404, "product.not_found"]);
+      }
+      expect((await charter.ask(`${path}?product=GURUKUL`)).status).toBe(200);
+    }
   });
 
   it("lists newest first, page by page, and refuses a cursor that was altered or belongs to another question", async () => {

@@ -30,8 +30,16 @@ function store(server: CharterProcess, place: typeof a, bytes: number, fill = "x
   return server.ask(pathOf(place), { body: Buffer.alloc(bytes, fill), headers: { "content-type": "text/plain" } });
 }
 
+/** Bytes that the uploads in progress of a place have reserved. */
+async function heldBy(server: CharterProcess, { product }: typeof a): Promise<number> {
+  const { products } = (await server.ask("/v1/products")).json;
+  return products.find((state: { product: string }) => state.product === product).held_bytes;
+}
+
 /** An upload that has sent half of its body and waits to be told to send the rest. */
 class SlowUpload {
+  /** Declared, and reserved from admission on. */
+  static readonly sizeBytes = 10;
   readonly #request: ClientRequest;
   readonly #answer: Promise<[IncomingMessage]>;
   /** Resolves when the first half has been handed to the network. */
@@ -41,7 +49,7 @@ class SlowUpload {
     const headers = {
       authorization: `Bearer ${server.adminKey}`,
       "content-type": "text/plain",
-      "content-length": "10",
+      "content-length": String(SlowUpload.sizeBytes),
     };
     this.#request = request(`${server.url}${pathOf(a)}`, { method: "POST", headers, agent: false });
     this.#answer = once(this.#request, "response") as Promise<[IncomingMessage]>;
@@ -67,10 +75,11 @@ describe("a hundred writers", () => {
     const known = await store(server, a, 10);
     const uploads = Array.from({ length: pauseAt }, () => new SlowUpload(server));
     await Promise.all(uploads.map(({ written }) => written));
-    // A probe that is inside would take the place of an upload that is still on its way.
-    const pausedProbe = () => sleep(100).then(() => store(server, a, 1));
-    let probe = await pausedProbe();
-    for (let tries = 0; probe.status === 201 && tries < 50; tries++) probe = await pausedProbe();
+    // A probe that is inside would take the place of an upload that is still on its way, so all must hold their room first.
+    const heldBytes = pauseAt * SlowUpload.sizeBytes;
+    for (let tries = 0; (await heldBy(server, a)) < heldBytes && tries < 600; tries++) await sleep(100);
+    expect(await heldBy(server, a)).toBe(heldBytes);
+    const probe = await store(server, a, 1);
     expect([probe.status, probe.json.code, probe.headers["retry-after"]]).toEqual([429, "writes.paused", "1"]);
     expect(probe.headers["content-type"]).toBe("application/problem+json");
     expect((await server.ask(`/v1/artifacts/${known.json.artifact.artifact_id}/content`)).status).toBe(200);
@@ -85,8 +94,7 @@ describe("a hundred writers", () => {
     expect(await uploads.pop()?.finish()).toBe(201);
     expect((await store(server, a, 1)).status).toBe(201);
     for (const upload of uploads) expect(await upload.finish()).toBe(201);
-    const { products } = (await server.ask("/v1/products")).json;
-    expect(products.find(({ product }: { product: string }) => product === a.product).held_bytes).toBe(0);
+    expect(await heldBy(server, a)).toBe(0);
     expect(await server.stop()).toBe(0);
   });
 });

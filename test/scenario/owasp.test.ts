@@ -363,7 +363,6 @@ describe("API9 improper inventory management", () => {
       "/internal",
       "/admin",
       "/debug",
-      "/metrics",
       "/docs",
       "/swagger",
       "/graphql",

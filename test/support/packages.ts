@@ -35,6 +35,7 @@ export const packages: readonly Package[] = [
   { name: "curl", present: () => hasCommand("curl") },
   { name: "nginx", present: () => hasCommand("nginx") },
   { name: "caddy", present: () => hasCommand("caddy") },
+  { name: "prometheus", present: () => hasCommand("promtool") },
   { name: "util-linux", present: () => hasCommand("prlimit") && hasCommand("unshare") },
 ];
 

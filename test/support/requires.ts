@@ -6,13 +6,28 @@ import { describe, it } from "vitest";
 import { goPath, hasCommand } from "./packages.ts";
 
 /** Something a suite can need. */
-export type Need = "postgres" | "redis" | "go" | "openssl" | "xxd" | "tmpfs" | "vectors" | "curl" | "nginx" | "caddy";
+export type Need =
+  | "postgres"
+  | "redis"
+  | "go"
+  | "openssl"
+  | "xxd"
+  | "tmpfs"
+  | "vectors"
+  | "usages"
+  | "curl"
+  | "nginx"
+  | "caddy"
+  | "promtool";
 
 /** Whether a need is met, and if not, why, as one sentence. */
 export type Requirement = { readonly available: true } | { readonly available: false; readonly reason: string };
 
 /** The folder of RFC 6962 proof vectors, which lies beside the project on some machines. */
 export const vectorsFolder = new URL("../../../shared/data/tlog/", import.meta.url);
+
+/** Accounts of real model calls with their expected prices, which lie beside the project on some machines. */
+export const usagesFile = new URL("../../../shared/data/prices/usages.json", import.meta.url);
 
 const available: Requirement = { available: true };
 
@@ -29,15 +44,17 @@ const needs: Readonly<Record<Need, () => Requirement>> = {
   curl: () => met(hasCommand("curl"), "curl is not installed"),
   nginx: () => met(hasCommand("nginx"), "nginx is not installed"),
   caddy: () => met(hasCommand("caddy"), "caddy is not installed"),
+  promtool: () => met(hasCommand("promtool"), "promtool is not installed (Debian: prometheus)"),
   xxd: () => met(hasCommand("xxd"), "xxd is not installed"),
   tmpfs: () => {
     const probe = ["-m", "sh", "-c", "mount -t tmpfs none /mnt"];
     return met(spawnSync("unshare", probe, { stdio: "ignore" }).status === 0, "a tmpfs cannot be mounted here");
   },
+  usages: () => met(existsSync(usagesFile), "the priced accounts do not lie beside the project"),
   vectors: () => met(existsSync(vectorsFolder), "the proof vectors do not lie beside the project"),
 };
 /** Needs that no package brings, so that their absence is never a failure. */
-const neverDemanded: ReadonlySet<Need> = new Set(["vectors"]);
+const neverDemanded: ReadonlySet<Need> = new Set(["vectors", "usages"]);
 
 /** Whether something is there. */
 export function requirement(need: Need): Requirement {

@@ -29,6 +29,7 @@ export async function openWalk(charter: TestCharter): Promise<Walk> {
     artifact: (await make("/v1/artifacts", envelope())).artifact.artifact_id,
     key: (await make("/v1/keys", { kind: "auditor" })).id,
     user: (await make("/v1/users", person)).id,
+    budget: (await make("/v1/budgets", { scope: { project: "walk" }, unit: "tokens", window: "day", limit: 1000 })).id,
     client: (await make("/v1/clients", { ...application, grantTypes: ["client_credentials"] })).id,
   };
   const browser = {
@@ -55,11 +56,13 @@ export async function openWalk(charter: TestCharter): Promise<Walk> {
         .replace("{scope}", "WORKFLOW")
         .replace("{level}", "0")
         .replace("{index}", "0")
-        .replace("{path}", "000.p/1") + (name === "authorize.show" ? `?${asked}` : "")
+        .replace("{path}", noun === "model" ? "simulated-nano" : "000.p/1")
+        .replace("{name}", "simulated-nano") + (name === "authorize.show" ? `?${asked}` : "")
     );
   };
 
   let turn = 0;
+  const claim = { product: "AI_ASSISTANT", request_id: "walk" };
   const bodies: Partial<Record<OperationName, () => unknown>> = {
     "halt.clear": () => ({ reason: "cleared after review" }),
     "key.create": () => ({ kind: "auditor" }),
@@ -90,8 +93,22 @@ export async function openWalk(charter: TestCharter): Promise<Walk> {
     "token.introspect": () => "token=nobodys&client_id=charter",
     "authorize.approve": () => `${asked}&decision=approve&username=nobody&password=wrong`,
     "client.create": () => ({ ...application, grantTypes: ["client_credentials"] }),
+    "chat.create": () => ({ model: "auto", messages: [{ role: "user", content: `walk ${turn}` }] }),
+    "message.create": () => ({ model: "auto", max_tokens: 10, messages: [{ role: "user", content: "walk" }] }),
+    "response.create": () => ({ model: "auto", input: "walk" }),
+    "embedding.create": () => ({ model: "simulated-embedding", input: "walk" }),
+    "model.route": () => ({ query: "walk" }),
+    "model.execute": () => ({ query: "walk" }),
+    "route.explain": () => ({ model: "auto", messages: [{ role: "user", content: "walk" }] }),
+    "budget.request": () => ({ ...claim, purpose: "walk", model: "small", estimated_tokens: 10, task: "t" }),
+    "budget.commit": () => ({ ...claim, actual_tokens: 1 }),
+    "budget.release": () => claim,
+    "budget.set": () => ({ scope: { product: "GURUKUL" }, unit: "tokens", window: "day", limit: 1000 }),
     "artifact.create": () => envelope({ payload: "walk" }),
     "bucket.write": () => ({ product_id: "AI_ASSISTANT", artifact_type: "ConversationArtifact", data: 1 }),
+    "consciousness.process": () => ({ prompt: "What holds a house up?" }),
+    "synthesis.validate": () => ({ text: "{}" }),
+    "injection.test": () => ({ text: "walk" }),
     "artifact.hold": () => ({ hold: true, reason: "kept for the audit" }),
   };
 

@@ -2,8 +2,9 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { text as readText } from "node:stream/consumers";
-import type { Explanation } from "../../constitution/index.ts";
-import { exitCodes } from "../syntax.ts";
+import type { DecisionRequest, Explanation } from "../../constitution/index.ts";
+import { Fault } from "../../kernel/fault.ts";
+import { exitCodes, UsageError } from "../syntax.ts";
 import type { Call, Command } from "../command.ts";
 import { print, printable, printJson, tint } from "../io.ts";
 import { loadLocalConfig, settingOptions } from "../local-config.ts";
@@ -108,7 +109,10 @@ export const constitutionExplain: Command = {
   arity: [1, 1],
   options,
   examples: [
-    { line: "constitution explain request.json", does: "exits 0 when the request is allowed, 1 when it is denied" },
+    {
+      line: "constitution explain request.json",
+      does: "exits 0 when the request is allowed, 1 when it is denied, 2 when the file holds none",
+    },
     {
       line: `constitution explain - <<< '{"principal":{"kind":"ai_agent","product":"AI_ASSISTANT"},"action":"DELETE","resource":{"kind":"artifact","product":"AI_ASSISTANT"}}'`,
       does: "asks what an agent is told that wants to delete",
@@ -118,7 +122,8 @@ export const constitutionExplain: Command = {
     const { io, json, positionals } = call;
     const { loadConstitution, parseDecisionRequest } = await domain();
     const constitution = loadConstitution(folderOf(call));
-    const request = parseDecisionRequest(await requestText(call, positionals[0] ?? "-"));
+    const name = positionals[0] ?? "-";
+    const request = requestFrom(name, await requestText(call, name), parseDecisionRequest);
     const explanation = constitution.explain(request);
     if (json) printJson(io, { ...explanation, constitutionHash: constitution.hash });
     else print(io, ...explanationLines(call, explanation), "", `constitution ${constitution.hash}`);
@@ -126,9 +131,33 @@ export const constitutionExplain: Command = {
   },
 };
 
-async function requestText({ io }: Call, name: string): Promise<unknown> {
-  const text = name === "-" ? await readText(io.stdin) : readFileSync(resolve(io.cwd, name), "utf8");
-  return JSON.parse(text) as unknown;
+/** What the named file or stdin holds. @throws UsageError, because an exit with 1 would say that the request is denied. */
+async function requestText({ io }: Call, name: string): Promise<string> {
+  if (name === "-") return readText(io.stdin);
+  const path = resolve(io.cwd, name);
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new UsageError(code === "ENOENT" ? `there is no file ${path}` : `${path} cannot be read: ${message}`);
+  }
+}
+
+/** The request that a text holds. @throws UsageError */
+function requestFrom(name: string, text: string, parse: (json: unknown) => DecisionRequest): DecisionRequest {
+  const source = name === "-" ? "stdin" : name;
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new UsageError(`${source} is not JSON: ${(error as Error).message}`);
+  }
+  try {
+    return parse(json);
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    throw new UsageError(`${source} is no request: ${error.message}`);
+  }
 }
 
 function explanationLines({ io }: Call, { decision, determining, summary, notes }: Explanation): string[] {

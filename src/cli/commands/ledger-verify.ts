@@ -14,7 +14,7 @@ export const ledgerVerify: Command = {
   usage: "",
   arity: [0, 0],
   options: [
-    { name: "from", value: "DIR|URL", summary: "ledger to verify (the ledger of --url)" },
+    { name: "from", value: "DIR|URL", summary: "ledger to verify, or what it lies in (the ledger of --url)" },
     { name: "verifier-key", value: "KEY", summary: "key you trust, NAME+ID+BASE64 or a file that holds it" },
     { name: "earlier", value: "FILE", summary: "checkpoint seen before, which the log must extend" },
     { name: "allow-lost", summary: "pass although bytes of entries are on record as lost; they are named" },
@@ -74,24 +74,28 @@ async function verifyWhole(call: Call): Promise<number> {
   const { io, options, json, client } = call;
   const from = options.text("from");
   const isRemote = from === undefined || /^https?:\/\//i.test(from);
-  const source = from === undefined ? `${client.url}/ledger` : isRemote ? from : resolve(io.cwd, from);
+  const place = from === undefined ? `${client.url}/ledger` : isRemote ? from : resolve(io.cwd, from);
   const verifierKey = await givenKey(call);
   const earlier = options.text("earlier");
-  const isOurServer = isRemote && client.owns(source);
+  const isOurServer = isRemote && client.owns(place);
   // A server that is not there is no failed verification; asking it first tells the two apart.
   if (isOurServer) await client.bytes("/ledger/checkpoint");
-  const { verifyLedger } = await import("../../ledger/verify/index.ts");
+  const { findLedger, verifyLedger } = await import("../../ledger/verify/index.ts");
+  const headers = isOurServer ? client.credentials : {};
+  const source = await findLedger(place, headers);
+  if (source === undefined) throw new Error(`there is no ledger at ${place}`);
   using progress = new Progress(io, progressStyle(io, true, options.has("progress")), 0, (count) => count.toFixed(0));
   progress.label("verify");
   const report = await verifyLedger({
     source,
     allowLost: options.has("allow-lost"),
     onProgress: ({ done, size }) => progress.set(done, size),
-    ...(isOurServer ? { headers: client.credentials } : {}),
+    headers,
     ...(verifierKey === undefined ? {} : { verifierKey }),
     ...(earlier === undefined ? {} : { earlierCheckpoint: await readFile(resolve(io.cwd, earlier), "utf8") }),
   });
-  if (json) printJson(io, report);
+  const remedy = !report.ok && report.unread === "refused" ? keyRemedy(isRemote && !isOurServer) : undefined;
+  if (json) printJson(io, { ...report, ...(remedy === undefined ? {} : { remedy }) });
   else if (report.ok) {
     const trust =
       report.keyTrust === "found"
@@ -106,11 +110,20 @@ async function verifyWhole(call: Call): Promise<number> {
         printable(`      ${report.origin}  ${report.verifierKey} (${trust})`),
       ),
     );
+  } else if (report.unread !== undefined) {
+    const lines = [report.reason, ...(remedy === undefined ? [] : [`  what helps: ${remedy}`])];
+    progress.around(() => print(io, ...lines.map(printable)));
   } else {
     const where = report.index === null ? "" : `entry ${report.index}: `;
     progress.around(() => print(io, `${tint(io, "red", "FAIL")}  ${printable(where + report.reason)}`));
   }
   return report.ok ? exitCodes.ok : exitCodes.refused;
+}
+
+/** What helps a reader whom the source has refused. */
+function keyRemedy(isForeign: boolean): string {
+  const remedy = "entry bundles need --key of a credential that may read the whole ledger";
+  return isForeign ? `${remedy}, and it is sent only to the server of --url` : remedy;
 }
 
 /** The verifier key of --verifier-key, itself or the file that holds it. */

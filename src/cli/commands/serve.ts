@@ -73,7 +73,7 @@ async function start(io: Io, config: Config, newAdminKey: boolean) {
   progress.label("verifying the ledger");
   const onVerify = (done: number, total: number): void => progress.set(done, total);
   try {
-    return await startCharter(config, { version: programVersion(), newAdminKey, onVerify });
+    return await startCharter(config, { version: programVersion(), newAdminKey, onVerify, variables: io.env });
   } catch (error) {
     throw addressTaken(error, config) ?? error;
   }
@@ -84,6 +84,7 @@ export function welcome(io: Io, { url, adminKey, adminPassword, dataDir, constit
   const key = adminKey ?? "$CHARTER_KEY";
   const bearer = `-H "Authorization: Bearer ${key}"`;
   const body = '{"product_id":"AI_ASSISTANT","artifact_type":"ConversationArtifact","payload":{"hello":"world"}}';
+  const question = '{"model":"auto","messages":[{"role":"user","content":"Why is the sky blue?"}]}';
   const adminLines = [
     "An admin key was made. It is shown once and kept only as a hash:",
     "",
@@ -115,6 +116,10 @@ export function welcome(io: Io, { url, adminKey, adminPassword, dataDir, constit
     `  curl -s -X POST ${url}/v1/artifacts ${bearer} -H 'Content-Type: application/json' -d '${body}'`,
     `  curl -s '${url}/v1/artifacts?product=AI_ASSISTANT' ${bearer}`,
     `  curl -s ${url}/ledger/checkpoint`,
+    "",
+    "Ask a model; while no provider has a key, the built-in simulation answers:",
+    "",
+    `  curl -s ${url}/v1/chat/completions ${bearer} -H 'Content-Type: application/json' -d '${question}'`,
     "",
     "Stop with Ctrl-C.",
   ];

@@ -4,7 +4,8 @@
 // 2. Nothing is acknowledged before it is durable, and acknowledged bytes are never written again.
 // 3. A packed put appends, unless the copy that its caller's records name is there and whole: it is read again before it
 //    is relied on, so that storing damaged bytes once more heals them. The same holds for a file, which is replaced.
-// 4. Full reads are verified against the digest: a reader never gets the last byte of wrong content.
+// 4. Full reads, and ranges of packed blobs, are verified against the digest: a reader never gets the last byte of wrong
+//    content.
 // 5. One process owns the folder at a time; its caller sees to that.
 import { mkdir, statfs } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";

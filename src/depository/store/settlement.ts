@@ -3,6 +3,7 @@
 // The order of statements is the order of locks: reservation, key, content, artifact, product, total. A unique row decides each
 // race: two requests with one idempotency key meet in `depository_keys`, two with the same content in `depository_contents`;
 // the later one waits for the earlier one's commit and then sees its row.
+import type { Kysely } from "kysely";
 import type { Dialect } from "../../db/index.ts";
 import type { ArtifactId } from "../../kernel/ids.ts";
 import type { Artifact } from "../artifact.ts";
@@ -11,6 +12,7 @@ import { changed, statement } from "./statement.ts";
 import type { Statement } from "./statement.ts";
 import type { IdempotencyRecord, Settled, Settlement, StoreTx } from "./store.ts";
 import { artifactColumns, valuesOf } from "./tables.ts";
+import type { DepositoryTables } from "./tables.ts";
 
 type Refusal = Exclude<Settled, { readonly outcome: "stored" | "reservation_lost" }>;
 
@@ -61,7 +63,7 @@ export class Settlements {
     if (reservation.product !== artifact.product_id) throw new Error("a reservation was settled by another product");
 
     const refusal =
-      (await this.#missingParents(tx, artifact)) ??
+      (await withoutParents(tx, artifact)) ??
       (await this.#usedKey(tx, settlement)) ??
       (await this.#sameContent(tx, settlement));
     if (refusal !== undefined) {
@@ -73,19 +75,6 @@ export class Settlements {
     await insertEdges(tx, artifact);
     await this.#room.use(tx, reservation, artifact.sizeBytes);
     return { outcome: "stored" };
-  }
-
-  async #missingParents(tx: StoreTx, artifact: Artifact): Promise<Refusal | undefined> {
-    if (artifact.derivedFrom.length === 0) return undefined;
-    const rows = await tx
-      .selectFrom("depository_artifacts")
-      .select("artifact_id")
-      .where("product_id", "=", artifact.product_id)
-      .where("artifact_id", "in", artifact.derivedFrom)
-      .execute();
-    const present = new Set(rows.map((row) => row.artifact_id));
-    const missing = artifact.derivedFrom.filter((id) => !present.has(id));
-    return missing.length === 0 ? undefined : { outcome: "parent_missing", missing };
   }
 
   async #usedKey(tx: StoreTx, settlement: Settlement): Promise<Refusal | undefined> {
@@ -111,6 +100,28 @@ export class Settlements {
     if (row === undefined) throw new Error("a content marker vanished inside a transaction");
     return { outcome: "content_exists", artifactId: row.artifact_id as ArtifactId };
   }
+}
+
+/** Which of these ids are of no artifact that the product holds. */
+export async function missingParents(
+  db: Kysely<DepositoryTables>,
+  product: string,
+  ids: readonly string[],
+): Promise<readonly ArtifactId[]> {
+  if (ids.length === 0) return [];
+  const rows = await db
+    .selectFrom("depository_artifacts")
+    .select("artifact_id")
+    .where("product_id", "=", product)
+    .where("artifact_id", "in", ids)
+    .execute();
+  const present = new Set<string>(rows.map((row) => row.artifact_id));
+  return ids.filter((id) => !present.has(id)) as ArtifactId[];
+}
+
+async function withoutParents(tx: StoreTx, artifact: Artifact): Promise<Refusal | undefined> {
+  const missing = await missingParents(tx, artifact.product_id, artifact.derivedFrom);
+  return missing.length === 0 ? undefined : { outcome: "parent_missing", missing };
 }
 
 function nameOf(product: string, record: IdempotencyRecord): readonly [string, string, string] {

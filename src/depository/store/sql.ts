@@ -7,7 +7,7 @@ import type { StoredBlob } from "../blobs/blobs.ts";
 import { familyOf } from "./family.ts";
 import { listArtifacts } from "./listing.ts";
 import { Room } from "./room.ts";
-import { Settlements } from "./settlement.ts";
+import { missingParents, Settlements } from "./settlement.ts";
 import { statement } from "./statement.ts";
 import type { Statement } from "./statement.ts";
 import type {
@@ -131,6 +131,10 @@ class SqlArtifactStore implements ArtifactStore {
 
   list(query: ArtifactQuery): Promise<readonly Artifact[]> {
     return listArtifacts(this.#db.read, query);
+  }
+
+  missingParents(product: string, ids: readonly string[]): Promise<readonly ArtifactId[]> {
+    return missingParents(this.#db.read, product, ids);
   }
 
   async findBlob(product: string, contentHash: Digest): Promise<StoredBlob | undefined> {

@@ -157,6 +157,8 @@ export interface ArtifactStore {
   /** One artifact; undefined when there is none or it belongs to another product. `null` sees every product. */
   get(product: string | null, artifactId: string): Promise<StoredArtifact | undefined>;
   list(query: ArtifactQuery): Promise<readonly Artifact[]>;
+  /** Which of these ids are of no artifact that the product holds. One that is held stays: artifacts never vanish. */
+  missingParents(product: string, ids: readonly string[]): Promise<readonly ArtifactId[]>;
   /** Where a product already keeps these bytes. */
   findBlob(product: string, contentHash: Digest): Promise<StoredBlob | undefined>;
   /** The family of an artifact, itself included at depth 0, nearest first. */

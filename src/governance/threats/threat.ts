@@ -14,8 +14,13 @@ export const inlineThreatIds = [
 /** A threat that is looked for before an act. */
 export type InlineThreatId = (typeof inlineThreatIds)[number];
 
-/** The threats that only the act itself can see: a token that was used before was shown again. */
-export type ReportedThreatId = "identity.refresh_reuse" | "identity.code_reuse";
+/** The threats that only the act itself can see: a used token shown again, what a guard found in the words of a call. */
+export type ReportedThreatId =
+  | "identity.refresh_reuse"
+  | "identity.code_reuse"
+  | "guard.secrets"
+  | "guard.pii"
+  | "guard.injection";
 
 /** How bad a finding is; CRITICAL always blocks. */
 export type Severity = "LOW" | "MEDIUM" | "HIGH" | "CRITICAL";

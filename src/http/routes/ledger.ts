@@ -1,6 +1,7 @@
 // The ledger in the open: checkpoint, tiles and bundles as C2SP tlog-tiles serves them, entries for those who may read.
 import { createPublicKey } from "node:crypto";
 import type { FastifyInstance, FastifyReply } from "fastify";
+import { governanceFault } from "../../governance/index.ts";
 import type { Ctx } from "../../kernel/ctx.ts";
 import type { Ledger } from "../../ledger/index.ts";
 import { httpFault } from "../errors.ts";
@@ -15,7 +16,7 @@ const immutable = "public, max-age=31536000, immutable";
 
 /** `/ledger/...`. */
 export function ledgerRoutes(app: FastifyInstance, services: Services): void {
-  const { ledger, cursors, gate } = services;
+  const { ledger, cursors, gate, constitution } = services;
   const plain = (description: string) => ({ 200: content(description, "text/plain; charset=utf-8") });
 
   publicRoute(app, "ledger.checkpoint", {
@@ -112,6 +113,9 @@ export function ledgerRoutes(app: FastifyInstance, services: Services): void {
   async function listEntries(ctx: Ctx, query: Query) {
     const product = one(query, "product") ?? ctx.principal.product ?? undefined;
     gate.permit(ctx, { kind: "ledger", product: product ?? null });
+    if (product !== undefined && !Object.hasOwn(constitution.data.products, product)) {
+      throw governanceFault("product.not_found", "there is no such product", { at: "query/product" });
+    }
     const filters = defined({
       product,
       principal: one(query, "principal"),

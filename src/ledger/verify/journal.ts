@@ -56,7 +56,7 @@ export class JournalSnapshot implements AsyncDisposable {
     return this.#tornBytes;
   }
 
-  /** The frames, oldest first. @throws LogFault at the first one that is damaged or out of order. */
+  /** The frames, oldest first. @throws LogFault at the first one that is damaged or out of order, UnreadableError */
   async *frames(): AsyncGenerator<JournalFrame> {
     let next = this.first ?? 0;
     for (const [i, segment] of this.#segments.entries()) {
@@ -157,7 +157,7 @@ async function bytesAt({ file }: OpenSegment, at: number, length: number, next: 
   let filled = 0;
   while (filled < length) {
     const { bytesRead } = await file.read(bytes, filled, length - filled, at + filled).catch((error: Error) => {
-      throw new LogFault(next, `the journal cannot be read: ${error.message}`, error);
+      throw new UnreadableError(`the journal cannot be read: ${error.message}`, { cause: error });
     });
     if (bytesRead === 0) throw new LogFault(next, "the journal became shorter while it was read");
     filled += bytesRead;

@@ -1,6 +1,4 @@
-import { writeFile } from "node:fs/promises";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -14,7 +12,8 @@ import {
   noteKey,
   signedNote,
 } from "../../../test/support/naive-log.ts";
-import { verifyLedger } from "./index.ts";
+import { serveLog } from "../../../test/support/log-server.ts";
+import { findLedger, verifyLedger } from "./index.ts";
 
 const origin = "charter.test/log";
 const { verifierKey } = noteKey(origin);
@@ -213,7 +212,7 @@ describe("over HTTP", () => {
   it("sends the credential, waits when told to, and reports the same as from a folder", async () => {
     const files = naiveLog(leaves(600), origin);
     let busy = 2;
-    await using server = await serveFiles((path, authorization) => {
+    await using server = await serveLog((path, authorization) => {
       if (authorization !== "Bearer k") return 401;
       if (path === "tile/0/001" && busy-- > 0) return 503;
       return files.get(path) ?? 404;
@@ -231,29 +230,81 @@ describe("over HTTP", () => {
     expect(refused).toMatchObject({ ok: false, index: null, reason: expect.stringContaining("401") });
   });
 
+  it.each([
+    [401, "refused"],
+    [403, "refused"],
+    [500, "failed"],
+  ])(
+    "accuses no entry when its bundle is answered with %i, and says that it could not be read",
+    async (status, unread) => {
+      const files = naiveLog(leaves(300), origin);
+      await using server = await serveLog((path) =>
+        path.startsWith("tile/entries/001") ? status : (files.get(path) ?? 404),
+      );
+      expect(await verifyLedger({ source: server.prefix, verifierKey })).toEqual({
+        ok: false,
+        index: null,
+        unread,
+        reason: `could not be verified: ${server.prefix}/tile/entries/001.p/44 answered ${status}`,
+      });
+      // What is wrong before that place is still named.
+      files.set("tile/0/000", flipped(files.get("tile/0/000")!, 32 * 8 * 3));
+      const wrong = await verifyLedger({ source: server.prefix, verifierKey });
+      expect(wrong).toMatchObject({ ok: false, index: 3 });
+      expect(wrong).not.toHaveProperty("unread");
+    },
+  );
+
+  it("names the entry of a bundle that is larger than any may be", async () => {
+    const files = naiveLog(leaves(300), origin);
+    files.set("tile/0/001.p/44", Buffer.alloc(1024 * 1024));
+    await using server = await serveLog((path) => files.get(path) ?? 404);
+    const report = await verifyLedger({ source: server.prefix, verifierKey });
+    expect(report).toMatchObject({ ok: false, index: 256, reason: expect.stringContaining("more than") });
+    expect(await verifyFiles(files)).toMatchObject({
+      ok: false,
+      index: 256,
+      reason: expect.stringContaining("larger"),
+    });
+  });
+
   it("stops reading an answer that is too large", async () => {
-    await using server = await serveFiles(() => Buffer.alloc(4 * 1024 * 1024));
+    await using server = await serveLog(() => Buffer.alloc(4 * 1024 * 1024));
     const report = await verifyLedger({ source: server.prefix, verifierKey });
     expect(report).toMatchObject({ ok: false, index: null, reason: expect.stringContaining("more than") });
   });
 });
 
-async function serveFiles(answer: (path: string, authorization: string | undefined) => Buffer | number) {
-  const server = createServer((request, response) => {
-    const result = answer((request.url ?? "").replace("/ledger/", ""), request.headers.authorization);
-    if (typeof result === "number") response.writeHead(result, { "retry-after": "0" }).end();
-    else response.end(result);
+describe("finding a ledger", () => {
+  it("takes the place itself, or what lies below it as ledger, in a folder and over HTTP", async () => {
+    const files = naiveLog(leaves(3), origin);
+    await using folder = await folderOf(new Map([...files].map(([name, bytes]) => [`ledger/${name}`, bytes])));
+    const ledger = join(folder.path, "ledger");
+    expect(await findLedger(folder.path)).toBe(ledger);
+    expect(await findLedger(ledger)).toBe(ledger);
+    await using server = await serveLog((path) => files.get(path) ?? 404);
+    expect(await findLedger(`${server.url}/`)).toBe(`${server.url}/ledger`);
+    expect(await findLedger(server.prefix)).toBe(server.prefix);
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  return {
-    prefix: `http://127.0.0.1:${port}/ledger`,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
-}
+
+  it("finds none where there is none, and one that has lost its checkpoint", async () => {
+    await using folder = await folderOf(naiveLog(leaves(3), origin));
+    expect(await findLedger(join(folder.path, "tile"))).toBe(undefined);
+    expect(await findLedger(join(folder.path, "nowhere"))).toBe(undefined);
+    await rm(join(folder.path, "checkpoint"));
+    expect(await findLedger(folder.path)).toBe(folder.path);
+    await rm(join(folder.path, "tile"), { recursive: true });
+    expect(await findLedger(folder.path)).toBe(undefined);
+    await mkdir(join(folder.path, "journal"));
+    expect(await findLedger(folder.path)).toBe(folder.path);
+    await using server = await serveLog(() => 404);
+    expect(await findLedger(server.prefix)).toBe(undefined);
+  });
+
+  it("leaves it to the verification to say that a place cannot be read", async () => {
+    expect(await findLedger("http://127.0.0.1:1")).toBe("http://127.0.0.1:1");
+  });
+});
 
 /** The entry that a damaged byte belongs to: exactly one in bundles and level 0, the first covered above. */
 function damagedEntry(name: string, bytes: Buffer, at: number): number {

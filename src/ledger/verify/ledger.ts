@@ -6,7 +6,8 @@
 //    outcome each.
 // 3. A failure names the first entry that is wrong in the order of the log. A tile that is missing, short or wrong is
 //    named by the first entry it covers. When no single entry is to blame (a wrong root or signature), the index is null.
-// 4. Memory is bounded: a few bundles, one tile for each level, two bits for each entry and 32 bytes for each journal entry.
+// 4. What could not be read is no failure of the log and names no entry: the report then says `unread`, and why.
+// 5. Memory is bounded: a few bundles, one tile for each level, two bits for each entry and 32 bytes for each journal entry.
 import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { LogFault } from "./fault.ts";
@@ -14,7 +15,7 @@ import { JournalSnapshot, openJournal } from "./journal.ts";
 import { emptyRoot, leafHash, sameHash } from "./merkle.ts";
 import { FormError, maxNoteBytes, openCheckpoint, parseVerifierKey, strictUtf8 } from "./note.ts";
 import type { Checkpoint, VerifierKey } from "./note.ts";
-import { UnreadableError, openSource } from "./source.ts";
+import { OverlongError, openSource, UnreadableError } from "./source.ts";
 import type { Source } from "./source.ts";
 import { Story } from "./story.ts";
 import { TileTree } from "./tile-tree.ts";
@@ -74,6 +75,11 @@ type LedgerReport =
       /** The first entry that is wrong, null when no single entry is to blame. */
       readonly index: number | null;
       readonly reason: string;
+      /**
+       * Present when nothing was found wrong and the rest could not be verified: the source `refused` this reader (HTTP 401
+       * or 403), or reading `failed` for any other cause.
+       */
+      readonly unread?: "refused" | "failed";
     };
 
 /** Verifies a whole ledger; see the promises at the top of this file. Resolves for every state of the data. */
@@ -82,8 +88,12 @@ export async function verifyLedger(options: LedgerToVerify): Promise<LedgerRepor
     return await checked(options);
   } catch (error) {
     if (error instanceof LogFault) return { ok: false, index: error.index, reason: error.message };
-    if (error instanceof FormError || error instanceof UnreadableError) {
+    if (error instanceof FormError || error instanceof OverlongError) {
       return { ok: false, index: null, reason: error.message };
+    }
+    if (error instanceof UnreadableError) {
+      const unread = error.refused ? "refused" : "failed";
+      return { ok: false, index: null, reason: `could not be verified: ${error.message}`, unread };
     }
     throw error;
   }

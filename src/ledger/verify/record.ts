@@ -21,6 +21,28 @@ const oneOf =
   (value) =>
     typeof value === "string" && names.includes(value);
 
+const count: Form = (value) => Number.isSafeInteger(value) && Number(value) >= 0;
+const digest = matches(/^sha256:[0-9a-f]{64}$/);
+const flag: Form = (value) => typeof value === "boolean";
+const callForms: Readonly<Record<string, Form>> = {
+  model: text,
+  tier: count,
+  reasons: texts,
+  attempts: count,
+  streamed: flag,
+  cache: oneOf("hit", "miss", "bypass"),
+  finish: text,
+  inputTokens: count,
+  outputTokens: count,
+  cacheReadTokens: count,
+  cacheWriteTokens: count,
+  reasoningTokens: count,
+  estimated: flag,
+  prompt: digest,
+};
+/** What a call's record has where it is known: who answered, what it cost, and the digest of what was answered. */
+const callOptions: Readonly<Record<string, Form>> = { deployment: text, microdollars: count, reply: digest };
+
 const fields: Readonly<Record<string, Form>> = {
   v: (value) => value === 1,
   kind: oneOf("intent", "outcome", "finding", "admin", "heartbeat"),
@@ -30,24 +52,24 @@ const fields: Readonly<Record<string, Form>> = {
   product: text,
   operation: text,
   resource: text,
-  digest: matches(/^sha256:[0-9a-f]{64}$/),
-  decision: (value) =>
-    hasExactly(value, { allow: (flag) => typeof flag === "boolean", articles: texts, policies: texts }),
+  digest,
+  decision: (value) => hasExactly(value, { allow: flag, articles: texts, policies: texts }),
   constitutionHash: matches(/^[0-9a-f]{16}$/),
   requestId: text,
-  intent: (value) => Number.isSafeInteger(value) && Number(value) >= 0,
+  intent: count,
   outcome: oneOf("committed", "refused", "failed", "interrupted"),
   code: text,
   finding: (value) => hasExactly(value, { threat: text, severity: text, pattern: text }),
   note: text,
+  call: (value) => hasExactly(value, callForms, callOptions),
 };
 const required = ["v", "kind", "time", "principal", "principalKind", "operation", "constitutionHash", "requestId"];
 /** Fields that a kind must have beyond the required ones, and fields that only it may have. */
 const kinds: Readonly<Record<string, { readonly must: readonly string[]; readonly may: readonly string[] }>> = {
-  outcome: { must: ["intent", "outcome"], may: ["intent", "outcome"] },
+  outcome: { must: ["intent", "outcome"], may: ["intent", "outcome", "call"] },
   finding: { must: ["finding"], may: ["intent", "finding"] },
 };
-const bound = ["intent", "outcome", "finding"];
+const bound = ["intent", "outcome", "finding", "call"];
 
 /** Reads one entry; a string is the sentence that says what is wrong with it. */
 export function readRecord(entry: Uint8Array): RecordFacts | string {
@@ -75,10 +97,20 @@ function wrongField(record: Readonly<Record<string, unknown>>): string | undefin
   return foreign === undefined ? undefined : `an entry of kind ${String(record["kind"])} has no field ${foreign}`;
 }
 
-function hasExactly(value: unknown, forms: Readonly<Record<string, Form>>): boolean {
+/** Whether a value is an object that has these fields, perhaps some of the others, and nothing else. */
+function hasExactly(
+  value: unknown,
+  forms: Readonly<Record<string, Form>>,
+  options: Readonly<Record<string, Form>> = {},
+): boolean {
   if (!isRecord(value)) return false;
-  const names = Object.keys(forms);
-  return Object.keys(value).length === names.length && names.every((name) => forms[name]?.(value[name]) === true);
+  return (
+    Object.keys(forms).every((name) => Object.hasOwn(value, name)) &&
+    Object.entries(value).every(([name, field]) => {
+      const form = Object.hasOwn(forms, name) ? forms[name] : Object.hasOwn(options, name) ? options[name] : undefined;
+      return form?.(field) === true;
+    })
+  );
 }
 
 /** RFC 8785 for the values a leaf can hold: strings, booleans, safe integers, arrays of strings, flat objects. */

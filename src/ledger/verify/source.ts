@@ -1,6 +1,6 @@
 // Where a log is read from: a folder in the layout of C2SP tlog-tiles, or the same layout below an HTTP prefix.
-// Every read has a size limit, every request a time limit; a resource that is not there is `undefined`, anything else
-// that goes wrong is an UnreadableError.
+// Every read has a size limit, every request a time limit; a resource that is not there is `undefined`, one that is longer
+// than any may be an OverlongError, anything else that goes wrong an UnreadableError: it says nothing about the log.
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
@@ -14,14 +14,26 @@ const maxBrokenAttempts = 3;
 /** Longest pause that a server may ask for, seconds. */
 const maxRetryAfterSeconds = 30;
 
-/** The source exists but could not be read, or gave more than it may. */
+/** The source exists but could not be read; whether what it holds is right stays open. */
 export class UnreadableError extends Error {
   override readonly name = "UnreadableError";
+  /** The source answered that this reader may not read it (HTTP 401 or 403). */
+  readonly refused: boolean;
+
+  constructor(message: string, options: ErrorOptions & { readonly refused?: boolean } = {}) {
+    super(message, options);
+    this.refused = options.refused === true;
+  }
+}
+
+/** The source gave more than a resource of its kind may hold. */
+export class OverlongError extends Error {
+  override readonly name = "OverlongError";
 }
 
 /** Reads the resources of one log by their path below its prefix. */
 export interface Source {
-  /** The bytes, or undefined when there is no such resource. @throws UnreadableError */
+  /** The bytes, or undefined when there is no such resource. @throws UnreadableError, OverlongError */
   read(path: string, maxBytes: number): Promise<Buffer | undefined>;
   /** The folder, when the log is one on this machine. */
   readonly folder?: string;
@@ -35,15 +47,15 @@ export function openSource(place: string, headers: Readonly<Record<string, strin
   return { read: (path, maxBytes) => fetchBounded(new URL(path, prefix), maxBytes, headers) };
 }
 
-/** Reads a whole file of at most `maxBytes`; undefined when it does not exist. @throws UnreadableError */
+/** Reads a whole file of at most `maxBytes`; undefined when it does not exist. @throws UnreadableError, OverlongError */
 async function readFileBounded(path: string, maxBytes: number): Promise<Buffer | undefined> {
   try {
     await using file = await open(path, "r");
     const { size } = await file.stat();
-    if (size > maxBytes) throw new UnreadableError(`${path} is larger than ${maxBytes} bytes`);
+    if (size > maxBytes) throw new OverlongError(`${path} is larger than ${maxBytes} bytes`);
     return await file.readFile();
   } catch (error) {
-    if (error instanceof UnreadableError) throw error;
+    if (error instanceof OverlongError) throw error;
     const code = (error as NodeJS.ErrnoException).code;
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;
     throw new UnreadableError(`${path} cannot be read: ${(error as Error).message}`, { cause: error });
@@ -85,11 +97,12 @@ async function fetchOnce(url: URL, maxBytes: number, headers: Readonly<Record<st
     }
     if (response.status !== 200) {
       await nothing(response);
-      throw new UnreadableError(`${url.href} answered ${response.status}`);
+      const refused = response.status === 401 || response.status === 403;
+      throw new UnreadableError(`${url.href} answered ${response.status}`, { refused });
     }
     return { body: await bodyBounded(response, maxBytes, url) };
   } catch (error) {
-    if (error instanceof UnreadableError) throw error;
+    if (error instanceof UnreadableError || error instanceof OverlongError) throw error;
     const cause = (error as Error).cause;
     const reason = cause instanceof Error ? cause.message : (error as Error).message;
     return { retry: undefined, reason, maxAttempts: maxBrokenAttempts };
@@ -105,7 +118,7 @@ async function bodyBounded(response: Response, maxBytes: number, url: URL): Prom
   let sizeBytes = 0;
   for await (const part of response.body ?? []) {
     sizeBytes += part.length;
-    if (sizeBytes > maxBytes) throw new UnreadableError(`${url.href} gave more than ${maxBytes} bytes`);
+    if (sizeBytes > maxBytes) throw new OverlongError(`${url.href} gave more than ${maxBytes} bytes`);
     parts.push(part);
   }
   return Buffer.concat(parts);

@@ -4,7 +4,7 @@
 import { bundleEntries, maxBundleBytes } from "./bundle.ts";
 import { LogFault } from "./fault.ts";
 import { hashBytes, leafHash, sameHash, tileHashes } from "./merkle.ts";
-import { UnreadableError } from "./source.ts";
+import { OverlongError } from "./source.ts";
 import type { Source } from "./source.ts";
 import type { Story } from "./story.ts";
 import { firstCovered, tilePath, tileWidth } from "./tile.ts";
@@ -29,7 +29,10 @@ export interface Walk {
   readonly onProgress: (done: number) => void;
 }
 
-/** Walks the published tree; resolves with the number of hash tiles compared. @throws LogFault at the first fault. */
+/**
+ * Walks the published tree; resolves with the number of hash tiles compared.
+ * @throws LogFault at the first fault, UnreadableError at the first resource that could not be read, whichever comes first.
+ */
 export async function walkTiles(walk: Walk): Promise<number> {
   const upper = new UpperTiles(walk);
   let tiles = 0;
@@ -150,7 +153,7 @@ async function partialOrFull(
       if (bytes !== undefined) return { bytes, width: tried };
     }
   } catch (error) {
-    if (error instanceof UnreadableError) throw new LogFault(covers, `${what} cannot be read: ${error.message}`, error);
+    if (error instanceof OverlongError) throw new LogFault(covers, `${what} is too long: ${error.message}`, error);
     throw error;
   }
   throw new LogFault(covers, `${what} is missing`);

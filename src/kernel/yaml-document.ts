@@ -2,8 +2,8 @@
 // It promises plain JSON data: no anchors, tags or merge keys, no duplicate keys, no number that would be rounded.
 import { isAlias, isMap, isPair, isScalar, LineCounter, parseDocument, visit } from "yaml";
 import type { Document, Node } from "yaml";
-import type { Json } from "../kernel/canonical-json.ts";
-import { maxJsonDepth, maxJsonNodes } from "../kernel/limits.ts";
+import type { Json } from "./canonical-json.ts";
+import { maxJsonDepth, maxJsonNodes } from "./limits.ts";
 import type { Problem } from "./problem.ts";
 
 /** Where in a document: keys and indexes from the root. */
@@ -22,7 +22,7 @@ export function parseYaml(file: string, text: string): YamlDocument {
   try {
     return parse(file, text);
   } catch {
-    // The parser recurses: text that nests beyond the stack is no constitution.
+    // The parser recurses: text that nests beyond the stack is nothing that a person wrote.
     const problem = (message: string): Problem => ({ file, line: 1, column: 1, message });
     return {
       data: null,
@@ -54,7 +54,7 @@ function firstLine(message: string): string {
   return message.split("\n", 1)[0] ?? message;
 }
 
-/** What YAML allows and a constitution does not. */
+/** What YAML allows and plain data does not. */
 function unacceptable(document: Document): { offset: number; message: string }[] {
   const found: { offset: number; message: string }[] = [];
   let nodes = 0;

@@ -1,4 +1,4 @@
-// A problem in one of the constitution's files, at a place a person can jump to.
+// A problem in a file that a person wrote, at a place a person can jump to.
 
 /** What is wrong, and where. Lines and columns count from 1. */
 export interface Problem {

@@ -1,0 +1,39 @@
+// How often, and with how many tokens, one key may call and one model of a product may be called within a minute.
+import type { Counter, Limit } from "../identity/index.ts";
+import type { Ctx } from "../kernel/ctx.ts";
+import { gatewayFault } from "./errors.ts";
+import type { Prepared } from "./prepared.ts";
+
+const minuteMs = 60_000;
+
+/** Takes one call from every limit of the product's terms. @throws `model.rate_exceeded` with when to come back. */
+export async function takeAllowance(
+  counter: Counter,
+  { principal }: Ctx,
+  product: string | null,
+  { terms, request, routed }: Prepared,
+): Promise<void> {
+  const model = routed.candidates[0]?.deployment.name ?? "";
+  const tokens = Math.max(1, request.inputTokens + request.maxOutputTokens);
+  const limits = [
+    ["keyRequestsPerMinute", `gateway:key:${principal.id}`, 1],
+    ["keyTokensPerMinute", `gateway:key-tokens:${principal.id}`, tokens],
+    ["modelRequestsPerMinute", `gateway:model:${product ?? ""}:${model}`, 1],
+    ["modelTokensPerMinute", `gateway:model-tokens:${product ?? ""}:${model}`, tokens],
+  ] as const;
+  for (const [name, key, cost] of limits) {
+    const most = terms[name];
+    if (most === null) continue;
+    const limit: Limit = { limit: most, windowMs: minuteMs };
+    const { allowed, resetMs } = await counter.take(key.slice(0, maxKeyLength), limit, cost);
+    if (allowed) continue;
+    throw gatewayFault("model.rate_exceeded", `the terms allow ${most} (${name})`, {
+      limit: name,
+      remedy: cost > most ? "ask for fewer tokens" : "wait, or ask an owner to change the product's terms",
+      retryAfterSeconds: Math.max(1, Math.ceil(resetMs / 1000)),
+    });
+  }
+}
+
+/** Longest key that a counter takes, characters. */
+const maxKeyLength = 256;

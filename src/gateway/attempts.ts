@@ -1,0 +1,168 @@
+// Tries the candidates of a call until one answers. This is the only place that decides what follows from a failure:
+//
+// 1. Nothing is tried again once a byte of an answer has been passed on; what this gives back has shown nothing yet.
+// 2. A failure that another deployment may not share moves on to it; where there is none, the same one is tried again after
+//    a pause, within the budget of retries.
+// 3. What the provider refuses as wrong is the caller's to mend and is not tried elsewhere.
+import { setTimeout as sleep } from "node:timers/promises";
+import { Fault } from "../kernel/fault.ts";
+import { dialectOf } from "./catalogue/index.ts";
+import type { Deployment } from "./catalogue/index.ts";
+import type { Course } from "./course.ts";
+import type { DialectName, ModelCall, Reply, UpstreamDialect } from "./conversation.ts";
+import { gatewayFault } from "./errors.ts";
+import type { Fleet, Landing } from "./fleet.ts";
+import { mayBeBilled, mayPass, StatusFault } from "./fleet.ts";
+import { Intake } from "./intake.ts";
+import { reasonsOf } from "./router.ts";
+import type { Candidate } from "./router.ts";
+import { backoffMs } from "./upstreams/index.ts";
+import type { Deadlines } from "./upstreams/index.ts";
+
+/** An answer that nobody has seen yet. */
+export type Landed =
+  | {
+      readonly kind: "whole";
+      readonly deployment: Deployment;
+      readonly dialect: DialectName;
+      readonly reply: Reply;
+      readonly bytes: Buffer;
+    }
+  | {
+      readonly kind: "stream";
+      readonly deployment: Deployment;
+      readonly dialect: DialectName;
+      readonly intake: Intake;
+    };
+
+/** What attempts are made with. */
+export interface AttemptParts {
+  readonly fleet: Fleet;
+  readonly dialects: Readonly<Partial<Record<DialectName, UpstreamDialect>>>;
+  readonly deadlines: Deadlines;
+  readonly maxAttempts: number;
+  readonly maxReplyBytes: number;
+  readonly random: () => number;
+}
+
+/** What is tried. */
+export interface Trial {
+  readonly call: ModelCall;
+  readonly candidates: readonly Candidate[];
+  readonly passed: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+}
+
+/** Gives the first good answer. @throws The last failure, as a fault that a caller may read. */
+export async function landAnswer(parts: AttemptParts, course: Course, trial: Trial): Promise<Landed> {
+  let last: unknown;
+  for (const [i, candidate] of trial.candidates.entries()) {
+    const isLast = i === trial.candidates.length - 1;
+    parts.fleet.earn(candidate.deployment.provider);
+    for (let retry = 0; ; retry++) {
+      if (course.attempts >= parts.maxAttempts) throw last;
+      try {
+        return await attemptOnce(parts, course, trial, candidate);
+      } catch (error) {
+        trial.signal.throwIfAborted();
+        last = error;
+        if (error instanceof Fault && error.code === "dialect.unsupported") break;
+        const passage = mayPass(error);
+        if (passage === "nowhere") throw error;
+        if (!isLast || passage === "elsewhere") break;
+        if (course.attempts >= parts.maxAttempts || !parts.fleet.mayRetry(candidate.deployment.provider)) break;
+      }
+      const waitMs = backoffMs(retry, parts.random);
+      course.waitedMs += waitMs;
+      await sleep(waitMs, undefined, { signal: trial.signal });
+    }
+  }
+  throw last ?? gatewayFault("model.unavailable", "no deployment was tried");
+}
+
+async function attemptOnce(
+  parts: AttemptParts,
+  course: Course,
+  { call, passed, signal }: Trial,
+  candidate: Candidate,
+): Promise<Landed> {
+  const { deployment } = candidate;
+  const name = dialectOf(deployment);
+  const dialect = parts.dialects[name];
+  if (dialect === undefined) throw new Error(`no dialect ${name}`);
+  const wire = dialect.writeCall(call, {
+    model: deployment.model,
+    defaultMaxOutputTokens: deployment.maxOutputTokens,
+  });
+  course.attempts++;
+  course.asked = candidate;
+  const isRetry = course.attempts > 1;
+  const startMs = performance.now();
+  let landing: Landing | undefined;
+  let status: number | undefined;
+  let failure: string | undefined;
+  try {
+    landing = await parts.fleet.attempt(deployment, {
+      wire,
+      dialect,
+      passed: name === call.dialect ? passed : {},
+      deadlines: parts.deadlines,
+      signal,
+    });
+    ({ status } = landing.answer);
+    const landed = await readHead(parts, { deployment, name, dialect }, call, landing);
+    course.candidate = candidate;
+    course.reasons.push(...reasonsOf(candidate, course.parts.routed));
+    return landed;
+  } catch (error) {
+    landing?.broke(error);
+    if (mayBeBilled(error)) course.lost.push(deployment);
+    if (error instanceof StatusFault) ({ status } = error);
+    failure = error instanceof Fault ? error.code : signal.aborted ? "call.aborted" : "internal.error";
+    course.reasons.push(`${deployment.name} failed: ${failure}`);
+    throw error;
+  } finally {
+    const durationMs = performance.now() - startMs;
+    course.waitedMs += durationMs;
+    course.phase("attempt", startMs, {
+      deployment: deployment.name,
+      ...(failure === undefined ? {} : { error: failure }),
+    });
+    course.parts.observer.attempted({
+      deployment: deployment.name,
+      provider: deployment.provider.name,
+      status,
+      error: failure,
+      isRetry,
+      durationMs,
+    });
+  }
+}
+
+/** A whole answer is read to its end; of a stream the first pieces, so that it is known to be one. */
+async function readHead(
+  { maxReplyBytes }: AttemptParts,
+  { deployment, name, dialect }: { deployment: Deployment; name: DialectName; dialect: UpstreamDialect },
+  call: ModelCall,
+  landing: Landing,
+): Promise<Landed> {
+  const { answer } = landing;
+  const streams = /^text\/event-stream\b/i.test(answer.headers["content-type"] ?? "");
+  if (call.stream && streams) {
+    const intake = new Intake(landing, dialect.streamReader(), deployment.provider.keys);
+    await intake.begin();
+    return { kind: "stream", deployment, dialect: name, intake };
+  }
+  const bytes = await answer.collect(maxReplyBytes);
+  const reply = dialect.readReply(parsed(bytes));
+  landing.complete();
+  return { kind: "whole", deployment, dialect: name, reply, bytes };
+}
+
+function parsed(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString("utf8"));
+  } catch (error) {
+    throw gatewayFault("upstream.garbled", "the provider's answer is no JSON", {}, error);
+  }
+}

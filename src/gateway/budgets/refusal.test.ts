@@ -1,0 +1,52 @@
+import { describe, expect, it } from "vitest";
+import type { BudgetScope, BudgetUnit } from "./budget.ts";
+import { insufficient, priceUnknown } from "./refusal.ts";
+import { counterOf } from "./store/counters.ts";
+import type { BudgetWindow } from "./window.ts";
+
+const nowMs = Date.parse("2026-06-15T12:30:00Z");
+const call = { product: "P", project: "default", key: "k", model: "m", tokens: 50, microdollars: 9 };
+const limitOn = (scope: BudgetScope, unit: BudgetUnit = "tokens", window: BudgetWindow = "total") => ({
+  slot: "slot",
+  scope,
+  unit,
+  window,
+  amount: 1000,
+});
+const refused = (...limit: Parameters<typeof limitOn>) =>
+  insufficient({ counter: counterOf(limitOn(...limit), nowMs), used: 900, held: 80 }, call, nowMs);
+
+describe("a refusal for want of budget", () => {
+  it("names the budget, what is left of it, and what would make the call pass", () => {
+    const { code, message, facts } = refused({ product: "P", model: "m" });
+    expect(code).toBe("budget.insufficient");
+    expect(message).toBe(
+      "the budget of tokens in total of product P, model m is not enough: of 1000, 20 are left and 50 were asked for",
+    );
+    expect(facts).toEqual({ limit: "tokens/total", remedy: "ask for less, or have an admin set a larger budget" });
+  });
+
+  it("says when the next window begins", () => {
+    expect(refused({ key: "k" }, "microdollars", "hour").facts).toMatchObject({
+      limit: "microdollars/hour",
+      retryAfterSeconds: 1800,
+      remedy: expect.stringContaining("wait for the next hour"),
+    });
+  });
+
+  it("tells a product nothing about how much others have used of a budget that they share", () => {
+    for (const scope of [{}, { project: "default" }, { model: "m" }]) {
+      expect(refused(scope).message).not.toMatch(/\d/);
+    }
+  });
+});
+
+describe("a refusal for want of a price", () => {
+  it("says which budget asks for one", () => {
+    const { code, message } = priceUnknown(limitOn({ product: null }, "microdollars", "month"));
+    expect(code).toBe("budget.price_unknown");
+    expect(message).toBe(
+      "what the call costs is not known, and microdollars in a month of calls of no product are limited",
+    );
+  });
+});

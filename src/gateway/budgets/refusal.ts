@@ -1,0 +1,59 @@
+// Refusals of budgets, in words that name the budget and say what would make the call pass.
+import type { Fault } from "../../kernel/fault.ts";
+import type { BudgetCall, BudgetScope } from "./budget.ts";
+import { budgetFault } from "./errors.ts";
+import type { Limit } from "./limit-book.ts";
+import type { Counted, Counter } from "./store/counters.ts";
+import { windowEnd } from "./window.ts";
+
+/** The refusal of a call that a budget has no room for. */
+export function insufficient(
+  { counter, used, held }: { readonly counter: Counter } & Counted,
+  call: BudgetCall & { readonly tokens: number; readonly microdollars: number | null },
+  nowMs: number,
+): Fault {
+  const { limit, startMs } = counter;
+  const asked = limit.unit === "tokens" ? call.tokens : call.microdollars;
+  const endMs = windowEnd(limit.window, startMs);
+  const left = Math.max(0, (limit.amount ?? 0) - used - held);
+  // A budget that reaches beyond the caller's product says nothing about how much of it others have used.
+  const own = limit.scope.product !== undefined || limit.scope.key !== undefined;
+  const numbers = own ? ` of ${limit.amount}, ${left} are left and ${asked} were asked for` : "";
+  return budgetFault(
+    "budget.insufficient",
+    `the budget of ${nameOf(limit)} is not enough:${numbers || " ask for less"}`,
+    {
+      limit: `${limit.unit}/${limit.window}`,
+      remedy:
+        endMs === null
+          ? "ask for less, or have an admin set a larger budget"
+          : `ask for less, wait for the next ${limit.window}, or have an admin set a larger budget`,
+      ...(endMs === null ? {} : { retryAfterSeconds: Math.max(1, Math.ceil((endMs - nowMs) / 1000)) }),
+    },
+  );
+}
+
+/** The refusal of a call whose price is unknown, under a budget in money. */
+export function priceUnknown(limit: Limit): Fault {
+  return budgetFault("budget.price_unknown", `what the call costs is not known, and ${nameOf(limit)} are limited`, {
+    limit: `${limit.unit}/${limit.window}`,
+    remedy: "use a model whose price is known, or have an admin give this one a price",
+  });
+}
+
+/** A limit as a sentence names it: `tokens in a month of product AI_ASSISTANT, project default`. */
+function nameOf({ unit, window, scope }: Limit): string {
+  const span = window === "total" ? "in total" : window === "hour" ? "in an hour" : `in a ${window}`;
+  const of = scopeText(scope);
+  return `${unit} ${span}${of === "" ? "" : ` of ${of}`}`;
+}
+
+function scopeText({ product, project, key, model }: BudgetScope): string {
+  const parts = [
+    product === undefined ? [] : [product === null ? "calls of no product" : `product ${product}`],
+    project === undefined ? [] : [`project ${project}`],
+    key === undefined ? [] : [`key ${key}`],
+    model === undefined ? [] : [`model ${model}`],
+  ];
+  return parts.flat().join(", ");
+}

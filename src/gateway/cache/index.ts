@@ -1,0 +1,15 @@
+// The door of the cache of answers: the cache, what it is asked with, and the ports that its drivers implement.
+export { addressOf, partitionOf } from "./address.ts";
+export type { Address, AddressParts, AnswerType, CacheKey, Partition } from "./address.ts";
+export { AnswerCache } from "./answer-cache.ts";
+export type { AnswerCacheParts, CacheStats, Query, Turn } from "./answer-cache.ts";
+export type { Answer, AnswerFacts, HeldAnswer } from "./answer.ts";
+export { noWishes, readCacheControl } from "./cache-control.ts";
+export type { CacheControl } from "./cache-control.ts";
+export { canonicalCall, semanticParts } from "./canonical-call.ts";
+export type { CallCircumstances, CanonicalCall, SemanticParts } from "./canonical-call.ts";
+export { cacheCodes } from "./errors.ts";
+export type { Lead } from "./flight.ts";
+export { piecesOf } from "./pieces.ts";
+export type { AnswerStore, NearStore, StoreStats } from "./store.ts";
+export type { Embed, SemanticFinding, SemanticIndex, SemanticQuestion } from "./semantic-index.ts";

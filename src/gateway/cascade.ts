@@ -1,0 +1,114 @@
+// The strategy `cascade`: a cheap model answers first, a verifier looks at the answer, and only when it is not sure a
+// stronger model is asked. Everything that was billed on the way counts as the cost of the call.
+import type { AttemptParts, Landed, Trial } from "./attempts.ts";
+import { landAnswer } from "./attempts.ts";
+import { samples, verdictOn } from "./cascade/index.ts";
+import type { Deployment } from "./catalogue/index.ts";
+import type { ModelCall, Reply } from "./conversation.ts";
+import type { Cost, Course } from "./course.ts";
+import type { FormChecker } from "./guards/index.ts";
+import type { Candidate } from "./router.ts";
+import { textOf } from "./call-facts.ts";
+import { tierFor } from "./strategy.ts";
+
+/** Who is asked first, and who is asked when that is not enough. */
+export interface Ladder {
+  readonly cheap: Candidate | undefined;
+  readonly strong: readonly Candidate[];
+}
+
+/** The temperature of the replies that are compared; the same reply three times would prove nothing. */
+const samplingTemperature = 0.7;
+
+type Whole = Extract<Landed, { kind: "whole" }>;
+
+/** Splits ranked candidates: the first is cheap, and strong are those from the tier that the level asks for upwards. */
+export function ladderOf(candidates: readonly Candidate[], level: number): Ladder {
+  const [cheap] = candidates;
+  const wanted = tierFor("balanced", level);
+  const strong = candidates.filter(({ deployment }) => deployment.tier >= wanted);
+  if (cheap === undefined || strong.includes(cheap) || strong.length === 0)
+    return { cheap: undefined, strong: candidates };
+  return { cheap, strong };
+}
+
+/** An answer from the lowest step that a verifier is content with. @throws What the last step failed with. */
+export async function landCascade(
+  parts: AttemptParts,
+  course: Course,
+  trial: Trial,
+  level: number,
+  { forms, costOf }: { readonly forms: FormChecker; readonly costOf: (deployment: Deployment, reply: Reply) => Cost },
+): Promise<Landed> {
+  const { cheap, strong } = ladderOf(trial.candidates, level);
+  if (cheap === undefined) return landAnswer(parts, course, trial);
+  const low = { ...trial, candidates: [cheap] };
+  const replies: Whole[] = [];
+  const ask = async (call: ModelCall): Promise<void> => {
+    const landed = await landAnswer(parts, course, { ...low, call: whole(call) });
+    if (landed.kind === "whole") replies.push(landed);
+  };
+  let why = "the cheap model failed";
+  try {
+    await ask(trial.call);
+    let verdict = judge(forms, trial.call, replies);
+    if (verdict.kind === "ask_again") {
+      const again = sampled(trial.call);
+      await Promise.allSettled(Array.from({ length: samples - 1 }, () => ask(again)));
+      trial.signal.throwIfAborted();
+      verdict = judge(forms, trial.call, replies);
+    }
+    why = verdict.kind === "ask_again" ? "the cheap model did not answer often enough" : verdict.why;
+    const chosen = verdict.kind === "sure" ? replies[verdict.chosen] : undefined;
+    if (chosen !== undefined) {
+      spend(
+        course,
+        replies.filter((each) => each !== chosen),
+        costOf,
+      );
+      course.reasons.push(`cascade: ${cheap.deployment.name} is enough, ${why}`);
+      return chosen;
+    }
+  } catch (error) {
+    if (trial.signal.aborted) {
+      spend(course, replies, costOf);
+      throw error;
+    }
+  }
+  spend(course, replies, costOf);
+  course.reasons.push(`cascade: asked a stronger model, ${why}`);
+  return landAnswer(parts, course, { ...trial, candidates: strong });
+}
+
+/** What the verifier says of the replies so far. */
+function judge(forms: FormChecker, call: ModelCall, replies: readonly Whole[]) {
+  const [first] = replies;
+  const choice = first?.reply.choices[0];
+  const form =
+    choice === undefined || call.form.kind === "text" ? undefined : forms.check(textOf(choice.parts), call.form);
+  return verdictOn(
+    replies.map(({ reply }) => reply),
+    form === undefined || form.valid ? undefined : (form.refusals[0]?.reason ?? "it does not hold"),
+  );
+}
+
+/** Counts replies that are paid for and not used. */
+function spend(
+  course: Course,
+  replies: readonly Whole[],
+  costOf: (deployment: Deployment, reply: Reply) => Cost,
+): void {
+  for (const { deployment, reply } of replies) course.spent.push(costOf(deployment, reply));
+}
+
+/** The call as one that is answered whole, so that its answer can be judged before anybody sees it. */
+function whole(call: ModelCall): ModelCall {
+  if (!call.stream) return call;
+  const { stream: _stream, stream_options: _options, ...raw } = call.raw;
+  return { ...call, raw, stream: false };
+}
+
+/** The call with a temperature at which a model that is not sure says something else. */
+function sampled(call: ModelCall): ModelCall {
+  return { ...call, raw: { ...call.raw, temperature: samplingTemperature }, temperature: samplingTemperature };
+}

@@ -1,0 +1,3 @@
+// The door of the cascade: cheap first, and a verdict on whether that is enough.
+export { samples, verdictOn } from "./verdict.ts";
+export type { Verdict } from "./verdict.ts";

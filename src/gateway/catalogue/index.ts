@@ -1,0 +1,9 @@
+// The door of the catalogue of models.
+export { dialectOf } from "./catalogue.ts";
+export type { Deployment, Provider, ProviderKind, TokenPrice } from "./catalogue.ts";
+export { defaultCatalogueText, readCatalogue } from "./catalogue-file.ts";
+export type { CatalogueContents, SecretSource } from "./catalogue-file.ts";
+export { catalogueCodes } from "./errors.ts";
+export { Lookup } from "./lookup.ts";
+export type { Wanted } from "./lookup.ts";
+export { simulatedDeployments } from "./simulated.ts";

@@ -1,0 +1,232 @@
+// The neutral form between dialects: what a caller asks of a model, what the model answered, and the pieces in which a
+// streamed answer arrives. Every dialect reads and writes it with pure functions, so that n dialects need n translators.
+//
+// 1. What a dialect cannot express is refused with `dialect.unsupported`, never dropped silently.
+// 2. A call that goes to an upstream of its own dialect keeps every parameter that Charter does not know (`raw`).
+// 3. Arguments of tools stay text: they are the model's words and are parsed by whoever uses them.
+import type { Usage } from "./usage.ts";
+
+/** The wire formats that Charter speaks. `gemini` is spoken to upstreams only. */
+export const dialectNames = ["openai-chat", "openai-responses", "anthropic-messages", "gemini", "embeddings"] as const;
+/** A wire format. */
+export type DialectName = (typeof dialectNames)[number];
+
+/** Bytes that are not text: by URL, or inline as base64. */
+export type MediaSource =
+  | { readonly kind: "url"; readonly url: string }
+  | { readonly kind: "base64"; readonly mediaType: string; readonly data: string };
+
+/** One piece of a turn. */
+export type Part =
+  | {
+      readonly kind: "text";
+      readonly text: string;
+      /** Marks the end of a prefix worth caching. */ readonly cache?: "5m" | "1h";
+    }
+  | { readonly kind: "image"; readonly source: MediaSource; readonly detail?: "auto" | "low" | "high" }
+  | { readonly kind: "audio"; readonly format: string; readonly data: string }
+  | { readonly kind: "file"; readonly source: MediaSource; readonly name?: string }
+  | { readonly kind: "tool_call"; readonly id: string; readonly name: string; readonly arguments: string }
+  | {
+      readonly kind: "tool_result";
+      readonly id: string;
+      readonly parts: readonly Part[];
+      readonly isError?: boolean;
+    }
+  /** Reasoning that the model showed; `signature` or `redacted` is the provider's own seal and only it can read it. */
+  | { readonly kind: "reasoning"; readonly text: string; readonly signature?: string; readonly redacted?: string }
+  | { readonly kind: "refusal"; readonly text: string };
+
+/** Who says a turn; `system` stands for instructions of any rank. Results of tools are said by the user. */
+export type TurnRole = "system" | "user" | "assistant";
+
+/** One turn of a conversation. */
+export interface Turn {
+  readonly role: TurnRole;
+  readonly parts: readonly Part[];
+}
+
+/** A function that the model may ask for. */
+export interface ToolOffer {
+  readonly name: string;
+  readonly description?: string;
+  /** JSON Schema of the arguments. */
+  readonly parameters?: object;
+  readonly strict?: boolean;
+}
+
+/** Which tool the model must or may use. */
+export type ToolChoice = "auto" | "none" | "required" | { readonly name: string };
+
+/** The form that the reply must have. */
+export type ReplyForm =
+  | { readonly kind: "text" }
+  | { readonly kind: "json" }
+  | { readonly kind: "schema"; readonly name: string; readonly schema: object; readonly strict: boolean };
+
+/** One call as a caller makes it. */
+export interface ModelCall {
+  /** The dialect in which the caller speaks and is answered. */
+  readonly dialect: DialectName;
+  /** The caller's own body, whose unknown parameters pass through to upstreams of the same dialect. */
+  readonly raw: Readonly<Record<string, unknown>>;
+  /** A model, an alias, or the name of a strategy, as the caller wrote it. */
+  readonly model: string;
+  readonly turns: readonly Turn[];
+  /** Texts to embed; only in the dialect `embeddings`. */
+  readonly inputs?: readonly string[];
+  /** How many tokens the caller gave as token numbers instead of texts; only in the dialect `embeddings`. */
+  readonly inputTokens?: number;
+  readonly tools: readonly ToolOffer[];
+  readonly toolChoice?: ToolChoice;
+  readonly parallelToolCalls?: boolean;
+  readonly form: ReplyForm;
+  readonly maxOutputTokens?: number;
+  readonly temperature?: number;
+  readonly topP?: number;
+  readonly topK?: number;
+  readonly stop: readonly string[];
+  readonly seed?: number;
+  readonly reasoning?: {
+    readonly effort?: "none" | "minimal" | "low" | "medium" | "high" | "xhigh";
+    readonly budgetTokens?: number;
+  };
+  /** How many answers are wanted, at least 1. */
+  readonly choices: number;
+  readonly logprobs?: boolean;
+  readonly stream: boolean;
+  /** The caller asked for the usage in the last frame of a stream. */
+  readonly wantsUsage: boolean;
+  /** JSON pointers into `raw` of what the caller asked for that has no neutral form; only its own dialect can say it. */
+  readonly untranslated?: readonly string[];
+}
+
+/** Why a model stopped. */
+export type Finish = "stop" | "length" | "tool_calls" | "content_filter" | "refusal" | "error" | "unknown";
+
+/** One answer of possibly several. */
+export interface Choice {
+  readonly parts: readonly Part[];
+  readonly finish: Finish;
+  /** Mean of the natural logarithms of the tokens' probabilities, where the provider gave them. */
+  readonly meanLogprob?: number;
+}
+
+/** A whole reply. */
+export interface Reply {
+  /** The provider's id of the reply; empty when it gave none. */
+  readonly id: string;
+  /** The model as the provider names it. */
+  readonly model: string;
+  readonly choices: readonly Choice[];
+  /** Vectors in the order of the inputs; only in the dialect `embeddings`. */
+  readonly vectors?: readonly (readonly number[] | string)[];
+  /** The provider's usage body as it came, null when there was none. */
+  readonly rawUsage: Readonly<Record<string, unknown>> | null;
+  /** The same, read; filled in by the caller of the dialect. */
+  readonly usage: Usage | null;
+}
+
+/** A piece of a streamed reply, in order. */
+export type StreamEvent =
+  | { readonly kind: "start"; readonly id: string; readonly model: string }
+  | { readonly kind: "text"; readonly choice: number; readonly text: string }
+  | { readonly kind: "refusal"; readonly choice: number; readonly text: string }
+  | {
+      readonly kind: "reasoning";
+      readonly choice: number;
+      readonly text: string;
+      readonly signature?: string;
+      readonly redacted?: string;
+    }
+  /** A tool call begins; `slot` numbers the calls of one choice from 0. */
+  | {
+      readonly kind: "tool_start";
+      readonly choice: number;
+      readonly slot: number;
+      readonly id: string;
+      readonly name: string;
+    }
+  | { readonly kind: "tool_arguments"; readonly choice: number; readonly slot: number; readonly text: string }
+  | { readonly kind: "finish"; readonly choice: number; readonly finish: Finish; readonly meanLogprob?: number }
+  /** The provider's usage so far; the last one holds. Already merged over frames (Anthropic splits it over two). */
+  | {
+      readonly kind: "usage";
+      readonly raw: Readonly<Record<string, unknown>>;
+      /** The same, read; filled in by the caller of the dialect. */
+      readonly usage?: Usage;
+    }
+  /** The provider reported an error inside the stream. */
+  | { readonly kind: "error"; readonly code: string; readonly message: string }
+  | { readonly kind: "end" };
+
+/** One server-sent event as it stood on the wire. */
+export interface SseEvent {
+  readonly event?: string;
+  readonly data: string;
+}
+
+/** What goes to an upstream. */
+export interface WireRequest {
+  /** Path below the provider's base URL, with a query where the dialect has one: `/chat/completions`. */
+  readonly path: string;
+  /** Headers of the dialect; neither credentials nor content type. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+/** Where a call goes. */
+export interface Target {
+  /** The model's name at the provider. */
+  readonly model: string;
+  /** Output tokens to ask for when the caller did not say and the dialect needs a number. */
+  readonly defaultMaxOutputTokens: number;
+}
+
+/** Reads a streamed reply piece by piece. */
+export interface StreamReader {
+  /**
+   * The pieces that one event holds; `end` comes once, with the event that ends the stream.
+   * @throws `upstream.garbled` for data that is no piece of a reply.
+   */
+  read(event: SseEvent): readonly StreamEvent[];
+  /** What a connection that closed leaves to say: `end` when the reply was whole and its end was not said, else nothing. */
+  close(): readonly StreamEvent[];
+}
+
+/** Writes a streamed reply in the caller's dialect. */
+export interface StreamWriter {
+  /** The frames for one piece, ready to send; the empty string for none. */
+  write(event: StreamEvent): string;
+  /** The typed error frame for a stream that broke off after its first byte. */
+  fail(error: { readonly code: string; readonly message: string }): string;
+}
+
+/** What a reply shows that no provider says. */
+export interface Shown {
+  /** When the reply was made, Unix milliseconds. */
+  readonly createdMs: number;
+  /** Stands for the id of a reply whose provider gave none. */
+  readonly id: string;
+}
+
+/** A dialect as callers speak it to Charter. */
+export interface FrontDialect {
+  readonly name: DialectName;
+  /** @throws `dialect.invalid` with `at` as a JSON pointer. */
+  readCall(body: Readonly<Record<string, unknown>>): ModelCall;
+  writeReply(call: ModelCall, reply: Reply, shown: Shown): Record<string, unknown>;
+  streamWriter(call: ModelCall, shown: Shown): StreamWriter;
+}
+
+/** A dialect as Charter speaks it to upstreams. */
+export interface UpstreamDialect {
+  readonly name: DialectName;
+  /** @throws `dialect.unsupported` for what this dialect cannot say. */
+  writeCall(call: ModelCall, target: Target): WireRequest;
+  /** @throws `upstream.garbled` for a body that is no reply. */
+  readReply(body: unknown): Reply;
+  streamReader(): StreamReader;
+  /** The provider's words in an error body, reduced to a code and a sentence; undefined when there are none. */
+  readError(body: unknown): { readonly code?: string; readonly message?: string } | undefined;
+}

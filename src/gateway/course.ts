@@ -1,0 +1,273 @@
+// The course of one call from its decision to its end: what was found out on the way, what was used, and the one place
+// where it ends. However a call ends, its budget is settled and its outcome is recorded exactly once.
+import type { CallRecord } from "../ledger/index.ts";
+import type { Begun } from "../governance/index.ts";
+import type { Ctx } from "../kernel/ctx.ts";
+import { Fault } from "../kernel/fault.ts";
+import type { Digest } from "../kernel/hash.ts";
+import type { Budgets, Reservation } from "./budgets/index.ts";
+import type { Deployment } from "./catalogue/index.ts";
+import type { ModelCall, Shown } from "./conversation.ts";
+import { StatusFault } from "./fleet.ts";
+import type { CallFacts, GatewayObserver, Phase } from "./observer.ts";
+import type { Candidate, Route } from "./router.ts";
+import type { Strategy } from "./strategy.ts";
+import { UpstreamFault } from "./upstreams/index.ts";
+import { noUsage } from "./usage.ts";
+import type { Usage } from "./usage.ts";
+
+/** What a call is known by. */
+export interface CourseParts {
+  readonly ctx: Ctx;
+  readonly call: ModelCall;
+  readonly product: string | null;
+  readonly strategy: Strategy;
+  readonly routed: Route;
+  readonly prompt: Digest;
+  readonly begun: Begun;
+  readonly startMs: number;
+  readonly budgets: Pick<Budgets, "settle" | "release">;
+  readonly observer: GatewayObserver;
+}
+
+/** What a call used and cost. */
+export interface Cost {
+  readonly usage: Usage;
+  /** Integer micro-dollars; null when the price is unknown. */
+  readonly microdollars: number | null;
+}
+
+/** How a call ended. */
+export interface Ending extends Cost {
+  readonly model: string;
+  readonly finish: string;
+  readonly reply?: Digest;
+}
+
+/** What an answer says about itself; the headers of a whole answer, the last comment of a streamed one. */
+export interface AnswerFacts {
+  readonly decision: "allow";
+  readonly intentIndex: number;
+  readonly outcomeIndex: number | null;
+  readonly tier: number;
+  /** Which deployment answered; null for an answer that was kept. */
+  readonly deployment: string | null;
+  /** The model, as the provider names it. */
+  readonly model: string;
+  readonly microdollars: number | null;
+  readonly cache: "hit" | "miss" | "bypass";
+  readonly overheadMicros: number;
+}
+
+/** What an answer shows where its provider says nothing: the request's id and the time. */
+export function shownOf({ requestId, clock }: Pick<Ctx, "requestId" | "clock">): Shown {
+  return { id: requestId, createdMs: clock.nowMs() };
+}
+
+/** Most reasons in a record, and the longest of them: a leaf must stay small. */
+const [maxReasons, maxReasonLength] = [12, 300];
+
+/** One call under way. */
+export class Course {
+  readonly parts: CourseParts;
+  readonly reasons: string[] = [];
+  readonly phases: Phase[] = [];
+  cache: "hit" | "miss" | "bypass" = "bypass";
+  attempts = 0;
+  /** Time spent waiting for providers, milliseconds. */
+  waitedMs = 0;
+  /** Cost of attempts that were billed and whose answers were not used: the lower steps of a cascade. */
+  spent: Cost[] = [];
+  /** Who was at work when an attempt was given up, and may bill for it; they are still to be counted in `spent`. */
+  readonly lost: Deployment[] = [];
+  reservation: Reservation | undefined;
+  candidate: Candidate | undefined;
+  /** Who was asked last, whether or not an answer came. */
+  asked: Candidate | undefined;
+  firstChunkMs: number | undefined;
+  lastChunkMs: number | undefined;
+  chunks = 0;
+  #isOver = false;
+
+  constructor(parts: CourseParts) {
+    this.parts = parts;
+    this.reasons.push(...parts.routed.reasons);
+  }
+
+  /** Charter's own share of the time so far, whole microseconds. */
+  overheadMicros(): number {
+    return Math.max(0, Math.round((performance.now() - this.parts.startMs - this.waitedMs) * 1000));
+  }
+
+  /** Notes a stretch of time that began at `startMs` and ends now. */
+  phase(name: Phase["name"], startMs: number, more: Pick<Phase, "deployment" | "error"> = {}): void {
+    this.phases.push({ name, startMs, endMs: performance.now(), ...more });
+  }
+
+  /** What the head of an answer says before the end is known. */
+  async head(model: string): Promise<AnswerFacts> {
+    return {
+      decision: "allow",
+      intentIndex: await this.parts.begun.intent,
+      outcomeIndex: null,
+      tier: this.tier(),
+      deployment: this.candidate?.deployment.name ?? null,
+      model,
+      microdollars: null,
+      cache: this.cache,
+      overheadMicros: this.overheadMicros(),
+    };
+  }
+
+  /** The tier that answers. */
+  tier(): number {
+    return this.candidate?.deployment.tier ?? this.parts.routed.tier;
+  }
+
+  /** Ends a call that was answered; resolves when its outcome is durable. */
+  async end(ending: Ending): Promise<AnswerFacts> {
+    if (this.#isOver) throw new Error("the call has ended before");
+    this.#isOver = true;
+    const overheadMicros = this.overheadMicros();
+    const total = this.#total(ending);
+    const [done] = await Promise.all([
+      this.parts.begun.finish({
+        value: undefined,
+        call: this.#record(ending, total),
+        ...(ending.reply && { digest: ending.reply }),
+      }),
+      this.#settle(total),
+    ]);
+    this.#tell(ending, total, undefined);
+    const { intentIndex, outcomeIndex } = done.receipt;
+    return {
+      decision: "allow",
+      intentIndex,
+      outcomeIndex,
+      tier: this.tier(),
+      deployment: this.candidate?.deployment.name ?? null,
+      model: plain(ending.model),
+      microdollars: total.microdollars,
+      cache: this.cache,
+      overheadMicros,
+    };
+  }
+
+  /** Ends a call that failed or was refused and rejects with the fault; what it had used by then is settled. */
+  async fail(error: unknown, used?: Ending): Promise<never> {
+    if (this.#isOver) throw error;
+    this.#isOver = true;
+    const ending = used ?? { model: this.parts.call.model, finish: "error", usage: noUsage, microdollars: 0 };
+    const total = this.#total(ending);
+    this.#tell(ending, total, error);
+    try {
+      await this.#settle(total);
+    } catch (unsettled) {
+      // The reservation is charged in full when it expires, so nothing is given away.
+      this.parts.ctx.log.error({ err: unsettled }, "a budget could not be settled");
+    }
+    return this.parts.begun.fail(brokenOf(error), this.#record(ending, total));
+  }
+
+  #total(ending: Cost): Cost {
+    if (this.spent.length === 0) return ending;
+    return [...this.spent, ending].reduce(plus);
+  }
+
+  async #settle({ usage, microdollars }: Cost): Promise<void> {
+    const { reservation } = this;
+    if (reservation === undefined) return;
+    const tokens = usage.inputTokens + usage.outputTokens;
+    if (tokens === 0 && (microdollars ?? 0) === 0) await this.parts.budgets.release(reservation);
+    else await this.parts.budgets.settle(reservation, tokens, microdollars);
+  }
+
+  #record({ model, finish, reply }: Ending, { usage, microdollars }: Cost): CallRecord {
+    const { estimated, ...counts } = usage;
+    return {
+      ...(this.candidate === undefined ? {} : { deployment: this.candidate.deployment.name }),
+      model: plain(model),
+      tier: this.tier(),
+      reasons: this.reasons.slice(0, maxReasons).map((reason) => plain(reason.slice(0, maxReasonLength))),
+      attempts: this.attempts,
+      streamed: this.parts.call.stream,
+      cache: this.cache,
+      finish,
+      ...counts,
+      estimated,
+      ...(microdollars === null ? {} : { microdollars }),
+      prompt: this.parts.prompt,
+      ...(reply === undefined ? {} : { reply }),
+    };
+  }
+
+  #tell({ model, finish }: Ending, { usage, microdollars }: Cost, error: unknown): void {
+    const { ctx, call, product, strategy, startMs, observer } = this.parts;
+    const provider = this.candidate?.deployment.provider.name;
+    const durationMs = performance.now() - startMs;
+    const { firstChunkMs, lastChunkMs, chunks } = this;
+    const facts: CallFacts = {
+      requestId: ctx.requestId,
+      operation: ctx.operation,
+      product,
+      requestModel: call.model,
+      responseModel: error === undefined ? plain(model) : undefined,
+      deployment: this.candidate?.deployment.name,
+      provider,
+      tier: this.tier(),
+      strategy,
+      cache: this.cache,
+      streamed: call.stream,
+      finish: error === undefined ? finish : undefined,
+      error: error === undefined ? undefined : error instanceof Fault ? error.code : "internal.error",
+      usage,
+      microdollars,
+      attempts: this.attempts,
+      durationMs,
+      overheadMs: Math.max(0, durationMs - this.waitedMs),
+      firstChunkMs: firstChunkMs === undefined ? undefined : firstChunkMs - startMs,
+      perChunkMs:
+        firstChunkMs === undefined || lastChunkMs === undefined || chunks < 2
+          ? undefined
+          : (lastChunkMs - firstChunkMs) / (chunks - 1),
+      phases: this.phases,
+    };
+    observer.ended(facts);
+  }
+}
+
+/**
+ * A provider's failure, with a cause: it broke and was not refused. Causes are logged, and what a provider says or a parser
+ * quotes of it may hold a key or anybody's words: only those that were made fit for it stay.
+ */
+function brokenOf(error: unknown): unknown {
+  if (!(error instanceof Fault) || !providerFailures.has(error.code)) return error;
+  const isFit = error instanceof UpstreamFault || error instanceof StatusFault;
+  if (isFit && error.cause !== undefined) return error;
+  return new Fault(error.code, error.message, error.facts, error.code);
+}
+
+const providerFailures: ReadonlySet<string> = new Set(["upstream.failed", "upstream.garbled", "upstream.timeout"]);
+
+function plus(left: Cost, right: Cost): Cost {
+  const { usage: a } = left;
+  const { usage: b } = right;
+  return {
+    usage: {
+      inputTokens: a.inputTokens + b.inputTokens,
+      outputTokens: a.outputTokens + b.outputTokens,
+      cacheReadTokens: a.cacheReadTokens + b.cacheReadTokens,
+      cacheWriteTokens: a.cacheWriteTokens + b.cacheWriteTokens,
+      reasoningTokens: a.reasoningTokens + b.reasoningTokens,
+      estimated: a.estimated || b.estimated,
+    },
+    microdollars:
+      left.microdollars === null || right.microdollars === null ? null : left.microdollars + right.microdollars,
+  };
+}
+
+/** Text that a leaf can hold: it comes from a provider and may be anything. */
+function plain(text: string): string {
+  const fit = text.toWellFormed().slice(0, maxReasonLength);
+  return fit === "" ? "unknown" : fit;
+}

@@ -1,0 +1,18 @@
+// Arguments of tools are text in the neutral form and objects in the dialects of Anthropic and Google.
+import { isObject } from "./fields.ts";
+
+/**
+ * The object that a model wrote as arguments; no words are no arguments. Words that are no JSON object are wrapped under
+ * `INVALID_JSON`, as Anthropic's page "Fine-grained tool streaming" advises, so that a conversation in which a model once
+ * wrote nonsense can go on.
+ */
+export function parseArguments(text: string): Readonly<Record<string, unknown>> {
+  if (text.trim() === "") return {};
+  try {
+    const value: unknown = JSON.parse(text);
+    if (isObject(value)) return value;
+  } catch {
+    // Falls through: the words are kept as they are.
+  }
+  return { INVALID_JSON: text };
+}

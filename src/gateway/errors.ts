@@ -1,0 +1,22 @@
+// Codes of the gateway's own refusals and failures; those of its parts stand beside the parts.
+import { faultsOf } from "../kernel/fault.ts";
+
+/** The gateway's codes, each with its public meaning. */
+export const gatewayCodes = {
+  "model.not_found": "No configured deployment serves this model, or none that the caller may use.",
+  "model.not_allowed": "The product's terms do not allow this model, tier or data class.",
+  "model.rate_exceeded": "The product's terms allow no more calls or tokens within this minute.",
+  "model.busy": "Every deployment that could answer limits this server; try again after `Retry-After` seconds.",
+  "model.unavailable": "Every deployment that could answer is failing, busy or not configured.",
+  "breaker.not_found": "No deployment of this name has a breaker.",
+  "dialect.invalid": "The request does not follow the API that it was sent to.",
+  "dialect.unsupported": "The request uses something that the chosen model's provider cannot express.",
+  "call.aborted": "The caller left before the answer was complete; read in the ledger and nowhere else.",
+  "upstream.garbled": "The provider answered with something that is no reply.",
+  "upstream.refused": "The provider refused the request.",
+  "upstream.failed": "The provider failed, or the connection to it did.",
+  "upstream.timeout": "The provider did not answer in the time allowed.",
+} as const;
+
+/** Makes a gateway fault. */
+export const gatewayFault = faultsOf(gatewayCodes);

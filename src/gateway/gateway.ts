@@ -1,0 +1,439 @@
+// The gateway: one call of a model from the caller's words to the last byte of the answer. Promises:
+//
+// 1. Every call is an act: decided before it runs, on record before a byte of its answer leaves, and ended once, with what
+//    it used, what it cost, why it went where it went, and the digests of what was asked and answered.
+// 2. Room in the budgets is reserved before a provider is asked, and settled with what was used, however the call ends.
+// 3. An answer of one product is never shown to another.
+// 4. What a caller may not have, and what nobody can give, is refused with the reason and without asking any provider.
+import type { Finding, Gate } from "../governance/index.ts";
+import type { Counter } from "../identity/index.ts";
+import type { Clock } from "../kernel/clock.ts";
+import type { Ctx } from "../kernel/ctx.ts";
+import { NotCanonicalError } from "../kernel/canonical-json.ts";
+import { digestOf, digestOfJson } from "../kernel/hash.ts";
+import type { Digest } from "../kernel/hash.ts";
+import { landAnswer } from "./attempts.ts";
+import type { AttemptParts, Landed } from "./attempts.ts";
+import type { Budgets } from "./budgets/index.ts";
+import { landCascade } from "./cascade.ts";
+import type { AnswerCache, HeldAnswer, Lead, SemanticIndex } from "./cache/index.ts";
+import { TextTally } from "./call-facts.ts";
+import type { Deployment, TokenPrice } from "./catalogue/index.ts";
+import { costOf, costOfCut } from "./costing.ts";
+import { Course, shownOf } from "./course.ts";
+import type { AnswerFacts, Cost, Ending } from "./course.ts";
+import type { DialectName, FrontDialect, ModelCall, Reply, StreamEvent } from "./conversation.ts";
+import { gatewayFault } from "./errors.ts";
+import type { Fleet } from "./fleet.ts";
+import { formChecker, guardReply, streamGuard } from "./guards/index.ts";
+import type { GuardFinding } from "./guards/index.ts";
+import { takeAllowance } from "./allowance.ts";
+import { KeptAnswers } from "./kept-answers.ts";
+import { piecesSource } from "./pieces-source.ts";
+import type { GatewayObserver } from "./observer.ts";
+import { Preparation } from "./preparation.ts";
+import type { PreparationParts } from "./preparation.ts";
+import { nobody } from "./prepared.ts";
+import type { CallOptions, Prepared } from "./prepared.ts";
+import { reserveRoom } from "./reserving.ts";
+import type { Prices } from "./prices/index.ts";
+import { mayCall } from "./router.ts";
+import type { Health, RouteRequest } from "./router.ts";
+import { vectorOf } from "./similar.ts";
+import { StreamedAnswer } from "./streaming.ts";
+import type { Source } from "./streaming.ts";
+import { noUsage } from "./usage.ts";
+
+/** An answer: whole, or as it comes. */
+export type ModelAnswer =
+  | { readonly kind: "whole"; readonly facts: AnswerFacts; readonly body: Buffer }
+  | { readonly kind: "stream"; readonly facts: AnswerFacts; readonly bytes: AsyncIterable<Buffer> };
+
+/** What the gateway is made of. */
+export interface GatewayParts extends Omit<AttemptParts, "random">, PreparationParts {
+  readonly gate: Gate;
+  readonly prices: Prices;
+  readonly budgets: Budgets;
+  readonly cache: AnswerCache;
+  /** Questions that mean the same, for products that opt in. */
+  readonly similar: SemanticIndex;
+  readonly counter: Counter;
+  readonly observer: GatewayObserver;
+  readonly clock: Clock;
+  readonly random?: () => number;
+}
+
+/** A deployment, how it stands, and what its tokens cost; null when no price is known. */
+export interface ModelStanding {
+  readonly deployment: Deployment;
+  readonly health: Health;
+  readonly rates: TokenPrice | null;
+}
+
+/** The gateway. */
+export class Gateway {
+  readonly #parts: GatewayParts;
+  readonly #attempts: AttemptParts;
+  readonly #forms = formChecker();
+  readonly #kept: KeptAnswers;
+  readonly #preparation: Preparation;
+
+  constructor(parts: GatewayParts) {
+    this.#parts = parts;
+    this.#attempts = { ...parts, random: parts.random ?? Math.random };
+    this.#kept = new KeptAnswers(parts);
+    this.#preparation = new Preparation(parts);
+  }
+
+  /** The deployments at work. */
+  get fleet(): Fleet {
+    return this.#parts.fleet;
+  }
+
+  /** The deployments that the caller's terms allow, with how they stand and what they cost. */
+  models({ principal: { product } }: Ctx): readonly ModelStanding[] {
+    const { lookup, fleet, prices } = this.#parts;
+    const terms = this.#preparation.termsOf(product);
+    return lookup.deployments
+      .filter((deployment) => mayCall(terms, deployment))
+      .map((deployment) => ({
+        deployment,
+        health: fleet.healthOf(deployment),
+        rates: prices.rates(deployment.provider.priceProvider, deployment.model) ?? deployment.price,
+      }));
+  }
+
+  /** Reads a call and ranks who could answer it, without asking anybody. @throws `dialect.invalid`, `model.not_found`. */
+  prepare(ctx: Ctx, dialect: DialectName, body: Readonly<Record<string, unknown>>, options: CallOptions): Prepared {
+    return this.#preparation.prepare(ctx, dialect, body, options);
+  }
+
+  /** Answers a call. @throws What refused it or kept it from being answered; the record of it is durable by then. */
+  async call(
+    ctx: Ctx,
+    dialect: DialectName,
+    body: Readonly<Record<string, unknown>>,
+    options: CallOptions,
+  ): Promise<ModelAnswer> {
+    const startMs = performance.now();
+    const prompt = promptDigest(body);
+    // Another product than the caller's is the gate's to refuse, on record.
+    const prepared = this.#preparation.read(ctx, dialect, body, options);
+    const { call, product, strategy, routed } = prepared;
+    const routedMs = performance.now();
+    const begun = await this.#parts.gate.begin(ctx, {
+      operation: ctx.operation,
+      resource: `model/${call.model}`,
+      action: "CREATE",
+      target: { kind: "completion", product },
+      digest: prompt,
+    });
+    const { budgets, observer } = this.#parts;
+    const course = new Course({ ctx, call, product, strategy, routed, prompt, begun, startMs, budgets, observer });
+    course.phases.push({ name: "route", startMs, endMs: routedMs });
+    course.phase("decision", routedMs);
+    for (const finding of prepared.findings) begun.report(onRecord(finding));
+    try {
+      return await this.#answer(course, prepared, options);
+    } catch (error) {
+      this.#countLost(course, prepared);
+      if (!ctx.signal.aborted) return await course.fail(error);
+      return await course.fail(
+        gatewayFault("call.aborted", "the caller has gone", {}, error),
+        this.#unread(course, prepared),
+      );
+    }
+  }
+
+  async #answer(course: Course, prepared: Prepared, options: CallOptions): Promise<ModelAnswer> {
+    const { ctx, product } = course.parts;
+    if (prepared.denied !== undefined) throw prepared.denied;
+    if (prepared.routed.candidates.length === 0) throw nobody(prepared);
+    await takeAllowance(this.#parts.counter, ctx, product, prepared);
+    const embed = (text: string): Promise<Float32Array> => this.#embed(ctx, prepared, options, text);
+    const turn = await this.#kept.turn(course, prepared, options, embed);
+    course.cache = turn.kind === "bypass" ? "bypass" : turn.kind === "lead" ? "miss" : "hit";
+    if (turn.kind === "hit") return this.#held(course, prepared, turn.answer);
+    if (turn.kind === "follow") return this.#followed(course, prepared, turn.pieces);
+    const lead = turn.kind === "lead" ? turn.lead : undefined;
+    try {
+      return await this.#led(course, prepared, options, lead);
+    } catch (error) {
+      lead?.fail(error);
+      throw error;
+    }
+  }
+
+  /** A question's vector, by the first model for embeddings that can answer; a call of its own. */
+  async #embed(ctx: Ctx, { product }: Prepared, options: CallOptions, text: string): Promise<Float32Array> {
+    const usable = (each: Deployment): boolean => each.serves === "embeddings" && each.provider.lacks === undefined;
+    const deployment = this.#parts.lookup.deployments.find(usable);
+    if (deployment === undefined) throw new Error("no model for embeddings is configured");
+    const body = { model: deployment.name, input: text, encoding_format: "float" };
+    const given = await this.call(ctx, "embeddings", body, {
+      ...options,
+      ...(product === null ? {} : { product }),
+      passed: {},
+    });
+    if (given.kind !== "whole") throw new Error("a vector came as a stream");
+    return vectorOf(given.body);
+  }
+
+  async #led(course: Course, prepared: Prepared, options: CallOptions, lead: Lead | undefined): Promise<ModelAnswer> {
+    const { call } = prepared;
+    await reserveRoom(this.#parts, course, prepared, options);
+    const signal = lead?.signal ?? course.parts.ctx.signal;
+    const trial = { call, candidates: prepared.routed.candidates, passed: options.passed, signal };
+    const parts = this.#attempts;
+    const landed =
+      prepared.strategy === "cascade"
+        ? await landCascade(parts, course, trial, prepared.request.level, {
+            forms: this.#forms,
+            costOf: (deployment, reply) =>
+              this.#costOf(deployment, prepared.request, reply.rawUsage, tokensOfReply(reply)),
+          })
+        : await landAnswer(parts, course, trial);
+    this.#countLost(course, prepared);
+    try {
+      // From here on something could be seen, and nothing may be before the intent is durable.
+      await course.parts.begun.intent;
+    } catch (error) {
+      if (landed.kind === "stream") landed.intake.broke(error);
+      return await course.fail(error, this.#unread(course, prepared));
+    }
+    return landed.kind === "stream"
+      ? this.#streamed(course, prepared, landed, landed.intake, lead)
+      : this.#whole(course, prepared, landed, lead);
+  }
+
+  /** An answer that is here as a whole. */
+  async #whole(
+    course: Course,
+    prepared: Prepared,
+    { deployment, dialect, reply, bytes }: Extract<Landed, { kind: "whole" }>,
+    lead: Lead | undefined,
+  ): Promise<ModelAnswer> {
+    const { call, terms, request } = prepared;
+    const cost = this.#costOf(deployment, request, reply.rawUsage, tokensOfReply(reply));
+    const guarded = guardReply(reply, terms.guards);
+    for (const finding of guarded.findings) course.parts.begun.report(onRecord(finding));
+    if (guarded.denied !== undefined) {
+      return course.fail(guarded.denied, { ...cost, model: reply.model, finish: "error" });
+    }
+    const priced = { ...guarded.reply, usage: cost.usage };
+    if (call.stream) return this.#replayed(course, prepared, priced, deployment, lead);
+    const asItCame = dialect === call.dialect && guarded.reply === reply;
+    const body = asItCame ? bytes : this.#written(course, call, priced);
+    lead?.settle({
+      reply: priced,
+      deployment: deployment.name,
+      facts: factsOf(course, cost),
+      body: body.toString("utf8"),
+    });
+    const facts = await course.end({ ...cost, model: reply.model, finish: finishOf(reply), reply: digestOf(body) });
+    return { kind: "whole", facts, body };
+  }
+
+  /** An answer that came whole for a caller that wants a stream. */
+  async #replayed(
+    course: Course,
+    prepared: Prepared,
+    reply: Reply,
+    deployment: Deployment,
+    lead: Lead | undefined,
+  ): Promise<ModelAnswer> {
+    const source = piecesSource(reply);
+    return this.#stream(course, prepared, {
+      source,
+      deployment,
+      asItCame: false,
+      guards: false,
+      lead,
+      model: reply.model,
+    });
+  }
+
+  /** An answer that comes as a stream. */
+  #streamed(
+    course: Course,
+    prepared: Prepared,
+    { deployment, dialect }: Extract<Landed, { kind: "stream" }>,
+    source: Source,
+    lead: Lead | undefined,
+  ): Promise<ModelAnswer> {
+    const asItCame = dialect === prepared.call.dialect;
+    return this.#stream(course, prepared, {
+      source,
+      deployment,
+      asItCame,
+      guards: true,
+      lead,
+      model: deployment.model,
+    });
+  }
+
+  async #stream(
+    course: Course,
+    { call, terms, request }: Prepared,
+    how: {
+      readonly source: Source;
+      /** Who is paid; undefined when nobody is, because the answer was there or is another call's. */
+      readonly deployment: Deployment | undefined;
+      readonly asItCame: boolean;
+      readonly guards: boolean;
+      readonly lead: Lead | undefined;
+      readonly model: string;
+    },
+  ): Promise<ModelAnswer> {
+    const { source, deployment, asItCame, guards, lead, model } = how;
+    const front = this.#front(call);
+    const counted = { isCut: false };
+    const bytes = new StreamedAnswer({
+      course,
+      source,
+      front,
+      asItCame,
+      guardFor: (choice) => (guards ? streamGuard(terms.guards, `/choices/${choice}/text`) : undefined),
+      report: (findings) => {
+        for (const finding of findings) course.parts.begun.report(onRecord(finding));
+      },
+      push: (piece) => lead?.push(piece),
+      costOf: (raw, outputTokens) =>
+        deployment === undefined
+          ? { usage: noUsage, microdollars: 0 }
+          : this.#costOf(deployment, request, raw, outputTokens, counted),
+      settled: (cost) => {
+        if (deployment === undefined) return;
+        lead?.settleStream({ deployment: deployment.name, usage: cost.usage, facts: factsOf(course, cost) });
+      },
+      failed: (error) => {
+        counted.isCut = true;
+        lead?.fail(error);
+      },
+      isFollowed: () => lead !== undefined && !lead.signal.aborted,
+    });
+    return { kind: "stream", facts: await course.head(model), bytes };
+  }
+
+  /** An answer that was kept. It costs nothing again. */
+  async #held(course: Course, prepared: Prepared, held: HeldAnswer): Promise<ModelAnswer> {
+    const { call } = prepared;
+    course.reasons.push(`the answer of ${held.deployment} was kept`);
+    await course.parts.begun.intent;
+    if (call.stream) {
+      const source = piecesSource(held.pieces());
+      return this.#stream(course, prepared, {
+        source,
+        deployment: undefined,
+        asItCame: false,
+        guards: false,
+        lead: undefined,
+        model: held.model,
+      });
+    }
+    const reply = held.reply();
+    const body = held.body ?? this.#written(course, call, reply);
+    const facts = await course.end({
+      usage: noUsage,
+      microdollars: 0,
+      model: held.model,
+      finish: finishOf(reply),
+      reply: digestOf(body),
+    });
+    return { kind: "whole", facts, body };
+  }
+
+  /** Another caller's stream of the same product, passed on as it comes. */
+  async #followed(course: Course, prepared: Prepared, pieces: AsyncIterable<StreamEvent>): Promise<ModelAnswer> {
+    course.reasons.push("the same call was under way");
+    await course.parts.begun.intent;
+    return this.#stream(course, prepared, {
+      source: piecesSource(pieces),
+      deployment: undefined,
+      asItCame: false,
+      guards: false,
+      lead: undefined,
+      model: prepared.call.model,
+    });
+  }
+
+  #written({ parts: { ctx } }: Course, call: ModelCall, reply: Reply): Buffer {
+    return Buffer.from(JSON.stringify(this.#front(call).writeReply(call, reply, shownOf(ctx))));
+  }
+
+  #front({ dialect }: ModelCall): FrontDialect {
+    const front = this.#parts.fronts[dialect];
+    if (front === undefined) throw new Error(`nobody speaks ${dialect} to this server`);
+    return front;
+  }
+
+  /**
+   * What a call is charged whose answer nobody waited for. The provider has read the question; of an answer that was to come
+   * whole nobody knows how far it was, so all that was reserved counts, or leaving in the last moment would be free.
+   */
+  #unread(course: Course, prepared: Prepared): Ending | undefined {
+    if (course.asked === undefined) return undefined;
+    const cost = this.#unreadCost(course, prepared, course.asked.deployment);
+    return { ...cost, model: prepared.call.model, finish: "error" };
+  }
+
+  #unreadCost({ reservation }: Course, { call, request }: Prepared, deployment: Deployment): Cost {
+    const outputTokens = call.stream ? 0 : Math.max(0, (reservation?.tokens ?? 0) - request.inputTokens);
+    return this.#costOf(deployment, request, null, outputTokens);
+  }
+
+  /** Counts attempts that were given up while the provider was at work, as what nobody waited for. */
+  #countLost(course: Course, prepared: Prepared): void {
+    for (const deployment of course.lost.splice(0)) {
+      course.spent.push(this.#unreadCost(course, prepared, deployment));
+    }
+  }
+
+  #costOf(
+    deployment: Deployment,
+    { inputTokens }: RouteRequest,
+    raw: Reply["rawUsage"],
+    outputTokens: number,
+    { isCut }: { readonly isCut: boolean } = { isCut: false },
+  ): Cost {
+    const seen = { inputTokens, outputTokens };
+    return (isCut ? costOfCut : costOf)(this.#parts.prices, deployment, raw, seen);
+  }
+}
+
+/** The digest of what was asked: RFC 8785 over the body as it came. @throws `dialect.invalid` for what has no such form. */
+function promptDigest(body: Readonly<Record<string, unknown>>): Digest {
+  try {
+    return digestOfJson(body);
+  } catch (error) {
+    if (!(error instanceof NotCanonicalError)) throw error;
+    throw gatewayFault("dialect.invalid", `the body has no canonical form: ${error.message}`, {
+      remedy: "send well-formed text, and large integers as strings",
+    });
+  }
+}
+
+/** What a kept answer is kept with. */
+function factsOf(course: Course, { microdollars }: { readonly microdollars: number | null }) {
+  return { tier: course.tier(), microdollars };
+}
+
+function finishOf({ choices, vectors }: Reply): string {
+  return choices[0]?.finish ?? (vectors === undefined ? "unknown" : "stop");
+}
+
+function tokensOfReply({ choices }: Reply): number {
+  const tally = new TextTally();
+  for (const { parts } of choices) {
+    for (const part of parts) {
+      if ("text" in part) tally.add(part.text);
+      else if (part.kind === "tool_call") tally.add(part.arguments);
+    }
+  }
+  return tally.tokens;
+}
+
+/** A guard's finding as the ledger records it: which rule, how grave; not where, and nothing of the text. */
+function onRecord({ guard, rule, severity, detail }: GuardFinding): Finding {
+  return { threat: `guard.${guard}`, severity, pattern: rule, action: "flag", blocks: false, detail };
+}

@@ -1,0 +1,100 @@
+// What a guard is: something that looks at text before it goes to a model or comes back from one, and says what it saw.
+// What is done about it is the product's policy, not the guard's.
+//
+// 1. A guard is pure and takes time that grows with the length of the text only.
+// 2. A match never holds what was matched: not in its detail, not in its rule.
+// 3. A redaction is visible: `[redacted: <rule>]` stands where the text stood.
+
+/** The guards that exist. */
+export const guardNames = ["secrets", "pii", "injection"] as const;
+/** A guard. */
+export type GuardName = (typeof guardNames)[number];
+
+/** What is done about a match, from nothing to refusing the call. */
+export const guardActions = ["off", "flag", "redact", "deny"] as const;
+/** What is done about a match. */
+export type GuardAction = (typeof guardActions)[number];
+
+/** What a product wants done, by guard. */
+export type GuardPolicy = Readonly<Record<GuardName, GuardAction>>;
+
+/**
+ * What is done where a product says nothing. Secrets do not leave, but a developer who pasted one still gets an answer;
+ * personal data is often what the call is about; signals of injection are too weak to change a call by.
+ */
+export const defaultGuardPolicy: GuardPolicy = { secrets: "redact", pii: "off", injection: "flag" };
+
+/** How much a match matters. */
+export type GuardSeverity = "LOW" | "MEDIUM" | "HIGH" | "CRITICAL";
+
+/** A stretch of text that a rule found. */
+export interface Match {
+  readonly rule: string;
+  /** Index of the first UTF-16 unit. */
+  readonly start: number;
+  /** Index behind the last UTF-16 unit. */
+  readonly end: number;
+  readonly severity: GuardSeverity;
+  /** What it is, in words; nothing of the text itself. */
+  readonly detail: string;
+}
+
+/** One guard. */
+export interface Guard {
+  readonly name: GuardName;
+  /** Whether it looks at what goes to a model, at what comes back, or at both. */
+  readonly stage: "request" | "reply" | "both";
+  /**
+   * What the text holds, by `start`, without overlaps. `hits` are the keywords of all guards in this text, where the
+   * caller has looked for them already, so that several guards read a text once.
+   */
+  scan(text: string, hits?: readonly number[]): readonly Match[];
+  /**
+   * Where in the text something may begin that only later text can decide; the length of the text when nothing may.
+   * Never further from the end than `maxHeldChars`.
+   */
+  openFrom(text: string, hits?: readonly number[]): number;
+}
+
+/** Most UTF-16 units that a stream holds back for a match that is not decided: the longest window of any rule. */
+export const maxHeldChars = 1024;
+
+/** What a guard saw in a call or a reply, fit for the record. */
+export interface GuardFinding {
+  readonly guard: GuardName;
+  readonly rule: string;
+  readonly severity: GuardSeverity;
+  /** What was done. */
+  readonly action: Exclude<GuardAction, "off">;
+  /** Where, as a JSON pointer into the call or reply as Charter holds it: `/turns/0/parts/1/text`. */
+  readonly at: string;
+  readonly detail: string;
+}
+
+/** What stands in place of redacted text. */
+export function redactionMarker(rule: string): string {
+  return `[redacted: ${rule}]`;
+}
+
+/** The text with every match replaced by its marker; matches come by `start` and do not overlap. */
+export function redacted(text: string, matches: readonly Match[]): string {
+  let out = "";
+  let from = 0;
+  for (const { rule, start, end } of matches) {
+    out += text.slice(from, start) + redactionMarker(rule);
+    from = end;
+  }
+  return out + text.slice(from);
+}
+
+/** Matches by `start` without overlaps: of two that overlap, the one that began first, or else the longer one, stays. */
+export function withoutOverlaps<Kind extends Match>(matches: readonly Kind[]): readonly Kind[] {
+  if (matches.length < 2) return matches;
+  const sorted = matches.toSorted((left, right) => left.start - right.start || right.end - left.end);
+  let end = -1;
+  return sorted.filter((match) => {
+    if (match.start < end) return false;
+    end = match.end;
+    return true;
+  });
+}

@@ -1,0 +1,21 @@
+// The door of the guards, and of the parsers for what models answer.
+export type { Guard, GuardAction, GuardFinding, GuardName, GuardPolicy, GuardSeverity, Match } from "./guard.ts";
+export { guardCodes, guardFault } from "./errors.ts";
+export { guardCall, guardReply } from "./inspection.ts";
+export type { GuardedCall, GuardedReply } from "./inspection.ts";
+export { redactSecrets } from "./secrets.ts";
+export { streamGuard } from "./stream-guard.ts";
+export type { GuardedChunk, StreamGuard } from "./stream-guard.ts";
+export { injectionSignals, injectionThreshold } from "./injection.ts";
+export type { InjectionSignals, Signal } from "./injection.ts";
+export { parseText } from "./data/context.ts";
+export type { DataKind } from "./data/context.ts";
+export { parseData } from "./data/data.ts";
+export type { DataKinds } from "./data/data.ts";
+export { formChecker } from "./data/form.ts";
+export type { FormChecker } from "./data/form.ts";
+export { recordReader } from "./data/records.ts";
+export type { Pattern, PatternReport, PlannedAction, RecordReader, Synthesis, Vote } from "./data/records.ts";
+export type { Parsed, Refusal } from "./data/refusal.ts";
+export { schemaCompiler } from "./data/schema.ts";
+export type { SchemaCheck, SchemaCompiler } from "./data/schema.ts";

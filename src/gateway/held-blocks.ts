@@ -1,0 +1,110 @@
+// Blocks of a stream that wait until the guards have made up their minds about the words in them. Promises:
+//
+// 1. Blocks pass in their order and as they came, once all the words up to their end were let pass unchanged.
+// 2. When the guards change words, everything that waits is given as pieces, with the changed words where they stood.
+import type { StreamEvent } from "./conversation.ts";
+
+/** A piece that holds words of the model. */
+export type WordPiece = Extract<StreamEvent, { readonly choice: number; readonly text: string }>;
+
+/**
+ * Which text of a reply a piece goes on with; undefined for a piece without words, and for sealed reasoning, whose words
+ * only its provider may change.
+ */
+export function laneOf(piece: StreamEvent): string | undefined {
+  switch (piece.kind) {
+    case "text":
+    case "refusal":
+      return `${piece.choice} ${piece.kind}`;
+    case "reasoning":
+      return isSealed(piece) ? undefined : `${piece.choice} reasoning`;
+    case "tool_arguments":
+      return `${piece.choice} ${piece.slot}`;
+    default:
+      return undefined;
+  }
+}
+
+function isSealed({ signature, redacted }: Extract<StreamEvent, { kind: "reasoning" }>): boolean {
+  return signature !== undefined || redacted !== undefined;
+}
+
+/** A block as it came, with what it says. */
+export interface Block {
+  readonly raw: Buffer;
+  readonly pieces: readonly StreamEvent[];
+}
+
+/** The words of one lane in the blocks that wait: as they came, and what was let pass of them so far. */
+interface Words {
+  taken: string;
+  passed: string;
+}
+
+/** The blocks that wait. */
+export class HeldBlocks {
+  readonly #blocks: Block[] = [];
+  readonly #lanes = new Map<string, Words>();
+
+  /** Whether nothing waits. */
+  get isEmpty(): boolean {
+    return this.#blocks.length === 0;
+  }
+
+  /** Whether something other was let pass than what came. */
+  get isChanged(): boolean {
+    for (const { taken, passed } of this.#lanes.values()) if (!taken.startsWith(passed)) return true;
+    return false;
+  }
+
+  /** Lets a block wait. @param guarded What the guards let pass at its pieces, also of words that came before it. */
+  add(block: Block, guarded: Iterable<StreamEvent>): void {
+    this.#blocks.push(block);
+    for (const [words, text] of this.#words(block.pieces)) words.taken += text;
+    for (const [words, text] of this.#words(guarded)) words.passed += text;
+  }
+
+  /** Takes out the blocks that may pass as they came. */
+  release(): readonly Block[] {
+    let count = 0;
+    for (const { pieces } of this.#blocks) {
+      const needed = new Map<Words, number>();
+      for (const [words, text] of this.#words(pieces)) needed.set(words, (needed.get(words) ?? 0) + text.length);
+      if ([...needed].some(([{ passed }, length]) => passed.length < length)) break;
+      for (const [words, length] of needed) {
+        words.taken = words.taken.slice(length);
+        words.passed = words.passed.slice(length);
+      }
+      count++;
+    }
+    const released = this.#blocks.splice(0, count);
+    if (this.isEmpty) this.#lanes.clear();
+    return released;
+  }
+
+  /** Takes everything out as pieces, the words of each lane as far as they were let pass. */
+  drain(): readonly StreamEvent[] {
+    const said = new Set<string>();
+    const pieces = this.#blocks.splice(0).flatMap((block) => block.pieces);
+    const drained = pieces.flatMap((piece): StreamEvent[] => {
+      const lane = laneOf(piece);
+      if (lane === undefined) return [piece];
+      const text = this.#lanes.get(lane)?.passed ?? "";
+      if (said.has(lane) || text === "") return [];
+      said.add(lane);
+      return [{ ...(piece as WordPiece), text }];
+    });
+    this.#lanes.clear();
+    return drained;
+  }
+
+  *#words(pieces: Iterable<StreamEvent>): Generator<readonly [Words, string]> {
+    for (const piece of pieces) {
+      const lane = laneOf(piece);
+      if (lane === undefined) continue;
+      let words = this.#lanes.get(lane);
+      if (words === undefined) this.#lanes.set(lane, (words = { taken: "", passed: "" }));
+      yield [words, (piece as WordPiece).text];
+    }
+  }
+}

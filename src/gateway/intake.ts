@@ -1,0 +1,155 @@
+// Reads a streamed answer from an upstream: bytes in, pieces out, with the bytes that each piece came in.
+//
+// 1. `begin` resolves with the first piece that says something; a stream that fails or ends before that has not begun.
+// 2. A stream is pulled: nothing is read ahead of whoever takes the batches.
+// 3. A stream that stops without an end is a failure, unless the model had said why it stopped.
+// 4. What Charter says of a call in a comment, nobody else says in its name: such comments of an upstream are left out.
+import type { Fault } from "../kernel/fault.ts";
+import type { StreamEvent, StreamReader } from "./conversation.ts";
+import { SseDecoder, sseFrame } from "./dialects/index.ts";
+import type { SseBlock } from "./dialects/index.ts";
+import { gatewayFault } from "./errors.ts";
+import type { Landing } from "./fleet.ts";
+import { cleanWords } from "./provider-words.ts";
+
+/** One block of a stream with what it says. */
+export interface Item {
+  /** The bytes as they came; absent when the pieces do not come from an upstream. */
+  readonly raw?: Buffer;
+  readonly pieces: readonly StreamEvent[];
+}
+
+/** The stream of one answer. */
+export class Intake {
+  readonly #keys: readonly string[];
+  readonly #landing: Landing;
+  readonly #reader: StreamReader;
+  readonly #decoder = new SseDecoder();
+  readonly #chunks: AsyncIterator<Buffer>;
+  #first: Item[] | undefined;
+  /** An error that the stream has reported and that is still to be thrown. */
+  #failure: Fault | undefined;
+  #finished = false;
+  #ended = false;
+  #closed = false;
+
+  /** @param keys Of the provider; they are taken out of what it says of its errors. */
+  constructor(landing: Landing, reader: StreamReader, keys: readonly string[]) {
+    this.#keys = keys;
+    this.#landing = landing;
+    this.#reader = reader;
+    this.#chunks = landing.answer.body[Symbol.asyncIterator]();
+  }
+
+  /** Reads until the stream has said something. @throws What kept it from beginning, while nothing has been shown. */
+  async begin(): Promise<void> {
+    const held: Item[] = [];
+    let heldBytes = 0;
+    for (;;) {
+      const items = await this.#pull();
+      if (items === undefined) throw nothingSaid();
+      for (const item of items) {
+        held.push(item);
+        heldBytes += item.raw?.length ?? 0;
+      }
+      const pieces = items.flatMap((item) => item.pieces);
+      const error = pieces.find(({ kind }) => kind === "error");
+      if (error?.kind === "error") throw failureOf(error, this.#keys);
+      if (pieces.some(({ kind }) => kind !== "usage" && kind !== "end")) {
+        this.#first = held;
+        return;
+      }
+      if (pieces.length > 0 && pieces.at(-1)?.kind === "end") throw nothingSaid();
+      if (heldBytes > maxSilentBytes) {
+        throw gatewayFault("upstream.garbled", `the provider's stream says nothing in ${maxSilentBytes} bytes`);
+      }
+    }
+  }
+
+  /** The next blocks; undefined at the good end. @throws The upstream's failure, also for an error that the stream reports. */
+  async next(): Promise<readonly Item[] | undefined> {
+    if (this.#failure !== undefined) throw this.#failure;
+    const items = this.#first ?? (this.#ended ? undefined : await this.#pull());
+    this.#first = undefined;
+    if (items === undefined) return undefined;
+    for (const [i, { pieces }] of items.entries()) {
+      for (const piece of pieces) {
+        if (piece.kind === "finish") this.#finished = true;
+        if (piece.kind === "end") this.#ended = true;
+        if (piece.kind !== "error") continue;
+        // What came before the error is passed on first.
+        if (i === 0) throw failureOf(piece, this.#keys);
+        this.#failure = failureOf(piece, this.#keys);
+        return items.slice(0, i);
+      }
+    }
+    return items;
+  }
+
+  /** The answer has been passed on to its end: the connection is free as soon as the rest of the body is in. */
+  complete(): void {
+    this.#landing.complete();
+    void this.#drain();
+  }
+
+  /** The stream is given up. */
+  broke(error: unknown): void {
+    this.#landing.broke(error);
+  }
+
+  async #pull(): Promise<Item[] | undefined> {
+    const chunk = await this.#chunks.next();
+    const blocks: readonly SseBlock[] = chunk.done === true ? this.#decoder.close() : this.#decoder.feed(chunk.value);
+    const items: Item[] = blocks.map((block) => ({
+      raw: ownWords(block),
+      pieces: block.event === undefined ? [] : this.#reader.read(block.event),
+    }));
+    if (chunk.done !== true) return items;
+    const last = this.#closed ? [] : this.#reader.close();
+    this.#closed = true;
+    if (last.length > 0) items.push({ raw: Buffer.alloc(0), pieces: last });
+    if (items.length > 0) return items;
+    if (!this.#ended && !this.#finished && this.#first === undefined) {
+      throw gatewayFault("upstream.failed", "the provider's stream stopped before its end", {}, "no end");
+    }
+    return undefined;
+  }
+
+  /** What follows the end says nothing; it is taken so that the connection can be used again, or dropped. */
+  async #drain(): Promise<void> {
+    try {
+      for (let i = 0; i < maxTrailingChunks; i++) if ((await this.#chunks.next()).done === true) return;
+      this.#landing.answer.cancel();
+    } catch {
+      // The answer was complete before this.
+    }
+  }
+}
+
+/** Most bytes before the first piece that says something; what keeps a connection awake for minutes is a few thousand. */
+const maxSilentBytes = 1024 * 1024;
+/** Most chunks after the end of a stream that are waited for before its connection is closed. */
+const maxTrailingChunks = 4;
+
+/** The bytes of a block without comments that could be taken for Charter's own. */
+function ownWords({ raw, event }: SseBlock): Buffer {
+  if (!raw.includes("charter") || !likeOurs.test(raw.toString("utf8"))) return raw;
+  return event === undefined ? Buffer.alloc(0) : Buffer.from(sseFrame(event.data, event.event));
+}
+
+/** A comment as `factsComment` writes it, with whatever white space. */
+const likeOurs = /(?:^\uFEFF?|[\r\n]):[ \t]*charter/;
+
+function nothingSaid(): Fault {
+  return gatewayFault("upstream.garbled", "the provider's stream ended before it began", {}, "no reply");
+}
+
+/** An error that the provider reports inside a stream. */
+function failureOf(
+  { code, message }: { readonly code: string; readonly message: string },
+  keys: readonly string[],
+): Fault {
+  const words = cleanWords(message, keys);
+  const cause = cleanWords(code, keys);
+  return gatewayFault("upstream.failed", `the provider reported an error in its stream: ${words}`, {}, cause);
+}

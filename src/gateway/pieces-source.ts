@@ -1,0 +1,49 @@
+// An answer that does not come from an upstream, as a source of pieces: kept, whole, or another call's.
+import { piecesOf } from "./cache/index.ts";
+import type { Reply, StreamEvent } from "./conversation.ts";
+import { gatewayFault } from "./errors.ts";
+import type { Item } from "./intake.ts";
+import type { Source } from "./streaming.ts";
+
+/** Pieces one after the other. @throws `dialect.unsupported` for a reply that cannot be streamed. */
+export function piecesSource(from: Reply | readonly StreamEvent[] | AsyncIterable<StreamEvent>): Source {
+  if (Symbol.asyncIterator in from) return new LiveSource(from);
+  const pieces = "choices" in from ? piecesOf(from) : from;
+  if (pieces === undefined) throw gatewayFault("dialect.unsupported", "this reply cannot be streamed");
+  let items: readonly Item[] | undefined = pieces.map((piece) => ({ pieces: [piece] }));
+  return {
+    next: async () => {
+      const given = items;
+      items = undefined;
+      return given;
+    },
+    complete: () => {},
+    broke: () => {},
+  };
+}
+
+class LiveSource implements Source {
+  readonly #pieces: AsyncIterator<StreamEvent>;
+
+  constructor(pieces: AsyncIterable<StreamEvent>) {
+    this.#pieces = pieces[Symbol.asyncIterator]();
+  }
+
+  async next(): Promise<readonly Item[] | undefined> {
+    const piece = await this.#pieces.next();
+    return piece.done === true ? undefined : [{ pieces: [piece.value] }];
+  }
+
+  complete(): void {
+    this.#leave();
+  }
+
+  broke(): void {
+    this.#leave();
+  }
+
+  #leave(): void {
+    // The leader pays and goes on; only this reader leaves.
+    this.#pieces.return?.().catch(() => {});
+  }
+}

@@ -1,0 +1,127 @@
+// What is done with a call before anybody is asked and before anything is recorded: it is read, looked through, and ranked.
+import type { Constitution, ModelTerms } from "../constitution/index.ts";
+import { governanceFault } from "../governance/index.ts";
+import type { Ctx } from "../kernel/ctx.ts";
+import type { Analyser } from "./analyser/index.ts";
+import { hasPart, inputTokensOf, lastWords, outputTokensOf } from "./call-facts.ts";
+import type { Lookup } from "./catalogue/index.ts";
+import type { DialectName, FrontDialect, ModelCall } from "./conversation.ts";
+import { gatewayFault } from "./errors.ts";
+import type { Fleet } from "./fleet.ts";
+import { guardCall } from "./guards/index.ts";
+import type { CallOptions, Prepared } from "./prepared.ts";
+import { route } from "./router.ts";
+import type { RouteRequest } from "./router.ts";
+
+/** What preparing needs. */
+export interface PreparationParts {
+  readonly constitution: Constitution;
+  readonly lookup: Lookup;
+  readonly fleet: Fleet;
+  readonly analyser: Analyser;
+  readonly fronts: Readonly<Partial<Record<DialectName, FrontDialect>>>;
+}
+
+/** Prepares calls. */
+export class Preparation {
+  readonly #parts: PreparationParts;
+
+  constructor(parts: PreparationParts) {
+    this.#parts = parts;
+  }
+
+  /** What a product's calls are held to; `null` stands for callers of no product. */
+  termsOf(product: string | null): ModelTerms {
+    const { products, gateway } = this.#parts.constitution.data;
+    const own = product === null || !Object.hasOwn(products, product) ? undefined : products[product]?.models;
+    return own === undefined ? gateway.terms : { ...gateway.terms, ...own };
+  }
+
+  /** Reads a call and ranks who could answer it, without asking anybody. @throws `dialect.invalid`, `model.not_found`. */
+  prepare(ctx: Ctx, dialect: DialectName, body: Readonly<Record<string, unknown>>, options: CallOptions): Prepared {
+    const own = ctx.principal.product;
+    if (own !== null && options.product !== undefined && options.product !== own) throw noSuchProduct();
+    return this.read(ctx, dialect, body, options);
+  }
+
+  /** The same without looking whose product is named: that is the gate's to refuse, on record. */
+  read(ctx: Ctx, dialect: DialectName, body: Readonly<Record<string, unknown>>, options: CallOptions): Prepared {
+    const { constitution, lookup, fleet, fronts } = this.#parts;
+    const front = fronts[dialect];
+    if (front === undefined) throw new Error(`nobody speaks ${dialect} to this server`);
+    const asked = front.readCall(body);
+    refuseOtherModels(body);
+    const product = options.product ?? ctx.principal.product;
+    // Whoever belongs to a product is answered alike about every other one, whether or not there is such a product.
+    const isForeign = ctx.principal.product !== null && product !== ctx.principal.product;
+    if (product !== null && !isForeign && !Object.hasOwn(constitution.data.products, product)) {
+      throw noSuchProduct();
+    }
+    const serves = dialect === "embeddings" ? "embeddings" : "chat";
+    const wanted = lookup.find(asked.model, serves);
+    if (wanted === undefined && isForeign) throw noSuchProduct();
+    if (wanted === undefined) {
+      throw gatewayFault("model.not_found", "no deployment has this name", {
+        at: "/model",
+        remedy: "choose one of GET /v1/models, or `auto` to let the router choose",
+      });
+    }
+    const terms = this.termsOf(product);
+    const { call, findings, denied } = guardCall(asked, terms.guards);
+    const strategy = (wanted.kind === "any" ? wanted.strategy : undefined) ?? options.strategy ?? "balanced";
+    const open = wanted.kind === "any" || wanted.kind === "tag";
+    const analysis = open ? this.#analyse(call) : undefined;
+    const request: RouteRequest = {
+      wanted,
+      serves,
+      level: analysis?.level ?? 1,
+      strategy,
+      dataClass: options.dataClass ?? constitution.data.gateway.defaultDataClass,
+      inputTokens: inputTokensOf(call),
+      maxOutputTokens: outputTokensOf(call, 0),
+      needsImages: hasPart(call, "image"),
+      needsTools: call.tools.length > 0,
+    };
+    const { score, complianceFloorPercent } = constitution.data.gateway;
+    const routed = route(request, lookup.deployments, (each) => fleet.healthOf(each), {
+      terms,
+      score,
+      complianceFloorPercent,
+    });
+    return { call, product, terms, strategy, request, routed, analysis: analysis?.reasons ?? [], findings, denied };
+  }
+
+  #analyse(call: ModelCall): { readonly level: number; readonly reasons: readonly string[] } {
+    const { level, score, reasons } = this.#parts.analyser.analyse(lastWords(call), {
+      hasTools: call.tools.length > 0,
+      hasSchema: call.form.kind === "schema",
+      turns: call.turns.length,
+    });
+    return {
+      level,
+      reasons: [
+        `score ${score.toFixed(3)} is level ${level}`,
+        ...reasons.map(
+          ({ feature, contribution }) => `${feature} ${contribution >= 0 ? "+" : ""}${contribution.toFixed(3)}`,
+        ),
+      ],
+    };
+  }
+}
+
+/** Fields by which brokers of models are told of further models to answer instead. */
+const otherModels = ["models", "fallbacks"] as const;
+
+/** Which model answers is decided here, by the terms: a provider must not be asked for another one past them. */
+function refuseOtherModels(body: Readonly<Record<string, unknown>>): void {
+  const named = otherModels.find((name) => body[name] !== undefined && body[name] !== null);
+  if (named === undefined) return;
+  throw gatewayFault("dialect.unsupported", `/${named} names other models, and which model answers is decided here`, {
+    at: `/${named}`,
+    remedy: "name one model, or `auto`, a tier or a tag to let the router choose and fail over",
+  });
+}
+
+function noSuchProduct(): Error {
+  return governanceFault("product.not_found", "there is no such product", { at: "X-Charter-Product" });
+}

@@ -1,0 +1,79 @@
+// A call as far as it is understood before anybody is asked, and how that is told to people.
+import type { DataClass, ModelTerms } from "../constitution/index.ts";
+import type { CacheControl } from "./cache/index.ts";
+import type { ModelCall } from "./conversation.ts";
+import { gatewayFault } from "./errors.ts";
+import type { GuardFinding } from "./guards/index.ts";
+import { reasonsOf } from "./router.ts";
+import type { Route, RouteRequest } from "./router.ts";
+import type { Strategy } from "./strategy.ts";
+
+/** What a caller says beside the body. */
+export interface CallOptions {
+  /** Whose account, for callers that belong to no product. */
+  readonly product?: string;
+  readonly project?: string;
+  readonly strategy?: Strategy;
+  readonly dataClass?: DataClass;
+  readonly cache: CacheControl;
+  /** Headers that the caller's dialect knows and that go to upstreams of the same dialect. */
+  readonly passed: Readonly<Record<string, string>>;
+}
+
+/** A call that has been read, looked through and ranked. */
+export interface Prepared {
+  readonly call: ModelCall;
+  readonly product: string | null;
+  readonly terms: ModelTerms;
+  readonly strategy: Strategy;
+  readonly request: RouteRequest;
+  readonly routed: Route;
+  /** Why the analyser said this level, most telling first. */
+  readonly analysis: readonly string[];
+  readonly findings: readonly GuardFinding[];
+  readonly denied: Error | undefined;
+}
+
+/** Where a call would go and why, for people: the analysis, the candidates in order, and who is left out. */
+export function explanationOf({ call, strategy, request, routed, analysis, findings }: Prepared) {
+  return {
+    model: call.model,
+    strategy,
+    level: request.level,
+    analysis,
+    inputTokens: request.inputTokens,
+    dataClass: request.dataClass,
+    tier: routed.tier,
+    reasons: routed.reasons,
+    candidates: routed.candidates.map((candidate) => ({
+      deployment: candidate.deployment.name,
+      provider: candidate.deployment.provider.name,
+      tier: candidate.deployment.tier,
+      score: Number(candidate.score.toFixed(4)),
+      reasons: reasonsOf(candidate, routed),
+    })),
+    excluded: routed.excluded.map(({ deployment, reason, byTerms }) => ({
+      deployment: deployment.name,
+      reason,
+      byTerms,
+    })),
+    guards: findings.map(({ guard, rule, action }) => ({ guard, rule, action })),
+  };
+}
+
+/** Why nobody can answer: the terms forbid it, or nobody is there. */
+export function nobody({ routed, call }: Prepared): Error {
+  const { excluded } = routed;
+  const reasons = [...new Set(excluded.map(({ deployment, reason }) => `${deployment.name}: ${reason}`))].slice(0, 5);
+  const said = reasons.length === 0 ? `nothing serves ${call.model}` : reasons.join("; ");
+  if (excluded.length > 0 && excluded.every(({ byTerms }) => byTerms)) {
+    return gatewayFault("model.not_allowed", said, {
+      policies: ["gateway.terms"],
+      remedy: "choose another model or tier, or ask an owner to change the product's terms in the constitution",
+    });
+  }
+  return gatewayFault("model.unavailable", said, {
+    remedy: "configure a provider, or try again when its breaker has closed",
+    retryAfterSeconds: 30,
+  });
+}

@@ -1,0 +1,41 @@
+// Room in the budgets for a call, before a provider is asked.
+import type { Budgets } from "./budgets/index.ts";
+import { outputTokensOf } from "./call-facts.ts";
+import { samples } from "./cascade/index.ts";
+import { estimateOf } from "./costing.ts";
+import type { Course } from "./course.ts";
+import type { CallOptions, Prepared } from "./prepared.ts";
+import type { Prices } from "./prices/index.ts";
+
+/** Reserves room for the dearest of the candidates that may be tried. @throws `budget.insufficient`, `budget.price_unknown`. */
+export async function reserveRoom(
+  {
+    prices,
+    budgets,
+    maxAttempts,
+  }: { readonly prices: Prices; readonly budgets: Budgets; readonly maxAttempts: number },
+  course: Course,
+  { call, product, strategy, request, routed }: Prepared,
+  options: CallOptions,
+): Promise<void> {
+  const { ctx } = course.parts;
+  const tried = routed.candidates.slice(0, maxAttempts);
+  let [outputTokens, microdollars] = [0, 0 as number | null];
+  for (const { deployment } of tried) {
+    const output = request.serves === "embeddings" ? 0 : outputTokensOf(call, deployment.maxOutputTokens);
+    outputTokens = Math.max(outputTokens, output);
+    const most = estimateOf(prices, deployment, { inputTokens: request.inputTokens, outputTokens: output });
+    microdollars = most === null || microdollars === null ? null : Math.max(microdollars, most);
+  }
+  // A cascade may ask the cheap model several times and a stronger one besides.
+  const times = strategy === "cascade" ? samples + 1 : 1;
+  course.reservation = await budgets.reserve({
+    kind: "call",
+    product,
+    ...(options.project === undefined ? {} : { project: options.project }),
+    key: ctx.principal.id,
+    model: tried[0]?.deployment.name ?? call.model,
+    tokens: times * (request.inputTokens + outputTokens),
+    microdollars: microdollars === null ? null : times * microdollars,
+  });
+}

@@ -1,0 +1,42 @@
+// Answers to questions that mean the same, for products that opt in. The question is embedded by a model of the catalogue, as
+// a call of its own that is decided, paid and recorded like any other; what is found never crosses products.
+import { addressOf, semanticParts } from "./cache/index.ts";
+import type { AnswerCache, CallCircumstances, Embed, HeldAnswer, Query, SemanticIndex } from "./cache/index.ts";
+import type { ModelCall } from "./conversation.ts";
+
+/** What was found for a question. */
+export interface Similar {
+  /** An answer to a question that means the same. */
+  readonly answer: { readonly held: HeldAnswer; readonly similarity: number } | undefined;
+  /** Remembers the question; to be called once its own answer is kept. */
+  remember(): void;
+}
+
+/** Looks for an answer to a question that means the same; undefined for a call that can only be compared as a whole. */
+export async function similarAnswer(
+  parts: { readonly index: SemanticIndex; readonly cache: AnswerCache; readonly embed: Embed },
+  query: Query,
+  call: ModelCall,
+  circumstances: CallCircumstances,
+): Promise<Similar | undefined> {
+  const cut = semanticParts(call, circumstances);
+  if (cut === undefined) return undefined;
+  const { partition, type, constitutionHash, canonical } = query.address;
+  const place = { partition, type, constitutionHash };
+  const found = await parts.index.find({ parts: place, ...cut }, parts.embed);
+  const { match } = found;
+  const held =
+    match && (await parts.cache.peek({ ...query, address: addressOf({ ...place, canonical: match.canonical }) }));
+  return {
+    answer: held && match ? { held, similarity: match.similarity } : undefined,
+    remember: () => found.remember(canonical),
+  };
+}
+
+/** The vector in the body of an answer of the embeddings API. @throws Error when there is none. */
+export function vectorOf(body: Buffer): Float32Array {
+  const { data } = JSON.parse(body.toString("utf8")) as { data?: readonly { embedding?: unknown }[] };
+  const vector = data?.[0]?.embedding;
+  if (!Array.isArray(vector)) throw new Error("the answer holds no vector");
+  return Float32Array.from(vector as number[]);
+}

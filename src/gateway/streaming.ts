@@ -1,0 +1,354 @@
+// Passes a streamed answer on to its caller, and ends the call when the stream ends, however it ends. Promises:
+//
+// 1. Pieces are pulled: whoever reads slowly slows the upstream, and nothing piles up here.
+// 2. An answer in the caller's own dialect goes through as it came, byte for byte, but for what the product's guards take
+//    out, and the usage that the caller has not asked for.
+// 3. After the first byte nothing is tried elsewhere: a stream that breaks ends with a typed error frame of its dialect.
+// 4. The call's outcome is durable before the last frame, which a comment with what Charter has to say precedes.
+import type { DialectName, Finish, FrontDialect, StreamEvent, StreamWriter } from "./conversation.ts";
+import { gatewayFault } from "./errors.ts";
+import { shownOf } from "./course.ts";
+import type { AnswerFacts, Cost, Course, Ending } from "./course.ts";
+import { Fault } from "../kernel/fault.ts";
+import { runningHash } from "../kernel/hash.ts";
+import type { GuardFinding, StreamGuard } from "./guards/index.ts";
+import { HeldBlocks, laneOf } from "./held-blocks.ts";
+import type { Block, WordPiece } from "./held-blocks.ts";
+import type { Item } from "./intake.ts";
+import { TextTally } from "./call-facts.ts";
+
+/** Where pieces come from: an upstream, another call that is followed, or an answer that is kept. */
+export interface Source {
+  next(): Promise<readonly Item[] | undefined>;
+  complete(): void;
+  broke(error: unknown): void;
+}
+
+/** What a stream is passed on with. */
+export interface StreamParts {
+  readonly course: Course;
+  readonly source: Source;
+  readonly front: FrontDialect;
+  /** The source speaks the caller's dialect, so that bytes can pass as they came. */
+  readonly asItCame: boolean;
+  /** A guard for the text of one choice; undefined when the policy looks for nothing. */
+  readonly guardFor: (choice: number) => StreamGuard | undefined;
+  readonly report: (findings: readonly GuardFinding[]) => void;
+  /** Is told every piece as the caller gets it. */
+  readonly push: (piece: StreamEvent) => void;
+  /** What the pieces so far cost. */
+  readonly costOf: (raw: Readonly<Record<string, unknown>> | null, outputTokens: number) => Cost;
+  /** The stream came to its good end. */
+  readonly settled: (cost: Cost) => void;
+  readonly failed: (error: unknown) => void;
+  /** Others follow this stream, so that it goes on when its own caller has left. */
+  readonly isFollowed: () => boolean;
+}
+
+/** Words that are being said. */
+interface Watched {
+  readonly lane: string;
+  readonly like: WordPiece;
+  /** Undefined when the policy looks for nothing. */
+  readonly guard: StreamGuard | undefined;
+}
+
+/** Whether the words before a piece are over with it. */
+function endsWords(piece: StreamEvent): piece is Extract<StreamEvent, { readonly choice: number }> {
+  return piece.kind === "finish" || piece.kind === "tool_start" || piece.kind === "reasoning";
+}
+
+/** The comment that precedes the last frame: what the headers of a whole answer say. */
+export function factsComment(facts: AnswerFacts): string {
+  return `: charter ${JSON.stringify(facts)}\n\n`;
+}
+
+/** A streamed answer on its way. Iterating it sends it; leaving the loop early means that the caller has gone. */
+export class StreamedAnswer implements AsyncIterable<Buffer> {
+  readonly #parts: StreamParts;
+  readonly #writer: StreamWriter;
+  readonly #hash = runningHash();
+  /** What each choice is saying, with what watches over it. */
+  readonly #watched = new Map<number, Watched>();
+  /** The pieces that a writer must have seen to go on in the middle: all but what only repeats the kind before it. */
+  #outline: StreamEvent[] | undefined = [];
+  readonly #output = new TextTally();
+  #usage: Readonly<Record<string, unknown>> | null = null;
+  #model = "";
+  #finish: Finish | undefined;
+  #endFrame: Buffer | string | undefined;
+  /** Blocks whose text a guard has not decided on. */
+  readonly #held = new HeldBlocks();
+  /** A guard has changed something, so that blocks no longer pass as they come. */
+  #rewrites = false;
+
+  constructor(parts: StreamParts) {
+    this.#parts = parts;
+    this.#writer = parts.front.streamWriter(parts.course.parts.call, shownOf(parts.course.parts.ctx));
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void> {
+    const { course, source } = this.#parts;
+    const startMs = performance.now();
+    let isOver = false;
+    try {
+      for (;;) {
+        const askedMs = performance.now();
+        const items = await source.next();
+        const nowMs = performance.now();
+        course.waitedMs += nowMs - askedMs;
+        if (items === undefined) break;
+        const bytes = this.#pass(items);
+        if (bytes.length === 0) continue;
+        course.firstChunkMs ??= nowMs;
+        course.lastChunkMs = nowMs;
+        course.chunks++;
+        this.#hash.update(bytes);
+        yield bytes;
+        // The time that the reader took is not Charter's.
+        course.waitedMs += performance.now() - nowMs;
+        if (this.#endFrame !== undefined) break;
+      }
+      const rest = this.#rest();
+      if (rest.length > 0) {
+        this.#hash.update(rest);
+        yield rest;
+      }
+      isOver = true;
+      yield await this.#end(startMs);
+    } catch (error) {
+      if (isOver) throw error;
+      isOver = true;
+      yield await this.#broken(error, startMs);
+    } finally {
+      if (!isOver) await this.#left(startMs);
+    }
+  }
+
+  /** The bytes for some items, as one piece. */
+  #pass(items: readonly Item[]): Buffer {
+    const out: Buffer[] = [];
+    for (const item of items) {
+      if (this.#endFrame !== undefined) break;
+      const raw = this.#parts.asItCame && !this.#rewrites ? item.raw : undefined;
+      if (raw === undefined) for (const piece of item.pieces) out.push(...this.#written(piece));
+      else out.push(...this.#forwarded(raw, item.pieces));
+    }
+    const [only] = out;
+    return out.length === 1 && only !== undefined ? only : Buffer.concat(out);
+  }
+
+  /** Blocks as they came, or rewritten from the first one on in which a guard has changed something. */
+  #forwarded(raw: Buffer, pieces: readonly StreamEvent[]): readonly Buffer[] {
+    const guarded = pieces.map((piece) => this.#guarded(piece));
+    const isSame = guarded.every((each, i) => each.length === 1 && each[0] === pieces[i]);
+    if (isSame && this.#held.isEmpty) return this.#passed({ raw, pieces });
+    this.#held.add({ raw, pieces }, guarded.flat());
+    return this.#decided();
+  }
+
+  /** What need not wait any longer. */
+  #decided(): readonly Buffer[] {
+    if (!this.#held.isChanged) return this.#held.release().flatMap((block) => this.#passed(block));
+    this.#rewrites = true;
+    this.#catchUp();
+    const pieces = this.#held.drain();
+    // The Messages API opens words in a block of its own, which has passed: the writer must not open it again.
+    const first = pieces.find((piece) => laneOf(piece) !== undefined);
+    if (this.#parts.front.name === "anthropic-messages" && first !== undefined) this.#writer.write(first);
+    return pieces.flatMap((piece) => this.#said(piece));
+  }
+
+  /** A block as it came; the last one is held back until the outcome is durable. */
+  #passed({ raw, pieces }: Block): readonly Buffer[] {
+    for (const piece of pieces) this.#note(piece);
+    if (pieces.some(({ kind }) => kind === "end")) {
+      this.#endFrame = raw.length > 0 ? raw : Buffer.from(closings[this.#parts.front.name] ?? "");
+      return [];
+    }
+    // A block that holds nothing but the usage is the one that the caller would not have got without asking.
+    const isUsage = pieces.length > 0 && pieces.every(({ kind }) => kind === "usage");
+    const { course, front } = this.#parts;
+    return isUsage && !course.parts.call.wantsUsage && front.name === "openai-chat" ? [] : [raw];
+  }
+
+  #written(piece: StreamEvent): readonly Buffer[] {
+    const out = this.#guarded(piece).flatMap((each) => this.#said(each));
+    this.#outline = undefined;
+    return out;
+  }
+
+  /** A piece in the writer's words, noted; the end is held back until the outcome is durable. */
+  #said(piece: StreamEvent): readonly Buffer[] {
+    if (piece.kind === "end") {
+      this.#endFrame = "";
+      return [];
+    }
+    this.#note(piece);
+    return this.#frame(piece.kind === "usage" ? { ...piece, usage: this.#cost().usage } : piece);
+  }
+
+  #frame(piece: StreamEvent): readonly Buffer[] {
+    const text = this.#writer.write(piece);
+    return text === "" ? [] : [Buffer.from(text)];
+  }
+
+  /** Lets the writer know what has gone out without it. */
+  #catchUp(): void {
+    for (const piece of this.#outline ?? []) this.#writer.write(piece);
+    this.#outline = undefined;
+  }
+
+  /** A piece as the product's guards let it pass: itself, other words, or nothing yet; after what they held before it. */
+  #guarded(piece: StreamEvent): readonly StreamEvent[] {
+    const lane = laneOf(piece);
+    if (lane === undefined) return endsWords(piece) ? [...this.#flushed(piece.choice), piece] : [piece];
+    const words = piece as WordPiece;
+    const before = this.#watched.get(words.choice)?.lane === lane ? [] : this.#flushed(words.choice);
+    const guard = this.#watch(lane, words);
+    if (guard === undefined) return before.length === 0 ? [piece] : [...before, piece];
+    const { text, findings, denied } = guard.push(words.text);
+    if (findings.length > 0) this.#parts.report(findings);
+    if (denied !== undefined) throw denied;
+    const passed = text === words.text ? [piece] : text === "" ? [] : [{ ...words, text }];
+    return before.length === 0 ? passed : [...before, ...passed];
+  }
+
+  /** The guard of the words that a choice is saying. */
+  #watch(lane: string, like: WordPiece): StreamGuard | undefined {
+    let watched = this.#watched.get(like.choice);
+    if (watched === undefined) {
+      watched = { lane, like, guard: this.#parts.guardFor(like.choice) };
+      this.#watched.set(like.choice, watched);
+    }
+    return watched.guard;
+  }
+
+  /** What a guard still held of words that have ended. */
+  #flushed(choice: number): readonly StreamEvent[] {
+    const watched = this.#watched.get(choice);
+    this.#watched.delete(choice);
+    if (watched?.guard === undefined) return [];
+    const { text, findings, denied } = watched.guard.flush();
+    if (findings.length > 0) this.#parts.report(findings);
+    if (denied !== undefined) throw denied;
+    return text === "" ? [] : [{ ...watched.like, text }];
+  }
+
+  /** Takes note of a piece that goes out. */
+  #note(piece: StreamEvent): void {
+    this.#parts.push(piece);
+    switch (piece.kind) {
+      case "start":
+        this.#model = piece.model;
+        break;
+      case "text":
+      case "refusal":
+      case "reasoning":
+      case "tool_arguments":
+        this.#output.add(piece.text);
+        break;
+      case "finish":
+        this.#finish ??= piece.finish;
+        break;
+      case "usage":
+        this.#usage = piece.raw;
+        break;
+      default:
+    }
+    const last = this.#outline?.at(-1);
+    // Texts in a row differ in nothing that a writer keeps in mind.
+    if (last?.kind !== piece.kind || piece.kind === "tool_start") this.#outline?.push(piece);
+    if ((this.#outline?.length ?? 0) > maxOutline) this.#outline = [];
+  }
+
+  /** What guards hold back of texts that ended without saying so. */
+  #rest(): Buffer {
+    const pieces = [...this.#watched.keys()].flatMap((choice) => this.#flushed(choice));
+    if (!this.#parts.asItCame || this.#rewrites) return Buffer.concat(pieces.flatMap((piece) => this.#said(piece)));
+    if (this.#held.isEmpty) return Buffer.alloc(0);
+    this.#held.add({ raw: Buffer.alloc(0), pieces: [] }, pieces);
+    return Buffer.concat(this.#decided());
+  }
+
+  /** The comment and the last frame, once the outcome is durable. */
+  async #end(startMs: number): Promise<Buffer> {
+    const { course, source, settled } = this.#parts;
+    this.#parts.push({ kind: "end" });
+    const ending = this.#ending(this.#finish ?? "unknown");
+    source.complete();
+    settled(ending);
+    course.phase("stream", startMs);
+    const facts = await course.end(ending);
+    const raw = typeof this.#endFrame === "string" || this.#endFrame === undefined ? undefined : this.#endFrame;
+    if (raw === undefined && this.#outline !== undefined) this.#catchUp();
+    return Buffer.concat([Buffer.from(factsComment(facts)), raw ?? Buffer.from(this.#writer.write({ kind: "end" }))]);
+  }
+
+  /** The error frame of a stream that broke off; what was used until then is settled. */
+  async #broken(error: unknown, startMs: number): Promise<Buffer> {
+    const { course, source, failed } = this.#parts;
+    const gone = course.parts.ctx.signal.aborted;
+    const fault = gone ? gatewayFault("call.aborted", "the caller has gone", {}, error) : error;
+    source.broke(error);
+    failed(error);
+    course.phase("stream", startMs, { error: fault instanceof Fault ? fault.code : "internal.error" });
+    const told = await ended(course, fault, this.#ending("error"));
+    if (gone) return Buffer.alloc(0);
+    return Buffer.from(this.#writer.fail(told));
+  }
+
+  /** The caller has left in the middle; for those who follow, the stream goes on. */
+  async #left(startMs: number): Promise<void> {
+    const { course, source, failed, isFollowed } = this.#parts;
+    try {
+      while (isFollowed() && this.#endFrame === undefined) {
+        const items = await source.next();
+        if (items === undefined) return void (await this.#end(startMs));
+        this.#pass(items);
+      }
+      if (this.#endFrame !== undefined) return void (await this.#end(startMs));
+    } catch (error) {
+      return void (await this.#broken(error, startMs));
+    }
+    const error = gatewayFault("call.aborted", "the caller has gone", {}, "left");
+    source.broke(error);
+    failed(error);
+    course.phase("stream", startMs, { error: error.code });
+    await ended(course, error, this.#ending("error"));
+  }
+
+  #cost(): Cost {
+    return this.#parts.costOf(this.#usage, this.#output.tokens);
+  }
+
+  #ending(finish: string): Ending {
+    const { call } = this.#parts.course.parts;
+    return {
+      ...this.#cost(),
+      model: this.#model === "" ? call.model : this.#model,
+      finish,
+      reply: this.#hash.digest(),
+    };
+  }
+}
+
+/** What ends a stream whose upstream left out to say so, by dialect. */
+const closings: Readonly<Partial<Record<DialectName, string>>> = {
+  "openai-chat": "data: [DONE]\n\n",
+  "anthropic-messages": 'event: message_stop\ndata: {"type":"message_stop"}\n\n',
+};
+
+/** Longest outline, pieces; a stream beyond it is rewritten without one. */
+const maxOutline = 10_000;
+
+/** Ends a call in failure and says what its caller may read of it. */
+async function ended(course: Course, error: unknown, used: Ending): Promise<{ code: string; message: string }> {
+  try {
+    return await course.fail(error, used);
+  } catch (fault) {
+    if (fault instanceof Fault) return { code: fault.code, message: fault.message };
+    course.parts.ctx.log.error({ err: fault }, "a stream failed inside");
+    return { code: "internal.error", message: "something failed inside" };
+  }
+}

@@ -1,0 +1,29 @@
+// Keeps the number of different values of a label bounded, whatever callers come up with. Pure state, no input or output.
+
+/** Stands for the names that there is no room for. */
+export const otherName = "other";
+
+/** Names that are known beforehand, and so many others. */
+export class BoundedNames {
+  readonly #known: Set<string>;
+  readonly #max: number;
+
+  /** @param room How many names beside the known ones are kept apart. */
+  constructor(known: Iterable<string>, room: number) {
+    this.#known = new Set(known);
+    this.#max = this.#known.size + room;
+  }
+
+  /** The name itself, taking up room where it is new; `other` when there is none left. */
+  admit(name: string): string {
+    if (this.#known.has(name)) return name;
+    if (this.#known.size >= this.#max) return otherName;
+    this.#known.add(name);
+    return name;
+  }
+
+  /** The name itself where it has been admitted or was known; `other` for the rest. */
+  find(name: string): string {
+    return this.#known.has(name) ? name : otherName;
+  }
+}

@@ -1,0 +1,76 @@
+// The breakers of the deployments, and all metrics.
+import type { FastifyInstance } from "fastify";
+import { resetBreakers } from "../../gateway/index.ts";
+import { route } from "../route.ts";
+import { answer, content, record, refusal } from "../schemas.ts";
+import type { Services } from "../services.ts";
+
+const text = { type: "string" };
+const count = { type: "integer", minimum: 0 };
+const instantOrNull = { type: ["string", "null"], format: "date-time" };
+
+const breaker = record({
+  state: { enum: ["closed", "open", "half_open"] },
+  failure_count: count,
+  success_count: count,
+  last_failure_time: instantOrNull,
+  opened_at: instantOrNull,
+  total_calls: count,
+  total_failures: count,
+  total_successes: count,
+});
+const closed = answer("Closed.", record({ reset: count, constitutionHash: text }));
+
+/** `/circuit-breakers` and `/metrics`. */
+export function breakerRoutes(app: FastifyInstance, services: Services): void {
+  const { gateway } = services;
+
+  route(app, services, "breaker.list", {
+    schema: {
+      summary: "The breakers by deployment; those that were never called have none",
+      response: {
+        200: answer("The breakers.", { type: "object", additionalProperties: breaker }),
+      },
+    },
+    handle: (ctx) => {
+      services.gate.permit(ctx, { kind: "governance", product: null });
+      const breakers = gateway.fleet.breakers();
+      if (ctx.principal.product === null) return breakers;
+      // Models that are not listed are named by their callers, whose words are not for other products.
+      const own = gateway.models(ctx).map(({ deployment: { name } }) => [name, breakers[name]] as const);
+      return Object.fromEntries(own.filter(([, breaker]) => breaker !== undefined));
+    },
+  });
+
+  route(app, services, "breaker.reset_all", {
+    schema: { summary: "Close all breakers", response: { 200: closed } },
+    handle: async (ctx) => ({
+      reset: await resetBreakers(services.gate, gateway.fleet, ctx),
+      constitutionHash: services.constitution.hash,
+    }),
+  });
+
+  route(app, services, "breaker.reset", {
+    schema: {
+      summary: "Close the breaker of one deployment",
+      params: record({ name: { type: "string", minLength: 1, maxLength: 256 } }),
+      response: { 200: closed, 404: refusal("No deployment of this name was called.") },
+    },
+    handle: async (ctx, request) => ({
+      reset: await resetBreakers(services.gate, gateway.fleet, ctx, (request.params as { name: string }).name),
+      constitutionHash: services.constitution.hash,
+    }),
+  });
+
+  route(app, services, "metrics.read", {
+    schema: {
+      summary: "All metrics, in the Prometheus text format",
+      response: { 200: content("The metrics.", "text/plain") },
+    },
+    handle: async (ctx, _request, reply) => {
+      // They tell of every product, so who belongs to one does not see them.
+      services.gate.permit(ctx, { kind: "ledger", product: null });
+      return reply.type(services.metrics.mediaType).send(await services.metrics.text());
+    },
+  });
+}

@@ -1,0 +1,135 @@
+// Models, in the APIs that their clients speak: chat completions, messages, responses, embeddings. A body goes to the gateway
+// as it came; what the gateway gives back goes out as it is, whole or as it comes.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { dataClasses } from "../../constitution/index.ts";
+import type { DataClass } from "../../constitution/index.ts";
+import { readCacheControl, strategies } from "../../gateway/index.ts";
+import type { CallOptions, DialectName, Strategy } from "../../gateway/index.ts";
+import type { Ctx } from "../../kernel/ctx.ts";
+import type { OperationName } from "../operations.ts";
+import type { Problem } from "../problem.ts";
+import { route } from "../route.ts";
+import { refusal } from "../schemas.ts";
+import { sendAnswer } from "../send-answer.ts";
+import type { HttpLimits, Services } from "../services.ts";
+
+const text = (maxLength: number): object => ({ type: "string", minLength: 1, maxLength });
+
+/** Headers by which a caller says what the body has no field for. */
+export const callHeaders = {
+  type: "object",
+  properties: {
+    "x-charter-product": { ...text(64), description: "Product that pays, for callers that belong to none." },
+    "x-charter-project": { ...text(200), description: "Project whose budget pays; `default` when absent." },
+    "x-charter-strategy": { enum: strategies, description: "How the router chooses; `balanced` when absent." },
+    "x-charter-data-class": { enum: dataClasses, description: "How far the data may travel." },
+    "cache-control": { ...text(256), description: "`no-store`, `no-cache`, `max-age=N` or `only-if-cached`." },
+  },
+};
+
+/** What a caller says in headers. */
+export function callOptions(request: FastifyRequest): CallOptions {
+  const { headers } = request;
+  const product = one(headers["x-charter-product"]);
+  const project = one(headers["x-charter-project"]);
+  const strategy = one(headers["x-charter-strategy"]) as Strategy | undefined;
+  const dataClass = one(headers["x-charter-data-class"]) as DataClass | undefined;
+  const beta = one(headers["anthropic-beta"]);
+  return {
+    ...(product === undefined ? {} : { product }),
+    ...(project === undefined ? {} : { project }),
+    ...(strategy === undefined ? {} : { strategy }),
+    ...(dataClass === undefined ? {} : { dataClass }),
+    cache: readCacheControl(headers["cache-control"]),
+    passed: beta === undefined ? {} : { "anthropic-beta": beta },
+  };
+}
+
+function one(header: string | string[] | undefined): string | undefined {
+  return Array.isArray(header) ? header[0] : header;
+}
+
+interface Api {
+  readonly name: OperationName;
+  readonly dialect: DialectName;
+  readonly summary: string;
+  readonly needs: readonly string[];
+}
+
+const apis: readonly Api[] = [
+  { name: "chat.create", dialect: "openai-chat", summary: "Complete a chat", needs: ["model", "messages"] },
+  { name: "message.create", dialect: "anthropic-messages", summary: "Create a message", needs: ["model", "messages"] },
+  { name: "response.create", dialect: "openai-responses", summary: "Create a response", needs: ["model", "input"] },
+  { name: "embedding.create", dialect: "embeddings", summary: "Embed texts", needs: ["model", "input"] },
+];
+
+/** `/v1/chat/completions`, `/v1/messages`, `/v1/responses` and `/v1/embeddings`. */
+export function chatRoutes(app: FastifyInstance, services: Services, limits: HttpLimits): void {
+  for (const { name, dialect, summary, needs } of apis) {
+    route(app, services, name, {
+      schema: {
+        summary,
+        description: "Parameters that Charter does not know go to upstreams of the same API as they are.",
+        headers: callHeaders,
+        body: {
+          type: "object",
+          required: needs,
+          additionalProperties: true,
+          properties: { model: text(256), stream: { type: ["boolean", "null"] } },
+        },
+        response: {
+          200: {
+            description: "The answer, in the API's own form.",
+            content: {
+              "application/json": { schema: { type: "object", additionalProperties: true } },
+              "text/event-stream": { schema: { type: "string" } },
+            },
+          },
+          ...callRefusals,
+        },
+      },
+      bodyLimit: limits.maxModelRequestBytes,
+      alsoSays: clientError,
+      handle: async (ctx, request, reply) => complete(services, ctx, dialect, request, reply),
+    });
+  }
+}
+
+/** What calls of models may be refused with, beside what every change may. */
+export const callRefusals = {
+  404: refusal("No deployment serves this model, or the caller knows no such product."),
+  408: refusal("The caller left before the answer was complete."),
+  409: refusal("A budget that covers the call has not enough left."),
+  502: refusal("The provider failed."),
+  504: refusal("The provider did not answer in time, or nothing was kept and the caller wanted nothing else."),
+};
+
+async function complete(
+  services: Services,
+  ctx: Ctx,
+  dialect: DialectName,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  // A model may think for longer than a connection may be silent; the gateway's own deadlines hold here.
+  request.raw.socket.setTimeout(0);
+  const body = request.body as Readonly<Record<string, unknown>>;
+  return sendAnswer(reply, await services.gateway.call(ctx, dialect, body, callOptions(request)), services.log);
+}
+
+/** The `error` that clients of these APIs read, beside the problem; and that trying again by themselves is no use. */
+function clientError({ code, detail, status, at }: Problem): object {
+  return { error: { type: errorTypes[status] ?? "api_error", code, message: detail, param: at ?? null } };
+}
+
+/** Anthropic's names for kinds of errors, which OpenAI's clients do not look at. */
+const errorTypes: Readonly<Record<number, string>> = {
+  400: "invalid_request_error",
+  401: "authentication_error",
+  403: "permission_error",
+  404: "not_found_error",
+  409: "invalid_request_error",
+  413: "request_too_large",
+  429: "rate_limit_error",
+  503: "overloaded_error",
+};

@@ -1,0 +1,237 @@
+// Which models there are, and where a call would go: for clients of the OpenAI API, for people, and in the predecessor's
+// words.
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { dataClasses } from "../../constitution/index.ts";
+import {
+  chatOf,
+  dollars,
+  explanationOf,
+  gatewayFault,
+  named,
+  optionsOf,
+  routeAnswer,
+  strategies,
+} from "../../gateway/index.ts";
+import type { ModelStanding, RouterQuery } from "../../gateway/index.ts";
+import { httpFault } from "../errors.ts";
+import { route } from "../route.ts";
+import { answer, record, refusal } from "../schemas.ts";
+import { factHeaders } from "../send-answer.ts";
+import type { Services } from "../services.ts";
+import { callHeaders, callOptions, callRefusals } from "./chat.ts";
+
+const text = { type: "string" };
+const integer = { type: "integer", minimum: 0 };
+const orNull = (type: string): object => ({ type: [type, "null"] });
+
+const model = record({
+  id: text,
+  object: { const: "model" },
+  created: integer,
+  owned_by: text,
+  charter: record({
+    title: text,
+    tier: integer,
+    serves: { enum: ["chat", "embeddings"] },
+    state: { enum: ["configured", "unconfigured", "degraded", "open"] },
+    lacks: orNull("string"),
+    model: text,
+    inputMicrodollarsPerMillion: orNull("integer"),
+    outputMicrodollarsPerMillion: orNull("integer"),
+    latencyMs: integer,
+    compliancePercent: integer,
+    contextTokens: orNull("integer"),
+    tags: { type: "array", items: text },
+    note: orNull("string"),
+  }),
+});
+
+const query = record(
+  {
+    query: { type: "string", minLength: 1, maxLength: 1_000_000 },
+    strategy: { enum: strategies },
+    max_tokens: { type: "integer", minimum: 1, maximum: 1_000_000 },
+    temperature: { type: "number", minimum: 0, maximum: 2 },
+    data_class: { enum: dataClasses },
+  },
+  ["strategy", "max_tokens", "temperature", "data_class"],
+);
+
+/** `/v1/models`, `/models`, `/route`, `/execute` and `/v1/route/explain`. */
+export function modelRoutes(app: FastifyInstance, services: Services): void {
+  listing(app, services);
+  predecessor(app, services);
+  route(app, services, "route.explain", {
+    schema: {
+      summary: "Where a chat would go, and why; nobody is asked",
+      headers: callHeaders,
+      body: {
+        type: "object",
+        required: ["model", "messages"],
+        additionalProperties: true,
+        properties: { model: text },
+      },
+      response: {
+        200: answer("The ranked candidates.", { type: "object", additionalProperties: true }),
+        404: refusal("No deployment has this name, or the caller knows no such product."),
+      },
+    },
+    handle: (ctx, request) => {
+      const prepared = services.gateway.prepare(
+        ctx,
+        "openai-chat",
+        request.body as Readonly<Record<string, unknown>>,
+        callOptions(request),
+      );
+      return { ...explanationOf(prepared), constitutionHash: services.constitution.hash };
+    },
+  });
+}
+
+function listing(app: FastifyInstance, services: Services): void {
+  const { gateway } = services;
+  route(app, services, "model.list", {
+    schema: {
+      summary: "The models that the caller may call",
+      response: {
+        200: answer("The models.", record({ object: { const: "list" }, data: { type: "array", items: model } })),
+      },
+    },
+    handle: (ctx) => ({ object: "list", data: gateway.models(ctx).map(modelOf) }),
+  });
+
+  route(app, services, "model.read", {
+    schema: {
+      summary: "One model",
+      response: { 200: answer("The model.", model), 404: refusal("No deployment has this name.") },
+    },
+    handle: (ctx, request) => {
+      const name = wholePath(request);
+      if (name === "") throw httpFault("route.not_found", "there is no such path or method");
+      const found = gateway.models(ctx).find(({ deployment }) => deployment.name === name);
+      if (found === undefined) throw gatewayFault("model.not_found", "no deployment has this name");
+      return modelOf(found);
+    },
+  });
+
+  route(app, services, "model.tiers", {
+    schema: {
+      summary: "The models by tier, as the predecessor lists them",
+      response: { 200: answer("The models.", { type: "object", additionalProperties: true }) },
+    },
+    handle: (ctx) => {
+      const models = gateway.models(ctx).filter(({ deployment }) => deployment.serves === "chat");
+      const byTier = Object.groupBy(models, ({ deployment }) => `tier_${deployment.tier}`);
+      const shown = Object.entries(byTier).map(([tier, list]) => [tier, (list ?? []).map(tierModel)] as const);
+      return {
+        total_models: models.length,
+        models_by_tier: Object.fromEntries(shown),
+        constitutional_hash: services.constitution.hash,
+      };
+    },
+  });
+}
+
+function predecessor(app: FastifyInstance, services: Services): void {
+  const { gateway, constitution } = services;
+  route(app, services, "model.route", {
+    schema: {
+      summary: "Where a query would go, as the predecessor's router says it",
+      headers: callHeaders,
+      body: query,
+      response: {
+        200: answer("The choice.", { type: "object", additionalProperties: true }),
+        404: refusal("The caller knows no such product."),
+      },
+    },
+    handle: (ctx, request) => {
+      const asked = request.body as RouterQuery;
+      const { routed } = gateway.prepare(ctx, "openai-chat", chatOf(asked), optionsOf(asked, callOptions(request)));
+      const chosen = routeAnswer(asked, routed, constitution.hash);
+      if (chosen === undefined) throw gatewayFault("model.unavailable", "no deployment could answer now");
+      return chosen;
+    },
+  });
+
+  route(app, services, "model.execute", {
+    schema: {
+      summary: "Answer a query, as the predecessor's router does",
+      headers: callHeaders,
+      body: query,
+      response: {
+        200: answer("The answer.", { type: "object", additionalProperties: true }),
+        ...callRefusals,
+      },
+    },
+    handle: async (ctx, request, reply) => {
+      request.raw.socket.setTimeout(0);
+      const asked = request.body as RouterQuery;
+      const startMs = performance.now();
+      const options = optionsOf(asked, callOptions(request));
+      const given = await gateway.call(ctx, "openai-chat", chatOf(asked), options);
+      if (given.kind !== "whole") throw new Error("an answer that was not asked to stream came as a stream");
+      void reply.headers(factHeaders(given.facts));
+      return {
+        response: firstText(given.body),
+        tier: given.facts.tier,
+        model_id: given.facts.deployment,
+        model_name: given.facts.model,
+        actual_cost: dollars(given.facts.microdollars),
+        actual_cost_microdollars: given.facts.microdollars,
+        actual_latency_ms: Math.round(performance.now() - startMs),
+        constitutional_hash: constitution.hash,
+      };
+    },
+  });
+}
+
+/** The text of the first choice of a chat completion. */
+function firstText(body: Buffer): string | null {
+  const { choices } = JSON.parse(body.toString("utf8")) as {
+    choices?: readonly { message?: { content?: string | null } }[];
+  };
+  return choices?.[0]?.message?.content ?? null;
+}
+
+/** A name that holds slashes is the rest of the path. */
+function wholePath(request: FastifyRequest): string {
+  return (request.params as { "*": string })["*"];
+}
+
+function modelOf({ deployment, health, rates }: ModelStanding) {
+  const { name, title, tier, serves, provider, model: providerModel, latencyMs, compliancePercent } = deployment;
+  return {
+    id: name,
+    object: "model",
+    // The API wants a number; when a model was made is nothing that a catalogue knows.
+    created: 0,
+    owned_by: provider.name,
+    charter: {
+      title,
+      tier,
+      serves,
+      state: health.state,
+      lacks: provider.lacks ?? null,
+      model: providerModel,
+      inputMicrodollarsPerMillion: rates?.inputMicrodollarsPerMillion ?? null,
+      outputMicrodollarsPerMillion: rates?.outputMicrodollarsPerMillion ?? null,
+      latencyMs: Math.round(health.latencyMs ?? latencyMs),
+      compliancePercent,
+      contextTokens: deployment.contextTokens,
+      tags: deployment.tags,
+      note: deployment.note ?? null,
+    },
+  };
+}
+
+function tierModel({ deployment, health, rates }: ModelStanding): object {
+  return {
+    ...named(deployment),
+    status: health.state,
+    provider: deployment.provider.name,
+    cost_per_token: rates === null ? null : rates.outputMicrodollarsPerMillion / 1e12,
+    latency_ms: Math.round(health.latencyMs ?? deployment.latencyMs),
+    compliance_score: deployment.compliancePercent / 100,
+    context_length: deployment.contextTokens,
+  };
+}

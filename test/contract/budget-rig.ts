@@ -1,0 +1,134 @@
+// What the suites of budgets share: budgets over a database of their own, a clock that is set by hand, and a look at the
+// counters that is independent of the code that keeps them.
+import { sql } from "kysely";
+import type { Database } from "../../src/db/index.ts";
+import { budgetMigrations, openBudgets } from "../../src/gateway/budgets/index.ts";
+import type { BudgetDraft, Budgets, BudgetLine, ReserveRequest } from "../../src/gateway/budgets/index.ts";
+import { identityMigrations } from "../../src/identity/index.ts";
+import { silentLog } from "../../src/kernel/ctx.ts";
+import type { DatabasePlace, DatabasePlaces } from "./databases.ts";
+
+/** A moment in the middle of an hour, a day and a month. */
+export const noonMs = Date.UTC(2026, 5, 15, 12, 30);
+
+/** Limits in the tests are far below it. */
+export const defaultTokens = 1_000_000;
+
+/** A row of any table. */
+type Row = Record<string, string | number | null>;
+
+/** Budgets to try. */
+export class BudgetRig implements AsyncDisposable {
+  readonly clock = { ms: noonMs, nowMs: () => this.clock.ms };
+  readonly place: DatabasePlace;
+  db: Database;
+  budgets: Budgets;
+  #names = 0;
+  #intents = 0;
+
+  private constructor(place: DatabasePlace, db: Database) {
+    this.place = place;
+    this.db = db;
+    this.budgets = this.another();
+  }
+
+  static async open(places: DatabasePlaces): Promise<BudgetRig> {
+    const place = await places();
+    const db = await place.open();
+    await db.migrate([...identityMigrations, ...budgetMigrations]);
+    return new BudgetRig(place, db);
+  }
+
+  /** Budgets of the same database, as another process would open them. */
+  another(tokens = defaultTokens): Budgets {
+    return openBudgets({ db: this.db, clock: this.clock, log: silentLog, defaultTokens: tokens });
+  }
+
+  /** Closes everything and opens it again. */
+  async restart(): Promise<void> {
+    await this.budgets[Symbol.asyncDispose]();
+    await this.db[Symbol.asyncDispose]();
+    this.db = await this.place.open();
+    this.budgets = this.another();
+  }
+
+  /** A product that no other test uses. */
+  newProduct(): string {
+    return `PRODUCT_${this.#names++}`;
+  }
+
+  request(product: string | null, tokens: number, more: Partial<ReserveRequest> = {}): ReserveRequest {
+    return { kind: "call", product, key: "key_1", model: "small", tokens, microdollars: null, ...more };
+  }
+
+  reserve(product: string | null, tokens: number, more: Partial<ReserveRequest> = {}) {
+    return this.budgets.reserve(this.request(product, tokens, more));
+  }
+
+  set(draft: Partial<BudgetDraft> & Pick<BudgetDraft, "scope" | "limit">) {
+    return this.budgets.set({ unit: "tokens", window: "total", ...draft }, this.change());
+  }
+
+  /** A change that an admin makes under an intent of its own. */
+  change() {
+    return { by: "key_admin", intentIndex: this.#intents++ };
+  }
+
+  /** The only line of a product's project, or the one that matches. */
+  async line(product: string, match: Partial<BudgetLine> = {}): Promise<BudgetLine> {
+    const { budgets } = await this.budgets.state({ product });
+    const fits = budgets.filter(
+      (line) =>
+        line.scope.product === product &&
+        Object.entries(match).every(([name, value]) => Reflect.get(line, name) === value),
+    );
+    if (fits.length !== 1 || fits[0] === undefined)
+      throw new Error(`${fits.length} lines fit: ${JSON.stringify(budgets)}`);
+    return fits[0];
+  }
+
+  /** Counters that disagree with the calls they count, found with plain SQL; there must be none. */
+  async wrongCounters(): Promise<unknown[]> {
+    const db = this.db.tables<Record<string, Row>>();
+    const all = async (table: string) => (await sql<Row>`select * from ${sql.table(table)}`.execute(db.read)).rows;
+    const [counters, usage, reservations] = [
+      await all("budget_counters"),
+      await all("budget_usage"),
+      (await all("budget_reservations")).filter((row) => row["state"] === "held"),
+    ];
+    return counters.flatMap((counter) => {
+      const [unit = "", window = "", ...rest] = String(counter["slot"]).split("/");
+      const scope = JSON.parse(rest.join("/")) as (string | null | 0)[];
+      const from = Number(counter["start_ms"]);
+      const lengths: Record<string, number> = { hour: 3_600_000, day: 86_400_000, month: 30 * 86_400_000 };
+      const to = window === "total" ? Infinity : from + (lengths[window] ?? 0);
+      const sum = (rows: Row[], time: string) =>
+        rows
+          .filter((row) => Number(row[time]) >= from && Number(row[time]) < to)
+          .filter((row) =>
+            ["product", "project", "key_id", "model"].every(
+              (name, i) => scope[i] === 0 || (scope[i] ?? "") === row[name],
+            ),
+          )
+          .reduce((total, row) => total + Number(row[unit] ?? 0), 0);
+      const truth = { used: sum(usage, "hour_ms"), held: sum(reservations, "created_ms") };
+      const same = truth.used === Number(counter["used"]) && truth.held === Number(counter["held"]);
+      return same ? [] : [{ ...counter, truth }];
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.budgets[Symbol.asyncDispose]();
+    await this.db[Symbol.asyncDispose]();
+    await this.place[Symbol.asyncDispose]();
+  }
+}
+
+/** How many promises were fulfilled, and the codes of the others. */
+export async function outcomesOf(promises: readonly Promise<unknown>[]) {
+  const settled = await Promise.allSettled(promises);
+  const codes = settled.flatMap((each) =>
+    each.status === "rejected" ? [String(each.reason.code ?? each.reason)] : [],
+  );
+  return { admitted: settled.length - codes.length, codes: [...new Set(codes)] };
+}

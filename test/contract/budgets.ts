@@ -1,0 +1,301 @@
+// What budgets promise on every database: `src/gateway/budgets/budgets.ts` in executable form.
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { BudgetRig, defaultTokens, noonMs, outcomesOf } from "./budget-rig.ts";
+import { budgetHistory } from "./budget-history.ts";
+import { budgetProperties } from "./budget-properties.ts";
+import type { StateQuery } from "../../src/gateway/budgets/index.ts";
+import type { DatabasePlaces } from "./databases.ts";
+
+/** Runs the suite on one database. */
+export function budgetsContract(name: string, places: DatabasePlaces): void {
+  describe(`budgets on ${name}`, () => {
+    let rig: BudgetRig;
+
+    beforeAll(async () => {
+      rig = await BudgetRig.open(places);
+    });
+    beforeEach(() => {
+      rig.clock.ms = noonMs;
+    });
+    afterEach(async () => expect(await rig.wrongCounters()).toEqual([]));
+    afterAll(() => rig[Symbol.asyncDispose]());
+
+    admission(() => rig);
+    endings(() => rig);
+    money(() => rig);
+    budgetHistory(() => rig);
+    budgetProperties(() => rig);
+  });
+}
+
+function admission(rigNow: () => BudgetRig): void {
+  describe("room", () => {
+    it("is reserved before a call and settled after it", async () => {
+      const rig = rigNow();
+      const product = rig.newProduct();
+      const held = await rig.reserve(product, 300);
+      expect(held).toMatchObject({ state: "held", project: "default", duplicate: false, tokens: 300 });
+      const limit = { id: null, limit: defaultTokens, unit: "tokens", window: "total" };
+      expect(await rig.line(product)).toMatchObject({ ...limit, used: 0, held: 300, available: defaultTokens - 300 });
+      const { applied, reservation } = await rig.budgets.settle(held, 120, null);
+      expect([applied, reservation?.state, reservation?.settledTokens]).toEqual([true, "settled", 120]);
+      expect(await rig.line(product)).toMatchObject({ ...limit, used: 120, held: 0, available: defaultTokens - 120 });
+    });
+
+    it("for 10 admits exactly 10 of 200 that ask at once", async () => {
+      const rig = rigNow();
+      const product = rig.newProduct();
+      await rig.set({ scope: { product }, limit: 1000 });
+      const asked = Array.from({ length: 200 }, () => rig.reserve(product, 100));
+      expect(await outcomesOf(asked)).toEqual({ admitted: 10, codes: ["budget.insufficient"] });
+      expect(await rig.line(product)).toMatchObject({ used: 0, held: 1000, available: 0 });
+    });
+
+    it("for 10 admits exactly 10 of 200 that ask two servers at once", async () => {
+      const rig = rigNow();
+      const product = rig.newProduct();
+      await rig.set({ scope: { product }, limit: 1000 });
+      await using other = rig.another();
+      const asked = Array.from({ length: 200 }, (_, i) =>
+        (i % 2 === 0 ? rig.budgets : other).reserve(rig.request(product, 100)),
+      );
+      expect(await outcomesOf(asked)).toEqual({ admitted: 10, codes: ["budget.insufficient"] });
+    });
+
+    it("is held under every budget that covers the call or under none", async () => {
+      const rig = rigNow();
+      const product = rig.newProduct();
+      await rig.set({ scope: { product }, limit: 1000 });
+      await rig.set({ scope: { product, key: "key_1" }, window: "day", limit: 300 });
+      await rig.set({ scope: { product, model: "large" }, window: "hour", limit: 500 });
+      await rig.reserve(product, 300);
+      await expect(rig.reserve(product, 1)).rejects.toMatchObject({ code: "budget.insufficient" });
+      await rig.reserve(product, 500, { key: "key_2", model: "large" });
+      await expect(rig.reserve(product, 1, { key: "key_2", model: "large" })).rejects.toMatchObject({
+        facts: { limit: "tokens/hour", retryAfterSeconds: 1800 },
+      });
+      await rig.reserve(product, 200, { key: "key_2" });
+      const lines = (await rig.budgets.state({ product })).budgets;
+      const held = Object.fromEntries(lines.map((line) => [line.window, line.held]));
+      expect(held).toEqual({ day: 300, hour: 500, total: 1000 });
+    });
+
+    it("is counted apart for products, projects and calls of no product", async () => {
+      const rig = rigNow();
+      const [one, two] = [rig.newProduct(), rig.newProduct()];
+      const most = { key: "k", tokens: defaultTokens };
+      await rig.reserve(one, defaultTokens, most);
+      await rig.reserve(one, defaultTokens, { ...most, project: "side" });
+      await rig.reserve(two, defaultTokens, most);
+      const none = await rig.reserve(null, defaultTokens, most);
+      await expect(rig.reserve(null, 1)).rejects.toMatchObject({ code: "budget.insufficient" });
+      await rig.budgets.release(none);
+      const projects = async (query: StateQuery) =>
+        (await rig.budgets.state(query)).budgets.map(({ scope }) => `${scope.product} ${scope.project}`);
+      expect(await projects({ product: one })).toEqual([`${one} default`, `${one} side`]);
+      expect(await projects({ product: one, project: "side" })).toEqual([`${one} side`]);
+      expect(await projects({})).toEqual(expect.arrayContaining([`${two} default`, "null default"]));
+    });
+
+    it("admits what a smaller call asks when a larger one in the same moment does not fit", async () => {
+      const rig = rigNow();
+      const product = rig.newProduct();
+      await rig.set({ scope: { product }, limit: 100 });
+      const asked = [60, 60, 40, 1].map((tokens) => rig.reserve(product, tokens));
+      const outcomes = await Promise.allSettled(asked);
+      expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled", "rejected"]);
+    });
+
+    it("is refused for amounts and names that are none", async () => {
+      const rig = rigNow();
+      const product = rig.newProduct();
+      const wrong = { code: "budget.invalid" };
+      for (const tokens of [-1, 0.5, Number.NaN, 2 ** 53])
+        await expect(rig.reserve(product, tokens)).rejects.toMatchObject(wrong);
+      for (const model of ["", "a\0b", "\ud800", "x".repeat(201)]) {
+        await expect(rig.reserve(product, 1, { model })).rejects.toMatchObject(wrong);
+      }
+      await expect(rig.set({ scope: { product }, limit: -1 })).rejects.toMatchObject(wrong);
+    });
+
+    it("without a default is not limited, and counted all the same", async () => {
+      const rig = rigNow();
+      const product = rig.newProduct();
+      await using unlimited = rig.another(0);
+      const held = await unlimited.reserve(rig.request(product, 5 * defaultTokens));
+      await unlimited.settle(held, 2 * defaultTokens, null);
+      expect((await unlimited.state({ product })).budgets).toEqual([]);
+      expect(await rig.line(product)).toMatchObject({ used: 2 * defaultTokens, available: 0 });
+    });
+  });
+
+  describe("the same request id", () => {
+    it("within 300 s is the same reservation, held once, also when both come at once", async () => {
+      const rig = rigNow();
+      const product = rig.newProduct();
+      const again = { requestId: "again", kind: "claim" } as const;
+      await using other = rig.another();
+      const both = await Promise.all([
+        rig.reserve(product, 100, again),
+        rig.reserve(product, 100, again),
+        other.reserve(rig.request(product, 100, again)),
+      ]);
+      rig.clock.ms += 299_999;
+      both.push(await rig.reserve(product, 100, again));
+      expect(new Set(both.map(({ id }) => id)).size).toBe(1);
+      expect(both.filter(({ duplicate }) => duplicate)).toHaveLength(3);
+      expect((await rig.line(product)).held).toBe(100);
+    });
+
+    it("after 300 s, of another task, project or kind is another reservation", async () => {
+      const rig = rigNow();
+      const product = rig.newProduct();
+      const first = await rig.reserve(product, 1, { requestId: "r" });
+      rig.clock.ms += 300_000;
+      const others = [{}, { task: "t" }, { project: "p" }, { kind: "claim" }] as const;
+      const ids = new Set([first.id]);
+      for (const other of others) {
+        const { id, duplicate } = await rig.reserve(product, 1, { requestId: "r", ...other });
+        expect(duplicate).toBe(false);
+        ids.add(id);
+      }
+      expect(ids.size).toBe(5);
+      expect((await rig.reserve(product, 1, { requestId: "r" })).duplicate).toBe(true);
+    });
+
+    it("that was refused is free again", async () => {
+      const rig = rigNow();
+      const product = rig.newProduct();
+      await rig.set({ scope: { product }, limit: 10 });
+      const asked = { requestId: "refused" };
+      const twice = [rig.reserve(product, 11, asked), rig.reserve(product, 11, asked)];
+      expect(await outcomesOf(twice)).toEqual({ admitted: 0, codes: ["budget.insufficient"] });
+      expect((await rig.reserve(product, 10, asked)).duplicate).toBe(false);
+    });
+  });
+}
+
+function endings(rigNow: () => BudgetRig): void {
+  describe("a reservation", () => {
+    it("ends once: whatever comes afterwards changes nothing and is told how it ended", async () => {
+      const rig = rigNow();
+      const product = rig.newProduct();
+      const held = await rig.reserve(product, 50);
+      const ends = await Promise.all([
+        rig.budgets.settle(held, 40, null),
+        rig.budgets.settle(held, 30, null),
+        rig.budgets.release(held),
+      ]);
+      ends.push(await rig.budgets.release(held));
+      expect(ends.map(({ applied }) => applied)).toEqual([true, false, false, false]);
+      for (const { reservation } of ends) expect(reservation).toMatchObject({ state: "settled", settledTokens: 40 });
+      expect(await rig.line(product)).toMatchObject({ used: 40, held: 0 });
+    });
+
+    it("that used more than it reserved overdraws the budget, and later calls are refused", async () => {
+      const rig = rigNow();
+      const product = rig.newProduct();
+      await rig.set({ scope: { product }, limit: 100 });
+      const held = await rig.reserve(product, 50);
+      await rig.budgets.settle(held, 170, null);
+      expect(await rig.line(product)).toMatchObject({ used: 170, held: 0, available: 0 });
+      await expect(rig.reserve(product, 0)).rejects.toMatchObject({ code: "budget.insufficient" });
+    });
+
+    it("that is released leaves no trace in what was used", async () => {
+      const rig = rigNow();
+      const product = rig.newProduct();
+      await rig.budgets.release(await rig.reserve(product, 50));
+      expect(await rig.line(product)).toMatchObject({ used: 0, held: 0 });
+      expect((await rig.budgets.state({ product })).usage.day).toMatchObject({ calls: 0, tokens: 0 });
+    });
+
+    it("that is abandoned is charged in full when it was a model call, and given back when it was a claim", async () => {
+      const rig = rigNow();
+      const product = rig.newProduct();
+      const call = await rig.reserve(product, 50, { microdollars: 7 });
+      const claim = await rig.reserve(product, 30, { kind: "claim" });
+      await rig.budgets.expire(noonMs + 3_599_999);
+      expect((await rig.line(product)).held).toBe(80);
+      rig.clock.ms = noonMs + 3_600_000;
+      expect(await rig.budgets.expire(rig.clock.ms)).toBeGreaterThanOrEqual(2);
+      expect(await rig.line(product)).toMatchObject({ used: 50, held: 0 });
+      expect((await rig.budgets.settle(call, 1, null)).reservation).toMatchObject({
+        state: "expired",
+        settledTokens: 50,
+      });
+      expect(await rig.budgets.settle(claim, 1, null)).toMatchObject({
+        applied: false,
+        reservation: { state: "expired" },
+      });
+      expect(await rig.budgets.expire(rig.clock.ms)).toBe(0);
+    });
+
+    it("counts in the window in which it was reserved, whenever it ends", async () => {
+      const rig = rigNow();
+      const product = rig.newProduct();
+      await rig.set({ scope: { product }, window: "hour", limit: 100 });
+      const early = await rig.reserve(product, 100);
+      await expect(rig.reserve(product, 1)).rejects.toMatchObject({ code: "budget.insufficient" });
+      rig.clock.ms += 1_800_000;
+      const late = await rig.reserve(product, 60);
+      await rig.budgets.settle(early, 100, null);
+      expect(await rig.line(product)).toMatchObject({ used: 0, held: 60, since: "2026-06-15T13:00:00.000Z" });
+      await rig.budgets.settle(late, 60, null);
+      await expect(rig.reserve(product, 41)).rejects.toMatchObject({ code: "budget.insufficient" });
+    });
+
+    it("survives a restart, and so does what was used", async () => {
+      const rig = rigNow();
+      const product = rig.newProduct();
+      await rig.set({ scope: { product }, limit: 100 });
+      const held = await rig.reserve(product, 60);
+      await rig.budgets.settle(await rig.reserve(product, 40), 30, null);
+      await rig.restart();
+      expect(await rig.line(product)).toMatchObject({ used: 30, held: 60 });
+      await expect(rig.reserve(product, 11)).rejects.toMatchObject({ code: "budget.insufficient" });
+      expect((await rig.budgets.settle(held, 60, null)).applied).toBe(true);
+    });
+
+    it("is settled before budgets are closed", async () => {
+      const rig = rigNow();
+      const product = rig.newProduct();
+      const other = rig.another();
+      const settled = other.settle(await other.reserve(rig.request(product, 5)), 4, null);
+      await other[Symbol.asyncDispose]();
+      expect((await settled).applied).toBe(true);
+      expect(await rig.line(product)).toMatchObject({ used: 4, held: 0 });
+    });
+  });
+}
+
+function money(rigNow: () => BudgetRig): void {
+  describe("a budget in money", () => {
+    const inMoney = (product: string) => ({ scope: { product }, unit: "microdollars", window: "month" }) as const;
+
+    it("refuses a call whose price is unknown, which is not a price of 0", async () => {
+      const rig = rigNow();
+      const product = rig.newProduct();
+      await rig.reserve(product, 10);
+      await rig.set({ ...inMoney(product), limit: 1000 });
+      await expect(rig.reserve(product, 10)).rejects.toMatchObject({ code: "budget.price_unknown" });
+      const held = await rig.reserve(product, 10, { microdollars: 1000 });
+      await expect(rig.reserve(product, 10, { microdollars: 1 })).rejects.toMatchObject({
+        code: "budget.insufficient",
+      });
+      await rig.budgets.settle(held, 10, 400);
+      expect(await rig.line(product)).toMatchObject({ unit: "microdollars", used: 400, held: 0, available: 600 });
+    });
+
+    it("charges the estimate where the cost stays unknown", async () => {
+      const rig = rigNow();
+      const product = rig.newProduct();
+      await rig.set({ ...inMoney(product), limit: 1000 });
+      const held = await rig.reserve(product, 10, { microdollars: 250 });
+      await rig.budgets.settle(held, 10, null);
+      expect((await rig.line(product)).used).toBe(250);
+      const { month } = (await rig.budgets.state({ product })).usage;
+      expect(month).toEqual({ calls: 1, tokens: 10, microdollars: 250, unpriced: 1 });
+    });
+  });
+}

@@ -1,0 +1,355 @@
+// Providers that fail in every way they know: what the caller gets, what stands on record, and what the budget pays.
+import { setTimeout as sleep } from "node:timers/promises";
+import { APIError } from "openai";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import type { Leaf } from "../../src/ledger/index.ts";
+import {
+  questions,
+  readStream,
+  scriptedAnswer,
+  sendEvents,
+  sendJson,
+  settledBudget,
+  startRig,
+  startStub,
+} from "../support/gateway.ts";
+import type { DeploymentRow, GatewayRig, Stub } from "../support/gateway.ts";
+
+const quick = {
+  "upstream-headers-timeout-ms": "400",
+  "upstream-idle-timeout-ms": "400",
+  "max-reply-bytes": "1000000",
+};
+
+/** Two deployments under one tag: one of tier 1 whose upstream follows a script, and a sound one of tier 2. */
+const pair = (tag: string, model: string, more: object = {}): DeploymentRow[] => [
+  { name: `${tag}-weak`, model, tier: 1, tags: [tag], ...more },
+  { name: `${tag}-sound`, model: "ok-sound", tier: 2, tags: [tag] },
+];
+const failing = {
+  "server-error": "500",
+  overloaded: "529",
+  stalling: "stall-before-headers",
+  cutting: "cut-before-headers",
+  garbled: "garbage",
+  babbling: "garbage-sse",
+  html: "html-error",
+  foreign: "not-http",
+  zipped: "gzip",
+  elsewhere: "redirect",
+  limited: "429-retry-after",
+  "too-long": "huge-reply",
+  "long-head": "huge-head",
+} as const;
+
+let rig: GatewayRig;
+let stub: Stub;
+
+beforeAll(async () => {
+  stub = await startStub();
+  const atStub = { kind: "openai-compatible", baseUrl: `${stub.url}/v1`, keyless: true, open: true };
+  rig = await startRig({
+    flags: quick,
+    // Limits rest a whole provider, so the one that limits is nobody else's.
+    providers: () => ({ own: atStub, limiting: atStub }),
+    deployments: [
+      ...Object.entries(failing).flatMap(([tag, script]) =>
+        pair(tag, script, script === "429-retry-after" ? { provider: "limiting" } : {}),
+      ),
+      ...pair("refused", "refuse-context"),
+      ...pair("early-error", "early-error", { provider: "own" }),
+      ...pair("late-error", "late-error", { provider: "own" }),
+    ],
+  });
+});
+afterAll(async () => {
+  await rig[Symbol.asyncDispose]();
+  await stub[Symbol.asyncDispose]();
+});
+afterEach(() => rig.upstream.script([]));
+
+const question = questions();
+/** Chooses the lowest tier first. */
+const cheaply = { headers: { "x-charter-strategy": "cost_optimized" } };
+
+interface Told {
+  readonly status: number;
+  readonly code: string;
+}
+/** A call that must fail, whole and streamed: what the caller is told each time, before any byte of an answer. */
+async function refusals(model: string): Promise<Told[]> {
+  const told: Told[] = [];
+  for (const stream of [false, true]) {
+    await rig.charter.ask("/api/v1/circuit-breakers/reset_all", { method: "POST" });
+    const { status, json } = await rig.chat({ ...question(), model, stream });
+    told.push({ status, code: json?.code });
+  }
+  return told;
+}
+/** The call's record in the outcome. */
+const recordOf = ({ call }: Leaf): NonNullable<Leaf["call"]> => {
+  if (call === undefined) throw new Error("the outcome has no record of a call");
+  return call;
+};
+
+describe("a provider that fails before it has said anything", () => {
+  it.each(Object.keys(failing))("is replaced by the next tier's: %s", async (tag) => {
+    if (tag === "limited")
+      stub.answer = (_request, response) => sendJson(response, { error: { message: "slow down" } }, 429);
+    // A stream of any length is sound; one event of this length is not, but by then the stream has begun.
+    for (const stream of tag === "too-long" ? [false] : [false, true]) {
+      const size = await rig.charter.ledgerSize();
+      const { status, text, json } = await rig.chat({ ...question(), model: `tag:${tag}`, stream }, cheaply);
+      expect([status, stream ? undefined : json.choices[0].message.content]).toEqual([
+        200,
+        stream ? undefined : scriptedAnswer,
+      ]);
+      if (stream) expect(readStream(text).facts.deployment).toBe(`${tag}-sound`);
+      const { deployment, tier, attempts, reasons } = recordOf(await rig.outcomeSince(size));
+      expect([deployment, tier]).toEqual([`${tag}-sound`, 2]);
+      // What is known to rest is not even tried.
+      if (!(tag === "limited" && stream)) {
+        expect(attempts).toBe(2);
+        expect(reasons).toContainEqual(expect.stringMatching(new RegExp(`^${tag}-weak failed: (upstream|model)\\.`)));
+      }
+    }
+  });
+
+  it("is tried again when there is no other, and its second answer is the answer", async () => {
+    rig.upstream.script(["500", "ok"]);
+    const size = await rig.charter.ledgerSize();
+    const { status, json } = await rig.chat({ ...question(), model: "answers" });
+    expect([status, json.choices[0].message.content]).toEqual([200, scriptedAnswer]);
+    expect(recordOf(await rig.outcomeSince(size))).toMatchObject({ attempts: 2, deployment: "answers" });
+  });
+
+  it("is given up after as many attempts as are allowed, with a typed error and nothing of its page", async () => {
+    const before = rig.upstream.seen.length;
+    rig.upstream.script(Array.from({ length: 20 }, () => "html-error"));
+    const { status, json, text } = await rig.chat({ ...question(), model: "answers" });
+    expect([status, json.code]).toEqual([502, "upstream.failed"]);
+    expect(text).not.toContain("<h1>");
+    expect(rig.upstream.seen.length - before).toBe(4);
+  });
+
+  it.each([
+    ["stall-before-headers", 504, "upstream.timeout"],
+    ["cut-before-headers", 502, "upstream.failed"],
+    ["garbage", 502, "upstream.garbled"],
+    ["not-http", 502, "upstream.garbled"],
+    ["500", 502, "upstream.failed"],
+    ["redirect", 502, "upstream.failed"],
+  ])("tells its caller so: %s", async (script, status, code) => {
+    expect(await refusals(`up/${script}`)).toEqual([
+      { status, code },
+      { status, code },
+    ]);
+  });
+
+  it("with a stream of garbage tells its caller so", async () => {
+    const { status, json } = await rig.chat({ ...question(), model: "up/garbage-sse", stream: true });
+    expect([status, json.code]).toEqual([502, "upstream.garbled"]);
+  });
+
+  it("with a reply beyond the limit is stopped there", async () => {
+    const { status, json } = await rig.chat({ ...question(), model: "up/huge-reply" });
+    expect([status, json.code]).toEqual([502, "upstream.garbled"]);
+  });
+
+  it("is not replaced when it refuses the request itself", async () => {
+    const size = await rig.charter.ledgerSize();
+    const { status, json } = await rig.chat({ ...question(), model: "tag:refused" }, cheaply);
+    expect([status, json.code]).toEqual([400, "upstream.refused"]);
+    const { outcome, call } = await rig.outcomeSince(size);
+    expect([outcome, call?.attempts]).toEqual(["refused", 1]);
+  });
+
+  it("charges nothing to the budget", async () => {
+    const headers = { "x-charter-project": "failing" };
+    await rig.chat({ ...question(), model: "up/cut-before-headers" }, { headers });
+    expect(await settledBudget(rig, "failing")).toEqual({ used: 0, held: 0 });
+  });
+});
+
+describe("an error in a stream", () => {
+  const chunk = (delta: object, finish: string | null = null): string =>
+    JSON.stringify({
+      id: "chatcmpl-1",
+      object: "chat.completion.chunk",
+      created: 1,
+      model: "m",
+      choices: [{ index: 0, delta, finish_reason: finish }],
+    });
+  const error = JSON.stringify({ error: { message: "over and out", type: "server_error", code: "overloaded" } });
+
+  it("before the first byte makes another deployment answer", async () => {
+    stub.answer = (_request, response) => {
+      sendEvents(response, [error]);
+      response.end();
+    };
+    const { status, text } = await rig.chat({ ...question(), model: "tag:early-error", stream: true }, cheaply);
+    expect(status).toBe(200);
+    const { facts, data } = readStream(text);
+    expect(facts?.deployment).toBe("early-error-sound");
+    expect(text).not.toContain("over and out");
+    expect(data.at(-1)).toBe("[DONE]");
+  });
+
+  it("after the first byte ends in a typed error frame, with no second answer glued on", async () => {
+    stub.answer = async (_request, response) => {
+      sendEvents(response, [chunk({ role: "assistant", content: "" })]);
+      await sleep(50);
+      // What comes in one piece with the error is the caller's all the same.
+      response.end(`data: ${chunk({ content: "The beginning. " })}\n\ndata: ${error}\n\n`);
+    };
+    const size = await rig.charter.ledgerSize();
+    const { status, text } = await rig.chat({ ...question(), model: "tag:late-error", stream: true }, cheaply);
+    expect(status).toBe(200);
+    const { data } = readStream(text);
+    expect(text).toContain("The beginning.");
+    expect(text).not.toContain("forty");
+    expect(data).not.toContain("[DONE]");
+    expect(JSON.parse(data.at(-1)!)).toMatchObject({ error: { code: "upstream.failed" } });
+    const { outcome, code, call } = await rig.outcomeSince(size);
+    expect([outcome, code, call?.deployment, call?.attempts]).toEqual([
+      "failed",
+      "upstream.failed",
+      "late-error-weak",
+      1,
+    ]);
+  });
+
+  it.each([
+    ["cut-mid-stream", "upstream.failed"],
+    ["stall-mid-stream", "upstream.timeout"],
+    ["error-in-stream", "upstream.failed"],
+  ])("says what happened to the caller and to the ledger, and charges what was used: %s", async (script, code) => {
+    const headers = { "x-charter-project": script };
+    const size = await rig.charter.ledgerSize();
+    const client = rig.openai(rig.productKey, headers);
+    const stream = await client.chat.completions.create({ ...question(), model: `up/${script}`, stream: true });
+    const words: string[] = [];
+    const failure = await (async () => {
+      for await (const { choices } of stream) words.push(choices[0]?.delta.content ?? "");
+    })().then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    expect(failure).toBeInstanceOf(APIError);
+    expect(failure).toMatchObject({ code });
+    expect(scriptedAnswer.startsWith(words.join(""))).toBe(true);
+    expect(words.join("").length).toBeGreaterThan(0);
+    const outcome = await rig.outcomeSince(size);
+    expect(outcome).toMatchObject({ outcome: "failed", code });
+    const { inputTokens, outputTokens, estimated, finish } = recordOf(outcome);
+    expect([estimated, finish]).toEqual([true, "error"]);
+    expect(inputTokens).toBeGreaterThan(0);
+    expect(outputTokens).toBeGreaterThan(0);
+    expect(await settledBudget(rig, script)).toEqual({ used: inputTokens + outputTokens, held: 0 });
+  });
+});
+
+describe("a provider that is slow but sound", () => {
+  it("byte by byte gives the same answer, whole and streamed", async () => {
+    const whole = await rig.openai().chat.completions.create({ ...question(), model: "up/trickle" });
+    expect(whole.choices[0]?.message.content).toBe(scriptedAnswer);
+    const stream = rig.openai().chat.completions.stream({ ...question(), model: "up/trickle" });
+    expect(await stream.finalContent()).toBe(scriptedAnswer);
+  });
+
+  it("with pauses shorter than the idle limit but longer in all is not cut off", async () => {
+    const stream = rig.openai().chat.completions.stream({ ...question(), model: "up/paced-120" });
+    expect(await stream.finalContent()).toBe(scriptedAnswer);
+  });
+
+  it("that never says [DONE] but said why it stopped has given a whole answer, and the caller hears its end", async () => {
+    const size = await rig.charter.ledgerSize();
+    const { status, text } = await rig.chat({ ...question(), model: "up/no-done", stream: true });
+    const { data, facts } = readStream(text);
+    expect(status).toBe(200);
+    expect(facts).toBeDefined();
+    expect(data.at(-1)).toBe("[DONE]");
+    expect(await rig.outcomeSince(size)).toMatchObject({ outcome: "committed", call: { finish: "stop" } });
+  });
+});
+
+describe("a provider that does not do what it was asked", () => {
+  const whole = {
+    id: "chatcmpl-1",
+    object: "chat.completion",
+    created: 1,
+    model: "m",
+    choices: [{ index: 0, message: { role: "assistant", content: scriptedAnswer }, finish_reason: "stop" }],
+    usage: { prompt_tokens: 12, completion_tokens: 6, total_tokens: 18 },
+  };
+
+  it("and gives its answer whole is streamed all the same", async () => {
+    stub.answer = (_request, response) => sendJson(response, whole);
+    const size = await rig.charter.ledgerSize();
+    const stream = rig.openai().chat.completions.stream({
+      ...question(),
+      model: "own/whole",
+      stream_options: { include_usage: true },
+    });
+    expect(await stream.finalContent()).toBe(scriptedAnswer);
+    expect(await stream.totalUsage()).toMatchObject({ prompt_tokens: 12, completion_tokens: 6 });
+    const { call } = await rig.outcomeSince(size);
+    expect(call).toMatchObject({ streamed: true, inputTokens: 12, outputTokens: 6, estimated: false, finish: "stop" });
+    const message = rig.anthropic().messages.stream({ ...question(), model: "own/whole", max_tokens: 9 } as never);
+    expect(await message.finalText()).toBe(scriptedAnswer);
+  });
+
+  it("and streams what was to be whole has not answered", async () => {
+    stub.answer = (_request, response) => {
+      sendEvents(response, [JSON.stringify(whole), "[DONE]"]);
+      response.end();
+    };
+    const { status, json } = await rig.chat({ ...question(), model: "own/streams" });
+    expect([status, json.code]).toEqual([502, "upstream.garbled"]);
+  });
+
+  it("and ends a stream without a word has not answered", async () => {
+    for (const [i, words] of ["", ": ping\n\n: ping\n\n", "data: [DONE]\n\n"].entries()) {
+      stub.answer = (_request, response) => {
+        response.writeHead(200, { "content-type": "text/event-stream" }).end(words);
+      };
+      const { status, text } = await rig.chat({ ...question(), model: `own/silent-${i}`, stream: true });
+      expect([status, JSON.parse(text).code], words).toEqual([
+        502,
+        expect.stringMatching(/^upstream\.(garbled|failed)$/),
+      ]);
+    }
+  });
+});
+
+describe("a provider that lies about usage", () => {
+  it.each(["lie-usage-negative", "lie-usage-huge", "no-usage"])("is not believed: %s", async (script) => {
+    const headers = { "x-charter-project": script };
+    const totals: number[] = [];
+    for (const stream of [false, true]) {
+      const size = await rig.charter.ledgerSize();
+      const { status } = await rig.chat(
+        { messages: [{ role: "user", content: `Say it, ${script}.` }], model: `up/${script}`, stream, temperature: 1 },
+        { headers },
+      );
+      expect(status).toBe(200);
+      const { inputTokens, outputTokens, estimated } = recordOf(await rig.outcomeSince(size));
+      expect(estimated).toBe(true);
+      expect(inputTokens).toBeGreaterThan(0);
+      expect(inputTokens).toBeLessThan(100);
+      expect(outputTokens).toBeGreaterThan(0);
+      expect(outputTokens).toBeLessThan(100);
+      totals.push(inputTokens + outputTokens);
+    }
+    expect(await settledBudget(rig, script)).toEqual({ used: totals[0]! + totals[1]!, held: 0 });
+  });
+
+  it("does not make its callers believe it either", async () => {
+    const { usage } = await rig.openai().chat.completions.create({ ...question(), model: "claude-answers" });
+    expect(usage).toMatchObject({ prompt_tokens: 12, completion_tokens: 6 });
+    rig.upstream.script(["lie-usage-negative"]);
+    const lied = await rig.openai().chat.completions.create({ ...question(), model: "claude-answers" });
+    expect(lied.usage?.prompt_tokens).toBeGreaterThan(0);
+    expect(lied.usage?.completion_tokens).toBeGreaterThan(0);
+  });
+});
