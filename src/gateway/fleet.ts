@@ -220,7 +220,8 @@ export class Fleet implements AsyncDisposable {
   #forgetIdle(): void {
     for (const [name, { places }] of this.#stations) {
       if (this.#stations.size < maxStations) return;
-      if (places.figures().inFlight > 0) continue;
+      // A listed name has no slash, and its breaker must not be forgotten.
+      if (places.figures().inFlight > 0 || !name.includes("/")) continue;
       this.#stations.delete(name);
       this.#breakers.forget(name);
     }

@@ -368,8 +368,8 @@ export class Gateway {
   }
 
   /**
-   * What a call is charged whose answer nobody waited for. The provider has read the question; of an answer that was to come
-   * whole nobody knows how far it was, so all that was reserved counts, or leaving in the last moment would be free.
+   * What a call is charged whose answer nobody waited for. The provider has read the question; how far it was with an answer
+   * of which nothing had come nobody knows, so all that was reserved counts, or leaving in the last moment would be free.
    */
   #unread(course: Course, prepared: Prepared): Ending | undefined {
     if (course.asked === undefined) return undefined;
@@ -377,8 +377,8 @@ export class Gateway {
     return { ...cost, model: prepared.call.model, finish: "error" };
   }
 
-  #unreadCost({ reservation }: Course, { call, request }: Prepared, deployment: Deployment): Cost {
-    const outputTokens = call.stream ? 0 : Math.max(0, (reservation?.tokens ?? 0) - request.inputTokens);
+  #unreadCost({ reservation }: Course, { request }: Prepared, deployment: Deployment): Cost {
+    const outputTokens = Math.max(0, (reservation?.tokens ?? 0) - request.inputTokens);
     return this.#costOf(deployment, request, null, outputTokens);
   }
 

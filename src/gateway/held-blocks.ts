@@ -45,6 +45,7 @@ interface Words {
 export class HeldBlocks {
   readonly #blocks: Block[] = [];
   readonly #lanes = new Map<string, Words>();
+  #isChanged = false;
 
   /** Whether nothing waits. */
   get isEmpty(): boolean {
@@ -53,15 +54,18 @@ export class HeldBlocks {
 
   /** Whether something other was let pass than what came. */
   get isChanged(): boolean {
-    for (const { taken, passed } of this.#lanes.values()) if (!taken.startsWith(passed)) return true;
-    return false;
+    return this.#isChanged;
   }
 
   /** Lets a block wait. @param guarded What the guards let pass at its pieces, also of words that came before it. */
   add(block: Block, guarded: Iterable<StreamEvent>): void {
     this.#blocks.push(block);
     for (const [words, text] of this.#words(block.pieces)) words.taken += text;
-    for (const [words, text] of this.#words(guarded)) words.passed += text;
+    for (const [words, text] of this.#words(guarded)) {
+      words.passed += text;
+      // Only words that were let pass some more can have come to differ.
+      this.#isChanged ||= !words.taken.startsWith(words.passed);
+    }
   }
 
   /** Takes out the blocks that may pass as they came. */
@@ -95,6 +99,7 @@ export class HeldBlocks {
       return [{ ...(piece as WordPiece), text }];
     });
     this.#lanes.clear();
+    this.#isChanged = false;
     return drained;
   }
 

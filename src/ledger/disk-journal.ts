@@ -4,6 +4,7 @@
 // 2. After a failed sync the journal takes nothing more: what the disk holds is unknown until it is opened and read again.
 // 3. Nothing is written when the folder has been taken over by another process.
 // 4. Segments follow each other without a gap and are named by the index of their first entry.
+import { writeSync } from "node:fs";
 import { mkdir, open, readFile, readdir, rm, truncate } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
@@ -186,12 +187,21 @@ export async function openOnDisk(path: string): Promise<JournalFile> {
   return diskFile(await open(path, "r+"));
 }
 
+/**
+ * Largest frame that is handed to the system on the event loop's own thread, bytes: it is copied into memory in microseconds,
+ * while a hop to another thread and back takes some hundred. What waits for the disk is the sync, which has a thread.
+ */
+const maxCopiedBytes = 64 * 1024;
+
 function diskFile(handle: FileHandle): JournalFile {
   return {
     write: async (bytes, position) => {
-      for (let written = 0; written < bytes.length;) {
-        const { bytesWritten } = await handle.write(bytes, written, bytes.length - written, position + written);
-        written += bytesWritten;
+      const { length } = bytes;
+      for (let written = 0; written < length;) {
+        written +=
+          length <= maxCopiedBytes
+            ? writeSync(handle.fd, bytes, written, length - written, position + written)
+            : (await handle.write(bytes, written, length - written, position + written)).bytesWritten;
       }
     },
     sync: () => handle.datasync(),

@@ -201,8 +201,9 @@ describe("a flood", () => {
         // The first names that come are kept apart, and the rest are one.
         expect(new Set(bytes.toString().match(/invented-\d+/g)).size).toBeLessThanOrEqual(200);
         expect(again - during).toBeLessThan(150 * 1024 * 1024);
-        expect(during - before).toBeLessThan(400 * 1024 * 1024);
-        expect(after - before).toBeLessThan(400 * 1024 * 1024);
+        // A mebibyte for each that reads nothing; the rest of the flood leaves nothing behind.
+        expect(during - before).toBeLessThan(500 * 1024 * 1024);
+        expect(after - during).toBeLessThan(150 * 1024 * 1024);
         let held = -1;
         for (let waited = 0; held !== 0 && waited < 100; waited++) {
           await sleep(100);

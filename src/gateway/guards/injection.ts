@@ -38,7 +38,8 @@ const rules = anchoredRules(signalRules, guardKeywords);
 const weights = new Map(signalRules.map(({ id, weight, phrase }) => [id, { weight, phrase }]));
 const noSignals: InjectionSignals = { signals: [], score: 0 };
 // Tag characters, direction controls, zero-width characters and runs of variation selectors; what is honest among them is told apart by governance.
-const hidden = /[\u061C\u180E\u200B-\u200F\u202A-\u202E\u2060-\u206F\uFEFF\u{E0000}-\u{E007F}]+|\p{VS}{2,}/gu;
+const hidden =
+  /[\u061C\u180E\u200B-\u200F\u202A-\u202E\u2060-\u206F\uFEFF\u{E0000}-\u{E007F}]{1,1000}|\p{VS}{2,1000}/gu;
 
 /** Every signal of injection in a text, by its start, and what they come to. */
 export function injectionSignals(text: string, hits: WordHits = guardKeywords.hits(text)): InjectionSignals {
