@@ -69,13 +69,20 @@ export class GroupCommits {
   readonly #writer: SqliteConnection;
   readonly #log: Log;
   readonly #limits: CommitLimits;
+  readonly #onCommit: () => void;
   #waiting: Unit[] = [];
   #pump: Promise<void> | undefined;
   #closed = false;
   /** What the writer's next commit survives. */
   #durability: Durability = "durable";
 
-  constructor(writer: SqliteConnection, log: Log, limits: CommitLimits = commitLimits) {
+  constructor(
+    writer: SqliteConnection,
+    log: Log,
+    limits: CommitLimits = commitLimits,
+    onCommit: () => void = () => {},
+  ) {
+    this.#onCommit = onCommit;
     this.#writer = writer;
     this.#log = log;
     this.#limits = limits;
@@ -134,6 +141,7 @@ export class GroupCommits {
       return;
     }
     for (const { unit, value } of done) unit.resolve(value);
+    this.#onCommit();
   }
 
   /** Throws only when the shared transaction itself is lost. */
