@@ -263,6 +263,9 @@ describe("the field's loudest pains", () => {
         const args = Object.entries(files.flags).flatMap(([name, value]) => [`--${name}`, value]);
         await using server = await spawnCharter({ dataDir, args });
         const key = await server.keyFor("product", "AI_ASSISTANT");
+        // The provider bills what it answers, also where the answer cannot be recorded and so is not given.
+        const ample = { scope: { product: "AI_ASSISTANT" }, unit: "tokens", window: "total", limit: 1_000_000_000 };
+        expect((await server.ask("/v1/budgets", { body: ample })).status).toBeLessThan(300);
         const call = async (stream = false): Promise<[number, string]> => {
           const body = { model: "answers", ...question("x".repeat(2000)), stream };
           const { status, bytes } = await server.ask("/v1/chat/completions", { key, body });
