@@ -163,7 +163,13 @@ export async function startCharter(config: Config, options: StartOptions): Promi
   });
   const clients = openClientRegistry({ gate, constitution, clients: oauth.clients, signingKeys: oauth.keys });
   const budgets = opened.use(
-    openBudgets({ db: database, clock, log, defaultTokens: constitution.data.gateway.defaultBudgetTokens }),
+    openBudgets({
+      db: database,
+      clock,
+      log,
+      defaultTokens: constitution.data.gateway.defaultBudgetTokens,
+      alone: database.dialect === "sqlite",
+    }),
   );
   const { gateway, metrics } = await openGateway(
     { config, constitution, gate, counter, budgets, clock, log, version: options.version },

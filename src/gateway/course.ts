@@ -81,6 +81,8 @@ export class Course {
   /** Who was at work when an attempt was given up, and may bill for it; they are still to be counted in `spent`. */
   readonly lost: Deployment[] = [];
   reservation: Reservation | undefined;
+  /** Resolves when the reservation outlives the process. */
+  kept: Promise<void> = Promise.resolve();
   candidate: Candidate | undefined;
   /** Who was asked last, whether or not an answer came. */
   asked: Candidate | undefined;

@@ -195,8 +195,9 @@ export class Gateway {
         : await landAnswer(parts, course, trial);
     this.#countLost(course, prepared);
     try {
-      // From here on something could be seen, and nothing may be before the intent is durable.
+      // From here on something could be seen, and nothing may be before the intent is durable and what it may cost is kept.
       await course.parts.begun.intent;
+      await course.kept;
     } catch (error) {
       if (landed.kind === "stream") landed.intake.broke(error);
       return await course.fail(error, this.#unread(course, prepared));

@@ -7,7 +7,10 @@ import type { Course } from "./course.ts";
 import type { CallOptions, Prepared } from "./prepared.ts";
 import type { Prices } from "./prices/index.ts";
 
-/** Reserves room for the dearest of the candidates that may be tried. @throws `budget.insufficient`, `budget.price_unknown`. */
+/**
+ * Reserves room for the dearest of the candidates that may be tried. `course.kept` resolves when that outlives the process.
+ * @throws `budget.insufficient`, `budget.price_unknown`.
+ */
 export async function reserveRoom(
   {
     prices,
@@ -29,8 +32,7 @@ export async function reserveRoom(
   }
   // A cascade may ask the cheap model several times and a stronger one besides.
   const times = strategy === "cascade" ? samples + 1 : 1;
-  course.reservation = await budgets.reserve({
-    kind: "call",
+  const { held, kept } = await budgets.admit({
     product,
     ...(options.project === undefined ? {} : { project: options.project }),
     key: ctx.principal.id,
@@ -38,4 +40,7 @@ export async function reserveRoom(
     tokens: times * (request.inputTokens + outputTokens),
     microdollars: microdollars === null ? null : times * microdollars,
   });
+  // It is waited for once an answer has landed, and a call may have failed by then.
+  kept.catch(() => {});
+  [course.reservation, course.kept] = [held, kept];
 }

@@ -135,7 +135,7 @@ export function budgetHistory(rigNow: () => BudgetRig): void {
       const rig = rigNow();
       const product = rig.newProduct();
       await rig.set({ scope: { product }, window: "hour", limit: 1000 });
-      const call = await rig.reserve(product, 10);
+      const call = await rig.reserve(product, 10, { requestId: "call" });
       const claim = await rig.reserve(product, 20, { kind: "claim", requestId: "kept" });
       const open = await rig.reserve(product, 5);
       await rig.budgets.settle(call, 10, null);
@@ -146,6 +146,7 @@ export function budgetHistory(rigNow: () => BudgetRig): void {
             rig.db.read,
           )
         ).rows.map(({ id }) => id);
+      await rig.budgets.state({ product });
       await rig.budgets.sweep(noonMs + 299_000);
       expect(await rows()).toEqual([call.id, claim.id, open.id].toSorted());
       await rig.budgets.sweep(noonMs + 301_000);

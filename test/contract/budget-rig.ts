@@ -20,36 +20,61 @@ type Row = Record<string, string | number | null>;
 /** Budgets to try. */
 export class BudgetRig implements AsyncDisposable {
   readonly clock = { ms: noonMs, nowMs: () => this.clock.ms };
-  readonly place: DatabasePlace;
+  /** Whether nobody else uses the database. */
+  readonly isAlone: boolean;
+  readonly #places: DatabasePlaces;
+  place: DatabasePlace;
   db: Database;
   budgets: Budgets;
+  #defaultTokens: number;
   #names = 0;
   #intents = 0;
 
-  private constructor(place: DatabasePlace, db: Database) {
+  private constructor(places: DatabasePlaces, place: DatabasePlace, db: Database, isAlone: boolean, tokens: number) {
+    this.#places = places;
     this.place = place;
     this.db = db;
-    this.budgets = this.another();
+    this.isAlone = isAlone;
+    this.#defaultTokens = tokens;
+    this.budgets = this.#open();
   }
 
-  static async open(places: DatabasePlaces): Promise<BudgetRig> {
+  static async open(places: DatabasePlaces, isAlone: boolean, tokens = defaultTokens): Promise<BudgetRig> {
     const place = await places();
     const db = await place.open();
     await db.migrate([...identityMigrations, ...budgetMigrations]);
-    return new BudgetRig(place, db);
+    return new BudgetRig(places, place, db, isAlone, tokens);
   }
 
-  /** Budgets of the same database, as another process would open them. */
-  another(tokens = defaultTokens): Budgets {
-    return openBudgets({ db: this.db, clock: this.clock, log: silentLog, defaultTokens: tokens });
+  /** Budgets of the same database, as another process would open them; who is alone has but one, and closes it alone. */
+  another(): Budgets {
+    return this.isAlone ? { ...this.budgets, [Symbol.asyncDispose]: async () => {} } : this.#open();
+  }
+
+  /** Budgets of the same kind in a database of their own. */
+  fresh(tokens: number): Promise<BudgetRig> {
+    return BudgetRig.open(this.#places, this.isAlone, tokens);
   }
 
   /** Closes everything and opens it again. */
-  async restart(): Promise<void> {
+  async restart(tokens = this.#defaultTokens): Promise<void> {
     await this.budgets[Symbol.asyncDispose]();
     await this.db[Symbol.asyncDispose]();
+    this.#defaultTokens = tokens;
     this.db = await this.place.open();
-    this.budgets = this.another();
+    this.budgets = this.#open();
+  }
+
+  /** Goes on with what a process would have left that was killed at this moment. */
+  async kill(): Promise<void> {
+    const [left, { place, db, budgets }] = [await this.place.killed?.(), this];
+    if (left === undefined) throw new Error("a killed process leaves nothing here that could be copied");
+    this.place = left;
+    this.db = await left.open();
+    this.budgets = this.#open();
+    await budgets[Symbol.asyncDispose]();
+    await db[Symbol.asyncDispose]();
+    await place[Symbol.asyncDispose]();
   }
 
   /** A product that no other test uses. */
@@ -115,6 +140,11 @@ export class BudgetRig implements AsyncDisposable {
       const same = truth.used === Number(counter["used"]) && truth.held === Number(counter["held"]);
       return same ? [] : [{ ...counter, truth }];
     });
+  }
+
+  #open(): Budgets {
+    const { db, clock, isAlone: alone } = this;
+    return openBudgets({ db, clock, log: silentLog, defaultTokens: this.#defaultTokens, alone });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

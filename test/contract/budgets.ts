@@ -6,13 +6,13 @@ import { budgetProperties } from "./budget-properties.ts";
 import type { StateQuery } from "../../src/gateway/budgets/index.ts";
 import type { DatabasePlaces } from "./databases.ts";
 
-/** Runs the suite on one database. */
-export function budgetsContract(name: string, places: DatabasePlaces): void {
+/** Runs the suite on one database, which the budgets share with others or have for themselves. */
+export function budgetsContract(name: string, places: DatabasePlaces, isAlone = false): void {
   describe(`budgets on ${name}`, () => {
     let rig: BudgetRig;
 
     beforeAll(async () => {
-      rig = await BudgetRig.open(places);
+      rig = await BudgetRig.open(places, isAlone);
     });
     beforeEach(() => {
       rig.clock.ms = noonMs;
@@ -121,11 +121,12 @@ function admission(rigNow: () => BudgetRig): void {
     it("without a default is not limited, and counted all the same", async () => {
       const rig = rigNow();
       const product = rig.newProduct();
-      await using unlimited = rig.another(0);
-      const held = await unlimited.reserve(rig.request(product, 5 * defaultTokens));
-      await unlimited.settle(held, 2 * defaultTokens, null);
-      expect((await unlimited.state({ product })).budgets).toEqual([]);
-      expect(await rig.line(product)).toMatchObject({ used: 2 * defaultTokens, available: 0 });
+      await using unlimited = await rig.fresh(0);
+      const held = await unlimited.reserve(product, 5 * defaultTokens);
+      await unlimited.budgets.settle(held, 2 * defaultTokens, null);
+      expect((await unlimited.budgets.state({ product })).budgets).toEqual([]);
+      await unlimited.restart(defaultTokens);
+      expect(await unlimited.line(product)).toMatchObject({ used: 2 * defaultTokens, available: 0 });
     });
   });
 
@@ -180,7 +181,7 @@ function endings(rigNow: () => BudgetRig): void {
     it("ends once: whatever comes afterwards changes nothing and is told how it ended", async () => {
       const rig = rigNow();
       const product = rig.newProduct();
-      const held = await rig.reserve(product, 50);
+      const held = await rig.reserve(product, 50, { requestId: "ends once" });
       const ends = await Promise.all([
         rig.budgets.settle(held, 40, null),
         rig.budgets.settle(held, 30, null),
@@ -260,9 +261,8 @@ function endings(rigNow: () => BudgetRig): void {
     it("is settled before budgets are closed", async () => {
       const rig = rigNow();
       const product = rig.newProduct();
-      const other = rig.another();
-      const settled = other.settle(await other.reserve(rig.request(product, 5)), 4, null);
-      await other[Symbol.asyncDispose]();
+      const settled = rig.budgets.settle(await rig.reserve(product, 5), 4, null);
+      await rig.restart();
       expect((await settled).applied).toBe(true);
       expect(await rig.line(product)).toMatchObject({ used: 4, held: 0 });
     });

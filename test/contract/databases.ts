@@ -1,5 +1,5 @@
 // Where the contract suites get their databases: a fresh SQLite file or a fresh PostgreSQL database per place.
-import { mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openDatabase } from "../../src/db/index.ts";
@@ -11,6 +11,8 @@ import { freshPostgres } from "../support/postgres.ts";
 /** One empty database that can be opened, closed and opened again, until the place is disposed of. */
 export interface DatabasePlace extends AsyncDisposable {
   open(): Promise<Database>;
+  /** A place with what a process would leave here that is killed at this moment; only where the place is a folder. */
+  killed?(): Promise<DatabasePlace>;
 }
 
 /** Makes a new place. */
@@ -18,8 +20,16 @@ export type DatabasePlaces = () => Promise<DatabasePlace>;
 
 /** A SQLite file in a directory of its own. */
 export async function sqlitePlace(): Promise<DatabasePlace> {
-  const directory = await mkdtemp(join(tmpdir(), "charter-db-"));
+  return placeAt(await mkdtemp(join(tmpdir(), "charter-db-")));
+}
+
+function placeAt(directory: string): DatabasePlace {
   return {
+    killed: async () => {
+      const copy = await mkdtemp(join(tmpdir(), "charter-db-"));
+      await cp(directory, copy, { recursive: true });
+      return placeAt(copy);
+    },
     open: () => openDatabase({ kind: "sqlite", file: join(directory, "charter.db") }, silentLog),
     [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }),
   };

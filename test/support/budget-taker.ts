@@ -10,7 +10,7 @@ import { silentLog } from "../../src/kernel/ctx.ts";
 const [product = "", calls = "0", tokens = "1", ending = "hold", spreadMs = "0"] = process.argv.slice(2);
 const url = process.env["CHARTER_TEST_BUDGET_URL"] ?? "";
 await using db = await openDatabase({ kind: "postgres", url }, silentLog);
-await using budgets = openBudgets({ db, clock: systemClock, log: silentLog, defaultTokens: 0 });
+await using budgets = openBudgets({ db, clock: systemClock, log: silentLog, defaultTokens: 0, alone: false });
 process.stdout.write("ready\n");
 await once(process.stdin, "data");
 process.stdin.destroy();

@@ -23,10 +23,12 @@ import { readState } from "./state.ts";
 import type { BudgetState, StateQuery } from "./state.ts";
 import type { Ended } from "./store/batch.ts";
 import { StoredLimits } from "./store/limits.ts";
+import type { Opened } from "./store/tally.ts";
 import type { BudgetPage, LimitChange } from "./store/limits.ts";
 import { abandoned, findClaim, sweepHistory } from "./store/history.ts";
 import type { ClaimName } from "./store/history.ts";
 import type { BudgetTables } from "./store/tables.ts";
+import { Till } from "./till.ts";
 
 /**
  * Budgets, and the room that calls are promised under them. `effect` is the ledger index of the intent that is carried out; it
@@ -35,6 +37,8 @@ import type { BudgetTables } from "./store/tables.ts";
 export interface Budgets extends AsyncDisposable {
   /** Promises room. Rejects with `budget.insufficient`, `budget.price_unknown` or `budget.invalid`. */
   reserve(request: ReserveRequest, effect?: number): Promise<Reserved>;
+  /** Promises room to a call of a model, before that is certain to outlive the process. Rejects as `reserve` does. */
+  admit(request: CallRequest): Promise<Admitted>;
   /**
    * Charges what the call used: tokens, and micro-dollars or null where the cost is unknown. `applied` is false when the
    * reservation had ended before, and nothing is charged again; so it may be repeated after a failure.
@@ -65,27 +69,63 @@ export interface BudgetParts {
   readonly log: Log;
   /** Most tokens of a product and project that no budget names, over all of time; 0 for no limit. */
   readonly defaultTokens: number;
+  /** Whether this process alone uses the database, as it does with SQLite: then calls are counted in memory first. */
+  readonly alone: boolean;
+}
+
+/** A call of a model asks for room; it is never the same request twice. */
+export type CallRequest = Omit<ReserveRequest, "kind" | "requestId">;
+
+/** Room that a call of a model was promised. */
+export interface Admitted {
+  readonly held: Reservation;
+  /** Resolves when the promise outlives the process; nothing of an answer may be seen before. */
+  readonly kept: Promise<void>;
 }
 
 /** Reservations that are looked for at a time when they expire. */
 const expiringAtATime = 500;
 
 /** Opens the budgets of a database. */
-export function openBudgets({ db: database, clock, log, defaultTokens }: BudgetParts): Budgets {
+export function openBudgets({ db: database, clock, log, defaultTokens, alone }: BudgetParts): Budgets {
   const db = database.tables<BudgetTables>();
   const limits = new StoredLimits(db, clock, defaultTokens);
   const batcher = new Batcher(db, limits);
-  const end = (held: Reservation, how: End, effect?: number): Promise<Ended> =>
-    batcher.end({ ended: ended(held, how), effect });
+  const till = alone ? new Till(db, limits) : undefined;
+  /** Runs what changes the tables while nobody counts in memory. */
+  const exclusively = <T>(work: () => Promise<T>): Promise<T> => till?.exclusively(work) ?? work();
+  const promised = (opened: Opened, made: Reservation): Reservation => {
+    if (opened.outcome === "insufficient") throw insufficient(opened, made, clock.nowMs());
+    if (opened.outcome === "price_unknown") throw priceUnknown(opened.limit);
+    return opened.reservation;
+  };
+  const admit = async (made: Reservation): Promise<Admitted> => {
+    if (till === undefined) {
+      return { held: promised(await batcher.open({ made, effect: undefined }), made), kept: Promise.resolve() };
+    }
+    const { opened, kept } = await till.open(made);
+    return { held: promised(opened, made), kept };
+  };
+  const end = async (held: Reservation, how: End, effect?: number): Promise<Ended> => {
+    const after = ended(held, how);
+    const done = await till?.end(after);
+    if (done === undefined) return exclusively(() => batcher.end({ ended: after, effect }));
+    await done.kept;
+    return { applied: true, reservation: after };
+  };
 
   return {
     async reserve(request, effect) {
+      if (request.kind === "call" && request.requestId === undefined && effect === undefined) {
+        const { held, kept } = await admit(reservationFor(request, clock));
+        await kept;
+        return { ...held, duplicate: false };
+      }
       const made = reservationFor(request, clock);
-      const opened = await batcher.open({ made, effect });
-      if (opened.outcome === "insufficient") throw insufficient(opened, made, clock.nowMs());
-      if (opened.outcome === "price_unknown") throw priceUnknown(opened.limit);
-      return { ...opened.reservation, duplicate: opened.outcome === "duplicate" };
+      const opened = await exclusively(() => batcher.open({ made, effect }));
+      return { ...promised(opened, made), duplicate: opened.outcome === "duplicate" };
     },
+    admit: (request) => admit(reservationFor({ ...request, kind: "call" }, clock)),
     async settle(held, tokens, microdollars, effect) {
       checkAmount(tokens, "tokens");
       if (microdollars !== null) checkAmount(microdollars, "microdollars");
@@ -95,6 +135,7 @@ export function openBudgets({ db: database, clock, log, defaultTokens }: BudgetP
     async expire(nowMs) {
       let count = 0;
       for (;;) {
+        await till?.save();
         const found = await abandoned(db, nowMs, expiringAtATime);
         const results = await Promise.all(found.map((held) => end(held, { to: "expired" })));
         const applied = results.filter((result) => result.applied).length;
@@ -107,18 +148,24 @@ export function openBudgets({ db: database, clock, log, defaultTokens }: BudgetP
     },
     sweep: (nowMs) => sweepHistory(db, nowMs),
     claim: (name) => findClaim(db, name),
-    state: async (query) => readState(db.read, await limits.book(db.read), query, clock.nowMs()),
+    async state(query) {
+      await till?.save();
+      return readState(db.read, await limits.book(db.read), query, clock.nowMs());
+    },
     list: (page) => limits.list(page),
     async set(draft, change, id = newBudgetId(clock)) {
       checkDraft(draft);
-      return limits.set(draft, change, id);
+      return exclusively(() => limits.set(draft, change, id));
     },
     async clear(id, change) {
-      const cleared = await limits.clear(id, change);
+      const cleared = await exclusively(() => limits.clear(id, change));
       if (cleared === undefined) throw budgetFault("budget.not_found", "there is no such budget in force");
       return cleared;
     },
-    [Symbol.asyncDispose]: () => batcher[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      await till?.[Symbol.asyncDispose]();
+      await batcher[Symbol.asyncDispose]();
+    },
   };
 }
 

@@ -20,10 +20,11 @@ describeWith(["postgres"], "with a PostgreSQL server", () => {
 
     beforeAll(async () => {
       server = await freshPostgres();
-      rig = await BudgetRig.open(async () => ({
+      const places = async () => ({
         open: () => openDatabase({ kind: "postgres", url: server.url }, silentLog),
         [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
-      }));
+      });
+      rig = await BudgetRig.open(places, false);
       rig.clock.ms = Date.now();
     });
     afterAll(() => rig[Symbol.asyncDispose]());

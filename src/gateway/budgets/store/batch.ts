@@ -18,7 +18,7 @@ import { RowsStatement, statement } from "./statement.ts";
 import type { BudgetTx } from "./statement.ts";
 import { admit, chargeAll, countersOf, Tally } from "./tally.ts";
 import type { Ending, Opened } from "./tally.ts";
-import { reservationColumns, reservationOf, valuesOf } from "./tables.ts";
+import { endValuesOf, reservationColumns, reservationOf, valuesOf } from "./tables.ts";
 import type { ReservationRow } from "./tables.ts";
 
 /** A reservation that is to be made; `effect` is the ledger index of an intent that it carries out. */
@@ -44,6 +44,19 @@ export class MissingCounters extends Error {
   override readonly name = "MissingCounters";
 }
 
+/** Ends reservations that are held still; returns their ids. */
+export function endStatement(dialect: Dialect): RowsStatement<{ id: string }> {
+  return new RowsStatement(
+    dialect,
+    (rows) => `with v (ended_id, ended_state, used_tokens, used_microdollars) as (values ${rows})
+      update budget_reservations as r
+      set state = v.ended_state, settled_tokens = v.used_tokens, settled_microdollars = v.used_microdollars
+      from v where r.id = v.ended_id and r.state = 'held' returning id`,
+    "(cast(? as text), cast(? as text), cast(? as bigint), cast(? as bigint))",
+    ["", "released", null, null],
+  );
+}
+
 /** Runs batches. */
 export class Batches {
   readonly #end: RowsStatement<{ id: string }>;
@@ -56,15 +69,7 @@ export class Batches {
   readonly #usage: UsageStatements;
 
   constructor(dialect: Dialect) {
-    this.#end = new RowsStatement(
-      dialect,
-      (rows) => `with v (ended_id, ended_state, used_tokens, used_microdollars) as (values ${rows})
-        update budget_reservations as r
-        set state = v.ended_state, settled_tokens = v.used_tokens, settled_microdollars = v.used_microdollars
-        from v where r.id = v.ended_id and r.state = 'held' returning id`,
-      "(cast(? as text), cast(? as text), cast(? as bigint), cast(? as bigint))",
-      ["", "released", null, null],
-    );
+    this.#end = endStatement(dialect);
     this.#make = new RowsStatement(
       dialect,
       (rows) => `insert into budget_reservations (${reservationColumns.join(", ")}) values ${rows}
@@ -108,7 +113,8 @@ export class Batches {
     const charges = chargeAll(book, tallies, applied);
     const decided = new Map<string, Opened>();
     for (const opening of openings) {
-      if (made.has(opening.made.id)) decided.set(opening.made.id, admit(book, tallies, opening.made));
+      if (made.has(opening.made.id))
+        decided.set(opening.made.id, admit(tallies, countersOf(book, opening.made), opening.made));
     }
     const refused = [...decided].flatMap(([id, { outcome }]) => (outcome === "admitted" ? [] : [[id]]));
     await this.#forget.run(tx, refused);
@@ -141,14 +147,7 @@ export class Batches {
     if (endings.length === 0) return new Map();
     const first = new Map<string, Ending>();
     for (const ending of endings) if (!first.has(ending.ended.id)) first.set(ending.ended.id, ending);
-    const rows = [...first.values()]
-      .map(({ ended: { id, state, settledTokens, settledMicrodollars } }) => [
-        id,
-        state,
-        settledTokens,
-        settledMicrodollars,
-      ])
-      .sort(byFirst);
+    const rows = [...first.values()].map(({ ended: each }) => endValuesOf(each)).sort(byFirst);
     const held = await this.#end.run(tx, rows);
     const ids = new Set(held.rows.map(({ id }) => id));
     return new Map([...first].filter(([id]) => ids.has(id)));

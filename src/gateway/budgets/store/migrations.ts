@@ -12,6 +12,12 @@ export const budgetMigrations: readonly Migration[] = [
       for (const statement of statements(clustered)) await sql.raw(statement).execute(tx);
     },
   },
+  {
+    name: "gateway-0002-budget-journal",
+    async up(tx) {
+      await sql.raw("create table budget_journal (id integer not null primary key, body text not null)").execute(tx);
+    },
+  },
 ];
 
 const statements = (clustered: string): readonly string[] => [

@@ -68,6 +68,13 @@ export interface UsageRow {
   unpriced: number;
 }
 
+/** What happened at once and is still to be saved; only where one process alone uses the database. */
+export interface JournalRow {
+  id: number;
+  /** A JSON array of entries. */
+  body: string;
+}
+
 /** The tables. */
 export interface BudgetTables {
   budget_limits: LimitRow;
@@ -76,6 +83,7 @@ export interface BudgetTables {
   budget_reservations: ReservationRow;
   budget_counters: CounterRow;
   budget_usage: UsageRow;
+  budget_journal: JournalRow;
 }
 
 /** Columns of a reservation that is being made, in the order that inserts use. */
@@ -118,6 +126,11 @@ export function valuesOf(made: Reservation): readonly (string | number | null)[]
     made.expiresMs,
     made.intentIndex,
   ];
+}
+
+/** The values of an ended reservation, in the order that updates use. */
+export function endValuesOf({ id, state, settledTokens, settledMicrodollars }: Reservation) {
+  return [id, state, settledTokens, settledMicrodollars] as const;
 }
 
 /** The record of a reservation's row. */

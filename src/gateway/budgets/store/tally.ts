@@ -79,9 +79,9 @@ export function chargeAll(book: LimitBook, tallies: ReadonlyMap<string, Tally>, 
   return charges;
 }
 
-/** Holds room for a reservation under all its limits, or says which of them has none. */
-export function admit(book: LimitBook, tallies: ReadonlyMap<string, Tally>, made: Reservation): Opened {
-  const own = countersOf(book, made).flatMap(({ name }) => tallies.get(name) ?? []);
+/** Holds room for a reservation under all its counters, or says which of them has none. */
+export function admit(tallies: ReadonlyMap<string, Tally>, counters: readonly Counter[], made: Reservation): Opened {
+  const own = counters.flatMap(({ name }) => tallies.get(name) ?? []);
   for (const { counter, now } of own) {
     const { limit } = counter;
     const amount = amountOf(made, limit.unit);
@@ -92,6 +92,7 @@ export function admit(book: LimitBook, tallies: ReadonlyMap<string, Tally>, made
   return { outcome: "admitted", reservation: made };
 }
 
-function amountOf({ tokens, microdollars }: Reservation, unit: BudgetUnit): number | null {
+/** What a reservation holds in a unit; null when that is not known. */
+export function amountOf({ tokens, microdollars }: Reservation, unit: BudgetUnit): number | null {
   return unit === "tokens" ? tokens : microdollars;
 }
