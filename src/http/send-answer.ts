@@ -1,5 +1,6 @@
 // Sends what the gateway gives: a whole answer with its facts in headers, or a stream that is pulled as fast as the caller
-// reads, whose last comment holds the facts.
+// reads, whose last comment holds the facts. It writes past the framework, whose own way would cost more than the rest of a
+// piece, and of a whole answer as much as its ledger entries.
 import { once } from "node:events";
 import type { FastifyReply } from "fastify";
 import type { AnswerFacts, ModelAnswer } from "../gateway/index.ts";
@@ -7,10 +8,27 @@ import type { Log } from "../kernel/ctx.ts";
 
 /** Answers with what a model said. */
 export async function sendAnswer(reply: FastifyReply, answer: ModelAnswer, log: Log): Promise<FastifyReply> {
-  void reply.headers(factHeaders(answer.facts));
-  if (answer.kind === "whole") return reply.type("application/json").send(answer.body);
+  const facts = factHeaders(answer.facts);
+  if (answer.kind === "whole") {
+    const { body } = answer;
+    writeHead(reply, { ...facts, "content-type": "application/json", "content-length": body.length });
+    reply.raw.end(body);
+    return reply;
+  }
+  // A proxy that buffers would hold the first token back.
+  writeHead(reply, { ...facts, "content-type": "text/event-stream; charset=utf-8", "x-accel-buffering": "no" });
   await sendStream(reply, answer.bytes, log);
   return reply;
+}
+
+/** Begins the answer: with the headers that every answer has, and these. */
+function writeHead(reply: FastifyReply, headers: Readonly<Record<string, string | number>>): void {
+  const fields: string[] = [];
+  const given = reply.getHeaders() as Readonly<Record<string, string | number>>;
+  for (const name in given) fields.push(name, String(given[name]));
+  for (const name in headers) fields.push(name, String(headers[name]));
+  reply.hijack();
+  reply.raw.writeHead(200, fields);
 }
 
 /** The headers that say what became of a call. Cost is what is known when they leave. */
@@ -36,16 +54,8 @@ function headerText(name: string): string {
 /** Longest name in a header, characters. */
 const maxHeaderText = 256;
 
-/** Writes past the framework: its streams would cost more than all the rest of a piece. */
 async function sendStream(reply: FastifyReply, bytes: AsyncIterable<Buffer>, log: Log): Promise<void> {
   const { raw } = reply;
-  reply.hijack();
-  raw.writeHead(200, {
-    ...(reply.getHeaders() as Record<string, string>),
-    "content-type": "text/event-stream; charset=utf-8",
-    // A proxy that buffers would hold the first token back.
-    "x-accel-buffering": "no",
-  });
   try {
     for await (const piece of bytes) {
       if (raw.destroyed) return;

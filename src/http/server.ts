@@ -13,6 +13,7 @@ import { answerBare, answerUnreadable } from "./bare-answer.ts";
 import { httpFault } from "./errors.ts";
 import { parseJson } from "./json-body.ts";
 import { completeDocument, documentedRoute, openapiDocument, schemaName } from "./openapi.ts";
+import { atOnce } from "./plugins/at-once.ts";
 import { collectBody } from "./plugins/body-budget.ts";
 import { openFrontDoor } from "./plugins/front-door.ts";
 import { cameOverTls, securityHeaders } from "./plugins/headers.ts";
@@ -89,9 +90,12 @@ export async function buildServer(services: Services, limits: HttpLimits, tls?: 
   app.addHook("preClose", async () => {
     stopping = true;
   });
-  app.addHook("onRequest", async (request, reply) => identify(services, request, reply));
+  app.addHook(
+    "onRequest",
+    atOnce((request, reply) => identify(services, request, reply)),
+  );
   await openFrontDoor(app, services, limits);
-  app.addHook("onRequest", async (request, reply) => {
+  const check = (request: FastifyRequest, reply: FastifyReply): void => {
     if (stopping) throw httpFault("server.not_ready", "the server is stopping", { retryAfterSeconds: 1 });
     if (request.raw.httpVersion === "1.1" && request.headers.host === undefined) {
       throw httpFault("request.malformed", "an HTTP/1.1 request names its host", { at: "Host" });
@@ -113,7 +117,8 @@ export async function buildServer(services: Services, limits: HttpLimits, tls?: 
         remedy: "read the constitution in force and send its hash, or none",
       });
     }
-  });
+  };
+  app.addHook("onRequest", atOnce(check));
   rateLimits(app, services);
   app.addHook("onRoute", (route) => {
     if (route.config?.operation === undefined)

@@ -9,7 +9,10 @@ export interface Clock {
 /** The machine's own clock. */
 export const systemClock: Clock = { nowMs: () => Date.now() };
 
-/** An instant as RFC 3339 with milliseconds and Z, the form every record uses. */
+let [lastMs, lastText] = [0, new Date(0).toISOString()];
+
+/** An instant as RFC 3339 with milliseconds and Z, the form every record uses. What happens at once is spelled once. */
 export function instant(timeMs: number): string {
-  return new Date(timeMs).toISOString();
+  if (timeMs !== lastMs) [lastText, lastMs] = [new Date(timeMs).toISOString(), timeMs];
+  return lastText;
 }

@@ -1,8 +1,9 @@
 // JSON bodies are held in memory while they arrive, are parsed and are used. Each has its own limit; here is the limit on
 // all of them together, because as many connections as are allowed, each with the largest body, would not fit.
 import type { Readable } from "node:stream";
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { httpFault } from "../errors.ts";
+import { atOnce } from "./at-once.ts";
 import { overloadedRetrySeconds } from "./pressure.ts";
 
 declare module "fastify" {
@@ -55,11 +56,12 @@ export class BodyBudget {
 export function countBodies(app: FastifyInstance, mostBytes: number): void {
   app.decorate("bodyBudget", new BodyBudget(mostBytes));
   app.decorateRequest("heldBytes", 0);
-  app.addHook("onRequest", async (request, reply) => {
+  const check = (request: FastifyRequest, reply: FastifyReply): void => {
     const { "content-length": length, "transfer-encoding": coding } = request.headers;
     if (length === undefined && coding === undefined) return;
     reply.raw.once("close", () => app.bodyBudget.release(request));
-  });
+  };
+  app.addHook("onRequest", atOnce(check));
 }
 
 /**
@@ -78,15 +80,42 @@ export async function collectBody(
   if (declaredBytes !== undefined && declaredBytes > limitBytes) throw tooLarge();
   const chunks: Buffer[] = [];
   let sizeBytes = 0;
-  // Whoever stops reading leaves the connection as it is, so that the answer can be sent.
-  for await (const chunk of body.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    sizeBytes += chunk.length;
+  await eachPiece(body, (piece) => {
+    sizeBytes += piece.length;
     if (sizeBytes > limitBytes) throw tooLarge();
-    bodyBudget.hold(request, chunk.length);
-    chunks.push(chunk);
-  }
+    bodyBudget.hold(request, piece.length);
+    chunks.push(piece);
+  });
   if (declaredBytes !== undefined && sizeBytes !== declaredBytes) {
     throw httpFault("request.malformed", "the body is not as long as its Content-Length says");
   }
-  return Buffer.concat(chunks, sizeBytes);
+  return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, sizeBytes);
+}
+
+/** Shows every piece of a body. Whoever stops by throwing leaves the connection as it is, so that the answer can be sent. */
+function eachPiece(body: Readable, take: (piece: Buffer) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const leave = (): void => {
+      body.off("data", onData).off("end", onEnd).off("error", onError).off("close", onClose);
+    };
+    const onError = (error: unknown): void => {
+      leave();
+      reject(error);
+    };
+    const onData = (piece: Buffer): void => {
+      try {
+        take(piece);
+      } catch (error) {
+        body.pause();
+        onError(error);
+      }
+    };
+    const onEnd = (): void => {
+      leave();
+      resolve();
+    };
+    const onClose = (): void => onError(new Error("the connection ended before the body"));
+    if (body.destroyed) return onClose();
+    body.on("data", onData).on("end", onEnd).on("error", onError).on("close", onClose);
+  });
 }

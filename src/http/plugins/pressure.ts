@@ -8,8 +8,9 @@
 import { totalmem } from "node:os";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { getHeapStatistics } from "node:v8";
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import { httpFault } from "../errors.ts";
+import { atOnce } from "./at-once.ts";
 
 /** When to come back after a refusal, seconds: several samples later. */
 export const overloadedRetrySeconds = 5;
@@ -81,7 +82,7 @@ export function measurePressure({ maxEventLoopDelayMs, maxRssBytes }: PressureLi
 /** Refuses new requests while the pressure is high. */
 export function shedUnder(pressure: Pressure, app: FastifyInstance): void {
   app.addHook("onClose", async () => pressure[Symbol.dispose]());
-  app.addHook("onRequest", async (request) => {
+  const check = (request: FastifyRequest): void => {
     if (!pressure.isHigh) return;
     const { operation } = request.routeOptions.config;
     if (operation === "health.read" || operation === "ready.read") return;
@@ -89,5 +90,6 @@ export function shedUnder(pressure: Pressure, app: FastifyInstance): void {
       remedy: "send the request again later",
       retryAfterSeconds: overloadedRetrySeconds,
     });
-  });
+  };
+  app.addHook("onRequest", atOnce(check));
 }
