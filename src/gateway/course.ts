@@ -10,6 +10,7 @@ import type { Deployment } from "./catalogue/index.ts";
 import type { ModelCall, Shown } from "./conversation.ts";
 import { StatusFault } from "./fleet.ts";
 import type { CallFacts, GatewayObserver, Phase } from "./observer.ts";
+import type { FormJudgement, FormVerdict } from "./reply-form.ts";
 import type { Candidate, Route } from "./router.ts";
 import type { Strategy } from "./strategy.ts";
 import { UpstreamFault } from "./upstreams/index.ts";
@@ -57,6 +58,8 @@ export interface AnswerFacts {
   readonly microdollars: number | null;
   readonly cache: "hit" | "miss" | "bypass";
   readonly overheadMicros: number;
+  /** Whether the reply has the form asked for; absent where none was. At the head of a stream nobody knows. */
+  readonly schema?: FormVerdict;
 }
 
 /** What an answer shows where its provider says nothing: the request's id and the time. */
@@ -84,6 +87,8 @@ export class Course {
   candidate: Candidate | undefined;
   /** Who was asked last, whether or not an answer came. */
   asked: Candidate | undefined;
+  /** What is said of the reply's form. */
+  schema: FormVerdict | undefined;
   firstChunkMs: number | undefined;
   lastChunkMs: number | undefined;
   chunks = 0;
@@ -104,6 +109,12 @@ export class Course {
     this.phases.push({ name, startMs, endMs: performance.now(), ...more });
   }
 
+  /** Notes what is said of the reply's form; the rule that it breaks stands among the reasons. */
+  formed({ verdict, refusal }: FormJudgement): void {
+    this.schema = verdict;
+    if (refusal !== undefined) this.reasons.push(`the reply has not the form asked for: ${refusal.rule}`);
+  }
+
   /** What the head of an answer says before the end is known. */
   async head(model: string): Promise<AnswerFacts> {
     return {
@@ -116,6 +127,7 @@ export class Course {
       microdollars: null,
       cache: this.cache,
       overheadMicros: this.overheadMicros(),
+      ...(this.parts.call.form.kind === "text" ? {} : { schema: "unchecked" }),
     };
   }
 
@@ -150,6 +162,7 @@ export class Course {
       microdollars: total.microdollars,
       cache: this.cache,
       overheadMicros,
+      ...(this.schema === undefined ? {} : { schema: this.schema }),
     };
   }
 
@@ -198,6 +211,7 @@ export class Course {
       ...(microdollars === null ? {} : { microdollars }),
       prompt: this.parts.prompt,
       ...(reply === undefined ? {} : { reply }),
+      ...(this.schema === undefined ? {} : { schema: this.schema }),
     };
   }
 

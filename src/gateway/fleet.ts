@@ -355,6 +355,8 @@ export function mayPass(error: unknown): "here" | "elsewhere" | "nowhere" {
     return error.status >= 500 || error.status === 408 || error.status === 425 ? "here" : "elsewhere";
   }
   if (!(error instanceof Fault)) return "nowhere";
+  // The same model may say it better the next time.
+  if (error.code === "reply.invalid") return "here";
   return isFailure(error) ? "here" : error.code === "model.busy" ? "elsewhere" : "nowhere";
 }
 
