@@ -191,6 +191,7 @@ export interface RateLimits {
   readonly reset: AddressRate;
   readonly public: AddressRate;
   readonly data: { readonly perKey: number; readonly perProduct: number; readonly windowSeconds: number };
+  readonly deliberation: { readonly perKey: number; readonly windowSeconds: number };
 }
 
 /** Everything constitution.yaml says. */
