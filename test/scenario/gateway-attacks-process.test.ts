@@ -198,8 +198,7 @@ describe("a flood", () => {
           `flood: ${before >> 20} MiB, with 500 slow readers ${during >> 20}, again ${again >> 20}, afterwards ${after >> 20}; ${Object.keys(json).length} breakers, ${bytes.length} bytes of metrics\n`,
         );
         expect(Object.keys(json).length).toBeLessThanOrEqual(2048);
-        // The first names that come are kept apart, and the rest are one.
-        expect(new Set(bytes.toString().match(/invented-\d+/g)).size).toBeLessThanOrEqual(200);
+        expect(bytes.toString()).not.toContain("invented-");
         expect(again - during).toBeLessThan(150 * 1024 * 1024);
         // A mebibyte for each that reads nothing; the rest of the flood leaves nothing behind.
         expect(during - before).toBeLessThan(500 * 1024 * 1024);
