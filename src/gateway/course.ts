@@ -5,6 +5,7 @@ import type { Begun } from "../governance/index.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import { Fault } from "../kernel/fault.ts";
 import type { Digest } from "../kernel/hash.ts";
+import type { CallBodies } from "./bodies.ts";
 import type { Budgets, Reservation } from "./budgets/index.ts";
 import type { Deployment } from "./catalogue/index.ts";
 import type { ModelCall, Shown } from "./conversation.ts";
@@ -92,6 +93,8 @@ export class Course {
   firstChunkMs: number | undefined;
   lastChunkMs: number | undefined;
   chunks = 0;
+  /** Gathers what is said, where it is to be kept. */
+  bodies: CallBodies | undefined;
   #isOver = false;
 
   constructor(parts: CourseParts) {
@@ -140,6 +143,7 @@ export class Course {
   async end(ending: Ending): Promise<AnswerFacts> {
     if (this.#isOver) throw new Error("the call has ended before");
     this.#isOver = true;
+    if (this.bodies?.isTooLong === true) this.reasons.push("the reply is too long to be kept");
     const overheadMicros = this.overheadMicros();
     const total = this.#total(ending);
     const [done] = await Promise.all([
@@ -152,6 +156,11 @@ export class Course {
     ]);
     this.#tell(ending, total, undefined);
     const { intentIndex, outcomeIndex } = done.receipt;
+    if (this.bodies !== undefined && ending.reply !== undefined) {
+      const { prompt, call } = this.parts;
+      const about = { intentIndex, outcomeIndex, model: plain(ending.model) };
+      await this.bodies.keep(about, { prompt, reply: ending.reply, streamed: call.stream });
+    }
     return {
       decision: "allow",
       intentIndex,

@@ -15,6 +15,8 @@ import { digestOf, digestOfJson } from "../kernel/hash.ts";
 import type { Digest } from "../kernel/hash.ts";
 import { landAnswer } from "./attempts.ts";
 import type { AttemptParts, Landed } from "./attempts.ts";
+import { CallBodies } from "./bodies.ts";
+import type { BodyKeeper } from "./bodies.ts";
 import type { Budgets } from "./budgets/index.ts";
 import { landCascade, wholeCall } from "./cascade.ts";
 import type { AnswerCache, HeldAnswer, Lead, SemanticIndex } from "./cache/index.ts";
@@ -64,6 +66,8 @@ export interface GatewayParts extends Omit<AttemptParts, "random">, PreparationP
   readonly similar: SemanticIndex;
   readonly counter: Counter;
   readonly observer: GatewayObserver;
+  /** Keeps what is said, for products that opt in. */
+  readonly keeper: BodyKeeper;
   readonly clock: Clock;
   readonly random?: () => number;
 }
@@ -135,6 +139,10 @@ export class Gateway {
     });
     const { budgets, observer } = this.#parts;
     const course = new Course({ ctx, call, product, strategy, routed, prompt, begun, startMs, budgets, observer });
+    const type = prepared.terms.keepBodiesAs;
+    if (type !== null && product !== null) {
+      course.bodies = new CallBodies(this.#parts.keeper, { ctx, product, type, asked: body });
+    }
     course.phases.push({ name: "route", startMs, endMs: routedMs });
     course.phase("decision", routedMs);
     for (const finding of prepared.findings) begun.report(onRecord(finding));
@@ -257,6 +265,7 @@ export class Gateway {
       body: body.toString("utf8"),
       misfits: course.schema === "invalid",
     });
+    course.bodies?.add(body);
     const facts = await course.end({ ...cost, model: reply.model, finish: finishOf(reply), reply: digestOf(body) });
     return { kind: "whole", facts, body };
   }
@@ -371,6 +380,7 @@ export class Gateway {
     const body = held.body ?? this.#written(course, call, reply);
     const judgement = judgeReply(this.#forms, call.form, reply);
     if (judgement !== undefined) course.formed(judgement);
+    course.bodies?.add(body);
     const facts = await course.end({
       usage: noUsage,
       microdollars: 0,

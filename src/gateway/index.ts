@@ -1,4 +1,5 @@
 // The door of the gateway: calls of models, what they may cost, and how the models stand.
+export type { BodyKeeper, KeptBody, KeptCall } from "./bodies.ts";
 export { budgetCodes } from "./budgets/index.ts";
 export type { Budgets } from "./budgets/index.ts";
 export { AnswerCache, cacheCodes, readCacheControl } from "./cache/index.ts";

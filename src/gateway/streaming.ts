@@ -107,6 +107,7 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
         course.lastChunkMs = nowMs;
         course.chunks++;
         this.#hash.update(bytes);
+        course.bodies?.add(bytes);
         yield bytes;
         // The time that the reader took is not Charter's.
         course.waitedMs += performance.now() - nowMs;
@@ -115,6 +116,7 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
       const rest = this.#rest();
       if (rest.length > 0) {
         this.#hash.update(rest);
+        course.bodies?.add(rest);
         yield rest;
       }
       isOver = true;
