@@ -12,6 +12,7 @@ import type { Database } from "./db/index.ts";
 import { openDiskBlobs } from "./depository/blobs/disk.ts";
 import { depositoryMigrations, openArtifactStore, openDepository, openShelf } from "./depository/index.ts";
 import type { ArtifactStore } from "./depository/index.ts";
+import { bodyKeeper } from "./app/keep-bodies.ts";
 import { openGateway } from "./app/open-gateway.ts";
 import { openVitals } from "./gateway/deliberation/disk-vitals.ts";
 import { Deliberation, gatewayThinker, Host } from "./gateway/deliberation/index.ts";
@@ -171,16 +172,26 @@ export async function startCharter(config: Config, options: StartOptions): Promi
       alone: database.dialect === "sqlite",
     }),
   );
+  const shelf = openShelf({ constitution, gate, ledger, store, blobs });
+  const depository = openDepository({ constitution, gate, database, store, shelf, blobs, clock });
   const { gateway, metrics } = await openGateway(
-    { config, constitution, gate, counter, budgets, clock, log, version: options.version },
+    {
+      config,
+      constitution,
+      gate,
+      counter,
+      budgets,
+      keeper: bodyKeeper(depository),
+      clock,
+      log,
+      version: options.version,
+    },
     {
       variables: options.variables ?? {},
       cacheSecret: await keptBytes(join(dataDir, "cache.secret")),
       keep: (resource) => opened.use(resource),
     },
   );
-  const shelf = openShelf({ constitution, gate, ledger, store, blobs });
-  const depository = openDepository({ constitution, gate, database, store, shelf, blobs, clock });
 
   const sweep = setInterval(
     () => void sweepStore({ store, users: directory.writer, oauth, effects: identity.effects, budgets }, clock, log),

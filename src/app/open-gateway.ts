@@ -21,7 +21,7 @@ import {
   simulatedDeployments,
   upstreamDialects,
 } from "../gateway/index.ts";
-import type { Provider, SecretSource, Upstream } from "../gateway/index.ts";
+import type { BodyKeeper, Provider, SecretSource, Upstream } from "../gateway/index.ts";
 import { OpenTelemetryObserver } from "../gateway/telemetry/opentelemetry-observer.ts";
 import { PrometheusObserver } from "../gateway/telemetry/prometheus-observer.ts";
 import { SimulatedUpstream } from "../gateway/upstreams/simulated-upstream.ts";
@@ -43,6 +43,7 @@ interface GatewayHouse {
   readonly gate: Gate;
   readonly counter: Counter;
   readonly budgets: Budgets;
+  readonly keeper: BodyKeeper;
   readonly version: string;
   readonly clock: Clock;
   readonly log: Log;

@@ -89,6 +89,8 @@ export interface ModelTerms {
   /** How long an answer may be served again; 0 for never. */
   readonly cacheTtlSeconds: number;
   readonly semanticCache: boolean;
+  /** The type of artifact as which prompts and replies are kept; null for not at all. */
+  readonly keepBodiesAs: string | null;
   readonly guards: Readonly<Record<"secrets" | "pii" | "injection", GuardAction>>;
   readonly keyRequestsPerMinute: number | null;
   readonly keyTokensPerMinute: number | null;
@@ -191,6 +193,7 @@ export interface RateLimits {
   readonly reset: AddressRate;
   readonly public: AddressRate;
   readonly data: { readonly perKey: number; readonly perProduct: number; readonly windowSeconds: number };
+  readonly deliberation: { readonly perKey: number; readonly windowSeconds: number };
 }
 
 /** Everything constitution.yaml says. */

@@ -48,6 +48,12 @@ describe("constitution.yaml", () => {
       'did you mean "decision_record"?',
     ],
     [
+      "calls kept as a type that a product does not have",
+      "keepBodiesAs: null",
+      "keepBodiesAs: ConversationArtifact",
+      'AI_AVATAR has no artifacts of type "ConversationArtifact"; name one of MediaArtifact, or null',
+    ],
+    [
       "decision records kept less than 184 days",
       "{ days: 184 }",
       "{ days: 183 }",

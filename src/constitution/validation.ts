@@ -53,6 +53,7 @@ function* meaningProblems(data: ConstitutionData): Generator<Finding> {
   yield* limitProblems(data);
   yield* storageProblems(data);
   yield* gatewayProblems(data);
+  yield* keptBodiesProblems(data);
   for (const [name, edges] of Object.entries(data.bands)) yield* bandProblems(name, edges);
   for (const [name, { retentionClass }] of Object.entries(data.products)) {
     if (Object.hasOwn(data.retentionClasses, retentionClass)) continue;
@@ -97,6 +98,17 @@ function* gatewayProblems({ gateway: { tiers, score } }: ConstitutionData): Gene
   }
   const weights = score.compliancePercent + score.reliabilityPercent + score.pricePercent + score.latencyPercent;
   if (weights !== 100) yield { path: ["gateway", "score"], message: "the four weights must add up to 100 percent" };
+}
+
+/** A product keeps its calls among its artifacts, so it must be one of their types. */
+function* keptBodiesProblems({ products, gateway: { terms } }: ConstitutionData): Generator<Finding> {
+  for (const [name, { artifactTypes, models }] of Object.entries(products)) {
+    const type = models?.keepBodiesAs === undefined ? terms.keepBodiesAs : models.keepBodiesAs;
+    if (type === null || artifactTypes.includes(type)) continue;
+    const path = models?.keepBodiesAs === undefined ? ["gateway", "terms"] : ["products", name, "models"];
+    const message = `${name} has no artifacts of type "${type}"; name one of ${artifactTypes.join(", ")}, or null`;
+    yield { path: [...path, "keepBodiesAs"], message };
+  }
 }
 
 function* limitProblems({ limits, products }: ConstitutionData): Generator<Finding> {

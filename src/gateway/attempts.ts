@@ -2,7 +2,7 @@
 //
 // 1. Nothing is tried again once a byte of an answer has been passed on; what this gives back has shown nothing yet.
 // 2. A failure that another deployment may not share moves on to it; where there is none, the same one is tried again after
-//    a pause, within the budget of retries.
+//    a pause, within the budget of retries. So it is with an answer that is not accepted.
 // 3. What the provider refuses as wrong is the caller's to mend and is not tried elsewhere.
 import { setTimeout as sleep } from "node:timers/promises";
 import { Fault } from "../kernel/fault.ts";
@@ -51,6 +51,8 @@ export interface Trial {
   readonly candidates: readonly Candidate[];
   readonly passed: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
+  /** Why a whole answer is not accepted, once it has been paid for; undefined when it is. */
+  readonly refusal?: (answer: Extract<Landed, { kind: "whole" }>) => Fault | undefined;
 }
 
 /** Gives the first good answer. @throws The last failure, as a fault that a caller may read. */
@@ -83,7 +85,7 @@ export async function landAnswer(parts: AttemptParts, course: Course, trial: Tri
 async function attemptOnce(
   parts: AttemptParts,
   course: Course,
-  { call, passed, signal }: Trial,
+  { call, passed, signal, refusal }: Trial,
   candidate: Candidate,
 ): Promise<Landed> {
   const { deployment } = candidate;
@@ -111,6 +113,8 @@ async function attemptOnce(
     });
     ({ status } = landing.answer);
     const landed = await readHead(parts, { deployment, name, dialect }, call, landing);
+    const refused = landed.kind === "whole" ? refusal?.(landed) : undefined;
+    if (refused !== undefined) throw refused;
     course.candidate = candidate;
     course.reasons.push(...reasonsOf(candidate, course.parts.routed));
     return landed;

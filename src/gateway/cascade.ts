@@ -42,10 +42,12 @@ export async function landCascade(
 ): Promise<Landed> {
   const { cheap, strong } = ladderOf(trial.candidates, level);
   if (cheap === undefined) return landAnswer(parts, course, trial);
-  const low = { ...trial, candidates: [cheap] };
+  // The verifier looks at the form itself.
+  const { refusal: _, ...unjudged } = trial;
+  const low = { ...unjudged, candidates: [cheap] };
   const replies: Whole[] = [];
   const ask = async (call: ModelCall): Promise<void> => {
-    const landed = await landAnswer(parts, course, { ...low, call: whole(call) });
+    const landed = await landAnswer(parts, course, { ...low, call: wholeCall(call) });
     if (landed.kind === "whole") replies.push(landed);
   };
   let why = "the cheap model failed";
@@ -102,7 +104,7 @@ function spend(
 }
 
 /** The call as one that is answered whole, so that its answer can be judged before anybody sees it. */
-function whole(call: ModelCall): ModelCall {
+export function wholeCall(call: ModelCall): ModelCall {
   if (!call.stream) return call;
   const { stream: _stream, stream_options: _options, ...raw } = call.raw;
   return { ...call, raw, stream: false };

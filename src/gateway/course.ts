@@ -5,11 +5,13 @@ import type { Begun } from "../governance/index.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import { Fault } from "../kernel/fault.ts";
 import type { Digest } from "../kernel/hash.ts";
+import type { CallBodies } from "./bodies.ts";
 import type { Budgets, Reservation } from "./budgets/index.ts";
 import type { Deployment } from "./catalogue/index.ts";
 import type { ModelCall, Shown } from "./conversation.ts";
 import { StatusFault } from "./fleet.ts";
 import type { CallFacts, GatewayObserver, Phase } from "./observer.ts";
+import type { FormJudgement, FormVerdict } from "./reply-form.ts";
 import type { Candidate, Route } from "./router.ts";
 import type { Strategy } from "./strategy.ts";
 import { UpstreamFault } from "./upstreams/index.ts";
@@ -57,6 +59,8 @@ export interface AnswerFacts {
   readonly microdollars: number | null;
   readonly cache: "hit" | "miss" | "bypass";
   readonly overheadMicros: number;
+  /** Whether the reply has the form asked for; absent where none was. At the head of a stream nobody knows. */
+  readonly schema?: FormVerdict;
 }
 
 /** What an answer shows where its provider says nothing: the request's id and the time. */
@@ -86,9 +90,13 @@ export class Course {
   candidate: Candidate | undefined;
   /** Who was asked last, whether or not an answer came. */
   asked: Candidate | undefined;
+  /** What is said of the reply's form. */
+  schema: FormVerdict | undefined;
   firstChunkMs: number | undefined;
   lastChunkMs: number | undefined;
   chunks = 0;
+  /** Gathers what is said, where it is to be kept. */
+  bodies: CallBodies | undefined;
   #isOver = false;
 
   constructor(parts: CourseParts) {
@@ -106,6 +114,12 @@ export class Course {
     this.phases.push({ name, startMs, endMs: performance.now(), ...more });
   }
 
+  /** Notes what is said of the reply's form; the rule that it breaks stands among the reasons. */
+  formed({ verdict, refusal }: FormJudgement): void {
+    this.schema = verdict;
+    if (refusal !== undefined) this.reasons.push(`the reply has not the form asked for: ${refusal.rule}`);
+  }
+
   /** What the head of an answer says before the end is known. */
   async head(model: string): Promise<AnswerFacts> {
     return {
@@ -118,6 +132,7 @@ export class Course {
       microdollars: null,
       cache: this.cache,
       overheadMicros: this.overheadMicros(),
+      ...(this.parts.call.form.kind === "text" ? {} : { schema: "unchecked" }),
     };
   }
 
@@ -130,6 +145,7 @@ export class Course {
   async end(ending: Ending): Promise<AnswerFacts> {
     if (this.#isOver) throw new Error("the call has ended before");
     this.#isOver = true;
+    if (this.bodies?.isTooLong === true) this.reasons.push("the reply is too long to be kept");
     const overheadMicros = this.overheadMicros();
     const total = this.#total(ending);
     const [done] = await Promise.all([
@@ -142,6 +158,11 @@ export class Course {
     ]);
     this.#tell(ending, total, undefined);
     const { intentIndex, outcomeIndex } = done.receipt;
+    if (this.bodies !== undefined && ending.reply !== undefined) {
+      const { prompt, call } = this.parts;
+      const about = { intentIndex, outcomeIndex, model: plain(ending.model) };
+      await this.bodies.keep(about, { prompt, reply: ending.reply, streamed: call.stream });
+    }
     return {
       decision: "allow",
       intentIndex,
@@ -152,6 +173,7 @@ export class Course {
       microdollars: total.microdollars,
       cache: this.cache,
       overheadMicros,
+      ...(this.schema === undefined ? {} : { schema: this.schema }),
     };
   }
 
@@ -200,6 +222,7 @@ export class Course {
       ...(microdollars === null ? {} : { microdollars }),
       prompt: this.parts.prompt,
       ...(reply === undefined ? {} : { reply }),
+      ...(this.schema === undefined ? {} : { schema: this.schema }),
     };
   }
 

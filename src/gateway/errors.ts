@@ -12,6 +12,7 @@ export const gatewayCodes = {
   "dialect.invalid": "The request does not follow the API that it was sent to.",
   "dialect.unsupported": "The request uses something that the chosen model's provider cannot express.",
   "call.aborted": "The caller left before the answer was complete; read in the ledger and nowhere else.",
+  "reply.invalid": "No model gave a reply of the form that was asked for, and the caller wants no other.",
   "upstream.garbled": "The provider answered with something that is no reply.",
   "upstream.refused": "The provider refused the request.",
   "upstream.failed": "The provider failed, or the connection to it did.",

@@ -9,7 +9,15 @@ import type { UpstreamDialect, WireRequest } from "./conversation.ts";
 import { gatewayFault } from "./errors.ts";
 import { cleanWords } from "./provider-words.ts";
 import type { Health } from "./router.ts";
-import { Breakers, Concurrency, KeyRing, outcomeOf, RetryBudget, UpstreamFault } from "./upstreams/index.ts";
+import {
+  Breakers,
+  Concurrency,
+  DeniedKeys,
+  KeyRing,
+  outcomeOf,
+  RetryBudget,
+  UpstreamFault,
+} from "./upstreams/index.ts";
 import type {
   Breaker,
   BreakerStats,
@@ -56,6 +64,7 @@ export interface DeploymentStanding {
 interface Station {
   readonly breaker: Breaker;
   readonly places: Concurrency;
+  readonly denied: DeniedKeys;
   success: number;
 }
 
@@ -108,7 +117,7 @@ export class Fleet implements AsyncDisposable {
   }
 
   /**
-   * Makes one attempt; a key that the provider refuses or limits is replaced by the next one.
+   * Makes one attempt; a key that the provider refuses, limits or denies the model is replaced by the next one.
    * @throws UpstreamFault; `model.unavailable` when there is no place, no key or the breaker is open; `upstream.refused`
    * with the provider's words; the signal's reason.
    */
@@ -123,7 +132,7 @@ export class Fleet implements AsyncDisposable {
       throw unavailable(deployment, "its breaker is open", Math.ceil(waitMs / 1000));
     }
     try {
-      const answer = await this.#send(deployment.provider, attempt);
+      const answer = await this.#send(deployment, station.denied, attempt);
       place.firstByte();
       return this.#landing(station, place, permit, answer);
     } catch (error) {
@@ -152,13 +161,13 @@ export class Fleet implements AsyncDisposable {
     await Promise.all([...this.#upstreams.values()].map((upstream) => upstream[Symbol.asyncDispose]()));
   }
 
-  async #send(provider: Provider, attempt: Attempt): Promise<UpstreamAnswer> {
+  async #send({ name, provider }: Deployment, denied: DeniedKeys, attempt: Attempt): Promise<UpstreamAnswer> {
     const ring = this.#ring(provider);
     const upstream = this.#upstream(provider);
     const { wire, passed, deadlines, signal } = attempt;
     const body = JSON.stringify(wire.body);
     for (;;) {
-      const key = ring.take();
+      const key = ring.take(denied);
       if (key === undefined) {
         const waitMs = ring.readyAtMs - this.#parts.clock.nowMs();
         throw gatewayFault("model.busy", `${provider.name} limits or refuses every key`, {
@@ -167,8 +176,12 @@ export class Fleet implements AsyncDisposable {
       }
       const headers = { ...provider.headers, ...passed, ...wire.headers, ...credential(provider, key.secret) };
       const answer = await upstream.send({ path: wire.path, headers, body, deadlines, signal });
-      if (answer.status >= 200 && answer.status < 300) return answer;
-      const another = ring.answered(key, answer.status, answer.headers);
+      if (answer.status >= 200 && answer.status < 300) {
+        denied.delete(key);
+        return answer;
+      }
+      const another =
+        answer.status === 403 ? ring.wasDenied(key, denied, name) : ring.answered(key, answer.status, answer.headers);
       if (another) {
         answer.cancel();
         continue;
@@ -210,7 +223,7 @@ export class Fleet implements AsyncDisposable {
     if (station === undefined) {
       if (this.#stations.size >= maxStations) this.#forgetIdle();
       const places = new Concurrency({ ...line, maxInFlight: concurrency }, this.#parts.clock);
-      station = { breaker: this.#breakers.get(name), places, success: 1 };
+      station = { breaker: this.#breakers.get(name), places, denied: new DeniedKeys(), success: 1 };
       this.#stations.set(name, station);
     }
     return station;
@@ -355,6 +368,8 @@ export function mayPass(error: unknown): "here" | "elsewhere" | "nowhere" {
     return error.status >= 500 || error.status === 408 || error.status === 425 ? "here" : "elsewhere";
   }
   if (!(error instanceof Fault)) return "nowhere";
+  // The same model may say it better the next time.
+  if (error.code === "reply.invalid") return "here";
   return isFailure(error) ? "here" : error.code === "model.busy" ? "elsewhere" : "nowhere";
 }
 

@@ -10,12 +10,15 @@ import type { Counter } from "../identity/index.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import { NotCanonicalError } from "../kernel/canonical-json.ts";
+import type { Fault } from "../kernel/fault.ts";
 import { digestOf, digestOfJson } from "../kernel/hash.ts";
 import type { Digest } from "../kernel/hash.ts";
 import { landAnswer } from "./attempts.ts";
 import type { AttemptParts, Landed } from "./attempts.ts";
+import { CallBodies } from "./bodies.ts";
+import type { BodyKeeper } from "./bodies.ts";
 import type { Budgets } from "./budgets/index.ts";
-import { landCascade } from "./cascade.ts";
+import { landCascade, wholeCall } from "./cascade.ts";
 import type { AnswerCache, HeldAnswer, Lead, SemanticIndex } from "./cache/index.ts";
 import { TextTally } from "./call-facts.ts";
 import type { Deployment, TokenPrice } from "./catalogue/index.ts";
@@ -33,8 +36,10 @@ import { piecesSource } from "./pieces-source.ts";
 import type { GatewayObserver } from "./observer.ts";
 import { Preparation } from "./preparation.ts";
 import type { PreparationParts } from "./preparation.ts";
-import { nobody } from "./prepared.ts";
+import { enforcesForm, nobody } from "./prepared.ts";
 import type { CallOptions, Prepared } from "./prepared.ts";
+import { judgeReply, StreamedForm } from "./reply-form.ts";
+import type { FormJudgement } from "./reply-form.ts";
 import { reserveRoom } from "./reserving.ts";
 import type { Prices } from "./prices/index.ts";
 import { mayCall } from "./router.ts";
@@ -49,6 +54,8 @@ export type ModelAnswer =
   | { readonly kind: "whole"; readonly facts: AnswerFacts; readonly body: Buffer }
   | { readonly kind: "stream"; readonly facts: AnswerFacts; readonly bytes: AsyncIterable<Buffer> };
 
+type WholeAnswer = Extract<Landed, { kind: "whole" }>;
+
 /** What the gateway is made of. */
 export interface GatewayParts extends Omit<AttemptParts, "random">, PreparationParts {
   readonly gate: Gate;
@@ -59,6 +66,8 @@ export interface GatewayParts extends Omit<AttemptParts, "random">, PreparationP
   readonly similar: SemanticIndex;
   readonly counter: Counter;
   readonly observer: GatewayObserver;
+  /** Keeps what is said, for products that opt in. */
+  readonly keeper: BodyKeeper;
   readonly clock: Clock;
   readonly random?: () => number;
 }
@@ -130,6 +139,10 @@ export class Gateway {
     });
     const { budgets, observer } = this.#parts;
     const course = new Course({ ctx, call, product, strategy, routed, prompt, begun, startMs, budgets, observer });
+    const type = prepared.terms.keepBodiesAs;
+    if (type !== null && product !== null) {
+      course.bodies = new CallBodies(this.#parts.keeper, { ctx, product, type, asked: body });
+    }
     course.phases.push({ name: "route", startMs, endMs: routedMs });
     course.phase("decision", routedMs);
     for (const finding of prepared.findings) begun.report(onRecord(finding));
@@ -180,10 +193,16 @@ export class Gateway {
   }
 
   async #led(course: Course, prepared: Prepared, options: CallOptions, lead: Lead | undefined): Promise<ModelAnswer> {
-    const { call } = prepared;
     await reserveRoom(this.#parts, course, prepared, options);
-    const signal = lead?.signal ?? course.parts.ctx.signal;
-    const trial = { call, candidates: prepared.routed.candidates, passed: options.passed, signal };
+    const enforced = enforcesForm(prepared.call, options);
+    const trial = {
+      // What may not be accepted must not have been shown.
+      call: enforced ? wholeCall(prepared.call) : prepared.call,
+      candidates: prepared.routed.candidates,
+      passed: options.passed,
+      signal: lead?.signal ?? course.parts.ctx.signal,
+      ...(enforced ? { refusal: (landed: WholeAnswer) => this.#misfit(course, prepared, landed) } : {}),
+    };
     const parts = this.#attempts;
     const landed =
       prepared.strategy === "cascade"
@@ -204,14 +223,24 @@ export class Gateway {
     }
     return landed.kind === "stream"
       ? this.#streamed(course, prepared, landed, landed.intake, lead)
-      : this.#whole(course, prepared, landed, lead);
+      : this.#whole(course, prepared, options, landed, lead);
+  }
+
+  /** Why an answer is not accepted whose form is enforced; what it cost is spent. */
+  #misfit(course: Course, { call, request }: Prepared, { deployment, reply }: WholeAnswer): Fault | undefined {
+    const judgement = judgeReply(this.#forms, call.form, reply);
+    if (judgement?.verdict !== "invalid") return undefined;
+    course.formed(judgement);
+    course.spent.push(this.#costOf(deployment, request, reply.rawUsage, tokensOfReply(reply)));
+    return misfitFault(deployment, judgement);
   }
 
   /** An answer that is here as a whole. */
   async #whole(
     course: Course,
     prepared: Prepared,
-    { deployment, dialect, reply, bytes }: Extract<Landed, { kind: "whole" }>,
+    options: CallOptions,
+    { deployment, dialect, reply, bytes }: WholeAnswer,
     lead: Lead | undefined,
   ): Promise<ModelAnswer> {
     const { call, terms, request } = prepared;
@@ -222,6 +251,11 @@ export class Gateway {
       return course.fail(guarded.denied, { ...cost, model: reply.model, finish: "error" });
     }
     const priced = { ...guarded.reply, usage: cost.usage };
+    const judgement = judgeReply(this.#forms, call.form, priced);
+    if (judgement !== undefined) course.formed(judgement);
+    if (judgement?.verdict === "invalid" && enforcesForm(call, options)) {
+      return course.fail(misfitFault(deployment, judgement), { ...cost, model: reply.model, finish: "error" });
+    }
     if (call.stream) return this.#replayed(course, prepared, priced, deployment, lead);
     const asItCame = dialect === call.dialect && guarded.reply === reply;
     const body = asItCame ? bytes : this.#written(course, call, priced);
@@ -230,7 +264,9 @@ export class Gateway {
       deployment: deployment.name,
       facts: factsOf(course, cost),
       body: body.toString("utf8"),
+      misfits: course.schema === "invalid",
     });
+    course.bodies?.add(body);
     const facts = await course.end({ ...cost, model: reply.model, finish: finishOf(reply), reply: digestOf(body) });
     return { kind: "whole", facts, body };
   }
@@ -249,6 +285,7 @@ export class Gateway {
       deployment,
       asItCame: false,
       guards: false,
+      isJudged: true,
       lead,
       model: reply.model,
     });
@@ -282,6 +319,8 @@ export class Gateway {
       readonly deployment: Deployment | undefined;
       readonly asItCame: boolean;
       readonly guards: boolean;
+      /** Its form has been looked at. */
+      readonly isJudged?: boolean;
       readonly lead: Lead | undefined;
       readonly model: string;
     },
@@ -305,13 +344,19 @@ export class Gateway {
           : this.#costOf(deployment, request, raw, outputTokens, counted),
       settled: (cost) => {
         if (deployment === undefined) return;
-        lead?.settleStream({ deployment: deployment.name, usage: cost.usage, facts: factsOf(course, cost) });
+        lead?.settleStream({
+          deployment: deployment.name,
+          usage: cost.usage,
+          facts: factsOf(course, cost),
+          misfits: course.schema === "invalid",
+        });
       },
       failed: (error) => {
         counted.isCut = true;
         lead?.fail(error);
       },
       isFollowed: () => lead !== undefined && !lead.signal.aborted,
+      ...(call.form.kind === "text" || how.isJudged === true ? {} : { form: new StreamedForm(this.#forms, call.form) }),
     });
     return { kind: "stream", facts: await course.head(model), bytes };
   }
@@ -334,6 +379,9 @@ export class Gateway {
     }
     const reply = held.reply();
     const body = held.body ?? this.#written(course, call, reply);
+    const judgement = judgeReply(this.#forms, call.form, reply);
+    if (judgement !== undefined) course.formed(judgement);
+    course.bodies?.add(body);
     const facts = await course.end({
       usage: noUsage,
       microdollars: 0,
@@ -412,6 +460,13 @@ function promptDigest(body: Readonly<Record<string, unknown>>): Digest {
       remedy: "send well-formed text, and large integers as strings",
     });
   }
+}
+
+/** Tells what breaks the form and nothing of the reply: no guard may have looked at it. */
+function misfitFault({ name }: Deployment, { refusal }: FormJudgement): Fault {
+  return gatewayFault("reply.invalid", `the reply of ${name} ${refusal?.reason ?? "has not the form asked for"}`, {
+    remedy: "ask for a form that the model can keep, name a stronger model, or send `X-Charter-Schema: report`",
+  });
 }
 
 /** What a kept answer is kept with. */

@@ -1,4 +1,5 @@
 // The door of the gateway: calls of models, what they may cost, and how the models stand.
+export type { BodyKeeper, KeptBody, KeptCall } from "./bodies.ts";
 export { budgetCodes } from "./budgets/index.ts";
 export type { Budgets } from "./budgets/index.ts";
 export { AnswerCache, cacheCodes, readCacheControl } from "./cache/index.ts";
@@ -25,8 +26,8 @@ export type { GatewayObserver } from "./observer.ts";
 export { resetBreakers } from "./breaker-resets.ts";
 export { chatOf, dollars, named, optionsOf, routeAnswer } from "./predecessor.ts";
 export type { RouterQuery } from "./predecessor.ts";
-export { explanationOf } from "./prepared.ts";
-export type { CallOptions } from "./prepared.ts";
+export { explanationOf, schemaModes } from "./prepared.ts";
+export type { CallOptions, SchemaMode } from "./prepared.ts";
 export { openPrices, priceCodes } from "./prices/index.ts";
 export { strategies } from "./strategy.ts";
 export type { Strategy } from "./strategy.ts";

@@ -5,6 +5,7 @@ import type { Constitution } from "../constitution/index.ts";
 import { addressOf, canonicalCall, partitionOf } from "./cache/index.ts";
 import type { Address, AnswerCache, CanonicalCall, Embed, Lead, Query, SemanticIndex, Turn } from "./cache/index.ts";
 import type { Course } from "./course.ts";
+import { enforcesForm } from "./prepared.ts";
 import type { CallOptions, Prepared } from "./prepared.ts";
 import { similarAnswer } from "./similar.ts";
 
@@ -35,7 +36,13 @@ export class KeptAnswers {
   /** What to do for a call. @throws `cache.not_stored`, or the signal's reason. */
   async turn(course: Course, prepared: Prepared, options: CallOptions, embed: Embed): Promise<Turn> {
     const { call, product, terms, strategy, request } = prepared;
-    const circumstances = { strategy, dataClass: request.dataClass, ...options.passed };
+    const circumstances = {
+      strategy,
+      dataClass: request.dataClass,
+      // Who accepts nothing else follows nobody who does.
+      ...(enforcesForm(call, options) ? { schema: "enforce" } : {}),
+      ...options.passed,
+    };
     const samples = (call.temperature ?? 0) > 0 || call.choices > 1 || strategy === "cascade";
     const canonical = samples ? undefined : canonicalCall(call, circumstances);
     const query: Query = {

@@ -8,6 +8,16 @@ import { reasonsOf } from "./router.ts";
 import type { Route, RouteRequest } from "./router.ts";
 import type { Strategy } from "./strategy.ts";
 
+/** What may be done about a reply that has not the form asked for. */
+export const schemaModes = ["report", "enforce"] as const;
+/** What is done about a reply that has not the form asked for. */
+export type SchemaMode = (typeof schemaModes)[number];
+
+/** Whether only replies of the form asked for are accepted. */
+export function enforcesForm({ form }: Pick<ModelCall, "form">, { schema }: Pick<CallOptions, "schema">): boolean {
+  return schema === "enforce" && form.kind !== "text";
+}
+
 /** What a caller says beside the body. */
 export interface CallOptions {
   /** Whose account, for callers that belong to no product. */
@@ -16,6 +26,8 @@ export interface CallOptions {
   readonly strategy?: Strategy;
   readonly dataClass?: DataClass;
   readonly cache: CacheControl;
+  /** What is done about a reply that has not the form asked for: it is told (`report`), or not accepted (`enforce`). */
+  readonly schema?: SchemaMode;
   /** Headers that the caller's dialect knows and that go to upstreams of the same dialect. */
   readonly passed: Readonly<Record<string, string>>;
 }

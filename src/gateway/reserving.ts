@@ -4,6 +4,7 @@ import { outputTokensOf } from "./call-facts.ts";
 import { samples } from "./cascade/index.ts";
 import { estimateOf } from "./costing.ts";
 import type { Course } from "./course.ts";
+import { enforcesForm } from "./prepared.ts";
 import type { CallOptions, Prepared } from "./prepared.ts";
 import type { Prices } from "./prices/index.ts";
 
@@ -31,7 +32,9 @@ export async function reserveRoom(
     microdollars = most === null || microdollars === null ? null : Math.max(microdollars, most);
   }
   // A cascade may ask the cheap model several times and a stronger one besides.
-  const times = strategy === "cascade" ? samples + 1 : 1;
+  const answers = strategy === "cascade" ? samples + 1 : 1;
+  // Replies without their form are paid for as well.
+  const times = enforcesForm(call, options) ? Math.max(answers, maxAttempts) : answers;
   const { held, kept } = await budgets.admit({
     product,
     ...(options.project === undefined ? {} : { project: options.project }),

@@ -15,6 +15,7 @@ import type { GuardFinding, StreamGuard } from "./guards/index.ts";
 import { HeldBlocks, laneOf } from "./held-blocks.ts";
 import type { Block, WordPiece } from "./held-blocks.ts";
 import type { Item } from "./intake.ts";
+import type { StreamedForm } from "./reply-form.ts";
 import { TextTally } from "./call-facts.ts";
 
 /** Where pieces come from: an upstream, another call that is followed, or an answer that is kept. */
@@ -41,6 +42,8 @@ export interface StreamParts {
   /** The stream came to its good end. */
   readonly settled: (cost: Cost) => void;
   readonly failed: (error: unknown) => void;
+  /** Judges the form of what is said; absent where none was asked for. */
+  readonly form?: StreamedForm;
   /** Others follow this stream, so that it goes on when its own caller has left. */
   readonly isFollowed: () => boolean;
 }
@@ -104,6 +107,7 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
         course.lastChunkMs = nowMs;
         course.chunks++;
         this.#hash.update(bytes);
+        course.bodies?.add(bytes);
         yield bytes;
         // The time that the reader took is not Charter's.
         course.waitedMs += performance.now() - nowMs;
@@ -112,6 +116,7 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
       const rest = this.#rest();
       if (rest.length > 0) {
         this.#hash.update(rest);
+        course.bodies?.add(rest);
         yield rest;
       }
       isOver = true;
@@ -238,6 +243,7 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
   /** Takes note of a piece that goes out. */
   #note(piece: StreamEvent): void {
     this.#parts.push(piece);
+    this.#parts.form?.note(piece);
     switch (piece.kind) {
       case "start":
         this.#model = piece.model;
@@ -273,8 +279,9 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
 
   /** The comment and the last frame, once the outcome is durable. */
   async #end(startMs: number): Promise<Buffer> {
-    const { course, source, settled } = this.#parts;
+    const { course, source, settled, form } = this.#parts;
     this.#parts.push({ kind: "end" });
+    if (form !== undefined) course.formed(form.judge());
     const ending = this.#ending(this.#finish ?? "unknown");
     source.complete();
     settled(ending);

@@ -191,7 +191,7 @@ export const operations = {
   "budget.set": change("POST", "/v1/budgets", "budget.configure"),
   "budget.list": read("/v1/budgets", "budget.view"),
   "budget.clear": change("DELETE", "/v1/budgets/{id}", "budget.configure"),
-  "consciousness.process": change("POST", "/api/v1/consciousness/process", "task.create"),
+  "consciousness.process": change("POST", "/api/v1/consciousness/process", "task.create", "deliberation"),
   "consciousness.state": modelRead("/api/v1/consciousness/state"),
   "metrics.read": read("/metrics", "metrics.view"),
   "synthesis.validate": modelRead("/validate/synthesis", "POST"),

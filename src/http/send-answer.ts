@@ -43,6 +43,7 @@ export function factHeaders(facts: AnswerFacts): Record<string, string | number>
     "x-charter-cost-microdollars": microdollars ?? "unknown",
     "x-charter-cache": facts.cache,
     "x-charter-overhead-microseconds": facts.overheadMicros,
+    ...(facts.schema === undefined ? {} : { "x-charter-schema": facts.schema }),
   };
 }
 

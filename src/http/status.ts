@@ -83,6 +83,7 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
   "dialect.invalid": 400,
   "dialect.unsupported": 400,
   "call.aborted": 408,
+  "reply.invalid": 502,
   "upstream.garbled": 502,
   "upstream.refused": 400,
   "upstream.failed": 502,

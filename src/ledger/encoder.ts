@@ -96,6 +96,7 @@ function orderedCall(call: CallRecord): object {
     reasoningTokens: call.reasoningTokens,
     reasons: call.reasons,
     reply: call.reply,
+    schema: call.schema,
     streamed: call.streamed,
     tier: call.tier,
   } satisfies Record<keyof CallRecord, unknown>;

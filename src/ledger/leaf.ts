@@ -35,6 +35,8 @@ export interface CallRecord {
   readonly estimated: boolean;
   /** Integer micro-dollars; absent when the price is unknown. */
   readonly microdollars?: number;
+  /** Whether the reply has the form that was asked for; absent where none was. */
+  readonly schema?: "valid" | "invalid" | "unchecked";
   /** SHA-256 of the request's canonical form, and of the reply as it left. */
   readonly prompt: Digest;
   readonly reply?: Digest;

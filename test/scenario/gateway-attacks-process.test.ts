@@ -201,8 +201,7 @@ describe("a flood", () => {
           `flood: ${before >> 20} MiB, with ${slowReaders} slow readers ${during >> 20}, again ${again >> 20}, afterwards ${after >> 20}; ${Object.keys(json).length} breakers, ${bytes.length} bytes of metrics\n`,
         );
         expect(Object.keys(json).length).toBeLessThanOrEqual(2048);
-        // The first names that come are kept apart, and the rest are one.
-        expect(new Set(bytes.toString().match(/invented-\d+/g)).size).toBeLessThanOrEqual(200);
+        expect(bytes.toString()).not.toContain("invented-");
         expect(again - during).toBeLessThan(150 * 1024 * 1024);
         // A mebibyte for each that reads nothing, and what a busy process has not collected yet; the rest leaves nothing behind.
         expect(during - before).toBeLessThan((slowReaders + 300) * 1024 * 1024);

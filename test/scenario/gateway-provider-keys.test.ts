@@ -27,7 +27,7 @@ beforeAll(async () => {
       const keys = [{ file: keyFile(providerKeys.first) }, { file: keyFile(providerKeys.second) }];
       const own = { kind: "openai-compatible", baseUrl: `${stub.url}/v1`, keys, open: true };
       // What one test does to the keys of a provider is no other test's business.
-      return { rotating: own, refusing: own, exhausted: own };
+      return { rotating: own, refusing: own, exhausted: own, denying: own };
     },
   });
 });
@@ -71,6 +71,35 @@ describe("keys of a provider", () => {
       expect(choices[0]?.message.content).toBe(scriptedAnswer);
     }
     expect(keysSeen(from)).toEqual([first, second, second, second]);
+  });
+
+  it("rotate when one may not use the model, and the same key goes on to serve the others", async () => {
+    stub.answer = ({ headers, json }, response) => {
+      const isDenied = json.model === "large" && headers.authorization === first;
+      sendJson(response, isDenied ? { error: { message: "not for your key" } } : sound, isDenied ? 403 : 200);
+    };
+    const seenBy = async (model: string, times: number): Promise<unknown[]> => {
+      const from = stub.seen.length;
+      for (let i = 0; i < times; i++) {
+        expect((await rig.chat({ ...question(), model: `denying/${model}` })).status).toBe(200);
+      }
+      return keysSeen(from);
+    };
+    expect(await seenBy("large", 3)).toEqual([first, second, second, second]);
+    expect(await seenBy("small", 4)).toEqual([first, second, first, second]);
+  });
+
+  it("that are all denied a model are told so each time, one request for each call, and no model is held up", async () => {
+    stub.answer = ({ json }, response) =>
+      sendJson(response, json.model === "none" ? {} : sound, json.model === "none" ? 403 : 200);
+    const asked = async (model: string): Promise<[number, string | undefined, number]> => {
+      const from = stub.seen.length;
+      const { status, json } = await rig.chat({ ...question(), model: `denying/${model}` });
+      return [status, json.code, stub.seen.length - from];
+    };
+    expect(await asked("none")).toEqual([502, "upstream.failed", 2]);
+    for (let i = 0; i < 8; i++) expect(await asked("none")).toEqual([502, "upstream.failed", 1]);
+    expect(await asked("small")).toEqual([200, undefined, 1]);
   });
 
   it("that are all limited make the call a 429 that says when to come back", async () => {

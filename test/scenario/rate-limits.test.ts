@@ -317,6 +317,23 @@ describe("the data plane", () => {
   });
 });
 
+describe("a deliberation", () => {
+  it("is admitted ten times a minute for each key, and takes nothing of what else the key may call", async () => {
+    const charter = await start();
+    const [one, two] = [await keyOf(charter, "developer"), await keyOf(charter, "developer")];
+    const path = "/api/v1/consciousness/process";
+    // An empty body is refused for its form, and counts.
+    expect(await statuses(charter, 11, path, { key: one, body: {} })).toEqual([...repeat(10, 400), 429]);
+    const refused = await charter.ask(path, { key: one, body: {} });
+    expect(fieldsOf(refused)).toMatchObject({ policy: "deliberation", q: 10, r: 0 });
+    expect(refused.json).toMatchObject({ code: "rate.exceeded", limit: "deliberation" });
+    expect((await charter.ask("/governance/info", { key: one })).status).toBe(200);
+    expect((await charter.ask(path, { key: two, body: {} })).status).toBe(400);
+    nowMs += 2 * 60_000;
+    expect((await charter.ask(path, { key: one, body: {} })).status).toBe(400);
+  });
+});
+
 describeWith(["redis"], "several servers with one Redis", () => {
   const factor = 20;
   const limit = 5 * factor;

@@ -114,6 +114,21 @@ describe("a request that prism lets through", () => {
     expect(complaintsAbout(gateway.counts)).toHaveLength(2);
   });
 
+  it("is taken back from Charter when its sender leaves", async () => {
+    const { promise: left, resolve } = Promise.withResolvers<void>();
+    const { promise: arrived, resolve: arrive } = Promise.withResolvers<void>();
+    charterAnswers = (response) => {
+      response.on("close", resolve);
+      arrive();
+    };
+    const call = sendRequest(`${gateway.url}/v1/things`, { headers: { [gatewayHeaders.upstream]: urlOf(charter) } });
+    call.on("error", () => {}).end();
+    await arrived;
+    call.destroy();
+    await left;
+    expect(gateway.counts.differences.size).toBe(0);
+  });
+
   it("breaks off when Charter breaks off", async () => {
     charterAnswers = (response) => response.destroy();
     await expect(ask("/v1/things")).rejects.toThrow();
@@ -143,6 +158,26 @@ describe("a request that prism refuses", () => {
 });
 
 describe("what goes past prism", () => {
+  it("streams as it comes where it has no end, until its reader leaves", async () => {
+    const { promise: left, resolve } = Promise.withResolvers<void>();
+    charterAnswers = (response) => {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      const timer = setInterval(() => response.write("data: again\n\n"), 5);
+      response.on("close", () => resolve(clearInterval(timer)));
+    };
+    const call = sendRequest(`${gateway.url}/v1/chat/completions`, {
+      method: "POST",
+      headers: { [gatewayHeaders.upstream]: urlOf(charter), "content-type": "application/json" },
+    });
+    call.on("error", () => {}).end('{"model":"up/endless","stream":true}');
+    const [response] = (await once(call, "response")) as [IncomingMessage];
+    const [piece] = (await once(response, "data")) as [Buffer];
+    expect(piece.toString()).toContain("data: again");
+    call.destroy();
+    await left;
+    expect([seenByPrism, gateway.counts.bypassed.endless]).toEqual([[], 1]);
+  });
+
   it("is counted by class, and too much of it is a failure", async () => {
     await ask("/v1/things", "OPTIONS");
     await ask("/v1/things", "POST", Buffer.from("x"));
@@ -150,7 +185,14 @@ describe("what goes past prism", () => {
     await ask("/v1/things", "POST", Buffer.alloc(9_500_000), { "content-type": "text/plain" });
     expect(seenByPrism).toEqual([]);
     expect(received).toHaveLength(4);
-    expect(gateway.counts.bypassed).toEqual({ large: 1, preflight: 1, untyped: 1, bodyOfGet: 0, jsonContent: 1 });
+    expect(gateway.counts.bypassed).toEqual({
+      large: 1,
+      preflight: 1,
+      untyped: 1,
+      endless: 0,
+      bodyOfGet: 0,
+      jsonContent: 1,
+    });
     expect(complaintsAbout(gateway.counts)).toEqual([expect.stringMatching(/only 0\.0 %/)]);
     for (let i = 0; i < 100; i++) await ask("/v1/things");
     expect(complaintsAbout(gateway.counts)).toEqual([]);

@@ -5,12 +5,14 @@
 //
 //   test -> gateway -> prism -> relay -> Charter
 //
+// A test that leaves has its request taken back from Charter too, which prism would not do.
 // What prism refuses is sent to Charter all the same, which must refuse it too: what the document forbids, Charter forbids.
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { Agent, createServer, request as sendRequest } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { pipeline } from "node:stream/promises";
 
 /** Headers between the tests and the gateway. */
 export const gatewayHeaders = {
@@ -28,6 +30,7 @@ export const bypassReasons = {
   large: "the body is larger than the 10 MB that prism reads",
   preflight: "the door answers preflights (OPTIONS) for every path; they are no operations of the document",
   untyped: "content without a media type, which prism takes for the first type that the document names",
+  endless: "the answer is a stream without an end, and prism passes on whole answers only",
   bodyOfGet: "prism forwards no body of a GET or HEAD",
   jsonContent:
     "the body is content of type JSON: that the body is an envelope only without `product` and `type` in the query is a thing that OpenAPI cannot say",
@@ -57,6 +60,8 @@ interface Asked extends Message {
   readonly method: string;
   readonly target: string;
   readonly upstream: string;
+  /** Aborts when the test has left. */
+  readonly signal: AbortSignal;
 }
 
 interface Answered extends Message {
@@ -85,7 +90,7 @@ export async function startGateway(wildcards: readonly string[]): Promise<Gatewa
     through: 0,
     restored: 0,
     refusedByBoth: 0,
-    bypassed: { large: 0, preflight: 0, untyped: 0, bodyOfGet: 0, jsonContent: 0 },
+    bypassed: { large: 0, preflight: 0, untyped: 0, endless: 0, bodyOfGet: 0, jsonContent: 0 },
     differences: new Map(),
   };
   let prismUrl = "";
@@ -93,14 +98,23 @@ export async function startGateway(wildcards: readonly string[]): Promise<Gatewa
   const relay = await listening((request, response) => relayed(agent, exchanges, request, response));
   const front = await listening(async (request, response) => {
     const upstream = String(request.headers[gatewayHeaders.upstream]);
+    const left = new AbortController();
+    response.on("close", () => {
+      if (!response.writableFinished) left.abort();
+    });
     const asked: Asked = {
       method: request.method ?? "GET",
       target: request.url ?? "/",
       upstream,
       rawHeaders: withoutHeaders(request.rawHeaders, ["host", "connection", "keep-alive", gatewayHeaders.upstream]),
       body: await bytesOf(request),
+      signal: left.signal,
     };
     try {
+      if (bypassOf(asked) === "endless") {
+        counts.bypassed.endless += 1;
+        return await piped(agent, asked, response);
+      }
       const { answer, difference } = await exchanged(agent, { prismUrl, exchanges, counts, wildcards }, asked);
       if (difference !== undefined) counts.differences.set(difference, (counts.differences.get(difference) ?? 0) + 1);
       passOn(response, answer, difference);
@@ -191,10 +205,16 @@ function bypassOf({ method, target, rawHeaders, body }: Asked): Bypass | undefin
   if (body.length > largeBytes) return "large";
   if ((method === "GET" || method === "HEAD") && body.length > 0) return "bodyOfGet";
   if (method === "OPTIONS") return "preflight";
+  if (streamsEndlessly(body)) return "endless";
   const type = headerOf(rawHeaders, "content-type");
   if (body.length > 0 && type === undefined) return "untyped";
   const claimsJson = /^application\/(json|[\w.-]+\+json)\b/.test(type ?? "");
   return claimsJson && /^\/v1\/artifacts\?(.*&)?(product|type)=/.test(target) ? "jsonContent" : undefined;
+}
+
+/** Whether a body asks the scripted upstream for a stream that goes on until its reader leaves. */
+function streamsEndlessly(body: Buffer): boolean {
+  return body.includes('/endless"') && body.includes('"stream":true');
 }
 
 /** What prism found wrong with an answer; undefined when nothing. */
@@ -263,25 +283,38 @@ function isJson(body: Buffer): boolean {
 }
 
 /** Sends a request as it is and reads the answer whole. */
-async function sent(
+async function sent(agent: Agent, url: string, asked: Omit<Asked, "upstream">): Promise<Answered> {
+  const response = await begun(agent, url, asked);
+  return { status: response.statusCode ?? 0, rawHeaders: response.rawHeaders, body: await bytesOf(response) };
+}
+
+/** Sends a request as it is and passes its answer on as it comes, until either side leaves. */
+async function piped(agent: Agent, asked: Asked, response: ServerResponse): Promise<void> {
+  const answer = await begun(agent, asked.upstream, asked);
+  response.writeHead(answer.statusCode ?? 0, withoutHeaders(answer.rawHeaders, hopHeaders));
+  await pipeline(answer, response);
+}
+
+/** Sends a request; resolves with the head of its answer. */
+function begun(
   agent: Agent,
   url: string,
-  { method, target, rawHeaders, body }: Omit<Asked, "upstream">,
-): Promise<Answered> {
+  { method, target, rawHeaders, body, signal }: Omit<Asked, "upstream">,
+): Promise<IncomingMessage> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const { host, hostname, port } = new URL(url);
   // A flat list of headers goes out as it is, duplicates and all.
   const headers = ["host", host, ...rawHeaders];
-  const call = sendRequest({ agent, hostname, port, method, path: target, headers });
+  const call = sendRequest({ agent, hostname, port, method, path: target, headers, signal });
   call.on("error", reject).on("response", resolve);
   call.end(body.length > 0 ? body : undefined);
-  const response = await promise;
-  return { status: response.statusCode ?? 0, rawHeaders: response.rawHeaders, body: await bytesOf(response) };
+  return promise;
 }
 
+const hopHeaders = ["connection", "keep-alive", "transfer-encoding"];
+
 function passOn(response: ServerResponse, { status, rawHeaders, body }: Answered, difference?: string): void {
-  const hop = ["connection", "keep-alive", "transfer-encoding"];
-  const kept = withoutHeaders(rawHeaders, hop);
+  const kept = withoutHeaders(rawHeaders, hopHeaders);
   const told =
     difference === undefined ? [] : [gatewayHeaders.difference, encodeURIComponent(difference.slice(0, 2000))];
   response.writeHead(status, [...kept, ...told]).end(body);

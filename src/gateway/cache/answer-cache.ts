@@ -5,7 +5,7 @@
 // 3. Of identical calls at the same time one is made and the others follow it (flight.ts). Its failure is not theirs:
 //    they ask again, `maxFollows` times, and then each calls for itself.
 // 4. What is kept: whole replies that hold something and ended well, up to `maxAnswerBytes`. Never a failure, a stream
-//    that broke, a filtered or refused reply, or one that ended for no known reason.
+//    that broke, a filtered or refused reply, one without the form asked for, or one that ended for no known reason.
 // 5. The cache never fails a call: where it cannot help, the caller leads. It refuses only `only-if-cached`.
 import type { Clock } from "../../kernel/clock.ts";
 import type { Log } from "../../kernel/ctx.ts";
@@ -271,9 +271,7 @@ export class AnswerCache implements AsyncDisposable {
   }
 
   #keep(address: Address, answer: Answer, lifetimeMs: number, clearings: number): Buffer | undefined {
-    const record = isWorthKeeping(answer.reply)
-      ? sealRecord(address, answer, this.#clock.nowMs(), lifetimeMs)
-      : undefined;
+    const record = isWorthKeeping(answer) ? sealRecord(address, answer, this.#clock.nowMs(), lifetimeMs) : undefined;
     if (record === undefined || record.byteLength > this.#maxAnswerBytes || clearings !== this.#clearings) {
       this.#notKept++;
       return undefined;

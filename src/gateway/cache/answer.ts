@@ -15,6 +15,8 @@ export interface Answer {
   readonly pieces?: readonly StreamEvent[];
   /** The body as the caller got it, in the dialect of the call; for callers that want it whole, parameter for parameter. */
   readonly body?: string;
+  /** The reply has not the form that was asked for; asked again, it may have. */
+  readonly misfits?: boolean;
 }
 
 /** An answer as it comes back. What is large is read only when asked for. */
@@ -44,8 +46,9 @@ export interface HeldAnswer {
  */
 const keptFinishes: ReadonlySet<Finish> = new Set<Finish>(["stop", "length", "tool_calls"]);
 
-/** Whether a reply is worth keeping: it holds something, and every choice came to an end that would come again. */
-export function isWorthKeeping({ choices, vectors }: Reply): boolean {
+/** Whether an answer is worth keeping: it has its form, holds something, and every choice ended as it would again. */
+export function isWorthKeeping({ reply: { choices, vectors }, misfits }: Pick<Answer, "reply" | "misfits">): boolean {
+  if (misfits === true) return false;
   if (vectors !== undefined) return vectors.length > 0;
   return choices.length > 0 && choices.every(({ parts, finish }) => parts.length > 0 && keptFinishes.has(finish));
 }

@@ -29,6 +29,7 @@ export interface Lead extends Disposable {
     readonly deployment: string;
     readonly usage: Usage | null;
     readonly facts: AnswerFacts;
+    readonly misfits?: boolean;
   }): boolean;
   /** Ends the call in failure. */
   fail(error: unknown): void;
@@ -130,7 +131,7 @@ export class Flight implements Lead {
     return record !== undefined;
   }
 
-  settleStream({ deployment, usage, facts }: Parameters<Lead["settleStream"]>[0]): boolean {
+  settleStream({ usage, ...end }: Parameters<Lead["settleStream"]>[0]): boolean {
     if (this.#state !== "open") return false;
     if (this.#partial) {
       this.#end("settled", undefined);
@@ -138,7 +139,7 @@ export class Flight implements Lead {
     }
     const pieces = this.#pieces;
     const reply: Reply = replyOf(pieces, usage);
-    return this.settle({ reply, deployment, facts, pieces });
+    return this.settle({ ...end, reply, pieces });
   }
 
   /** Ends the call with an answer that was found under its address meanwhile. */

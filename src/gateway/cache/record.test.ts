@@ -173,22 +173,23 @@ describe("an answer worth keeping", () => {
   const ended = (finish: Finish) => testReply("", { choices: [{ parts: [{ kind: "text", text: "x" }], finish }] });
 
   it("ended with its last word, at its length limit or with calls of tools", () => {
-    for (const each of ["stop", "length", "tool_calls"] as const) expect(isWorthKeeping(ended(each))).toBe(true);
+    for (const each of ["stop", "length", "tool_calls"] as const)
+      expect(isWorthKeeping({ reply: ended(each) })).toBe(true);
   });
 
   it("is none that was filtered, refused, failed or ended for no known reason", () => {
     for (const each of ["content_filter", "refusal", "error", "unknown"] as const) {
-      expect(isWorthKeeping(ended(each))).toBe(false);
+      expect(isWorthKeeping({ reply: ended(each) })).toBe(false);
       const [bad] = ended(each).choices;
       const [good] = ended("stop").choices;
-      expect(isWorthKeeping(testReply("", { choices: [good!, bad!] }))).toBe(false);
+      expect(isWorthKeeping({ reply: testReply("", { choices: [good!, bad!] }) })).toBe(false);
     }
   });
 
   it("holds something", () => {
-    expect(isWorthKeeping(testReply("", { choices: [] }))).toBe(false);
-    expect(isWorthKeeping(testReply("", { choices: [{ parts: [], finish: "stop" }] }))).toBe(false);
-    expect(isWorthKeeping(testReply("", { choices: [], vectors: [] }))).toBe(false);
-    expect(isWorthKeeping(testReply("", { choices: [], vectors: [[1]] }))).toBe(true);
+    expect(isWorthKeeping({ reply: testReply("", { choices: [] }) })).toBe(false);
+    expect(isWorthKeeping({ reply: testReply("", { choices: [{ parts: [], finish: "stop" }] }) })).toBe(false);
+    expect(isWorthKeeping({ reply: testReply("", { choices: [], vectors: [] }) })).toBe(false);
+    expect(isWorthKeeping({ reply: testReply("", { choices: [], vectors: [[1]] }) })).toBe(true);
   });
 });

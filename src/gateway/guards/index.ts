@@ -14,6 +14,7 @@ export { parseData } from "./data/data.ts";
 export type { DataKinds } from "./data/data.ts";
 export { formChecker } from "./data/form.ts";
 export type { FormChecker } from "./data/form.ts";
+export { maxDataChars } from "./data/json-text.ts";
 export { recordReader } from "./data/records.ts";
 export type { Pattern, PatternReport, PlannedAction, RecordReader, Synthesis, Vote } from "./data/records.ts";
 export type { Parsed, Refusal } from "./data/refusal.ts";

@@ -171,7 +171,7 @@ describe("the Prometheus observer", () => {
     const observer = open();
     for (let i = 0; i < 3000; i++) {
       const [provider, operation, error] = [`provider-${i}`, `operation-${i}`, `code-${i}`];
-      observer.ended(scriptedCall({ deployment: `openai/made-up-${i}`, product: `product-${i}` }));
+      observer.ended(scriptedCall({ deployment: `openai/priced-${i}`, product: `product-${i}` }));
       observer.ended(scriptedCall({ provider, operation, error }));
       observer.attempted(scriptedAttempt({ provider, error, status: 400 }));
     }
@@ -188,9 +188,27 @@ describe("the Prometheus observer", () => {
     expect(total(samples, "charter_attempts_total")).toBe(3000);
   });
 
+  it("shows none of a thousand names that nobody has a price for or that nobody answered to", async () => {
+    const observer = open();
+    observer.ended(scriptedCall({ deployment: "openai/gpt-5-mini" }));
+    const lines = (await read(observer)).length;
+    for (let i = 0; i < 1000; i++) {
+      observer.ended(scriptedCall({ deployment: `local/made-up-${i}`, microdollars: null, provider: "openai" }));
+      observer.ended(scriptedCall({ deployment: `openai/made-up-${i}`, microdollars: null, error: "upstream.failed" }));
+    }
+    // A name that is known stays what it is, also when a call fails.
+    observer.ended(scriptedCall({ deployment: "openai/gpt-5-mini", microdollars: null, error: "upstream.failed" }));
+    const samples = await read(observer);
+    expect(await observer.text()).not.toContain("made-up");
+    expect(total(samples, "charter_calls_total", { charter_deployment: "other" })).toBe(2000);
+    expect(total(samples, "charter_calls_total", { charter_deployment: "openai/gpt-5-mini" })).toBe(2);
+    expect(samples.length).toBeLessThan(5 * lines);
+  });
+
   it("folds what is left into `other` when too many combinations have been seen", async () => {
     const observer = open();
     let told = 0;
+    for (let i = 0; i < 190; i++, told++) observer.ended(scriptedCall({ deployment: `openai/${i}` }));
     for (let i = 0; i < 190; i++) {
       for (let j = 0; j < 60; j++) {
         observer.ended(scriptedCall({ deployment: `openai/${i}`, error: `code-${j}` }));

@@ -1,7 +1,7 @@
 // Counts what the gateway tells, for Prometheus to read. Promises:
 //
-// 1. The number of series is bounded, whatever callers ask for; no label holds a word of a caller but the names of models
-//    that have answered.
+// 1. The number of series is bounded, whatever callers ask for, and no label holds a word that a caller made up: names
+//    beside the catalogue are `other`, but for those of models that have answered and whose price is known.
 // 2. What a call costs here is a few look-ups and additions; everything else is done when the metrics are read.
 // 3. Nothing is kept outside this object: the registry is its own.
 import { Registry } from "prom-client";
@@ -26,7 +26,7 @@ export interface PrometheusParts {
   readonly log: Log;
 }
 
-/** Deployments beside those of the catalogue that are kept apart: callers name them as `provider/model`. */
+/** Deployments beside those of the catalogue that are kept apart: models of open providers that have a price. */
 const maxUnlisted = 200;
 /** Providers, operations and codes that are kept apart; there are some ten, ten and fifty. */
 const maxWords = 200;
@@ -152,11 +152,13 @@ export class PrometheusObserver implements GatewayObserver, AsyncDisposable {
     this.#gauges[Symbol.dispose]();
   }
 
-  #seriesOf({ operation, provider, deployment, tier, cache, product, error }: CallFacts): CallSeries {
+  #seriesOf({ operation, provider, deployment, tier, cache, product, error, microdollars }: CallFacts): CallSeries {
     const work = this.#operations.admit(operation);
     const maker = this.#providers.admit(provider ?? noName);
     const code = error === undefined ? "ok" : this.#codes.admit(error);
-    const place = this.#deployments.admit(deployment ?? noName);
+    // Many a server answers to any name; what has a price is somebody's model.
+    const isKnown = error === undefined && microdollars !== null;
+    const place = this.#deployments[isKnown ? "admit" : "find"](deployment ?? noName);
     const account = this.#products.admit(product ?? noName);
     const key = `${work}\n${maker}\n${place}\n${tier}\n${code}\n${cache}\n${account}`;
     const found = this.#calls.get(key);

@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
 import { silentLog } from "../../kernel/ctx.ts";
-import { KeyRing } from "./credentials.ts";
+import { DeniedKeys, KeyRing } from "./credentials.ts";
 
 const startMs = Date.UTC(2026, 0, 1);
 const secrets = ["sk-first-aaaa", "sk-second-bbbb", "sk-third-cccc"];
@@ -56,6 +56,30 @@ describe("a ring of keys", () => {
     pass(20_000);
     expect(ring.readyAtMs).toBe(startMs + 20_000);
     expect(take().index).toBe(2);
+  });
+
+  it("asks a key last where it was denied, for five minutes and nowhere else", () => {
+    const { ring, take, lines, pass } = rig();
+    const [here, elsewhere] = [new DeniedKeys(), new DeniedKeys()];
+    expect(ring.wasDenied(take(), here, "large")).toBe(true);
+    expect([1, 2, 3].map(() => ring.take(here)!.index)).toEqual([1, 2, 1]);
+    expect([1, 2, 3].map(() => ring.take(elsewhere)!.index)).toEqual([2, 0, 1]);
+    expect(ring.standing().every(({ state }) => state === "ready")).toBe(true);
+    expect(JSON.parse(lines[0]!)).toMatchObject({ provider: "acme", deployment: "large", key: 0 });
+    pass(300_000);
+    expect([1, 2, 3].map(() => ring.take(here)!.index)).toContain(0);
+  });
+
+  it("turns to denied keys when nobody else is left, and forgets the denial when one is let in", () => {
+    const { ring } = rig();
+    const here = new DeniedKeys();
+    const first = ring.take(here)!;
+    expect(ring.wasDenied(first, here, "large")).toBe(true);
+    ring.answered(ring.take(here)!, 429, {});
+    expect(ring.wasDenied(ring.take(here)!, here, "large")).toBe(false);
+    expect([1, 2, 3].map(() => ring.take(here)!.index)).toEqual([0, 2, 0]);
+    here.delete(first);
+    expect([1, 2, 3].map(() => ring.take(here)!.index)).toEqual([0, 0, 0]);
   });
 
   it("is not woken up by an answer that asks for less", () => {

@@ -2,6 +2,8 @@
 //
 // 1. A key never leaves through a log, a listing or `inspect`; it is named by its place and a hash of its last characters.
 // 2. A rest only ever gets longer: an answer that is late does not wake a key up.
+// 3. A 403 is about a key and a model, or about what was asked, and nobody can tell which. So it makes no key rest: the keys
+//    that got one are asked last for that deployment for a while, and when all of them have, none of them is.
 import type { Clock } from "../../kernel/clock.ts";
 import type { Log } from "../../kernel/ctx.ts";
 import { sha256Hex } from "../../kernel/hash.ts";
@@ -9,6 +11,9 @@ import { restMs } from "./retry-after.ts";
 
 /** How long a key rests that the provider refused, milliseconds: long enough for an operator to replace it. */
 const refusedRestMs = 300_000;
+
+/** How long a key is asked last for a deployment that it was not let at, milliseconds. */
+const deniedMs = 300_000;
 
 /** How many characters at the end of a key are hashed into its name, and how much of the hash is shown. */
 const namedCharacters = 4;
@@ -48,6 +53,28 @@ interface Entry {
   why: "limited" | "refused";
 }
 
+/** The keys that a provider did not let at one deployment of late. */
+export class DeniedKeys {
+  readonly #untilMs = new Map<number, number>();
+
+  /** Whether a key was turned away. */
+  has({ index }: HeldKey, nowMs: number): boolean {
+    return (this.#untilMs.get(index) ?? Number.NEGATIVE_INFINITY) > nowMs;
+  }
+
+  /** A key was turned away. Returns whether that is news. */
+  add(key: HeldKey, nowMs: number): boolean {
+    const isNews = !this.has(key, nowMs);
+    this.#untilMs.set(key.index, nowMs + deniedMs);
+    return isNews;
+  }
+
+  /** A key was let in. */
+  delete({ index }: HeldKey): void {
+    this.#untilMs.delete(index);
+  }
+}
+
 /** What a ring of keys is made of. */
 export interface KeyRingOptions {
   readonly provider: string;
@@ -83,18 +110,20 @@ export class KeyRing {
     return this.#entries.length;
   }
 
-  /** The next key that does not rest, in turn; undefined when all of them do. */
-  take(): HeldKey | undefined {
+  /** The next key that does not rest, in turn, those that were denied last; undefined when all of them rest. */
+  take(denied?: DeniedKeys): HeldKey | undefined {
     const nowMs = this.#clock.nowMs();
     const { length } = this.#entries;
+    let chosen: HeldKey | undefined;
     for (let step = 0; step < length; step++) {
-      const at = (this.#next + step) % length;
-      const entry = this.#entries[at];
+      const entry = this.#entries[(this.#next + step) % length];
       if (entry === undefined || entry.restsUntilMs > nowMs) continue;
-      this.#next = (at + 1) % length;
-      return entry.key;
+      const isDenied = denied?.has(entry.key, nowMs) === true;
+      chosen = isDenied ? (chosen ?? entry.key) : entry.key;
+      if (!isDenied) break;
     }
-    return undefined;
+    if (chosen !== undefined) this.#next = (chosen.index + 1) % length;
+    return chosen;
   }
 
   /** When a key can be had, milliseconds since the epoch; now when one is ready. */
@@ -107,7 +136,7 @@ export class KeyRing {
 
   /**
    * Tells what the provider answered to a key: after 429 it rests as long as the provider says (1 to 300 s, 10 s when it
-   * does not say), after 401 for five minutes. A 403 is about the model that was asked for, not about the key. Returns whether another key may fare better with the same call.
+   * does not say), after 401 for five minutes. Returns whether another key may fare better with the same call.
    */
   answered(key: HeldKey, status: number, headers: Readonly<Record<string, string | undefined>>): boolean {
     const entry = this.#entries[key.index];
@@ -125,6 +154,17 @@ export class KeyRing {
     else if (wasReady)
       this.#log.warn({ ...fields, restMs: restsUntilMs - nowMs }, "the provider limits a key; it rests");
     return this.#entries.some(({ restsUntilMs: untilMs }) => untilMs <= nowMs);
+  }
+
+  /** Tells that the provider answered 403 to a key. Returns whether there is a key that was not denied. */
+  wasDenied(key: HeldKey, denied: DeniedKeys, deployment: string): boolean {
+    const nowMs = this.#clock.nowMs();
+    const entry = this.#entries[key.index];
+    if (denied.add(key, nowMs) && this.size > 1) {
+      const fields = { provider: this.#provider, deployment, key: key.index, keyName: entry?.name };
+      this.#log.warn(fields, "the provider denied a key something; it is asked last there for five minutes");
+    }
+    return this.#entries.some((each) => each.restsUntilMs <= nowMs && !denied.has(each.key, nowMs));
   }
 
   /** How every key stands; no secrets. */

@@ -3,8 +3,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { dataClasses } from "../../constitution/index.ts";
 import type { DataClass } from "../../constitution/index.ts";
-import { readCacheControl, strategies } from "../../gateway/index.ts";
-import type { CallOptions, DialectName, Strategy } from "../../gateway/index.ts";
+import { readCacheControl, schemaModes, strategies } from "../../gateway/index.ts";
+import type { CallOptions, DialectName, SchemaMode, Strategy } from "../../gateway/index.ts";
 import type { Ctx } from "../../kernel/ctx.ts";
 import type { OperationName } from "../operations.ts";
 import type { Problem } from "../problem.ts";
@@ -23,6 +23,10 @@ export const callHeaders = {
     "x-charter-project": { ...text(200), description: "Project whose budget pays; `default` when absent." },
     "x-charter-strategy": { enum: strategies, description: "How the router chooses; `balanced` when absent." },
     "x-charter-data-class": { enum: dataClasses, description: "How far the data may travel." },
+    "x-charter-schema": {
+      enum: schemaModes,
+      description: "Whether a reply without the form asked for is told (`report`, when absent) or not accepted.",
+    },
     "cache-control": { ...text(256), description: "`no-store`, `no-cache`, `max-age=N` or `only-if-cached`." },
   },
 };
@@ -34,12 +38,14 @@ export function callOptions(request: FastifyRequest): CallOptions {
   const project = one(headers["x-charter-project"]);
   const strategy = one(headers["x-charter-strategy"]) as Strategy | undefined;
   const dataClass = one(headers["x-charter-data-class"]) as DataClass | undefined;
+  const schema = one(headers["x-charter-schema"]) as SchemaMode | undefined;
   const beta = one(headers["anthropic-beta"]);
   return {
     ...(product === undefined ? {} : { product }),
     ...(project === undefined ? {} : { project }),
     ...(strategy === undefined ? {} : { strategy }),
     ...(dataClass === undefined ? {} : { dataClass }),
+    ...(schema === undefined ? {} : { schema }),
     cache: readCacheControl(headers["cache-control"]),
     passed: beta === undefined ? {} : { "anthropic-beta": beta },
   };

@@ -20,6 +20,7 @@ const terms: RateTerms = {
     reset: { perAddress: 3, windowSeconds: 3600 },
     public: { perAddress: 60, windowSeconds: 60 },
     data: { perKey: 6, perProduct: 9, windowSeconds: 60 },
+    deliberation: { perKey: 4, windowSeconds: 60 },
   },
 };
 
@@ -67,7 +68,7 @@ describe("Rates", () => {
 
   it("counts an address's anonymous calls of all planes together, and no caller's calls among them", async () => {
     const counted = rates();
-    for (const rate of ["control", "data", "control", "data", "control"] as const) {
+    for (const rate of ["control", "data", "deliberation", "data", "control"] as const) {
       expect(await counted.count(rate, anonymous, "203.0.113.1")).toMatchObject({ allowed: true, policy: "anonymous" });
     }
     expect(await counted.count("data", anonymous, "203.0.113.1")).toMatchObject({ allowed: false });
@@ -83,6 +84,14 @@ describe("Rates", () => {
     expect(await counted.count("data", caller("key_3"), "")).toMatchObject({ allowed: false, policy: "data-product" });
     expect(await counted.count("data", caller("key_4", "GURUKUL"), "")).toMatchObject({ allowed: true });
     expect(await admitted(() => counted.count("data", caller("key_5", null), ""))).toBe(6);
+  });
+
+  it("counts deliberations by key, apart from everything else that it calls", async () => {
+    const counted = rates();
+    expect(await admitted(() => counted.count("deliberation", caller("key_1"), ""))).toBe(4);
+    expect(await counted.count("deliberation", caller("key_1"), "")).toMatchObject({ policy: "deliberation" });
+    expect(await counted.count("control", caller("key_1"), "")).toMatchObject({ allowed: true, remaining: 29 });
+    expect(await counted.count("deliberation", caller("key_2"), "")).toMatchObject({ allowed: true });
   });
 
   it("takes nothing of the product's limit for a key that is beyond its own", async () => {

@@ -9,7 +9,16 @@ import { countedAddress } from "./address.ts";
 import type { Counter, Limit, Taken } from "./counter.ts";
 
 /** What counts the calls of an operation. */
-export type RateClass = "control" | "data" | "public" | "auth" | "token" | "register" | "reset" | "probe";
+export type RateClass =
+  | "control"
+  | "data"
+  | "deliberation"
+  | "public"
+  | "auth"
+  | "token"
+  | "register"
+  | "reset"
+  | "probe";
 
 /** So many requests in so many seconds. */
 export interface AddressTerms {
@@ -17,11 +26,15 @@ export interface AddressTerms {
   readonly windowSeconds: number;
 }
 
-/** The limits of the data plane. */
-export interface DataTerms {
+/** So many requests of one caller in so many seconds. */
+export interface KeyTerms {
   readonly perKey: number;
-  readonly perProduct: number;
   readonly windowSeconds: number;
+}
+
+/** The limits of the data plane. */
+export interface DataTerms extends KeyTerms {
+  readonly perProduct: number;
 }
 
 /** The limits as the constitution states them. */
@@ -29,6 +42,7 @@ export interface RateTerms {
   readonly roles: Readonly<Record<Role, { readonly requestsPerMinute: number }>>;
   readonly rateLimits: Readonly<Record<"auth" | "token" | "register" | "reset" | "public", AddressTerms>> & {
     readonly data: DataTerms;
+    readonly deliberation: KeyTerms;
   };
 }
 
@@ -75,12 +89,15 @@ export class Rates {
   /** The limits that apply to a request, the narrowest first. */
   limitsOn(rate: RateClass, principal: Principal, address: string): readonly Applied[] {
     if (rate === "probe") return [];
-    if (rate !== "control" && rate !== "data") return [this.#onAddress(rate, this.#terms.rateLimits[rate], address)];
+    if (rate !== "control" && rate !== "data" && rate !== "deliberation") {
+      return [this.#onAddress(rate, this.#terms.rateLimits[rate], address)];
+    }
     const { requestsPerMinute } = this.#terms.roles[principal.role];
     if (principal.kind === "anonymous") {
       return [this.#onAddress("anonymous", { perAddress: requestsPerMinute, windowSeconds: 60 }, address)];
     }
     if (rate === "data") return this.#onData(principal);
+    if (rate === "deliberation") return [this.#onKey(rate, this.#terms.rateLimits.deliberation, principal)];
     return [{ policy: "control", limit: this.#times(requestsPerMinute, 60), key: `control:${principal.id}` }];
   }
 
@@ -88,9 +105,14 @@ export class Rates {
     return { policy, limit: this.#times(perAddress, windowSeconds), key: `${policy}:${countedAddress(address)}` };
   }
 
-  #onData({ id, product }: Principal): readonly Applied[] {
-    const { perKey, perProduct, windowSeconds } = this.#terms.rateLimits.data;
-    const own = { policy: "data", limit: this.#times(perKey, windowSeconds), key: `data:${id}` };
+  #onKey(policy: string, { perKey, windowSeconds }: KeyTerms, { id }: Principal): Applied {
+    return { policy, limit: this.#times(perKey, windowSeconds), key: `${policy}:${id}` };
+  }
+
+  #onData(principal: Principal): readonly Applied[] {
+    const { perProduct, windowSeconds } = this.#terms.rateLimits.data;
+    const { product } = principal;
+    const own = this.#onKey("data", this.#terms.rateLimits.data, principal);
     if (product === null) return [own];
     const all = this.#times(perProduct, windowSeconds);
     return [own, { policy: "data-product", limit: all, key: `data-product:${product}` }];

@@ -40,8 +40,13 @@ const callForms: Readonly<Record<string, Form>> = {
   estimated: flag,
   prompt: digest,
 };
-/** What a call's record has where it is known: who answered, what it cost, and the digest of what was answered. */
-const callOptions: Readonly<Record<string, Form>> = { deployment: text, microdollars: count, reply: digest };
+/** What a call's record has where it is known: who answered, what it cost, the digest of what was answered, and its form. */
+const callOptions: Readonly<Record<string, Form>> = {
+  deployment: text,
+  microdollars: count,
+  reply: digest,
+  schema: oneOf("valid", "invalid", "unchecked"),
+};
 
 const fields: Readonly<Record<string, Form>> = {
   v: (value) => value === 1,

@@ -1,0 +1,76 @@
+// Keeps what was asked of models and what they answered as artifacts of the product that asked: the prompt, and the reply
+// that was made from it. Both go through the depository's door, and so through the gate, in the caller's name.
+import { setTimeout as sleep } from "node:timers/promises";
+import { bodyOf } from "../depository/index.ts";
+import type { Depository, Draft, Stored } from "../depository/index.ts";
+import type { BodyKeeper, KeptBody, KeptCall } from "../gateway/index.ts";
+import type { Ctx } from "../kernel/ctx.ts";
+import { Fault } from "../kernel/fault.ts";
+
+/** Most calls that are kept at a time: far fewer than writers are let in, so that calls of models shut nobody else out. */
+const maxAtWork = 16;
+/** How often a call that others' writes shut out tries again. */
+const maxRetries = 3;
+
+/** A keeper that keeps in the depository. */
+export function bodyKeeper(depository: Pick<Depository, "create">): BodyKeeper {
+  let free = maxAtWork;
+  const waiting: (() => void)[] = [];
+
+  async function entered(): Promise<Disposable> {
+    if (free > 0) free--;
+    else await new Promise<void>((resolve) => void waiting.push(resolve));
+    return {
+      [Symbol.dispose]() {
+        const next = waiting.shift();
+        if (next === undefined) free++;
+        else next();
+      },
+    };
+  }
+
+  async function stored(ctx: Ctx, draft: Draft, { bytes, digest }: KeptBody): Promise<Stored> {
+    for (let retry = 0; ; retry++) {
+      const content = {
+        body: bodyOf(bytes),
+        declaredBytes: bytes.length,
+        expectedDigest: digest,
+        knownDigest: digest,
+      };
+      try {
+        return await depository.create(ctx, draft, content, {});
+      } catch (error) {
+        if (!(error instanceof Fault) || error.code !== "writes.paused" || retry >= maxRetries) throw error;
+        await sleep(1000 * (error.facts.retryAfterSeconds ?? 1));
+      }
+    }
+  }
+
+  return {
+    async keep(ctx, call) {
+      using _place = await entered();
+      // The caller may have left; what it was told stands all the same.
+      const own = { ...ctx, operation: "artifact.create", signal: new AbortController().signal };
+      try {
+        const { artifact } = await stored(own, draftOf(ctx, call, "prompt", []), call.prompt);
+        await stored(own, draftOf(ctx, call, "reply", [artifact.artifact_id]), call.reply);
+      } catch (error) {
+        const { intentIndex } = call.facts;
+        const code = error instanceof Fault ? error.code : "internal.error";
+        ctx.log.error({ code, product: call.product, intentIndex, err: error }, "a call's bodies could not be kept");
+      }
+    },
+  };
+}
+
+function draftOf({ requestId }: Ctx, call: KeptCall, part: "prompt" | "reply", derivedFrom: readonly string[]): Draft {
+  const { intentIndex, outcomeIndex, model } = call.facts;
+  return {
+    product: call.product,
+    type: call.type,
+    mediaType: call[part].mediaType,
+    tags: ["model-call", part],
+    metadata: { part, intentIndex, outcomeIndex, model, requestId },
+    derivedFrom,
+  };
+}
