@@ -178,7 +178,8 @@ describe("a flood", () => {
           for (let waited = 0; upstream.connections > 50 && waited < 100; waited++) await sleep(100);
           return peak;
         };
-        const during = await slowly();
+        // The first two show what the process takes of the machine; a third must not need more.
+        const during = Math.max(await slowly(), await slowly());
         const again = await slowly();
 
         for (let wave = 0; wave < 10; wave++) {
