@@ -155,7 +155,9 @@ describe("a budget", () => {
         expect([status, json.code], `${path} ${model}`).toEqual([409, "budget.price_unknown"]);
       }
     }
-    expect(on.stub.seen).toHaveLength(length);
+    // Callers of the test before may have left so early that their calls are still on the way.
+    const models = on.stub.seen.slice(length).map(({ json }) => json.model);
+    expect(models.filter((model) => model !== "leaving")).toEqual([]);
   });
 });
 

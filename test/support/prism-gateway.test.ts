@@ -182,13 +182,15 @@ describe("what goes past prism", () => {
     await ask("/v1/things", "OPTIONS");
     await ask("/v1/things", "POST", Buffer.from("x"));
     await ask("/v1/artifacts?product=A&type=B", "POST", Buffer.from("{}"), { "content-type": "application/json" });
+    await ask("/v1/things", "POST", Buffer.from("{"), { "content-type": "application/json" });
     await ask("/v1/things", "POST", Buffer.alloc(9_500_000), { "content-type": "text/plain" });
     expect(seenByPrism).toEqual([]);
-    expect(received).toHaveLength(4);
+    expect(received).toHaveLength(5);
     expect(gateway.counts.bypassed).toEqual({
       large: 1,
       preflight: 1,
       untyped: 1,
+      unparsable: 1,
       endless: 0,
       bodyOfGet: 0,
       jsonContent: 1,

@@ -30,6 +30,7 @@ export const bypassReasons = {
   large: "the body is larger than the 10 MB that prism reads",
   preflight: "the door answers preflights (OPTIONS) for every path; they are no operations of the document",
   untyped: "content without a media type, which prism takes for the first type that the document names",
+  unparsable: "the body is not what its media type says, which prism never answers",
   endless: "the answer is a stream without an end, and prism passes on whole answers only",
   bodyOfGet: "prism forwards no body of a GET or HEAD",
   jsonContent:
@@ -90,7 +91,7 @@ export async function startGateway(wildcards: readonly string[]): Promise<Gatewa
     through: 0,
     restored: 0,
     refusedByBoth: 0,
-    bypassed: { large: 0, preflight: 0, untyped: 0, endless: 0, bodyOfGet: 0, jsonContent: 0 },
+    bypassed: { large: 0, preflight: 0, untyped: 0, unparsable: 0, endless: 0, bodyOfGet: 0, jsonContent: 0 },
     differences: new Map(),
   };
   let prismUrl = "";
@@ -209,6 +210,7 @@ function bypassOf({ method, target, rawHeaders, body }: Asked): Bypass | undefin
   const type = headerOf(rawHeaders, "content-type");
   if (body.length > 0 && type === undefined) return "untyped";
   const claimsJson = /^application\/(json|[\w.-]+\+json)\b/.test(type ?? "");
+  if (claimsJson && body.length > 0 && (!isJson(body) || /charset=(?!utf-8)/i.test(type ?? ""))) return "unparsable";
   return claimsJson && /^\/v1\/artifacts\?(.*&)?(product|type)=/.test(target) ? "jsonContent" : undefined;
 }
 

@@ -103,7 +103,10 @@ function sendPreview(
 ): FastifyReply {
   if (preview.kind === "page") {
     const shown = approvalPage(preview, fields, username, wrong && sentence(wrong.message));
-    return sendPage(reply, wrong === undefined ? 200 : statusOf[wrong.code as ErrorCode], shown);
+    const status = wrong === undefined ? 200 : statusOf[wrong.code as ErrorCode];
+    // HTTP wants a challenge with every 401; browsers show the page, since they know no scheme of this name.
+    if (status === 401) void reply.header("www-authenticate", 'Bearer realm="charter"');
+    return sendPage(reply, status, shown);
   }
   if (preview.location !== undefined) return redirect(reply, preview.location);
   return sendPage(reply, 400, refusalPage("This request cannot be answered", sentence(preview.description)));
