@@ -49,12 +49,17 @@ export function inTurns<Value>(steps: Steps<Value>, stretch: Stretch, signal?: A
 
 async function rest<Value>(steps: Steps<Value>, stretch: Stretch, signal: AbortSignal | undefined): Promise<Value> {
   for (;;) {
-    await turn();
+    await othersTurn(stretch);
     signal?.throwIfAborted();
-    stretch.renew();
     const step = steps.next();
     if (step.done === true) return step.value;
   }
+}
+
+/** Lets everybody else have their turn before a next stretch. */
+export async function othersTurn(stretch: Stretch): Promise<void> {
+  await turn();
+  stretch.renew();
 }
 
 /** Who waits for a turn, longest first. */
