@@ -100,7 +100,10 @@ export function* redacted(text: string, matches: readonly Match[], stretch: Stre
     }
     if (stretch.isOver(matchWork)) yield;
   }
-  return pieces.join("") + parts.join("") + text.slice(from);
+  // Joining tens of megabytes takes a stretch of its own.
+  if (pieces.length > 0) yield;
+  pieces.push(parts.join(""), text.slice(from));
+  return pieces.join("");
 }
 
 /** How many parts of a redacted text are put together at a time, so that the last step only joins a few large ones. */

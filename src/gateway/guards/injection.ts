@@ -9,7 +9,8 @@ import { byPlace, matchWork, Overlaps } from "./guard.ts";
 import type { Guard, Match, Search } from "./guard.ts";
 import { signalRules } from "./injection-rules.ts";
 import { guardKeywords } from "./rule-book.ts";
-import { atOnce, Stretch } from "./stretch.ts";
+import { searched } from "./searching.ts";
+import { atOnce, inTurns, Stretch } from "./stretch.ts";
 import type { Steps } from "./stretch.ts";
 
 /** One signal in a text. */
@@ -46,11 +47,16 @@ const weights = new Map([
 ]);
 const noMatches: readonly Match[] = [];
 
-/** Every signal of injection in a text, by its start, and what they come to. */
-export function injectionSignals(text: string, hits: WordHits = guardKeywords.hits(text)): InjectionSignals {
+/** Every signal of injection in a text, by its start, and what they come to; a promise when that takes long. */
+export function injectionSignals(text: string): InjectionSignals | Promise<InjectionSignals> {
+  const stretch = new Stretch();
+  return inTurns(signalsIn(text, stretch), stretch);
+}
+
+function* signalsIn(text: string, stretch: Stretch): Steps<InjectionSignals> {
   const search = new SignalSearch(text);
-  search.advance(text.length, hits);
-  return atOnce(search.signals(new Stretch()));
+  yield* searched(text, [search], stretch);
+  return yield* search.signals(stretch);
 }
 
 /** What hides text lies beyond Latin-1. The engine says no of a text that it holds in bytes without reading it. */
@@ -93,11 +99,12 @@ class SignalSearch implements Search {
     if (score < injectionThreshold) return noMatches;
     const said = ` (score ${score.toFixed(2)})`;
     const details = new Map<string, string>();
-    // In place: a hostile text holds millions.
-    for (const [i, { rule, start, end, severity, detail }] of kept.entries()) {
+    // The matches are this look's own; a hostile text holds millions, which are not copied.
+    for (const match of kept as { detail: string }[]) {
+      const { detail } = match;
       let scored = details.get(detail);
       if (scored === undefined) details.set(detail, (scored = detail + said));
-      kept[i] = { rule, start, end, severity, detail: scored };
+      match.detail = scored;
       if (stretch.isOver(matchWork)) yield;
     }
     return kept;

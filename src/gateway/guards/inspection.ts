@@ -10,10 +10,11 @@ import type { Fault } from "../../kernel/fault.ts";
 import type { ModelCall, Part, Reply, Turn } from "../conversation.ts";
 import { guardFault } from "./errors.ts";
 import { redacted } from "./guard.ts";
-import type { Guard, GuardFinding, GuardPolicy, Match } from "./guard.ts";
+import type { Guard, GuardFinding, GuardPolicy, Match, Search } from "./guard.ts";
 import { injectionGuard } from "./injection.ts";
 import { piiGuard } from "./pii.ts";
 import { guardKeywords } from "./rule-book.ts";
+import { searched } from "./searching.ts";
 import { secretsGuard } from "./secrets.ts";
 import { atOnce, inTurns, Stretch, stretchChars } from "./stretch.ts";
 import type { Steps } from "./stretch.ts";
@@ -192,16 +193,10 @@ class Inspection {
     looking: readonly Guard[],
     text: string,
   ): Steps<{ readonly guard: Guard; readonly matches: readonly Match[] } | undefined> {
-    const words = guardKeywords.search(text);
-    const searches = looking.map((guard) => ({ guard, search: guard.search(text) }));
-    for (let at = 0; at < text.length; at += stretchChars) {
-      const end = Math.min(text.length, at + stretchChars);
-      const hits = words.upTo(end);
-      for (const { search } of searches) search.advance(end, hits);
-      if (this.stretch.isOver(stretchChars)) yield;
-    }
-    for (const { guard, search } of searches) {
-      const matches = yield* search.matches(this.stretch);
+    const searches = looking.map((guard) => guard.search(text));
+    yield* searched(text, searches, this.stretch);
+    for (const [i, guard] of looking.entries()) {
+      const matches = yield* (searches[i] as Search).matches(this.stretch);
       if (matches.length > 0 && this.#note(guard, matches)) return { guard, matches };
     }
     return undefined;
