@@ -16,6 +16,7 @@ import { gateway } from "./gateway.ts";
 import { growth } from "./growth.ts";
 import { guardAccuracy } from "./guards.ts";
 import { identity } from "./identity.ts";
+import { inspection } from "./inspection.ts";
 import { isolation } from "./isolation.ts";
 import { ledger } from "./ledger.ts";
 import { routing } from "./routing.ts";
@@ -33,6 +34,7 @@ const benches: readonly Bench[] = [
   gateway,
   routing,
   guardAccuracy,
+  inspection,
 ];
 
 interface Result {

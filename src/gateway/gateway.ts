@@ -113,7 +113,12 @@ export class Gateway {
   }
 
   /** Reads a call and ranks who could answer it, without asking anybody. @throws `dialect.invalid`, `model.not_found`. */
-  prepare(ctx: Ctx, dialect: DialectName, body: Readonly<Record<string, unknown>>, options: CallOptions): Prepared {
+  prepare(
+    ctx: Ctx,
+    dialect: DialectName,
+    body: Readonly<Record<string, unknown>>,
+    options: CallOptions,
+  ): Promise<Prepared> {
     return this.#preparation.prepare(ctx, dialect, body, options);
   }
 
@@ -127,7 +132,7 @@ export class Gateway {
     const startMs = performance.now();
     const prompt = promptDigest(body);
     // Another product than the caller's is the gate's to refuse, on record.
-    const prepared = this.#preparation.read(ctx, dialect, body, options);
+    const prepared = await this.#preparation.read(ctx, dialect, body, options);
     const { call, product, strategy, routed } = prepared;
     const routedMs = performance.now();
     const begun = await this.#parts.gate.begin(ctx, {
@@ -245,7 +250,7 @@ export class Gateway {
   ): Promise<ModelAnswer> {
     const { call, terms, request } = prepared;
     const cost = this.#costOf(deployment, request, reply.rawUsage, tokensOfReply(reply));
-    const guarded = guardReply(reply, terms.guards);
+    const guarded = await guardReply(reply, terms.guards);
     for (const finding of guarded.findings) course.parts.begun.report(onRecord(finding));
     if (guarded.denied !== undefined) {
       return course.fail(guarded.denied, { ...cost, model: reply.model, finish: "error" });

@@ -9,6 +9,7 @@ import type { DialectName, FrontDialect, ModelCall } from "./conversation.ts";
 import { gatewayFault } from "./errors.ts";
 import type { Fleet } from "./fleet.ts";
 import { guardCall } from "./guards/index.ts";
+import type { GuardedCall } from "./guards/index.ts";
 import type { CallOptions, Prepared } from "./prepared.ts";
 import { route } from "./router.ts";
 import type { RouteRequest } from "./router.ts";
@@ -38,14 +39,24 @@ export class Preparation {
   }
 
   /** Reads a call and ranks who could answer it, without asking anybody. @throws `dialect.invalid`, `model.not_found`. */
-  prepare(ctx: Ctx, dialect: DialectName, body: Readonly<Record<string, unknown>>, options: CallOptions): Prepared {
+  async prepare(
+    ctx: Ctx,
+    dialect: DialectName,
+    body: Readonly<Record<string, unknown>>,
+    options: CallOptions,
+  ): Promise<Prepared> {
     const own = ctx.principal.product;
     if (own !== null && options.product !== undefined && options.product !== own) throw noSuchProduct();
     return this.read(ctx, dialect, body, options);
   }
 
   /** The same without looking whose product is named: that is the gate's to refuse, on record. */
-  read(ctx: Ctx, dialect: DialectName, body: Readonly<Record<string, unknown>>, options: CallOptions): Prepared {
+  async read(
+    ctx: Ctx,
+    dialect: DialectName,
+    body: Readonly<Record<string, unknown>>,
+    options: CallOptions,
+  ): Promise<Prepared> {
     const { constitution, lookup, fleet, fronts } = this.#parts;
     const front = fronts[dialect];
     if (front === undefined) throw new Error(`nobody speaks ${dialect} to this server`);
@@ -67,7 +78,7 @@ export class Preparation {
       });
     }
     const terms = this.termsOf(product);
-    const { call, findings, denied } = guardCall(asked, terms.guards);
+    const { call, findings, denied } = await guarded(ctx, asked, terms);
     const strategy = (wanted.kind === "any" ? wanted.strategy : undefined) ?? options.strategy ?? "balanced";
     const open = wanted.kind === "any" || wanted.kind === "tag";
     const analysis = open ? this.#analyse(call) : undefined;
@@ -106,6 +117,15 @@ export class Preparation {
         ),
       ],
     };
+  }
+}
+
+/** A call as the guards let it pass. @throws `call.aborted` when the caller has gone before they were through. */
+async function guarded({ signal }: Ctx, call: ModelCall, { guards }: ModelTerms): Promise<GuardedCall> {
+  try {
+    return await guardCall(call, guards, signal);
+  } catch (error) {
+    throw signal.aborted ? gatewayFault("call.aborted", "the caller has gone", {}, error) : error;
   }
 }
 

@@ -11,6 +11,7 @@ import { shownOf } from "./course.ts";
 import type { AnswerFacts, Cost, Course, Ending } from "./course.ts";
 import { Fault } from "../kernel/fault.ts";
 import { runningHash } from "../kernel/hash.ts";
+import { othersTurn, Stretch, stretchChars } from "./guards/index.ts";
 import type { GuardFinding, StreamGuard } from "./guards/index.ts";
 import { HeldBlocks, laneOf } from "./held-blocks.ts";
 import type { Block, WordPiece } from "./held-blocks.ts";
@@ -101,7 +102,7 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
         const nowMs = performance.now();
         course.waitedMs += nowMs - askedMs;
         if (items === undefined) break;
-        const bytes = this.#pass(items);
+        const bytes = items.some(isLong) ? await this.#passLong(items) : this.#pass(items);
         if (bytes.length === 0) continue;
         course.firstChunkMs ??= nowMs;
         course.lastChunkMs = nowMs;
@@ -136,16 +137,35 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
     for (const item of items) {
       if (this.#endFrame !== undefined) break;
       const raw = this.#parts.asItCame && !this.#rewrites ? item.raw : undefined;
-      if (raw === undefined) for (const piece of item.pieces) out.push(...this.#written(piece));
-      else out.push(...this.#forwarded(raw, item.pieces));
+      if (raw === undefined) for (const piece of item.pieces) out.push(...this.#written(this.#guarded(piece)));
+      else {
+        const guarded = item.pieces.map((piece) => this.#guarded(piece));
+        out.push(...this.#forwarded(raw, item.pieces, guarded));
+      }
     }
-    const [only] = out;
-    return out.length === 1 && only !== undefined ? only : Buffer.concat(out);
+    return joined(out);
+  }
+
+  /** The same for items that take the guards long, with turns for everybody else in between. */
+  async #passLong(items: readonly Item[]): Promise<Buffer> {
+    const out: Buffer[] = [];
+    for (const item of items) {
+      if (this.#endFrame !== undefined) break;
+      const guarded: (readonly StreamEvent[])[] = [];
+      for (const piece of item.pieces) guarded.push(await this.#guardedInParts(piece));
+      const raw = this.#parts.asItCame && !this.#rewrites ? item.raw : undefined;
+      if (raw === undefined) for (const pieces of guarded) out.push(...this.#written(pieces));
+      else out.push(...this.#forwarded(raw, item.pieces, guarded));
+    }
+    return joined(out);
   }
 
   /** Blocks as they came, or rewritten from the first one on in which a guard has changed something. */
-  #forwarded(raw: Buffer, pieces: readonly StreamEvent[]): readonly Buffer[] {
-    const guarded = pieces.map((piece) => this.#guarded(piece));
+  #forwarded(
+    raw: Buffer,
+    pieces: readonly StreamEvent[],
+    guarded: readonly (readonly StreamEvent[])[],
+  ): readonly Buffer[] {
     const isSame = guarded.every((each, i) => each.length === 1 && each[0] === pieces[i]);
     if (isSame && this.#held.isEmpty) return this.#passed({ raw, pieces });
     this.#held.add({ raw, pieces }, guarded.flat());
@@ -177,8 +197,8 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
     return isUsage && !course.parts.call.wantsUsage && front.name === "openai-chat" ? [] : [raw];
   }
 
-  #written(piece: StreamEvent): readonly Buffer[] {
-    const out = this.#guarded(piece).flatMap((each) => this.#said(each));
+  #written(pieces: readonly StreamEvent[]): readonly Buffer[] {
+    const out = pieces.flatMap((each) => this.#said(each));
     this.#outline = undefined;
     return out;
   }
@@ -217,6 +237,24 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
     if (denied !== undefined) throw denied;
     const passed = text === words.text ? [piece] : text === "" ? [] : [{ ...words, text }];
     return before.length === 0 ? passed : [...before, ...passed];
+  }
+
+  /** The same for a piece of any length: the guard gets long words in parts. */
+  async #guardedInParts(piece: StreamEvent): Promise<readonly StreamEvent[]> {
+    const lane = laneOf(piece);
+    if (lane === undefined || !hasLongWords(piece)) return this.#guarded(piece);
+    const stretch = new Stretch();
+    const { text } = piece as WordPiece;
+    const passed: StreamEvent[] = [];
+    for (let at = 0, end = 0; at < text.length; at = end) {
+      end = at + stretchChars;
+      // A character is not cut in two.
+      if (end < text.length && (text.codePointAt(end - 1) ?? 0) > 0xffff) end--;
+      passed.push(...this.#guarded({ ...(piece as WordPiece), text: text.slice(at, end) }));
+      if (stretch.isOver(stretchChars)) await othersTurn(stretch);
+    }
+    const isSame = passed.every((each) => laneOf(each) === lane) && textOf(passed) === text;
+    return isSame ? [piece] : passed;
   }
 
   /** The guard of the words that a choice is saying. */
@@ -312,7 +350,7 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
       while (isFollowed() && this.#endFrame === undefined) {
         const items = await source.next();
         if (items === undefined) return void (await this.#end(startMs));
-        this.#pass(items);
+        await this.#passLong(items);
       }
       if (this.#endFrame !== undefined) return void (await this.#end(startMs));
     } catch (error) {
@@ -338,6 +376,25 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
       reply: this.#hash.digest(),
     };
   }
+}
+
+/** Whether the guards may take long over an item. */
+function isLong({ pieces }: Item): boolean {
+  return pieces.some(hasLongWords);
+}
+
+function hasLongWords(piece: StreamEvent): boolean {
+  return "text" in piece && piece.text.length > stretchChars;
+}
+
+/** The words of pieces, one after the other. */
+function textOf(pieces: readonly StreamEvent[]): string {
+  return pieces.map((piece) => ("text" in piece ? piece.text : "")).join("");
+}
+
+function joined(buffers: readonly Buffer[]): Buffer {
+  const [only] = buffers;
+  return buffers.length === 1 && only !== undefined ? only : Buffer.concat(buffers);
 }
 
 /** What ends a stream whose upstream left out to say so, by dialect. */

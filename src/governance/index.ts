@@ -6,7 +6,7 @@ export { everyProduct, openHalts } from "./halts.ts";
 export type { Halt, Halts } from "./halts.ts";
 export { governanceCodes, governanceFault } from "./errors.ts";
 export { governanceMigrations } from "./store/migrations.ts";
-export { hiddenInValue } from "./threats/index.ts";
+export { HiddenSearch, mayHide } from "./threats/index.ts";
 export type { Finding, ThreatInput } from "./threats/index.ts";
 export { openKeyring } from "./keyring.ts";
 export type { KeyDraft, Keyring } from "./keyring.ts";

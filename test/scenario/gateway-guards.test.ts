@@ -151,6 +151,40 @@ describe("a secret in a prompt", () => {
   });
 });
 
+describe("a stream that says very much at once", () => {
+  const filling = "Nothing to see here, 日本 and \u{1F40C}. ".repeat(8000);
+  const streamOf = (model: string, texts: readonly string[]): readonly string[] => [
+    ...texts.map((content) =>
+      JSON.stringify({
+        id: "chatcmpl-own",
+        object: "chat.completion.chunk",
+        created: 1,
+        model,
+        choices: [{ index: 0, delta: { content }, finish_reason: null }],
+      }),
+    ),
+    "[DONE]",
+  ];
+  const wordsOf = (text: string): string =>
+    readStream(text)
+      .data.slice(0, -1)
+      .map((each) => JSON.parse(each).choices[0]?.delta.content ?? "")
+      .join("");
+
+  it("goes through as it came, but for a secret in the middle of it", async () => {
+    for (const planted of ["no secret", secret]) {
+      const said = ["First. ", `${filling}My token is ${planted}. ${filling}`, "Last."];
+      stub.answer = ({ json }, response) => {
+        sendEvents(response, streamOf(json.model, said));
+        response.end();
+      };
+      const { status, text } = await rig.chat({ model: "own/teller", ...question(), stream: true });
+      expect(status).toBe(200);
+      expect(wordsOf(text) === said.join("").replace(secret, "[redacted: github-pat]"), planted).toBe(true);
+    }
+  });
+});
+
 describe("a secret in what a model wants a tool to do", () => {
   const words = JSON.stringify({ token: secret, note: "log in" });
   const tools = [{ type: "function", function: { name: "login", parameters: { type: "object" } } }];

@@ -89,7 +89,7 @@ function rig(answers: Answers, { vitals = calm, halted = false }: { vitals?: Vit
   const { alarm, ring, set } = bells();
   const host = new Host({ read: async () => vitals, siliconId: async () => "0123456789abcdef" }, systemClock);
   const limits = { allMs: 2, branchesMs: 1 };
-  const deliberation = new Deliberation({ gate, host, alarm, limits, thinkerFor: () => thinker });
+  const deliberation = new Deliberation({ gate, host, alarm, limits, thinkerFor: () => Promise.resolve(thinker) });
   const caller = new AbortController();
   const ctx: Ctx = {
     principal: { id: "key_1", kind: "product", product: "AI_ASSISTANT", role: "developer" },

@@ -42,7 +42,7 @@ export interface DeliberationParts {
   readonly gate: Pick<Gate, "act">;
   readonly host: Host;
   /** Makes the thinker of one deliberation. @throws What refuses the question before it is an act. */
-  readonly thinkerFor: (ctx: Ctx, prompt: string, options: CallOptions) => Thinker;
+  readonly thinkerFor: (ctx: Ctx, prompt: string, options: CallOptions) => Promise<Thinker>;
   readonly alarm?: Alarm;
   readonly limits?: WatchdogLimits;
 }
@@ -81,7 +81,7 @@ export class Deliberation {
    */
   async process(ctx: Ctx, question: Question, options: CallOptions): Promise<DeliberationAnswer> {
     const startMs = performance.now();
-    const thinker = this.#parts.thinkerFor(ctx, question.prompt, options);
+    const thinker = await this.#parts.thinkerFor(ctx, question.prompt, options);
     const attempt: Attempt = {
       operation: ctx.operation,
       resource: `deliberation/${ctx.requestId}`,

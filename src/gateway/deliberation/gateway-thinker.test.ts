@@ -21,10 +21,10 @@ const facts: AnswerFacts = {
 };
 
 /** A gateway that answers everything with one body and keeps what it was asked. */
-function rig(answer: unknown) {
+async function rig(answer: unknown) {
   const asked: { ctx: Ctx; dialect: string; body: Readonly<Record<string, unknown>>; options: CallOptions }[] = [];
   const gateway = {
-    prepare: () => ({ product: "AI_ASSISTANT" }),
+    prepare: () => Promise.resolve({ product: "AI_ASSISTANT" }),
     call: async (ctx: Ctx, dialect: string, body: Readonly<Record<string, unknown>>, options: CallOptions) => {
       asked.push({ ctx, dialect, body, options });
       return { kind: "whole", facts, body: Buffer.from(JSON.stringify(answer)) };
@@ -42,7 +42,7 @@ function rig(answer: unknown) {
     log: silentLog,
   };
   const options = { project: "house" } as unknown as CallOptions;
-  return { asked, ctx, caller, options, thinker: gatewayThinker(gateway, ctx, "why?", options) };
+  return { asked, ctx, caller, options, thinker: await gatewayThinker(gateway, ctx, "why?", options) };
 }
 
 const said = (content: unknown, usage?: unknown) => ({ choices: [{ message: { content } }], usage });
@@ -51,7 +51,7 @@ const terms = { temperature: 0.3, maxTokens: 50, signal: new AbortController().s
 
 describe("a thinker over the gateway", () => {
   it("asks for whatever model there is and says what the answer cost", async () => {
-    const { thinker, asked, options } = rig(said("because", { total_tokens: 12 }));
+    const { thinker, asked, options } = await rig(said("because", { total_tokens: 12 }));
     expect(thinker.product).toBe("AI_ASSISTANT");
     expect(await thinker.ask(messages, terms)).toEqual({
       text: "because",
@@ -66,7 +66,7 @@ describe("a thinker over the gateway", () => {
   });
 
   it("asks for a schema in the form of the API", async () => {
-    const { thinker, asked } = rig(said("{}"));
+    const { thinker, asked } = await rig(said("{}"));
     const schema = { name: "parts", schema: { type: "object" } };
     await thinker.ask(messages, { ...terms, schema });
     expect(asked[0]!.body["response_format"]).toEqual({
@@ -76,7 +76,7 @@ describe("a thinker over the gateway", () => {
   });
 
   it("gives a call up when its answer is not wanted or its caller has gone", async () => {
-    const { thinker, asked, caller } = rig(said("because"));
+    const { thinker, asked, caller } = await rig(said("because"));
     const unwanted = new AbortController();
     await thinker.ask(messages, { ...terms, signal: unwanted.signal });
     await thinker.ask(messages, terms);
@@ -93,10 +93,12 @@ describe("a thinker over the gateway", () => {
     ["no choice", {}, { text: "" }],
     ["half of a character", said("a\ud83d"), { text: "a\ufffd" }],
   ])("copes with an answer that has %s", async (_what, body, thought) => {
-    expect(await rig(body).thinker.ask(messages, terms)).toMatchObject(thought);
+    expect(await (await rig(body)).thinker.ask(messages, terms)).toMatchObject(thought);
   });
 
   it("refuses an answer whose text is something else", async () => {
-    await expect(rig(said([1])).thinker.ask(messages, terms)).rejects.toMatchObject({ code: "upstream.garbled" });
+    await expect((await rig(said([1]))).thinker.ask(messages, terms)).rejects.toMatchObject({
+      code: "upstream.garbled",
+    });
   });
 });

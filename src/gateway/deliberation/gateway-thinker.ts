@@ -15,9 +15,14 @@ const anyModel = "auto";
  * A thinker for one caller and one question.
  * @throws What refuses the question whatever branch asks it: `product.not_found`, `model.not_found`, `dialect.invalid`.
  */
-export function gatewayThinker(gateway: Callable, ctx: Ctx, prompt: string, options: CallOptions): Thinker {
+export async function gatewayThinker(
+  gateway: Callable,
+  ctx: Ctx,
+  prompt: string,
+  options: CallOptions,
+): Promise<Thinker> {
   const first = { model: anyModel, messages: [{ role: "user", content: prompt }] };
-  const { product } = gateway.prepare(ctx, "openai-chat", first, options);
+  const { product } = await gateway.prepare(ctx, "openai-chat", first, options);
   return {
     product,
     async ask(messages, terms) {

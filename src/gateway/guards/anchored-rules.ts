@@ -1,6 +1,6 @@
 // Runs rules that each stand on a keyword: one pass finds the keywords, and a rule's pattern is tried only there, stuck to
 // one position and bounded in length. So the time grows with the length of the text, whatever the text is.
-import { withoutOverlaps } from "./guard.ts";
+import { byPlace, Overlaps } from "./guard.ts";
 import type { GuardSeverity, Match } from "./guard.ts";
 import { keywordScan } from "./keyword-scan.ts";
 import type { KeywordScan } from "./keyword-scan.ts";
@@ -41,7 +41,17 @@ export interface KeywordIndex extends KeywordScan {
 /** Rules that are run together. */
 export interface AnchoredRules {
   readonly scan: (text: string, hits?: WordHits) => readonly Match[];
+  /** The same stretch by stretch. */
+  readonly search: (text: string) => RuleSearch;
   readonly openFrom: (text: string, hits?: WordHits) => number;
+}
+
+/** Rules at work on one text. */
+export interface RuleSearch {
+  /** Looks on, up to `end`. `hits` are the keywords that end in between. */
+  advance(end: number, hits: WordHits): void;
+  /** What was found, by `start`, without overlaps, once all of the text was looked at. */
+  matches(): Match[];
 }
 
 /** An index of all keywords of some rules. */
@@ -67,26 +77,54 @@ export function anchoredRules(rules: readonly AnchoredRule[], index: KeywordInde
   const rulesOf = words.map((word) => rules.filter(({ keywords }) => keywords.includes(word)));
   const lengths = words.map((word) => word.length);
   const longestBack = Math.max(0, ...rules.flatMap(({ back }) => back ?? []));
+  const reach = Math.max(...lengths) + longestBack;
+  const hasGuesses = rules.some(({ weak }) => weak === true);
+
+  class Search implements RuleSearch {
+    readonly #text: string;
+    #settling: Settling | Overlaps<Match> | undefined;
+    /** A rule is not tried again inside its own match, nor inside a token that it has refused. */
+    #past: Map<AnchoredRule, number> | undefined;
+
+    constructor(text: string) {
+      this.#text = text;
+    }
+
+    advance(end: number, hits: WordHits): void {
+      for (let i = 0; i < hits.length; i += 2) {
+        const word = hits[i] as number;
+        const tried = rulesOf[word] as readonly AnchoredRule[];
+        if (tried.length > 0) this.#try(tried, (hits[i + 1] as number) - (lengths[word] as number));
+      }
+      // What is still to come stands on a keyword that ends further on.
+      this.#settling?.settle(end === this.#text.length ? Infinity : end + 1 - reach);
+    }
+
+    matches(): Match[] {
+      return this.#settling?.kept ?? [];
+    }
+
+    #try(tried: readonly AnchoredRule[], at: number): void {
+      for (const rule of tried) {
+        if (this.#past !== undefined && at < (this.#past.get(rule) ?? 0)) continue;
+        const match = matchOf(rule, this.#text, at);
+        if (match === undefined) continue;
+        this.#past ??= new Map();
+        this.#past.set(rule, typeof match === "number" ? match : match.end);
+        if (typeof match === "number") continue;
+        this.#settling ??= hasGuesses ? new Settling() : new Overlaps<Match>();
+        this.#settling.add(match, rule.weak);
+      }
+    }
+  }
 
   return {
+    search: (text) => new Search(text),
     scan(text, hits = index.hits(text)) {
       if (hits.length === 0) return noMatches;
-      const matches: Match[] = [];
-      const guesses: Match[] = [];
-      // A rule is not tried again inside its own match, nor inside a token that it has refused.
-      const past = new Map<AnchoredRule, number>();
-      for (let i = 0; i < hits.length; i += 2) {
-        const word = hits[i] ?? 0;
-        const at = (hits[i + 1] ?? 0) - (lengths[word] ?? 0);
-        for (const rule of rulesOf[word] ?? []) {
-          if (at < (past.get(rule) ?? 0)) continue;
-          const match = matchOf(rule, text, at);
-          if (match === undefined) continue;
-          past.set(rule, typeof match === "number" ? match : match.end);
-          if (typeof match !== "number") (rule.weak === true ? guesses : matches).push(match);
-        }
-      }
-      return guesses.length === 0 ? withoutOverlaps(matches) : withGuesses(withoutOverlaps(matches), guesses);
+      const search = new Search(text);
+      search.advance(text.length, hits);
+      return search.matches();
     },
     openFrom(text, hits = index.hits(text)) {
       let open = Math.min(text.length - own.begun(text), digitsFrom(text, longestBack));
@@ -107,15 +145,48 @@ export function anchoredRules(rules: readonly AnchoredRule[], index: KeywordInde
 
 const noMatches: readonly Match[] = [];
 
-/** Matches, and those guesses that overlap none; `matches` come by `start`. */
-function withGuesses(matches: readonly Match[], guesses: readonly Match[]): readonly Match[] {
-  const all = [...matches];
-  let next = 0;
-  for (const guess of guesses.toSorted((left, right) => left.start - right.start)) {
-    while (next < matches.length && (matches[next]?.end ?? 0) <= guess.start) next++;
-    if ((matches[next]?.start ?? Infinity) >= guess.end) all.push(guess);
+/** Matches without overlaps, and those guesses that overlap none of them, settled while more come. */
+class Settling {
+  readonly #sure = new Overlaps<Match>();
+  readonly #all = new Overlaps<Match>();
+  #guesses: Match[] = [];
+  /** How many of the sure matches are among all. */
+  #taken = 0;
+  /** The first sure match that does not end before a guess to come. */
+  #next = 0;
+
+  get kept(): Match[] {
+    return this.#all.kept;
   }
-  return withoutOverlaps(all);
+
+  add(match: Match, isGuess: boolean | undefined): void {
+    if (isGuess === true) this.#guesses.push(match);
+    else this.#sure.add(match);
+  }
+
+  /** No match that is still to come begins before `bound`. */
+  settle(bound: number): void {
+    this.#sure.settle(bound);
+    const sure = this.#sure.kept;
+    for (; this.#taken < sure.length; this.#taken++) this.#all.add(sure[this.#taken] as Match);
+    this.#all.settle(this.#guesses.length === 0 ? bound : this.#guess(bound));
+  }
+
+  /** Judges guesses, and says before which place all are judged. */
+  #guess(bound: number): number {
+    const sure = this.#sure.kept;
+    const guesses = this.#guesses.sort(byPlace);
+    let judged = 0;
+    for (const guess of guesses) {
+      // Something sure may still come that overlaps it.
+      if (guess.end > bound) break;
+      judged++;
+      while ((sure[this.#next]?.end ?? Infinity) <= guess.start) this.#next++;
+      if ((sure[this.#next]?.start ?? Infinity) >= guess.end) this.#all.add(guess);
+    }
+    if (judged > 0) this.#guesses = guesses.slice(judged);
+    return Math.min(bound, this.#guesses[0]?.start ?? Infinity);
+  }
 }
 
 /** What the rule finds at a keyword: a match, the end of a token that it refuses, or nothing. */

@@ -5,6 +5,8 @@
 // 2. A match never holds what was matched: not in its detail, not in its rule.
 // 3. A redaction is visible: `[redacted: <rule>]` stands where the text stood.
 
+import type { Steps, Stretch } from "./stretch.ts";
+
 /** The guards that exist. */
 export const guardNames = ["secrets", "pii", "injection"] as const;
 /** A guard. */
@@ -42,18 +44,26 @@ export interface Match {
 /** One guard. */
 export interface Guard {
   readonly name: GuardName;
-  /** Whether it looks at what goes to a model, at what comes back, or at both. */
-  readonly stage: "request" | "reply" | "both";
   /**
    * What the text holds, by `start`, without overlaps. `hits` are the keywords of all guards in this text, where the
    * caller has looked for them already, so that several guards read a text once.
    */
   scan(text: string, hits?: readonly number[]): readonly Match[];
+  /** The same stretch by stretch, for a text too long to be looked at in one go. */
+  search(text: string): Search;
   /**
    * Where in the text something may begin that only later text can decide; the length of the text when nothing may.
    * Never further from the end than `maxHeldChars`.
    */
   openFrom(text: string, hits?: readonly number[]): number;
+}
+
+/** A look at one text that is under way. What it finds does not depend on where its stretches end. */
+export interface Search {
+  /** Looks on, up to `end`; the last time up to the end of the text. `hits` are the keywords that end in between. */
+  advance(end: number, hits: readonly number[]): void;
+  /** What the text holds, once all of it was looked at. */
+  matches(stretch: Stretch): Steps<readonly Match[]>;
 }
 
 /** Most UTF-16 units that a stream holds back for a match that is not decided: the longest window of any rule. */
@@ -77,24 +87,68 @@ export function redactionMarker(rule: string): string {
 }
 
 /** The text with every match replaced by its marker; matches come by `start` and do not overlap. */
-export function redacted(text: string, matches: readonly Match[]): string {
-  let out = "";
+export function* redacted(text: string, matches: readonly Match[], stretch: Stretch): Steps<string> {
+  const pieces: string[] = [];
+  let parts: string[] = [];
   let from = 0;
   for (const { rule, start, end } of matches) {
-    out += text.slice(from, start) + redactionMarker(rule);
+    parts.push(text.slice(from, start), redactionMarker(rule));
     from = end;
+    if (parts.length >= partsPerPiece) {
+      pieces.push(parts.join(""));
+      parts = [];
+    }
+    if (stretch.isOver(matchWork)) yield;
   }
-  return out + text.slice(from);
+  // Joining tens of megabytes takes a stretch of its own.
+  if (pieces.length > 0) yield;
+  pieces.push(parts.join(""), text.slice(from));
+  return pieces.join("");
 }
+
+/** How many parts of a redacted text are put together at a time, so that the last step only joins a few large ones. */
+const partsPerPiece = 1024;
+/** What handling a match counts for, in characters looked at. */
+export const matchWork = 8;
 
 /** Matches by `start` without overlaps: of two that overlap, the one that began first, or else the longer one, stays. */
 export function withoutOverlaps<Kind extends Match>(matches: readonly Kind[]): readonly Kind[] {
   if (matches.length < 2) return matches;
-  const sorted = matches.toSorted((left, right) => left.start - right.start || right.end - left.end);
-  let end = -1;
-  return sorted.filter((match) => {
-    if (match.start < end) return false;
-    end = match.end;
-    return true;
-  });
+  const overlaps = new Overlaps<Kind>();
+  for (const match of matches) overlaps.add(match);
+  overlaps.settle(Infinity);
+  return overlaps.kept;
+}
+
+/** Settles which of overlapping matches stay while matches still come. */
+export class Overlaps<Kind extends Match> {
+  /** What stays, by `start`. */
+  readonly kept: Kind[] = [];
+  #waiting: Kind[] = [];
+  #end = -1;
+
+  /** Takes a match. */
+  add(match: Kind): void {
+    this.#waiting.push(match);
+  }
+
+  /** No match that is still to come begins before `bound`. */
+  settle(bound: number): void {
+    if (this.#waiting.length === 0) return;
+    if (this.#waiting.length > 1) this.#waiting.sort(byPlace);
+    let settled = 0;
+    for (const match of this.#waiting) {
+      if (match.start >= bound) break;
+      settled++;
+      if (match.start < this.#end) continue;
+      this.kept.push(match);
+      this.#end = match.end;
+    }
+    if (settled > 0) this.#waiting = this.#waiting.slice(settled);
+  }
+}
+
+/** By where matches begin, and the longer one first. */
+export function byPlace(left: Match, right: Match): number {
+  return left.start - right.start || right.end - left.end;
 }

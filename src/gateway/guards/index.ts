@@ -5,6 +5,7 @@ export { guardCall, guardReply } from "./inspection.ts";
 export type { GuardedCall, GuardedReply } from "./inspection.ts";
 export { redactSecrets } from "./secrets.ts";
 export { streamGuard } from "./stream-guard.ts";
+export { othersTurn, Stretch, stretchChars } from "./stretch.ts";
 export type { GuardedChunk, StreamGuard } from "./stream-guard.ts";
 export { injectionSignals, injectionThreshold } from "./injection.ts";
 export type { InjectionSignals, Signal } from "./injection.ts";

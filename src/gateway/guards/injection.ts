@@ -1,13 +1,17 @@
 // The guard for signals of prompt injection: orders to the model in text that should only be read. It adds up signals; it
 // cannot know what a text means, and an attacker who avoids these forms passes. So its default is to flag.
-import { hiddenInValue } from "../../governance/index.ts";
+import { HiddenSearch, mayHide } from "../../governance/index.ts";
 import { anchoredRules } from "./anchored-rules.ts";
-import type { WordHits } from "./anchored-rules.ts";
-import { longEncodedRuns } from "./encoded-runs.ts";
-import { withoutOverlaps } from "./guard.ts";
-import type { Guard, Match } from "./guard.ts";
+import type { RuleSearch, WordHits } from "./anchored-rules.ts";
+import { EncodedRuns, longEncodedRuns } from "./encoded-runs.ts";
+import type { Run } from "./encoded-runs.ts";
+import { byPlace, matchWork, Overlaps } from "./guard.ts";
+import type { Guard, Match, Search } from "./guard.ts";
 import { signalRules } from "./injection-rules.ts";
 import { guardKeywords } from "./rule-book.ts";
+import { searched } from "./searching.ts";
+import { atOnce, inTurns, Stretch } from "./stretch.ts";
+import type { Steps } from "./stretch.ts";
 
 /** One signal in a text. */
 export interface Signal extends Match {
@@ -29,35 +33,118 @@ export interface InjectionSignals {
 export const injectionThreshold = 0.5;
 /** How much less a phrase says between quotation marks. */
 const quotedShare = 0.4;
-const hiddenWeight = 0.8;
-const encodedWeight = 0.75;
 /** Most encoded runs of one text that are decoded. */
 const maxDecodedRuns = 16;
 
-const rules = anchoredRules(signalRules, guardKeywords);
-const weights = new Map(signalRules.map(({ id, weight, phrase }) => [id, { weight, phrase }]));
-const noSignals: InjectionSignals = { signals: [], score: 0 };
-// Tag characters, direction controls, zero-width characters and runs of variation selectors; what is honest among them is told apart by governance.
-const hidden =
-  /[\u061C\u180E\u200B-\u200F\u202A-\u202E\u2060-\u206F\uFEFF\u{E0000}-\u{E007F}]{1,1000}|\p{VS}{2,1000}/gu;
+/** Most stretches of hidden characters of one text that are named. */
+const maxHiddenRuns = 16;
 
-/** Every signal of injection in a text, by its start, and what they come to. */
-export function injectionSignals(text: string, hits: WordHits = guardKeywords.hits(text)): InjectionSignals {
-  return signalsOf(text, hits, true);
+const rules = anchoredRules(signalRules, guardKeywords);
+const weights = new Map([
+  ...signalRules.map(({ id, weight, phrase }) => [id, { weight, phrase }] as const),
+  ["hidden-text", { weight: 0.8, phrase: false }] as const,
+  ["encoded-orders", { weight: 0.75, phrase: false }] as const,
+]);
+const noMatches: readonly Match[] = [];
+
+/** Every signal of injection in a text, by its start, and what they come to; a promise when that takes long. */
+export function injectionSignals(text: string): InjectionSignals | Promise<InjectionSignals> {
+  const stretch = new Stretch();
+  return inTurns(signalsIn(text, stretch), stretch);
 }
 
-function signalsOf(text: string, hits: WordHits, decode: boolean): InjectionSignals {
-  const found: Signal[] = rules.scan(text, hits).map((match) => ({ ...match, weight: weightAt(text, match) }));
-  if (decode) {
-    found.push(...hiddenSignals(text), ...encodedSignals(text));
+function* signalsIn(text: string, stretch: Stretch): Steps<InjectionSignals> {
+  const search = new SignalSearch(text);
+  yield* searched(text, [search], stretch);
+  return yield* search.signals(stretch);
+}
+
+/** What hides text lies beyond Latin-1. The engine says no of a text that it holds in bytes without reading it. */
+const beyondLatin = /[\u0100-\uFFFF]/;
+
+/** Whether a text hides nothing, in whatever way. */
+function isPlain(text: string): boolean {
+  return (!beyondLatin.test(text) || !mayHide(text)) && longEncodedRuns(text, 1).length === 0;
+}
+
+/** A look for signals that is under way. */
+class SignalSearch implements Search {
+  readonly #text: string;
+  readonly #rules: RuleSearch;
+  readonly #hidden: HiddenSearch;
+  readonly #encoded: EncodedRuns;
+
+  constructor(text: string) {
+    this.#text = text;
+    this.#rules = rules.search(text);
+    this.#hidden = new HiddenSearch(text, maxHiddenRuns);
+    this.#encoded = new EncodedRuns(text, maxDecodedRuns);
   }
-  if (found.length === 0) return noSignals;
-  const signals = withoutOverlaps(found);
+
+  advance(end: number, hits: WordHits): void {
+    this.#rules.advance(end, hits);
+    this.#hidden.advance(end);
+    this.#encoded.advance(end);
+  }
+
+  *signals(stretch: Stretch): Steps<InjectionSignals> {
+    const kept = yield* this.#kept(stretch);
+    const score = yield* scoreOf(this.#text, kept, stretch);
+    return { signals: kept.map((match) => ({ ...match, weight: weightAt(this.#text, match) })), score };
+  }
+
+  *matches(stretch: Stretch): Steps<readonly Match[]> {
+    const kept = yield* this.#kept(stretch);
+    const score = yield* scoreOf(this.#text, kept, stretch);
+    if (score < injectionThreshold) return noMatches;
+    const said = ` (score ${score.toFixed(2)})`;
+    const details = new Map<string, string>();
+    // The matches are this look's own; a hostile text holds millions, which are not copied.
+    for (const match of kept as { detail: string }[]) {
+      const { detail } = match;
+      let scored = details.get(detail);
+      if (scored === undefined) details.set(detail, (scored = detail + said));
+      match.detail = scored;
+      if (stretch.isOver(matchWork)) yield;
+    }
+    return kept;
+  }
+
+  /** What was found of every kind, by its start, without overlaps. */
+  *#kept(stretch: Stretch): Steps<Match[]> {
+    const others: Match[] = hiddenMatches(this.#hidden);
+    for (const run of this.#encoded.runs) {
+      if (holdsOrders(this.#text, run)) others.push({ rule: "encoded-orders", ...run, ...encodedOrders });
+      if (stretch.isOver(run.end - run.start)) yield;
+    }
+    if (others.length === 0) return this.#rules.matches();
+    others.sort(byPlace);
+    const overlaps = new Overlaps<Match>();
+    let next = 0;
+    for (const [i, match] of this.#rules.matches().entries()) {
+      while ((others[next]?.start ?? Infinity) < match.start) overlaps.add(others[next++] as Match);
+      overlaps.add(match);
+      if (i % matchesPerSettling === 0) overlaps.settle(match.start);
+      if (stretch.isOver(matchWork)) yield;
+    }
+    for (; next < others.length; next++) overlaps.add(others[next] as Match);
+    overlaps.settle(Infinity);
+    return overlaps.kept;
+  }
+}
+
+/** How many matches are settled at a time. */
+const matchesPerSettling = 256;
+
+function* scoreOf(text: string, signals: readonly Match[], stretch: Stretch): Steps<number> {
   const greatest = new Map<string, number>();
-  for (const { rule, weight } of signals) greatest.set(rule, Math.max(greatest.get(rule) ?? 0, weight));
+  for (const signal of signals) {
+    greatest.set(signal.rule, Math.max(greatest.get(signal.rule) ?? 0, weightAt(text, signal)));
+    if (stretch.isOver(matchWork)) yield;
+  }
   let missed = 1;
   for (const weight of greatest.values()) missed *= 1 - weight;
-  return { signals, score: 1 - missed };
+  return 1 - missed;
 }
 
 /** A phrase that begins behind a quotation mark is more often quoted than meant. */
@@ -81,47 +168,33 @@ function isQuoted(text: string, start: number, end: number): boolean {
   return opening.test(before) && closing.test(after);
 }
 
-function hiddenSignals(text: string): readonly Signal[] {
-  const kind = hiddenInValue(text);
+function hiddenMatches(search: HiddenSearch): Match[] {
+  const { kind, runs } = search;
   if (kind !== "bidi_control" && kind !== "zero_width") return [];
   const detail =
     kind === "bidi_control" ? "shows letters in another order than they are read" : "holds text that people do not see";
-  const signals: Signal[] = [];
-  for (const match of text.matchAll(hidden)) {
-    if (signals.length === maxDecodedRuns) break;
-    const end = match.index + match[0].length;
-    signals.push({ rule: "hidden-text", start: match.index, end, severity: "HIGH", detail, weight: hiddenWeight });
-  }
-  return signals;
+  return runs.map(({ start, end }) => ({ rule: "hidden-text", start, end, severity: "HIGH", detail }));
 }
 
-/** Base64 that decodes to text which itself signals injection. */
-function encodedSignals(text: string): readonly Signal[] {
-  const signals: Signal[] = [];
-  for (const { start, end } of longEncodedRuns(text, maxDecodedRuns)) {
-    const decoded = Buffer.from(text.slice(start, end), "base64").toString("latin1");
-    if (!/^[\t\n\r\x20-\x7e\x80-\xff]*$/.test(decoded)) continue;
-    if (signalsOf(decoded, guardKeywords.hits(decoded), false).score < injectionThreshold) continue;
-    const detail = "base64 that decodes to orders to the model";
-    signals.push({ rule: "encoded-orders", start, end, severity: "HIGH", detail, weight: encodedWeight });
-  }
-  return signals;
+const encodedOrders = { severity: "HIGH", detail: "base64 that decodes to orders to the model" } as const;
+
+/** Whether base64 decodes to text which itself signals injection. */
+function holdsOrders(text: string, { start, end }: Run): boolean {
+  const decoded = Buffer.from(text.slice(start, end), "base64").toString("latin1");
+  if (!/^[\t\n\r\x20-\x7e\x80-\xff]*$/.test(decoded)) return false;
+  const found = rules.scan(decoded);
+  return found.length > 0 && atOnce(scoreOf(decoded, found, new Stretch())) >= injectionThreshold;
 }
 
 /** Finds signals of injection from the threshold on, each with the score of the whole text. */
 export const injectionGuard: Guard = {
   name: "injection",
-  stage: "both",
-  scan(text, hits) {
-    const { signals, score } = injectionSignals(text, hits);
-    if (score < injectionThreshold) return [];
-    return signals.map(({ rule, start, end, severity, detail }) => ({
-      rule,
-      start,
-      end,
-      severity,
-      detail: `${detail} (score ${score.toFixed(2)})`,
-    }));
+  scan(text, hits = guardKeywords.hits(text)) {
+    if (isPlain(text) && rules.scan(text, hits).length === 0) return noMatches;
+    const search = new SignalSearch(text);
+    search.advance(text.length, hits);
+    return atOnce(search.matches(new Stretch()));
   },
+  search: (text) => new SignalSearch(text),
   openFrom: rules.openFrom,
 };

@@ -6,44 +6,105 @@
 export interface KeywordScan {
   /** Where words end: pairs of a word's index and the position behind it, in the order of the positions. */
   readonly hits: (text: string) => readonly number[];
+  /** The same stretch by stretch. */
+  readonly search: (text: string) => KeywordSearch;
+  /** Whether a text is ASCII and holds no word; quicker than the above for a short one. */
+  readonly isPlain: (text: string) => boolean;
   /** How many characters at the end of the text begin a word. */
   readonly begun: (text: string) => number;
 }
 
+/** A look for words that is under way. */
+export interface KeywordSearch {
+  /** The words that end between where the last look ended and `end`. */
+  readonly upTo: (end: number) => readonly number[];
+}
+
 /** Longest keyword; a longer one cannot have begun before the tail that is looked at. */
 const longestWord = 64;
-/** A row of the table is a power of two long, so that a state and a class are joined by a shift. */
+/** A row of the table is a power of two long, so that a row and a class are joined without adding. */
 const rowBits = 6;
 const noHits: readonly number[] = [];
+
+/** Longest text that is read as it is; a longer one is copied first, since bytes are read faster. */
+const longestAsItIs = 48;
+/** One byte per UTF-16 unit. Units beyond Latin-1 lose their upper half; a word that so seems to stand somewhere is not found
+ *  there by the rule that looks. */
+const copied = Buffer.allocUnsafeSlow(4096);
 
 /** Builds the automaton; done once per list of words. */
 export function keywordScan(words: readonly string[]): KeywordScan {
   const { next, classOf, found, depth, firstFinal } = automatonOf(words);
 
+  /** Reads on from a state; `out` takes what is found. */
+  function read(text: string, from: number, to: number, start: number, out: Found): number {
+    let state = start;
+    if (to - from <= longestAsItIs) {
+      for (let i = from; i < to; i++) {
+        state = next[state | (classOf[text.charCodeAt(i) & 255] as number)] as number;
+        if (state >= firstFinal) note(out, state, i + 1);
+      }
+      return state;
+    }
+    for (let base = from; base < to; base += copied.length) {
+      const end = Math.min(to, base + copied.length);
+      copied.write(base === 0 && end === text.length ? text : text.slice(base, end), "latin1");
+      const length = end - base;
+      for (let i = 0; i < length; i++) {
+        state = next[state | (classOf[copied[i] as number] as number)] as number;
+        if (state >= firstFinal) note(out, state, base + i + 1);
+      }
+    }
+    return state;
+  }
+
+  function note(out: Found, state: number, end: number): void {
+    const hits = (out.hits ??= []);
+    for (const word of found[state >> rowBits] ?? noHits) hits.push(word, end);
+  }
+
   return {
     hits(text) {
-      let hits: number[] | undefined;
+      const out: Found = { hits: undefined };
+      read(text, 0, text.length, 0, out);
+      return out.hits ?? noHits;
+    },
+    search(text) {
+      let at = 0;
       let state = 0;
-      // One byte per UTF-16 unit, read three times faster than the text itself. Units beyond Latin-1 lose their upper half;
-      // a word that so seems to stand somewhere is not found there by the rule that looks.
-      const bytes = Buffer.from(text, "latin1");
-      for (let i = 0; i < bytes.length; i++) {
-        state = next[(state << rowBits) | (classOf[bytes[i] as number] as number)] as number;
-        if (state >= firstFinal) {
-          hits ??= [];
-          for (const word of found[state] ?? noHits) hits.push(word, i + 1);
-        }
+      return {
+        upTo(end) {
+          const out: Found = { hits: undefined };
+          state = read(text, at, end, state, out);
+          at = end;
+          return out.hits ?? noHits;
+        },
+      };
+    },
+    isPlain(text) {
+      let state = 0;
+      let seen = 0;
+      for (let i = 0; i < text.length; i++) {
+        const code = text.charCodeAt(i);
+        seen |= code;
+        state = next[state | (classOf[code & 255] as number)] as number;
+        if (state >= firstFinal) return false;
       }
-      return hits ?? noHits;
+      return seen < 128;
     },
     begun(text) {
       let state = 0;
       for (let i = Math.max(0, text.length - longestWord); i < text.length; i++) {
-        state = next[(state << rowBits) | (classOf[text.charCodeAt(i) & 255] as number)] as number;
+        state = next[state | (classOf[text.charCodeAt(i) & 255] as number)] as number;
       }
-      return depth[state] ?? 0;
+      return depth[state >> rowBits] ?? 0;
     },
   };
+}
+
+/** What a look has found so far; most texts hold nothing. */
+interface Found {
+  hits: number[] | undefined;
 }
 
 /** A state while the automaton is built. */
@@ -63,8 +124,8 @@ function automatonOf(words: readonly string[]) {
   const plain = nodes.filter(({ words }) => words.length === 0);
   const ordered = [...plain, ...nodes.filter(({ words }) => words.length > 0)];
   for (const [number, node] of ordered.entries()) node.number = number;
-  if (ordered.length > 65_535) throw new Error("too many keywords for one automaton");
-  const next = new Uint16Array(ordered.length << rowBits);
+  // A state is known by where its row begins, so that a step is one look-up and nothing else.
+  const next = new Int32Array(ordered.length << rowBits);
   // Breadth first, so that the row one falls back to is complete before it is copied.
   for (const node of nodes) {
     const row = node.number << rowBits;
@@ -72,14 +133,14 @@ function automatonOf(words: readonly string[]) {
       const back = node.fallback.number << rowBits;
       next.copyWithin(row, back, back + (1 << rowBits));
     }
-    for (const [over, target] of node.over) next[row | over] = target.number;
+    for (const [over, target] of node.over) next[row | over] = target.number << rowBits;
   }
   return {
     next,
     classOf,
     found: ordered.map(({ words }) => words),
     depth: ordered.map(({ depth }) => depth),
-    firstFinal: plain.length,
+    firstFinal: plain.length << rowBits,
   };
 }
 

@@ -1,13 +1,15 @@
 // The guard for personal data that has a form: e-mail addresses, telephone numbers, payment cards, IBANs and US social
 // security numbers. Names, addresses and everything else that has no form it does not see.
-import { withoutOverlaps } from "./guard.ts";
-import type { Guard, GuardSeverity, Match } from "./guard.ts";
+import { Overlaps } from "./guard.ts";
+import type { Guard, GuardSeverity, Match, Search } from "./guard.ts";
 import { isCardNumber, isIban, isMailAddress, isPhoneNumber, isSocialSecurityNumber } from "./pii-checks.ts";
 
 /** What is tried where a character of its kind stands. Patterns are sticky and bounded. */
 interface Form {
   readonly rule: string;
   readonly pattern: RegExp;
+  /** Fewer characters are not looked at any closer. */
+  readonly least: number;
   readonly accept: (found: string, before: string, after: string) => boolean;
   readonly severity: GuardSeverity;
   readonly detail: string;
@@ -16,6 +18,7 @@ interface Form {
 const card: Form = {
   rule: "credit-card",
   pattern: /\d{4}[ -]?\d{4,6}[ -]?\d{4,5}(?:[ -]?\d{1,4})?(?:[ -]?\d{1,3})?(?!\d|\.\d)/y,
+  least: 13,
   accept: isCardNumber,
   severity: "HIGH",
   detail: "a payment card number",
@@ -23,6 +26,7 @@ const card: Form = {
 const socialSecurity: Form = {
   rule: "us-ssn",
   pattern: /\d{3}-\d{2}-\d{4}(?![\w-])/y,
+  least: 11,
   accept: isSocialSecurityNumber,
   severity: "HIGH",
   detail: "a US social security number",
@@ -30,6 +34,7 @@ const socialSecurity: Form = {
 const phone: Form = {
   rule: "phone-number",
   pattern: /(?:\+?\d{1,15})?(?:[ .-]?\(\d{1,5}\)[ .-]?\d{1,8})?(?:[ ./-]\d{1,8}){0,6}(?![\w%])/y,
+  least: 7,
   accept: isPhoneNumber,
   severity: "MEDIUM",
   detail: "a telephone number",
@@ -37,6 +42,7 @@ const phone: Form = {
 const iban: Form = {
   rule: "iban",
   pattern: /[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?![A-Za-z0-9])/y,
+  least: 15,
   accept: isIban,
   severity: "HIGH",
   detail: "an IBAN",
@@ -63,19 +69,52 @@ const isAlphanumeric = (code: number): boolean => isDigit(code) || isUpper(code)
 const isLocal = (code: number): boolean =>
   isAlphanumeric(code) || code === 46 || code === 95 || code === 37 || code === 43 || code === 45;
 
-function scan(text: string): readonly Match[] {
-  const matches: Match[] = [];
-  let before = 32;
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    const match = matchAt(text, i, code, before);
-    if (match !== undefined) {
-      matches.push(match);
-      i = match.end - 1;
-    }
-    before = match === undefined ? code : 48;
+/** A look for personal data that is under way. */
+class PiiSearch implements Search {
+  readonly #text: string;
+  readonly #overlaps = new Overlaps<Match>();
+  #at = 0;
+  #before = 32;
+
+  constructor(text: string) {
+    this.#text = text;
   }
-  return withoutOverlaps(matches);
+
+  advance(end: number): void {
+    const text = this.#text;
+    let before = this.#before;
+    let i = this.#at;
+    for (; i < end; i++) {
+      const code = text.charCodeAt(i);
+      const match = matchAt(text, i, code, before);
+      if (match === undefined) {
+        before = code;
+        continue;
+      }
+      this.#overlaps.add(match);
+      i = match.end - 1;
+      before = 48;
+    }
+    this.#at = i;
+    this.#before = before;
+    // A mail address begins before its sign.
+    this.#overlaps.settle(end === text.length ? Infinity : i - maxLocalChars);
+  }
+
+  // oxlint-disable-next-line require-yield -- all is settled on the way
+  *matches() {
+    return this.#overlaps.kept;
+  }
+
+  get found(): readonly Match[] {
+    return this.#overlaps.kept;
+  }
+}
+
+function scan(text: string): readonly Match[] {
+  const search = new PiiSearch(text);
+  search.advance(text.length);
+  return search.found;
 }
 
 function matchAt(text: string, at: number, code: number, before: number): Match | undefined {
@@ -91,12 +130,13 @@ function matchAt(text: string, at: number, code: number, before: number): Match 
 }
 
 function formAt(forms: readonly Form[], text: string, at: number): Match | undefined {
-  for (const { rule, pattern, accept, severity, detail } of forms) {
+  for (const { rule, pattern, least, accept, severity, detail } of forms) {
     pattern.lastIndex = at;
-    const found = pattern.exec(text)?.[0];
-    if (found === undefined) continue;
-    const end = at + found.length;
-    if (!accept(found, text.slice(Math.max(0, at - contextChars), at), text.slice(end, end + 1))) continue;
+    if (!pattern.test(text)) continue;
+    const end = pattern.lastIndex;
+    if (end - at < least) continue;
+    if (!accept(text.slice(at, end), text.slice(Math.max(0, at - contextChars), at), text.slice(end, end + 1)))
+      continue;
     return { rule, start: at, end, severity, detail };
   }
   return undefined;
@@ -136,4 +176,9 @@ const isOpenInNumber = (code: number): boolean =>
   code === 46;
 
 /** Finds personal data, on the way to a model and back; off unless a product asks for it. */
-export const piiGuard: Guard = { name: "pii", stage: "both", scan, openFrom };
+export const piiGuard: Guard = {
+  name: "pii",
+  scan,
+  search: (text) => new PiiSearch(text),
+  openFrom,
+};

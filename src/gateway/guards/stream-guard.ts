@@ -45,7 +45,7 @@ const maxSwallowedChars = 16_384;
 
 /** A guard for a streamed text, or undefined when the policy has nothing to look for in replies. `at` is its JSON pointer. */
 export function streamGuard(policy: GuardPolicy, at: string): StreamGuard | undefined {
-  const looking = guards.filter(({ name, stage }) => policy[name] !== "off" && stage !== "request");
+  const looking = guards.filter(({ name }) => policy[name] !== "off");
   const changing = looking.filter(({ name }) => policy[name] !== "flag");
   const watching = looking.filter(({ name }) => policy[name] === "flag");
   // Apart, so that what only watches does not hold up what may pass.

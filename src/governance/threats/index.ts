@@ -1,4 +1,4 @@
 // The door of the inline detectors.
 export { scanThreats } from "./detectors.ts";
-export { hiddenInValue } from "./hidden-text.ts";
+export { HiddenSearch, mayHide } from "./hidden-search.ts";
 export type { Finding, ThreatInput, ThreatLimits } from "./threat.ts";

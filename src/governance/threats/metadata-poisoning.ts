@@ -3,8 +3,8 @@
 // Each pattern is reported once, at the first place where it is seen, so hostile input cannot make the answer long.
 // Values are never searched for words such as `DROP TABLE`: statements are parameterised and pages are escaped, and text
 // that talks about an attack is not one.
+import type { HiddenText } from "./hidden-search.ts";
 import { hiddenInName, hiddenInValue } from "./hidden-text.ts";
-import type { HiddenText } from "./hidden-text.ts";
 import { mediaTypeMismatch } from "./media-type.ts";
 import { pointerOf, walkJson } from "./metadata-walk.ts";
 import type { Place, Visitor } from "./metadata-walk.ts";

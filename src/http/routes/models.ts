@@ -76,8 +76,8 @@ export function modelRoutes(app: FastifyInstance, services: Services): void {
         404: refusal("No deployment has this name, or the caller knows no such product."),
       },
     },
-    handle: (ctx, request) => {
-      const prepared = services.gateway.prepare(
+    handle: async (ctx, request) => {
+      const prepared = await services.gateway.prepare(
         ctx,
         "openai-chat",
         request.body as Readonly<Record<string, unknown>>,
@@ -144,9 +144,14 @@ function predecessor(app: FastifyInstance, services: Services): void {
         404: refusal("The caller knows no such product."),
       },
     },
-    handle: (ctx, request) => {
+    handle: async (ctx, request) => {
       const asked = request.body as RouterQuery;
-      const { routed } = gateway.prepare(ctx, "openai-chat", chatOf(asked), optionsOf(asked, callOptions(request)));
+      const { routed } = await gateway.prepare(
+        ctx,
+        "openai-chat",
+        chatOf(asked),
+        optionsOf(asked, callOptions(request)),
+      );
       const chosen = routeAnswer(asked, routed, constitution.hash);
       if (chosen === undefined) throw gatewayFault("model.unavailable", "no deployment could answer now");
       return chosen;

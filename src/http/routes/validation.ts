@@ -77,9 +77,9 @@ export function validationRoutes(app: FastifyInstance, services: Services): void
         ),
       },
     },
-    handle: (_ctx, request) => {
+    handle: async (_ctx, request) => {
       const { text } = request.body as { readonly text: string };
-      const { score, signals } = injectionSignals(text);
+      const { score, signals } = await injectionSignals(text);
       const parsed = parseText(text, "plain-text");
       return {
         score,

@@ -1,0 +1,16 @@
+// Takes several looks at one text side by side, stretch by stretch, so that its keywords are found once for all of them.
+import type { Search } from "./guard.ts";
+import { guardKeywords } from "./rule-book.ts";
+import { stretchChars } from "./stretch.ts";
+import type { Steps, Stretch } from "./stretch.ts";
+
+/** Looks at all of a text. */
+export function* searched(text: string, searches: readonly Search[], stretch: Stretch): Steps<void> {
+  const words = guardKeywords.search(text);
+  for (let at = 0; at < text.length; at += stretchChars) {
+    const end = Math.min(text.length, at + stretchChars);
+    const hits = words.upTo(end);
+    for (const search of searches) search.advance(end, hits);
+    if (stretch.isOver(stretchChars)) yield;
+  }
+}

@@ -1,0 +1,71 @@
+// Holds long work to taking turns, and short work to being done at once.
+import { describe, expect, it } from "vitest";
+import { inTurns, Stretch } from "./stretch.ts";
+import type { Steps } from "./stretch.ts";
+
+/** Work of so many stretches that notes each of them. */
+function* work(name: string, stretches: number, notes: string[]): Steps<string> {
+  for (let i = 0; i < stretches; i++) {
+    notes.push(name);
+    if (i + 1 < stretches) yield;
+  }
+  return name;
+}
+
+const round = () => new Promise<void>((resolve) => void setImmediate(resolve));
+
+describe("work in stretches", () => {
+  it("is done at once when it needs one stretch", () => {
+    expect(inTurns(work("a", 1, []), new Stretch())).toBe("a");
+  });
+
+  it("goes on one stretch per round of the event loop, however much of it there is", async () => {
+    const notes: string[] = [];
+    const works = ["a", "b"].map((name) => Promise.resolve(inTurns(work(name, 4, notes), new Stretch())));
+    const seen: number[] = [];
+    while (notes.length < 8) {
+      await round();
+      seen.push(notes.length);
+    }
+    expect(await Promise.all(works)).toEqual(["a", "b"]);
+    expect(notes.join("")).toBe("abababab");
+    for (const [i, count] of seen.entries()) expect(count - (seen[i - 1] ?? 2)).toBeLessThanOrEqual(1);
+  });
+
+  it("is given up when whoever waits for it has gone", async () => {
+    const notes: string[] = [];
+    const caller = new AbortController();
+    const done = inTurns(work("a", 1000, notes), new Stretch(), caller.signal);
+    await round();
+    caller.abort(new Error("gone"));
+    await expect(done).rejects.toThrow("gone");
+    expect(notes.length).toBeLessThan(10);
+  });
+
+  it("does not keep others from their turn when it breaks", async () => {
+    const breaks = inTurns(
+      (function* (): Steps<string> {
+        yield;
+        throw new Error("broken");
+      })(),
+      new Stretch(),
+    );
+    const other = inTurns(work("b", 3, []), new Stretch());
+    await expect(breaks).rejects.toThrow("broken");
+    expect(await other).toBe("b");
+  });
+});
+
+describe("a stretch", () => {
+  it("does not end before some work was done, and ends when its time is up", () => {
+    const stretch = new Stretch();
+    expect(stretch.isOver(100)).toBe(false);
+    const until = performance.now() + 20;
+    expect(stretch.isOver(10_000)).toBe(false);
+    while (performance.now() < until);
+    expect(stretch.isOver(10)).toBe(false);
+    expect(stretch.isOver(10_000)).toBe(true);
+    stretch.renew();
+    expect(stretch.isOver(10_000)).toBe(false);
+  });
+});
