@@ -124,6 +124,16 @@ describe("a hostile schema", () => {
 /** The other validator lets an empty list pass `contains` beside `prefixItems`, which the draft does not. */
 const isComparable = (schema: object): boolean => !("contains" in schema && "prefixItems" in schema);
 
+const loops = new Set(["items", "contains", "additionalProperties", "patternProperties", "propertyNames"]);
+
+/** In a loop, the other validator says of an empty list what it said of the list before it: {"items":{"contains":{}}} of [[1],[]]. */
+function containsInLoop(schema: unknown, isLooped = false): boolean {
+  if (typeof schema !== "object" || schema === null) return false;
+  return Object.entries(schema).some(
+    ([name, part]) => (isLooped && name === "contains") || containsInLoop(part, isLooped || loops.has(name)),
+  );
+}
+
 describe("a schema", () => {
   it("says of a value what an independent validator says", () => {
     const ajv = new Ajv2020({ strict: false, logger: false, validateSchema: false });
@@ -201,6 +211,7 @@ describe("a schema", () => {
     const said = { true: 0, false: 0 };
     fc.assert(
       fc.property(schema, value, (each, asked) => {
+        fc.pre(!containsInLoop(each));
         const expected = ajv.compile({ ...each })(JSON.parse(JSON.stringify(asked)));
         said[`${expected}`]++;
         expect(holds(each, asked)).toBe(expected);
