@@ -17,8 +17,8 @@ if (!isThere) process.stderr.write(`skipped: the fit of the analyser${why}\n`);
 
 /** The least APGR on the half that a fit did not see, and by the committed weights on all prompts. */
 const bounds: Readonly<Record<LabelledSet, readonly [unseen: number, seen: number]>> = {
-  gsm8k: [0.56, 0.63],
-  mmlu: [0.63, 0.75],
+  gsm8k: [0.57, 0.63],
+  mmlu: [0.64, 0.75],
   "nine-models": [0.7, 0.72],
 };
 

@@ -1,15 +1,18 @@
 // The calibrated analyser: how much a stronger model is expected to gain on a prompt, learned from prompts that weak and
 // strong models were marked on.
 //
-// 1. score = quantile of the raw score among the labelled prompts; raw = trees + share x common + priors set by hand (`priors.ts`).
+// 1. score = quantile of the raw score among the labelled prompts; raw = trees + linear part + priors set by hand (`priors.ts`).
 // 2. The trees know the families of tasks they were fitted on (mathematics, code, trivia, exam subjects ...), in which
-//    length and keywords point in different directions. The common part holds directions that are the same in all of
-//    them; it is what ranks prompts of a family that no weight has seen.
-// 3. One reading of at most 8001 characters, then a fixed number of additions.
+//    length and keywords point in different directions. Half of what they say was learned from all prompts, half from
+//    those that have options, or have none, as the prompt does (`form.ts`).
+// 3. The linear part holds directions that are the same inside families; it is what ranks prompts of a family that no
+//    weight has seen.
+// 4. One reading of some 8000 characters at most, then a fixed number of additions.
 import type { Analyser, Analysis, Hints, Level, Reason } from "./analyser.ts";
 import { featureNames, measure } from "./features.ts";
+import { formOf } from "./form.ts";
 import { leaf, wordingFeature } from "./model.ts";
-import type { Forest, Model } from "./model.ts";
+import type { Forest, Linear, Model } from "./model.ts";
 import { hintBonus, isSmallTalk, textPriors } from "./priors.ts";
 import { Reader } from "./reading.ts";
 
@@ -52,23 +55,25 @@ export class CalibratedAnalyser implements Analyser {
     if (isSmallTalk(reading)) return null;
     const [features, contributions] = [this.#features, this.#contributions];
     measure(reading, features);
-    features[wordingFeature] = wordingOf(this.#model.wording, reading.grams);
+    const { shared, experts, linear } = this.#model;
+    const form = formOf(features);
+    const expert = form === "options" ? experts.options : experts.open;
+    features[wordingFeature] = wordingOf(expert.wording, reading.grams);
     contributions.fill(0);
-    let raw = this.#common(reading.excerpt.options.length);
-    for (const forest of this.#model.forests) raw += walk(forest, features, contributions);
+    let raw = this.#lean(linear[form]);
+    raw += walk(shared, features, contributions);
+    raw += walk(expert.forest, features, contributions);
     const priors = textPriors(reading, features);
     for (const { contribution } of priors) raw += contribution;
     return { raw, priors };
   }
 
-  #common(options: number): number {
-    const { features: places, means, deviations, weights, shares } = this.#model.common;
-    const share = options > 0 ? shares.options : shares.open;
+  #lean({ features: places, means, deviations, weights }: Linear): number {
     let sum = 0;
     for (let i = 0; i < places.length; i++) {
       const place = places[i] ?? 0;
       const deviation = ((this.#features[place] ?? 0) - (means[i] ?? 0)) / (deviations[i] ?? 1);
-      const part = share * (weights[i] ?? 0) * Math.max(-clampAt, Math.min(clampAt, deviation));
+      const part = (weights[i] ?? 0) * Math.max(-clampAt, Math.min(clampAt, deviation));
       this.#contributions[place] = (this.#contributions[place] ?? 0) + part;
       sum += part;
     }

@@ -16,10 +16,11 @@ describe("an excerpt", () => {
     "a. red\nb. green\nc. blue",
     "A: red\nB: green\nC: blue",
   ]) {
-    it(`tells options from the stem: ${JSON.stringify(options)}`, () => {
+    it(`tells options from the stem and writes them alike: ${JSON.stringify(options)}`, () => {
       const { text, stemEnd, options: found } = excerptOf(`Which colour?\n${options}\nAnswer:`);
       expect(found).toEqual(["red", "green", "blue"]);
       expect(text.slice(0, stemEnd).trim()).toBe("Which colour?");
+      expect(text.slice(stemEnd)).toBe("A. red\nB. green\nC. blue");
     });
   }
 

@@ -13,7 +13,7 @@ const optionLine = /^\s*\(?([A-Ja-j])\s*[.):]\s*(.*)$/;
 
 /** A prompt as it is read. */
 export interface Excerpt {
-  /** The text, at most head + tail + 1 characters. */
+  /** The text, at most head + tail + 1 characters and a few for options: these are written alike, "A. Nile". */
   readonly text: string;
   readonly lines: readonly string[];
   /** Where the options begin; the length of the text when there are none. */
@@ -26,19 +26,23 @@ export interface Excerpt {
 export function excerptOf(prompt: string): Excerpt {
   const { head, tail } = excerptLimits;
   const bounded = prompt.length <= head + tail ? prompt : `${prompt.slice(0, head)}\n${prompt.slice(-tail)}`;
-  const text = bounded.trim().replace(answerTail, "").replace(questionHead, "");
-  const lines = text.split("\n");
+  const read = bounded.trim().replace(answerTail, "").replace(questionHead, "");
+  const lines = read.split("\n");
   const options: string[] = [];
-  let stemEnd = text.length;
+  const alike = [...lines];
+  let stemEnd = read.length;
   let offset = 0;
-  for (const line of lines) {
+  for (const [i, line] of lines.entries()) {
     const match = options.length < maxOptions && line.length > 1 ? optionLine.exec(line) : null;
     const letter = match?.[1]?.toUpperCase().charCodeAt(0);
     if (match?.[2] !== undefined && letter === 65 + options.length) {
       if (options.length === 0) stemEnd = offset;
-      options.push(match[2].trim());
+      const option = match[2].trim();
+      options.push(option);
+      alike[i] = `${String.fromCharCode(letter)}. ${option}`;
     }
     offset += line.length + 1;
   }
-  return options.length < 2 ? { text, lines, stemEnd: text.length, options: [] } : { text, lines, stemEnd, options };
+  if (options.length < 2) return { text: read, lines, stemEnd: read.length, options: [] };
+  return { text: alike.join("\n"), lines: alike, stemEnd, options };
 }

@@ -1,8 +1,11 @@
-// The dense features of a prompt: some sixty numbers, each with a name, made from one reading. Counts are logarithms or
+// The dense features of a prompt: some eighty numbers, each with a name, made from one reading. Counts are logarithms or
 // shares, so that no text is far outside what the weights have seen.
 import { wordGroups } from "./lexicon.ts";
 import type { WordGroup } from "./lexicon.ts";
 import type { Reading } from "./reading.ts";
+
+/** The place of the group of numbers that are written as words. */
+const numerals = wordGroups.indexOf("numerals");
 
 const shapes = {
   characters: ({ excerpt }) => Math.log1p(excerpt.text.length),
@@ -59,6 +62,11 @@ const shapes = {
     options.some((option) => /\b(?:all|none|both|neither)\b.*\b(?:above|these|and|nor)\b|cannot be/i.test(option))
       ? 1
       : 0,
+  optionsInStem: ({ choices }) => choices.inStem,
+  optionsAlike: ({ choices }) => choices.alike,
+  oneWordOptions: ({ choices }) => choices.oneWord,
+  capitalisedOptions: ({ choices }) => choices.capitalised,
+  amounts: ({ numbers, groups }) => Math.log1p(numbers + (groups[numerals] ?? 0)),
 } as const satisfies Readonly<Record<string, (reading: Reading) => number>>;
 
 type Shape = keyof typeof shapes;

@@ -19,6 +19,8 @@ const words = {
     "not no never except least false incorrect untrue without cannot neither nor unlikely isn't doesn't don't wouldn't can't",
   relations: "more less fewer than times twice as double triple older younger taller longer greater each every per",
   fractions: "half third quarter fourth fifth percent percentage ratio average fraction remaining rest discount",
+  numerals:
+    "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million dozen",
   totals: "total altogether together sum difference left many much all combined",
   money: "cost costs price pay paid spend spent earn earns buy buys bought sell sells sold money dollars cents",
   time: "day days week weeks hour hours minute minutes month months year years old age second seconds monday tuesday wednesday thursday friday saturday sunday",

@@ -2,6 +2,8 @@
 // and the hashed words and pairs of words that tell subjects apart.
 //
 // Work is bounded by the length of the excerpt. No part of the text is kept.
+import { choicesOf } from "./choices.ts";
+import type { Choices } from "./choices.ts";
 import { excerptOf } from "./excerpt.ts";
 import type { Excerpt } from "./excerpt.ts";
 import { hashPair, hashStart, hashUnit } from "./hash.ts";
@@ -17,6 +19,7 @@ const maxGrams = 1 << 15;
 /** What was counted. */
 export interface Reading {
   readonly excerpt: Excerpt;
+  readonly choices: Choices;
   words: number;
   stemWords: number;
   letters: number;
@@ -200,6 +203,7 @@ export class Reader {
 function emptyReading(excerpt: Excerpt): Reading {
   return {
     excerpt,
+    choices: choicesOf(excerpt),
     words: 0,
     stemWords: 0,
     letters: 0,
