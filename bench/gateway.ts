@@ -369,7 +369,7 @@ export const gateway: Bench = {
   name: "gateway",
   question: "What does a governed model call cost beside an ungoverned one?",
   options: {
-    seconds: "1.25",
+    seconds: "4",
     rounds: "3",
     calls: "20000",
     streams: "1000",
