@@ -109,12 +109,14 @@ describe("kill -9 while answers stream", () => {
           await expectSound(dataDir, `after kill ${round + 1}`);
         }
         expect(seen.length).toBeGreaterThan(kills);
+        let onRecord = 0;
         {
           await using server = await spawnCharter({ dataDir, args, adminKey });
           const leaves = await everyEntry(server);
           expectEachIntentClosed(leaves);
           for (const index of seen) expect(leaves[index]).toMatchObject({ kind: "intent", operation: "chat.create" });
           expect(leaves.some(({ outcome }) => outcome === "interrupted")).toBe(true);
+          for (const { call } of leaves) onRecord += (call?.inputTokens ?? 0) + (call?.outputTokens ?? 0);
           expect(await server.stop()).toBe(0);
         }
         const clock = handClock(Date.now() + 2 * 3_600_000);
@@ -122,6 +124,9 @@ describe("kill -9 while answers stream", () => {
         await using budgets = openBudgets({ db, clock, log: silentLog, defaultTokens: 1_000_000, alone: true });
         const before = await budgets.state({ product: "AI_ASSISTANT", project: "default" });
         expect(before.budgets[0]?.held).toBeGreaterThan(0);
+        // No kill made a call free: what an outcome says was used is charged, or what was promised is still held.
+        expect(onRecord).toBeGreaterThan(0);
+        expect((before.budgets[0]?.used ?? 0) + (before.budgets[0]?.held ?? 0)).toBeGreaterThanOrEqual(onRecord);
         await budgets.expire(clock.nowMs());
         const after = await budgets.state({ product: "AI_ASSISTANT", project: "default" });
         expect(after.budgets[0]?.held).toBe(0);
