@@ -4,8 +4,8 @@
 //    moves it into the tables twice a second; a call that began and ended in between leaves nothing there but its sums.
 // 2. A counter in memory is the whole truth: what the table says and what is still to be saved. It is read when it is first
 //    needed, while nothing else happens.
-// 3. Whatever else reads or changes the tables (claims, limits, what expires, sweeps) has the till closed: everything is saved
-//    before, and counters are read anew afterwards. Calls wait meanwhile.
+// 3. Whatever else changes what is counted (claims, limits, what a former process left to expire) has the till closed:
+//    everything is saved before, and counters are read anew afterwards. Calls wait meanwhile.
 // 4. What a killed process left in the journal is saved first of all; calls that it had not ended are held until they expire.
 // 5. What cannot be written stays in memory until it can, and no call is admitted before that.
 import type { Database } from "../../db/index.ts";
@@ -26,13 +26,10 @@ const savedWithinMs = 500;
 /** Most counters in memory; more than a server has combinations of budgets and windows at a time. */
 const maxCounters = 20_000;
 
-/** A call that this process has admitted and that has not ended. */
+/** What a call is counted under that this process has admitted and that has not ended. */
 interface Open {
-  readonly made: Reservation;
   readonly book: LimitBook;
   readonly counters: readonly Counter[];
-  /** Whether the tables know it, or are being told. */
-  isSaved: boolean;
 }
 
 /** What became of a call's request, and when that is certain to outlive the process. */
@@ -103,17 +100,9 @@ export class Till implements AsyncDisposable {
     const open = this.#open.get(ended.id);
     if (open === undefined) return undefined;
     this.#open.delete(ended.id);
-    const charge = chargeOf(ended);
     // Under the budgets in force when it ends.
-    const counters = this.#book === open.book ? open.counters : countersOf(this.#book ?? open.book, ended);
-    for (const { name, limit } of counters) {
-      const [free, used] = [amountOf(ended, limit.unit) ?? 0, charge?.[limit.unit] ?? 0];
-      this.#tallies.get(name)?.free(free, used);
-      this.#count(name, -free, used);
-    }
-    if (open.isSaved) this.#unsaved.ended.set(ended.id, ended);
-    else this.#unsaved.made.delete(ended.id);
-    if (charge !== undefined) this.#unsaved.charges.push({ reservation: ended, charge });
+    const book = this.#book ?? open.book;
+    this.#ended(ended, book === open.book ? open.counters : countersOf(book, ended));
     return { kept: this.#note(endEntry(ended)) };
   }
 
@@ -144,19 +133,27 @@ export class Till implements AsyncDisposable {
   #admit(book: LimitBook, counters: readonly Counter[], made: Reservation): Admission {
     const opened = admit(this.#tallies, counters, made);
     if (opened.outcome !== "admitted") return { opened, kept: Promise.resolve() };
-    for (const { name, limit } of counters) this.#count(name, amountOf(made, limit.unit) ?? 0, 0);
-    this.#open.set(made.id, { made, book, counters, isSaved: false });
-    this.#unsaved.made.set(made.id, made);
+    this.#open.set(made.id, { book, counters });
+    this.#made(made, counters);
     return { opened, kept: this.#note(openEntry(made)) };
   }
 
-  #count(name: string, held: number, used: number): void {
-    const change = this.#unsaved.changes.get(name);
-    if (change === undefined) this.#unsaved.changes.set(name, { held, used });
-    else {
-      change.held += held;
-      change.used += used;
+  /** A call is to be saved as held. */
+  #made(made: Reservation, counters: readonly Counter[]): void {
+    this.#unsaved.made.set(made.id, made);
+    for (const { name, limit } of counters) addTo(this.#unsaved, name, amountOf(made, limit.unit) ?? 0, 0);
+  }
+
+  /** A call has ended: what is to be saved of it is its end, or no more than its charge where the tables never heard of it. */
+  #ended(ended: Reservation, counters: readonly Counter[]): void {
+    const charge = chargeOf(ended);
+    for (const { name, limit } of counters) {
+      const [free, used] = [amountOf(ended, limit.unit) ?? 0, charge?.[limit.unit] ?? 0];
+      this.#tallies.get(name)?.free(free, used);
+      addTo(this.#unsaved, name, -free, used);
     }
+    if (!this.#unsaved.made.delete(ended.id)) this.#unsaved.ended.set(ended.id, ended);
+    if (charge !== undefined) this.#unsaved.charges.push({ reservation: ended, charge });
   }
 
   /** Puts a line in the journal with the next write. */
@@ -202,10 +199,6 @@ export class Till implements AsyncDisposable {
     const [saved, { written }, unsaved] = [this.#saved, this.#takeLines(), this.#unsaved];
     this.#saved = undefined;
     this.#unsaved = nothing();
-    for (const id of unsaved.made.keys()) {
-      const open = this.#open.get(id);
-      if (open !== undefined) open.isSaved = true;
-    }
     try {
       if (this.#isBehind || !isNothing(unsaved)) {
         await this.#db.transact((tx) => this.#journal.save(tx, unsaved), "relaxed");
@@ -216,7 +209,7 @@ export class Till implements AsyncDisposable {
       saved?.resolve();
     } catch (error) {
       this.#isBehind = true;
-      this.#unsaved = merged(unsaved, this.#unsaved);
+      this.#unsaved = added(unsaved, this.#unsaved);
       written.reject(error);
       saved?.reject(error);
     }
@@ -296,21 +289,10 @@ export class Till implements AsyncDisposable {
 
   /** Takes up what a process left that was killed. */
   async #recover(): Promise<void> {
-    this.#book = await this.#limits.book(this.#db.read);
-    const book = this.#book;
+    const book = (this.#book = await this.#limits.book(this.#db.read));
     const left = await this.#journal.read(this.#db.read);
-    for (const made of left.made) {
-      this.#unsaved.made.set(made.id, made);
-      for (const { name, limit } of countersOf(book, made)) this.#count(name, amountOf(made, limit.unit) ?? 0, 0);
-    }
-    for (const ended of left.ended) {
-      const charge = chargeOf(ended);
-      for (const { name, limit } of countersOf(book, ended)) {
-        this.#count(name, -(amountOf(ended, limit.unit) ?? 0), charge?.[limit.unit] ?? 0);
-      }
-      if (!this.#unsaved.made.delete(ended.id)) this.#unsaved.ended.set(ended.id, ended);
-      if (charge !== undefined) this.#unsaved.charges.push({ reservation: ended, charge });
-    }
+    for (const made of left.made) this.#made(made, countersOf(book, made));
+    for (const ended of left.ended) this.#ended(ended, countersOf(book, ended));
     this.#isBehind = left.made.length + left.ended.length > 0;
     this.#isRecovered = true;
   }
@@ -325,18 +307,26 @@ function nothing(): Unsaved {
   return { made: new Map(), ended: new Map(), charges: [], changes: new Map() };
 }
 
-function isNothing({ made, ended, charges, changes }: Unsaved): boolean {
-  return made.size === 0 && ended.size === 0 && charges.length === 0 && changes.size === 0;
+/** Whatever happens to a call changes a counter: its product and project are always counted. */
+function isNothing({ changes }: Unsaved): boolean {
+  return changes.size === 0;
 }
 
-/** What could not be saved, and what happened meanwhile. */
-function merged(earlier: Unsaved, later: Unsaved): Unsaved {
-  const made = new Map([...earlier.made, ...later.made]);
-  const ended = new Map([...earlier.ended, ...later.ended]);
-  const changes = new Map([...earlier.changes].map(([name, change]) => [name, { ...change }]));
-  for (const [name, { held, used }] of later.changes) {
-    const before = changes.get(name);
-    changes.set(name, { held: (before?.held ?? 0) + held, used: (before?.used ?? 0) + used });
+/** By how much a counter changes besides. */
+function addTo({ changes }: Unsaved, name: string, held: number, used: number): void {
+  const change = changes.get(name);
+  if (change === undefined) changes.set(name, { held, used });
+  else {
+    change.held += held;
+    change.used += used;
   }
-  return { made, ended, charges: [...earlier.charges, ...later.charges], changes };
+}
+
+/** Adds to what could not be saved what happened meanwhile. */
+function added(unsaved: Unsaved, later: Unsaved): Unsaved {
+  for (const [id, made] of later.made) unsaved.made.set(id, made);
+  for (const [id, ended] of later.ended) unsaved.ended.set(id, ended);
+  for (const [name, { held, used }] of later.changes) addTo(unsaved, name, held, used);
+  for (const charge of later.charges) unsaved.charges.push(charge);
+  return unsaved;
 }

@@ -11,14 +11,15 @@ import { recordEffect } from "../../../identity/index.ts";
 import type { LimitBook } from "../limit-book.ts";
 import { requestIdLifeMs } from "../reservation.ts";
 import type { Reservation } from "../reservation.ts";
-import { CounterStatements, makeCounters } from "./counters.ts";
+import { CounterStatements } from "./counters.ts";
 import type { Counter, CounterChange } from "./counters.ts";
+import { byIdStatement, endStatement, makeStatement } from "./reservations.ts";
 import { UsageStatements } from "./usage.ts";
 import { RowsStatement, statement } from "./statement.ts";
 import type { BudgetTx } from "./statement.ts";
 import { admit, chargeAll, countersOf, Tally } from "./tally.ts";
 import type { Ending, Opened } from "./tally.ts";
-import { endValuesOf, reservationColumns, reservationOf, valuesOf } from "./tables.ts";
+import { endValuesOf, reservationOf, valuesOf } from "./tables.ts";
 import type { ReservationRow } from "./tables.ts";
 
 /** A reservation that is to be made; `effect` is the ledger index of an intent that it carries out. */
@@ -44,19 +45,6 @@ export class MissingCounters extends Error {
   override readonly name = "MissingCounters";
 }
 
-/** Ends reservations that are held still; returns their ids. */
-export function endStatement(dialect: Dialect): RowsStatement<{ id: string }> {
-  return new RowsStatement(
-    dialect,
-    (rows) => `with v (ended_id, ended_state, used_tokens, used_microdollars) as (values ${rows})
-      update budget_reservations as r
-      set state = v.ended_state, settled_tokens = v.used_tokens, settled_microdollars = v.used_microdollars
-      from v where r.id = v.ended_id and r.state = 'held' returning id`,
-    "(cast(? as text), cast(? as text), cast(? as bigint), cast(? as bigint))",
-    ["", "released", null, null],
-  );
-}
-
 /** Runs batches. */
 export class Batches {
   readonly #end: RowsStatement<{ id: string }>;
@@ -70,15 +58,14 @@ export class Batches {
 
   constructor(dialect: Dialect) {
     this.#end = endStatement(dialect);
-    this.#make = new RowsStatement(
+    this.#make = makeStatement(
       dialect,
-      (rows) => `insert into budget_reservations (${reservationColumns.join(", ")}) values ${rows}
-        on conflict (request_id, product, project, task, kind, retired_ms) do nothing returning id`,
-      `(${reservationColumns.map(() => "?").join(", ")})`,
+      "on conflict (request_id, product, project, task, kind, retired_ms) do nothing returning id",
     );
-    const withIds = (verb: string) => (rows: string) => `${verb} from budget_reservations where id in (${rows})`;
-    this.#forget = new RowsStatement(dialect, withIds("delete"), "?", [""]);
-    this.#byId = new RowsStatement(dialect, withIds("select *"), "?", [""]);
+    this.#forget = new RowsStatement(dialect, (rows) => `delete from budget_reservations where id in (${rows})`, "?", [
+      "",
+    ]);
+    this.#byId = byIdStatement(dialect);
     this.#byRequest = statement(
       dialect,
       `select * from budget_reservations
@@ -93,11 +80,7 @@ export class Batches {
   async makeCounters(tx: BudgetTx, book: LimitBook, openings: readonly Opening[]): Promise<void> {
     const needed = new Map<string, Counter>();
     for (const { made } of openings) for (const counter of countersOf(book, made)) needed.set(counter.name, counter);
-    const there = await this.#counters.lock(tx, [...needed.keys()]);
-    await makeCounters(
-      tx,
-      [...needed.values()].filter(({ name }) => !there.has(name)),
-    );
+    await this.#counters.ensured(tx, [...needed.values()]);
   }
 
   /** Carries a batch out. @throws MissingCounters, and then the transaction must be undone. */

@@ -91,6 +91,18 @@ export class CounterStatements {
     return new Map(rows.map(({ name, used, held }) => [name, { used, held }]));
   }
 
+  /** Locks counters, makes those that are not there, and tells what all of them hold. Nobody else may change any meanwhile. */
+  async ensured(tx: BudgetTx, counters: readonly Counter[]): Promise<ReadonlyMap<string, Counted>> {
+    const names = counters.map(({ name }) => name);
+    const there = await this.lock(tx, names);
+    if (there.size === names.length) return there;
+    await makeCounters(
+      tx,
+      counters.filter(({ name }) => !there.has(name)),
+    );
+    return this.lock(tx, names);
+  }
+
   /** Changes counters that the transaction has locked. @throws Error when one would pass its ceiling or is not there. */
   async change(tx: BudgetTx, changes: readonly CounterChange[]): Promise<void> {
     const rows = changes.map(({ name, usedMore, heldMore, ceiling }) => [name, usedMore, heldMore, ceiling]);
@@ -99,8 +111,8 @@ export class CounterStatements {
   }
 }
 
-/** Makes counters that are not there, from what their calls have used and hold. The caller has called `lockAlone`. */
-export async function makeCounters(tx: BudgetTx, counters: readonly Counter[]): Promise<void> {
+/** Makes counters that are not there, from what their calls have used and hold. */
+async function makeCounters(tx: BudgetTx, counters: readonly Counter[]): Promise<void> {
   for (const counter of counters) {
     const { used, held } = await sums(tx, counter);
     await tx

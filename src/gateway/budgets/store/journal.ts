@@ -6,11 +6,11 @@ import type { Kysely } from "kysely";
 import type { Dialect } from "../../../db/index.ts";
 import { maxCounted } from "../budget.ts";
 import type { Charge, Reservation } from "../reservation.ts";
-import { endStatement } from "./batch.ts";
-import { CounterStatements, makeCounters } from "./counters.ts";
+import { CounterStatements } from "./counters.ts";
 import type { Counted, Counter } from "./counters.ts";
-import { RowsStatement, statement } from "./statement.ts";
-import type { BudgetTx } from "./statement.ts";
+import { byIdStatement, endStatement, makeStatement } from "./reservations.ts";
+import { statement } from "./statement.ts";
+import type { BudgetTx, RowsStatement } from "./statement.ts";
 import { endValuesOf, reservationColumns, reservationOf, valuesOf } from "./tables.ts";
 import type { BudgetTables, ReservationRow } from "./tables.ts";
 import { UsageStatements } from "./usage.ts";
@@ -39,7 +39,7 @@ type Entry = ReturnType<typeof valuesOf> | ReturnType<typeof endValuesOf>;
 export class Journal {
   readonly #write: (tx: BudgetTx, body: string) => Promise<unknown>;
   readonly #empty: (tx: BudgetTx) => Promise<unknown>;
-  readonly #make: RowsStatement;
+  readonly #make: RowsStatement<{ id: string }>;
   readonly #end: RowsStatement<{ id: string }>;
   readonly #byId: RowsStatement<ReservationRow>;
   readonly #counters: CounterStatements;
@@ -48,15 +48,9 @@ export class Journal {
   constructor(dialect: Dialect) {
     this.#write = statement(dialect, "insert into budget_journal (body) values (?)");
     this.#empty = statement(dialect, "delete from budget_journal");
-    const columns = reservationColumns;
-    this.#make = new RowsStatement(
-      dialect,
-      (rows) => `insert into budget_reservations (${columns.join(", ")}) values ${rows}`,
-      `(${columns.map(() => "?").join(", ")})`,
-    );
+    this.#make = makeStatement(dialect);
     this.#end = endStatement(dialect);
-    const byId = (rows: string) => `select * from budget_reservations where id in (${rows})`;
-    this.#byId = new RowsStatement(dialect, byId, "?", [""]);
+    this.#byId = byIdStatement(dialect);
     this.#counters = new CounterStatements(dialect);
     this.#usage = new UsageStatements(dialect);
   }
@@ -84,15 +78,8 @@ export class Journal {
   }
 
   /** What counters hold; those that are not there are made. */
-  async counted(tx: BudgetTx, counters: readonly Counter[]): Promise<ReadonlyMap<string, Counted>> {
-    const names = counters.map(({ name }) => name);
-    const there = await this.#counters.lock(tx, names);
-    if (there.size === names.length) return there;
-    await makeCounters(
-      tx,
-      counters.filter(({ name }) => !there.has(name)),
-    );
-    return this.#counters.lock(tx, names);
+  counted(tx: BudgetTx, counters: readonly Counter[]): Promise<ReadonlyMap<string, Counted>> {
+    return this.#counters.ensured(tx, counters);
   }
 
   /** Reads what a killed process left. */
