@@ -21,15 +21,9 @@ const headerBytes = magic.byteLength + 4 * 4;
  */
 const maxPieces = 32_768;
 
-interface Head extends AddressParts {
-  readonly createdMs: number;
-  readonly expiresMs: number;
-  readonly deployment: string;
-  readonly model: string;
-  readonly usage: Usage | null;
-  readonly facts: AnswerFacts;
-  readonly streams: boolean;
-}
+/** What stands at the head of a record. */
+type Head = AddressParts &
+  Pick<HeldAnswer, "createdMs" | "expiresMs" | "deployment" | "model" | "usage" | "facts" | "streams">;
 
 /** What became of opening a record: the answer, or the part of the address that it was not sealed for. */
 export type Opened =

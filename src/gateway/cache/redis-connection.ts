@@ -5,6 +5,7 @@
 // 3. A server that refuses a command is there all the same: the refusal counts as no answer and is logged once per kind.
 import { ErrorReply, RESP_TYPES, createClient } from "@redis/client";
 import type { Log } from "../../kernel/ctx.ts";
+import { within } from "../../kernel/within.ts";
 
 /** Longest wait for a connection, milliseconds; also for the first one. */
 const connectMs = 2000;
@@ -122,17 +123,5 @@ export class RedisConnection implements AsyncDisposable {
     if (this.#closed) return;
     this.#probe = undefined;
     this.#parts.log.info({}, this.#parts.texts.back);
-  }
-}
-
-/** Waits for an answer, but not for longer than so many milliseconds. What comes later is dropped. */
-async function within<T>(limitMs: number, answer: Promise<T>): Promise<T> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  // A busy process may notice the time before the answer that already lies in the socket: it reads that first.
-  const timer = setTimeout(() => setImmediate(() => reject(new Error(`no answer in ${limitMs} ms`))), limitMs);
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -11,6 +11,7 @@ import { createClient, defineScript } from "@redis/client";
 import type { CommandParser } from "@redis/client";
 import type { Clock } from "../../kernel/clock.ts";
 import type { Log } from "../../kernel/ctx.ts";
+import { within } from "../../kernel/within.ts";
 import type { Counter, Limit, Taken } from "./counter.ts";
 import { MemoryCounter } from "./memory-counter.ts";
 import { standing } from "./window.ts";
@@ -116,7 +117,7 @@ class RedisCounter implements Counter {
   }
 
   async connect(): Promise<void> {
-    await this.#answered(this.#client.connect(), connectMs).catch((error: unknown) => this.#lost(error));
+    await within(connectMs, this.#client.connect()).catch((error: unknown) => this.#lost(error));
   }
 
   async take(key: string, limit: Limit, cost = 1): Promise<Taken> {
@@ -133,7 +134,7 @@ class RedisCounter implements Counter {
   async clear(key: string): Promise<void> {
     this.#local.clear(key);
     if (this.#probe !== undefined || this.#closed) return;
-    await this.#answered(this.#client.del(prefix + key), this.#timeoutMs).catch((error: unknown) => this.#lost(error));
+    await within(this.#timeoutMs, this.#client.del(prefix + key)).catch((error: unknown) => this.#lost(error));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -147,7 +148,7 @@ class RedisCounter implements Counter {
   async #asked(key: string, limit: Limit, cost: number): Promise<Taken | undefined> {
     if (this.#probe !== undefined || this.#closed) return undefined;
     try {
-      const reply = await this.#answered(this.#client.take(prefix + key, limit, cost), this.#timeoutMs);
+      const reply = await within(this.#timeoutMs, this.#client.take(prefix + key, limit, cost));
       const [fits = 0, previous = 0, current = 0, elapsedMs = 0] = reply;
       return standing({ previous, current, elapsedMs }, limit, fits === 1);
     } catch (error) {
@@ -171,8 +172,8 @@ class RedisCounter implements Counter {
   async #look(): Promise<void> {
     try {
       // A client that gave up, for example on a refused password, is told to begin again.
-      if (!this.#client.isOpen) await this.#answered(this.#client.connect(), connectMs);
-      await this.#answered(this.#client.ping(), this.#timeoutMs);
+      if (!this.#client.isOpen) await within(connectMs, this.#client.connect());
+      await within(this.#timeoutMs, this.#client.ping());
     } catch {
       if (!this.#closed) this.#probeLater();
       return;
@@ -180,17 +181,5 @@ class RedisCounter implements Counter {
     if (this.#closed) return;
     this.#probe = undefined;
     this.#log.info({}, "Redis answers again: rate limits are shared");
-  }
-
-  /** Waits for an answer, but not for longer than `withinMs`. What comes later is dropped. */
-  async #answered<T>(answer: Promise<T>, withinMs: number): Promise<T> {
-    const { promise: late, reject } = Promise.withResolvers<never>();
-    // A busy process may notice the time before the answer that already lies in the socket: it reads that first.
-    const timer = setTimeout(() => setImmediate(() => reject(new Error(`no answer in ${withinMs} ms`))), withinMs);
-    try {
-      return await Promise.race([answer, late]);
-    } finally {
-      clearTimeout(timer);
-    }
   }
 }
