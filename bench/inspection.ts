@@ -7,6 +7,7 @@ import { guardCall } from "../src/gateway/guards/inspection.ts";
 import { guardKeywords } from "../src/gateway/guards/rule-book.ts";
 import { costFigure, nearestRank, numberText, runAlone } from "./bench.ts";
 import type { Bench, Figure } from "./bench.ts";
+import { plainCall } from "../test/support/model-call.ts";
 
 /** Prompts as people send them, of 100 to 300 characters; one holds a guard's keyword, one letters beyond ASCII. */
 const prompts = [
@@ -33,18 +34,10 @@ const larges: readonly (readonly [name: string, piece: string, megabytes: number
 ];
 
 function callOf(raw: { readonly messages: readonly { readonly content: string }[] }): ModelCall {
-  return {
-    dialect: "openai-chat",
+  return plainCall({
     raw,
-    model: "auto",
     turns: raw.messages.map(({ content }): Turn => ({ role: "user", parts: [{ kind: "text", text: content }] })),
-    tools: [],
-    form: { kind: "text" },
-    stop: [],
-    choices: 1,
-    stream: false,
-    wantsUsage: false,
-  };
+  });
 }
 
 const bodyOf = (content: string): string =>

@@ -2,14 +2,12 @@
 // checkout and kept there between runs. A fresh install of it cannot stream; three of its dependencies are held at versions
 // with which it can.
 import { execFile } from "node:child_process";
-import { once } from "node:events";
 import { access, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
+import { freePort } from "../test/support/servers.ts";
 import { spawnNode } from "./load/model-process.ts";
 import type { Spawned } from "./load/model-process.ts";
 
@@ -53,15 +51,6 @@ async function installed(): Promise<string> {
     await rename(draft, folder);
     return server(folder);
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 /** Installs the peer where it is not yet, and starts it. @throws Error with the reason when it cannot be had. */

@@ -10,14 +10,13 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describeApi } from "../src/http/index.ts";
 import { bypassReasons, startGateway } from "../test/support/prism-gateway.ts";
 import type { Bypass, Counts } from "../test/support/prism-gateway.ts";
+import { freePort } from "../test/support/servers.ts";
 
 const root = resolve(import.meta.dirname, "..");
 const prismFolder = join(root, "test/prism");
@@ -43,15 +42,6 @@ function readVersion(file: string): { version?: string } {
   } catch {
     return {};
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 /** Starts prism in front of an upstream and waits until it listens. */

@@ -1,6 +1,7 @@
 // About how many tokens a call is, and which of its words say what is wanted.
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { plainCall } from "../../test/support/model-call.ts";
 import { hasPart, inputTokensOf, lastWords, outputTokensOf, textOf, TextTally, tokensOfText } from "./call-facts.ts";
 import type { ModelCall, Part, Turn } from "./conversation.ts";
 
@@ -8,22 +9,6 @@ const said = (role: Turn["role"], ...parts: readonly (Part | string)[]): Turn =>
   role,
   parts: parts.map((part) => (typeof part === "string" ? { kind: "text", text: part } : part)),
 });
-
-function callOf(more: Partial<ModelCall> = {}): ModelCall {
-  return {
-    dialect: "openai-chat",
-    raw: {},
-    model: "m",
-    turns: [],
-    tools: [],
-    form: { kind: "text" },
-    stop: [],
-    choices: 1,
-    stream: false,
-    wantsUsage: false,
-    ...more,
-  };
-}
 
 const image: Part = { kind: "image", source: { kind: "url", url: "https://example.org/sea.png" } };
 const text = fc.string({ unit: "binary", maxLength: 200 });
@@ -83,8 +68,8 @@ describe("the tokens of a call", () => {
       fc.property(
         text.filter((words) => words !== ""),
         (words) => {
-          expect(inputTokensOf(callOf({ turns: [said("user", words)] }))).toBeGreaterThan(0);
-          expect(inputTokensOf(callOf({ dialect: "embeddings", inputs: [words] }))).toBeGreaterThan(0);
+          expect(inputTokensOf(plainCall({ turns: [said("user", words)] }))).toBeGreaterThan(0);
+          expect(inputTokensOf(plainCall({ dialect: "embeddings", inputs: [words] }))).toBeGreaterThan(0);
         },
       ),
     );
@@ -96,7 +81,7 @@ describe("the tokens of a call", () => {
       fc.property(fc.array(turn, { maxLength: 6 }), turn, (turns, more) => {
         const before = turns.map(({ role, words }) => said(role, words));
         const after = [...before, said(more.role, more.words)];
-        expect(inputTokensOf(callOf({ turns: after }))).toBeGreaterThan(inputTokensOf(callOf({ turns: before })));
+        expect(inputTokensOf(plainCall({ turns: after }))).toBeGreaterThan(inputTokensOf(plainCall({ turns: before })));
       }),
     );
   });
@@ -114,25 +99,25 @@ describe("the tokens of a call", () => {
     ["a tool's result", { kind: "tool_result", id: "1", parts: [{ kind: "text", text: "high" }, image] }, 4 + 1 + 1500],
   ];
   it.each(parts)("count %s", (_name, part, tokens) => {
-    expect(inputTokensOf(callOf({ turns: [said("user", part)] }))).toBe(4 + tokens);
+    expect(inputTokensOf(plainCall({ turns: [said("user", part)] }))).toBe(4 + tokens);
   });
 
   it("count tools, the form of the reply and token numbers, which all are paid for", () => {
     const parameters = { type: "object" };
     const schema = { type: "object", properties: { height: { type: "number" } } };
-    expect(inputTokensOf(callOf({ tools: [{ name: "tide", description: "Says it.", parameters }] }))).toBe(
+    expect(inputTokensOf(plainCall({ tools: [{ name: "tide", description: "Says it.", parameters }] }))).toBe(
       4 + 1 + 2 + Math.ceil(JSON.stringify(parameters).length / 4),
     );
-    expect(inputTokensOf(callOf({ form: { kind: "schema", name: "sea", schema, strict: true } }))).toBe(
+    expect(inputTokensOf(plainCall({ form: { kind: "schema", name: "sea", schema, strict: true } }))).toBe(
       Math.ceil(JSON.stringify(schema).length / 4),
     );
-    expect(inputTokensOf(callOf({ dialect: "embeddings", inputs: [], inputTokens: 700 }))).toBe(700);
+    expect(inputTokensOf(plainCall({ dialect: "embeddings", inputs: [], inputTokens: 700 }))).toBe(700);
   });
 });
 
 describe("the tokens that may come out of a call", () => {
   const most = (raw: Record<string, unknown>, more: Partial<ModelCall> = {}) =>
-    outputTokensOf(callOf({ raw, ...more }), 1000);
+    outputTokensOf(plainCall({ raw, ...more }), 1000);
 
   it.each([
     ["nothing", {}, {}, 1000],
@@ -167,13 +152,13 @@ describe("the words that say what is wanted", () => {
       said("user", { kind: "tool_result", id: "1", parts: [{ kind: "text", text: "2 m" }] }),
       said("assistant", "Two metres."),
     ];
-    expect(lastWords(callOf({ turns }))).toBe("How high\nexactly?");
+    expect(lastWords(plainCall({ turns }))).toBe("How high\nexactly?");
   });
 
   it("are the first input of embeddings, and empty where nothing was said", () => {
-    expect(lastWords(callOf({ dialect: "embeddings", inputs: ["sea", "sky"] }))).toBe("sea");
-    expect(lastWords(callOf({ turns: [said("system", "Be brief.")] }))).toBe("");
-    expect(lastWords(callOf())).toBe("");
+    expect(lastWords(plainCall({ dialect: "embeddings", inputs: ["sea", "sky"] }))).toBe("sea");
+    expect(lastWords(plainCall({ turns: [said("system", "Be brief.")] }))).toBe("");
+    expect(lastWords(plainCall())).toBe("");
   });
 
   it("leave out whatever is no text", () => {
@@ -184,7 +169,7 @@ describe("the words that say what is wanted", () => {
 
 describe("the parts of a call", () => {
   it("are found in any turn", () => {
-    const call = callOf({ turns: [said("user", image), said("user", "And now?")] });
+    const call = plainCall({ turns: [said("user", image), said("user", "And now?")] });
     expect(hasPart(call, "image")).toBe(true);
     expect(hasPart(call, "audio")).toBe(false);
   });

@@ -23,6 +23,7 @@ import type { ModelCall, Reply } from "../../src/gateway/conversation.ts";
 import { sha256Hex } from "../../src/kernel/hash.ts";
 import type { Clock } from "../../src/kernel/clock.ts";
 import { silentLog } from "../../src/kernel/ctx.ts";
+import { plainCall } from "../support/model-call.ts";
 
 /** A store and a way to let time pass for it. */
 export interface StorePlace extends AsyncDisposable {
@@ -60,19 +61,7 @@ export function testAnswer(text: string, changes: Partial<Answer> = {}): Answer 
 
 /** A chat call with one user text. */
 export function testCall(raw: Readonly<Record<string, unknown>>, changes: Partial<ModelCall> = {}): ModelCall {
-  return {
-    dialect: "openai-chat",
-    raw,
-    model: "any",
-    turns: [],
-    tools: [],
-    form: { kind: "text" },
-    stop: [],
-    choices: 1,
-    stream: raw["stream"] === true,
-    wantsUsage: false,
-    ...changes,
-  };
+  return plainCall({ raw, model: "any", stream: raw["stream"] === true, ...changes });
 }
 
 /** A question with the least that it needs. */

@@ -1,7 +1,7 @@
 // A gateway between real clients and providers that do as they are told: a scripted upstream, a Charter whose catalogue
 // points at it, and the official clients set up with nothing but a base URL and a Charter key.
 import { once } from "node:events";
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { IncomingHttpHeaders, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -10,10 +10,10 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import Anthropic from "@anthropic-ai/sdk";
 import OpenAI from "openai";
-import { parseDocument, stringify } from "yaml";
+import { stringify } from "yaml";
 import type { Clock } from "../../src/kernel/clock.ts";
-import { defaultConstitutionDir } from "../../src/constitution/disk.ts";
 import type { Leaf } from "../../src/ledger/index.ts";
+import { constitutionWith } from "./constitution.ts";
 import { startTestCharter } from "./in-process.ts";
 import type { Answer, TestCharter } from "./in-process.ts";
 import { wayTo } from "./prism.ts";
@@ -134,22 +134,9 @@ export async function writeRigFiles(url: string, options: RigOptions = {}): Prom
   if (options.constitution !== undefined) {
     const folder = join(dir, "constitution");
     await mkdir(folder);
-    flags["constitution"] = await constitutionOf(folder, options.constitution);
+    flags["constitution"] = await constitutionWith(folder, options.constitution);
   }
   return { dir, flags };
-}
-
-/** The default constitution in a folder of its own, with values set at places of its YAML. */
-async function constitutionOf(
-  dir: string,
-  changes: readonly (readonly [path: readonly string[], value: unknown])[],
-): Promise<string> {
-  await cp(defaultConstitutionDir(), dir, { recursive: true });
-  const path = join(dir, "constitution.yaml");
-  const document = parseDocument(await readFile(path, "utf8"));
-  for (const [place, value] of changes) document.setIn(place, value);
-  await writeFile(path, document.toString());
-  return dir;
 }
 
 /** Starts an upstream and a Charter in this process. */

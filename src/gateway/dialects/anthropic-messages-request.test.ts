@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { plainCall } from "../../../test/support/model-call.ts";
 import type { ModelCall } from "../conversation.ts";
 import { anthropicMessagesFront, anthropicMessagesUpstream } from "./anthropic-messages.ts";
 
@@ -6,19 +7,7 @@ const target = { model: "claude-opus-4-6", defaultMaxOutputTokens: 4096 };
 
 /** A call as another dialect reads it. */
 function callOf(fields: Partial<ModelCall>): ModelCall {
-  return {
-    dialect: "openai-chat",
-    raw: {},
-    model: "auto",
-    turns: [{ role: "user", parts: [{ kind: "text", text: "hello" }] }],
-    tools: [],
-    form: { kind: "text" },
-    stop: [],
-    choices: 1,
-    stream: false,
-    wantsUsage: false,
-    ...fields,
-  };
+  return plainCall({ turns: [{ role: "user", parts: [{ kind: "text", text: "hello" }] }], ...fields });
 }
 
 function bodyOf(fields: Partial<ModelCall>, model = target.model): Readonly<Record<string, unknown>> {

@@ -1,23 +1,12 @@
 import { describe, expect, it } from "vitest";
+import { plainCall } from "../../../test/support/model-call.ts";
 import type { ModelCall, Part } from "../conversation.ts";
 import { geminiUpstream } from "./gemini.ts";
 import { tagSeal } from "./gemini-seal.ts";
 
 /** A call as another dialect reads it. */
 function callOf(fields: Partial<ModelCall>): ModelCall {
-  return {
-    dialect: "openai-chat",
-    raw: {},
-    model: "auto",
-    turns: [{ role: "user", parts: [{ kind: "text", text: "hello" }] }],
-    tools: [],
-    form: { kind: "text" },
-    stop: [],
-    choices: 1,
-    stream: false,
-    wantsUsage: false,
-    ...fields,
-  };
+  return plainCall({ turns: [{ role: "user", parts: [{ kind: "text", text: "hello" }] }], ...fields });
 }
 
 function bodyOf(fields: Partial<ModelCall>, model = "gemini-2.5-flash"): Readonly<Record<string, unknown>> {

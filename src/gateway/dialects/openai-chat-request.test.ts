@@ -1,21 +1,14 @@
 import { describe, expect, it } from "vitest";
+import { plainCall } from "../../../test/support/model-call.ts";
 import type { ModelCall, Part } from "../conversation.ts";
 import { openaiChatFront, openaiChatUpstream } from "./openai-chat.ts";
 
 const target = { model: "served", defaultMaxOutputTokens: 100 };
 
-const bare: ModelCall = {
+const bare = plainCall({
   dialect: "anthropic-messages",
-  raw: {},
-  model: "auto",
   turns: [{ role: "user", parts: [{ kind: "text", text: "hi" }] }],
-  tools: [],
-  form: { kind: "text" },
-  stop: [],
-  choices: 1,
-  stream: false,
-  wantsUsage: false,
-};
+});
 
 function bodyOf(fields: Partial<ModelCall>, model = "served"): Readonly<Record<string, unknown>> {
   return openaiChatUpstream.writeCall({ ...bare, ...fields }, { ...target, model }).body;

@@ -1,6 +1,5 @@
 import * as fc from "fast-check";
-import { describe, expect, it } from "vitest";
-import { cut, gathered, piecesOf } from "../../../test/support/reply-pieces.ts";
+import { roundTrips } from "../../../test/contract/round-trips.ts";
 import type { Finish, ModelCall, Part, Reply, Turn } from "../conversation.ts";
 import { openaiChatFront as front, openaiChatUpstream as upstream } from "./openai-chat.ts";
 
@@ -109,46 +108,5 @@ const asked = front.readCall({
   stream: true,
   stream_options: { include_usage: true },
 });
-const shown = { createdMs: 0, id: "made" };
 
-describe("chat completions", () => {
-  it("say a call so that it reads back the same", () => {
-    fc.assert(
-      fc.property(call, (said) => {
-        const { body } = upstream.writeCall(said, { model: "m", defaultMaxOutputTokens: 1 });
-        const json = JSON.parse(JSON.stringify(body)) as Record<string, unknown>;
-        const { dialect: _dialect, raw: _raw, ...read } = front.readCall(json);
-        const { dialect: _its, raw: _own, ...meant } = said;
-        expect(read).toEqual(meant);
-      }),
-    );
-  });
-
-  it("say a reply so that it reads back the same", () => {
-    fc.assert(
-      fc.property(reply, (said) => {
-        const body: unknown = JSON.parse(JSON.stringify(front.writeReply(asked, said, shown)));
-        expect(upstream.readReply(body)).toEqual(said);
-      }),
-    );
-  });
-
-  it("say a streamed reply so that it reads back like a whole one", () => {
-    fc.assert(
-      fc.property(reply, fc.integer({ min: 1, max: 5 }), (said, size) => {
-        const writer = front.streamWriter(asked, shown);
-        const frames = cut(said, size)
-          .map((piece) => writer.write(piece))
-          .join("");
-        const { id, model, choices, rawUsage } = said;
-        expect(gathered(piecesOf(upstream, frames))).toEqual({
-          id,
-          model,
-          ...choices[0],
-          usage: rawUsage,
-          ended: true,
-        });
-      }),
-    );
-  });
-});
+roundTrips("chat completions", { front, upstream, call, reply, asked });

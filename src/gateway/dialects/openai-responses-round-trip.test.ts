@@ -1,6 +1,5 @@
 import * as fc from "fast-check";
-import { describe, expect, it } from "vitest";
-import { cut, gathered, piecesOf } from "../../../test/support/reply-pieces.ts";
+import { roundTrips } from "../../../test/contract/round-trips.ts";
 import type { Finish, ModelCall, Part, Reply, Turn } from "../conversation.ts";
 import { openaiResponsesFront as front, openaiResponsesUpstream as upstream } from "./openai-responses.ts";
 
@@ -87,41 +86,5 @@ const reply: fc.Arbitrary<Reply> = fc
   });
 
 const asked = front.readCall({ model: "m", input: "hi" });
-const shown = { createdMs: 0, id: "made" };
 
-describe("responses", () => {
-  it("say a call so that it reads back the same", () => {
-    fc.assert(
-      fc.property(call, (said) => {
-        const { body } = upstream.writeCall(said, { model: "m", defaultMaxOutputTokens: 1 });
-        const json = JSON.parse(JSON.stringify(body)) as Record<string, unknown>;
-        const { dialect: _dialect, raw: _raw, ...read } = front.readCall(json);
-        const { dialect: _its, raw: _own, ...meant } = said;
-        expect(read).toEqual(meant);
-      }),
-    );
-  });
-
-  it("say a reply so that it reads back the same", () => {
-    fc.assert(
-      fc.property(reply, (said) => {
-        const body: unknown = JSON.parse(JSON.stringify(front.writeReply(asked, said, shown)));
-        expect(upstream.readReply(body)).toEqual(said);
-      }),
-    );
-  });
-
-  it("say a streamed reply so that it reads back like a whole one", () => {
-    fc.assert(
-      fc.property(reply, fc.integer({ min: 1, max: 5 }), (said, size) => {
-        const writer = front.streamWriter(asked, shown);
-        const frames = cut(said, size)
-          .map((piece) => writer.write(piece))
-          .join("");
-        const { id, model, choices, rawUsage } = said;
-        const read = gathered(piecesOf(upstream, frames));
-        expect(read).toEqual({ id, model, ...choices[0], usage: rawUsage, ended: true });
-      }),
-    );
-  });
-});
+roundTrips("responses", { front, upstream, call, reply, asked });

@@ -1,6 +1,7 @@
 // Holds guarded calls and replies to the policy: what is redacted is redacted everywhere it would go, what is denied does not
 // go, and what is clean is not touched.
 import { describe, expect, it } from "vitest";
+import { plainCall } from "../../../test/support/model-call.ts";
 import { Fault } from "../../kernel/fault.ts";
 import { mintKey } from "../../identity/index.ts";
 import type { ModelCall, Reply, Turn } from "../conversation.ts";
@@ -31,19 +32,12 @@ function atOnce<Value>(value: Value | Promise<Value>): Value {
 }
 
 function callOf(text: string, more: Partial<ModelCall> = {}): ModelCall {
-  return {
-    dialect: "openai-chat",
+  return plainCall({
     raw: { model: "m", messages: [{ role: "user", content: text }], temperature: 1 },
     model: "m",
     turns: [{ role: "user", parts: [{ kind: "text", text }] }],
-    tools: [],
-    form: { kind: "text" },
-    stop: [],
-    choices: 1,
-    stream: false,
-    wantsUsage: false,
     ...more,
-  };
+  });
 }
 
 describe("a guarded call", () => {
