@@ -1,6 +1,6 @@
 // What the gateway must know of a call before anybody answers it: its last words, about how many tokens it is, and what it
 // asks of a model. Pure.
-import type { ModelCall, Part } from "./conversation.ts";
+import type { ModelCall, Part, Reply } from "./conversation.ts";
 
 /** Tokens that an image counts for when nobody knows its size: a large one at OpenAI and Anthropic is 1 100 to 1 600. */
 const imageTokens = 1500;
@@ -58,6 +58,18 @@ export class TextTally {
   get tokens(): number {
     return Math.ceil(this.#narrow / 4) + this.#wide;
   }
+}
+
+/** About how many tokens came out. */
+export function tokensOfReply({ choices }: Reply): number {
+  const tally = new TextTally();
+  for (const { parts } of choices) {
+    for (const part of parts) {
+      if ("text" in part) tally.add(part.text);
+      else if (part.kind === "tool_call") tally.add(part.arguments);
+    }
+  }
+  return tally.tokens;
 }
 
 /** About how many tokens go in. */

@@ -20,7 +20,7 @@ import type { BodyKeeper } from "./bodies.ts";
 import type { Budgets } from "./budgets/index.ts";
 import { landCascade, wholeCall } from "./cascade.ts";
 import type { AnswerCache, HeldAnswer, Lead, SemanticIndex } from "./cache/index.ts";
-import { TextTally } from "./call-facts.ts";
+import { tokensOfReply } from "./call-facts.ts";
 import type { Deployment, TokenPrice } from "./catalogue/index.ts";
 import { costOf, costOfCut } from "./costing.ts";
 import { Course, shownOf } from "./course.ts";
@@ -481,17 +481,6 @@ function factsOf(course: Course, { microdollars }: { readonly microdollars: numb
 
 function finishOf({ choices, vectors }: Reply): string {
   return choices[0]?.finish ?? (vectors === undefined ? "unknown" : "stop");
-}
-
-function tokensOfReply({ choices }: Reply): number {
-  const tally = new TextTally();
-  for (const { parts } of choices) {
-    for (const part of parts) {
-      if ("text" in part) tally.add(part.text);
-      else if (part.kind === "tool_call") tally.add(part.arguments);
-    }
-  }
-  return tally.tokens;
 }
 
 /** A guard's finding as the ledger records it: which rule, how grave; not where, and nothing of the text. */
