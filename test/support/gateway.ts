@@ -1,6 +1,7 @@
 // A gateway between real clients and providers that do as they are told: a scripted upstream, a Charter whose catalogue
 // points at it, and the official clients set up with nothing but a base URL and a Charter key.
 import { once } from "node:events";
+import type { Dirent } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { IncomingHttpHeaders, ServerResponse } from "node:http";
@@ -301,11 +302,21 @@ export function sendEvents(response: ServerResponse, frames: readonly string[]):
   for (const frame of frames) response.write(`data: ${frame}\n\n`);
 }
 
+/** Everything below a folder. A running server removes folders meanwhile; then it is listed anew. */
+async function everythingIn(dir: string): Promise<Dirent[]> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await readdir(dir, { recursive: true, withFileTypes: true });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT" || tries === 20) throw error;
+    }
+  }
+}
+
 /** Every file below a folder that holds some text, as UTF-8 or as it stands. */
 export async function filesHolding(dir: string, text: string): Promise<string[]> {
-  const entries = await readdir(dir, { recursive: true, withFileTypes: true });
   const found: string[] = [];
-  for (const entry of entries) {
+  for (const entry of await everythingIn(dir)) {
     if (!entry.isFile()) continue;
     const path = join(entry.parentPath, entry.name);
     // A running server renames and removes files meanwhile.
