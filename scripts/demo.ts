@@ -39,7 +39,7 @@ async function makeCast(server: Throwaway, products: readonly Product[], stored:
     gurukul: keyOf("GURUKUL"),
     enforcement: keyOf("ENFORCEMENT"),
     agent: await server.keyFor("ai_agent", "AI_ASSISTANT"),
-    executor: await server.keyFor("executor", "ENFORCEMENT"),
+    executor: await server.keyFor("executor", "ENFORCEMENT", "admin"),
     theirs: fileOf("AI_ASSISTANT"),
     record: fileOf("ENFORCEMENT"),
   };

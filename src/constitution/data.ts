@@ -167,6 +167,9 @@ export interface ConstitutionLimits {
   readonly concurrentWritersReopen: number;
   readonly writersRetryAfterSeconds: number;
   readonly timestampSkewSeconds: number;
+  /** So many attempts refused for lack of permission within the window suspend the credential. */
+  readonly refusalsMax: number;
+  readonly refusalsWindowSeconds: number;
   readonly abandonedUploadSeconds: number;
   readonly storageForecastSeconds: number;
   readonly queryObjectiveMs: number;

@@ -1,20 +1,26 @@
 // What an admin does with the accounts of others.
 import { randomBytes } from "node:crypto";
-import { newUserId, userFault } from "../identity/index.ts";
-import type { UserRecord } from "../identity/index.ts";
+import {
+  addressChangedLetter,
+  mintToken,
+  newAddressLetter,
+  newUserId,
+  tokenLifeMs,
+  userFault,
+} from "../identity/index.ts";
+import type { UserChange, UserRecord } from "../identity/index.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import { Fault } from "../kernel/fault.ts";
 import { digestOfJson } from "../kernel/hash.ts";
+import { authorityOfAccount, authorityOfChange } from "./attenuation.ts";
+import type { Authority } from "./attenuation.ts";
 import { manageCredentials } from "./credential-attempts.ts";
 import type { AccountDraft } from "./account-draft.ts";
 import { assignmentOf, changeOf, importedUser, namesOf } from "./account-draft.ts";
 import type { AccountRecords } from "./account-records.ts";
 import type { AccountParts, Administration, WithOneTimePassword } from "./account.ts";
 import type { Done } from "./attempt.ts";
-import { grantsOf } from "./permission.ts";
-
-/** Whoever takes over an account may turn out to be an admin. */
-const anyone = { grants: "everything" } as const;
+import { passingOnDenied } from "./permission.ts";
 
 /** Most accounts in one import; one act, one transaction, one pair of leaves. */
 const mostImported = 1000;
@@ -67,7 +73,7 @@ function oneTimePasswords(
         operation: "user.create",
         resource: records.resource({ id }),
         ...manageCredentials,
-        ...grantsOf(draft),
+        grants: [authorityOfAccount(draft)],
         digest,
       };
       return gate.act(ctx, attempt, async (intentIndex) => {
@@ -80,12 +86,12 @@ function oneTimePasswords(
         return { value: { user, oneTimePassword }, digest: records.digest(user) };
       });
     },
-    resetPassword(ctx, id): Promise<Done<WithOneTimePassword>> {
+    async resetPassword(ctx, id): Promise<Done<WithOneTimePassword>> {
       const attempt = {
         operation: "user.reset_password",
         resource: records.resource({ id }),
         ...manageCredentials,
-        ...anyone,
+        grants: await grantsOn(parts, id, (user) => [authorityOfAccount(user)]),
       };
       return gate.act(ctx, attempt, async (intentIndex) => {
         const oneTimePassword = newOneTimePassword();
@@ -99,32 +105,81 @@ function oneTimePasswords(
   };
 }
 
+/** What an act on an account passes on, by the account as it is; nothing where there is none, which the act itself refuses. */
+async function grantsOn(
+  { directory }: AccountParts,
+  id: string,
+  given: (user: UserRecord) => readonly Authority[],
+): Promise<readonly Authority[]> {
+  try {
+    return given(await directory.users.byId(id));
+  } catch (error) {
+    if (error instanceof Fault && error.code === "user.not_found") return [];
+    throw error;
+  }
+}
+
 function changes(parts: AccountParts, records: AccountRecords): Pick<Administration, "update" | "disable" | "enable"> {
-  const { gate, constitution, directory } = parts;
-  const { users, writer } = directory;
+  const { gate, directory } = parts;
+  const { writer } = directory;
   const setDisabled = (operation: string, disabled: boolean) => {
-    return (ctx: Ctx, id: string): Promise<Done<UserRecord>> =>
-      gate.act(ctx, { operation, resource: records.resource({ id }), ...manageCredentials }, async (intentIndex) => {
+    return async (ctx: Ctx, id: string): Promise<Done<UserRecord>> => {
+      const grants = await grantsOn(parts, id, (user) =>
+        user.disabled && !disabled ? [authorityOfAccount(user)] : [],
+      );
+      const attempt = { operation, resource: records.resource({ id }), ...manageCredentials, grants };
+      return gate.act(ctx, attempt, async (intentIndex) => {
         const user = await records.change(intentIndex, id, (tx) => writer.setDisabled(tx, id, disabled));
         return { value: user, digest: records.digest(user) };
       });
+    };
   };
   return {
     disable: setDisabled("user.disable", true),
     enable: setDisabled("user.enable", false),
-    update(ctx, id, change) {
-      const attempt = {
-        operation: "user.update",
-        resource: records.resource({ id }),
-        ...manageCredentials,
-        ...grantsOf(change),
-      };
-      return gate.act(ctx, attempt, async (intentIndex) => {
-        const checked = changeOf(constitution, await users.byId(id), change);
-        const user = await records.change(intentIndex, id, (tx) => writer.update(tx, id, checked));
-        return { value: user, digest: records.digest(user) };
+    update: updating(parts, records),
+  };
+}
+
+function updating(parts: AccountParts, records: AccountRecords): Administration["update"] {
+  const { gate, clock, constitution, directory, serverUrl } = parts;
+  const { roles } = constitution.data;
+  const { writer } = directory;
+  /** The change, judged by the record that is locked: it may be another one than when the act was allowed. */
+  const judged =
+    (ctx: Ctx, change: UserChange) =>
+    (before: UserRecord): UserChange => {
+      const denied = passingOnDenied(ctx, roles, authorityOfChange(before, change, roles));
+      if (denied) throw denied;
+      return changeOf(constitution, before, change);
+    };
+  return async (ctx, id, change) => {
+    const attempt = {
+      operation: "user.update",
+      resource: records.resource({ id }),
+      ...manageCredentials,
+      grants: await grantsOn(parts, id, (before) => authorityOfChange(before, change, roles)),
+    };
+    return gate.act(ctx, attempt, async (intentIndex) => {
+      const token = mintToken();
+      const moved = await records.change(intentIndex, id, async (tx) => {
+        let before: UserRecord | undefined;
+        const user = await writer.update(tx, id, (locked) => judged(ctx, change)((before = locked)));
+        const toVerify = !user.verified && user.email !== before?.email;
+        if (toVerify) {
+          const expiresMs = clock.nowMs() + tokenLifeMs.verify;
+          await writer.issueToken(tx, { purpose: "verify", tokenHash: token.tokenHash, holder: user.id, expiresMs });
+        }
+        return { user, before, toVerify };
       });
-    },
+      const { user, before, toVerify } = moved;
+      const letter = { username: user.username, serverUrl: serverUrl() };
+      if (toVerify) records.post("registration", newAddressLetter({ ...letter, to: user.email, token: token.text }));
+      if (before?.verified === true && before.email !== user.email) {
+        records.post("notice", addressChangedLetter({ ...letter, to: before.email }));
+      }
+      return { value: user, digest: records.digest(user) };
+    });
   };
 }
 
@@ -135,7 +190,7 @@ function importing(parts: AccountParts, records: AccountRecords): Administration
       operation: "user.import",
       resource: "user/import",
       ...manageCredentials,
-      ...grantsOf(...accounts),
+      grants: accounts.map(authorityOfAccount),
     };
     return gate.act(ctx, attempt, async (intentIndex) => {
       if (accounts.length > mostImported) {

@@ -6,6 +6,9 @@
 // 4. The caller learns the result only after the outcome is durable.
 // 5. Reading goes through `enter` and `permit`: the same rules, and no leaf.
 // 6. Whoever calls has a role with the permission that the operation asks for, and a credential that is good for it.
+// 7. A refusal hurts nobody but its caller. What is refused for lack of permission goes on record, halts nothing and counts
+//    against the credential; a finding halts a product only where a caller of the product reached for what is the
+//    product's, otherwise the credential.
 import { ordinaryContext } from "../constitution/index.ts";
 import type { Constitution, Decision, DecisionRequest } from "../constitution/index.ts";
 import { instant } from "../kernel/clock.ts";
@@ -17,6 +20,7 @@ import { openClosings } from "./closings.ts";
 import type { Halts } from "./halts.ts";
 import { permissionDenied } from "./permission.ts";
 import { refusal } from "./refusal.ts";
+import { Refusals } from "./refusals.ts";
 import { scanThreats } from "./threats/index.ts";
 import type { Finding } from "./threats/index.ts";
 import { threatLimitsOf } from "./threat-limits.ts";
@@ -44,6 +48,7 @@ export function openGate(parts: { constitution: Constitution; ledger: Ledger; ha
   const { constitution, ledger, halts } = parts;
   const threatLimits = threatLimitsOf(constitution.data);
   const closings = openClosings(ledger);
+  const refusals = new Refusals(constitution.data.limits);
 
   const decide = (ctx: Ctx, { action, target, context }: Pick<Attempt, "action" | "target" | "context">): Decision =>
     constitution.decide({
@@ -51,15 +56,23 @@ export function openGate(parts: { constitution: Constitution; ledger: Ledger; ha
       action,
       resource: target,
       // A caller that belongs to a product meets its own halts only; those of others would tell it about them.
-      context: { ...ordinaryContext, halted: halts.stops(ctx.principal.product ?? target.product), ...context },
+      context: {
+        ...ordinaryContext,
+        halted: halts.stops(ctx.principal.product ?? target.product) || halts.stops(ctx.principal.id),
+        ...context,
+      },
     });
 
   const permissionRefusal = (ctx: Ctx, grants?: Attempt["grants"]): Fault | undefined =>
     permissionDenied(ctx, constitution.data.roles, grants);
 
-  const detect = (ctx: Ctx, { action, target, context, evidence }: Attempt): readonly Finding[] => {
+  const detect = (
+    ctx: Ctx,
+    { action, target, context, evidence }: Attempt,
+    of: "permitted" | "forbidden" = "permitted",
+  ): readonly Finding[] => {
     const terms = target.product === null ? undefined : constitution.data.products[target.product];
-    return scanThreats({
+    const input = {
       ...evidence,
       principal: { kind: ctx.principal.kind, product: ctx.principal.product },
       action,
@@ -71,7 +84,8 @@ export function openGate(parts: { constitution: Constitution; ledger: Ledger; ha
       flags: { overrideAttempted: context?.exception ?? false, agentsMayRead: terms?.agentsMayRead ?? false },
       nowMs: ctx.clock.nowMs(),
       limits: threatLimits,
-    });
+    };
+    return scanThreats(input, of);
   };
 
   /**
@@ -97,30 +111,39 @@ export function openGate(parts: { constitution: Constitution; ledger: Ledger; ha
     ...fields,
   });
 
-  /** A CRITICAL integrity finding stops the writes of the product that it concerns (RULE_06). */
-  const haltAfter = async (
-    ctx: Ctx,
-    { target, absent }: Attempt,
-    findings: readonly Finding[],
-    intentIndex: number,
-  ) => {
-    const integrity = findings.find(({ threat, severity }) => severity === "CRITICAL" && haltsWrites.test(threat));
-    const scope = target.product ?? ctx.principal.product;
-    if (!integrity || scope === null || absent === true) return;
+  /** Stops writes, of a product or of one credential. */
+  const halt = async (ctx: Ctx, scope: string, threat: string, intentIndex: number): Promise<void> => {
     try {
-      await halts.set({ scope, threat: integrity.threat, intentIndex, sinceMs: ctx.clock.nowMs() });
+      await halts.set({ scope, threat, intentIndex, sinceMs: ctx.clock.nowMs() });
     } catch (error) {
       // The halt is in force in this process; the act must still get its outcome.
       ctx.log.error({ err: error, scope }, "the halt could not be made durable");
     }
   };
 
+  /**
+   * A CRITICAL integrity finding stops writes (RULE_06): of the product, where a caller of the product reached for what is
+   * the product's; of the caller's credential otherwise, because nothing but the caller is in question there.
+   */
+  const haltAfter = async (
+    ctx: Ctx,
+    { target, absent }: Attempt,
+    findings: readonly Finding[],
+    intentIndex: number,
+  ): Promise<void> => {
+    const integrity = findings.find(({ threat, severity }) => severity === "CRITICAL" && haltsWrites.test(threat));
+    if (!integrity || absent === true) return;
+    const own = target.product !== null && target.product === ctx.principal.product;
+    await halt(ctx, own ? target.product : ctx.principal.id, integrity.threat, intentIndex);
+  };
+
   /** Refuses, on record, or gives what carries the act on while its intent is being made durable. */
   const begin = async (ctx: Ctx, attempt: Attempt): Promise<Begun> => {
     const decision = decide(ctx, attempt);
-    const findings = detect(ctx, attempt);
     const verdict = { allow: decision.allow, articles: decision.articles, policies: decision.policies };
     const forbidden = permissionRefusal(ctx, attempt.grants);
+    const findings = detect(ctx, attempt, forbidden === undefined ? "permitted" : "forbidden");
+    const repeated = forbidden === undefined ? undefined : refusals.count(ctx);
     const refused = !decision.allow || forbidden !== undefined || findings.some(({ blocks }) => blocks);
     const intent = ledger.append([
       leafOf(ctx, attempt, {
@@ -157,7 +180,11 @@ export function openGate(parts: { constitution: Constitution; ledger: Ledger; ha
       throw new Fault(error.code, error.message, told, error.cause);
     };
     if (refused) {
-      await haltAfter(ctx, attempt, findings, await intent);
+      if (forbidden === undefined) await haltAfter(ctx, attempt, findings, await intent);
+      if (repeated !== undefined) {
+        reported.push(repeated);
+        await halt(ctx, ctx.principal.id, repeated.threat, await intent);
+      }
       // An article outranks a missing permission: it would still stand if the permission were given.
       const byRules = !decision.allow || forbidden === undefined;
       return fail(byRules ? refusal(ctx, attempt, decision, findings) : forbidden);

@@ -2,6 +2,7 @@
 import type { DecisionRequest } from "../constitution/index.ts";
 import type { Digest } from "../kernel/hash.ts";
 import type { CallRecord } from "../ledger/index.ts";
+import type { Authority } from "./attenuation.ts";
 import type { Finding, ThreatInput } from "./threats/index.ts";
 
 /** What the caller knows about an attempt; the gate adds who, when and which constitution. */
@@ -18,8 +19,8 @@ export interface Attempt {
   readonly context?: Partial<DecisionRequest["context"]>;
   /** What the detectors may look at besides who asks for what. */
   readonly evidence?: Partial<Pick<ThreatInput, "client" | "metadata" | "content" | "storage" | "collision">>;
-  /** What the credential that this would make is good for; a credential that is good for less cannot make it. */
-  readonly grants?: readonly string[] | "everything";
+  /** What this would pass on; a caller that holds less is refused. See `attenuation.ts`. */
+  readonly grants?: readonly Authority[];
   /** Digest of what is proposed, where it is known beforehand. */
   readonly digest?: Digest;
 }

@@ -14,11 +14,11 @@ import type {
 } from "../identity/index.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import { digestOfJson, sha256Hex } from "../kernel/hash.ts";
+import { authorityOfClient } from "./attenuation.ts";
 import { manageCredentials } from "./credential-attempts.ts";
 import type { Gate } from "./act.ts";
 import type { Done } from "./attempt.ts";
 import { governanceFault } from "./errors.ts";
-import { grantsOf } from "./permission.ts";
 
 /** Clients and signing keys, governed. */
 export interface ClientRegistry {
@@ -54,7 +54,7 @@ export function openClientRegistry(parts: ClientRegistryParts): ClientRegistry {
         operation: "client.create",
         resource: `client/${id}`,
         ...manageCredentials,
-        ...grantsOf(draft),
+        grants: authorityOfClient(draft),
       };
       return gate.act(ctx, attempt, async (intentIndex) => {
         await checkDraft(draft);

@@ -1,5 +1,5 @@
-// Halts: a CRITICAL integrity finding stops the writes of a product, or of the server, until an owner clears it with a
-// recorded reason (RULE_06). They are few and asked about on every act, so the ones in force are kept in memory.
+// Halts: a CRITICAL integrity finding stops the writes of a product, of one credential, or of the server, until an owner
+// clears it with a recorded reason (RULE_06). They are few and asked about on every act, so the ones in force are kept in memory.
 import type { Database } from "../db/index.ts";
 import type { HaltTables } from "./store/migrations.ts";
 import { governanceFault } from "./errors.ts";
@@ -9,7 +9,7 @@ export const everyProduct = "*";
 
 /** Writes that are stopped. */
 export interface Halt {
-  /** A product's name, or `*` for the whole server. */
+  /** A product's name, the id of a credential whose own writes are stopped, or `*` for the whole server. */
   readonly scope: string;
   /** The detector that asked for it. */
   readonly threat: string;
@@ -20,8 +20,8 @@ export interface Halt {
 
 /** The halts in force. */
 export interface Halts {
-  /** Whether writes for this product are stopped. */
-  stops(product: string | null): boolean;
+  /** Whether writes for this product, or of this credential, are stopped. */
+  stops(scope: string | null): boolean;
   inForce(): readonly Halt[];
   /** Stops writes; a scope that is stopped already stays as it is. */
   set(halt: Halt): Promise<void>;
@@ -42,7 +42,7 @@ export async function openHalts(database: Database): Promise<Halts> {
     ]),
   );
   return {
-    stops: (product) => halts.size > 0 && (halts.has(everyProduct) || (product !== null && halts.has(product))),
+    stops: (scope) => halts.size > 0 && (halts.has(everyProduct) || (scope !== null && halts.has(scope))),
     inForce: () => [...halts.values()],
     async set(halt) {
       if (halts.has(halt.scope)) return;

@@ -4,6 +4,7 @@ import { identityFault, mintKey } from "../identity/index.ts";
 import type { Identity, KeyId, KeyRecord } from "../identity/index.ts";
 import type { Ctx, PrincipalKind, Role } from "../kernel/ctx.ts";
 import { digestOfJson } from "../kernel/hash.ts";
+import { authorityOfKey } from "./attenuation.ts";
 import { manageCredentials } from "./credential-attempts.ts";
 import type { Gate } from "./act.ts";
 import type { Done } from "./attempt.ts";
@@ -43,7 +44,7 @@ export function openKeyring(parts: { gate: Gate; identity: Identity; constitutio
           operation: "key.create",
           resource: `key/${minted.id}`,
           ...manageCredentials,
-          grants: rest.operations ?? "everything",
+          grants: [authorityOfKey({ kind, ...(product === undefined ? {} : { product }), ...rest })],
         },
         async (intentIndex) => {
           // Only once the caller is known to be allowed: the answer tells whether there is such a product.

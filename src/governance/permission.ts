@@ -1,15 +1,16 @@
-// Whether a caller's role, and its credential, are good for the operation that was called.
+// Whether a caller's role, and its credential, are good for the operation that was called and for what it would pass on.
 import type { ConstitutionData } from "../constitution/index.ts";
-import type { Ctx, PrincipalKind, Role } from "../kernel/ctx.ts";
+import type { Ctx } from "../kernel/ctx.ts";
 import type { Fault } from "../kernel/fault.ts";
-import type { Attempt } from "./attempt.ts";
+import { fieldsBeyond, heldBy } from "./attenuation.ts";
+import type { Authority, AuthorityField } from "./attenuation.ts";
 import { governanceFault } from "./errors.ts";
 
 /** The refusal of a caller that may not call the operation, or pass on what it grants; undefined for one that may. */
 export function permissionDenied(
   ctx: Ctx,
   roles: ConstitutionData["roles"],
-  grants?: Attempt["grants"],
+  grants: readonly Authority[] = [],
 ): Fault | undefined {
   const { operation, permission, principal } = ctx;
   if (principal.operations !== undefined && !principal.operations.includes(operation)) {
@@ -17,30 +18,49 @@ export function permissionDenied(
       remedy: `use a credential whose operations include ${operation}`,
     });
   }
-  if (grants !== undefined && exceeds(grants, principal.operations)) {
-    return governanceFault("permission.denied", "a credential passes on no more operations than it is good for", {
-      remedy: "name operations that this credential has, or use one that is not narrowed",
-    });
+  if (permission !== undefined && !roles[principal.role].permissions.includes(permission)) {
+    const able = Object.entries(roles).flatMap(([role, terms]) =>
+      terms.permissions.includes(permission) ? [role] : [],
+    );
+    return governanceFault(
+      "permission.denied",
+      `${operation} needs the permission ${permission}, which the role ${principal.role} lacks`,
+      {
+        permission,
+        remedy: `use a credential with one of these roles: ${able.join(", ")}`,
+      },
+    );
   }
-  if (permission === undefined || roles[principal.role].permissions.includes(permission)) return undefined;
-  const able = Object.entries(roles).flatMap(([role, terms]) => (terms.permissions.includes(permission) ? [role] : []));
+  return passingOnDenied(ctx, roles, grants);
+}
+
+/** How each field of an authority is called where a request names it. */
+const fieldNames: Readonly<Record<AuthorityField, string>> = {
+  kind: "kind",
+  role: "role",
+  product: "product",
+  operations: "operations",
+  networks: "networks",
+  expiresMs: "expiresAt",
+  owner: "owner",
+};
+
+/** The refusal of a caller that would pass on more than it holds; undefined for one that does not. */
+export function passingOnDenied(
+  { principal }: Ctx,
+  roles: ConstitutionData["roles"],
+  grants: readonly Authority[],
+): Fault | undefined {
+  if (grants.length === 0) return undefined;
+  const held = heldBy(principal);
+  const beyond = new Set(grants.flatMap((given) => fieldsBeyond(given, held, roles)));
+  if (beyond.size === 0) return undefined;
+  const names = [...beyond].map((field) => fieldNames[field]).join(", ");
   return governanceFault(
     "permission.denied",
-    `${operation} needs the permission ${permission}, which the role ${principal.role} lacks`,
+    `a credential passes on no more than it holds; this would exceed it in: ${names}`,
     {
-      permission,
-      remedy: `use a credential with one of these roles: ${able.join(", ")}`,
+      remedy: `ask for no more than this credential has (accounts and clients are never narrowed), or use one that is not bound in: ${names}`,
     },
   );
-}
-
-/** What making these accounts or clients passes on: an admin may do everything, whatever made it. */
-export function grantsOf(
-  ...drafts: readonly { readonly kind?: PrincipalKind; readonly role?: Role }[]
-): Pick<Attempt, "grants"> {
-  return drafts.some(({ kind, role }) => kind === "admin" || role === "admin") ? { grants: "everything" } : {};
-}
-
-function exceeds(grants: readonly string[] | "everything", own: readonly string[] | undefined): boolean {
-  return own !== undefined && (grants === "everything" || grants.some((operation) => !own.includes(operation)));
 }

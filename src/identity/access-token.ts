@@ -136,14 +136,16 @@ export class AccessTokenVerifier {
     return true;
   }
 
-  async #principalOf({ sub, client_id, epoch }: AccessTokenClaims): Promise<Principal | undefined> {
+  async #principalOf({ sub, client_id, epoch, exp }: AccessTokenClaims): Promise<Principal | undefined> {
     const client = await this.#parts.clients.standing(client_id);
     if (client === undefined) return undefined;
     const { kind, product, role } = client;
     if (sub === client_id) return client.firstParty ? undefined : { id: sub, kind, product, role };
     const standing = await this.#parts.accounts.standing(sub);
     if (standing === undefined || standing.disabled || standing.epoch !== epoch) return undefined;
-    return actingAs(sub, standing, client);
+    const principal = actingAs(sub, standing, client);
+    // An application holds what a person lends it for as long as its token lives; what it makes must not outlive that.
+    return principal === undefined || client.firstParty ? principal : { ...principal, expiresMs: exp * 1000 };
   }
 
   /** The key that a token names; one of another process that this one has not met yet is looked up. */

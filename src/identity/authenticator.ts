@@ -84,6 +84,7 @@ export class KeyAuthenticator implements Authenticator {
 function knownOf(row: KeyRow): Known {
   const kind = row.kind as PrincipalKind;
   const operations = listOf(row.operations);
+  const networks = listOf(row.networks);
   return {
     principal: {
       id: row.id,
@@ -91,10 +92,13 @@ function knownOf(row: KeyRow): Known {
       product: row.product,
       role: (row.role as Role | null) ?? defaultRoles[kind],
       ...(operations === null ? {} : { operations }),
+      ...(networks === null ? {} : { networks }),
+      ...(row.expires_ms === null ? {} : { expiresMs: row.expires_ms }),
+      ...(row.owner === null ? {} : { owner: row.owner }),
     },
     textHash: Buffer.from(row.text_hash, "hex"),
     revoked: row.revoked_ms !== null,
-    networks: listOf(row.networks),
+    networks,
     expiresMs: row.expires_ms ?? Number.POSITIVE_INFINITY,
     owner: row.owner,
   };

@@ -10,8 +10,16 @@ export { ExternalIssuers, readIssuers } from "./issuers/index.ts";
 export type { Counted, Counter, Limit, RateClass, RateTerms, Taken } from "./rates/index.ts";
 export { countedAddress, Rates } from "./rates/index.ts";
 export { recordEffect } from "./effects.ts";
-export { defaultRoles } from "./scope.ts";
-export { Outbox, changedLetter, knownAddressLetter, resetLetter, verificationLetter } from "./mail/index.ts";
+export { defaultRoles, isNetworkWithin } from "./scope.ts";
+export {
+  Outbox,
+  addressChangedLetter,
+  changedLetter,
+  knownAddressLetter,
+  newAddressLetter,
+  resetLetter,
+  verificationLetter,
+} from "./mail/index.ts";
 export type { Mail, Mailer } from "./mail/index.ts";
 export {
   emailKeyOf,

@@ -1,6 +1,6 @@
-import { assert, ipV4, property } from "fast-check";
+import { assert, ipV4, nat, property } from "fast-check";
 import { describe, expect, it } from "vitest";
-import { isWithin, networkOf } from "./scope.ts";
+import { isNetworkWithin, isWithin, networkOf } from "./scope.ts";
 
 describe("the networks of a key", () => {
   it.each([
@@ -26,4 +26,27 @@ describe("the networks of a key", () => {
       expect(networkOf(text)).toBeUndefined();
     },
   );
+});
+
+describe("a network within others", () => {
+  it.each([
+    ["10.1.0.0/16", ["10.0.0.0/8"], true],
+    ["10.1.2.3", ["10.1.2.3/32"], true],
+    ["10.0.0.0/7", ["10.0.0.0/8"], false],
+    ["0.0.0.0/0", ["0.0.0.0/1", "128.0.0.0/1"], false],
+    ["::ffff:10.0.0.0/104", ["10.0.0.0/8"], false],
+    ["2001:db8:1::/48", ["10.0.0.0/8", "2001:db8::/32"], true],
+    ["nowhere", ["0.0.0.0/0"], false],
+  ])("%s in %j: %s", (network, others, expected) => {
+    expect(isNetworkWithin(network, others)).toBe(expected);
+  });
+
+  it("lies there with every address that it has", () => {
+    assert(
+      property(ipV4(), ipV4(), nat(32), nat(32), (one, other, bits, otherBits) => {
+        const [network, around] = [`${one}/${bits}`, `${other}/${otherBits}`];
+        return !isNetworkWithin(network, [networkOf(around) ?? ""]) || isWithin(one, [around]);
+      }),
+    );
+  });
 });

@@ -33,6 +33,17 @@ export function networkOf(text: string): string | undefined {
   return `${address.toString()}/${bits}`;
 }
 
+/** Whether every address of a network lies in one of the others. Both are in CIDR notation; one that is not lies in none. */
+export function isNetworkWithin(network: string, others: readonly string[]): boolean {
+  const canonical = networkOf(network);
+  if (canonical === undefined) return false;
+  const [address, bits] = ipaddr.parseCIDR(canonical);
+  return others.some((other) => {
+    const [range, otherBits] = ipaddr.parseCIDR(other);
+    return range.kind() === address.kind() && otherBits <= bits && address.match(range, otherBits);
+  });
+}
+
 /** Whether an address lies in one of the networks. An IPv4 address counts the same when it arrives mapped into IPv6. */
 export function isWithin(address: string, networks: readonly string[]): boolean {
   if (!ipaddr.isValid(address)) return false;

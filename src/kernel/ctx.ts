@@ -50,6 +50,12 @@ export interface Principal {
   readonly role: Role;
   /** The operations that the credential is good for, where it is good for some only. */
   readonly operations?: readonly string[];
+  /** The networks that the credential may be used from, in CIDR notation, where it is bound to some. */
+  readonly networks?: readonly string[];
+  /** When what the caller holds ends, milliseconds since the epoch, where it ends by itself. */
+  readonly expiresMs?: number;
+  /** The user or client that the credential belongs to and ends with, where it belongs to one. */
+  readonly owner?: string;
 }
 
 /** The caller that has shown no credential. */

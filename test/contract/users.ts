@@ -151,13 +151,16 @@ export function usersContract(name: string, places: DatabasePlaces): void {
         product: null,
         email: "moved@example.org",
       } as const;
-      const changed = await db.transact((tx) => writer.update(tx, user.id, change));
-      expect(changed).toEqual({ ...user, ...change, updatedAt: new Date(nowMs).toISOString() });
+      const changed = await db.transact((tx) => writer.update(tx, user.id, () => change));
+      expect(changed).toEqual({ ...user, ...change, verified: false, updatedAt: new Date(nowMs).toISOString() });
       expect(await users.byEmail(user.email)).toBeUndefined();
+      // Nobody has shown that the new one is the user's own.
+      expect(await users.byEmail("moved@example.org")).toBeUndefined();
+      await db.transact((tx) => writer.update(tx, user.id, () => ({ verified: true })));
       expect((await users.byEmail("moved@example.org"))?.id).toBe(user.id);
       const other = await create();
       await expect(
-        db.transact((tx) => writer.update(tx, other.id, { email: "MOVED@example.org" })),
+        db.transact((tx) => writer.update(tx, other.id, () => ({ email: "MOVED@example.org", verified: true }))),
       ).rejects.toMatchObject({ code: "user.email_taken" });
       expect((await users.byEmail(other.email))?.id).toBe(other.id);
     });
@@ -166,13 +169,15 @@ export function usersContract(name: string, places: DatabasePlaces): void {
       const { id, email } = await create({ verified: false });
       const rival = await create({ email, verified: false });
       const tokenHash = await token(id, "verify");
-      await db.transact((tx) => writer.update(tx, id, { email: "other@example.org" }));
+      await db.transact((tx) => writer.update(tx, id, () => ({ email: "other@example.org" })));
       await expect(redeem(tokenHash, "verify")).rejects.toMatchObject({ code: "auth.token_invalid" });
       expect(await users.byEmail("other@example.org")).toBeUndefined();
-      expect(await db.transact((tx) => writer.update(tx, id, { verified: true }))).toMatchObject({ verified: true });
+      expect(await db.transact((tx) => writer.update(tx, id, () => ({ verified: true })))).toMatchObject({
+        verified: true,
+      });
       expect((await users.byEmail("other@example.org"))?.id).toBe(id);
       await expect(
-        db.transact((tx) => writer.update(tx, rival.id, { email: "Other@example.org", verified: true })),
+        db.transact((tx) => writer.update(tx, rival.id, () => ({ email: "Other@example.org", verified: true }))),
       ).rejects.toMatchObject({ code: "user.email_taken" });
     });
 
@@ -216,7 +221,7 @@ export function usersContract(name: string, places: DatabasePlaces): void {
       const [left, right] = [await create(admin), await create(admin)];
       const results = await Promise.allSettled([
         db.transact((tx) => writer.setDisabled(tx, left.id, true)),
-        db.transact((tx) => writer.update(tx, right.id, { role: "operator" })),
+        db.transact((tx) => writer.update(tx, right.id, () => ({ role: "operator" }))),
       ]);
       const refused = results.filter((result) => result.status === "rejected");
       expect(refused).toHaveLength(1);
@@ -227,11 +232,11 @@ export function usersContract(name: string, places: DatabasePlaces): void {
       expect(standing).toHaveLength(1);
       const last = standing[0]!.id;
       for (const change of [{ kind: "auditor" }, { role: "observer" }, { product: "AI_ASSISTANT" }] as const) {
-        await expect(db.transact((tx) => writer.update(tx, last, change))).rejects.toMatchObject({
+        await expect(db.transact((tx) => writer.update(tx, last, () => change))).rejects.toMatchObject({
           code: "user.last_admin",
         });
       }
-      expect((await db.transact((tx) => writer.update(tx, last, { fullName: "Last" }))).fullName).toBe("Last");
+      expect((await db.transact((tx) => writer.update(tx, last, () => ({ fullName: "Last" })))).fullName).toBe("Last");
     });
 
     it("replaces a password once of two that start from the same one", async () => {
@@ -316,7 +321,7 @@ export function usersContract(name: string, places: DatabasePlaces): void {
       ];
       await db.transact((tx) => writer.recordLogin(tx, used.id, used));
       nowMs += 6 * 24 * hourMs;
-      await db.transact((tx) => writer.update(tx, touched.id, { role: "observer" }));
+      await db.transact((tx) => writer.update(tx, touched.id, () => ({ role: "observer" })));
       await writer.sweep();
       expect((await users.byId(pending.id)).id).toBe(pending.id);
       nowMs += 25 * hourMs;

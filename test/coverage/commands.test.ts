@@ -99,7 +99,7 @@ beforeAll(async () => {
   const limit = { scope: { product: "GURUKUL" }, unit: "tokens", window: "month", limit: 1000 };
   const budget = (await charter.ask("/v1/budgets", { body: limit })).json.id;
   const scope = "WORKFLOW";
-  const executor = await charter.keyFor("executor", scope);
+  const executor = await charter.keyFor("executor", scope, "admin");
   const body = envelope({ product_id: scope, artifact_type: "WorkflowArtifact" });
   const id = (await charter.ask("/v1/artifacts", { key: executor, body })).json.artifact.artifact_id;
   await charter.ask(`/v1/artifacts/${id}`, { key: executor, method: "DELETE" });

@@ -334,7 +334,7 @@ describe("what the constitution refuses", () => {
   });
 
   it("halts a product's writes when its executor oversteps, until an admin clears the halt with a reason", async () => {
-    const executor = await charter.keyFor("executor", "WORKFLOW");
+    const executor = await charter.keyFor("executor", "WORKFLOW", "admin");
     const body = envelope({ product_id: "WORKFLOW", artifact_type: "WorkflowArtifact" });
     const stored = await charter.ask("/v1/artifacts", { key: executor, body });
     const path = `/v1/artifacts/${stored.json.artifact.artifact_id}`;

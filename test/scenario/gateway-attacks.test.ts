@@ -205,7 +205,7 @@ describe("a product", () => {
   });
 
   it("whose writes are halted has no model called either", async () => {
-    const executor = await on.rig.charter.keyFor("executor", "GURUKUL");
+    const executor = await on.rig.charter.keyFor("executor", "GURUKUL", "admin");
     const body = { product_id: "GURUKUL", artifact_type: "ContentArtifact", payload: { said: "hello" } };
     const stored = await on.rig.charter.ask("/v1/artifacts", { key: executor, body });
     const path = `/v1/artifacts/${stored.json.artifact.artifact_id}`;

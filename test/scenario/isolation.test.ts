@@ -249,7 +249,7 @@ describe("a product key of B", () => {
   });
 
   it("does not learn that A is halted", async () => {
-    const executor = await server.keyFor("executor", a.product);
+    const executor = await server.keyFor("executor", a.product, "admin");
     const [own404] = await leavesLeft("/v1/artifacts", { key: key(), ...creations[0]?.[1](a.product, a.type) });
     const overstep = await server.ask(`/v1/artifacts/${secret}`, { method: "DELETE", key: executor });
     expect(overstep.json.findings[0].threat).toBe("T5_EXECUTOR_OVERRIDE");

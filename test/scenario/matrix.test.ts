@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { OperationName } from "../../src/http/index.ts";
 import type { PrincipalKind, Role } from "../../src/kernel/ctx.ts";
 import { startTestCharter } from "../support/in-process.ts";
-import type { Answer, TestCharter } from "../support/in-process.ts";
-import { openWalk, operationNames } from "../support/walk.ts";
+import type { TestCharter } from "../support/in-process.ts";
+import { letterOf, openWalk, operationNames } from "../support/walk.ts";
 import type { Walk } from "../support/walk.ts";
 
 /** The callers, in the order of the table's columns. Things belong to AI_ASSISTANT. */
@@ -123,19 +123,6 @@ product.list              ++++++++++++gg++u
 depository.scrub          ++++gggggggggg++u
 `;
 
-/** What became of a request, as a letter of the table. An answer to HEAD has no body: its status speaks alone. */
-function letterOf({ status, json, headers, text }: Answer): string {
-  const code: unknown = json?.code;
-  if (headers.has("www-authenticate") && !String(code).startsWith("auth.")) return "u";
-  if (code === "permission.denied") return "p";
-  if (code === "governance.denied" || code === "governance.threat" || (status === 403 && text === "")) return "g";
-  if (code === "artifact.not_found" || code === "product.not_found" || (status === 404 && text === "")) return "n";
-  if (status >= 500 || code === "request.invalid" || code === "request.malformed" || code === "governance.halted") {
-    return `(${status} ${String(code)})`;
-  }
-  return "+";
-}
-
 let charter: TestCharter;
 let walk: Walk;
 let keys: string[];
@@ -169,8 +156,11 @@ describe("the matrix of operations and callers", () => {
     const letters: string[] = [];
     for (const key of [...keys, null]) {
       letters.push(letterOf(await walk.call(name, key)));
-      // An executor that leaves its lane halts the product's writes (T5); the next caller is to meet its own refusal.
-      await charter.ask("/v1/halts/AI_ASSISTANT/clear", { body: { reason: "cleared for the next caller" } });
+      // An executor that leaves its lane is halted (T5); the next operation is to meet its own refusal.
+      const { json } = await charter.ask("/v1/halts");
+      for (const { scope } of json.halts) {
+        await charter.ask(`/v1/halts/${scope}/clear`, { body: { reason: "cleared for the next operation" } });
+      }
     }
     expect(letters.join("")).toBe(rows.get(name));
   });

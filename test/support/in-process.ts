@@ -7,7 +7,7 @@ import type { Charter } from "../../src/app.ts";
 import { loadConfig } from "../../src/config/index.ts";
 import type { Clock } from "../../src/kernel/clock.ts";
 import { silentLog } from "../../src/kernel/ctx.ts";
-import type { PrincipalKind } from "../../src/kernel/ctx.ts";
+import type { PrincipalKind, Role } from "../../src/kernel/ctx.ts";
 import { expectConform, wayTo } from "./prism.ts";
 
 /** An answer with its body read. */
@@ -36,8 +36,8 @@ export interface TestCharter extends AsyncDisposable {
   readonly adminKey: string;
   readonly dataDir: string;
   ask(path: string, ask?: Ask): Promise<Answer>;
-  /** A new key of a kind. */
-  keyFor(kind: PrincipalKind, product?: string): Promise<string>;
+  /** A new key of a kind, with the role of its kind when none is named. */
+  keyFor(kind: PrincipalKind, product?: string, role?: Role): Promise<string>;
   /** Number of leaves in the ledger. */
   ledgerSize(): Promise<number>;
   /** Stops and starts on the same data. */
@@ -92,8 +92,8 @@ export async function startTestCharter(options: TestOptions = {}): Promise<TestC
     adminKey,
     dataDir,
     ask,
-    async keyFor(kind, product) {
-      const { json } = await ask("/v1/keys", { body: { kind, ...(product === undefined ? {} : { product }) } });
+    async keyFor(kind, product, role) {
+      const { json } = await ask("/v1/keys", { body: { kind, product, role } });
       return json.key;
     },
     async ledgerSize() {

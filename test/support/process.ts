@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { Pool } from "undici";
-import type { PrincipalKind } from "../../src/kernel/ctx.ts";
+import type { PrincipalKind, Role } from "../../src/kernel/ctx.ts";
 import { expectConform, wayTo } from "./prism.ts";
 
 /** The launcher that every process is started through. */
@@ -66,7 +66,7 @@ export interface CharterProcess extends AsyncDisposable {
   readonly ready: ReadyLine;
   ask(path: string, ask?: ProcessAsk): Promise<Reply>;
   /** A new key of a kind. */
-  keyFor(kind: PrincipalKind, product?: string): Promise<string>;
+  keyFor(kind: PrincipalKind, product?: string, role?: Role): Promise<string>;
   /** Number of leaves under the newest checkpoint. */
   ledgerSize(): Promise<number>;
   /** The end of what the server wrote to stderr. */
@@ -107,8 +107,8 @@ export async function spawnCharter(options: ProcessOptions): Promise<CharterProc
     pid: child.pid ?? 0,
     ready,
     ask: (path, ask = {}) => askOver(pool, { url: ready.url, adminKey }, path, ask),
-    async keyFor(kind, product) {
-      const { status, json } = await server.ask("/v1/keys", { body: { kind, ...(product ? { product } : {}) } });
+    async keyFor(kind, product, role) {
+      const { status, json } = await server.ask("/v1/keys", { body: { kind, product, role } });
       if (status !== 201) throw new Error(`no key: ${JSON.stringify(json)}`);
       return json.key;
     },

@@ -2,7 +2,7 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import type { PrincipalKind } from "../../src/kernel/ctx.ts";
+import type { PrincipalKind, Role } from "../../src/kernel/ctx.ts";
 import { plainEnv, startServer } from "./charter.ts";
 
 /** The launcher of this checkout. */
@@ -23,7 +23,7 @@ export interface Throwaway extends AsyncDisposable {
   /** A folder beside the data, on the same disk, that goes away with it. */
   readonly workDir: string;
   /** Makes a key. */
-  keyFor(kind: PrincipalKind, product?: string): Promise<string>;
+  keyFor(kind: PrincipalKind, product?: string, role?: Role): Promise<string>;
   /** What `/proc` says the server uses. */
   memory(): Promise<Memory>;
   /** Starts counting the peak anew. */
@@ -85,11 +85,11 @@ export async function startThrowaway(options: ThrowawayOptions = {}): Promise<Th
     constitutionHash,
     dataDir,
     workDir,
-    async keyFor(kind, product) {
+    async keyFor(kind, product, role) {
       const answer = await fetch(`${url}/v1/keys`, {
         method: "POST",
         headers: { authorization: `Bearer ${adminKey}`, "content-type": "application/json" },
-        body: JSON.stringify({ kind, ...(product === undefined ? {} : { product }) }),
+        body: JSON.stringify({ kind, product, role }),
       });
       if (answer.status !== 201) throw new Error(`the server made no key: ${await answer.text()}`);
       return ((await answer.json()) as { key: string }).key;

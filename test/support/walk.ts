@@ -124,3 +124,19 @@ export async function openWalk(charter: TestCharter): Promise<Walk> {
     },
   };
 }
+
+/**
+ * What became of a request: `+` let in, `p` the role or credential is not good for it, `g` the constitution denies, `n` the
+ * thing does not exist for this caller, `u` no credential. An answer to HEAD has no body: its status speaks alone.
+ */
+export function letterOf({ status, json, headers, text }: Answer): string {
+  const code: unknown = json?.code;
+  if (headers.has("www-authenticate") && !String(code).startsWith("auth.")) return "u";
+  if (code === "permission.denied") return "p";
+  if (code === "governance.denied" || code === "governance.threat" || (status === 403 && text === "")) return "g";
+  if (code === "artifact.not_found" || code === "product.not_found" || (status === 404 && text === "")) return "n";
+  if (status >= 500 || code === "request.invalid" || code === "request.malformed" || code === "governance.halted") {
+    return `(${status} ${String(code)})`;
+  }
+  return "+";
+}

@@ -9,7 +9,7 @@ import { table } from "../table.ts";
 /** `charter halts list` */
 export const haltsList: Command = {
   name: "halts list",
-  summary: "List the products whose writes are halted, and why",
+  summary: "List the products and credentials whose writes are halted, and why",
   usage: "",
   arity: [0, 0],
   options: [],

@@ -12,6 +12,7 @@ const agentScope: ReadonlySet<Action> = new Set(["CREATE", "APPEND_AUDIT"]);
 export const aiEscalation: Detector = {
   id: threat,
   summary: "An AI agent attempts anything but CREATE and APPEND_AUDIT, or READ where it is granted.",
+  looksAt: "caller",
   detect({ principal, action, flags }) {
     if (principal.kind !== "ai_agent" || agentScope.has(action)) return [];
     if (action === "READ" && flags.agentsMayRead) return [];

@@ -11,6 +11,7 @@ const threat = "T7_CROSS_PRODUCT";
 export const crossProduct: Detector = {
   id: threat,
   summary: "A product's credential reaches for another product, or an artifact type is outside the product's list.",
+  looksAt: "caller",
   detect(input) {
     const draft = reach(input) ?? foreignType(input);
     return draft ? [findingOf(draft)] : [];

@@ -18,9 +18,15 @@ export const detectors: readonly Detector[] = [
   crossProduct,
 ];
 
-/** Everything the inline detectors find in one attempted act, blocking findings first. Pure; never throws for any JSON. */
-export function scanThreats(input: ThreatInput): readonly Finding[] {
+const callerDetectors = detectors.filter(({ looksAt }) => looksAt === "caller");
+
+/**
+ * Everything the inline detectors find in one attempted act, blocking findings first. Pure; never throws for any JSON.
+ * @param of Those of a caller that may not do it look at who asks for what alone: what it sent concerns nothing.
+ */
+export function scanThreats(input: ThreatInput, of: "permitted" | "forbidden" = "permitted"): readonly Finding[] {
   const circumstances = circumstancesOf(input);
-  const findings = detectors.flatMap((detector) => detector.detect(circumstances));
+  const asked = of === "permitted" ? detectors : callerDetectors;
+  const findings = asked.flatMap((detector) => detector.detect(circumstances));
   return findings.toSorted((left, right) => Number(right.blocks) - Number(left.blocks));
 }

@@ -12,6 +12,7 @@ const executorScope: ReadonlySet<Action> = new Set(["CREATE", "READ", "APPROVE_I
 export const executorOverride: Detector = {
   id: threat,
   summary: "An executor acts outside CREATE, READ and APPROVE_INTEGRATION, or a request asks for an override.",
+  looksAt: "caller",
   detect({ principal, action, flags }) {
     const drafts: FindingDraft[] = [];
     if (principal.kind === "executor" && !executorScope.has(action)) {

@@ -17,6 +17,7 @@ const threat = "T2_METADATA_POISONING";
 export const metadataPoisoning: Detector = {
   id: threat,
   summary: "Forged provenance, declarations that are not true, or metadata made to mislead or break its readers.",
+  looksAt: "request",
   detect(input) {
     const drafts = [...forgeries(input), ...untrueContent(input), ...untrueTime(input)];
     if (input.metadata !== undefined) drafts.push(...poison(input.metadata, input));

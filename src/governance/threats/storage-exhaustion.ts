@@ -12,6 +12,7 @@ const threat = "T1_STORAGE_EXHAUSTION";
 export const storageExhaustion: Detector = {
   id: threat,
   summary: "Storage or a quota is nearly used up, growing fast, held by abandoned uploads, or hit by a large artifact.",
+  looksAt: "request",
   detect(input) {
     if (input.action !== "CREATE" && input.action !== "APPEND_AUDIT") return [];
     const found = [capacity(input), reservations(input), forecast(input), quota(input), abandoned(input), large(input)];

@@ -14,8 +14,12 @@ export const inlineThreatIds = [
 /** A threat that is looked for before an act. */
 export type InlineThreatId = (typeof inlineThreatIds)[number];
 
-/** The threats that only the act itself can see: a used token shown again, what a guard found in the words of a call. */
+/**
+ * The threats that only the act or the gate itself can see: a caller refused again and again, a used token shown again, what
+ * a guard found in the words of a call.
+ */
 export type ReportedThreatId =
+  | "gate.repeated_refusal"
   | "identity.refresh_reuse"
   | "identity.code_reuse"
   | "guard.secrets"
@@ -179,5 +183,7 @@ export interface Detector {
   readonly id: InlineThreatId;
   /** One sentence on what it looks for, for people. */
   readonly summary: string;
+  /** Whether it looks at who asks for what, or at what was sent and the circumstances. */
+  readonly looksAt: "caller" | "request";
   detect(input: Circumstances): readonly Finding[];
 }

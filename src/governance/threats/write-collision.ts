@@ -11,6 +11,7 @@ export const writeCollision: Detector = {
   id: threat,
   summary:
     "A write meets another one: the same idempotency key with another body, a running twin, or the same content.",
+  looksAt: "request",
   detect({ action, collision }) {
     if (action !== "CREATE" && action !== "APPEND_AUDIT") return [];
     const drafts: FindingDraft[] = [];

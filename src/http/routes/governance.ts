@@ -11,6 +11,9 @@ import type { Services } from "../services.ts";
 const text = { type: "string" };
 const halt = record({ scope: text, threat: text, intentIndex: { type: "integer" }, since: text });
 
+/** Everything, a product, or one credential: a key, a user, a client, or somebody of another issuer. */
+const haltScopePattern = "^(\\*|[A-Z][A-Z0-9_]{0,63}|(key|usr|cli|ext)_[0-9a-z-]{8,40})$";
+
 /** How full the storage is; a caller that belongs to a product is not told the numbers. */
 const storageStatus = record(
   {
@@ -66,7 +69,8 @@ export function governanceRoutes(app: FastifyInstance, services: Services): void
     },
     handle: (ctx) => {
       gate.permit(ctx, { kind: "governance", product: ctx.principal.product });
-      const mine = ({ scope }: { scope: string }) => ctx.principal.product === null || scope === ctx.principal.product;
+      const { id, product } = ctx.principal;
+      const mine = ({ scope }: { scope: string }) => product === null || scope === product || scope === id;
       return { halts: halts.inForce().filter(mine).map(shown) };
     },
   });
@@ -75,7 +79,7 @@ export function governanceRoutes(app: FastifyInstance, services: Services): void
     schema: {
       summary: "Let halted writes go on",
       // Only scopes that can exist: what stands here goes into the ledger, which holds no text of a caller's own.
-      params: record({ scope: { type: "string", pattern: "^(\\*|[A-Z][A-Z0-9_]{0,63})$" } }),
+      params: record({ scope: { type: "string", pattern: haltScopePattern } }),
       body: record({ reason: reasonText }),
       response: { 200: answer("The halt that was cleared.", record({ halt, receipt: { $ref: "Receipt#" } })) },
     },

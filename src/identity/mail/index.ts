@@ -1,4 +1,11 @@
 // The door of mail, for the door of identity.
-export { changedLetter, knownAddressLetter, resetLetter, verificationLetter } from "./letters.ts";
+export {
+  addressChangedLetter,
+  changedLetter,
+  knownAddressLetter,
+  newAddressLetter,
+  resetLetter,
+  verificationLetter,
+} from "./letters.ts";
 export type { Mail, Mailer } from "./mailer.ts";
 export { Outbox } from "./outbox.ts";

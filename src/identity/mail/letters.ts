@@ -61,6 +61,38 @@ export function resetLetter({ to, username, serverUrl, token }: Addressed & { re
   };
 }
 
+/** Asks the owner of an address to confirm that it may recover an account. */
+export function newAddressLetter({ to, username, serverUrl, token }: Addressed & { readonly token: string }): Mail {
+  return {
+    to,
+    subject: "Confirm your new e-mail address",
+    text: [
+      `An admin changed the address of the user ${username} at ${serverUrl} to this one.`,
+      "",
+      "Until it is confirmed, no mail to it can recover the account. To confirm that the address is yours:",
+      `  curl ${serverUrl}/api/v1/auth/verify --json '{"token":"${token}"}'`,
+      "",
+      "This works once, within 24 hours. If you do not know this user, do nothing.",
+      "",
+    ].join("\n"),
+  };
+}
+
+/** Tells the owner of an address that it is an account's address no more. The new one is not named. */
+export function addressChangedLetter({ to, username, serverUrl }: Addressed): Mail {
+  return {
+    to,
+    subject: "Your e-mail address was changed",
+    text: [
+      `An admin replaced this address of the user ${username} at ${serverUrl} by another one.`,
+      "",
+      "This address can recover the account no more, and links that were mailed to it are void. Sessions go on.",
+      "If you did not ask for this, tell your admin at once.",
+      "",
+    ].join("\n"),
+  };
+}
+
 /** Tells the owner of an account that its password has changed. */
 export function changedLetter({ to, username, serverUrl }: Addressed): Mail {
   return {

@@ -65,11 +65,17 @@ export class StoredUserWriter implements UserWriter {
     return recordOf(row);
   }
 
-  async update<T>(transaction: Transaction<T>, id: string, change: UserChange): Promise<UserRecord> {
+  async update<T>(
+    transaction: Transaction<T>,
+    id: string,
+    changeOf: (before: UserRecord) => UserChange,
+  ): Promise<UserRecord> {
     const tx = seen(transaction);
     const before = await this.#lock(tx, id);
-    const verified = change.verified ?? before.verified;
-    if (change.email !== undefined) {
+    const change = changeOf(before);
+    const moves = change.email !== undefined && emailKeyOf(change.email) !== emailKeyOf(before.email);
+    const verified = change.verified ?? (moves ? false : before.verified);
+    if (moves) {
       await tx.deleteFrom("identity_user_emails").where("user_id", "=", id).execute();
       await tx.deleteFrom("identity_user_tokens").where("holder", "=", id).execute();
     }
@@ -78,7 +84,7 @@ export class StoredUserWriter implements UserWriter {
       .updateTable("identity_users")
       .set({
         updated_ms: this.#clock.nowMs(),
-        ...(change.verified === undefined ? {} : { verified: 1 }),
+        verified: verified ? 1 : 0,
         ...(change.email === undefined ? {} : { email: change.email }),
         ...(change.fullName === undefined ? {} : { full_name: change.fullName }),
         ...(change.kind === undefined ? {} : { kind: change.kind }),

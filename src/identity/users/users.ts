@@ -49,7 +49,7 @@ export interface NewUser {
 
 /** What an admin may change of a user. */
 export interface UserChange {
-  /** Another address; it is the user's own from then on if the one before it was. Tokens mailed to the old one are void. */
+  /** Another address; it is not the user's own until it is verified. Tokens mailed to the old one are void. */
   readonly email?: string;
   /** The admin vouches for the address. */
   readonly verified?: true;
@@ -87,8 +87,11 @@ export interface NewToken {
 export interface UserWriter {
   /** Stores a user. Rejects with `user.exists`; a verified one also with `user.email_taken`. */
   create<T>(tx: Transaction<T>, user: NewUser): Promise<UserRecord>;
-  /** Rejects with `user.not_found`, `user.email_taken`, and `user.last_admin` when no enabled admin would be left. */
-  update<T>(tx: Transaction<T>, id: string, change: UserChange): Promise<UserRecord>;
+  /**
+   * Changes a user as `changeOf` says of the record that is locked. Rejects with what it throws, `user.not_found`,
+   * `user.email_taken`, and `user.last_admin` when no enabled admin would be left.
+   */
+  update<T>(tx: Transaction<T>, id: string, changeOf: (before: UserRecord) => UserChange): Promise<UserRecord>;
   /** Disables, which ends every session, or enables. Rejects with `user.not_found` or `user.last_admin`. */
   setDisabled<T>(tx: Transaction<T>, id: string, disabled: boolean): Promise<UserRecord>;
   /** Ends every session and every token of the user. Rejects with `auth.invalid` when the epoch is not the expected one. */
