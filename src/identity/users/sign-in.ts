@@ -52,7 +52,7 @@ export interface SignInParts {
   readonly users: Users;
   readonly hasher: PasswordHasher;
   readonly counter: Counter;
-  /** Whether a user must have verified its e-mail address before it may log in. */
+  /** Whether a user must have verified an e-mail address once before it may log in. */
   readonly requireVerifiedEmail: boolean;
 }
 
@@ -105,7 +105,8 @@ export class PasswordSignIn implements SignIn {
       throw userFault("auth.invalid", "the username or the password is wrong");
     }
     await counter.clear(`login-failures:${pair}`);
-    if (requireVerifiedEmail && !found.user.verified) {
+    // An address that an admin replaced recovers nothing until it is verified, but keeps nobody out.
+    if (requireVerifiedEmail && !found.wasVerified) {
       throw userFault("auth.unverified", "the e-mail address of this account has not been verified", {
         remedy: "follow the link that was mailed at registration, or ask an admin for help",
       });

@@ -13,6 +13,7 @@ export interface UserRow {
   /** PHC string, or a bcrypt hash that came with an import and was not used yet. */
   password_hash: string;
   disabled: number;
+  /** 0: never; 1: the address has been shown to be the user's own; 2: that was another address, which was replaced since. */
   verified: number;
   must_change: number;
   epoch: number;

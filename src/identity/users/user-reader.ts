@@ -50,14 +50,16 @@ export class UserReader implements Users {
     return row && recordOf(row);
   }
 
-  async withHash(username: string): Promise<{ user: UserRecord; passwordHash: string } | undefined> {
+  async withHash(
+    username: string,
+  ): Promise<{ user: UserRecord; passwordHash: string; wasVerified: boolean } | undefined> {
     const row = await this.#db
       .selectFrom("identity_users")
       .selectAll()
       // A text that can be no username is looked for all the same, as one that nobody has.
       .where("username", "=", usernameOf(username) ?? "")
       .executeTakeFirst();
-    return row && { user: recordOf(row), passwordHash: row.password_hash };
+    return row && { user: recordOf(row), passwordHash: row.password_hash, wasVerified: row.verified !== 0 };
   }
 
   async holderOf(purpose: TokenPurpose, tokenHash: string): Promise<UserRecord | undefined> {
@@ -103,7 +105,7 @@ export function recordOf(row: Selectable<UserRow>): UserRecord {
     role: row.role as Role,
     product: row.product,
     disabled: row.disabled !== 0,
-    verified: row.verified !== 0,
+    verified: row.verified === 1,
     mustChangePassword: row.must_change !== 0,
     createdAt: instant(row.created_ms),
     updatedAt: instant(row.updated_ms),

@@ -84,7 +84,8 @@ export class StoredUserWriter implements UserWriter {
       .updateTable("identity_users")
       .set({
         updated_ms: this.#clock.nowMs(),
-        verified: verified ? 1 : 0,
+        // What has been verified once stays told apart from what never was.
+        verified: verified ? 1 : sql<number>`case verified when 0 then 0 else 2 end`,
         ...(change.email === undefined ? {} : { email: change.email }),
         ...(change.fullName === undefined ? {} : { full_name: change.fullName }),
         ...(change.kind === undefined ? {} : { kind: change.kind }),

@@ -24,7 +24,15 @@ export interface Users {
   /** Whether there is any user; false at the very first start. */
   any(): Promise<boolean>;
   /** A user together with the hash of its password, for the one place that compares it. */
-  withHash(username: string): Promise<{ readonly user: UserRecord; readonly passwordHash: string } | undefined>;
+  withHash(username: string): Promise<
+    | {
+        readonly user: UserRecord;
+        readonly passwordHash: string;
+        /** Whether this user has ever shown an address to be its own. */
+        readonly wasVerified: boolean;
+      }
+    | undefined
+  >;
   /** Whose a one-time token is, while it is still good. */
   holderOf(purpose: TokenPurpose, tokenHash: string): Promise<UserRecord | undefined>;
   /** Asks the database again for a user's standing; called when a change to it has become durable. */
