@@ -14,6 +14,7 @@ import { depositoryMigrations, openArtifactStore, openDepository, openShelf } fr
 import type { ArtifactStore } from "./depository/index.ts";
 import { bodyKeeper } from "./app/keep-bodies.ts";
 import { openGateway } from "./app/open-gateway.ts";
+import { closeToOthers } from "./app/private-folder.ts";
 import { openVitals } from "./gateway/deliberation/disk-vitals.ts";
 import { Deliberation, gatewayThinker, Host } from "./gateway/deliberation/index.ts";
 import { budgetMigrations, openBudgets, openGovernedBudgets } from "./gateway/budgets/index.ts";
@@ -51,6 +52,7 @@ import { openRedisCounter } from "./identity/rates/redis-counter.ts";
 import { instant, systemClock } from "./kernel/clock.ts";
 import type { Clock } from "./kernel/clock.ts";
 import type { Ctx, Log } from "./kernel/ctx.ts";
+import { privateFolderMode } from "./kernel/file-modes.ts";
 import { newId } from "./kernel/ids.ts";
 
 import { readIfThere, replaceFile, syncFolder } from "./ledger/disk-files.ts";
@@ -91,7 +93,8 @@ export async function startCharter(config: Config, options: StartOptions): Promi
   const log = options.log ?? pino({ level: config.log.level }, pino.destination(2));
   const constitution = loadConstitution(config.constitution.dir);
   const dataDir = config.data.dir;
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  await mkdir(dataDir, { recursive: true, mode: privateFolderMode });
+  await closeToOthers(dataDir, log);
   await syncFolder(dirname(dataDir));
 
   await using opened = new AsyncDisposableStack();
@@ -419,6 +422,6 @@ async function keptBytes(path: string): Promise<Buffer> {
   const kept = await readIfThere(path);
   if (kept?.length === keptLength) return kept;
   const bytes = randomBytes(keptLength);
-  await replaceFile(path, bytes, 0o600);
+  await replaceFile(path, bytes);
   return bytes;
 }

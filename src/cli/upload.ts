@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { Readable, Transform } from "node:stream";
 import { buffer } from "node:stream/consumers";
+import { privateFileMode } from "../kernel/file-modes.ts";
 import { pathOf, withRetries } from "./client.ts";
 import type { Client } from "./client.ts";
 import type { Io } from "./io.ts";
@@ -53,7 +54,7 @@ export async function openUpload(io: Io, name: string): Promise<UploadFile> {
 /** The temporary file loses its name before it has any content, so that nothing of it outlives this process. */
 async function spoolStdin(io: Io): Promise<UploadFile> {
   const folder = await mkdtemp(join(tmpdir(), "charter-put-"));
-  const file = await open(join(folder, "stdin"), "wx+", 0o600).finally(() => rm(folder, { recursive: true }));
+  const file = await open(join(folder, "stdin"), "wx+", privateFileMode).finally(() => rm(folder, { recursive: true }));
   try {
     for await (const piece of io.stdin) await file.writeFile(piece);
     const { size } = await file.stat();

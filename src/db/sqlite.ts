@@ -9,7 +9,9 @@ import {
   Transaction,
 } from "kysely";
 import type { DatabaseConnection, Dialect as KyselyDialect, Driver, KyselyProps, QueryCompiler } from "kysely";
+import { closeSync, openSync } from "node:fs";
 import type { Log } from "../kernel/ctx.ts";
+import { privateFileMode } from "../kernel/file-modes.ts";
 import type { Database, Durability, Migration } from "./database.ts";
 import { applyMigrations } from "./migrator.ts";
 import { Checkpoints } from "./sqlite-checkpoints.ts";
@@ -45,6 +47,7 @@ export interface SqliteOptions {
 
 /** Opens a SQLite database. Rejects with `db.full`, `db.unavailable` or `db.damaged`. */
 export async function openSqlite(options: SqliteOptions, log: Log): Promise<Database> {
+  makePrivate(options.file);
   const writer = new SqliteConnection(options.file, "write");
   try {
     writer.exec(writerPragmas);
@@ -54,6 +57,15 @@ export async function openSqlite(options: SqliteOptions, log: Log): Promise<Data
   } catch (error) {
     writer.close();
     throw error;
+  }
+}
+
+/** Makes the file before SQLite does, which would use 0644; the log and the shared memory beside it get the file's mode. */
+function makePrivate(file: string): void {
+  try {
+    closeSync(openSync(file, "a", privateFileMode));
+  } catch {
+    // SQLite meets the same and says what it is.
   }
 }
 

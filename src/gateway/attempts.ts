@@ -12,7 +12,7 @@ import type { Course } from "./course.ts";
 import type { DialectName, ModelCall, Reply, UpstreamDialect } from "./conversation.ts";
 import { gatewayFault } from "./errors.ts";
 import type { Fleet, Landing } from "./fleet.ts";
-import { mayBeBilled, mayPass, StatusFault } from "./fleet.ts";
+import { mayBeBilled, mayPass, StatusFault } from "./fleet-faults.ts";
 import { Intake } from "./intake.ts";
 import { reasonsOf } from "./router.ts";
 import type { Candidate } from "./router.ts";
@@ -60,7 +60,7 @@ export async function landAnswer(parts: AttemptParts, course: Course, trial: Tri
   let last: unknown;
   for (const [i, candidate] of trial.candidates.entries()) {
     const isLast = i === trial.candidates.length - 1;
-    parts.fleet.earn(candidate.deployment.provider);
+    parts.fleet.earn(candidate.deployment.provider, course.parts.product);
     for (let retry = 0; ; retry++) {
       if (course.attempts >= parts.maxAttempts) throw last;
       try {
@@ -72,7 +72,8 @@ export async function landAnswer(parts: AttemptParts, course: Course, trial: Tri
         const passage = mayPass(error);
         if (passage === "nowhere") throw error;
         if (!isLast || passage === "elsewhere") break;
-        if (course.attempts >= parts.maxAttempts || !parts.fleet.mayRetry(candidate.deployment.provider)) break;
+        if (course.attempts >= parts.maxAttempts) break;
+        if (!parts.fleet.mayRetry(candidate.deployment.provider, course.parts.product)) break;
       }
       const waitMs = backoffMs(retry, parts.random);
       course.waitedMs += waitMs;
@@ -105,6 +106,7 @@ async function attemptOnce(
   let failure: string | undefined;
   try {
     landing = await parts.fleet.attempt(deployment, {
+      product: course.parts.product,
       wire,
       dialect,
       passed: name === call.dialect ? passed : {},

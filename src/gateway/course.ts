@@ -9,7 +9,7 @@ import type { CallBodies } from "./bodies.ts";
 import type { Budgets, Reservation } from "./budgets/index.ts";
 import type { Deployment } from "./catalogue/index.ts";
 import type { ModelCall, Shown } from "./conversation.ts";
-import { StatusFault } from "./fleet.ts";
+import { StatusFault } from "./fleet-faults.ts";
 import type { CallFacts, GatewayObserver, Phase } from "./observer.ts";
 import type { FormJudgement, FormVerdict } from "./reply-form.ts";
 import type { Candidate, Route } from "./router.ts";

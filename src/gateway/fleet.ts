@@ -1,43 +1,30 @@
-// The deployments at work: for each its breaker, its places and how it fares, for each provider its connections and keys.
-// One attempt is made here; which deployment it goes to and what follows from its failure is the gateway's business.
+// The deployments at work. Every product has a share of them of its own (fleet-share.ts): breakers, keys at rest, retries. What
+// products do share, they share fairly: the places at a deployment and the connections to a provider. One attempt is made here;
+// which deployment it goes to and what follows from its failure is the gateway's business.
 import type { Clock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/ctx.ts";
-import { Fault } from "../kernel/fault.ts";
-import type { FaultFacts } from "../kernel/fault.ts";
+import { holderOf } from "../kernel/fair-share.ts";
 import type { Deployment, Provider } from "./catalogue/index.ts";
 import type { UpstreamDialect, WireRequest } from "./conversation.ts";
 import { gatewayFault } from "./errors.ts";
-import { cleanWords } from "./provider-words.ts";
+import { isFailure, refusalOf, saysSpent, StatusFault, unavailable, wordsOf } from "./fleet-faults.ts";
+import { FleetShare, madeOnce } from "./fleet-share.ts";
+import type { Station } from "./fleet-share.ts";
+import { overviewOf, worstOf } from "./fleet-overview.ts";
+import type { BreakerOverview } from "./fleet-overview.ts";
 import type { Health } from "./router.ts";
-import {
-  Breakers,
-  Concurrency,
-  DeniedKeys,
-  KeyRing,
-  outcomeOf,
-  RetryBudget,
-  UpstreamFault,
-} from "./upstreams/index.ts";
-import type {
-  Breaker,
-  BreakerStats,
-  Deadlines,
-  KeyStanding,
-  Permit,
-  Place,
-  Upstream,
-  UpstreamAnswer,
-} from "./upstreams/index.ts";
+import { Concurrency, outcomeOf, ProviderKeys } from "./upstreams/index.ts";
+import type { BreakerStats, Deadlines, Permit, Place, Upstream, UpstreamAnswer } from "./upstreams/index.ts";
 
 /** Most calls that wait for a place at one deployment, and how long; then another deployment is tried. */
 const line = { maxWaiting: 1024, maxWaitMs: 10_000 };
-/** Largest body of a refusal that is read for the provider's words, bytes. */
-const maxErrorBytes = 64 * 1024;
-/** Outcomes that the share of successes looks back on, as an exponential average. */
-const successWeight = 0.1;
+/** Most deployments whose places are kept; listed ones are at most 512. */
+const maxKeptPlaces = 2048;
 
 /** One attempt. */
 export interface Attempt {
+  /** For whom; null for callers of no product. */
+  readonly product: string | null;
   readonly wire: WireRequest;
   readonly dialect: Pick<UpstreamDialect, "readError">;
   /** Headers of the caller that the dialect passes on. */
@@ -55,19 +42,6 @@ export interface Landing {
   broke(error: unknown): void;
 }
 
-/** How a deployment stands, for people. */
-export interface DeploymentStanding {
-  readonly deployment: Deployment;
-  readonly health: Health;
-}
-
-interface Station {
-  readonly breaker: Breaker;
-  readonly places: Concurrency;
-  readonly denied: DeniedKeys;
-  success: number;
-}
-
 /** What a fleet is made of. */
 export interface FleetParts {
   /** Connections for a provider that is configured. */
@@ -76,44 +50,54 @@ export interface FleetParts {
   readonly log: Log;
 }
 
+/** What one attempt holds until it is over. */
+interface Held {
+  readonly station: Station;
+  /** At the deployment and at its provider. */
+  readonly places: readonly Place[];
+  readonly permit: Permit;
+  readonly beganMs: number;
+}
+
 /** The deployments of one server. */
 export class Fleet implements AsyncDisposable {
   readonly #parts: FleetParts;
-  readonly #breakers: Breakers;
-  readonly #stations = new Map<string, Station>();
+  readonly #shares = new Map<string, FleetShare>();
   readonly #upstreams = new Map<string, Upstream>();
-  readonly #rings = new Map<string, KeyRing>();
-  readonly #budgets = new Map<string, RetryBudget>();
+  readonly #keys = new Map<string, ProviderKeys>();
+  readonly #places = new Map<string, Concurrency>();
+  readonly #connections = new Map<string, Concurrency>();
 
   constructor(parts: FleetParts) {
     this.#parts = parts;
-    this.#breakers = new Breakers(parts.clock);
   }
 
-  /** How a deployment does. */
-  healthOf(deployment: Deployment): Health {
-    const { provider } = deployment;
-    const station = this.#stations.get(deployment.name);
-    if (provider.lacks !== undefined) return { state: "unconfigured", success: 0, load: 0, latencyMs: null };
-    if (station === undefined) return fresh;
-    const { inFlight, maxInFlight, latencyMs } = station.places.figures();
-    const { breaker, success } = station;
-    const ring = this.#rings.get(provider.name);
-    const resting = ring !== undefined && ring.readyAtMs > this.#parts.clock.nowMs();
-    const open = !breaker.admits;
-    const degraded = breaker.state !== "closed" || resting || success < 0.5;
-    const state = open ? "open" : degraded ? "degraded" : "configured";
-    return { state, success, load: inFlight / maxInFlight, latencyMs };
+  /** How a deployment does for a product, by what that product has met there; null for callers of no product. */
+  healthOf(deployment: Deployment, product: string | null): Health {
+    return lacking(deployment) ?? this.#share(product).healthOf(deployment);
   }
 
-  /** A call begins at this provider; earns its retries. */
-  earn({ name }: Provider): void {
-    this.#retries(name).call();
+  /** How a deployment does for everybody together; for those who see all. */
+  overallHealthOf(deployment: Deployment): Health {
+    const health = worstOf([...this.#shares.values()].map((share) => share.healthOf(deployment)));
+    const figures = this.#places.get(deployment.name)?.figures();
+    return (
+      lacking(deployment) ?? {
+        ...health,
+        load: figures === undefined ? 0 : figures.inFlight / figures.maxInFlight,
+        latencyMs: figures?.latencyMs ?? null,
+      }
+    );
   }
 
-  /** Whether another attempt at this provider is within its budget of retries. */
-  mayRetry({ name }: Provider): boolean {
-    return this.#retries(name).tryRetry();
+  /** A call of a product begins at this provider; earns its retries. */
+  earn(provider: Provider, product: string | null): void {
+    this.#share(product).retries(provider).call();
+  }
+
+  /** Whether another attempt at this provider is within the product's budget of retries. */
+  mayRetry(provider: Provider, product: string | null): boolean {
+    return this.#share(product).retries(provider).tryRetry();
   }
 
   /**
@@ -122,151 +106,166 @@ export class Fleet implements AsyncDisposable {
    * with the provider's words; the signal's reason.
    */
   async attempt(deployment: Deployment, attempt: Attempt): Promise<Landing> {
-    const station = this.#station(deployment);
-    const place = station.places.tryEnter() ?? (await station.places.enter(attempt.signal));
-    if (place === undefined) throw unavailable(deployment, "too many calls wait for it", 1);
+    const station = this.#share(attempt.product).station(deployment);
+    const places = await this.#enter(deployment, attempt);
     const permit = station.breaker.ask();
     if (permit === undefined) {
-      place[Symbol.dispose]();
+      for (const place of places) place[Symbol.dispose]();
       const waitMs = station.breaker.retryAtMs - this.#parts.clock.nowMs();
       throw unavailable(deployment, "its breaker is open", Math.ceil(waitMs / 1000));
     }
+    const held: Held = { station, places, permit, beganMs: this.#parts.clock.nowMs() };
+    station.inFlight++;
     try {
-      const answer = await this.#send(deployment, station.denied, attempt);
-      place.firstByte();
-      return this.#landing(station, place, permit, answer);
+      const answer = await this.#send(deployment, station, attempt);
+      for (const place of places) place.firstByte();
+      return this.#landing(held, answer);
     } catch (error) {
-      this.#failed(station, place, permit, error);
+      failed(held, error);
       throw error;
     }
   }
 
-  /** The breakers by deployment. */
-  breakers(): Readonly<Record<string, BreakerStats>> {
-    return this.#breakers.stats();
+  /** The breakers that a product's calls have met, by deployment. */
+  breakersOf(product: string): Readonly<Record<string, BreakerStats>> {
+    return this.#share(product).breakers();
   }
 
-  /** Closes all breakers, or one; says how many. */
+  /** The breakers of all products together, by deployment. */
+  breakers(): Readonly<Record<string, BreakerOverview>> {
+    return overviewOf([...this.#shares].map(([holder, share]) => [holder, share.breakers()] as const));
+  }
+
+  /** Closes all breakers, or those of one deployment; says of how many deployments. */
   resetBreakers(name?: string): number {
-    if (name === undefined) return this.#breakers.resetAll();
-    return this.#breakers.reset(name) ? 1 : 0;
-  }
-
-  /** How the keys of a provider stand; no secrets. */
-  keysOf({ name }: Provider): readonly KeyStanding[] {
-    return this.#rings.get(name)?.standing() ?? [];
+    return new Set([...this.#shares.values()].flatMap((share) => share.resetBreakers(name))).size;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#upstreams.values()].map((upstream) => upstream[Symbol.asyncDispose]()));
   }
 
-  async #send({ name, provider }: Deployment, denied: DeniedKeys, attempt: Attempt): Promise<UpstreamAnswer> {
-    const ring = this.#ring(provider);
+  /** A place at the deployment and one at its provider. */
+  async #enter(deployment: Deployment, { product, signal }: Attempt): Promise<readonly Place[]> {
+    const holder = holderOf(product);
+    const entered: Place[] = [];
+    try {
+      for (const gate of [this.#placesOf(deployment), this.#connectionsOf(deployment.provider)]) {
+        const place = gate.tryEnter(holder) ?? (await gate.enter(signal, holder));
+        if (place === undefined) throw unavailable(deployment, "too many calls wait for it", 1);
+        entered.push(place);
+      }
+      return entered;
+    } catch (error) {
+      for (const place of entered) place[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  async #send({ name, provider }: Deployment, station: Station, attempt: Attempt): Promise<UpstreamAnswer> {
+    const { ring, denied } = station;
     const upstream = this.#upstream(provider);
     const { wire, passed, deadlines, signal } = attempt;
     const body = JSON.stringify(wire.body);
     for (;;) {
       const key = ring.take(denied);
       if (key === undefined) {
-        const waitMs = ring.readyAtMs - this.#parts.clock.nowMs();
         throw gatewayFault("model.busy", `${provider.name} limits or refuses every key`, {
-          retryAfterSeconds: Math.max(1, Math.ceil(waitMs / 1000)),
+          retryAfterSeconds: Math.max(1, Math.ceil((ring.readyAtMs - this.#parts.clock.nowMs()) / 1000)),
         });
       }
       const headers = { ...provider.headers, ...passed, ...wire.headers, ...credential(provider, key.secret) };
       const answer = await upstream.send({ path: wire.path, headers, body, deadlines, signal });
-      if (answer.status >= 200 && answer.status < 300) {
+      const { status } = answer;
+      if (status >= 200 && status < 300) {
         denied.delete(key);
         return answer;
       }
+      // Of 401 and 403 the words say nothing that decides; the body of one that another key may pass is not waited for.
+      const isEarly = status === 401 || status === 403;
+      const words = isEarly ? undefined : await wordsOf(answer, attempt.dialect, provider.keys);
+      const isSpent = saysSpent(status, words);
       const another =
-        answer.status === 403 ? ring.wasDenied(key, denied, name) : ring.answered(key, answer.status, answer.headers);
+        status === 403 ? ring.wasDenied(key, denied, name) : ring.answered(key, status, answer.headers, isSpent);
       if (another) {
         answer.cancel();
         continue;
       }
-      throw await refusalOf(provider, answer, attempt.dialect, this.#parts.clock.nowMs(), ring);
+      const waitMs = ring.readyAtMs - this.#parts.clock.nowMs();
+      const said = isEarly ? await wordsOf(answer, attempt.dialect, provider.keys) : words;
+      throw refusalOf(provider, status, said, { isSpent, waitMs });
     }
   }
 
-  #landing(station: Station, place: Place, permit: Permit, answer: UpstreamAnswer): Landing {
+  #landing(held: Held, answer: UpstreamAnswer): Landing {
     let isOver = false;
     return {
       answer,
       complete: () => {
         if (isOver) return;
         isOver = true;
-        permit.settle("success");
-        place.complete();
-        station.success += successWeight * (1 - station.success);
+        held.permit.settle("success");
+        held.station.inFlight--;
+        for (const place of held.places) place.complete();
+        held.station.succeeded(this.#parts.clock.nowMs() - held.beganMs);
       },
       broke: (error) => {
         if (isOver) return;
         isOver = true;
         answer.cancel();
-        this.#failed(station, place, permit, error);
+        failed(held, error);
       },
     };
   }
 
-  #failed(station: Station, place: Place, permit: Permit, error: unknown): void {
-    const outcome =
-      error instanceof StatusFault ? outcomeOf(error.status) : isFailure(error) ? "failure" : outcomeOf(error);
-    permit.settle(outcome);
-    place[Symbol.dispose]();
-    if (outcome === "failure") station.success -= successWeight * station.success;
+  #share(product: string | null): FleetShare {
+    const { clock, log } = this.#parts;
+    const holder = holderOf(product);
+    const keysOf = ({ name }: Provider): ProviderKeys => madeOnce(this.#keys, name, () => new ProviderKeys());
+    return madeOnce(this.#shares, holder, () => new FleetShare({ clock, log, holder, keysOf }));
   }
 
-  #station({ name, concurrency }: Deployment): Station {
-    let station = this.#stations.get(name);
-    if (station === undefined) {
-      if (this.#stations.size >= maxStations) this.#forgetIdle();
-      const places = new Concurrency({ ...line, maxInFlight: concurrency }, this.#parts.clock);
-      station = { breaker: this.#breakers.get(name), places, denied: new DeniedKeys(), success: 1 };
-      this.#stations.set(name, station);
-    }
-    return station;
+  #placesOf({ name, concurrency }: Deployment): Concurrency {
+    if (this.#places.size >= maxKeptPlaces && !this.#places.has(name)) this.#forgetIdle();
+    return madeOnce(
+      this.#places,
+      name,
+      () => new Concurrency({ ...line, maxInFlight: concurrency }, this.#parts.clock),
+    );
   }
 
-  /** Models of open providers are named by callers, so their number is bounded: the oldest idle ones go. */
+  /** Models of open providers are named by callers; the places of those that nobody calls any more go. */
   #forgetIdle(): void {
-    for (const [name, { places }] of this.#stations) {
-      if (this.#stations.size < maxStations) return;
-      // A listed name has no slash, and its breaker must not be forgotten.
-      if (places.figures().inFlight > 0 || !name.includes("/")) continue;
-      this.#stations.delete(name);
-      this.#breakers.forget(name);
+    for (const [name, places] of this.#places) {
+      const { inFlight, waiting } = places.figures();
+      if (inFlight + waiting === 0 && name.includes("/")) this.#places.delete(name);
     }
+  }
+
+  #connectionsOf({ name, connections }: Provider): Concurrency {
+    const terms = { ...line, maxInFlight: connections };
+    return madeOnce(this.#connections, name, () => new Concurrency(terms, this.#parts.clock));
   }
 
   #upstream(provider: Provider): Upstream {
-    let upstream = this.#upstreams.get(provider.name);
-    if (upstream === undefined) this.#upstreams.set(provider.name, (upstream = this.#parts.connect(provider)));
-    return upstream;
-  }
-
-  #ring({ name, keys }: Provider): KeyRing {
-    let ring = this.#rings.get(name);
-    if (ring === undefined) {
-      ring = new KeyRing({ provider: name, secrets: keys, clock: this.#parts.clock, log: this.#parts.log });
-      this.#rings.set(name, ring);
-    }
-    return ring;
-  }
-
-  #retries(name: string): RetryBudget {
-    let budget = this.#budgets.get(name);
-    if (budget === undefined) this.#budgets.set(name, (budget = new RetryBudget(this.#parts.clock)));
-    return budget;
+    return madeOnce(this.#upstreams, provider.name, () => this.#parts.connect(provider));
   }
 }
 
-/** Most deployments that are remembered; listed ones are at most 512. */
-const maxStations = 2048;
+/** How a deployment stands whose provider is not configured. */
+function lacking({ provider }: Deployment): Health | undefined {
+  if (provider.lacks === undefined) return undefined;
+  return { state: "unconfigured", success: 0, load: 0, latencyMs: null };
+}
 
-/** A deployment that nobody has called. */
-const fresh: Health = { state: "configured", success: 1, load: 0, latencyMs: null };
+function failed({ station, places, permit }: Held, error: unknown): void {
+  const outcome =
+    error instanceof StatusFault ? outcomeOf(error.status) : isFailure(error) ? "failure" : outcomeOf(error);
+  permit.settle(outcome);
+  station.inFlight--;
+  for (const place of places) place[Symbol.dispose]();
+  if (outcome === "failure") station.failed();
+}
 
 /** How each kind of provider is shown a key. */
 function credential({ kind }: Provider, secret: string | undefined): Record<string, string> {
@@ -279,108 +278,4 @@ function credential({ kind }: Provider, secret: string | undefined): Record<stri
     default:
       return { authorization: `Bearer ${secret}` };
   }
-}
-
-/** An answer of a status that is no success, with the provider's words. */
-export class StatusFault extends Fault {
-  readonly status: number;
-
-  constructor(code: string, detail: string, status: number, facts: FaultFacts, cause: unknown) {
-    super(code, detail, facts, cause);
-    this.status = status;
-  }
-}
-
-async function refusalOf(
-  provider: Provider,
-  answer: UpstreamAnswer,
-  dialect: Pick<UpstreamDialect, "readError">,
-  nowMs: number,
-  ring: KeyRing,
-): Promise<Fault> {
-  const { status } = answer;
-  const words = await wordsOf(answer, dialect, provider.keys);
-  // Whose key it was is nobody's business; the log has said it.
-  if (status === 401 || status === 403) {
-    return new StatusFault("upstream.failed", `${provider.name} refused the server's key`, status, {}, words);
-  }
-  const said = words?.message === undefined ? "" : `: ${words.message}`;
-  if (status === 429) {
-    const retryAfterSeconds = Math.max(1, Math.ceil((ring.readyAtMs - nowMs) / 1000));
-    return new StatusFault(
-      "model.busy",
-      `${provider.name} limits this server${said}`,
-      status,
-      { retryAfterSeconds },
-      words,
-    );
-  }
-  if (status >= 400 && status < 500 && status !== 408 && status !== 425) {
-    return new StatusFault("upstream.refused", `${provider.name} refused the request${said}`, status, {}, undefined);
-  }
-  return new StatusFault(
-    "upstream.failed",
-    `${provider.name} answered with status ${status}`,
-    status,
-    {},
-    words ?? status,
-  );
-}
-
-/** The provider's words, cut to what a person reads; undefined when there are none. */
-async function wordsOf(
-  answer: UpstreamAnswer,
-  dialect: Pick<UpstreamDialect, "readError">,
-  keys: readonly string[],
-): Promise<{ readonly code?: string; readonly message?: string } | undefined> {
-  try {
-    const body = await answer.collect(maxErrorBytes);
-    const words = dialect.readError(JSON.parse(body.toString("utf8")));
-    if (words === undefined) return undefined;
-    const { code, message } = words;
-    return {
-      ...(code === undefined ? {} : { code: cleanWords(code, keys) }),
-      ...(message === undefined ? {} : { message: cleanWords(message, keys) }),
-    };
-  } catch {
-    return undefined;
-  }
-}
-
-function unavailable({ name }: Deployment, why: string, seconds: number): Fault {
-  const detail = `${name} takes no call now: ${why}`;
-  return new UpstreamBusy("model.unavailable", detail, { retryAfterSeconds: Math.max(1, seconds) });
-}
-
-/** There was no place at a deployment; another one may have one. */
-export class UpstreamBusy extends Fault {}
-
-/** Whether another attempt, here or elsewhere, may succeed. */
-export function mayPass(error: unknown): "here" | "elsewhere" | "nowhere" {
-  if (error instanceof UpstreamFault) {
-    // A call that has had all its time has none left for another deployment.
-    if (error.facts.limit === "totalMs") return "nowhere";
-    return error.retryable ? "here" : "elsewhere";
-  }
-  if (error instanceof UpstreamBusy) return "elsewhere";
-  if (error instanceof StatusFault) {
-    if (error.code === "upstream.refused") return "nowhere";
-    return error.status >= 500 || error.status === 408 || error.status === 425 ? "here" : "elsewhere";
-  }
-  if (!(error instanceof Fault)) return "nowhere";
-  // The same model may say it better the next time.
-  if (error.code === "reply.invalid") return "here";
-  return isFailure(error) ? "here" : error.code === "model.busy" ? "elsewhere" : "nowhere";
-}
-
-/** Whether a provider may bill for an attempt that failed: it was at work, and took too long or said too much for us. */
-export function mayBeBilled(error: unknown): boolean {
-  if (!(error instanceof UpstreamFault) || !error.reachedUpstream) return false;
-  return error.code === "upstream.timeout" || error.facts.limit === "maxBytes";
-}
-
-/** Whether what was read of an answer shows that the provider failed: it is no reply, or reports an error of its own. */
-function isFailure(error: unknown): boolean {
-  if (!(error instanceof Fault) || error.facts.limit === "maxBytes") return false;
-  return error.code === "upstream.garbled" || error.code === "upstream.failed";
 }

@@ -107,7 +107,7 @@ export class Gateway {
       .filter((deployment) => mayCall(terms, deployment))
       .map((deployment) => ({
         deployment,
-        health: fleet.healthOf(deployment),
+        health: product === null ? fleet.overallHealthOf(deployment) : fleet.healthOf(deployment, product),
         rates: prices.rates(deployment.provider.priceProvider, deployment.model) ?? deployment.price,
       }));
   }

@@ -94,7 +94,9 @@ export class Preparation {
       needsTools: call.tools.length > 0,
     };
     const { score, complianceFloorPercent } = constitution.data.gateway;
-    const routed = route(request, lookup.deployments, (each) => fleet.healthOf(each), {
+    // A foreign product is refused by the gate; until then nothing is said of how it fares.
+    const viewer = isForeign ? ctx.principal.product : product;
+    const routed = route(request, lookup.deployments, (each) => fleet.healthOf(each, viewer), {
       terms,
       score,
       complianceFloorPercent,

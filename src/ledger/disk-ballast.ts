@@ -38,7 +38,7 @@ export class Ballast {
     if (present?.size === ballastBytes) return (this.#inPlace = true);
     try {
       // Random bytes, so that no file system compresses or shares them.
-      await replaceFile(this.#path, randomFillSync(Buffer.allocUnsafe(ballastBytes)), 0o600);
+      await replaceFile(this.#path, randomFillSync(Buffer.allocUnsafe(ballastBytes)));
       this.#inPlace = true;
     } catch {
       this.#inPlace = false;

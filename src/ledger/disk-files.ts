@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { privateFileMode, privateFolderMode } from "../kernel/file-modes.ts";
 
 /** A file to write: its path below the folder and its bytes. */
 export interface FileToWrite {
@@ -46,7 +47,7 @@ export async function syncFolder(path: string): Promise<void> {
 }
 
 /** Writes and syncs a new file; the name itself is durable only after its folder was synced. */
-export async function writeSynced(path: string, bytes: Uint8Array, mode = 0o644): Promise<void> {
+export async function writeSynced(path: string, bytes: Uint8Array, mode = privateFileMode): Promise<void> {
   const file = await open(path, "w", mode);
   try {
     await file.writeFile(bytes);
@@ -57,7 +58,7 @@ export async function writeSynced(path: string, bytes: Uint8Array, mode = 0o644)
 }
 
 /** Replaces or makes one file durably. */
-export async function replaceFile(path: string, bytes: Uint8Array, mode = 0o644): Promise<void> {
+export async function replaceFile(path: string, bytes: Uint8Array, mode = privateFileMode): Promise<void> {
   const temporary = `${path}.${randomUUID()}.tmp`;
   try {
     await writeSynced(temporary, bytes, mode);
@@ -87,7 +88,7 @@ export class DurableFolder {
   /** Removes what a crash left in `tmp/`. */
   async prepare(): Promise<void> {
     await rm(join(this.#root, "tmp"), { recursive: true, force: true });
-    await mkdir(join(this.#root, "tmp"));
+    await mkdir(join(this.#root, "tmp"), { mode: privateFolderMode });
   }
 
   /** Writes all files; resolves when their bytes and names are durable. On failure the temporary files are removed. */
@@ -105,7 +106,7 @@ export class DurableFolder {
       for (const folder of touched) this.#known.add(folder);
     } catch (error) {
       await rm(join(this.#root, "tmp"), { recursive: true, force: true });
-      await mkdir(join(this.#root, "tmp"), { recursive: true });
+      await mkdir(join(this.#root, "tmp"), { recursive: true, mode: privateFolderMode });
       throw error;
     }
   }
@@ -121,7 +122,7 @@ export class DurableFolder {
     if (touched.has(folder)) return;
     touched.add(folder);
     if (this.#known.has(folder)) return;
-    await mkdir(folder, { recursive: true });
+    await mkdir(folder, { recursive: true, mode: privateFolderMode });
     // A new folder is a name in the one above it, even when that one has long been durable itself.
     for (let path = folder; path !== this.#root && !this.#known.has(path); path = dirname(path)) {
       touched.add(path).add(dirname(path));

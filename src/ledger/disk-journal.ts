@@ -8,6 +8,7 @@ import { writeSync } from "node:fs";
 import { mkdir, open, readFile, readdir, rm, truncate } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
+import { privateFileMode, privateFolderMode } from "../kernel/file-modes.ts";
 import { isNoSpace, syncFolder } from "./disk-files.ts";
 
 /** An open file of the journal, as small as it can be, so that tests can put a failing disk below it. */
@@ -103,7 +104,7 @@ export class Journal {
 
   /** Makes the first segment of a journal. */
   static async begin(dir: string, first: number): Promise<void> {
-    await mkdir(journalFolder(dir), { recursive: true });
+    await mkdir(journalFolder(dir), { recursive: true, mode: privateFolderMode });
     const { file } = await makeSegment(dir, first, openOnDisk);
     await file.close();
     await syncFolder(dir);
@@ -182,7 +183,7 @@ async function makeSegment(dir: string, first: number, openFile: OpenJournalFile
 
 /** Opens a segment on the real disk. */
 export async function openOnDisk(path: string): Promise<JournalFile> {
-  const handle = await open(path, "a");
+  const handle = await open(path, "a", privateFileMode);
   await handle.close();
   return diskFile(await open(path, "r+"));
 }

@@ -48,7 +48,7 @@ async function readKey(dir: string): Promise<KeyObject | undefined> {
 async function makeKey(dir: string): Promise<KeyObject> {
   const { privateKey } = generateKeyPairSync("ed25519");
   const pem = String(privateKey.export({ type: "pkcs8", format: "pem" }));
-  await replaceFile(join(dir, keyFile), Buffer.from(pem), 0o600);
+  await replaceFile(join(dir, keyFile), Buffer.from(pem));
   return privateKey;
 }
 

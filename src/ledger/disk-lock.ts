@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { link, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { privateFileMode } from "../kernel/file-modes.ts";
 import { readIfThere, systemCode } from "./disk-files.ts";
 import { ledgerFault } from "./errors.ts";
 
@@ -35,7 +36,7 @@ export async function lockFolder(dir: string, waitMs = defaultWaitMs): Promise<F
   const holder: Holder = { pid: process.pid, started: (await startOf(process.pid)) ?? "", token: randomUUID() };
   const mine = JSON.stringify(holder);
   const claim = join(dir, `lock.${holder.token}`);
-  await writeFile(claim, mine);
+  await writeFile(claim, mine, { mode: privateFileMode });
   try {
     for (let waitedMs = 0; !(await take(claim, path)); waitedMs += lookAgainMs) {
       await removeIfStale(path, `${claim}.stale`);

@@ -5,6 +5,7 @@
 // 3. After a clean close the folder alone is a complete tlog-tiles log.
 import { mkdir } from "node:fs/promises";
 import type { Fault } from "../kernel/fault.ts";
+import { privateFolderMode } from "../kernel/file-modes.ts";
 import { Ballast } from "./disk-ballast.ts";
 import { JournalError } from "./disk-journal.ts";
 import { openParts } from "./disk-opening.ts";
@@ -58,7 +59,7 @@ export class DiskLog implements AsyncDisposable {
 
   /** Opens a log, checking every byte of it. Rejects with `ledger.locked` or `ledger.key_unusable`. */
   static async open(options: DiskLogOptions, repair?: UnderRepair): Promise<DiskLog> {
-    await mkdir(options.dir, { recursive: true });
+    await mkdir(options.dir, { recursive: true, mode: privateFolderMode });
     const parts = await openParts(options, repair);
     const ballast = new Ballast(options.dir, options.clock);
     if (parts.journal !== undefined && !(await ballast.fill())) {

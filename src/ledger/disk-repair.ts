@@ -3,6 +3,7 @@
 import { mkdir, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { instant } from "../kernel/clock.ts";
+import { privateFolderMode } from "../kernel/file-modes.ts";
 import { digestOf } from "../kernel/hash.ts";
 import { newId } from "../kernel/ids.ts";
 import { maxCommitLeaves } from "../kernel/limits.ts";
@@ -121,7 +122,7 @@ async function rewriteFiles(dir: string, damages: readonly Damage[], evidence: s
   const folder = new DurableFolder(dir);
   await folder.prepare();
   for (const path of files.keys()) {
-    await mkdir(dirname(join(evidence, path)), { recursive: true });
+    await mkdir(dirname(join(evidence, path)), { recursive: true, mode: privateFolderMode });
     await rename(join(dir, path), join(evidence, path)).catch(ignoreMissing);
   }
   await folder.write([...files].map(([path, bytes]) => ({ path, bytes })));

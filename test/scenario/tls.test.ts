@@ -109,7 +109,8 @@ describe("charter certs dev", () => {
     expect(made.out).toContain("--cacert");
     const dir = join(folder, "certs");
     expect((await readdir(dir)).toSorted()).toEqual(["ca.key", "ca.pem", "server.key", "server.pem"]);
-    for (const name of ["ca.key", "server.key"]) expect((await stat(join(dir, name))).mode & 0o777).toBe(0o600);
+    for (const name of ["ca.key", "server.key", "ca.pem", "server.pem"])
+      expect((await stat(join(dir, name))).mode & 0o777).toBe(0o600);
     const [authority, server] = await Promise.all(
       ["ca.pem", "server.pem"].map(async (name) => new X509Certificate(await readFile(join(dir, name)))),
     );

@@ -1,6 +1,9 @@
 // Checks of what a Charter keeps: the data folder, its key, its ledger, its database.
 import { access, constants, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { pathsOpenToOthers } from "../../app/private-folder.ts";
+import type { OpenPath } from "../../app/private-folder.ts";
+import { othersBits } from "../../kernel/file-modes.ts";
 import { fail, ok, warn } from "../check.ts";
 import type { Check } from "../check.ts";
 import { sizeText } from "../quantity.ts";
@@ -10,7 +13,7 @@ export function ledgerFolder(dataDir: string): string {
   return join(dataDir, "ledger");
 }
 
-/** Whether the folder is there, writable, and closed to other users. */
+/** Whether the folder is there, writable, and closed to other users with everything in it. */
 export async function checkFolder(dataDir: string): Promise<Check> {
   const info = await stat(dataDir).catch(() => undefined);
   if (info === undefined)
@@ -21,10 +24,16 @@ export async function checkFolder(dataDir: string): Promise<Check> {
   } catch {
     return fail("data folder", `${dataDir} cannot be written by this user`, "run as the user who owns it, or chown it");
   }
-  const mode = info.mode & 0o777;
-  if ((mode & 0o007) !== 0)
-    return warn("data folder", `${dataDir} is open to other users (${octal(mode)})`, `chmod 750 ${dataDir}`);
-  return ok("data folder", `${dataDir} (${octal(mode)})`);
+  const open: OpenPath[] = [];
+  for await (const path of pathsOpenToOthers(dataDir)) open.push(path);
+  const [first] = open;
+  if (first === undefined) return ok("data folder", `${dataDir} (${octal(info.mode & 0o777)})`);
+  const rest = open.length === 1 ? "" : ` and ${open.length - 1} more`;
+  return warn(
+    "data folder",
+    `${first.path} (${octal(first.mode)})${rest} can be opened by other users`,
+    `chmod -R go= ${dataDir}, or start charter serve, which does it`,
+  );
 }
 
 /** Whether the signing key can be read by its owner alone. */
@@ -33,7 +42,7 @@ export async function checkKey(dataDir: string): Promise<Check> {
   const info = await stat(path).catch(() => undefined);
   if (info === undefined) return warn("signing key", "there is none yet", "it is made at the first charter serve");
   const mode = info.mode & 0o777;
-  if ((mode & 0o077) !== 0)
+  if ((mode & othersBits) !== 0)
     return fail("signing key", `${path} can be read by others (${octal(mode)})`, `chmod 600 ${path}`);
   return ok("signing key", `${path} (${octal(mode)})`);
 }

@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { open, rm, statfs } from "node:fs/promises";
 import { join } from "node:path";
+import { privateFileMode } from "../../kernel/file-modes.ts";
 import { fail, ok, warn } from "../check.ts";
 import type { Check } from "../check.ts";
 import { millisecondsText, sizeText } from "../quantity.ts";
@@ -37,7 +38,7 @@ export async function checkSync(folder: string, rounds = 200): Promise<Check> {
   const block = Buffer.alloc(4096, 1);
   const tookMs: number[] = [];
   try {
-    await using file = await open(path, "wx", 0o600);
+    await using file = await open(path, "wx", privateFileMode);
     for (let round = 0; round < rounds; round++) {
       await file.write(block, 0, block.length, round * block.length);
       const startMs = performance.now();

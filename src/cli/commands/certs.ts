@@ -1,6 +1,7 @@
 // `charter certs dev`: certificates for one machine, so that TLS can be used where no public authority issues any.
 import { mkdir, open, rename, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { privateFileMode, privateFolderMode } from "../../kernel/file-modes.ts";
 import type { Call, Command } from "../command.ts";
 import { localNames, makeDevCertificates } from "../dev-certificates.ts";
 import { print, printJson } from "../io.ts";
@@ -47,11 +48,11 @@ async function run({ io, options, json }: Call): Promise<number> {
   };
   if (!options.has("force")) await refuseExisting(Object.values(files));
   const made = await makeDevCertificates(hosts, Date.now());
-  await mkdir(dir, { recursive: true, mode: 0o700 });
-  await write(files.authorityKey, made.authorityKey, 0o600);
-  await write(files.authority, made.authorityCert, 0o644);
-  await write(files.key, made.serverKey, 0o600);
-  await write(files.certificate, made.serverCert, 0o644);
+  await mkdir(dir, { recursive: true, mode: privateFolderMode });
+  await write(files.authorityKey, made.authorityKey);
+  await write(files.authority, made.authorityCert);
+  await write(files.key, made.serverKey);
+  await write(files.certificate, made.serverCert);
   if (json) printJson(io, files);
   else print(io, ...howTo(files));
   return exitCodes.ok;
@@ -68,10 +69,10 @@ async function refuseExisting(paths: readonly string[]): Promise<void> {
   }
 }
 
-/** Written aside and renamed: a server that follows the files never sees half of one, and a key never has another mode. */
-async function write(path: string, text: string, mode: number): Promise<void> {
+/** Written aside and renamed: a server that follows the files never sees half of one, and none ever has another mode. */
+async function write(path: string, text: string): Promise<void> {
   const aside = `${path}.${process.pid}.new`;
-  await using file = await open(aside, "wx", mode);
+  await using file = await open(aside, "wx", privateFileMode);
   await file.writeFile(text);
   await file.sync();
   await rename(aside, path);

@@ -5,7 +5,9 @@ import { buffer } from "node:stream/consumers";
 import { fail, ok, warn } from "../check.ts";
 import type { Check, CheckState } from "../check.ts";
 import { checkDatabase, checkFolder, checkKey, checkLedger, newestWriteMs } from "../checks/data.ts";
+import { checkSecretFiles } from "../checks/secret-files.ts";
 import { checkClock, checkRuntime, checkSpace, checkSync } from "../checks/machine.ts";
+import type { LoadedConfig } from "../../config/index.ts";
 import type { Client } from "../client.ts";
 import { exitCodes } from "../syntax.ts";
 import type { Call, Command } from "../command.ts";
@@ -29,20 +31,22 @@ export const doctor: Command = {
 };
 
 async function run({ io, options, json, client }: Call): Promise<number> {
-  const { config } = loadLocalConfig(io, options);
-  const checks = await examine(config.data.dir, config.database.url, client);
+  const checks = await examine(loadLocalConfig(io, options), client);
   if (json) printJson(io, { checks });
   else print(io, ...checks.flatMap((check) => checkLines(check, (state) => tint(io, colours[state], state))));
   return checks.some((check) => check.state === "fail") ? exitCodes.refused : exitCodes.ok;
 }
 
-async function examine(dataDir: string, databaseUrl: string, client: Client): Promise<Check[]> {
+async function examine(loaded: LoadedConfig, client: Client): Promise<Check[]> {
+  const dataDir = loaded.config.data.dir;
+  const databaseUrl = loaded.config.database.url;
   const server = await askServer(client);
   const checks = [checkRuntime(), checkClock(Date.now(), await newestWriteMs(dataDir), server.date)];
   const folder = await guarded("data folder", () => checkFolder(dataDir));
   checks.push(folder, await guarded("disk space", () => checkSpace(existingParent(dataDir))));
   if (folder.state !== "fail" && existsSync(dataDir)) checks.push(await guarded("fsync", () => checkSync(dataDir)));
   checks.push(await guarded("signing key", () => checkKey(dataDir)));
+  checks.push(await guarded("secret files", () => checkSecretFiles(loaded)));
   checks.push(await guarded("ledger", () => checkLedger(dataDir)));
   checks.push(await guarded("database", () => checkDatabase(databaseUrl, dataDir)));
   return [...checks, server.check];
@@ -81,6 +85,6 @@ function existingParent(path: string): string {
 const colours = { ok: "green", warn: "yellow", fail: "red" } as const satisfies Record<CheckState, string>;
 
 function checkLines({ name, state, found, remedy }: Check, shown: (state: CheckState) => string): string[] {
-  const line = `${shown(state)}${" ".repeat(4 - state.length)}  ${name.padEnd(11)}  ${printable(found)}`;
-  return remedy === undefined ? [line] : [line, `      ${" ".repeat(11)}  ${printable(remedy)}`];
+  const line = `${shown(state)}${" ".repeat(4 - state.length)}  ${name.padEnd(12)}  ${printable(found)}`;
+  return remedy === undefined ? [line] : [line, `      ${" ".repeat(12)}  ${printable(remedy)}`];
 }

@@ -1,11 +1,13 @@
 // `charter ledger export`: a static copy of the log that any tlog-tiles client and `ledger verify --from DIR` can read.
 //
 // The checkpoint is fetched first and written last, so that a copy is never ahead of its files; full tiles that are already
-// there are kept, which makes the next export of a growing log cheap.
+// there are kept, which makes the next export of a growing log cheap. The entries name principals and resources of every
+// product, so the copy is made for its owner alone (0700 and 0600); handing it on is a decision of theirs.
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { privateFileMode, privateFolderMode } from "../../kernel/file-modes.ts";
 import { withRetries } from "../client.ts";
 import { exitCodes } from "../syntax.ts";
 import type { Call, Command } from "../command.ts";
@@ -34,7 +36,7 @@ export const ledgerExport: Command = {
 
 async function run({ io, positionals, json, client, options }: Call): Promise<number> {
   const folder = resolve(io.cwd, positionals[0] ?? "");
-  await mkdir(folder, { recursive: true });
+  await mkdir(folder, { recursive: true, mode: privateFolderMode });
   const fetchBytes = (path: string): Promise<Buffer> =>
     withRetries(
       () => client.bytes(`/ledger/${path}`),
@@ -68,8 +70,8 @@ async function run({ io, positionals, json, client, options }: Call): Promise<nu
 }
 
 async function place(path: string, bytes: Buffer): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
+  await mkdir(dirname(path), { recursive: true, mode: privateFolderMode });
   const partial = `${path}.${randomUUID()}.part`;
-  await writeFile(partial, bytes);
+  await writeFile(partial, bytes, { mode: privateFileMode });
   await rename(partial, path);
 }

@@ -1,5 +1,7 @@
 // `charter serve`: the server in the foreground until a signal stops it.
 import type { Config } from "../../config/index.ts";
+import { privateUmask } from "../../kernel/file-modes.ts";
+import { openSecretFiles } from "../checks/secret-files.ts";
 import { exitCodes } from "../syntax.ts";
 import type { Call, Command } from "../command.ts";
 import { complain, print, tint } from "../io.ts";
@@ -47,7 +49,11 @@ export const serve: Command = {
 };
 
 async function run({ io, options, json }: Call): Promise<number> {
-  const { config } = loadLocalConfig(io, options);
+  const loaded = loadLocalConfig(io, options);
+  const { config } = loaded;
+  for (const sentence of await openSecretFiles(loaded)) complain(io, sentence, "chmod o= FILE");
+  // Every file that is made from here on, also by SQLite and by threads, is for this user alone.
+  process.umask(privateUmask);
   using signals = new StopSignals();
   const charter = await start(io, config, options.has("new-admin-key"));
   const { url, adminKey, adminPassword, dataDir, constitutionHash, trouble } = charter;

@@ -7,6 +7,7 @@ import { randomUUID } from "node:crypto";
 import { mkdir, open, readdir, rename, unlink } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { privateFileMode, privateFolderMode } from "../../kernel/file-modes.ts";
 import type { Digest } from "../../kernel/hash.ts";
 import { errorCode, syncDirectory, writeFully } from "./disk-files.ts";
 
@@ -37,7 +38,7 @@ export class Upload {
   /** Begins an upload in a folder of temporary files. */
   static async begin(tmpDir: string): Promise<Upload> {
     const path = join(tmpDir, randomUUID());
-    return new Upload(path, await open(path, "wx", 0o600));
+    return new Upload(path, await open(path, "wx", privateFileMode));
   }
 
   /** Takes bytes over (they are copied); resolves when more may come, which is the back-pressure of the upload. */
@@ -106,7 +107,7 @@ export class Directories {
   async #make(path: string): Promise<void> {
     const parent = dirname(path);
     await this.ensure(parent);
-    await mkdir(path, { mode: 0o700 }).catch((error: unknown) => {
+    await mkdir(path, { mode: privateFolderMode }).catch((error: unknown) => {
       if (errorCode(error) !== "EEXIST") throw error;
     });
     // Even when it existed: the process that made it may have died before syncing.

@@ -9,6 +9,7 @@ import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import type { Log } from "../../kernel/ctx.ts";
 import { faultsOf } from "../../kernel/fault.ts";
+import { privateFileMode } from "../../kernel/file-modes.ts";
 import { writeFault, readChunkBytes, readFully, syncDirectory, writeFully } from "./disk-files.ts";
 import { contentCodes } from "./errors.ts";
 import { decodeHeader, encodeHeader, recordHeaderBytes } from "./pack-record.ts";
@@ -171,7 +172,7 @@ export class SegmentWriter implements AsyncDisposable {
   async #newSegment(): Promise<Tail> {
     // The number is spent whether or not the file can be made, so that a stray file never stops the store.
     const number = ++this.#lastNumber;
-    const handle = await open(segmentPath(this.#dir, number), "wx", 0o600);
+    const handle = await open(segmentPath(this.#dir, number), "wx", privateFileMode);
     try {
       await syncDirectory(this.#dir);
     } catch (error) {

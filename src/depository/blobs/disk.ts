@@ -11,6 +11,7 @@ import { mkdir, statfs } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import type { Log } from "../../kernel/ctx.ts";
 import { faultsOf } from "../../kernel/fault.ts";
+import { privateFolderMode } from "../../kernel/file-modes.ts";
 import { digestOf, runningHash } from "../../kernel/hash.ts";
 import type { Digest } from "../../kernel/hash.ts";
 import { maxPackedBlobBytes, maxSegmentBytes } from "../../kernel/limits.ts";
@@ -39,7 +40,7 @@ export interface DiskBlobsOptions {
 export async function openDiskBlobs(options: DiskBlobsOptions): Promise<Blobs> {
   const dir = resolve(options.dir);
   const folders = { packs: join(dir, "packs"), objects: join(dir, "objects"), tmp: join(dir, "tmp") };
-  for (const folder of Object.values(folders)) await mkdir(folder, { recursive: true, mode: 0o700 });
+  for (const folder of Object.values(folders)) await mkdir(folder, { recursive: true, mode: privateFolderMode });
   await syncDirectory(dir);
   await syncDirectory(dirname(dir));
   const removed = await removeLeftovers(folders.tmp);

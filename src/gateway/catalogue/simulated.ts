@@ -16,7 +16,7 @@ export const simulatedProvider: Provider = {
   maxDataClass: "restricted",
   open: false,
   modelPrefixes: [],
-  connections: 1,
+  connections: defaultConcurrency,
   lacks: undefined,
 };
 

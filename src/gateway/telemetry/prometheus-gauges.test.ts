@@ -40,7 +40,7 @@ function sources(own: Partial<GaugeSources> = {}): GaugeSources {
   return {
     fleet: {
       breakers: () => ({ listed: { state: "half_open" }, "groq/a": { state: "open" }, "groq/b": { state: "open" } }),
-      healthOf: () => ({ state: "configured", success: 1, load: 0.25, latencyMs: null }),
+      overallHealthOf: () => ({ load: 0.25 }),
     },
     deployments: [deployment],
     cache: { stats: () => ({ near: storeStats, heldBytes: 96 }) },

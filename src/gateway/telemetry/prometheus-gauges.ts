@@ -21,7 +21,7 @@ import type { AttributeKey, MetricKey } from "./names.ts";
 export interface GaugeSources {
   readonly fleet: {
     breakers(): Readonly<Record<string, { readonly state: BreakerState }>>;
-    healthOf(deployment: Deployment): Health;
+    overallHealthOf(deployment: Deployment): Pick<Health, "load">;
   };
   readonly deployments: readonly Deployment[];
   readonly cache: { stats(): Pick<CacheStats, "near" | "heldBytes"> };
@@ -106,7 +106,7 @@ export class ScrapeGauges implements Disposable {
     inFlight.reset();
     load.reset();
     for (const deployment of deployments) {
-      const share = fleet.healthOf(deployment).load;
+      const share = fleet.overallHealthOf(deployment).load;
       const label = labels({ deployment: deployment.name });
       inFlight.set(label, Math.round(share * deployment.concurrency));
       load.set(label, share);

@@ -1,9 +1,12 @@
-// How many calls one deployment works on at a time, who waits for a place, and how loaded and how quick it is.
+// How many calls one deployment or provider works on at a time, who waits for a place, and how loaded and how quick it is.
 //
-// 1. Places are given in the order of asking, and never more than there are.
-// 2. Nobody waits longer than the wait's limit, nor does more than the line's limit wait; both are told "no" and go elsewhere.
-// 3. Everything takes the same time however many wait.
+// 1. Places are never more than there are. Where holders are named, none has more than its fair share of them (kernel's
+//    `FairShare`), nor of the line.
+// 2. Places are given in the order of asking; among holders that wait, in turns, so that one holder's line is no other's.
+// 3. Nobody waits longer than the wait's limit, nor does more than the line's limit wait; both are told "no" and go elsewhere.
+// 4. Everything takes the same time however many wait.
 import type { Clock } from "../../kernel/clock.ts";
+import { FairShare } from "../../kernel/fair-share.ts";
 
 /** The limits of one deployment. */
 export interface ConcurrencyTerms {
@@ -37,24 +40,29 @@ export interface Place extends Disposable {
 interface Waiter {
   readonly resolve: (place: Place | undefined) => void;
   readonly settle: () => void;
-  before: Waiter | undefined;
-  after: Waiter | undefined;
 }
+
+/** Whose place it is when nobody says; such a caller has everything to itself. */
+const nobody = "";
 
 /** The places of one deployment. */
 export class Concurrency {
   readonly #terms: ConcurrencyTerms;
   readonly #clock: Clock;
+  readonly #places: FairShare;
+  readonly #line: FairShare;
+  /** Who waits, by holder; the holder whose turn it is first, and in each line who came first. */
+  readonly #lines = new Map<string, Set<Waiter>>();
   #inFlight = 0;
   #waiting = 0;
-  #firstInLine: Waiter | undefined;
-  #lastInLine: Waiter | undefined;
   #latencyMs: number | null = null;
   #firstByteMs: number | null = null;
 
   constructor(terms: ConcurrencyTerms, clock: Clock) {
     this.#terms = terms;
     this.#clock = clock;
+    this.#places = new FairShare(terms.maxInFlight);
+    this.#line = new FairShare(terms.maxWaiting);
   }
 
   figures(): LoadFigures {
@@ -67,22 +75,27 @@ export class Concurrency {
     };
   }
 
-  /** A place at once, or undefined when none is free. */
-  tryEnter(): Place | undefined {
-    return this.#inFlight < this.#terms.maxInFlight ? this.#place() : undefined;
+  /** How many places one holder has. */
+  heldBy(holder: string): number {
+    return this.#places.heldBy(holder);
+  }
+
+  /** A place at once, or undefined when none is free for the holder. */
+  tryEnter(holder: string = nobody): Place | undefined {
+    return this.#mayEnter(holder) ? this.#place(holder) : undefined;
   }
 
   /**
    * A place, waiting in line for one; undefined when the line is full or the wait was too long.
    * Rejects with the signal's reason when it aborts.
    */
-  enter(signal: AbortSignal): Promise<Place | undefined> {
+  enter(signal: AbortSignal, holder: string = nobody): Promise<Place | undefined> {
     if (signal.aborted) return Promise.reject(signal.reason);
-    const place = this.tryEnter();
-    if (place !== undefined || this.#waiting >= this.#terms.maxWaiting) return Promise.resolve(place);
+    const place = this.tryEnter(holder);
+    if (place !== undefined || !this.#mayWait(holder)) return Promise.resolve(place);
     return new Promise((resolve, reject) => {
       const leave = (): void => {
-        this.#unlink(waiter);
+        this.#unlink(holder, waiter);
         waiter.settle();
       };
       const onAbort = (): void => {
@@ -98,20 +111,31 @@ export class Concurrency {
         clearTimeout(timer);
         signal.removeEventListener("abort", onAbort);
       };
-      const waiter: Waiter = { resolve, settle, before: this.#lastInLine, after: undefined };
+      const waiter: Waiter = { resolve, settle };
       signal.addEventListener("abort", onAbort, { once: true });
-      this.#link(waiter);
+      this.#link(holder, waiter);
     });
   }
 
-  #place(): Place {
+  #mayEnter(holder: string): boolean {
+    if (holder === nobody) return this.#inFlight < this.#terms.maxInFlight;
+    return this.#places.fits(holder) && this.#inFlight < this.#terms.maxInFlight;
+  }
+
+  #mayWait(holder: string): boolean {
+    if (this.#waiting >= this.#terms.maxWaiting) return false;
+    return holder === nobody || this.#line.fits(holder);
+  }
+
+  #place(holder: string): Place {
     this.#inFlight++;
+    if (holder !== nobody) this.#places.take(holder);
     const beganMs = this.#clock.nowMs();
     let isFirst = true;
     let isOver = false;
     const leave = (): void => {
       isOver = true;
-      this.#release();
+      this.#release(holder);
     };
     return {
       firstByte: () => {
@@ -129,27 +153,43 @@ export class Concurrency {
     };
   }
 
-  #release(): void {
+  #release(holder: string): void {
     this.#inFlight--;
-    const waiter = this.#firstInLine;
-    if (waiter === undefined) return;
-    this.#unlink(waiter);
-    waiter.settle();
-    waiter.resolve(this.#place());
+    if (holder !== nobody) this.#places.give(holder);
+    while (this.#serveOne());
   }
 
-  #link(waiter: Waiter): void {
-    if (this.#lastInLine === undefined) this.#firstInLine = waiter;
-    else this.#lastInLine.after = waiter;
-    this.#lastInLine = waiter;
+  /** Gives one free place to the next holder in turn that may have one; false when nobody could be served. */
+  #serveOne(): boolean {
+    for (const [holder, line] of this.#lines) {
+      const [waiter] = line;
+      if (waiter === undefined || !this.#mayEnter(holder)) continue;
+      this.#unlink(holder, waiter);
+      // Whoever was served goes to the end of the turns.
+      if (line.size > 0) {
+        this.#lines.delete(holder);
+        this.#lines.set(holder, line);
+      }
+      waiter.settle();
+      waiter.resolve(this.#place(holder));
+      return true;
+    }
+    return false;
+  }
+
+  #link(holder: string, waiter: Waiter): void {
+    const line = this.#lines.get(holder);
+    if (line === undefined) this.#lines.set(holder, new Set([waiter]));
+    else line.add(waiter);
+    if (holder !== nobody) this.#line.take(holder);
     this.#waiting++;
   }
 
-  #unlink(waiter: Waiter): void {
-    if (waiter.before === undefined) this.#firstInLine = waiter.after;
-    else waiter.before.after = waiter.after;
-    if (waiter.after === undefined) this.#lastInLine = waiter.before;
-    else waiter.after.before = waiter.before;
+  #unlink(holder: string, waiter: Waiter): void {
+    const line = this.#lines.get(holder);
+    if (line?.delete(waiter) !== true) return;
+    if (line.size === 0) this.#lines.delete(holder);
+    if (holder !== nobody) this.#line.give(holder);
     this.#waiting--;
   }
 }

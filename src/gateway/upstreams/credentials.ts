@@ -1,4 +1,11 @@
-// The keys of one provider, used in turn. A key that the provider holds back rests and the next one is used.
+// The keys of one provider, used in turn. A key that the provider holds back rests and the next one is used. How long and for
+// whom it rests follows from what was refused:
+//
+// - 401 is about the key itself: it rests for everybody (`ProviderKeys`).
+// - 429 may be about one call that was too large, one model, or one product's pace: it rests in the ring that met it, and a
+//   ring belongs to one product and one deployment.
+// - no money left (402, `insufficient_quota`) is about the account, or about a call that asked for more than is left: the key
+//   rests for the product that met it, at every deployment of the provider (`SpentKeys`). Each other product asks once itself.
 //
 // 1. A key never leaves through a log, a listing or `inspect`; it is named by its place and a hash of its last characters.
 // 2. A rest only ever gets longer: an answer that is late does not wake a key up.
@@ -49,8 +56,7 @@ export interface KeyStanding {
 interface Entry {
   readonly key: HeldKey;
   readonly name: string | null;
-  restsUntilMs: number;
-  why: "limited" | "refused";
+  limitedUntilMs: number;
 }
 
 /** The keys that a provider did not let at one deployment of late. */
@@ -75,6 +81,38 @@ export class DeniedKeys {
   }
 }
 
+/** What all rings of one provider share: whose turn it is, and which keys the provider does not know. */
+export class ProviderKeys {
+  /** The place of the key that is used next. */
+  next = 0;
+  readonly #refusedUntilMs = new Map<number, number>();
+
+  /** Until when a key rests for everybody, milliseconds since the epoch. */
+  refusedUntilMs(index: number): number {
+    return this.#refusedUntilMs.get(index) ?? Number.NEGATIVE_INFINITY;
+  }
+
+  /** The provider does not know the key. */
+  refuse(index: number, untilMs: number): void {
+    this.#refusedUntilMs.set(index, Math.max(untilMs, this.refusedUntilMs(index)));
+  }
+}
+
+/** The keys for which one product has met that there is no money left, and until when they rest for it. */
+export class SpentKeys {
+  readonly #untilMs = new Map<number, number>();
+
+  /** Until when a key rests, milliseconds since the epoch. */
+  untilMs(index: number): number {
+    return this.#untilMs.get(index) ?? Number.NEGATIVE_INFINITY;
+  }
+
+  /** There was no money left for a call. */
+  add(index: number, untilMs: number): void {
+    this.#untilMs.set(index, Math.max(untilMs, this.untilMs(index)));
+  }
+}
+
 /** What a ring of keys is made of. */
 export interface KeyRingOptions {
   readonly provider: string;
@@ -82,26 +120,32 @@ export interface KeyRingOptions {
   readonly secrets: readonly string[];
   readonly clock: Clock;
   readonly log: Log;
+  /** Shared by the rings of a provider; a ring's own when absent. */
+  readonly shared?: ProviderKeys;
+  /** Shared by the rings of a provider and a product; a ring's own when absent. */
+  readonly spent?: SpentKeys;
 }
 
-/** The keys of one provider. */
+/** The keys of one provider as one product uses them at one deployment. */
 export class KeyRing {
   readonly #provider: string;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #entries: readonly Entry[];
-  #next = 0;
+  readonly #shared: ProviderKeys;
+  readonly #spent: SpentKeys;
 
-  constructor({ provider, secrets, clock, log }: KeyRingOptions) {
+  constructor({ provider, secrets, clock, log, shared = new ProviderKeys(), spent = new SpentKeys() }: KeyRingOptions) {
     this.#provider = provider;
+    this.#shared = shared;
+    this.#spent = spent;
     this.#clock = clock;
     this.#log = log;
     const all: readonly (string | undefined)[] = secrets.length === 0 ? [undefined] : secrets;
     this.#entries = all.map((secret, index) => ({
       key: new HeldKey(index, secret),
       name: secret === undefined ? null : sha256Hex(secret.slice(-namedCharacters)).slice(0, nameLength),
-      restsUntilMs: Number.NEGATIVE_INFINITY,
-      why: "limited",
+      limitedUntilMs: Number.NEGATIVE_INFINITY,
     }));
   }
 
@@ -116,13 +160,13 @@ export class KeyRing {
     const { length } = this.#entries;
     let chosen: HeldKey | undefined;
     for (let step = 0; step < length; step++) {
-      const entry = this.#entries[(this.#next + step) % length];
-      if (entry === undefined || entry.restsUntilMs > nowMs) continue;
+      const entry = this.#entries[(this.#shared.next + step) % length];
+      if (entry === undefined || this.#restsUntilMs(entry) > nowMs) continue;
       const isDenied = denied?.has(entry.key, nowMs) === true;
       chosen = isDenied ? (chosen ?? entry.key) : entry.key;
       if (!isDenied) break;
     }
-    if (chosen !== undefined) this.#next = (chosen.index + 1) % length;
+    if (chosen !== undefined) this.#shared.next = (chosen.index + 1) % length;
     return chosen;
   }
 
@@ -130,30 +174,42 @@ export class KeyRing {
   get readyAtMs(): number {
     // Asked for every deployment of every call, so it builds nothing.
     let soonestMs = Number.POSITIVE_INFINITY;
-    for (const { restsUntilMs } of this.#entries) if (restsUntilMs < soonestMs) soonestMs = restsUntilMs;
+    for (const entry of this.#entries) soonestMs = Math.min(soonestMs, this.#restsUntilMs(entry));
     return Math.max(this.#clock.nowMs(), soonestMs);
   }
 
   /**
    * Tells what the provider answered to a key: after 429 it rests as long as the provider says (1 to 300 s, 10 s when it
-   * does not say), after 401 for five minutes. Returns whether another key may fare better with the same call.
+   * does not say), after 401 for five minutes, and so where `isSpent` says that there is no money left. Returns whether another
+   * key may fare better with the same call.
    */
-  answered(key: HeldKey, status: number, headers: Readonly<Record<string, string | undefined>>): boolean {
+  answered(
+    key: HeldKey,
+    status: number,
+    headers: Readonly<Record<string, string | undefined>>,
+    isSpent = false,
+  ): boolean {
     const entry = this.#entries[key.index];
-    if (entry === undefined || (status !== 429 && status !== 401)) return false;
+    if (entry === undefined || (status !== 429 && status !== 401 && !isSpent)) return false;
     const nowMs = this.#clock.nowMs();
-    const isRefused = status !== 429;
-    const wasReady = entry.restsUntilMs <= nowMs;
-    const restsUntilMs = nowMs + (isRefused ? refusedRestMs : restMs(headers, nowMs));
-    if (restsUntilMs > entry.restsUntilMs) {
-      entry.restsUntilMs = restsUntilMs;
-      entry.why = isRefused ? "refused" : "limited";
-    }
+    const wasReady = this.#restsUntilMs(entry) <= nowMs;
     const fields = { provider: this.#provider, key: key.index, keyName: entry.name, status };
-    if (isRefused) this.#log.error(fields, "the provider refused a key; it rests for five minutes");
-    else if (wasReady)
-      this.#log.warn({ ...fields, restMs: restsUntilMs - nowMs }, "the provider limits a key; it rests");
-    return this.#entries.some(({ restsUntilMs: untilMs }) => untilMs <= nowMs);
+    if (status === 401) {
+      this.#shared.refuse(key.index, nowMs + refusedRestMs);
+      this.#log.error(fields, "the provider refused a key; it rests for five minutes");
+    } else if (isSpent) {
+      this.#spent.add(key.index, nowMs + refusedRestMs);
+      if (wasReady) this.#log.error(fields, "the provider has no money left for a key; it rests for five minutes");
+    } else {
+      const restsForMs = restMs(headers, nowMs);
+      entry.limitedUntilMs = Math.max(entry.limitedUntilMs, nowMs + restsForMs);
+      if (wasReady) this.#log.warn({ ...fields, restMs: restsForMs }, "the provider limits a key; it rests");
+    }
+    return this.#entries.some((each) => this.#restsUntilMs(each) <= nowMs);
+  }
+
+  #restsUntilMs({ key: { index }, limitedUntilMs }: Entry): number {
+    return Math.max(limitedUntilMs, this.#shared.refusedUntilMs(index), this.#spent.untilMs(index));
   }
 
   /** Tells that the provider answered 403 to a key. Returns whether there is a key that was not denied. */
@@ -164,16 +220,18 @@ export class KeyRing {
       const fields = { provider: this.#provider, deployment, key: key.index, keyName: entry?.name };
       this.#log.warn(fields, "the provider denied a key something; it is asked last there for five minutes");
     }
-    return this.#entries.some((each) => each.restsUntilMs <= nowMs && !denied.has(each.key, nowMs));
+    return this.#entries.some((each) => this.#restsUntilMs(each) <= nowMs && !denied.has(each.key, nowMs));
   }
 
   /** How every key stands; no secrets. */
   standing(): readonly KeyStanding[] {
     const nowMs = this.#clock.nowMs();
-    return this.#entries.map(({ key: { index }, name, restsUntilMs, why }) =>
-      restsUntilMs > nowMs
-        ? { index, name, state: why, restsUntilMs }
-        : { index, name, state: "ready", restsUntilMs: null },
-    );
+    return this.#entries.map((entry) => {
+      const { key, name } = entry;
+      const restsUntilMs = this.#restsUntilMs(entry);
+      if (restsUntilMs <= nowMs) return { index: key.index, name, state: "ready", restsUntilMs: null };
+      const isLimited = restsUntilMs === entry.limitedUntilMs;
+      return { index: key.index, name, state: isLimited ? "limited" : "refused", restsUntilMs };
+    });
   }
 }

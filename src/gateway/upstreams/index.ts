@@ -13,7 +13,7 @@ export type {
 export { Breakers, outcomeOf } from "./breaker.ts";
 export type { Breaker } from "./breaker.ts";
 export type { BreakerState, BreakerStats, BreakerTerms, CallOutcome, Permit } from "./breaker.ts";
-export { DeniedKeys, KeyRing } from "./credentials.ts";
+export { DeniedKeys, KeyRing, ProviderKeys, SpentKeys } from "./credentials.ts";
 export type { HeldKey, KeyRingOptions, KeyStanding } from "./credentials.ts";
 export { RetryBudget, backoffMs } from "./retries.ts";
 export type { BackoffTerms, RetryTerms } from "./retries.ts";

@@ -9,7 +9,7 @@ const text = { type: "string" };
 const count = { type: "integer", minimum: 0 };
 const instantOrNull = { type: ["string", "null"], format: "date-time" };
 
-const breaker = record({
+const counts = {
   state: { enum: ["closed", "open", "half_open"] },
   failure_count: count,
   success_count: count,
@@ -18,7 +18,18 @@ const breaker = record({
   total_calls: count,
   total_failures: count,
   total_successes: count,
-});
+};
+const breaker = record(
+  {
+    ...counts,
+    by_product: {
+      type: "object",
+      additionalProperties: record(counts),
+      description: "What each product has met; only for callers that belong to none.",
+    },
+  },
+  ["by_product"],
+);
 const closed = answer("Closed.", record({ reset: count, constitutionHash: text }));
 
 /** `/circuit-breakers` and `/metrics`. */
@@ -27,18 +38,16 @@ export function breakerRoutes(app: FastifyInstance, services: Services): void {
 
   route(app, services, "breaker.list", {
     schema: {
-      summary: "The breakers by deployment; those that were never called have none",
+      summary:
+        "The breakers by deployment as the caller's product has met them; those that were never called have none",
       response: {
         200: answer("The breakers.", { type: "object", additionalProperties: breaker }),
       },
     },
     handle: (ctx) => {
       services.gate.permit(ctx, { kind: "governance", product: null });
-      const breakers = gateway.fleet.breakers();
-      if (ctx.principal.product === null) return breakers;
-      // Models that are not listed are named by their callers, whose words are not for other products.
-      const own = gateway.models(ctx).map(({ deployment: { name } }) => [name, breakers[name]] as const);
-      return Object.fromEntries(own.filter(([, breaker]) => breaker !== undefined));
+      const { product } = ctx.principal;
+      return product === null ? gateway.fleet.breakers() : gateway.fleet.breakersOf(product);
     },
   });
 

@@ -4,6 +4,7 @@ import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../../kernel/clock.ts";
 import type { Log } from "../../kernel/ctx.ts";
+import { privateFileMode, privateFolderMode } from "../../kernel/file-modes.ts";
 import { newId } from "../../kernel/ids.ts";
 import type { Mailer } from "./mailer.ts";
 import { messageText } from "./message.ts";
@@ -15,9 +16,9 @@ export function diskMailer(parts: { dir: string; from: string; clock: Clock; log
     async send(mail) {
       const id = newId<"mail">(clock);
       const text = messageText(mail, { from, id, sentMs: clock.nowMs() });
-      await mkdir(dir, { recursive: true, mode: 0o700 });
+      await mkdir(dir, { recursive: true, mode: privateFolderMode });
       // Whole or not there: whoever waits for a mail never reads half of one.
-      await writeFile(join(dir, `${id}.part`), text, { mode: 0o600, flag: "wx" });
+      await writeFile(join(dir, `${id}.part`), text, { mode: privateFileMode, flag: "wx" });
       await rename(join(dir, `${id}.part`), join(dir, `${id}.eml`));
       log.info({ file: `${id}.eml` }, "a mail was written to the mail folder");
     },

@@ -1,0 +1,119 @@
+// What goes wrong at a deployment, as faults: what a caller is told of it, whether another attempt may succeed, whether it may
+// be billed, and whether it says something about the deployment.
+import { Fault } from "../kernel/fault.ts";
+import type { FaultFacts } from "../kernel/fault.ts";
+import type { Deployment, Provider } from "./catalogue/index.ts";
+import type { UpstreamDialect } from "./conversation.ts";
+import { cleanWords } from "./provider-words.ts";
+import { UpstreamFault } from "./upstreams/index.ts";
+import type { UpstreamAnswer } from "./upstreams/index.ts";
+
+/** Largest body of a refusal that is read for the provider's words, bytes. */
+const maxErrorBytes = 64 * 1024;
+
+/** What a provider says of a refusal, without anything of its keys. */
+export interface Words {
+  readonly code?: string;
+  readonly message?: string;
+}
+
+/** An answer of a status that is no success, with the provider's words. */
+export class StatusFault extends Fault {
+  readonly status: number;
+
+  constructor(code: string, detail: string, status: number, facts: FaultFacts, cause: unknown) {
+    super(code, detail, facts, cause);
+    this.status = status;
+  }
+}
+
+/** What a caller is told of an answer that is no success. */
+export function refusalOf(
+  { name }: Provider,
+  status: number,
+  words: Words | undefined,
+  { isSpent, waitMs }: { readonly isSpent: boolean; readonly waitMs: number },
+): StatusFault {
+  // Whose key it was is nobody's business; the log has said it.
+  if (status === 401 || status === 403) {
+    return new StatusFault("upstream.failed", `${name} refused the server's key`, status, {}, words);
+  }
+  // Of a limit and of money a provider says how much all callers of the key have used: that is not passed on.
+  if (isSpent) return new StatusFault("upstream.failed", `${name} takes no more calls on account`, status, {}, words);
+  if (status === 429) {
+    const retryAfterSeconds = Math.max(1, Math.ceil(waitMs / 1000));
+    return new StatusFault("model.busy", `${name} limits this server`, status, { retryAfterSeconds }, words);
+  }
+  if (status >= 400 && status < 500 && status !== 408 && status !== 425) {
+    const said = words?.message === undefined ? "" : `: ${words.message}`;
+    return new StatusFault("upstream.refused", `${name} refused the request${said}`, status, {}, undefined);
+  }
+  return new StatusFault("upstream.failed", `${name} answered with status ${status}`, status, {}, words ?? status);
+}
+
+/** Codes by which providers say with a 429 that money is missing and not patience. */
+const moneyCodes = /insufficient_(?:quota|credits?|balance|funds)|billing|quota_exceeded_account/;
+
+/** Whether a refusal says that there is no money left for a key, or not enough for what was asked. */
+export function saysSpent(status: number, words: Words | undefined): boolean {
+  return status === 402 || (status === 429 && moneyCodes.test(words?.code ?? ""));
+}
+
+/** The provider's words, cut to what a person reads; undefined when there are none. */
+export async function wordsOf(
+  answer: UpstreamAnswer,
+  dialect: Pick<UpstreamDialect, "readError">,
+  keys: readonly string[],
+): Promise<Words | undefined> {
+  try {
+    const body = await answer.collect(maxErrorBytes);
+    const words = dialect.readError(JSON.parse(body.toString("utf8")));
+    if (words === undefined) return undefined;
+    const { code, message } = words;
+    return {
+      ...(code === undefined ? {} : { code: cleanWords(code, keys) }),
+      ...(message === undefined ? {} : { message: cleanWords(message, keys) }),
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+/** A deployment that takes no call now. */
+export function unavailable({ name }: Deployment, why: string, seconds: number): Fault {
+  const detail = `${name} takes no call now: ${why}`;
+  return new UpstreamBusy("model.unavailable", detail, { retryAfterSeconds: Math.max(1, seconds) });
+}
+
+/** There was no place at a deployment; another one may have one. */
+export class UpstreamBusy extends Fault {}
+
+/** Whether another attempt, here or elsewhere, may succeed. */
+export function mayPass(error: unknown): "here" | "elsewhere" | "nowhere" {
+  if (error instanceof UpstreamFault) {
+    // A call that has had all its time has none left for another deployment.
+    if (error.facts.limit === "totalMs") return "nowhere";
+    return error.retryable ? "here" : "elsewhere";
+  }
+  if (error instanceof UpstreamBusy) return "elsewhere";
+  if (error instanceof StatusFault) {
+    if (error.code === "upstream.refused") return "nowhere";
+    return error.status >= 500 || error.status === 408 || error.status === 425 ? "here" : "elsewhere";
+  }
+  if (!(error instanceof Fault)) return "nowhere";
+  // The same model may say it better the next time.
+  if (error.code === "reply.invalid") return "here";
+  return isFailure(error) ? "here" : error.code === "model.busy" ? "elsewhere" : "nowhere";
+}
+
+/** Whether a provider may bill for an attempt that failed: it was at work, and took too long or said too much for us. */
+export function mayBeBilled(error: unknown): boolean {
+  if (!(error instanceof UpstreamFault) || !error.reachedUpstream) return false;
+  return error.code === "upstream.timeout" || error.facts.limit === "maxBytes";
+}
+
+/** Whether what was read of an answer shows that the provider failed: it is no reply, or reports an error of its own. */
+export function isFailure(error: unknown): boolean {
+  if (!(error instanceof Fault) || error.facts.limit === "maxBytes") return false;
+  return error.code === "upstream.garbled" || error.code === "upstream.failed";
+}
