@@ -51,6 +51,8 @@ export interface Guard {
   scan(text: string, hits?: readonly number[]): readonly Match[];
   /** The same stretch by stretch, for a text too long to be looked at in one go. */
   search(text: string): Search;
+  /** What a provider's seal holds that somebody has put there: it is looked into, but a real one is drawn at random. */
+  sealed(text: string, stretch: Stretch): Steps<readonly Match[]>;
   /**
    * Where in the text something may begin that only later text can decide; the length of the text when nothing may.
    * Never further from the end than `maxHeldChars`.

@@ -3,8 +3,9 @@
 import { HiddenSearch, mayHide } from "../../governance/index.ts";
 import { anchoredRules } from "./anchored-rules.ts";
 import type { RuleSearch, WordHits } from "./anchored-rules.ts";
-import { EncodedRuns, longEncodedRuns } from "./encoded-runs.ts";
-import type { Run } from "./encoded-runs.ts";
+import { disguisedMatches, disguisedNow } from "./disguise/disguised.ts";
+import { mayBeDisguised } from "./disguise/glance.ts";
+import type { View } from "./disguise/view.ts";
 import { byPlace, matchWork, Overlaps } from "./guard.ts";
 import type { Guard, Match, Search } from "./guard.ts";
 import { signalRules } from "./injection-rules.ts";
@@ -33,9 +34,6 @@ export interface InjectionSignals {
 export const injectionThreshold = 0.5;
 /** How much less a phrase says between quotation marks. */
 const quotedShare = 0.4;
-/** Most encoded runs of one text that are decoded. */
-const maxDecodedRuns = 16;
-
 /** Most stretches of hidden characters of one text that are named. */
 const maxHiddenRuns = 16;
 
@@ -59,32 +57,21 @@ function* signalsIn(text: string, stretch: Stretch): Steps<InjectionSignals> {
   return yield* search.signals(stretch);
 }
 
-/** What hides text lies beyond Latin-1. The engine says no of a text that it holds in bytes without reading it. */
-const beyondLatin = /[\u0100-\uFFFF]/;
-
-/** Whether a text hides nothing, in whatever way. */
-function isPlain(text: string): boolean {
-  return (!beyondLatin.test(text) || !mayHide(text)) && longEncodedRuns(text, 1).length === 0;
-}
-
 /** A look for signals that is under way. */
 class SignalSearch implements Search {
   readonly #text: string;
   readonly #rules: RuleSearch;
   readonly #hidden: HiddenSearch;
-  readonly #encoded: EncodedRuns;
 
   constructor(text: string) {
     this.#text = text;
     this.#rules = rules.search(text);
     this.#hidden = new HiddenSearch(text, maxHiddenRuns);
-    this.#encoded = new EncodedRuns(text, maxDecodedRuns);
   }
 
   advance(end: number, hits: WordHits): void {
     this.#rules.advance(end, hits);
     this.#hidden.advance(end);
-    this.#encoded.advance(end);
   }
 
   *signals(stretch: Stretch): Steps<InjectionSignals> {
@@ -112,11 +99,7 @@ class SignalSearch implements Search {
 
   /** What was found of every kind, by its start, without overlaps. */
   *#kept(stretch: Stretch): Steps<Match[]> {
-    const others: Match[] = hiddenMatches(this.#hidden);
-    for (const run of this.#encoded.runs) {
-      if (holdsOrders(this.#text, run)) others.push({ rule: "encoded-orders", ...run, ...encodedOrders });
-      if (stretch.isOver(run.end - run.start)) yield;
-    }
+    const others = [...hiddenMatches(this.#hidden), ...(yield* disguisedMatches(this.#text, look, stretch))];
     if (others.length === 0) return this.#rules.matches();
     others.sort(byPlace);
     const overlaps = new Overlaps<Match>();
@@ -176,14 +159,20 @@ function hiddenMatches(search: HiddenSearch): Match[] {
   return runs.map(({ start, end }) => ({ rule: "hidden-text", start, end, severity: "HIGH", detail }));
 }
 
-const encodedOrders = { severity: "HIGH", detail: "base64 that decodes to orders to the model" } as const;
+const encodedOrders = { severity: "HIGH", detail: "an encoding of orders to the model" } as const;
 
-/** Whether base64 decodes to text which itself signals injection. */
-function holdsOrders(text: string, { start, end }: Run): boolean {
-  const decoded = Buffer.from(text.slice(start, end), "base64").toString("latin1");
-  if (!/^[\t\n\r\x20-\x7e\x80-\xff]*$/.test(decoded)) return false;
-  const found = rules.scan(decoded);
-  return found.length > 0 && atOnce(scoreOf(decoded, found, new Stretch())) >= injectionThreshold;
+/** Signals where single characters were disguised; of what was decoded, whether all of it signals injection. */
+function look({ text, isBinary, isDecoded }: View): readonly Match[] {
+  if (isBinary) return noMatches;
+  const found = rules.scan(text);
+  if (!isDecoded || found.length === 0) return found;
+  if (atOnce(scoreOf(text, found, new Stretch())) < injectionThreshold) return noMatches;
+  return [{ rule: "encoded-orders", start: 0, end: text.length, ...encodedOrders }];
+}
+
+/** Whether a text hides nothing, in whatever way. */
+function isPlain(text: string): boolean {
+  return !mayBeDisguised(text) || (!mayHide(text) && disguisedNow(text, look).length === 0);
 }
 
 /** Finds signals of injection from the threshold on, each with the score of the whole text. */
@@ -196,5 +185,10 @@ export const injectionGuard: Guard = {
     return atOnce(search.matches(new Stretch()));
   },
   search: (text) => new SignalSearch(text),
+  // The model does not read what is sealed; its provider does.
+  // oxlint-disable-next-line require-yield -- there is nothing to do
+  *sealed() {
+    return noMatches;
+  },
   openFrom: rules.openFrom,
 };

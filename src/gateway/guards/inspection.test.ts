@@ -136,11 +136,11 @@ describe("a guarded call", () => {
     expect(guardCall(callOf(orders, { raw: {} }), policy).denied).toBeUndefined();
   });
 
-  it("keeps pictures and a provider's own seals as they are", () => {
+  it("keeps pictures as they are", () => {
     const picture = `data:image/png;base64,${"iVBORw0KGgoAAAANSUhEUgAA".repeat(30)}`;
     const call = callOf("look", {
       turns: [{ role: "user", parts: [{ kind: "image", source: { kind: "url", url: picture } }] }],
-      raw: { messages: [{ content: [{ image_url: { url: picture } }] }], signature: token },
+      raw: { messages: [{ content: [{ type: "image_url", image_url: { url: picture } }] }] },
     });
     expect(guardCall(call, { ...off, secrets: "deny" })).toEqual({ call, findings: [] });
   });

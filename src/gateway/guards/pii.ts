@@ -1,8 +1,12 @@
 // The guard for personal data that has a form: e-mail addresses, telephone numbers, payment cards, IBANs and US social
 // security numbers. Names, addresses and everything else that has no form it does not see.
+import { disguisedMatches, disguisedNow, joinedMatches } from "./disguise/disguised.ts";
+import { mayBeDisguised } from "./disguise/glance.ts";
+import type { View } from "./disguise/view.ts";
 import { Overlaps } from "./guard.ts";
 import type { Guard, GuardSeverity, Match, Search } from "./guard.ts";
 import { isCardNumber, isIban, isMailAddress, isPhoneNumber, isSocialSecurityNumber } from "./pii-checks.ts";
+import type { Steps, Stretch } from "./stretch.ts";
 
 /** What is tried where a character of its kind stands. Patterns are sticky and bounded. */
 interface Form {
@@ -101,9 +105,8 @@ class PiiSearch implements Search {
     this.#overlaps.settle(end === text.length ? Infinity : i - maxLocalChars);
   }
 
-  // oxlint-disable-next-line require-yield -- all is settled on the way
-  *matches() {
-    return this.#overlaps.kept;
+  *matches(stretch: Stretch): Steps<readonly Match[]> {
+    return joinedMatches(this.#overlaps.kept, yield* disguisedMatches(this.#text, look, stretch));
   }
 
   get found(): readonly Match[] {
@@ -112,9 +115,19 @@ class PiiSearch implements Search {
 }
 
 function scan(text: string): readonly Match[] {
+  const plain = plainly(text);
+  return mayBeDisguised(text) ? joinedMatches(plain, disguisedNow(text, look)) : plain;
+}
+
+function plainly(text: string): readonly Match[] {
   const search = new PiiSearch(text);
   search.advance(text.length);
   return search.found;
+}
+
+/** Between bytes that are no text digits and signs stand by chance. */
+function look({ text, isBinary }: View): readonly Match[] {
+  return isBinary ? [] : plainly(text);
 }
 
 function matchAt(text: string, at: number, code: number, before: number): Match | undefined {
@@ -180,5 +193,6 @@ export const piiGuard: Guard = {
   name: "pii",
   scan,
   search: (text) => new PiiSearch(text),
+  sealed: (text, stretch) => disguisedMatches(text, look, stretch),
   openFrom,
 };

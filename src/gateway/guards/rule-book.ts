@@ -8,5 +8,16 @@ import { tokenRules } from "./secret-rules.ts";
 /** Every rule for secrets. */
 export const secretRules: readonly AnchoredRule[] = [...tokenRules, ...placeRules, ...assignmentRules];
 
+/** Rules for secrets that have a form of their own, which bytes drawn at random do not take. */
+export const strictRules: readonly AnchoredRule[] = [
+  ...tokenRules,
+  ...placeRules.filter(({ id }) => id === "private-key" || id === "jwt"),
+];
+
+/** Of these, rules for tokens with a mark in them that runs of base64 seldom hold, and never where tokens hold it. */
+export const letterRules: readonly AnchoredRule[] = strictRules.filter(({ keywords }) =>
+  keywords.every((word) => /[_.:~-]/.test(word)),
+);
+
 /** The keywords of all guards. */
 export const guardKeywords = keywordIndex([...secretRules, ...signalRules]);

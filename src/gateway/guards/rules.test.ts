@@ -3,7 +3,6 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { maxHeldChars } from "./guard.ts";
 import type { Guard } from "./guard.ts";
-import { longEncodedRuns } from "./encoded-runs.ts";
 import { guards } from "./inspection.ts";
 import { signalRules } from "./injection-rules.ts";
 import { keywordScan } from "./keyword-scan.ts";
@@ -101,18 +100,6 @@ describe("the scan for keywords", () => {
             .map((i) => `${word} ${i + word.length}`),
         );
         expect(pairs.toSorted()).toEqual(expected.toSorted());
-      }),
-    );
-  });
-});
-
-describe("long runs of base64", () => {
-  it("are found wherever they stand", () => {
-    fc.assert(
-      fc.property(fc.nat(200), fc.integer({ min: 1, max: 200 }), (before, length) => {
-        const text = `${". ".repeat(before)}${"Q".repeat(length)} ${". ".repeat(50)}`;
-        const expected = length < 40 ? [] : [{ start: 2 * before, end: 2 * before + length }];
-        expect(longEncodedRuns(text, 4)).toEqual(expected);
       }),
     );
   });

@@ -2,7 +2,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { guardCases } from "../../../bench/load/guard-cases.ts";
-import { EncodedRuns, longEncodedRuns } from "./encoded-runs.ts";
 import { guardNames, redacted, withoutOverlaps } from "./guard.ts";
 import type { Guard, Match } from "./guard.ts";
 import { guards } from "./inspection.ts";
@@ -61,19 +60,6 @@ describe("a look in stretches", () => {
         const hits = [...ends(text, lengths)].flatMap((end) => words.upTo(end));
         expect(hits).toEqual(guardKeywords.hits(text));
         expect(guardKeywords.isPlain(text)).toBe(hits.length === 0 && /^[\0-\x7F]*$/.test(text));
-      }),
-    );
-  });
-
-  it("finds the same runs of base64", () => {
-    const runs = fc
-      .array(fc.tuple(fc.constantFrom("Q", " ", "Q.", "é"), fc.integer({ min: 1, max: 90 })), { maxLength: 12 })
-      .map((parts) => parts.map(([piece, count]) => piece.repeat(count)).join(""));
-    fc.assert(
-      fc.property(runs, sizes, (text, lengths) => {
-        const search = new EncodedRuns(text, 3);
-        for (const end of ends(text, lengths)) search.advance(end);
-        expect(search.runs).toEqual(longEncodedRuns(text, 3));
       }),
     );
   });

@@ -5,7 +5,7 @@ import { stretchChars } from "./stretch.ts";
 import type { Steps, Stretch } from "./stretch.ts";
 
 /** Looks at all of a text. */
-export function* searched(text: string, searches: readonly Search[], stretch: Stretch): Steps<void> {
+export function* searched(text: string, searches: readonly Pick<Search, "advance">[], stretch: Stretch): Steps<void> {
   const words = guardKeywords.search(text);
   for (let at = 0; at < text.length; at += stretchChars) {
     const end = Math.min(text.length, at + stretchChars);

@@ -1,25 +1,58 @@
 // The guard for credentials: keys of providers by their form, keys and tokens by where they stand, and values that look
-// random behind telling names. It says nothing about secrets that have neither form nor name.
+// random behind telling names; also in disguise. It says nothing about secrets that have neither form nor name.
 import { anchoredRules } from "./anchored-rules.ts";
+import { disguisedMatches, disguisedNow, joinedMatches } from "./disguise/disguised.ts";
+import { mayBeDisguised } from "./disguise/glance.ts";
+import type { View } from "./disguise/view.ts";
 import { redacted } from "./guard.ts";
-import type { Guard } from "./guard.ts";
-import { guardKeywords, secretRules } from "./rule-book.ts";
+import type { Guard, Match } from "./guard.ts";
+import { guardKeywords, letterRules, secretRules, strictRules } from "./rule-book.ts";
+import { searched } from "./searching.ts";
 import { atOnce, Stretch } from "./stretch.ts";
+import type { Steps } from "./stretch.ts";
 
 const rules = anchoredRules(secretRules, guardKeywords);
+const strict = anchoredRules(strictRules, guardKeywords);
+const letters = anchoredRules(letterRules, guardKeywords);
+/** A value this short may be a token itself; seals are longer. */
+const longestToken = 300;
+
+/** Between bytes that are no text only forms count that chance does not bring about. */
+function look({ text, isBinary }: View): readonly Match[] {
+  return isBinary ? strict.scan(text) : rules.scan(text);
+}
+
+/** Credentials in bytes that are no text, by forms that chance does not bring about. */
+export function secretsInBytes(text: string): readonly Match[] {
+  return strict.scan(text);
+}
+
+/** Credentials among letters of base64, by forms with marks that letters drawn at random do not hold. */
+export function* secretsInLetters(text: string, stretch: Stretch): Steps<readonly Match[]> {
+  const search = letters.search(text);
+  yield* searched(text, [search], stretch);
+  return search.matches();
+}
 
 /** Finds credentials, on the way to a model and back. */
 export const secretsGuard: Guard = {
   name: "secrets",
-  scan: rules.scan,
+  scan(text, hits = guardKeywords.hits(text)) {
+    const plain = rules.scan(text, hits);
+    if (!mayBeDisguised(text)) return plain;
+    return joinedMatches(plain, disguisedNow(text, look));
+  },
+  *sealed(text, stretch) {
+    const plain = text.length <= longestToken ? strict.scan(text) : yield* secretsInLetters(text, stretch);
+    return joinedMatches(plain, yield* disguisedMatches(text, look, stretch));
+  },
   openFrom: rules.openFrom,
   search(text) {
     const search = rules.search(text);
     return {
       advance: (end, hits) => search.advance(end, hits),
-      // oxlint-disable-next-line require-yield -- all is settled on the way
-      *matches() {
-        return search.matches();
+      *matches(stretch) {
+        return joinedMatches(search.matches(), yield* disguisedMatches(text, look, stretch));
       },
     };
   },

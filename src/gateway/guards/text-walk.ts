@@ -1,17 +1,13 @@
 // Walks values text by text, as far as whoever asks wants to go on, and afterwards copies what texts were to be replaced in.
 import { maxJsonDepth } from "../../kernel/limits.ts";
+import { textOnly } from "./places.ts";
+import type { PlaceKind, PlaceReader, Step } from "./places.ts";
 import type { Steps, Stretch } from "./stretch.ts";
 
 /** Shortest text that is looked at: no rule of any guard matches less. */
 const shortestChars = 6;
 /** Deeper values than any parser lets in; twice, because a call wraps the caller's body. */
 const deepest = 2 * maxJsonDepth;
-
-/** Keys whose values are a provider's own seals, which a change would break and which only the provider can read. */
-const sealed: ReadonlySet<string> = new Set(["signature", "redacted", "encrypted_content", "thought_signature"]);
-/** Keys under which bytes stand as base64. */
-const binary: ReadonlySet<string> = new Set(["data", "file_data", "b64_json", "url", "image_url"]);
-const looksEncoded = /^(?:data:[\w./+-]{1,80};base64,|[A-Za-z0-9+/_-]{512})/;
 
 /** Where the values lie that are walked, as a JSON pointer; called only when something is found. */
 export type PlaceOf = (index: number, part: number) => string;
@@ -35,16 +31,21 @@ interface Edit {
 export class TextWalk {
   /** The text that was come to last. */
   text = "";
+  /** What it is, by where it stands. */
+  kind: PlaceKind = "text";
   readonly #frames: Frame[] = [];
   #placeOf: PlaceOf = () => "";
+  #places: PlaceReader = textOnly;
+  readonly #steps = (): readonly Step[] => this.steps();
   #index = 0;
   #part = 0;
   /** Lists and records with something to replace in them, however deep; undefined when it stands deeper. */
   #edits: Map<object, Edit | undefined> | undefined;
 
   /** Begins with a list or record; `index` and `part` are for `placeOf`. */
-  enter(root: object, placeOf: PlaceOf, index = 0, part = 0): void {
+  enter(root: object, placeOf: PlaceOf, places: PlaceReader, index = 0, part = 0): void {
     this.#placeOf = placeOf;
+    this.#places = places;
     this.#index = index;
     this.#part = part;
     this.#push(root);
@@ -77,6 +78,7 @@ export class TextWalk {
         if (this.#isText((value as Readonly<Record<string, unknown>>)[key], key)) return true;
       } else if (key.length >= shortestChars) {
         this.text = key;
+        this.kind = "text";
         return true;
       }
     }
@@ -91,6 +93,14 @@ export class TextWalk {
         pointer += `/${(keys[(taken >> 1) - 1] ?? "").replaceAll("~", "~0").replaceAll("/", "~1")}`;
     }
     return pointer;
+  }
+
+  /** The lists and records that lead to the last text, outermost first. */
+  steps(): readonly Step[] {
+    return this.#frames.map(({ value, keys, taken }) => ({
+      value,
+      key: keys === undefined ? taken - 1 : (keys[(taken >> 1) - 1] ?? ""),
+    }));
   }
 
   /** Replaces the last text. */
@@ -157,9 +167,9 @@ export class TextWalk {
   /** Whether a value is a text to look at; a list or record is what is walked next. */
   #isText(value: unknown, key: string): boolean {
     if (typeof value === "string") {
-      if (value.length < shortestChars || sealed.has(key) || (binary.has(key) && looksEncoded.test(value)))
-        return false;
+      if (value.length < shortestChars) return false;
       this.text = value;
+      this.kind = key === "" ? "text" : this.#places(this.#steps, key);
       return true;
     }
     if (typeof value === "object" && value !== null && this.#frames.length <= deepest) this.#push(value);

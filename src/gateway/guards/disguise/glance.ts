@@ -1,0 +1,56 @@
+// Tells quickly that a text holds no disguise, which is so for almost every prompt: one pass over its characters.
+
+/** Kinds of characters. */
+const inRun = 1;
+const isDigit = 2;
+const isSign = 4;
+const isControl = 8;
+/** Shortest run of letters and digits that may be encoded; few words of prose are as long. */
+const shortestRun = 20;
+/** Fewer digits cannot spell a token byte by byte. */
+const fewestDigits = 12;
+
+const kinds = new Uint8Array(128).fill(isControl, 0, 32);
+kinds.fill(0, 9, 11);
+kinds[13] = 0;
+kinds[127] = isControl;
+for (const character of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_") {
+  kinds[character.charCodeAt(0)] = /\d/.test(character) ? inRun | isDigit : inRun;
+}
+for (const character of "%\\&=") kinds[character.charCodeAt(0)] = isSign;
+
+const escape = /%[0-9a-fA-F]{2}|\\[ux'0-3U]|&[#a-zA-Z]|=[0-9A-F]{2}|=[ \t]{0,4}\r?\n/;
+
+/** Longer texts are not kept in mind. */
+const longestKept = 16_384;
+
+/** What was asked last: one guard after the other asks about the same text. */
+const last = { text: "", answer: false };
+
+/** Whether a text may be disguised, or a part of it. */
+export function mayBeDisguised(text: string): boolean {
+  if (text.length > longestKept) return isSuspicious(text);
+  if (last.text !== text) {
+    last.text = text;
+    last.answer = isSuspicious(text);
+  }
+  return last.answer;
+}
+
+function isSuspicious(text: string): boolean {
+  let run = 0;
+  let seen = 0;
+  let digits = 0;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 127) return true;
+    const kind = kinds[code] as number;
+    // Counts on while characters of a run follow each other.
+    run = (run + 1) & -(kind & inRun);
+    if (run >= shortestRun) return true;
+    seen |= kind;
+    digits += (kind & isDigit) >> 1;
+  }
+  if ((seen & isControl) !== 0 || digits >= fewestDigits) return true;
+  return (seen & isSign) !== 0 && escape.test(text);
+}
