@@ -4,6 +4,7 @@ import type { Clock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/ctx.ts";
 import { Fault } from "../kernel/fault.ts";
 import type { FaultFacts } from "../kernel/fault.ts";
+import { writeInTurns } from "../kernel/json-turns.ts";
 import type { Deployment, Provider } from "./catalogue/index.ts";
 import type { UpstreamDialect, WireRequest } from "./conversation.ts";
 import { gatewayFault } from "./errors.ts";
@@ -165,7 +166,7 @@ export class Fleet implements AsyncDisposable {
     const ring = this.#ring(provider);
     const upstream = this.#upstream(provider);
     const { wire, passed, deadlines, signal } = attempt;
-    const body = JSON.stringify(wire.body);
+    const body = await writeInTurns(wire.body, signal);
     for (;;) {
       const key = ring.take(denied);
       if (key === undefined) {

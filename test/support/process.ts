@@ -34,6 +34,8 @@ export interface ProcessOptions {
   readonly args?: readonly string[];
   /** The Node that runs the launcher; that of the tests when absent. */
   readonly node?: string;
+  /** More variables of its environment. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Connections that `ask` may have open at once. */
   readonly connections?: number;
 }
@@ -87,7 +89,10 @@ export async function spawnCharter(options: ProcessOptions): Promise<CharterProc
   // A busy machine is late for everything, and shedding is tested where it is meant.
   const patient = ["--rate-factor", "10000", "--max-event-loop-delay-ms", "0"];
   const args = ["serve", "--port", "0", "--data", options.dataDir, "--json", ...patient, ...(options.args ?? [])];
-  const child = spawn(options.node ?? process.execPath, [launcher, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(options.node ?? process.execPath, [launcher, ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, ...options.env },
+  });
   const exited = once(child, "exit");
   let log = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => (log = (log + text).slice(-maxLog)));
