@@ -21,6 +21,7 @@ import { landCascade, wholeCall } from "./cascade.ts";
 import { digestsOf } from "./cache/index.ts";
 import type { AnswerCache, BodyDigests, HeldAnswer, Lead, SemanticIndex } from "./cache/index.ts";
 import { tokensOfReply } from "./call-facts.ts";
+import { replyTokensInTurns } from "./call-tokens.ts";
 import { checkSize } from "./call-size.ts";
 import type { Deployment, TokenPrice } from "./catalogue/index.ts";
 import { costOf, costOfCut } from "./costing.ts";
@@ -252,7 +253,7 @@ export class Gateway {
     lead: Lead | undefined,
   ): Promise<ModelAnswer> {
     const { call, terms, request } = prepared;
-    const cost = this.#costOf(deployment, request, reply.rawUsage, tokensOfReply(reply));
+    const cost = this.#costOf(deployment, request, reply.rawUsage, await replyTokensInTurns(reply));
     const guarded = await guardReply(reply, terms.guards);
     for (const finding of guarded.findings) course.parts.begun.report(onRecord(finding));
     if (guarded.denied !== undefined) {

@@ -62,6 +62,10 @@ export function* writeJson(value: unknown, form: JsonForm, sink: Sink, stretch: 
       frames.pop();
       continue;
     }
+    if (keys === undefined && run(frame, form, out)) {
+      if (stretch.isOver(smallChars)) yield;
+      continue;
+    }
     const key = keys?.[frame.at];
     const item = key === undefined ? (list as readonly unknown[])[frame.at] : (list as Record<string, unknown>)[key];
     frame.at++;
@@ -72,6 +76,20 @@ export function* writeJson(value: unknown, form: JsonForm, sink: Sink, stretch: 
     yield* begin(item, form, out, frames, stretch);
   }
   out.flush();
+}
+
+/** Writes the next items of a list that are small together; false when the next one alone is not. */
+function run(frame: Frame, form: JsonForm, out: RunningText): boolean {
+  const list = frame.value as readonly unknown[];
+  const from = frame.at;
+  let to = from;
+  for (let left = weigh(list[to], smallChars); left >= 0 && to < list.length; left = weigh(list[to], left)) to++;
+  if (to === from) return false;
+  const text = written(list.slice(from, to), form);
+  out.add(`${frame.isFirst ? "" : ","}${text.slice(1, -1)}`);
+  frame.at = to;
+  frame.isFirst = false;
+  return true;
 }
 
 /** Writes what is small or a text, or the beginning of a list or record that is then the last frame. */

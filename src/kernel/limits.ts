@@ -40,6 +40,18 @@ export const maxCallTools = 2000;
 /** Most texts, or lists of tokens, that one call embeds; OpenAI takes 2 048. */
 export const maxCallInputs = 8192;
 
+/** Deepest nesting of a model's reply; the arguments of a tool may stand in it as JSON. */
+export const maxReplyDepth = 64;
+
+/** Most values in a model's reply: 2 048 vectors of 1 536 numbers have three million. */
+export const maxReplyNodes = 4_000_000;
+
+/** Most lists and records in a model's reply: the 20 likeliest words for each of 4 000 tokens have 170 000. */
+export const maxReplyContainers = 250_000;
+
+/** Most choices, parts and calls of tools that are read of a reply together; a model says a few. */
+export const maxReplyParts = 10_000;
+
 /** Largest JSON envelope in bytes; larger content is streamed instead of parsed. */
 export const maxJsonBodyBytes = 4 * 1024 * 1024;
 
