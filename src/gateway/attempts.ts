@@ -4,8 +4,13 @@
 // 2. A failure that another deployment may not share moves on to it; where there is none, the same one is tried again after
 //    a pause, within the budget of retries. So it is with an answer that is not accepted.
 // 3. What the provider refuses as wrong is the caller's to mend and is not tried elsewhere.
+import { isUtf8 } from "node:buffer";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Fault } from "../kernel/fault.ts";
+import { JsonRefusal, plainBounds } from "../kernel/json-bounds.ts";
+import type { JsonBounds } from "../kernel/json-bounds.ts";
+import { readInTurns } from "../kernel/json-turns.ts";
+import { maxReplyContainers, maxReplyDepth, maxReplyNodes } from "../kernel/limits.ts";
 import { dialectOf } from "./catalogue/index.ts";
 import type { Deployment } from "./catalogue/index.ts";
 import type { Course } from "./course.ts";
@@ -160,15 +165,30 @@ async function readHead(
     return { kind: "stream", deployment, dialect: name, intake };
   }
   const bytes = await answer.collect(maxReplyBytes);
-  const reply = dialect.readReply(parsed(bytes));
+  const reply = dialect.readReply(await parsed(bytes));
   landing.complete();
   return { kind: "whole", deployment, dialect: name, reply, bytes };
 }
 
-function parsed(bytes: Buffer): unknown {
+/** A long answer is read in turns with everything else; the connection is given back meanwhile, since all of it is here. */
+async function parsed(bytes: Buffer): Promise<unknown> {
   try {
-    return JSON.parse(bytes.toString("utf8"));
+    if (bytes.length <= shortReplyBytes) return JSON.parse(bytes.toString("utf8"));
+    return await readInTurns(isUtf8(bytes) ? bytes : Buffer.from(bytes.toString("utf8")), replyBounds);
   } catch (error) {
-    throw gatewayFault("upstream.garbled", "the provider's answer is no JSON", {}, error);
+    const isTooMuch = error instanceof JsonRefusal && error.flaw !== "malformed";
+    const reason = isTooMuch ? `the provider's answer ${error.message}` : "the provider's answer is no JSON";
+    throw gatewayFault("upstream.garbled", reason, {}, error);
   }
 }
+
+/** Longest answer that is read at once, bytes. */
+const shortReplyBytes = 16 * 1024;
+
+/** What an answer may hold: numbers of vectors are many and cheap, and so are the probabilities of tokens. */
+const replyBounds: JsonBounds = {
+  ...plainBounds,
+  depth: maxReplyDepth,
+  nodes: maxReplyNodes,
+  containers: maxReplyContainers,
+};

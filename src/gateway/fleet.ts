@@ -4,6 +4,7 @@
 import type { Clock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/ctx.ts";
 import { holderOf } from "../kernel/fair-share.ts";
+import { writeInTurns } from "../kernel/json-turns.ts";
 import type { Deployment, Provider } from "./catalogue/index.ts";
 import type { UpstreamDialect, WireRequest } from "./conversation.ts";
 import { gatewayFault } from "./errors.ts";
@@ -166,7 +167,7 @@ export class Fleet implements AsyncDisposable {
     const { ring, denied } = station;
     const upstream = this.#upstream(provider);
     const { wire, passed, deadlines, signal } = attempt;
-    const body = JSON.stringify(wire.body);
+    const body = await writeInTurns(wire.body, signal);
     for (;;) {
       const key = ring.take(denied);
       if (key === undefined) {

@@ -11,16 +11,18 @@ import type { Clock } from "../kernel/clock.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import { NotCanonicalError } from "../kernel/canonical-json.ts";
 import type { Fault } from "../kernel/fault.ts";
-import { digestOf, digestOfJson } from "../kernel/hash.ts";
-import type { Digest } from "../kernel/hash.ts";
+import { digestInTurns, writeInTurns } from "../kernel/json-turns.ts";
 import { landAnswer } from "./attempts.ts";
 import type { AttemptParts, Landed } from "./attempts.ts";
 import { CallBodies } from "./bodies.ts";
 import type { BodyKeeper } from "./bodies.ts";
 import type { Budgets } from "./budgets/index.ts";
 import { landCascade, wholeCall } from "./cascade.ts";
-import type { AnswerCache, HeldAnswer, Lead, SemanticIndex } from "./cache/index.ts";
+import { digestsOf } from "./cache/index.ts";
+import type { AnswerCache, BodyDigests, HeldAnswer, Lead, SemanticIndex } from "./cache/index.ts";
 import { tokensOfReply } from "./call-facts.ts";
+import { replyTokensInTurns } from "./call-tokens.ts";
+import { checkSize } from "./call-size.ts";
 import type { Deployment, TokenPrice } from "./catalogue/index.ts";
 import { costOf, costOfCut } from "./costing.ts";
 import { Course, shownOf } from "./course.ts";
@@ -32,6 +34,7 @@ import { formChecker, guardReply, streamGuard } from "./guards/index.ts";
 import type { GuardFinding } from "./guards/index.ts";
 import { takeAllowance } from "./allowance.ts";
 import { KeptAnswers } from "./kept-answers.ts";
+import type { KnownBody } from "./kept-answers.ts";
 import { piecesSource } from "./pieces-source.ts";
 import type { GatewayObserver } from "./observer.ts";
 import { Preparation } from "./preparation.ts";
@@ -130,7 +133,8 @@ export class Gateway {
     options: CallOptions,
   ): Promise<ModelAnswer> {
     const startMs = performance.now();
-    const prompt = promptDigest(body);
+    checkSize(body);
+    const { prompt, content } = await knownBy(body, ctx.signal);
     // Another product than the caller's is the gate's to refuse, on record.
     const prepared = await this.#preparation.read(ctx, dialect, body, options);
     const { call, product, strategy, routed } = prepared;
@@ -152,7 +156,7 @@ export class Gateway {
     course.phase("decision", routedMs);
     for (const finding of prepared.findings) begun.report(onRecord(finding));
     try {
-      return await this.#answer(course, prepared, options);
+      return await this.#answer(course, prepared, options, { raw: body, content });
     } catch (error) {
       this.#countLost(course, prepared);
       if (!ctx.signal.aborted) return await course.fail(error);
@@ -163,13 +167,13 @@ export class Gateway {
     }
   }
 
-  async #answer(course: Course, prepared: Prepared, options: CallOptions): Promise<ModelAnswer> {
+  async #answer(course: Course, prepared: Prepared, options: CallOptions, known: KnownBody): Promise<ModelAnswer> {
     const { ctx, product } = course.parts;
     if (prepared.denied !== undefined) throw prepared.denied;
     if (prepared.routed.candidates.length === 0) throw nobody(prepared);
     await takeAllowance(this.#parts.counter, ctx, product, prepared);
     const embed = (text: string): Promise<Float32Array> => this.#embed(ctx, prepared, options, text);
-    const turn = await this.#kept.turn(course, prepared, options, embed);
+    const turn = await this.#kept.turn(course, prepared, options, known, embed);
     course.cache = turn.kind === "bypass" ? "bypass" : turn.kind === "lead" ? "miss" : "hit";
     if (turn.kind === "hit") return this.#held(course, prepared, turn.answer);
     if (turn.kind === "follow") return this.#followed(course, prepared, turn.pieces);
@@ -249,7 +253,7 @@ export class Gateway {
     lead: Lead | undefined,
   ): Promise<ModelAnswer> {
     const { call, terms, request } = prepared;
-    const cost = this.#costOf(deployment, request, reply.rawUsage, tokensOfReply(reply));
+    const cost = this.#costOf(deployment, request, reply.rawUsage, await replyTokensInTurns(reply));
     const guarded = await guardReply(reply, terms.guards);
     for (const finding of guarded.findings) course.parts.begun.report(onRecord(finding));
     if (guarded.denied !== undefined) {
@@ -263,7 +267,7 @@ export class Gateway {
     }
     if (call.stream) return this.#replayed(course, prepared, priced, deployment, lead);
     const asItCame = dialect === call.dialect && guarded.reply === reply;
-    const body = asItCame ? bytes : this.#written(course, call, priced);
+    const body = asItCame ? bytes : await this.#written(course, call, priced);
     lead?.settle({
       reply: priced,
       deployment: deployment.name,
@@ -272,7 +276,12 @@ export class Gateway {
       misfits: course.schema === "invalid",
     });
     course.bodies?.add(body);
-    const facts = await course.end({ ...cost, model: reply.model, finish: finishOf(reply), reply: digestOf(body) });
+    const facts = await course.end({
+      ...cost,
+      model: reply.model,
+      finish: finishOf(reply),
+      reply: await digestInTurns(body),
+    });
     return { kind: "whole", facts, body };
   }
 
@@ -383,7 +392,7 @@ export class Gateway {
       });
     }
     const reply = held.reply();
-    const body = held.body ?? this.#written(course, call, reply);
+    const body = held.body ?? (await this.#written(course, call, reply));
     const judgement = judgeReply(this.#forms, call.form, reply);
     if (judgement !== undefined) course.formed(judgement);
     course.bodies?.add(body);
@@ -392,7 +401,7 @@ export class Gateway {
       microdollars: 0,
       model: held.model,
       finish: finishOf(reply),
-      reply: digestOf(body),
+      reply: await digestInTurns(body),
     });
     return { kind: "whole", facts, body };
   }
@@ -411,8 +420,9 @@ export class Gateway {
     });
   }
 
-  #written({ parts: { ctx } }: Course, call: ModelCall, reply: Reply): Buffer {
-    return Buffer.from(JSON.stringify(this.#front(call).writeReply(call, reply, shownOf(ctx))));
+  async #written({ parts: { ctx } }: Course, call: ModelCall, reply: Reply): Promise<Buffer> {
+    const written = await writeInTurns(this.#front(call).writeReply(call, reply, shownOf(ctx)));
+    return typeof written === "string" ? Buffer.from(written) : written;
   }
 
   #front({ dialect }: ModelCall): FrontDialect {
@@ -455,11 +465,12 @@ export class Gateway {
   }
 }
 
-/** The digest of what was asked: RFC 8785 over the body as it came. @throws `dialect.invalid` for what has no such form. */
-function promptDigest(body: Readonly<Record<string, unknown>>): Digest {
+/** The digests of what was asked. @throws `dialect.invalid` for what has no canonical form. */
+async function knownBy(body: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<BodyDigests> {
   try {
-    return digestOfJson(body);
+    return await digestsOf(body, signal);
   } catch (error) {
+    if (signal.aborted) throw gatewayFault("call.aborted", "the caller has gone", {}, error);
     if (!(error instanceof NotCanonicalError)) throw error;
     throw gatewayFault("dialect.invalid", `the body has no canonical form: ${error.message}`, {
       remedy: "send well-formed text, and large integers as strings",

@@ -2,12 +2,38 @@
 //
 // Only what is meant to come out the same is looked up: a temperature above 0, or several choices, ask for something new.
 import type { Constitution } from "../constitution/index.ts";
-import { addressOf, canonicalCall, partitionOf } from "./cache/index.ts";
-import type { Address, AnswerCache, CanonicalCall, Embed, Lead, Query, SemanticIndex, Turn } from "./cache/index.ts";
+import { addressOf, canonicalCall, contentInTurns, partitionOf } from "./cache/index.ts";
+import type {
+  Address,
+  AnswerCache,
+  CanonicalCall,
+  ContentDigest,
+  Embed,
+  Lead,
+  Query,
+  SemanticIndex,
+  Turn,
+} from "./cache/index.ts";
+import type { ModelCall } from "./conversation.ts";
 import type { Course } from "./course.ts";
 import { enforcesForm } from "./prepared.ts";
 import type { CallOptions, Prepared } from "./prepared.ts";
 import { similarAnswer } from "./similar.ts";
+
+/** A body as it came, and what is known of it. */
+export interface KnownBody {
+  readonly raw: ModelCall["raw"];
+  readonly content: ContentDigest;
+}
+
+/** What guards have changed is another body. */
+function contentDigest(
+  { raw }: ModelCall,
+  known: KnownBody,
+  signal: AbortSignal,
+): ContentDigest | Promise<ContentDigest> {
+  return raw === known.raw ? known.content : contentInTurns(raw, signal);
+}
 
 /** The kept answers of one server. */
 export class KeptAnswers {
@@ -33,8 +59,8 @@ export class KeptAnswers {
     return addressOf({ partition: partitionOf(product), type, constitutionHash: this.#constitution.hash, canonical });
   }
 
-  /** What to do for a call. @throws `cache.not_stored`, or the signal's reason. */
-  async turn(course: Course, prepared: Prepared, options: CallOptions, embed: Embed): Promise<Turn> {
+  /** What to do for a call. @param known A body's digest. @throws `cache.not_stored`, or the signal's reason. */
+  async turn(course: Course, prepared: Prepared, options: CallOptions, known: KnownBody, embed: Embed): Promise<Turn> {
     const { call, product, terms, strategy, request } = prepared;
     const circumstances = {
       strategy,
@@ -44,13 +70,16 @@ export class KeptAnswers {
       ...options.passed,
     };
     const samples = (call.temperature ?? 0) > 0 || call.choices > 1 || strategy === "cascade";
-    const canonical = samples ? undefined : canonicalCall(call, circumstances);
+    const { signal } = course.parts.ctx;
+    const canonical = samples
+      ? undefined
+      : canonicalCall(call, circumstances, await contentDigest(call, known, signal));
     const query: Query = {
       address: canonical === undefined ? this.#nowhere : this.#address(product, request.serves, canonical),
       ttlMs: canonical === undefined ? 0 : terms.cacheTtlSeconds * 1000,
       control: options.cache,
       stream: call.stream,
-      signal: course.parts.ctx.signal,
+      signal,
     };
     const turn = await this.#cache.ask(query);
     if (turn.kind !== "lead" || !terms.semanticCache || request.serves === "embeddings") return turn;

@@ -3,7 +3,8 @@ import type { Constitution, ModelTerms } from "../constitution/index.ts";
 import { governanceFault } from "../governance/index.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import type { Analyser } from "./analyser/index.ts";
-import { hasPart, inputTokensOf, lastWords, outputTokensOf } from "./call-facts.ts";
+import { hasPart, lastWords, outputTokensOf } from "./call-facts.ts";
+import { inputTokensInTurns } from "./call-tokens.ts";
 import type { Lookup } from "./catalogue/index.ts";
 import type { DialectName, FrontDialect, ModelCall } from "./conversation.ts";
 import { gatewayFault } from "./errors.ts";
@@ -88,7 +89,7 @@ export class Preparation {
       level: analysis?.level ?? 1,
       strategy,
       dataClass: options.dataClass ?? constitution.data.gateway.defaultDataClass,
-      inputTokens: inputTokensOf(call),
+      inputTokens: await inputTokensInTurns(call, ctx.signal),
       maxOutputTokens: outputTokensOf(call, 0),
       needsImages: hasPart(call, "image"),
       needsTools: call.tools.length > 0,

@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from "fastify";
 import type { Ctx } from "../kernel/ctx.ts";
 import type { Fault } from "../kernel/fault.ts";
+import type { JsonBounds } from "../kernel/json-bounds.ts";
 import { contextOf, ctxOf } from "./context.ts";
 import { permitModelCaller } from "./model-callers.ts";
 import { operations } from "./operations.ts";
@@ -19,6 +20,8 @@ export interface RouteDefinition {
   readonly documentedBody?: object;
   /** Largest body in bytes where the operation takes more than the ordinary. */
   readonly bodyLimit?: number;
+  /** What its JSON may hold where that is not the ordinary. */
+  readonly jsonBounds?: JsonBounds;
   /** What its refusals say besides, for clients that look for it there. */
   readonly alsoSays?: (problem: Problem) => object;
   /** Says a fault in this operation's own words; the fault itself when it has none. */
@@ -41,6 +44,7 @@ export function route(app: FastifyInstance, services: Services, name: OperationN
     config: {
       operation: name,
       ...(route.documentedBody && { documentedBody: route.documentedBody }),
+      ...(route.jsonBounds && { jsonBounds: route.jsonBounds }),
       ...(route.alsoSays && { alsoSays: route.alsoSays }),
     },
     schema: schemaOf(name, operation, route.schema),
@@ -104,6 +108,8 @@ declare module "fastify" {
     operation?: OperationName;
     /** What its streamed body is. */
     documentedBody?: object;
+    /** What its JSON may hold; the ordinary where absent. */
+    jsonBounds?: JsonBounds;
     /** What its refusals say besides. */
     alsoSays?: (problem: Problem) => object;
   }

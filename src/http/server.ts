@@ -84,7 +84,10 @@ export async function buildServer(services: Services, limits: HttpLimits, tls?: 
   app.decorateRequest("ctx", null);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("application/json", async (request: FastifyRequest, body: FastifyRequest["raw"]) =>
-    parseJson(await collectBody(request, body, request.routeOptions.bodyLimit, bodyTooLarge)),
+    parseJson(
+      await collectBody(request, body, request.routeOptions.bodyLimit, bodyTooLarge),
+      request.routeOptions.config.jsonBounds,
+    ),
   );
   let stopping = false;
   app.addHook("preClose", async () => {

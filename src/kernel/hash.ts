@@ -32,8 +32,8 @@ export function isDigest(text: string): text is Digest {
 
 /** A SHA-256 that is fed in pieces. */
 export interface RunningHash {
-  /** Adds bytes. */
-  update(bytes: Uint8Array): void;
+  /** Adds bytes, or text as UTF-8. */
+  update(data: Uint8Array | string): void;
   /** Ends the hash; call once. */
   digest(): Digest;
 }
@@ -42,7 +42,7 @@ export interface RunningHash {
 export function runningHash(): RunningHash {
   const inner = createHash("sha256");
   return {
-    update: (bytes) => void inner.update(bytes),
+    update: (data) => void inner.update(data),
     digest: () => `sha256:${inner.digest("hex")}`,
   };
 }

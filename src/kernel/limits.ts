@@ -7,8 +7,50 @@ export const maxLeafBytes = 65_535;
 /** Deepest nesting of JSON accepted anywhere; deeper input only serves to exhaust stacks. */
 export const maxJsonDepth = 32;
 
-/** Most values in one JSON document accepted anywhere; bounds the time that parsing one request holds up the others. */
+/** Most values in one JSON document accepted anywhere; bounds the work that one request can make, and the memory. */
 export const maxJsonNodes = 250_000;
+
+/**
+ * Most lists and records in one JSON document accepted anywhere. They are what work is done for one by one: messages, parts,
+ * tools, parts of schemas. A session of 5 000 messages with 500 tools has some 30 000.
+ */
+export const maxJsonContainers = 50_000;
+
+/** Most keys of one record; OpenAI takes 5 000 properties in a schema. Records of many more are slow in every engine. */
+export const maxJsonKeys = 10_000;
+
+/** Longest key, bytes; what is longer is no name. */
+export const maxJsonKeyBytes = 16 * 1024;
+
+/** Longest number, digits; a double has at most 767 that count. */
+export const maxJsonNumberBytes = 1024;
+
+/** Most values in a call for embeddings: OpenAI takes 300 000 tokens as numbers, and these cost little each. */
+export const maxEmbeddingNodes = 305_000;
+
+/** Most fields at the top of a call of a model; the APIs know some fifty, and each one is looked at by name. */
+export const maxCallParameters = 256;
+
+/** Most messages, or items of input, of a call of a model; the longest sessions of agents have a few thousand. */
+export const maxCallMessages = 10_000;
+
+/** Most tools that a call of a model offers; the largest collections have some hundred. */
+export const maxCallTools = 2000;
+
+/** Most texts, or lists of tokens, that one call embeds; OpenAI takes 2 048. */
+export const maxCallInputs = 8192;
+
+/** Deepest nesting of a model's reply; the arguments of a tool may stand in it as JSON. */
+export const maxReplyDepth = 64;
+
+/** Most values in a model's reply: 2 048 vectors of 1 536 numbers have three million. */
+export const maxReplyNodes = 4_000_000;
+
+/** Most lists and records in a model's reply: the 20 likeliest words for each of 4 000 tokens have 170 000. */
+export const maxReplyContainers = 250_000;
+
+/** Most choices, parts and calls of tools that are read of a reply together; a model says a few. */
+export const maxReplyParts = 10_000;
 
 /** Largest JSON envelope in bytes; larger content is streamed instead of parsed. */
 export const maxJsonBodyBytes = 4 * 1024 * 1024;

@@ -14,8 +14,12 @@ function distance(left: string, right: string): number {
   return row[right.length] ?? 0;
 }
 
+/** Longest name that may be a slip; the distance of longer ones takes time, and no name is as long. */
+const maxNameLength = 64;
+
 /** The known name closest to `name`, or undefined when none is near enough (half its length) to be a slip. */
 export function nearestName(name: string, known: Iterable<string>): string | undefined {
+  if (name.length > maxNameLength) return undefined;
   let best: string | undefined;
   let bestDistance = Math.floor(name.length / 2) + 1;
   for (const candidate of known) {

@@ -36,6 +36,8 @@ export interface ProcessOptions {
   readonly node?: string;
   /** The umask it is started under; that of the tests when absent. */
   readonly umask?: number;
+  /** More variables of its environment. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Connections that `ask` may have open at once. */
   readonly connections?: number;
 }
@@ -94,7 +96,7 @@ export async function spawnCharter(options: ProcessOptions): Promise<CharterProc
     options.umask === undefined
       ? command
       : ["/bin/sh", "-c", `umask ${options.umask.toString(8)} && exec "$0" "$@"`, ...command];
-  const child = spawn(program, words, { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(program, words, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...options.env } });
   const exited = once(child, "exit");
   let log = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => (log = (log + text).slice(-maxLog)));

@@ -271,7 +271,9 @@ export class AnswerCache implements AsyncDisposable {
   }
 
   #keep(address: Address, answer: Answer, lifetimeMs: number, clearings: number): Buffer | undefined {
-    const record = isWorthKeeping(answer) ? sealRecord(address, answer, this.#clock.nowMs(), lifetimeMs) : undefined;
+    const isSmall = (answer.body?.length ?? 0) <= this.#maxAnswerBytes;
+    const record =
+      isSmall && isWorthKeeping(answer) ? sealRecord(address, answer, this.#clock.nowMs(), lifetimeMs) : undefined;
     if (record === undefined || record.byteLength > this.#maxAnswerBytes || clearings !== this.#clearings) {
       this.#notKept++;
       return undefined;

@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import { testCall } from "../../../test/contract/answer-cache.ts";
 import { addressOf, cacheKey, partitionOf } from "./address.ts";
 import type { AddressParts } from "./address.ts";
-import { canonicalCall, indifferentParameters } from "./canonical-call.ts";
+import { indifferentParameters } from "./body-digests.ts";
+import { canonicalCall } from "./canonical-call.ts";
 import type { CanonicalCall } from "./canonical-call.ts";
 import { lifetimeMsOf, maxLifetimeMs } from "./lifetimes.ts";
 

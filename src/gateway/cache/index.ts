@@ -4,6 +4,8 @@ export type { Address, AddressParts, AnswerType, CacheKey, Partition } from "./a
 export { AnswerCache } from "./answer-cache.ts";
 export type { AnswerCacheParts, CacheStats, Query, Turn } from "./answer-cache.ts";
 export type { Answer, AnswerFacts, HeldAnswer } from "./answer.ts";
+export { contentInTurns, digestsOf } from "./body-digests.ts";
+export type { BodyDigests, ContentDigest } from "./body-digests.ts";
 export { noWishes, readCacheControl } from "./cache-control.ts";
 export type { CacheControl } from "./cache-control.ts";
 export { canonicalCall, semanticParts } from "./canonical-call.ts";

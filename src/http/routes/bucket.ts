@@ -1,7 +1,8 @@
 // `POST /bucket/write`, the predecessor's name for the same write. Its order is size (400), governance (403), threats
 // (403), then the write, and its fields keep their old names.
 import type { FastifyInstance } from "fastify";
-import { digestOf, isDigest } from "../../kernel/hash.ts";
+import { isDigest } from "../../kernel/hash.ts";
+import { digestInTurns } from "../../kernel/json-turns.ts";
 import { maxJsonBodyBytes } from "../../kernel/limits.ts";
 import { bodyOf } from "../../depository/index.ts";
 import { conditionHeaders, envelopeProperties } from "../envelope.ts";
@@ -54,7 +55,7 @@ export function bucketRoutes(app: FastifyInstance, services: Services): void {
       tooLarge.has(fault.code) ? httpFault("bucket.size", fault.message, fault.facts, fault.cause) : fault,
     handle: async (ctx, request, reply) => {
       const fields = request.body as Record<string, unknown>;
-      const content = payloadBytes(fields["data"]);
+      const content = await payloadBytes(fields["data"]);
       const owner = fields["created_by"];
       const claimed = fields["content_hash"];
       const time = fields["created_at"];
@@ -69,7 +70,7 @@ export function bucketRoutes(app: FastifyInstance, services: Services): void {
         {
           body: bodyOf(content),
           declaredBytes: content.length,
-          knownDigest: digestOf(content),
+          knownDigest: await digestInTurns(content),
           ...(typeof claimed === "string" && isDigest(claimed) ? { claimedDigest: claimed } : {}),
         },
         optionsOf(request),

@@ -6,6 +6,9 @@ import type { DataClass } from "../../constitution/index.ts";
 import { readCacheControl, schemaModes, strategies } from "../../gateway/index.ts";
 import type { CallOptions, DialectName, SchemaMode, Strategy } from "../../gateway/index.ts";
 import type { Ctx } from "../../kernel/ctx.ts";
+import { plainBounds } from "../../kernel/json-bounds.ts";
+import type { JsonBounds } from "../../kernel/json-bounds.ts";
+import { maxCallParameters, maxEmbeddingNodes } from "../../kernel/limits.ts";
 import type { OperationName } from "../operations.ts";
 import type { Problem } from "../problem.ts";
 import { route } from "../route.ts";
@@ -55,6 +58,9 @@ function one(header: string | string[] | undefined): string | undefined {
   return Array.isArray(header) ? header[0] : header;
 }
 
+/** What the JSON of a call may hold. */
+export const callBounds: JsonBounds = { ...plainBounds, outerKeys: maxCallParameters };
+
 interface Api {
   readonly name: OperationName;
   readonly dialect: DialectName;
@@ -95,6 +101,7 @@ export function chatRoutes(app: FastifyInstance, services: Services, limits: Htt
         },
       },
       bodyLimit: limits.maxModelRequestBytes,
+      jsonBounds: dialect === "embeddings" ? { ...callBounds, nodes: maxEmbeddingNodes } : callBounds,
       alsoSays: clientError,
       handle: async (ctx, request, reply) => complete(services, ctx, dialect, request, reply),
     });

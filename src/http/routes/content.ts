@@ -1,9 +1,9 @@
 // Storing an artifact: as a JSON envelope, or with the body as the content itself, streamed from socket to disk.
 import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { canonicalJson, NotCanonicalError } from "../../kernel/canonical-json.ts";
+import { NotCanonicalError } from "../../kernel/canonical-json.ts";
 import type { Ctx } from "../../kernel/ctx.ts";
-import { digestOf } from "../../kernel/hash.ts";
+import { canonicalInTurns, digestInTurns } from "../../kernel/json-turns.ts";
 import { maxJsonBodyBytes } from "../../kernel/limits.ts";
 import { bodyOf, contentFault } from "../../depository/index.ts";
 import type { CreateOptions, Draft, Stored } from "../../depository/index.ts";
@@ -105,10 +105,10 @@ async function storeEnvelope(services: Services, ctx: Ctx, request: FastifyReque
   }
   const bytes = await readWhole(request);
   const declared = declaredDigest(request.headers);
-  if (declared !== undefined && digestOf(bytes) !== declared) {
+  if (declared !== undefined && (await digestInTurns(bytes)) !== declared) {
     throw contentFault("content.digest_mismatch", "the body does not hash to the declared digest");
   }
-  const { fields, forged } = splitEnvelope(parseJson(bytes), Object.keys(envelopeProperties));
+  const { fields, forged } = splitEnvelope(await parseJson(bytes), Object.keys(envelopeProperties));
   const validate = request.compileValidationSchema(envelopeSchema);
   if (!validate(fields)) {
     const [first] = validate.errors ?? [];
@@ -116,7 +116,7 @@ async function storeEnvelope(services: Services, ctx: Ctx, request: FastifyReque
       at: `body${first?.instancePath ?? ""}`,
     });
   }
-  const content = payloadBytes(fields["payload"]);
+  const content = await payloadBytes(fields["payload"]);
   return services.depository.create(
     ctx,
     { ...draftOf(fields), suppliedServerFields: forged },
@@ -140,9 +140,9 @@ export function draftOf(fields: Record<string, unknown>): Draft {
 }
 
 /** A payload's bytes: its RFC 8785 text, so that the same JSON has the same digest whoever sends it. */
-export function payloadBytes(payload: unknown): Uint8Array {
+export async function payloadBytes(payload: unknown): Promise<Buffer> {
   try {
-    return Buffer.from(canonicalJson(payload));
+    return await canonicalInTurns(payload);
   } catch (error) {
     if (!(error instanceof NotCanonicalError)) throw error;
     throw httpFault("request.invalid", `the payload cannot be stored faithfully: ${error.message}`, {
@@ -158,7 +158,7 @@ function bodyStream(request: FastifyRequest): AsyncIterable<Uint8Array> {
   return body?.iterator({ destroyOnReturn: false }) ?? bodyOf(new Uint8Array());
 }
 
-function readWhole(request: FastifyRequest): Promise<Uint8Array> {
+function readWhole(request: FastifyRequest): Promise<Buffer> {
   const tooLarge = (): Error =>
     httpFault("request.too_large", `a JSON envelope is at most ${maxJsonBodyBytes} bytes`, {
       limit: "maxJsonBodyBytes",

@@ -3,12 +3,15 @@
 // 1. The answer is one JSON document, or holds exactly one fenced block that is one. Nothing is searched for or repaired.
 // 2. No key twice in one object, no `__proto__`, no integer beyond 2^53-1, no lone surrogate.
 // 3. Size, depth and number of values are bounded.
-import { maxJsonDepth, maxJsonNodes } from "../../../kernel/limits.ts";
+import { maxJsonDepth } from "../../../kernel/limits.ts";
 import { below, refused } from "./refusal.ts";
 import type { Parsed, Refusal } from "./refusal.ts";
 
 /** Largest answer that is read as data, characters; a model's longest reply is below. */
 export const maxDataChars = 1024 * 1024;
+
+/** Most values in an answer that is read as data: it is read in one go, some microseconds for each. */
+const maxDataNodes = 20_000;
 
 const fence = /^[ \t]{0,3}```([\w-]{0,16})[ \t]*$/gm;
 
@@ -68,7 +71,7 @@ class Reader {
   }
 
   #value(at: string, depth: number): unknown {
-    if (++this.#nodes > maxJsonNodes) this.#stop(at, "too_many", `holds more than ${maxJsonNodes} values`);
+    if (++this.#nodes > maxDataNodes) this.#stop(at, "too_many", `holds more than ${maxDataNodes} values`);
     this.#skip();
     switch (this.#text[this.#at]) {
       case "{":

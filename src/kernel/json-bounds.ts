@@ -1,0 +1,63 @@
+// What JSON of strangers may hold, and the refusal of what holds more.
+import {
+  maxJsonContainers,
+  maxJsonDepth,
+  maxJsonKeyBytes,
+  maxJsonKeys,
+  maxJsonNodes,
+  maxJsonNumberBytes,
+} from "./limits.ts";
+
+/** Bounds of one document. */
+export interface JsonBounds {
+  /** Deepest nesting. */
+  readonly depth: number;
+  /** Most values altogether, and most lists and records among them. */
+  readonly nodes: number;
+  readonly containers: number;
+  /** Most keys of one record, and most of the outermost one. */
+  readonly keys: number;
+  readonly outerKeys: number;
+}
+
+/** The bounds of a document of which nothing else is known. */
+export const plainBounds: JsonBounds = {
+  depth: maxJsonDepth,
+  nodes: maxJsonNodes,
+  containers: maxJsonContainers,
+  keys: maxJsonKeys,
+  outerKeys: maxJsonKeys,
+};
+
+/** What is wrong with a document. */
+export type JsonFlaw =
+  | "malformed"
+  | "depth"
+  | "nodes"
+  | "containers"
+  | "keys"
+  | "outerKeys"
+  | "keyBytes"
+  | "numberBytes";
+
+/** A text is no JSON, or holds more than it may. */
+export class JsonRefusal extends Error {
+  override readonly name = "JsonRefusal";
+  readonly flaw: JsonFlaw;
+
+  /** @param position Of the byte at which it was found. */
+  constructor(flaw: JsonFlaw, position: number, most = 0) {
+    super(flaw === "malformed" ? `position ${position}` : flaws[flaw](most));
+    this.flaw = flaw;
+  }
+}
+
+const flaws: Readonly<Record<Exclude<JsonFlaw, "malformed">, (most: number) => string>> = {
+  depth: (most) => `is nested deeper than ${most}`,
+  nodes: (most) => `holds more than ${most} values`,
+  containers: (most) => `holds more than ${most} lists and records`,
+  keys: (most) => `holds a record of more than ${most} keys`,
+  outerKeys: (most) => `has more than ${most} fields`,
+  keyBytes: () => `holds a key of more than ${maxJsonKeyBytes} bytes`,
+  numberBytes: () => `holds a number of more than ${maxJsonNumberBytes} digits`,
+};

@@ -1,0 +1,368 @@
+// Reads JSON of any size without holding up others: the bytes are scanned once, and what the scanner has seen of lists and
+// records is parsed by the engine in batches. Promises:
+//
+// 1. The value is the one that JSON.parse gives, and what JSON.parse refuses is refused.
+// 2. A document beyond its bounds is refused where it crosses them; what follows is not looked at.
+// 3. No step takes longer than the scan and the parse of some ten thousand bytes, whatever the bytes are.
+//
+// A record or list is built here only when it is longer than a batch; whatever is shorter lies inside the text of a batch.
+import { JsonRefusal } from "./json-bounds.ts";
+import type { JsonBounds } from "./json-bounds.ts";
+import { maxJsonKeyBytes, maxJsonNumberBytes } from "./limits.ts";
+import type { Steps, Stretch } from "./stretch.ts";
+
+/** Bytes that are parsed in one go. */
+const batchBytes = maxJsonKeyBytes;
+
+/** A list or record that is open. */
+interface Frame {
+  readonly isRecord: boolean;
+  /** Where what has not been parsed yet begins: behind the bracket, a comma, or a value that was built. */
+  start: number;
+  /** Undefined as long as nothing of it had to be built. */
+  value: Record<string, unknown> | unknown[] | undefined;
+  /** The key of the value that is being built. */
+  key: string;
+  /** Values so far, less one. */
+  commas: number;
+  /** A value was built, and nothing but a comma or the end may follow. */
+  isFull: boolean;
+}
+
+const quote = 0x22;
+const comma = 0x2c;
+const colon = 0x3a;
+const openList = 0x5b;
+const backslash = 0x5c;
+const closeList = 0x5d;
+const openRecord = 0x7b;
+const closeRecord = 0x7d;
+const letterU = 0x75;
+
+/** The value of a document's bytes, which must be valid UTF-8. @throws JsonRefusal */
+export function* readJson(bytes: Buffer, bounds: JsonBounds, stretch: Stretch, batch = batchBytes): Steps<unknown> {
+  return yield* new JsonReader(bytes, bounds, stretch, batch).read();
+}
+
+class JsonReader {
+  readonly #bytes: Buffer;
+  readonly #bounds: JsonBounds;
+  readonly #stretch: Stretch;
+  readonly #batchBytes: number;
+  /** The outermost "list" holds the document's one value. */
+  readonly #frames: Frame[] = [];
+  #top: Frame = { isRecord: false, start: 0, value: undefined, key: "", commas: 0, isFull: false };
+  #at = 0;
+  /** The first backslash and the first quote from some place on that was looked from. */
+  #backslash = -1;
+  #quote = -1;
+  #nodes = 1;
+  #containers = 0;
+
+  constructor(bytes: Buffer, bounds: JsonBounds, stretch: Stretch, batch: number) {
+    this.#bytes = bytes;
+    this.#bounds = bounds;
+    this.#stretch = stretch;
+    this.#batchBytes = batch;
+  }
+
+  *read(): Steps<unknown> {
+    const bytes = this.#bytes;
+    const end = bytes.length;
+    let looked = 0;
+    while (this.#at < end) {
+      const byte = bytes[this.#at] as number;
+      if (byte === quote) {
+        const isLong = this.#skipText();
+        if (isLong) yield* this.#longText();
+      } else if (byte === comma) this.#comma();
+      else if (byte === openList || byte === openRecord) this.#open(byte === openRecord);
+      else if (byte === closeList || byte === closeRecord) this.#close(byte === closeRecord);
+      else if ((byte >= 0x30 && byte <= 0x39) || byte === 0x2d) this.#skipNumber();
+      else this.#skipRest();
+      if (this.#at - looked < 1024) continue;
+      if (this.#stretch.isOver(this.#at - looked)) yield;
+      looked = this.#at;
+    }
+    return this.#document();
+  }
+
+  #document(): unknown {
+    if (this.#frames.length > 0) this.#malformed(this.#bytes.length);
+    const { isFull, start, value } = this.#top;
+    if (!isFull) return this.#parsed(this.#bytes.toString("utf8", start), start);
+    this.#blank(start, this.#bytes.length);
+    return (value as unknown[])[0];
+  }
+
+  #comma(): void {
+    const frame = this.#top;
+    if (this.#frames.length === 0) this.#malformed(this.#at);
+    const { nodes, keys, outerKeys } = this.#bounds;
+    frame.commas++;
+    if (++this.#nodes > nodes) throw new JsonRefusal("nodes", this.#at, nodes);
+    if (frame.isRecord) {
+      const isOuter = this.#frames.length === 1;
+      if (isOuter && frame.commas >= outerKeys) throw new JsonRefusal("outerKeys", this.#at, outerKeys);
+      if (frame.commas >= keys) throw new JsonRefusal("keys", this.#at, keys);
+    }
+    if (frame.isFull || this.#at - frame.start >= this.#batchBytes) {
+      this.#build();
+      this.#flush(frame, this.#at);
+      frame.start = this.#at + 1;
+    }
+    this.#at++;
+  }
+
+  #open(isRecord: boolean): void {
+    const { depth, nodes, containers } = this.#bounds;
+    if (this.#frames.length >= depth) throw new JsonRefusal("depth", this.#at, depth);
+    if (++this.#containers > containers) throw new JsonRefusal("containers", this.#at, containers);
+    if (++this.#nodes > nodes) throw new JsonRefusal("nodes", this.#at, nodes);
+    this.#frames.push(this.#top);
+    this.#at++;
+    this.#top = { isRecord, start: this.#at, value: undefined, key: "", commas: 0, isFull: false };
+  }
+
+  #close(isRecord: boolean): void {
+    const frame = this.#top;
+    const outer = this.#frames.pop();
+    if (outer === undefined || frame.isRecord !== isRecord) this.#malformed(this.#at);
+    else {
+      if (frame.value === undefined && this.#at - frame.start >= this.#batchBytes) {
+        this.#frames.push(outer);
+        this.#build();
+        this.#frames.pop();
+      }
+      if (frame.value !== undefined) {
+        this.#finish(frame);
+        put(outer, frame.value);
+        outer.start = this.#at + 1;
+      }
+      this.#top = outer;
+      this.#at++;
+    }
+  }
+
+  /** Begins to build the open lists and records that are only text so far, from the outermost on. */
+  #build(): void {
+    const all = [...this.#frames, this.#top];
+    for (const [i, frame] of all.entries()) {
+      const inner = all[i + 1];
+      if (frame.value !== undefined && (inner === undefined || inner.value !== undefined)) continue;
+      frame.value ??= frame.isRecord ? {} : [];
+      if (inner !== undefined) this.#begin(frame, inner.start - 1);
+    }
+  }
+
+  /** Parses what stands before a value that is to be built, with its key. */
+  #begin(frame: Frame, end: number): void {
+    if (frame.isFull) this.#malformed(end);
+    let text = this.#bytes.toString("utf8", frame.start, end);
+    if (!frame.isRecord) {
+      const last = text.lastIndexOf(",");
+      if (last !== -1) this.#addList(frame, text.slice(0, last), frame.start);
+      if (text.slice(last + 1).trim() !== "") this.#malformed(end);
+      return;
+    }
+    // The value itself stands in as null: then the text is whole, and its last key is the one that was meant.
+    text = `{${text}null}`;
+    const part = this.#parsed(text, frame.start) as Record<string, unknown>;
+    const key = lastKeyOf(text);
+    addRecord(frame.value as Record<string, unknown>, part);
+    frame.key = key;
+  }
+
+  /** Parses what stands between the last value that was built and a comma or the end. */
+  #flush(frame: Frame, end: number): void {
+    if (frame.isFull) {
+      this.#blank(frame.start, end);
+      frame.isFull = false;
+      return;
+    }
+    const text = this.#bytes.toString("utf8", frame.start, end);
+    if (frame.isRecord) {
+      const part = this.#parsed(`{${text}}`, frame.start) as Record<string, unknown>;
+      if (!text.includes(":")) this.#malformed(end);
+      addRecord(frame.value as Record<string, unknown>, part);
+    } else this.#addList(frame, text, frame.start);
+  }
+
+  /** Parses the last values of a list or record that is built. */
+  #finish(frame: Frame): void {
+    const isEmpty = frame.commas === 0 && !frame.isFull && this.#isBlank(frame.start, this.#at);
+    if (!isEmpty) this.#flush(frame, this.#at);
+  }
+
+  #addList(frame: Frame, text: string, start: number): void {
+    const part = this.#parsed(`[${text}]`, start) as unknown[];
+    if (part.length === 0) this.#malformed(start);
+    const list = frame.value as unknown[];
+    for (const item of part) list.push(item);
+  }
+
+  #parsed(text: string, start: number): unknown {
+    try {
+      return JSON.parse(text);
+    } catch {
+      return this.#malformed(start);
+    }
+  }
+
+  #blank(start: number, end: number): void {
+    if (!this.#isBlank(start, end)) this.#malformed(start);
+  }
+
+  #isBlank(start: number, end: number): boolean {
+    for (let i = start; i < end; i++) if (!isSpace(this.#bytes[i] as number)) return false;
+    return true;
+  }
+
+  /** Goes behind a text; true when it is too long for a batch, and then stands at its beginning. */
+  #skipText(): boolean {
+    const bytes = this.#bytes;
+    const start = this.#at;
+    const most = start + this.#batchBytes;
+    let at = start + 1;
+    for (; at < most; at++) {
+      const byte = bytes[at];
+      if (byte === quote) {
+        this.#at = at + 1;
+        return false;
+      }
+      if (byte === backslash) at++;
+      else if (byte === undefined) this.#malformed(bytes.length);
+    }
+    return true;
+  }
+
+  /** Goes behind white space, colons and words, for a while. */
+  #skipRest(): void {
+    const bytes = this.#bytes;
+    const most = Math.min(this.#at + this.#batchBytes, bytes.length);
+    let at = this.#at + 1;
+    while (at < most && isRest(bytes[at] as number)) at++;
+    this.#at = at;
+  }
+
+  #skipNumber(): void {
+    const bytes = this.#bytes;
+    const start = this.#at;
+    let at = start + 1;
+    for (let byte = bytes[at]; byte !== undefined && isOfNumber(byte); byte = bytes[at]) {
+      if (++at - start > maxJsonNumberBytes) throw new JsonRefusal("numberBytes", start);
+    }
+    this.#at = at;
+  }
+
+  /** Builds a long text from parts. */
+  *#longText(): Steps<void> {
+    const bytes = this.#bytes;
+    const begin = this.#at;
+    const parts: string[] = [];
+    let at = begin + 1;
+    while (bytes[at] !== quote) {
+      const start = at;
+      if (this.#backslash < at) this.#backslash = placeOf(bytes, backslash, at);
+      const isPlain = this.#backslash >= at + this.#batchBytes;
+      at = isPlain ? this.#endOfPlain(at) : this.#endOfEscaped(at);
+      if (at >= bytes.length) this.#malformed(bytes.length);
+      parts.push(this.#parsed(`"${bytes.toString("utf8", start, at)}"`, start) as string);
+      if (this.#stretch.isOver(at - start)) yield;
+    }
+    this.#putText(begin, at + 1, parts.join(""));
+  }
+
+  /** Where a part of a text without escapes ends. */
+  #endOfPlain(start: number): number {
+    if (this.#quote < start) this.#quote = placeOf(this.#bytes, quote, start);
+    const most = start + this.#batchBytes;
+    return this.#quote <= most ? this.#quote : this.#characterAt(most);
+  }
+
+  /** Where any part of a text ends; no escape is cut in two. */
+  #endOfEscaped(start: number): number {
+    const bytes = this.#bytes;
+    const most = start + this.#batchBytes;
+    let at = start;
+    while (at < most && at < bytes.length && bytes[at] !== quote) {
+      if (bytes[at] !== backslash) at++;
+      else at += bytes[at + 1] === letterU ? 6 : 2;
+    }
+    return bytes[at] === quote ? at : this.#characterAt(at);
+  }
+
+  /** The same place, or behind the character in which it lies. */
+  #characterAt(place: number): number {
+    let at = place;
+    while (((this.#bytes[at] ?? 0) & 0xc0) === 0x80) at++;
+    return at;
+  }
+
+  #putText(begin: number, end: number, text: string): void {
+    let next = end;
+    while (isSpace(this.#bytes[next] ?? 0)) next++;
+    if (this.#bytes[next] === colon) throw new JsonRefusal("keyBytes", begin);
+    this.#build();
+    const frame = this.#top;
+    this.#begin(frame, begin);
+    put(frame, text);
+    frame.start = end;
+    this.#at = end;
+  }
+
+  #malformed(position: number): never {
+    throw new JsonRefusal("malformed", position);
+  }
+}
+
+/** The last key of a record's text that ends in `:null}`. */
+function lastKeyOf(text: string): string {
+  const end = text.lastIndexOf('"');
+  let begin = end - 1;
+  while (text[begin] !== '"' || isEscaped(text, begin)) begin--;
+  return JSON.parse(text.slice(begin, end + 1)) as string;
+}
+
+function isEscaped(text: string, at: number): boolean {
+  let first = at;
+  while (text[first - 1] === "\\") first--;
+  return (at - first) % 2 === 1;
+}
+
+function put(frame: Frame, value: unknown): void {
+  if (frame.isRecord) addKey(frame.value as Record<string, unknown>, frame.key, value);
+  else ((frame.value ??= []) as unknown[]).push(value);
+  frame.isFull = true;
+}
+
+function addRecord(record: Record<string, unknown>, part: Record<string, unknown>): void {
+  for (const key of Object.keys(part)) addKey(record, key, part[key]);
+}
+
+/** As JSON.parse sets a key: `__proto__` is one like any other. */
+function addKey(record: Record<string, unknown>, key: string, value: unknown): void {
+  if (key !== "__proto__") record[key] = value;
+  else Object.defineProperty(record, key, { value, enumerable: true, writable: true, configurable: true });
+}
+
+/** Where a byte stands next; infinitely far where it does not. */
+function placeOf(bytes: Buffer, byte: number, from: number): number {
+  const at = bytes.indexOf(byte, from);
+  return at === -1 ? Number.POSITIVE_INFINITY : at;
+}
+
+function isSpace(byte: number): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+}
+
+/** Whether a byte neither begins nor ends anything that is counted. */
+function isRest(byte: number): boolean {
+  return byte === 0x20 || byte === colon || (byte >= 0x61 && byte <= 0x7a) || byte < 0x20;
+}
+
+function isOfNumber(byte: number): boolean {
+  return (
+    (byte >= 0x30 && byte <= 0x39) || byte === 0x2e || byte === 0x65 || byte === 0x45 || byte === 0x2b || byte === 0x2d
+  );
+}

@@ -1,0 +1,57 @@
+// JSON of any size, read, written and digested with turns for everybody else in between. What is small is done at once, and
+// what is given back is then a value and no promise: a short call waits for nothing.
+import { canonicalJson } from "./canonical-json.ts";
+import { digestOf, runningHash } from "./hash.ts";
+import type { Digest } from "./hash.ts";
+import type { JsonBounds } from "./json-bounds.ts";
+import { readJson } from "./json-reader.ts";
+import { isLarge, writeJson } from "./json-writer.ts";
+import type { JsonForm } from "./json-writer.ts";
+import { inTurns, Stretch } from "./stretch.ts";
+import type { Steps } from "./stretch.ts";
+
+/** Bytes that are hashed in one go; a millisecond at the least. */
+const hashedBytes = 256 * 1024;
+
+/** The value of a document's bytes, which must be valid UTF-8. @throws JsonRefusal, or the signal's reason. */
+export function readInTurns(bytes: Buffer, bounds: JsonBounds, signal?: AbortSignal): unknown {
+  const stretch = new Stretch();
+  return inTurns(readJson(bytes, bounds, stretch), stretch, signal);
+}
+
+/** What JSON.stringify writes; text when it is short, otherwise its bytes. */
+export function writeInTurns(value: object, signal?: AbortSignal): string | Promise<Buffer> {
+  return isLarge(value) ? gathered(value, "plain", signal) : JSON.stringify(value);
+}
+
+/** The bytes of the RFC 8785 text of a value. @throws NotCanonicalError */
+export function canonicalInTurns(value: unknown, signal?: AbortSignal): Buffer | Promise<Buffer> {
+  return isLarge(value) ? gathered(value, "canonical", signal) : Buffer.from(canonicalJson(value));
+}
+
+/** The record digest of bytes. */
+export function digestInTurns(bytes: Buffer): Digest | Promise<Digest> {
+  if (bytes.length <= hashedBytes) return digestOf(bytes);
+  const stretch = new Stretch();
+  return inTurns(hashed(bytes, stretch), stretch);
+}
+
+async function gathered(value: unknown, form: JsonForm, signal?: AbortSignal): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  const stretch = new Stretch();
+  await inTurns(
+    writeJson(value, form, (text) => void parts.push(Buffer.from(text)), stretch),
+    stretch,
+    signal,
+  );
+  return Buffer.concat(parts);
+}
+
+function* hashed(bytes: Buffer, stretch: Stretch): Steps<Digest> {
+  const hash = runningHash();
+  for (let at = 0; at < bytes.length; at += hashedBytes) {
+    hash.update(bytes.subarray(at, at + hashedBytes));
+    if (stretch.isOver(hashedBytes)) yield;
+  }
+  return hash.digest();
+}

@@ -1,0 +1,78 @@
+// Lets long work take turns with everything else that one process does. Work is a generator that yields where it may be
+// interrupted; short work never gets that far and is done at once.
+
+/** Longest that such work holds up everybody else in one go, milliseconds; a few such pauses nobody notices. */
+const maxStretchMs = 4;
+/** Characters between two looks at the clock: at worst a millisecond or two of trying rules. */
+export const stretchChars = 4096;
+
+/** Work that may be interrupted where it yields. */
+export type Steps<Value> = Generator<undefined, Value, undefined>;
+
+/** What has been done in one go. */
+export class Stretch {
+  #work = 0;
+  #endMs = 0;
+
+  /** Counts work, in characters that were looked at; says whether others should have their turn now. */
+  isOver(work: number): boolean {
+    this.#work += work;
+    if (this.#work < stretchChars) return false;
+    this.#work = 0;
+    const nowMs = performance.now();
+    if (this.#endMs === 0) this.#endMs = nowMs + maxStretchMs;
+    return nowMs >= this.#endMs;
+  }
+
+  /** Others have had their turn. */
+  renew(): void {
+    this.#endMs = 0;
+  }
+}
+
+/** Work in one go. */
+export function atOnce<Value>(steps: Steps<Value>): Value {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/**
+ * Work in stretches, the first of them at once: short work is done when this returns.
+ * @throws The signal's reason, when whoever waits has gone.
+ */
+export function inTurns<Value>(steps: Steps<Value>, stretch: Stretch, signal?: AbortSignal): Value | Promise<Value> {
+  const step = steps.next();
+  return step.done === true ? step.value : rest(steps, stretch, signal);
+}
+
+async function rest<Value>(steps: Steps<Value>, stretch: Stretch, signal: AbortSignal | undefined): Promise<Value> {
+  for (;;) {
+    await othersTurn(stretch);
+    signal?.throwIfAborted();
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** Lets everybody else have their turn before a next stretch. */
+export async function othersTurn(stretch: Stretch): Promise<void> {
+  await turn();
+  stretch.renew();
+}
+
+/** Who waits for a turn, longest first. */
+const waiting: (() => void)[] = [];
+
+/** One stretch per round of the event loop, however many works are under way. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    if (waiting.push(resolve) === 1) setImmediate(next);
+  });
+}
+
+function next(): void {
+  waiting.shift()?.();
+  if (waiting.length > 0) setImmediate(next);
+}
