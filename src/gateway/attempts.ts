@@ -14,8 +14,10 @@ import { gatewayFault } from "./errors.ts";
 import type { Fleet, Landing } from "./fleet.ts";
 import { mayBeBilled, mayPass, StatusFault } from "./fleet.ts";
 import { Intake } from "./intake.ts";
+import { assertSent } from "./parameters/index.ts";
 import { reasonsOf } from "./router.ts";
 import type { Candidate } from "./router.ts";
+import { tierOf } from "./service-tier.ts";
 import { backoffMs } from "./upstreams/index.ts";
 import type { Deadlines } from "./upstreams/index.ts";
 
@@ -26,6 +28,8 @@ export type Landed =
       readonly deployment: Deployment;
       readonly dialect: DialectName;
       readonly reply: Reply;
+      /** The tier of service that the reply names beside its usage. */
+      readonly serviceTier?: string;
       readonly bytes: Buffer;
     }
   | {
@@ -96,6 +100,7 @@ async function attemptOnce(
     model: deployment.model,
     defaultMaxOutputTokens: deployment.maxOutputTokens,
   });
+  assertSent(wire, deployment);
   course.attempts++;
   course.asked = candidate;
   const isRetry = course.attempts > 1;
@@ -116,6 +121,7 @@ async function attemptOnce(
     const refused = landed.kind === "whole" ? refusal?.(landed) : undefined;
     if (refused !== undefined) throw refused;
     course.candidate = candidate;
+    course.dropped = course.parts.parameters.droppedFor(name);
     course.reasons.push(...reasonsOf(candidate, course.parts.routed));
     return landed;
   } catch (error) {
@@ -158,9 +164,10 @@ async function readHead(
     return { kind: "stream", deployment, dialect: name, intake };
   }
   const bytes = await answer.collect(maxReplyBytes);
-  const reply = dialect.readReply(parsed(bytes));
+  const body = parsed(bytes);
+  const reply = dialect.readReply(body);
   landing.complete();
-  return { kind: "whole", deployment, dialect: name, reply, bytes };
+  return { kind: "whole", deployment, dialect: name, reply, ...tierOf(body), bytes };
 }
 
 function parsed(bytes: Buffer): unknown {

@@ -10,6 +10,9 @@ export const maxJsonDepth = 32;
 /** Most values in one JSON document accepted anywhere; bounds the time that parsing one request holds up the others. */
 export const maxJsonNodes = 250_000;
 
+/** Most values in the parameters of one call of a model beside its content and tools; each is looked up by its name. */
+export const maxParameterValues = 10_000;
+
 /** Largest JSON envelope in bytes; larger content is streamed instead of parsed. */
 export const maxJsonBodyBytes = 4 * 1024 * 1024;
 
