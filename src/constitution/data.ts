@@ -72,6 +72,20 @@ export type DataClass = (typeof dataClasses)[number];
 /** What a guard does with what it finds: nothing, put it on record, take it out visibly, or refuse the call. */
 export type GuardAction = "off" | "flag" | "redact" | "deny";
 
+/** What a parameter of a call can change at the provider. */
+export const parameterEffects = ["model", "place", "price", "tools", "fetch", "reach", "retention"] as const;
+/**
+ * What a parameter of a call can change at the provider: which model answers; where, and with whose credential; what it
+ * costs; what the provider does beside answering; which URLs it reads; to whom it hands the call's words; what it keeps.
+ */
+export type ParameterEffect = (typeof parameterEffects)[number];
+
+/** The most secret class of data that may go along with something; `refuse` is none. */
+export type Allowance = DataClass | "refuse";
+
+/** How far parameters may go, by what they change. */
+export type ParameterTerms = Readonly<Record<ParameterEffect, Allowance>>;
+
 /** A tier of models, the weakest first. */
 export interface Tier {
   readonly tier: 1 | 2 | 3 | 4 | 5;
@@ -92,6 +106,9 @@ export interface ModelTerms {
   /** The type of artifact as which prompts and replies are kept; null for not at all. */
   readonly keepBodiesAs: string | null;
   readonly guards: Readonly<Record<"secrets" | "pii" | "injection", GuardAction>>;
+  readonly parameters: ParameterTerms;
+  /** What is done with a parameter that nothing is known of: it goes to the provider, or the call is refused. */
+  readonly unknownParameters: "pass" | "refuse";
   readonly keyRequestsPerMinute: number | null;
   readonly keyTokensPerMinute: number | null;
   readonly modelRequestsPerMinute: number | null;
@@ -127,7 +144,7 @@ export interface ProductTerms {
   /** Name of a retention class. */
   readonly retentionClass: string;
   /** Where the product's calls of models differ from the terms of all. */
-  readonly models?: Partial<ModelTerms>;
+  readonly models?: Partial<Omit<ModelTerms, "parameters">> & { readonly parameters?: Partial<ParameterTerms> };
 }
 
 /** One row of the storage table; it holds from its edge to the next. */

@@ -1,6 +1,7 @@
 // The door to the constitution: load it, ask it, and check numbers against it.
-export { articleIds, dataClasses, timelineSeconds } from "./data.ts";
+export { articleIds, dataClasses, parameterEffects, timelineSeconds } from "./data.ts";
 export type {
+  Allowance,
   ArticleId,
   Band,
   BandEdge,
@@ -12,6 +13,8 @@ export type {
   GuardAction,
   HumanRole,
   ModelTerms,
+  ParameterEffect,
+  ParameterTerms,
   Period,
   ProductTerms,
   Rule,

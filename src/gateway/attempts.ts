@@ -19,8 +19,10 @@ import { gatewayFault } from "./errors.ts";
 import type { Fleet, Landing } from "./fleet.ts";
 import { mayBeBilled, mayPass, StatusFault } from "./fleet-faults.ts";
 import { Intake } from "./intake.ts";
+import { assertSent } from "./parameters/index.ts";
 import { reasonsOf } from "./router.ts";
 import type { Candidate } from "./router.ts";
+import { tierOf } from "./service-tier.ts";
 import { backoffMs } from "./upstreams/index.ts";
 import type { Deadlines } from "./upstreams/index.ts";
 
@@ -31,6 +33,8 @@ export type Landed =
       readonly deployment: Deployment;
       readonly dialect: DialectName;
       readonly reply: Reply;
+      /** The tier of service that the reply names beside its usage. */
+      readonly serviceTier?: string;
       readonly bytes: Buffer;
     }
   | {
@@ -102,6 +106,7 @@ async function attemptOnce(
     model: deployment.model,
     defaultMaxOutputTokens: deployment.maxOutputTokens,
   });
+  assertSent(wire, deployment);
   course.attempts++;
   course.asked = candidate;
   const isRetry = course.attempts > 1;
@@ -123,6 +128,7 @@ async function attemptOnce(
     const refused = landed.kind === "whole" ? refusal?.(landed) : undefined;
     if (refused !== undefined) throw refused;
     course.candidate = candidate;
+    course.dropped = course.parts.parameters.droppedFor(name);
     course.reasons.push(...reasonsOf(candidate, course.parts.routed));
     return landed;
   } catch (error) {
@@ -165,9 +171,10 @@ async function readHead(
     return { kind: "stream", deployment, dialect: name, intake };
   }
   const bytes = await answer.collect(maxReplyBytes);
-  const reply = dialect.readReply(await parsed(bytes));
+  const body = await parsed(bytes);
+  const reply = dialect.readReply(body);
   landing.complete();
-  return { kind: "whole", deployment, dialect: name, reply, bytes };
+  return { kind: "whole", deployment, dialect: name, reply, ...tierOf(body), bytes };
 }
 
 /** A long answer is read in turns with everything else; the connection is given back meanwhile, since all of it is here. */

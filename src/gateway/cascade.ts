@@ -3,8 +3,7 @@
 import type { AttemptParts, Landed, Trial } from "./attempts.ts";
 import { landAnswer } from "./attempts.ts";
 import { samples, verdictOn } from "./cascade/index.ts";
-import type { Deployment } from "./catalogue/index.ts";
-import type { ModelCall, Reply } from "./conversation.ts";
+import type { ModelCall } from "./conversation.ts";
 import type { Cost, Course } from "./course.ts";
 import type { FormChecker } from "./guards/index.ts";
 import type { Candidate } from "./router.ts";
@@ -38,7 +37,7 @@ export async function landCascade(
   course: Course,
   trial: Trial,
   level: number,
-  { forms, costOf }: { readonly forms: FormChecker; readonly costOf: (deployment: Deployment, reply: Reply) => Cost },
+  { forms, costOf }: { readonly forms: FormChecker; readonly costOf: (answer: Whole) => Cost },
 ): Promise<Landed> {
   const { cheap, strong } = ladderOf(trial.candidates, level);
   if (cheap === undefined) return landAnswer(parts, course, trial);
@@ -95,12 +94,8 @@ function judge(forms: FormChecker, call: ModelCall, replies: readonly Whole[]) {
 }
 
 /** Counts replies that are paid for and not used. */
-function spend(
-  course: Course,
-  replies: readonly Whole[],
-  costOf: (deployment: Deployment, reply: Reply) => Cost,
-): void {
-  for (const { deployment, reply } of replies) course.spent.push(costOf(deployment, reply));
+function spend(course: Course, replies: readonly Whole[], costOf: (answer: Whole) => Cost): void {
+  for (const reply of replies) course.spent.push(costOf(reply));
 }
 
 /** The call as one that is answered whole, so that its answer can be judged before anybody sees it. */

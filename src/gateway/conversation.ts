@@ -153,6 +153,8 @@ export type StreamEvent =
   | {
       readonly kind: "usage";
       readonly raw: Readonly<Record<string, unknown>>;
+      /** The tier of service that the reply names beside it. */
+      readonly serviceTier?: string;
       /** The same, read; filled in by the caller of the dialect. */
       readonly usage?: Usage;
     }

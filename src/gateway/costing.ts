@@ -2,7 +2,9 @@
 // can be believed. A stream costs what the same reply would cost whole: both are priced here, from the same account.
 import type { Deployment } from "./catalogue/index.ts";
 import type { Cost } from "./course.ts";
-import type { Prices } from "./prices/index.ts";
+import { knowsServices, servicePercent, serviceReported } from "./prices/index.ts";
+import type { Prices, Service } from "./prices/index.ts";
+import { isSameModel } from "./same-model.ts";
 import type { Usage } from "./usage.ts";
 
 type RawUsage = Readonly<Record<string, unknown>>;
@@ -16,11 +18,31 @@ const million = 1_000_000;
 export interface Seen {
   readonly inputTokens: number;
   readonly outputTokens: number;
+  /** The service that the call asked for. */
+  readonly asked?: Service;
+  /** The service that the reply says was given, beside what its account says. */
+  readonly tier?: string;
+  /** The model that the reply says answered. */
+  readonly model?: string;
 }
 
-/** What a call cost. */
-export function costOf(prices: Prices, deployment: Deployment, rawUsage: RawUsage | null, seen: Seen): Cost {
-  const reported = rawUsage === null ? undefined : reportedCost(prices, deployment, rawUsage, seen);
+/** What a call cost, at the prices of the model and the service that the provider reports, where they are known. */
+export function costOf(prices: Prices, at: Deployment, rawUsage: RawUsage | null, seen: Seen): Cost {
+  const deployment = answering(prices, at, seen.model);
+  const reported = serviceReported(rawUsage, seen.tier);
+  const percent = percentOf(deployment, seen.asked ?? {}, reported);
+  const tier = reported.tier ?? (reported.speed === "fast" ? "fast" : undefined);
+  return { ...costAt(prices, deployment, percent, rawUsage, seen), ...(tier && { serviceTier: tier }) };
+}
+
+function costAt(
+  prices: Prices,
+  deployment: Deployment,
+  percent: number | null,
+  rawUsage: RawUsage | null,
+  seen: Seen,
+): Cost {
+  const reported = rawUsage === null ? undefined : reportedCost(prices, deployment, percent, rawUsage, seen);
   if (reported !== undefined) return reported;
   const usage: Usage = {
     inputTokens: seen.inputTokens,
@@ -30,8 +52,27 @@ export function costOf(prices: Prices, deployment: Deployment, rawUsage: RawUsag
     reasoningTokens: 0,
     estimated: true,
   };
-  const { priceProvider } = deployment.provider;
-  return { usage, microdollars: prices.estimate(priceProvider, deployment.model, seen) ?? listed(deployment, usage) };
+  return { usage, microdollars: mostAt(prices, deployment, percent, seen) };
+}
+
+/** The deployment as it is priced: by the model that the provider says answered, where that is another one with a price. */
+function answering(prices: Prices, deployment: Deployment, model: string | undefined): Deployment {
+  if (model === undefined || model === "" || isSameModel(model, deployment.model)) return deployment;
+  const isPriced = prices.rates(deployment.provider.priceProvider, model) !== null;
+  return isPriced ? { ...deployment, model, price: null } : deployment;
+}
+
+/**
+ * What the service costs in percent of the ordinary price, by what was reported or else asked for; null when nobody knows.
+ * A discount counts only where it is reported, and a word of a provider whose services are not known says nothing.
+ */
+function percentOf({ provider, model }: Deployment, asked: Service, reported: Service): number | null {
+  const given = servicePercent(provider.priceProvider, model, { ...asked, ...reported });
+  const isAsked = (["tier", "speed", "geo"] as const).some(
+    (of) => asked[of] !== undefined && reported[of] === undefined,
+  );
+  if (isAsked) return given === null ? null : Math.max(100, given);
+  return given ?? (Object.keys(asked).length === 0 && !knowsServices(provider.priceProvider) ? 100 : null);
 }
 
 /**
@@ -39,40 +80,59 @@ export function costOf(prices: Prices, deployment: Deployment, rawUsage: RawUsag
  * output token), so what came out counts at least.
  */
 export function costOfCut(prices: Prices, deployment: Deployment, rawUsage: RawUsage | null, seen: Seen): Cost {
-  const { usage, microdollars } = costOf(prices, deployment, rawUsage, seen);
+  const cost = costOf(prices, deployment, rawUsage, seen);
+  const { usage, microdollars } = cost;
   const missing = seen.outputTokens - usage.outputTokens;
-  if (missing <= 0) return { usage, microdollars };
-  const more = estimateOf(prices, deployment, { inputTokens: 0, outputTokens: missing });
+  if (missing <= 0) return cost;
+  const more = estimateOf(prices, deployment, { inputTokens: 0, outputTokens: missing }, seen.asked);
   return {
+    ...cost,
     usage: { ...usage, outputTokens: seen.outputTokens, estimated: true },
     microdollars: microdollars === null || more === null ? null : microdollars + more,
   };
 }
 
-/** The most that a call can cost, for its reservation; null when no price is known. */
-export function estimateOf(prices: Prices, deployment: Deployment, seen: Seen): number | null {
-  const { priceProvider } = deployment.provider;
-  return prices.estimate(priceProvider, deployment.model, seen) ?? listed(deployment, seen);
+/** The most that a call can cost in the service that it asks for, for its reservation; null when no price is known. */
+export function estimateOf(prices: Prices, deployment: Deployment, seen: Seen, asked: Service = {}): number | null {
+  const percent = servicePercent(deployment.provider.priceProvider, deployment.model, asked);
+  // A cheaper service may not be given.
+  return mostAt(prices, deployment, percent === null ? null : Math.max(100, percent), seen);
+}
+
+function mostAt(prices: Prices, deployment: Deployment, percent: number | null, seen: Seen): number | null {
+  if (percent === null) return null;
+  const { provider, model } = deployment;
+  return prices.estimate(provider.priceProvider, model, seen, undefined, percent) ?? listed(deployment, seen, percent);
 }
 
 /** The provider's own account; undefined when it cannot be believed. */
-function reportedCost(prices: Prices, deployment: Deployment, rawUsage: RawUsage, seen: Seen): Cost | undefined {
+function reportedCost(
+  prices: Prices,
+  deployment: Deployment,
+  percent: number | null,
+  rawUsage: RawUsage,
+  seen: Seen,
+): Cost | undefined {
   try {
-    const { usage, microdollars } = prices.price(deployment.provider.priceProvider, deployment.model, rawUsage);
+    const { provider, model } = deployment;
+    const priced = prices.price(provider.priceProvider, model, rawUsage, undefined, percent ?? undefined);
+    const { usage } = priced;
     if (usage.inputTokens + usage.outputTokens > mostTokens) return undefined;
     // Nothing read, or nothing written though there is something to see: an account that would make calls free.
     if (usage.inputTokens === 0 || (usage.outputTokens === 0 && seen.outputTokens > 0)) return undefined;
-    return { usage, microdollars: microdollars ?? listed(deployment, usage) };
+    if (percent === null) return { usage, microdollars: null };
+    return { usage, microdollars: priced.microdollars ?? listed(deployment, usage, percent) };
   } catch {
     return undefined;
   }
 }
 
 /** The cost by the catalogue's price, rounded half up, exactly; null when it has none. */
-function listed({ price }: Deployment, { inputTokens, outputTokens }: Seen): number | null {
+function listed({ price }: Deployment, { inputTokens, outputTokens }: Seen, percent: number): number | null {
   if (price === null) return null;
   const sum =
     BigInt(inputTokens) * BigInt(price.inputMicrodollarsPerMillion) +
     BigInt(outputTokens) * BigInt(price.outputMicrodollarsPerMillion);
-  return Number((sum + BigInt(million / 2)) / BigInt(million));
+  const unit = BigInt(million) * 100n;
+  return Number((sum * BigInt(percent) + unit / 2n) / unit);
 }

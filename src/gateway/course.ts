@@ -10,6 +10,8 @@ import type { Budgets, Reservation } from "./budgets/index.ts";
 import type { Deployment } from "./catalogue/index.ts";
 import type { ModelCall, Shown } from "./conversation.ts";
 import { StatusFault } from "./fleet-faults.ts";
+import { bounded } from "./parameters/index.ts";
+import type { Assessment } from "./parameters/index.ts";
 import type { CallFacts, GatewayObserver, Phase } from "./observer.ts";
 import type { FormJudgement, FormVerdict } from "./reply-form.ts";
 import type { Candidate, Route } from "./router.ts";
@@ -25,6 +27,7 @@ export interface CourseParts {
   readonly product: string | null;
   readonly strategy: Strategy;
   readonly routed: Route;
+  readonly parameters: Assessment;
   readonly prompt: Digest;
   readonly begun: Begun;
   readonly startMs: number;
@@ -37,6 +40,8 @@ export interface Cost {
   readonly usage: Usage;
   /** Integer micro-dollars; null when the price is unknown. */
   readonly microdollars: number | null;
+  /** The service that the provider says it gave, where it says so. */
+  readonly serviceTier?: string;
 }
 
 /** How a call ended. */
@@ -61,6 +66,8 @@ export interface AnswerFacts {
   readonly overheadMicros: number;
   /** Whether the reply has the form asked for; absent where none was. At the head of a stream nobody knows. */
   readonly schema?: FormVerdict;
+  /** Names of what the caller asked for and the provider that answered was not told. */
+  readonly dropped?: readonly string[];
 }
 
 /** What an answer shows where its provider says nothing: the request's id and the time. */
@@ -70,6 +77,9 @@ export function shownOf({ requestId, clock }: Pick<Ctx, "requestId" | "clock">):
 
 /** Most reasons in a record, and the longest of them: a leaf must stay small. */
 const [maxReasons, maxReasonLength] = [12, 300];
+
+/** Longest name of a service in a record. */
+const maxTierLength = 64;
 
 /** One call under way. */
 export class Course {
@@ -92,6 +102,8 @@ export class Course {
   asked: Candidate | undefined;
   /** What is said of the reply's form. */
   schema: FormVerdict | undefined;
+  /** Names of what the provider that answers was not told, because its API has no word for it. */
+  dropped: readonly string[] = [];
   firstChunkMs: number | undefined;
   lastChunkMs: number | undefined;
   chunks = 0;
@@ -133,6 +145,7 @@ export class Course {
       cache: this.cache,
       overheadMicros: this.overheadMicros(),
       ...(this.parts.call.form.kind === "text" ? {} : { schema: "unchecked" }),
+      ...(this.dropped.length === 0 ? {} : { dropped: this.dropped }),
     };
   }
 
@@ -174,6 +187,7 @@ export class Course {
       cache: this.cache,
       overheadMicros,
       ...(this.schema === undefined ? {} : { schema: this.schema }),
+      ...(this.dropped.length === 0 ? {} : { dropped: this.dropped }),
     };
   }
 
@@ -206,8 +220,9 @@ export class Course {
     else await this.parts.budgets.settle(reservation, tokens, microdollars);
   }
 
-  #record({ model, finish, reply }: Ending, { usage, microdollars }: Cost): CallRecord {
+  #record({ model, finish, reply, serviceTier }: Ending, { usage, microdollars }: Cost): CallRecord {
     const { estimated, ...counts } = usage;
+    const { governed, unknown } = this.parts.parameters;
     return {
       ...(this.candidate === undefined ? {} : { deployment: this.candidate.deployment.name }),
       model: plain(model),
@@ -223,11 +238,15 @@ export class Course {
       prompt: this.parts.prompt,
       ...(reply === undefined ? {} : { reply }),
       ...(this.schema === undefined ? {} : { schema: this.schema }),
+      ...(serviceTier === undefined ? {} : { serviceTier: plain(serviceTier.slice(0, maxTierLength)) }),
+      ...(governed.length === 0 ? {} : { governedParameters: governed }),
+      ...(unknown.length === 0 ? {} : { unknownParameters: unknown }),
+      ...(this.dropped.length === 0 ? {} : { droppedParameters: bounded(this.dropped) }),
     };
   }
 
   #tell({ model, finish }: Ending, { usage, microdollars }: Cost, error: unknown): void {
-    const { ctx, call, product, strategy, startMs, observer } = this.parts;
+    const { ctx, call, product, strategy, startMs, observer, parameters } = this.parts;
     const provider = this.candidate?.deployment.provider.name;
     const durationMs = performance.now() - startMs;
     const { firstChunkMs, lastChunkMs, chunks } = this;
@@ -251,6 +270,11 @@ export class Course {
       durationMs,
       overheadMs: Math.max(0, durationMs - this.waitedMs),
       firstChunkMs: firstChunkMs === undefined ? undefined : firstChunkMs - startMs,
+      parameters: {
+        effects: parameters.effects,
+        unknown: parameters.unknown.length > 0,
+        refused: parameters.refused !== undefined,
+      },
       perChunkMs:
         firstChunkMs === undefined || lastChunkMs === undefined || chunks < 2
           ? undefined

@@ -11,6 +11,8 @@ export const gatewayCodes = {
   "breaker.not_found": "No deployment of this name has a breaker.",
   "dialect.invalid": "The request does not follow the API that it was sent to.",
   "dialect.unsupported": "The request uses something that the chosen model's provider cannot express.",
+  "parameter.refused":
+    "The product's terms refuse a parameter of the request, or what it changes for data of this class.",
   "call.aborted": "The caller left before the answer was complete; read in the ledger and nowhere else.",
   "reply.invalid": "No model gave a reply of the form that was asked for, and the caller wants no other.",
   "upstream.garbled": "The provider answered with something that is no reply.",

@@ -46,10 +46,10 @@ import type { FormJudgement } from "./reply-form.ts";
 import { reserveRoom } from "./reserving.ts";
 import type { Prices } from "./prices/index.ts";
 import { mayCall } from "./router.ts";
-import type { Health, RouteRequest } from "./router.ts";
+import type { Health } from "./router.ts";
 import { vectorOf } from "./similar.ts";
 import { StreamedAnswer } from "./streaming.ts";
-import type { Source } from "./streaming.ts";
+import type { Said, Source } from "./streaming.ts";
 import { noUsage } from "./usage.ts";
 
 /** An answer: whole, or as it comes. */
@@ -147,7 +147,9 @@ export class Gateway {
       digest: prompt,
     });
     const { budgets, observer } = this.#parts;
-    const course = new Course({ ctx, call, product, strategy, routed, prompt, begun, startMs, budgets, observer });
+    const { parameters } = prepared;
+    const about = { ctx, call, product, strategy, routed, parameters, prompt, begun, startMs };
+    const course = new Course({ ...about, budgets, observer });
     const type = prepared.terms.keepBodiesAs;
     if (type !== null && product !== null) {
       course.bodies = new CallBodies(this.#parts.keeper, { ctx, product, type, asked: body });
@@ -208,7 +210,7 @@ export class Gateway {
       // What may not be accepted must not have been shown.
       call: enforced ? wholeCall(prepared.call) : prepared.call,
       candidates: prepared.routed.candidates,
-      passed: options.passed,
+      passed: prepared.parameters.passed,
       signal: lead?.signal ?? course.parts.ctx.signal,
       ...(enforced ? { refusal: (landed: WholeAnswer) => this.#misfit(course, prepared, landed) } : {}),
     };
@@ -217,8 +219,7 @@ export class Gateway {
       prepared.strategy === "cascade"
         ? await landCascade(parts, course, trial, prepared.request.level, {
             forms: this.#forms,
-            costOf: (deployment, reply) =>
-              this.#costOf(deployment, prepared.request, reply.rawUsage, tokensOfReply(reply)),
+            costOf: (answer) => this.#costOfWhole(prepared, answer),
           })
         : await landAnswer(parts, course, trial);
     this.#countLost(course, prepared);
@@ -236,11 +237,13 @@ export class Gateway {
   }
 
   /** Why an answer is not accepted whose form is enforced; what it cost is spent. */
-  #misfit(course: Course, { call, request }: Prepared, { deployment, reply }: WholeAnswer): Fault | undefined {
+  #misfit(course: Course, prepared: Prepared, answer: WholeAnswer): Fault | undefined {
+    const { call } = prepared;
+    const { deployment, reply } = answer;
     const judgement = judgeReply(this.#forms, call.form, reply);
     if (judgement?.verdict !== "invalid") return undefined;
     course.formed(judgement);
-    course.spent.push(this.#costOf(deployment, request, reply.rawUsage, tokensOfReply(reply)));
+    course.spent.push(this.#costOfWhole(prepared, answer));
     return misfitFault(deployment, judgement);
   }
 
@@ -249,11 +252,12 @@ export class Gateway {
     course: Course,
     prepared: Prepared,
     options: CallOptions,
-    { deployment, dialect, reply, bytes }: WholeAnswer,
+    answer: WholeAnswer,
     lead: Lead | undefined,
   ): Promise<ModelAnswer> {
-    const { call, terms, request } = prepared;
-    const cost = this.#costOf(deployment, request, reply.rawUsage, await replyTokensInTurns(reply));
+    const { call, terms } = prepared;
+    const { deployment, dialect, reply, bytes } = answer;
+    const cost = this.#costOfWhole(prepared, answer, await replyTokensInTurns(reply));
     const guarded = await guardReply(reply, terms.guards);
     for (const finding of guarded.findings) course.parts.begun.report(onRecord(finding));
     if (guarded.denied !== undefined) {
@@ -326,7 +330,7 @@ export class Gateway {
 
   async #stream(
     course: Course,
-    { call, terms, request }: Prepared,
+    prepared: Prepared,
     how: {
       readonly source: Source;
       /** Who is paid; undefined when nobody is, because the answer was there or is another call's. */
@@ -339,6 +343,7 @@ export class Gateway {
       readonly model: string;
     },
   ): Promise<ModelAnswer> {
+    const { call, terms } = prepared;
     const { source, deployment, asItCame, guards, lead, model } = how;
     const front = this.#front(call);
     const counted = { isCut: false };
@@ -352,10 +357,10 @@ export class Gateway {
         for (const finding of findings) course.parts.begun.report(onRecord(finding));
       },
       push: (piece) => lead?.push(piece),
-      costOf: (raw, outputTokens) =>
+      costOf: (said, outputTokens) =>
         deployment === undefined
           ? { usage: noUsage, microdollars: 0 }
-          : this.#costOf(deployment, request, raw, outputTokens, counted),
+          : this.#costOf(deployment, prepared, said, outputTokens, counted),
       settled: (cost) => {
         if (deployment === undefined) return;
         lead?.settleStream({
@@ -441,9 +446,9 @@ export class Gateway {
     return { ...cost, model: prepared.call.model, finish: "error" };
   }
 
-  #unreadCost({ reservation }: Course, { request }: Prepared, deployment: Deployment): Cost {
-    const outputTokens = Math.max(0, (reservation?.tokens ?? 0) - request.inputTokens);
-    return this.#costOf(deployment, request, null, outputTokens);
+  #unreadCost({ reservation }: Course, prepared: Prepared, deployment: Deployment): Cost {
+    const outputTokens = Math.max(0, (reservation?.tokens ?? 0) - prepared.request.inputTokens);
+    return this.#costOf(deployment, prepared, { reply: { rawUsage: null, model: "" } }, outputTokens);
   }
 
   /** Counts attempts that were given up while the provider was at work, as what nobody waited for. */
@@ -453,15 +458,19 @@ export class Gateway {
     }
   }
 
+  #costOfWhole(prepared: Prepared, answer: WholeAnswer, outputTokens = tokensOfReply(answer.reply)): Cost {
+    return this.#costOf(answer.deployment, prepared, answer, outputTokens);
+  }
+
   #costOf(
     deployment: Deployment,
-    { inputTokens }: RouteRequest,
-    raw: Reply["rawUsage"],
+    { request: { inputTokens }, parameters: { asked } }: Prepared,
+    { reply: { rawUsage, model }, serviceTier }: Said,
     outputTokens: number,
     { isCut }: { readonly isCut: boolean } = { isCut: false },
   ): Cost {
-    const seen = { inputTokens, outputTokens };
-    return (isCut ? costOfCut : costOf)(this.#parts.prices, deployment, raw, seen);
+    const seen = { inputTokens, outputTokens, asked, model, ...(serviceTier && { tier: serviceTier }) };
+    return (isCut ? costOfCut : costOf)(this.#parts.prices, deployment, rawUsage, seen);
   }
 }
 

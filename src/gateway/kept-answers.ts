@@ -67,7 +67,7 @@ export class KeptAnswers {
       dataClass: request.dataClass,
       // Who accepts nothing else follows nobody who does.
       ...(enforcesForm(call, options) ? { schema: "enforce" } : {}),
-      ...options.passed,
+      ...prepared.parameters.passed,
     };
     const samples = (call.temperature ?? 0) > 0 || call.choices > 1 || strategy === "cascade";
     const { signal } = course.parts.ctx;

@@ -1,5 +1,6 @@
 // What the gateway tells those who watch it: numbers, names and times of each attempt and each call, never a word of a
 // prompt or a reply. A port: metrics and traces are drivers of it. Observers are told and never asked; they must not throw.
+import type { ParameterEffect } from "../constitution/index.ts";
 import type { Usage } from "./usage.ts";
 
 /** A stretch of a call's course, by the clock of `performance.now()`, milliseconds. */
@@ -23,6 +24,14 @@ export interface AttemptFacts {
   /** Not the first attempt of its call. */
   readonly isRetry: boolean;
   readonly durationMs: number;
+}
+
+/** What a call asked for beside words: what that changes, whether there were parameters that nothing is known of. */
+export interface ParameterFacts {
+  readonly effects: ReadonlySet<ParameterEffect>;
+  readonly unknown: boolean;
+  /** The terms refused it. */
+  readonly refused: boolean;
 }
 
 /** One call, when it is over. */
@@ -56,6 +65,8 @@ export interface CallFacts {
   /** Mean time between two pieces of a streamed answer; undefined with fewer than two. */
   readonly perChunkMs: number | undefined;
   readonly phases: readonly Phase[];
+  /** What the call asked for beside words. */
+  readonly parameters: ParameterFacts;
 }
 
 /** Somebody who watches. */

@@ -5,9 +5,10 @@ import type { Ctx } from "../kernel/ctx.ts";
 import type { Analyser } from "./analyser/index.ts";
 import { hasPart, lastWords, outputTokensOf } from "./call-facts.ts";
 import { inputTokensInTurns } from "./call-tokens.ts";
-import type { Lookup } from "./catalogue/index.ts";
+import type { Lookup, Wanted } from "./catalogue/index.ts";
 import type { DialectName, FrontDialect, ModelCall } from "./conversation.ts";
 import { gatewayFault } from "./errors.ts";
+import { assess } from "./parameters/index.ts";
 import type { Fleet } from "./fleet.ts";
 import { guardCall } from "./guards/index.ts";
 import type { GuardedCall } from "./guards/index.ts";
@@ -36,7 +37,8 @@ export class Preparation {
   termsOf(product: string | null): ModelTerms {
     const { products, gateway } = this.#parts.constitution.data;
     const own = product === null || !Object.hasOwn(products, product) ? undefined : products[product]?.models;
-    return own === undefined ? gateway.terms : { ...gateway.terms, ...own };
+    if (own === undefined) return gateway.terms;
+    return { ...gateway.terms, ...own, parameters: { ...gateway.terms.parameters, ...own.parameters } };
   }
 
   /** Reads a call and ranks who could answer it, without asking anybody. @throws `dialect.invalid`, `model.not_found`. */
@@ -62,7 +64,6 @@ export class Preparation {
     const front = fronts[dialect];
     if (front === undefined) throw new Error(`nobody speaks ${dialect} to this server`);
     const asked = front.readCall(body);
-    refuseOtherModels(body);
     const product = options.product ?? ctx.principal.product;
     // Whoever belongs to a product is answered alike about every other one, whether or not there is such a product.
     const isForeign = ctx.principal.product !== null && product !== ctx.principal.product;
@@ -79,6 +80,9 @@ export class Preparation {
       });
     }
     const terms = this.termsOf(product);
+    const dataClass = options.dataClass ?? constitution.data.gateway.defaultDataClass;
+    const { passed } = options;
+    const parameters = assess({ call: asked, passed, terms, dataClass, unlisted: unlistedName(wanted, lookup) });
     const { call, findings, denied } = await guarded(ctx, asked, terms);
     const strategy = (wanted.kind === "any" ? wanted.strategy : undefined) ?? options.strategy ?? "balanced";
     const open = wanted.kind === "any" || wanted.kind === "tag";
@@ -88,7 +92,7 @@ export class Preparation {
       serves,
       level: analysis?.level ?? 1,
       strategy,
-      dataClass: options.dataClass ?? constitution.data.gateway.defaultDataClass,
+      dataClass,
       inputTokens: await inputTokensInTurns(call, ctx.signal),
       maxOutputTokens: outputTokensOf(call, 0),
       needsImages: hasPart(call, "image"),
@@ -102,7 +106,18 @@ export class Preparation {
       score,
       complianceFloorPercent,
     });
-    return { call, product, terms, strategy, request, routed, analysis: analysis?.reasons ?? [], findings, denied };
+    return {
+      call,
+      product,
+      terms,
+      strategy,
+      request,
+      routed,
+      analysis: analysis?.reasons ?? [],
+      findings,
+      parameters,
+      denied: parameters.refused ?? denied,
+    };
   }
 
   #analyse(call: ModelCall): { readonly level: number; readonly reasons: readonly string[] } {
@@ -132,17 +147,10 @@ async function guarded({ signal }: Ctx, call: ModelCall, { guards }: ModelTerms)
   }
 }
 
-/** Fields by which brokers of models are told of further models to answer instead. */
-const otherModels = ["models", "fallbacks"] as const;
-
-/** Which model answers is decided here, by the terms: a provider must not be asked for another one past them. */
-function refuseOtherModels(body: Readonly<Record<string, unknown>>): void {
-  const named = otherModels.find((name) => body[name] !== undefined && body[name] !== null);
-  if (named === undefined) return;
-  throw gatewayFault("dialect.unsupported", `/${named} names other models, and which model answers is decided here`, {
-    at: `/${named}`,
-    remedy: "name one model, or `auto`, a tier or a tag to let the router choose and fail over",
-  });
+/** The name of a model at its provider where the caller made it up; undefined for what the catalogue lists. */
+function unlistedName(wanted: Wanted, { deployments }: Lookup): string | undefined {
+  if (wanted.kind !== "named") return undefined;
+  return wanted.deployments.find((each) => !deployments.includes(each))?.model;
 }
 
 function noSuchProduct(): Error {

@@ -3,6 +3,7 @@ import type { DataClass, ModelTerms } from "../constitution/index.ts";
 import type { CacheControl } from "./cache/index.ts";
 import type { ModelCall } from "./conversation.ts";
 import { gatewayFault } from "./errors.ts";
+import type { Assessment } from "./parameters/index.ts";
 import type { GuardFinding } from "./guards/index.ts";
 import { reasonsOf } from "./router.ts";
 import type { Route, RouteRequest } from "./router.ts";
@@ -43,11 +44,13 @@ export interface Prepared {
   /** Why the analyser said this level, most telling first. */
   readonly analysis: readonly string[];
   readonly findings: readonly GuardFinding[];
+  /** What was decided about what the call asks for beside words. */
+  readonly parameters: Assessment;
   readonly denied: Error | undefined;
 }
 
 /** Where a call would go and why, for people: the analysis, the candidates in order, and who is left out. */
-export function explanationOf({ call, strategy, request, routed, analysis, findings }: Prepared) {
+export function explanationOf({ call, strategy, request, routed, analysis, findings, parameters }: Prepared) {
   return {
     model: call.model,
     strategy,
@@ -70,6 +73,11 @@ export function explanationOf({ call, strategy, request, routed, analysis, findi
       byTerms,
     })),
     guards: findings.map(({ guard, rule, action }) => ({ guard, rule, action })),
+    parameters: {
+      governed: parameters.governed,
+      unknown: parameters.unknown,
+      refused: parameters.refused?.message ?? null,
+    },
   };
 }
 

@@ -19,7 +19,7 @@ export async function reserveRoom(
     maxAttempts,
   }: { readonly prices: Prices; readonly budgets: Budgets; readonly maxAttempts: number },
   course: Course,
-  { call, product, strategy, request, routed }: Prepared,
+  { call, product, strategy, request, routed, parameters }: Prepared,
   options: CallOptions,
 ): Promise<void> {
   const { ctx } = course.parts;
@@ -28,7 +28,8 @@ export async function reserveRoom(
   for (const { deployment } of tried) {
     const output = request.serves === "embeddings" ? 0 : outputTokensOf(call, deployment.maxOutputTokens);
     outputTokens = Math.max(outputTokens, output);
-    const most = estimateOf(prices, deployment, { inputTokens: request.inputTokens, outputTokens: output });
+    const tokens = { inputTokens: request.inputTokens, outputTokens: output };
+    const most = parameters.unpriced.length > 0 ? null : estimateOf(prices, deployment, tokens, parameters.asked);
     microdollars = most === null || microdollars === null ? null : Math.max(microdollars, most);
   }
   // A cascade may ask the cheap model several times and a stronger one besides.

@@ -5,7 +5,7 @@
 //    out, and the usage that the caller has not asked for.
 // 3. After the first byte nothing is tried elsewhere: a stream that breaks ends with a typed error frame of its dialect.
 // 4. The call's outcome is durable before the last frame, which a comment with what Charter has to say precedes.
-import type { DialectName, Finish, FrontDialect, StreamEvent, StreamWriter } from "./conversation.ts";
+import type { DialectName, Finish, FrontDialect, Reply, StreamEvent, StreamWriter } from "./conversation.ts";
 import { gatewayFault } from "./errors.ts";
 import { shownOf } from "./course.ts";
 import type { AnswerFacts, Cost, Course, Ending } from "./course.ts";
@@ -26,6 +26,13 @@ export interface Source {
   broke(error: unknown): void;
 }
 
+/** What a reply says that decides what it costs. */
+export interface Said {
+  readonly reply: Pick<Reply, "rawUsage" | "model">;
+  /** The tier of service that it names beside its usage. */
+  readonly serviceTier?: string;
+}
+
 /** What a stream is passed on with. */
 export interface StreamParts {
   readonly course: Course;
@@ -39,7 +46,7 @@ export interface StreamParts {
   /** Is told every piece as the caller gets it. */
   readonly push: (piece: StreamEvent) => void;
   /** What the pieces so far cost. */
-  readonly costOf: (raw: Readonly<Record<string, unknown>> | null, outputTokens: number) => Cost;
+  readonly costOf: (said: Said, outputTokens: number) => Cost;
   /** The stream came to its good end. */
   readonly settled: (cost: Cost) => void;
   readonly failed: (error: unknown) => void;
@@ -78,6 +85,7 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
   #outline: StreamEvent[] | undefined = [];
   readonly #output = new TextTally();
   #usage: Readonly<Record<string, unknown>> | null = null;
+  #tier: string | undefined;
   #model = "";
   #finish: Finish | undefined;
   #endFrame: Buffer | string | undefined;
@@ -297,6 +305,7 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
         break;
       case "usage":
         this.#usage = piece.raw;
+        this.#tier = piece.serviceTier ?? this.#tier;
         break;
       default:
     }
@@ -364,7 +373,9 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
   }
 
   #cost(): Cost {
-    return this.#parts.costOf(this.#usage, this.#output.tokens);
+    const reply = { rawUsage: this.#usage, model: this.#model };
+    const said = { reply, ...(this.#tier && { serviceTier: this.#tier }) };
+    return this.#parts.costOf(said, this.#output.tokens);
   }
 
   #ending(finish: string): Ending {

@@ -82,6 +82,7 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
   "model.unavailable": 503,
   "dialect.invalid": 400,
   "dialect.unsupported": 400,
+  "parameter.refused": 400,
   "call.aborted": 408,
   "reply.invalid": 502,
   "upstream.garbled": 502,

@@ -52,6 +52,9 @@ export const maxReplyContainers = 250_000;
 /** Most choices, parts and calls of tools that are read of a reply together; a model says a few. */
 export const maxReplyParts = 10_000;
 
+/** Most values in the parameters of one call of a model beside its content and tools; each is looked up by its name. */
+export const maxParameterValues = 10_000;
+
 /** Largest JSON envelope in bytes; larger content is streamed instead of parsed. */
 export const maxJsonBodyBytes = 4 * 1024 * 1024;
 

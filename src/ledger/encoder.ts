@@ -86,8 +86,10 @@ function orderedCall(call: CallRecord): object {
     cacheReadTokens: call.cacheReadTokens,
     cacheWriteTokens: call.cacheWriteTokens,
     deployment: call.deployment,
+    droppedParameters: call.droppedParameters,
     estimated: call.estimated,
     finish: call.finish,
+    governedParameters: call.governedParameters,
     inputTokens: call.inputTokens,
     microdollars: call.microdollars,
     model: call.model,
@@ -97,7 +99,9 @@ function orderedCall(call: CallRecord): object {
     reasons: call.reasons,
     reply: call.reply,
     schema: call.schema,
+    serviceTier: call.serviceTier,
     streamed: call.streamed,
     tier: call.tier,
+    unknownParameters: call.unknownParameters,
   } satisfies Record<keyof CallRecord, unknown>;
 }

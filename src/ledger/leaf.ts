@@ -37,6 +37,14 @@ export interface CallRecord {
   readonly microdollars?: number;
   /** Whether the reply has the form that was asked for; absent where none was. */
   readonly schema?: "valid" | "invalid" | "unchecked";
+  /** The service that the provider says it gave, where it says so: `priority`, `flex`, `fast`. */
+  readonly serviceTier?: string;
+  /** Names of what was asked for that is policy, each with what it changes: `service_tier (price)`. */
+  readonly governedParameters?: readonly string[];
+  /** Names of parameters that nothing is known of; never their values. */
+  readonly unknownParameters?: readonly string[];
+  /** Names of what the provider that answered was not told. */
+  readonly droppedParameters?: readonly string[];
   /** SHA-256 of the request's canonical form, and of the reply as it left. */
   readonly prompt: Digest;
   readonly reply?: Digest;

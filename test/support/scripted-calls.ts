@@ -26,6 +26,7 @@ export function scriptedCall(own: Partial<CallFacts> = {}): CallFacts {
     firstChunkMs: undefined,
     perChunkMs: undefined,
     phases: [],
+    parameters: { effects: new Set(), unknown: false, refused: false },
     ...own,
   };
 }

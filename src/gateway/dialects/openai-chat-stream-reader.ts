@@ -11,6 +11,7 @@ import type { Draft, JsonObject } from "./fields.ts";
 import { isObject, put } from "./fields.ts";
 import { readChatError } from "./openai-chat-error.ts";
 import { readFinish } from "./openai-chat-finish.ts";
+import { tierOf } from "../service-tier.ts";
 import { idOf, madeToolId, readSaid, textOr, usageOf } from "./openai-chat-reply.ts";
 import { LogprobMean } from "./openai-chat-usage.ts";
 
@@ -40,7 +41,7 @@ export class ChatStreamReader implements StreamReader {
     for (const choice of choices) if (isObject(choice)) this.#choice(choice, events);
     if (choices.length === 0) this.#release(events);
     const usage = usageOf(chunk);
-    if (usage !== undefined) events.push({ kind: "usage", raw: usage });
+    if (usage !== undefined) events.push({ kind: "usage", raw: usage, ...tierOf(chunk) });
     return events;
   }
 

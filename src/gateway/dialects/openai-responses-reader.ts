@@ -5,6 +5,7 @@ import { garbled } from "./faults.ts";
 import type { JsonObject } from "./fields.ts";
 import { isObject } from "./fields.ts";
 import { readChatError } from "./openai-chat-error.ts";
+import { tierOf } from "../service-tier.ts";
 import { idOf, textOr, usageOf } from "./openai-chat-reply.ts";
 
 /** Reads a reply. @throws `upstream.garbled` for a body without output, `upstream.failed` for a response that failed. */
@@ -185,7 +186,7 @@ export class ResponsesStreamReader implements StreamReader {
     if (this.#refused) kinds.push({ kind: "refusal" });
     const events: StreamEvent[] = [{ kind: "finish", choice: 0, finish: readFinish(whole, kinds) }];
     const usage = usageOf(whole);
-    if (usage !== undefined) events.push({ kind: "usage", raw: usage });
+    if (usage !== undefined) events.push({ kind: "usage", raw: usage, ...tierOf(whole) });
     events.push({ kind: "end" });
     return events;
   }

@@ -24,10 +24,17 @@ export interface PricedUsage {
 export interface Prices {
   /**
    * Prices a call by the provider's account of it, or by the whole response that holds the account, at the prices of `atMs`
-   * (milliseconds since the Unix epoch; now when it is left out). The form of the account is found from its shape.
+   * (milliseconds since the Unix epoch; now when it is left out) and of the service that was given. The form of the account
+   * is found from its shape.
    * @throws `usage.invalid` for an account that cannot be understood or believed.
    */
-  price(provider: string, model: string, rawUsage: Readonly<Record<string, unknown>>, atMs?: number): PricedUsage;
+  price(
+    provider: string,
+    model: string,
+    rawUsage: Readonly<Record<string, unknown>>,
+    atMs?: number,
+    percent?: number,
+  ): PricedUsage;
   /** Reads an account of a dialect. @throws `usage.invalid` when it cannot be understood or believed. */
   usageOf(rawUsage: Readonly<Record<string, unknown>>, dialect: DialectName): Usage;
   /**
@@ -35,7 +42,7 @@ export interface Prices {
    * reservation expires; null when the price is not known.
    * @throws `usage.invalid` for counts that are no counts.
    */
-  estimate(provider: string, model: string, tokens: TokenCounts, atMs?: number): number | null;
+  estimate(provider: string, model: string, tokens: TokenCounts, atMs?: number, percent?: number): number | null;
   /** What plain tokens cost now, below any step for long prompts; null when it is not known. */
   rates(provider: string, model: string): TokenRates | null;
 }
@@ -54,23 +61,23 @@ export interface TokenCounts {
 export function openPrices({ overrides, clock }: { readonly overrides?: unknown; readonly clock: Clock }): Prices {
   const book = new PriceBook(overrides);
   return {
-    price(provider, model, rawUsage, atMs = clock.nowMs()) {
+    price(provider, model, rawUsage, atMs = clock.nowMs(), percent = 100) {
       const { schedule, forms } = book.entry(provider, model);
       const counts = readCounts(rawUsage, forms, book.commonForms);
       const usage = usageIn(counts);
-      return { microdollars: moneyOf(schedule?.at(atMs)?.cost(counts) ?? null), usage };
+      return { microdollars: moneyOf(schedule?.at(atMs)?.cost(counts, percent) ?? null), usage };
     },
     usageOf(rawUsage, dialect) {
       return usageIn(readCounts(rawUsage, book.dialectForms(dialect)));
     },
-    estimate(provider, model, { inputTokens, outputTokens }, atMs = clock.nowMs()) {
+    estimate(provider, model, { inputTokens, outputTokens }, atMs = clock.nowMs(), percent = 100) {
       for (const count of [inputTokens, outputTokens]) {
         if (!Number.isSafeInteger(count) || count < 0)
           throw priceFault("usage.invalid", `${count} is no count of tokens`);
       }
       let most: bigint | null = null;
       for (const tariff of book.entry(provider, model).schedule?.around(atMs) ?? []) {
-        const cost = tariff?.most(inputTokens, outputTokens) ?? null;
+        const cost = tariff?.most(inputTokens, outputTokens, percent) ?? null;
         if (cost === null) return null;
         if (most === null || cost > most) most = cost;
       }

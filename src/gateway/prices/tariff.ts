@@ -67,9 +67,10 @@ export class Tariff {
 
   /**
    * Micro-dollars for what was counted, or null when this table does not say.
+   * @param percent What tokens cost in the tier of service that was used, of what they cost here.
    * @throws `usage.invalid` for parts that are more than their whole.
    */
-  cost(counts: Counts): bigint | null {
+  cost(counts: Counts, percent = 100): bigint | null {
     if (!this.#covers(counts)) return null;
     const inputTokens = counts.get("input_tokens") ?? 0;
     const rests: number[] = [];
@@ -80,23 +81,28 @@ export class Tariff {
       for (const part of line.parts) rest -= rests[part] ?? 0;
       if (rest < 0) throw contradiction(line.unit.name);
       rests.push(rest);
-      if (rest > 0) sum += BigInt(rest) * priceAt(line, inputTokens);
+      if (rest === 0) continue;
+      const share = line.unit.family === "tokens" ? percent : 100;
+      sum += BigInt(rest) * priceAt(line, inputTokens) * BigInt(share);
     }
-    return roundHalfUp({ numerator: sum, denominator: this.#denominator });
+    return roundHalfUp({ numerator: sum, denominator: this.#denominator * 100n });
   }
 
-  /** The most that so many tokens can cost, in micro-dollars, whatever they are; tools are not in it. Null when unknown. */
-  most(inputTokens: number, outputTokens: number): bigint | null {
+  /**
+   * The most that so many tokens can cost, in micro-dollars, whatever they are; tools are not in it. Null when unknown.
+   * @param percent As for `cost`.
+   */
+  most(inputTokens: number, outputTokens: number, percent = 100): bigint | null {
     if (this.#lines.length === 0 || this.#measures.length > 0) return null;
     if ((inputTokens > 0 && !this.#pricesInput) || (outputTokens > 0 && !this.#pricesOutput)) return null;
     const highest = (lines: readonly Line[]): bigint =>
       lines.map((line) => priceAt(line, inputTokens)).reduce((most, price) => (price > most ? price : most), 0n);
     const requests = this.#lines.filter(({ unit }) => unit.family === "requests");
-    const numerator =
+    const tokens =
       BigInt(inputTokens) * highest(this.#tokenLines("input")) +
-      BigInt(outputTokens) * highest(this.#tokenLines("output")) +
-      highest(requests);
-    return roundUp({ numerator, denominator: this.#denominator });
+      BigInt(outputTokens) * highest(this.#tokenLines("output"));
+    const numerator = tokens * BigInt(percent) + highest(requests) * 100n;
+    return roundUp({ numerator, denominator: this.#denominator * 100n });
   }
 
   /** The prices of plain tokens below every step; an output price that the table lacks is 0, as for embeddings. */

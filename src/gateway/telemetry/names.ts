@@ -38,6 +38,7 @@ export const attributes = {
   overhead: "charter.overhead",
   status: "charter.upstream.status",
   state: "charter.breaker.state",
+  effect: "charter.parameter.effect",
   unit: "charter.budget.unit",
   window: "charter.budget.window",
 } as const;
@@ -56,6 +57,12 @@ export interface MetricName {
 
 /** The metrics. */
 export const metrics = {
+  parameters: {
+    name: "charter.parameters",
+    unit: "",
+    kind: "counter",
+    help: "Calls that asked for more than words, by what that changes; `unknown` for parameters that nothing is known of.",
+  },
   calls: { name: "charter.calls", unit: "", kind: "counter", help: "Calls of models that have ended." },
   inferenceDuration: {
     name: "gen_ai.client.inference.duration",

@@ -140,6 +140,14 @@ export class PrometheusObserver implements GatewayObserver, AsyncDisposable {
     else series.cost.value += microdollars;
     if (usage.estimated) series.estimated.value++;
     if (series.errors !== undefined) series.errors.value++;
+    this.#countParameters(facts.parameters);
+  }
+
+  #countParameters({ effects, unknown, refused }: CallFacts["parameters"]): void {
+    for (const effect of unknown ? [...effects, "unknown"] : effects) {
+      const outcome = refused ? "refused" : "passed";
+      this.#families.parameters.cell(picked({ effect, outcome }, parameterLabels)).value++;
+    }
   }
 
   /** All metrics in the text format of Prometheus. */
@@ -220,6 +228,7 @@ export class PrometheusObserver implements GatewayObserver, AsyncDisposable {
 }
 
 const callLabels = ["charterOperation", "provider", "deployment", "tier", "outcome", "cache", "product"] as const;
+const parameterLabels = ["effect", "outcome"] as const;
 const attemptLabels = ["provider", "status", "error"] as const;
 
 type AllLabels = Readonly<Partial<Record<AttributeKey, string | number>>>;
@@ -261,6 +270,7 @@ function familiesOf(registry: Registry) {
     estimated: counter("estimated", moneyLabels),
     cacheLookups: counter("cacheLookups", ["cache", "product"]),
     errors: counter("errors", ["error", "product"]),
+    parameters: counter("parameters", parameterLabels),
     attempts: counter("attempts", attemptLabels),
     attemptDuration: times("attemptDuration", ["provider"]),
     retries: counter("retries", ["provider"]),

@@ -40,12 +40,17 @@ const callForms: Readonly<Record<string, Form>> = {
   estimated: flag,
   prompt: digest,
 };
-/** What a call's record has where it is known: who answered, what it cost, the digest of what was answered, and its form. */
+/** What a call's record has where it is known: who answered, what it cost, the digest of what was answered, its form,
+ * and names of what was asked for beside words. */
 const callOptions: Readonly<Record<string, Form>> = {
   deployment: text,
   microdollars: count,
   reply: digest,
   schema: oneOf("valid", "invalid", "unchecked"),
+  serviceTier: text,
+  governedParameters: texts,
+  unknownParameters: texts,
+  droppedParameters: texts,
 };
 
 const fields: Readonly<Record<string, Form>> = {

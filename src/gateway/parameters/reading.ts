@@ -1,0 +1,233 @@
+// Reads from a caller's body what it asks of the provider beyond words. Pure.
+//
+// 1. Every spelling that some server could take for a governed name counts as that name, at any depth where one could read it.
+// 2. Null asks for nothing; of a name that stands there twice, the value that is sent is the one that is read.
+// 3. Content is not looked at here: texts, schemas, arguments of tools, metadata.
+import { maxParameterValues } from "../../kernel/limits.ts";
+import type { ModelCall, Part } from "../conversation.ts";
+import { gatewayFault } from "../errors.ts";
+import { decisiveNames, governedNames, mergedObjects } from "./governed.ts";
+import type { Governed } from "./governed.ts";
+import { canonicalName, pointerStep } from "./names.ts";
+import { ordinaryNames } from "./ordinary.ts";
+import { isName, isRecord, valueAt } from "./json.ts";
+import type { Json } from "./json.ts";
+import { settingsOf, toolsIn, toolUses } from "./tools.ts";
+import type { Asked, Use } from "./use.ts";
+
+/** Most uses that are told apart; one that is refused is among the first or counts anyway. */
+const maxUses = 1000;
+
+/** Reads a call. @throws `dialect.invalid` for another spelling of what Charter decides by, and for too many values. */
+export function readAsked(call: ModelCall): Asked {
+  const reader = new Reader(call);
+  reader.body();
+  return reader;
+}
+
+class Reader implements Asked {
+  readonly uses: Use[] = [];
+  readonly unknown: string[] = [];
+  readonly #call: ModelCall;
+  readonly #ordinary: ReadonlySet<string>;
+  #left = maxParameterValues;
+
+  constructor(call: ModelCall) {
+    this.#call = call;
+    this.#ordinary = ordinaryNames[call.dialect];
+  }
+
+  body(): void {
+    const { raw } = this.#call;
+    for (const key of Object.keys(raw)) {
+      const value = raw[key];
+      if (value === undefined || value === null) continue;
+      const name = canonicalName(key);
+      const decisive = decisiveNames.get(name);
+      if (decisive !== undefined && decisive !== key) throw otherSpelling(`/${pointerStep(key)}`, decisive);
+      if (!this.#member(name, value, () => `/${pointerStep(key)}`, true) && !this.#ordinary.has(name)) {
+        this.unknown.push(key);
+        if (!languageNames.has(key)) this.#inside(value, () => `/${pointerStep(key)}`);
+      }
+    }
+    this.#tools(raw["tools"], "/tools");
+    this.#messages(raw["messages"]);
+    this.#media();
+  }
+
+  /** Looks at one member of the body, or of an object that is merged into it; false when nothing is known of it. */
+  #member(name: string, value: unknown, at: () => string, inBody: boolean): boolean {
+    const governed = governedNames.get(name);
+    if (governed !== undefined && (inBody || governed.row.counts === "anywhere")) {
+      this.#governed(governed, value, at);
+      return true;
+    }
+    if (!mergedObjects.has(name)) return false;
+    this.#merged(value, at);
+    return true;
+  }
+
+  #governed({ name, row, parts }: Governed, value: unknown, at: () => string): void {
+    if (isOrdinary(value, row.ordinary)) return;
+    const common = { name, ...(row.unpriced && { unpriced: row.unpriced }) };
+    if (parts.size > 0 && isRecord(value)) {
+      for (const key of Object.keys(value)) {
+        const inner = value[key];
+        const part = parts.get(canonicalName(key));
+        if (inner === undefined || inner === null || isOrdinary(inner, part?.ordinary)) continue;
+        const effects = part?.effects ?? row.effects;
+        if (effects.length > 0) this.#use({ ...common, at: `${at()}/${pointerStep(key)}`, effects });
+      }
+      return;
+    }
+    const measure = row.measure && { of: row.measure, value: wordOf(value) };
+    this.#use({ ...common, at: at(), effects: row.effects, ...(measure && { measure }) });
+    // What stands inside may change more than the whole: a tool's settings that name a model or a server.
+    this.#inside(value, at);
+  }
+
+  /** An object whose members count as if they stood in the body; of a list, each of its objects. */
+  #merged(value: unknown, at: () => string): void {
+    if (Array.isArray(value)) {
+      for (const [i, item] of value.entries()) this.#merged(item, () => `${at()}/${i}`);
+      return;
+    }
+    if (!isRecord(value)) return;
+    for (const key of Object.keys(value)) {
+      this.#count();
+      const inner = value[key];
+      if (inner === undefined || inner === null) continue;
+      const place = (): string => `${at()}/${pointerStep(key)}`;
+      const name = canonicalName(key);
+      const decisive = decisiveNames.get(name);
+      if (decisive === "model") this.#use({ at: place(), name: "model", effects: ["model"] });
+      else if (decisive !== undefined) throw otherSpelling(place(), decisive);
+      else if (!this.#member(name, inner, place, true) && !this.#ordinary.has(name)) this.#inside(inner, place);
+    }
+  }
+
+  /** A value of which nothing is known: what servers read anywhere is looked for, and a JSON Schema is left alone. */
+  #inside(value: unknown, at: () => string): void {
+    if (typeof value !== "object" || value === null) return;
+    if (Array.isArray(value)) {
+      for (const [i, item] of value.entries()) {
+        this.#count();
+        this.#inside(item, () => `${at()}/${i}`);
+      }
+      return;
+    }
+    const record = value as Json;
+    for (const key of Object.keys(record)) {
+      if (schemaFields.has(key)) continue;
+      this.#count();
+      const inner = record[key];
+      if (inner === undefined || inner === null) continue;
+      const place = (): string => `${at()}/${pointerStep(key)}`;
+      const name = canonicalName(key);
+      if (name === "model" || name === "modelid") {
+        if (isName(inner)) this.#use({ at: place(), name: "model", effects: ["model"] });
+      } else if (!this.#member(name, inner, place, false)) this.#inside(inner, place);
+    }
+  }
+
+  #tools(tools: unknown, at: string): void {
+    if (!Array.isArray(tools)) return;
+    for (const [i, tool] of tools.entries()) {
+      if (!isRecord(tool)) continue;
+      const place = `${at}/${i}`;
+      for (const use of toolUses(tool, place)) this.#use(use);
+      this.#tools(toolsIn(tool), `${place}/tools`);
+      this.#inside(settingsOf(tool), () => place);
+    }
+  }
+
+  /** Members of messages beside their words: some APIs take tools and settings in the middle of a conversation. */
+  #messages(messages: unknown): void {
+    if (!Array.isArray(messages)) return;
+    for (const [i, message] of messages.entries()) {
+      if (!isRecord(message)) continue;
+      for (const key of Object.keys(message)) {
+        if (messageFields.has(key)) continue;
+        const value = message[key];
+        if (value === undefined || value === null) continue;
+        const place = (): string => `/messages/${i}/${pointerStep(key)}`;
+        const name = canonicalName(key);
+        if (name === "tools") this.#tools(value, place());
+        else if (name === "model" && isName(value)) this.#use({ at: place(), name, effects: ["model"] });
+        else this.#member(name, value, place, true);
+      }
+    }
+  }
+
+  /** Media by URL, which the provider fetches, and by an id, which lie with the provider. */
+  #media(): void {
+    const { turns, untranslated = [], raw } = this.#call;
+    const look = (part: Part): void => {
+      if (part.kind === "tool_result") part.parts.forEach(look);
+      if (part.kind !== "image" && part.kind !== "file") return;
+      // A file's bytes may be a URL where a server takes one.
+      const isRemote = part.source.kind === "url" || /^\s*[a-z][a-z\d+.-]*:/i.test(part.source.data.slice(0, 64));
+      if (isRemote) this.#use({ at: call(this.#call), name: `${part.kind} by URL`, effects: ["fetch"] });
+    };
+    for (const { parts } of turns) parts.forEach(look);
+    for (const pointer of untranslated) {
+      if (!/^\/(?:messages|input|system)\//.test(pointer)) continue;
+      const value = valueAt(raw, pointer);
+      const type = isRecord(value) ? value["type"] : undefined;
+      const isStored = pointer.endsWith("/file_id") || type === "file" || type === "container_upload";
+      if (isStored) this.#use({ at: pointer, name: "file_id", effects: ["retention"] });
+    }
+  }
+
+  #use(use: Use): void {
+    if (this.uses.length < maxUses) this.uses.push(use);
+  }
+
+  #count(): void {
+    if (--this.#left >= 0) return;
+    throw gatewayFault("dialect.invalid", `the parameters hold more than ${maxParameterValues} values`, {
+      limit: "maxParameterValues",
+      remedy: "send large values as content, or leave them out",
+    });
+  }
+}
+
+/** Names that mean something to JavaScript and to no server: what stands inside is data. */
+const languageNames: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
+
+/** Members of a message that hold its words, who says them, and calls of tools. */
+const messageFields: ReadonlySet<string> = new Set(
+  (
+    "role content name tool_calls tool_call_id function_call refusal reasoning reasoning_content reasoning_details " +
+    "annotations cache_control prefix weight id type audio"
+  ).split(" "),
+);
+
+/** Fields of a JSON Schema whose members are names of what a reply holds. */
+const schemaFields: ReadonlySet<string> = new Set(["properties", "patternProperties", "$defs", "definitions"]);
+
+function call({ dialect }: ModelCall): string {
+  return dialect === "openai-responses" ? "/input" : "/messages";
+}
+
+/** Whether a value asks for nothing but the ordinary: null, one of the known words, or a list of such. */
+function isOrdinary(value: unknown, ordinary: readonly unknown[] = []): boolean {
+  if (typeof value === "string") return ordinary.includes(value.toLowerCase());
+  if (Array.isArray(value) && value.length === 0) return true;
+  return ordinary.includes(value);
+}
+
+function wordOf(value: unknown): string {
+  return typeof value === "string" ? value.toLowerCase().slice(0, 64) : "unreadable";
+}
+
+function otherSpelling(at: string, name: string): Error {
+  return gatewayFault(
+    "dialect.invalid",
+    `${at} is another spelling or place of "${name}", and servers differ in which they take`,
+    {
+      at,
+      remedy: `send "${name}" in the body itself, spelled so`,
+    },
+  );
+}

@@ -1,0 +1,112 @@
+// What tokens cost in another service than the ordinary one, in percent of the ordinary price, by provider and model.
+// Published as of November 2026: OpenAI's pricing page (flex, priority, now "fast", and ultrafast), Anthropic's "Fast mode" and
+// "Data residency", Google's "Optimization" (75 to 100 % more for priority), Groq's "Service tiers". Where a provider has
+// one price for all, or publishes a range, the dearest stands here.
+
+/** What a call asks for, or a reply reports; words in lower case. */
+export interface Service {
+  readonly tier?: string;
+  readonly speed?: string;
+  readonly geo?: string;
+}
+
+interface Factor {
+  readonly measure: keyof Service;
+  readonly words: readonly string[];
+  /** Which models; every one when it is left out. The first row that fits counts. */
+  readonly models?: RegExp;
+  readonly percent: number;
+}
+
+const factor = (measure: keyof Service, words: string, percent: number, models?: RegExp): Factor => ({
+  measure,
+  words: words.split(" "),
+  percent,
+  ...(models && { models }),
+});
+
+/** Words that stand for the ordinary service wherever they are said. */
+const ordinary = new Set([
+  "",
+  "auto",
+  "default",
+  "standard",
+  "standard_only",
+  "on_demand",
+  "normal",
+  "global",
+  "not_available",
+  "scale",
+]);
+
+const openai: readonly Factor[] = [
+  factor("tier", "flex batch", 50),
+  factor("tier", "priority fast", 170, /gpt-4o(?!-mini)/),
+  factor("tier", "priority fast", 175, /gpt-4\.1(?!-nano)|(?:^|\/)o3/),
+  factor("tier", "priority fast", 200, /gpt-(?:4|5(?:\.[0-4])?(?![.\d]))|(?:^|\/)o\d/),
+  factor("tier", "priority fast", 250),
+  factor("tier", "ultrafast", 600),
+];
+
+const claudeFast: readonly Factor[] = [
+  factor("speed", "fast", 600, /opus-4[-.][67]/),
+  factor("speed", "fast", 200, /claude-(?:opus|fable)-/),
+];
+
+const factors: Readonly<Record<string, readonly Factor[]>> = {
+  openai,
+  azure: openai,
+  openrouter: [...openai, ...claudeFast],
+  anthropic: [
+    ...claudeFast,
+    // The priority tier is capacity that was bought before; what is billed beyond it is the ordinary price.
+    factor("tier", "priority", 100),
+    factor("tier", "batch", 50),
+    factor("geo", "us", 110),
+  ],
+  google: [factor("tier", "flex batch", 50), factor("tier", "priority", 200)],
+  groq: [factor("tier", "flex", 100), factor("tier", "batch", 50)],
+};
+
+/** Names of providers in price lists that are other names of one of them. */
+const aliases: Readonly<Record<string, string>> = {
+  gemini: "google",
+  "google-gla": "google",
+  "google-vertex": "google",
+};
+
+/** Percent of the ordinary price, rounded up; null when nobody knows what the service costs. */
+export function servicePercent(provider: string, model: string, service: Service): number | null {
+  const known = factorsOf(provider);
+  let percent = 100;
+  for (const measure of ["tier", "speed", "geo"] as const) {
+    const word = service[measure]?.toLowerCase();
+    if (word === undefined || ordinary.has(word)) continue;
+    const row = known?.find(
+      (each) =>
+        each.measure === measure && each.words.includes(word) && each.models?.test(model.toLowerCase()) !== false,
+    );
+    if (row === undefined) return null;
+    percent = Math.ceil((percent * row.percent) / 100);
+  }
+  return percent;
+}
+
+/** Whether anything is known of the services that a provider sells. */
+export function knowsServices(provider: string): boolean {
+  return factorsOf(provider) !== undefined;
+}
+
+function factorsOf(provider: string): readonly Factor[] | undefined {
+  const owner = provider.trim().toLowerCase();
+  const name = Object.hasOwn(aliases, owner) ? (aliases[owner] ?? owner) : owner;
+  return Object.hasOwn(factors, name) ? factors[name] : undefined;
+}
+
+/** The service that a reply says was given: in its own field, or in its account. */
+export function serviceReported(account: Readonly<Record<string, unknown>> | null, tier?: string): Service {
+  const word = (...names: readonly string[]): string | undefined =>
+    names.map((name) => account?.[name]).find((value) => typeof value === "string");
+  const given = { tier: tier ?? word("service_tier", "serviceTier"), speed: word("speed"), geo: word("inference_geo") };
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined && value !== ""));
+}
