@@ -6,6 +6,7 @@ import type { Analyser } from "./analyser/index.ts";
 import { hasPart, inputTokensOf, lastWords, outputTokensOf } from "./call-facts.ts";
 import type { Lookup } from "./catalogue/index.ts";
 import type { DialectName, FrontDialect, ModelCall } from "./conversation.ts";
+import { endOf } from "../kernel/standing.ts";
 import { gatewayFault } from "./errors.ts";
 import type { Fleet } from "./fleet.ts";
 import { guardCall } from "./guards/index.ts";
@@ -125,7 +126,8 @@ async function guarded({ signal }: Ctx, call: ModelCall, { guards }: ModelTerms)
   try {
     return await guardCall(call, guards, signal);
   } catch (error) {
-    throw signal.aborted ? gatewayFault("call.aborted", "the caller has gone", {}, error) : error;
+    if (!signal.aborted) throw error;
+    throw endOf(signal) ?? gatewayFault("call.aborted", "the caller has gone", {}, error);
   }
 }
 

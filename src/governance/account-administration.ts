@@ -70,11 +70,11 @@ function oneTimePasswords(
         ...grantsOf(draft),
         digest,
       };
-      return gate.act(ctx, attempt, async (intentIndex) => {
+      return gate.act(ctx, attempt, async (act) => {
         const fields = { ...namesOf(draft), ...assignmentOf(constitution, draft) };
         const oneTimePassword = newOneTimePassword();
         const passwordHash = await hasher.hash(oneTimePassword);
-        const user = await records.change(intentIndex, id, (tx) =>
+        const user = await records.change(act, id, (tx) =>
           writer.create(tx, { id, ...fields, verified: true, mustChangePassword: true, passwordHash }),
         );
         return { value: { user, oneTimePassword }, digest: records.digest(user) };
@@ -87,10 +87,10 @@ function oneTimePasswords(
         ...manageCredentials,
         ...anyone,
       };
-      return gate.act(ctx, attempt, async (intentIndex) => {
+      return gate.act(ctx, attempt, async (act) => {
         const oneTimePassword = newOneTimePassword();
         const passwordHash = await hasher.hash(oneTimePassword);
-        const user = await records.change(intentIndex, id, (tx) =>
+        const user = await records.change(act, id, (tx) =>
           writer.setPassword(tx, id, { passwordHash, mustChangePassword: true }),
         );
         return { value: { user, oneTimePassword }, digest: records.digest(user) };
@@ -104,8 +104,8 @@ function changes(parts: AccountParts, records: AccountRecords): Pick<Administrat
   const { users, writer } = directory;
   const setDisabled = (operation: string, disabled: boolean) => {
     return (ctx: Ctx, id: string): Promise<Done<UserRecord>> =>
-      gate.act(ctx, { operation, resource: records.resource({ id }), ...manageCredentials }, async (intentIndex) => {
-        const user = await records.change(intentIndex, id, (tx) => writer.setDisabled(tx, id, disabled));
+      gate.act(ctx, { operation, resource: records.resource({ id }), ...manageCredentials }, async (act) => {
+        const user = await records.change(act, id, (tx) => writer.setDisabled(tx, id, disabled));
         return { value: user, digest: records.digest(user) };
       });
   };
@@ -119,9 +119,9 @@ function changes(parts: AccountParts, records: AccountRecords): Pick<Administrat
         ...manageCredentials,
         ...grantsOf(change),
       };
-      return gate.act(ctx, attempt, async (intentIndex) => {
+      return gate.act(ctx, attempt, async (act) => {
         const checked = changeOf(constitution, await users.byId(id), change);
-        const user = await records.change(intentIndex, id, (tx) => writer.update(tx, id, checked));
+        const user = await records.change(act, id, (tx) => writer.update(tx, id, checked));
         return { value: user, digest: records.digest(user) };
       });
     },
@@ -137,12 +137,12 @@ function importing(parts: AccountParts, records: AccountRecords): Administration
       ...manageCredentials,
       ...grantsOf(...accounts),
     };
-    return gate.act(ctx, attempt, async (intentIndex) => {
+    return gate.act(ctx, attempt, async (act) => {
       if (accounts.length > mostImported) {
         throw userFault("user.invalid", `one import takes at most ${mostImported} users`, { at: "users" });
       }
       const prepared = accounts.map((account, i) => importedUser(constitution, account, `users/${i}/`));
-      const { created, skipped } = await records.change(intentIndex, "", async (tx) => {
+      const { created, skipped } = await records.change(act, "", async (tx) => {
         // Made anew when the database runs the unit again.
         const outcome = { created: [] as UserRecord[], skipped: [] as string[] };
         for (const [i, fields] of prepared.entries()) {

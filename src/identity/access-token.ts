@@ -10,6 +10,7 @@ import type { Clock } from "../kernel/clock.ts";
 import type { Principal } from "../kernel/ctx.ts";
 import { Fault } from "../kernel/fault.ts";
 import { sha256Hex } from "../kernel/hash.ts";
+import type { Authenticated } from "../kernel/standing.ts";
 import { isRecent, remember } from "./beliefs.ts";
 import { actingAs } from "./oauth/accounts.ts";
 import type { Accounts } from "./oauth/accounts.ts";
@@ -79,8 +80,18 @@ export class AccessTokenVerifier {
    * any more.
    */
   async verify(text: string): Promise<Principal | undefined> {
+    return (await this.identify(text))?.principal;
+  }
+
+  /** The same with what the caller was recognised by. */
+  async identify(text: string): Promise<Authenticated | undefined> {
     const found = await this.inspect(text);
-    return found?.claims.scope?.split(" ").includes(apiScope) === true ? found.principal : undefined;
+    if (found?.claims.scope?.split(" ").includes(apiScope) !== true) return undefined;
+    const { principal, claims } = found;
+    const { sub: account, client_id: client, epoch, gid: grant, jti: tokenId, exp } = claims;
+    const expiresMs = (exp + skewSeconds) * 1000;
+    const optional = { ...(epoch === undefined ? {} : { epoch }), ...(grant === undefined ? {} : { grant }) };
+    return { principal, credential: { kind: "token", account, client, ...optional, tokenId, expiresMs } };
   }
 
   /** The same with what the token says, whatever it is for. */

@@ -43,7 +43,11 @@ const ladder: readonly Role[] = ["anonymous", "observer", "developer", "operator
  * Whom a client acts as when it carries a token of somebody: that person, with no more than the client's own role and
  * product. Undefined when the two belong to different products.
  */
-export function actingAs(id: string, standing: AccountStanding, client: OAuthClient): Principal | undefined {
+export function actingAs(
+  id: string,
+  standing: Pick<AccountStanding, "kind" | "role" | "product">,
+  client: Pick<OAuthClient, "role" | "product" | "firstParty">,
+): Principal | undefined {
   const { kind, role, product } = standing;
   if (client.firstParty) return { id, kind, product, role };
   if (product !== null && client.product !== null && product !== client.product) return undefined;
