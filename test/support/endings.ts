@@ -41,12 +41,17 @@ async function sessionOf(charter: TestCharter): Promise<Person & { readonly key:
   return { ...person, key: json.access_token, refresh: json.refresh_token };
 }
 
-/** Stops the writes of the product as an executor of it that oversteps does. */
-export async function haltProduct(charter: TestCharter): Promise<void> {
+/** Stops the writes of a product as an executor of it that oversteps does. */
+export async function haltProduct(
+  charter: TestCharter,
+  halted: string = product,
+  type = "ConversationArtifact",
+): Promise<void> {
   const { json } = await charter.ask("/v1/artifacts", {
-    body: { product_id: product, artifact_type: "ConversationArtifact", payload: Math.random() },
+    body: { product_id: halted, artifact_type: type, payload: Math.random() },
   });
-  const executor = await charter.ask("/v1/keys", { body: { kind: "executor", product, role: "operator" } });
+  const body = { kind: "executor", product: halted, role: "operator" };
+  const executor = await charter.ask("/v1/keys", { body });
   const path = `/v1/artifacts/${json.artifact.artifact_id}`;
   const overstep = await charter.ask(path, { method: "DELETE", key: executor.json.key });
   if (overstep.status !== 403) throw new Error(overstep.text);

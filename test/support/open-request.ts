@@ -21,6 +21,8 @@ export interface OpenRequest {
   readonly reached: Promise<void>;
   /** The whole answer, which may come before the request is finished. */
   readonly answer: Promise<OpenAnswer>;
+  /** Breaks the connection off. */
+  destroy(): void;
   /** The text of the answer so far. */
   heard(): string;
 }
@@ -29,7 +31,12 @@ export interface OpenRequest {
 export function openRequest(
   charter: Pick<TestCharter, "url">,
   path: string,
-  { method = "POST", key, headers }: { method?: string; key?: string; headers?: Record<string, string | number> },
+  {
+    method = "POST",
+    key,
+    headers,
+    reads = true,
+  }: { method?: string; key?: string; headers?: Record<string, string | number>; reads?: boolean },
 ): OpenRequest {
   const { promise, resolve, reject } = Promise.withResolvers<OpenAnswer>();
   let text = "";
@@ -41,6 +48,7 @@ export function openRequest(
   const reached = Promise.withResolvers<void>();
   sent.on("continue", reached.resolve);
   sent.on("response", (response) => {
+    if (!reads) return void response.pause();
     response.on("data", (piece) => (text += String(piece)));
     response.on("error", reject);
     response.on("end", () => {
@@ -58,6 +66,7 @@ export function openRequest(
     finish: (piece) => void sent.end(piece),
     reached: reached.promise,
     answer: promise,
+    destroy: () => void sent.destroy(),
     heard: () => text,
   };
 }
