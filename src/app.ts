@@ -41,6 +41,7 @@ import {
   openUserDirectory,
   Outbox,
   Rates,
+  Standings,
 } from "./identity/index.ts";
 import type { Counter, Identity, Mailer, OAuth, UserWriter } from "./identity/index.ts";
 import { consoleMailer } from "./identity/mail/console-mail.ts";
@@ -101,11 +102,13 @@ export async function startCharter(config: Config, options: StartOptions): Promi
   const database = opened.use(await openMigrated(config, log));
   const instance = (await keptBytes(join(dataDir, "instance-id"))).toString("hex");
   const store = openArtifactStore(database, instance);
+  const changed = (id: string): void => gate.changed(id);
   const identity = opened.use(
     openIdentity({
       db: database,
       clock,
       log,
+      changed,
       // A key that belongs to somebody dies with them.
       ownerStands: async (id) => {
         if (!id.startsWith("usr_")) return (await oauth.clients.standing(id)) !== undefined;
@@ -127,9 +130,10 @@ export async function startCharter(config: Config, options: StartOptions): Promi
   const blobs = opened.use(await openDiskBlobs({ dir: join(dataDir, "blobs"), log }));
   const counter = opened.use(await openCounter(config, clock, log));
   const halts = await openHalts(database);
-  const gate = opened.use(openGate({ constitution, ledger, halts }));
+  const standings = new Standings(database, clock);
+  const gate = opened.use(openGate({ constitution, ledger, halts, standings, log }));
   const keyring = openKeyring({ gate, identity, constitution });
-  const directory = opened.use(openUserDirectory({ db: database, clock, counter, ...config.identity }));
+  const directory = opened.use(openUserDirectory({ db: database, clock, counter, changed, ...config.identity }));
   const outbox = opened.use(new Outbox(openMailer(config, clock, log), log));
   let listeningUrl = "";
   const accounts = openAccounts({
@@ -155,6 +159,7 @@ export async function startCharter(config: Config, options: StartOptions): Promi
       recordLogin: (tx, id, login) => writer.recordLogin(tx, id, login),
     },
     secret: await keptBytes(join(dataDir, "signing.secret")),
+    changed,
     ...config.identity,
     issuer: () => new URL(config.identity.issuer || listeningUrl).origin,
   });

@@ -29,6 +29,13 @@ export interface Migration {
 /** What a commit survives: a power cut, or only the end of the process. */
 export type Durability = "durable" | "relaxed";
 
+/**
+ * Makes sure, inside the transaction of an effect, that what was decided before it still holds; without a transaction for an
+ * effect that lies in memory only, which must follow at once. A unit calls it before it changes anything and passes on what it
+ * rejects with. What it has read cannot change until the transaction ends.
+ */
+export type Confirm = <T>(tx?: Transaction<T>) => Promise<void>;
+
 /** An open database. `Tables` is what the holder may name; each domain narrows it with `tables<T>()`. */
 export interface Database<Tables = unknown> extends AsyncDisposable {
   readonly dialect: Dialect;

@@ -6,7 +6,7 @@ import type { PostgresOptions } from "./postgres.ts";
 import { openSqlite } from "./sqlite.ts";
 import type { SqliteOptions } from "./sqlite.ts";
 
-export type { Database, Dialect, Durability, Migration } from "./database.ts";
+export type { Confirm, Database, Dialect, Durability, Migration } from "./database.ts";
 export { dbCodes } from "./errors.ts";
 
 /** Which database to open. */

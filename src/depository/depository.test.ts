@@ -6,6 +6,7 @@ import { defaultConstitutionDir, loadConstitution } from "../constitution/index.
 import { openDatabase } from "../db/index.ts";
 import type { Database } from "../db/index.ts";
 import { openGate, openHalts, governanceMigrations } from "../governance/index.ts";
+import { Standings } from "../identity/index.ts";
 import { systemClock } from "../kernel/clock.ts";
 import { silentLog } from "../kernel/ctx.ts";
 import type { Ctx } from "../kernel/ctx.ts";
@@ -56,7 +57,8 @@ afterEach(async () => {
 /** A depository whose units of work pass through `around`; everything else is as in the house. */
 async function depositoryWith(around: Database["transact"]) {
   const store = openArtifactStore(database, "test");
-  const gate = openGate({ constitution, ledger, halts: await openHalts(database) });
+  const standings = new Standings(database, systemClock);
+  const gate = openGate({ constitution, ledger, halts: await openHalts(database), standings, log: silentLog });
   const shelf = openShelf({ constitution, gate, ledger, store, blobs });
   const troubled: Database = {
     ...database,

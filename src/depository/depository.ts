@@ -89,9 +89,9 @@ export function openDepository(parts: DepositoryParts): Depository {
   async function createGoverned(ctx: Ctx, draft: Draft, content: Content, options: CreateOptions): Promise<Stored> {
     const id = newId<"artifact">(clock);
     const attempt = await createAttempt({ data, store, activity }, ctx, id, draft, content);
-    const { value, receipt } = await gate.act(ctx, attempt, async (intentIndex) => {
+    const { value, receipt } = await gate.act(ctx, attempt, async (act) => {
       const body = watched(content.body);
-      const carried = await uploads.carryOut(ctx, { id, draft, content: { ...content, body }, options, intentIndex });
+      const carried = await uploads.carryOut(ctx, { id, draft, content: { ...content, body }, options, act });
       const seen = { actualBytes: carried.artifact.sizeBytes, firstBytesHex: body.firstBytesHex() };
       return { value: carried, digest: digestOfJson(provenance(carried.artifact)), content: seen };
     });
@@ -176,11 +176,14 @@ export function openDepository(parts: DepositoryParts): Depository {
         digest: digestOf(reason),
         absent: !found,
       };
-      const act = gate.act(ctx, attempt, async (intentIndex) => {
+      const act = gate.act(ctx, attempt, async ({ intentIndex, confirm }) => {
         const change = { hold, reason, by: ctx.principal.id, intentIndex, nowMs: clock.nowMs() };
         if (!found) throw notThere();
         const artifactId = found.artifact_id;
-        const artifact = await database.transact((tx) => store.setHold(tx, { ...change, artifactId }));
+        const artifact = await database.transact(async (tx) => {
+          await confirm(tx);
+          return store.setHold(tx, { ...change, artifactId });
+        });
         if (!artifact) throw notThere();
         return { value: artifact, digest: digestOfJson({ artifact_id: id, hold, reason: digestOf(reason) }) };
       });

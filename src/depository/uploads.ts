@@ -1,6 +1,7 @@
 // One upload: parents and room first, then the bytes, then the row. However it ends, the room is used or given back.
 import type { ConstitutionData } from "../constitution/index.ts";
 import type { Database } from "../db/index.ts";
+import type { Act } from "../governance/index.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import { Fault } from "../kernel/fault.ts";
@@ -21,7 +22,7 @@ export interface Upload {
   readonly draft: Draft;
   readonly content: Content;
   readonly options: CreateOptions;
-  readonly intentIndex: number;
+  readonly act: Pick<Act, "intentIndex" | "confirm">;
 }
 
 /** An upload that was carried out. */
@@ -77,7 +78,7 @@ export function openUploads(parts: {
         id,
         createdMs: clock.nowMs(),
         blob,
-        intentIndex: upload.intentIndex,
+        intentIndex: upload.act.intentIndex,
       });
       const outcome = await settle(ctx, upload, artifact, blob.location);
       settled = true;
@@ -88,7 +89,7 @@ export function openUploads(parts: {
       if (error instanceof Fault && error.code === "content.aborted") activity.abandoned(ctx.principal.id);
       if (settled || (await released(ctx, id))) throw error;
       // The reservation is gone: it expired, or the commit was done and only its answer was lost on the way.
-      if (artifact && (await store.wasApplied(upload.intentIndex))) return carried(artifact);
+      if (artifact && (await store.wasApplied(upload.act.intentIndex))) return carried(artifact);
       throw error;
     }
   }
@@ -152,7 +153,10 @@ export function openUploads(parts: {
             },
           }),
     };
-    return database.transact((tx) => store.settle(tx, settlement));
+    return database.transact(async (tx) => {
+      await upload.act.confirm(tx);
+      return store.settle(tx, settlement);
+    });
   }
 
   return { carryOut };

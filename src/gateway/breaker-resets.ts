@@ -12,7 +12,8 @@ export async function resetBreakers(gate: Gate, fleet: Fleet, ctx: Ctx, name?: s
     action: "MANAGE_GOVERNANCE",
     target: { kind: "governance", product: null },
   } as const;
-  const done = await gate.act(ctx, attempt, async () => {
+  const done = await gate.act(ctx, attempt, async ({ confirm }) => {
+    await confirm();
     const value = fleet.resetBreakers(name);
     if (name !== undefined && value === 0)
       throw gatewayFault("breaker.not_found", "no deployment of this name was called");

@@ -4,7 +4,9 @@
 //    it used, what it cost, why it went where it went, and the digests of what was asked and answered.
 // 2. Room in the budgets is reserved before a provider is asked, and settled with what was used, however the call ends.
 // 3. An answer of one product is never shown to another.
-// 4. What a caller may not have, and what nobody can give, is refused with the reason and without asking any provider.
+// 4. A call whose credential ends, or whose product is halted, ends with that reason: what it has used is charged and on
+//    record, and what is left of its answer goes to nobody.
+// 5. What a caller may not have, and what nobody can give, is refused with the reason and without asking any provider.
 import type { Finding, Gate } from "../governance/index.ts";
 import type { Counter } from "../identity/index.ts";
 import type { Clock } from "../kernel/clock.ts";
@@ -12,6 +14,7 @@ import type { Ctx } from "../kernel/ctx.ts";
 import { NotCanonicalError } from "../kernel/canonical-json.ts";
 import type { Fault } from "../kernel/fault.ts";
 import { digestInTurns, writeInTurns } from "../kernel/json-turns.ts";
+import { endOf } from "../kernel/standing.ts";
 import { landAnswer } from "./attempts.ts";
 import type { AttemptParts, Landed } from "./attempts.ts";
 import { CallBodies } from "./bodies.ts";
@@ -162,10 +165,8 @@ export class Gateway {
     } catch (error) {
       this.#countLost(course, prepared);
       if (!ctx.signal.aborted) return await course.fail(error);
-      return await course.fail(
-        gatewayFault("call.aborted", "the caller has gone", {}, error),
-        this.#unread(course, prepared),
-      );
+      const end = endOf(ctx.signal) ?? gatewayFault("call.aborted", "the caller has gone", {}, error);
+      return await course.fail(end, this.#unread(course, prepared));
     }
   }
 
@@ -205,6 +206,8 @@ export class Gateway {
 
   async #led(course: Course, prepared: Prepared, options: CallOptions, lead: Lead | undefined): Promise<ModelAnswer> {
     await reserveRoom(this.#parts, course, prepared, options);
+    // From here on money is spent.
+    course.parts.begun.hold();
     const enforced = enforcesForm(prepared.call, options);
     const trial = {
       // What may not be accepted must not have been shown.
@@ -224,9 +227,11 @@ export class Gateway {
         : await landAnswer(parts, course, trial);
     this.#countLost(course, prepared);
     try {
-      // From here on something could be seen, and nothing may be before the intent is durable and what it may cost is kept.
+      // From here on something could be seen, and nothing may be before the intent is durable and what it may cost is kept,
+      // nor after what the call rests on has ended.
       await course.parts.begun.intent;
       await course.kept;
+      if (landed.kind === "stream") course.parts.begun.hold();
     } catch (error) {
       if (landed.kind === "stream") landed.intake.broke(error);
       return await course.fail(error, this.#unread(course, prepared));
@@ -268,6 +273,11 @@ export class Gateway {
     if (judgement !== undefined) course.formed(judgement);
     if (judgement?.verdict === "invalid" && enforcesForm(call, options)) {
       return course.fail(misfitFault(deployment, judgement), { ...cost, model: reply.model, finish: "error" });
+    }
+    try {
+      course.parts.begun.hold();
+    } catch (error) {
+      return course.fail(error, { ...cost, model: reply.model, finish: "error" });
     }
     if (call.stream) return this.#replayed(course, prepared, priced, deployment, lead);
     const asItCame = dialect === call.dialect && guarded.reply === reply;
@@ -385,6 +395,7 @@ export class Gateway {
     const { call } = prepared;
     course.reasons.push(`the answer of ${held.deployment} was kept`);
     await course.parts.begun.intent;
+    course.parts.begun.hold();
     if (call.stream) {
       const source = piecesSource(held.pieces());
       return this.#stream(course, prepared, {

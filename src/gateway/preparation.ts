@@ -7,6 +7,7 @@ import { hasPart, lastWords, outputTokensOf } from "./call-facts.ts";
 import { inputTokensInTurns } from "./call-tokens.ts";
 import type { Lookup, Wanted } from "./catalogue/index.ts";
 import type { DialectName, FrontDialect, ModelCall } from "./conversation.ts";
+import { endOf } from "../kernel/standing.ts";
 import { gatewayFault } from "./errors.ts";
 import { assess } from "./parameters/index.ts";
 import type { Fleet } from "./fleet.ts";
@@ -143,7 +144,8 @@ async function guarded({ signal }: Ctx, call: ModelCall, { guards }: ModelTerms)
   try {
     return await guardCall(call, guards, signal);
   } catch (error) {
-    throw signal.aborted ? gatewayFault("call.aborted", "the caller has gone", {}, error) : error;
+    if (!signal.aborted) throw error;
+    throw endOf(signal) ?? gatewayFault("call.aborted", "the caller has gone", {}, error);
   }
 }
 

@@ -3,13 +3,15 @@
 // 1. Pieces are pulled: whoever reads slowly slows the upstream, and nothing piles up here.
 // 2. An answer in the caller's own dialect goes through as it came, byte for byte, but for what the product's guards take
 //    out, and the usage that the caller has not asked for.
-// 3. After the first byte nothing is tried elsewhere: a stream that breaks ends with a typed error frame of its dialect.
+// 3. After the first byte nothing is tried elsewhere: a stream that breaks ends with a typed error frame of its dialect, and
+//    so does one whose call is ended from here.
 // 4. The call's outcome is durable before the last frame, which a comment with what Charter has to say precedes.
 import type { DialectName, Finish, FrontDialect, Reply, StreamEvent, StreamWriter } from "./conversation.ts";
 import { gatewayFault } from "./errors.ts";
 import { shownOf } from "./course.ts";
 import type { AnswerFacts, Cost, Course, Ending } from "./course.ts";
 import { Fault } from "../kernel/fault.ts";
+import { endOf, throwIfEnded } from "../kernel/standing.ts";
 import { runningHash } from "../kernel/hash.ts";
 import { othersTurn, Stretch, stretchChars } from "./guards/index.ts";
 import type { GuardFinding, StreamGuard } from "./guards/index.ts";
@@ -101,6 +103,7 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void> {
     const { course, source } = this.#parts;
+    const { signal } = course.parts.ctx;
     const startMs = performance.now();
     let isOver = false;
     try {
@@ -109,6 +112,7 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
         const items = await source.next();
         const nowMs = performance.now();
         course.waitedMs += nowMs - askedMs;
+        throwIfEnded(signal);
         if (items === undefined) break;
         const bytes = items.some(isLong) ? await this.#passLong(items) : this.#pass(items);
         if (bytes.length === 0) continue;
@@ -128,6 +132,7 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
         course.bodies?.add(rest);
         yield rest;
       }
+      throwIfEnded(signal);
       isOver = true;
       yield await this.#end(startMs);
     } catch (error) {
@@ -342,8 +347,10 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
   /** The error frame of a stream that broke off; what was used until then is settled. */
   async #broken(error: unknown, startMs: number): Promise<Buffer> {
     const { course, source, failed } = this.#parts;
-    const gone = course.parts.ctx.signal.aborted;
-    const fault = gone ? gatewayFault("call.aborted", "the caller has gone", {}, error) : error;
+    const { signal } = course.parts.ctx;
+    const end = endOf(signal);
+    const gone = signal.aborted && end === undefined;
+    const fault = gone ? gatewayFault("call.aborted", "the caller has gone", {}, error) : (end ?? error);
     source.broke(error);
     failed(error);
     course.phase("stream", startMs, { error: fault instanceof Fault ? fault.code : "internal.error" });
@@ -365,7 +372,8 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
     } catch (error) {
       return void (await this.#broken(error, startMs));
     }
-    const error = gatewayFault("call.aborted", "the caller has gone", {}, "left");
+    const end = endOf(course.parts.ctx.signal);
+    const error = end ?? gatewayFault("call.aborted", "the caller has gone", {}, "left");
     source.broke(error);
     failed(error);
     course.phase("stream", startMs, { error: error.code });

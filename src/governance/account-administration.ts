@@ -76,11 +76,11 @@ function oneTimePasswords(
         grants: [authorityOfAccount(draft)],
         digest,
       };
-      return gate.act(ctx, attempt, async (intentIndex) => {
+      return gate.act(ctx, attempt, async (act) => {
         const fields = { ...namesOf(draft), ...assignmentOf(constitution, draft) };
         const oneTimePassword = newOneTimePassword();
         const passwordHash = await hasher.hash(oneTimePassword);
-        const user = await records.change(intentIndex, id, (tx) =>
+        const user = await records.change(act, id, (tx) =>
           writer.create(tx, { id, ...fields, verified: true, mustChangePassword: true, passwordHash }),
         );
         return { value: { user, oneTimePassword }, digest: records.digest(user) };
@@ -93,10 +93,10 @@ function oneTimePasswords(
         ...manageCredentials,
         grants: await grantsOn(parts, id, (user) => [authorityOfAccount(user)]),
       };
-      return gate.act(ctx, attempt, async (intentIndex) => {
+      return gate.act(ctx, attempt, async (act) => {
         const oneTimePassword = newOneTimePassword();
         const passwordHash = await hasher.hash(oneTimePassword);
-        const user = await records.change(intentIndex, id, (tx) =>
+        const user = await records.change(act, id, (tx) =>
           writer.setPassword(tx, id, { passwordHash, mustChangePassword: true }),
         );
         return { value: { user, oneTimePassword }, digest: records.digest(user) };
@@ -128,8 +128,8 @@ function changes(parts: AccountParts, records: AccountRecords): Pick<Administrat
         user.disabled && !disabled ? [authorityOfAccount(user)] : [],
       );
       const attempt = { operation, resource: records.resource({ id }), ...manageCredentials, grants };
-      return gate.act(ctx, attempt, async (intentIndex) => {
-        const user = await records.change(intentIndex, id, (tx) => writer.setDisabled(tx, id, disabled));
+      return gate.act(ctx, attempt, async (act) => {
+        const user = await records.change(act, id, (tx) => writer.setDisabled(tx, id, disabled));
         return { value: user, digest: records.digest(user) };
       });
     };
@@ -160,9 +160,9 @@ function updating(parts: AccountParts, records: AccountRecords): Administration[
       ...manageCredentials,
       grants: await grantsOn(parts, id, (before) => authorityOfChange(before, change, roles)),
     };
-    return gate.act(ctx, attempt, async (intentIndex) => {
+    return gate.act(ctx, attempt, async (act) => {
       const token = mintToken();
-      const moved = await records.change(intentIndex, id, async (tx) => {
+      const moved = await records.change(act, id, async (tx) => {
         let before: UserRecord | undefined;
         const user = await writer.update(tx, id, (locked) => judged(ctx, change)((before = locked)));
         const toVerify = !user.verified && user.email !== before?.email;
@@ -192,12 +192,12 @@ function importing(parts: AccountParts, records: AccountRecords): Administration
       ...manageCredentials,
       grants: accounts.map(authorityOfAccount),
     };
-    return gate.act(ctx, attempt, async (intentIndex) => {
+    return gate.act(ctx, attempt, async (act) => {
       if (accounts.length > mostImported) {
         throw userFault("user.invalid", `one import takes at most ${mostImported} users`, { at: "users" });
       }
       const prepared = accounts.map((account, i) => importedUser(constitution, account, `users/${i}/`));
-      const { created, skipped } = await records.change(intentIndex, "", async (tx) => {
+      const { created, skipped } = await records.change(act, "", async (tx) => {
         // Made anew when the database runs the unit again.
         const outcome = { created: [] as UserRecord[], skipped: [] as string[] };
         for (const [i, fields] of prepared.entries()) {

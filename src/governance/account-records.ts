@@ -7,6 +7,7 @@ import type { Mail } from "../identity/index.ts";
 import { digestOfJson } from "../kernel/hash.ts";
 import type { Digest } from "../kernel/hash.ts";
 import type { AccountParts } from "./account.ts";
+import type { Act } from "./attempt.ts";
 
 /** What an act on an account is made with. */
 export interface AccountRecords {
@@ -15,7 +16,7 @@ export interface AccountRecords {
   /** The digest of a record that holds an e-mail address, with the address replaced by its HMAC. */
   digest(record: { readonly email: string }): Digest;
   /** Carries out a change and notes its effect in one transaction; the standing of the user is read anew afterwards. */
-  change<T>(intentIndex: number, id: string, work: (tx: Transaction<unknown>) => Promise<T>): Promise<T>;
+  change<T>(act: Act, id: string, work: (tx: Transaction<unknown>) => Promise<T>): Promise<T>;
   /** Counts a mail to an address; false when it has had too many of the same sort lately and none may go. */
   admits(sort: MailSort, email: string): Promise<boolean>;
   /** Posts a mail that was admitted. */
@@ -51,9 +52,10 @@ export function accountRecords(parts: AccountParts): AccountRecords {
       ];
       return digestOfJson(Object.fromEntries(fields.map(whole)));
     },
-    async change(intentIndex, id, work) {
+    async change({ intentIndex, confirm }, id, work) {
       try {
         return await database.transact(async (tx) => {
+          await confirm(tx);
           const value = await work(tx);
           await recordEffect(tx, intentIndex, clock.nowMs());
           return value;

@@ -34,7 +34,7 @@ function registration(parts: AccountParts, records: AccountRecords): Pick<SelfSe
       const operation = "user.register";
       const digest = records.digest(draft);
       const attempt = { operation, resource: records.resource({ id }), ...ownIdentity, digest };
-      return gate.act(ctx, attempt, async (intentIndex) => {
+      return gate.act(ctx, attempt, async (act) => {
         if (!registrationOpen) {
           throw userFault("user.registration_closed", "registration is closed on this server", {
             remedy: "ask an admin for an account",
@@ -45,7 +45,7 @@ function registration(parts: AccountParts, records: AccountRecords): Pick<SelfSe
         const passwordHash = await hasher.hash(password);
         const known = await users.byEmail(names.email);
         const token = mintToken();
-        const record = await records.change(intentIndex, id, async (tx) => {
+        const record = await records.change(act, id, async (tx) => {
           // Kept also when the address is another user's: a username that stayed free would give that away.
           const created = await writer.create(tx, {
             id,
@@ -77,8 +77,8 @@ function registration(parts: AccountParts, records: AccountRecords): Pick<SelfSe
       const tokenHash = hashOfToken(token);
       const holder = await users.holderOf("verify", tokenHash);
       const attempt = { operation: "user.verify", resource: records.resource(holder), ...ownIdentity };
-      return gate.act(ctx, attempt, async (intentIndex) => {
-        const record = await records.change(intentIndex, holder?.id ?? "", async (tx) =>
+      return gate.act(ctx, attempt, async (act) => {
+        const record = await records.change(act, holder?.id ?? "", async (tx) =>
           writer.verify(tx, await writer.redeemToken(tx, "verify", tokenHash)),
         );
         return { value: record, digest: records.digest(record) };
@@ -98,7 +98,7 @@ function passwords(parts: AccountParts, records: AccountRecords): Omit<SelfServi
     async changePassword(ctx, { username, currentPassword, newPassword }) {
       const named = await users.byUsername(username);
       const attempt = { operation: "password.change", resource: records.resource(named), ...ownIdentity };
-      return gate.act(ctx, attempt, async (intentIndex) => {
+      return gate.act(ctx, attempt, async (act) => {
         const user = await signIn.checkForChange({ username, password: currentPassword, address: ctx.address });
         if (normalPassword(newPassword) === normalPassword(currentPassword)) {
           throw userFault("auth.password_refused", "the new password is the old one", {
@@ -109,7 +109,7 @@ function passwords(parts: AccountParts, records: AccountRecords): Omit<SelfServi
         }
         await policy.check(newPassword, user);
         const passwordHash = await hasher.hash(newPassword);
-        const record = await records.change(intentIndex, user.id, (tx) =>
+        const record = await records.change(act, user.id, (tx) =>
           writer.setPassword(tx, user.id, { passwordHash, mustChangePassword: false, expectedEpoch: user.epoch }),
         );
         tellOwner(record);
@@ -122,7 +122,7 @@ function passwords(parts: AccountParts, records: AccountRecords): Omit<SelfServi
       const user = found?.disabled === true ? undefined : found;
       const attempt = { operation: "password.reset_request", resource: records.resource(user), ...ownIdentity };
       const digest = records.digest({ email });
-      return gate.act(ctx, { ...attempt, digest }, async (intentIndex) => {
+      return gate.act(ctx, { ...attempt, digest }, async (act) => {
         const { text, tokenHash } = mintToken();
         const expiresMs = clock.nowMs() + tokenLifeMs.reset;
         // A token that no mail would bring must not replace the one that a mail has brought: a stranger who asks again and
@@ -130,7 +130,7 @@ function passwords(parts: AccountParts, records: AccountRecords): Omit<SelfServi
         const admitted = await records.admits("reset", email);
         const holder = admitted ? user?.id : undefined;
         // For an address that nobody has the same statements run, and the token is nobody's.
-        await records.change(intentIndex, user?.id ?? "", (tx) =>
+        await records.change(act, user?.id ?? "", (tx) =>
           writer.issueToken(tx, { purpose: "reset", tokenHash, holder, expiresMs }),
         );
         if (user && admitted) {
@@ -145,12 +145,12 @@ function passwords(parts: AccountParts, records: AccountRecords): Omit<SelfServi
       const tokenHash = hashOfToken(token);
       const holder = await users.holderOf("reset", tokenHash);
       const attempt = { operation: "password.reset_confirm", resource: records.resource(holder), ...ownIdentity };
-      return gate.act(ctx, attempt, async (intentIndex) => {
+      return gate.act(ctx, attempt, async (act) => {
         if (holder === undefined || holder.disabled) throw tokenInvalid();
         // A password that is refused does not use the token up.
         await policy.check(newPassword, holder);
         const passwordHash = await hasher.hash(newPassword);
-        const record = await records.change(intentIndex, holder.id, async (tx) => {
+        const record = await records.change(act, holder.id, async (tx) => {
           const id = await writer.redeemToken(tx, "reset", tokenHash);
           const changed = await writer.setPassword(tx, id, { passwordHash, mustChangePassword: false });
           if (changed.disabled) throw tokenInvalid();

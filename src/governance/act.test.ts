@@ -3,11 +3,12 @@ import { defaultConstitutionDir, loadConstitution } from "../constitution/index.
 import { systemClock } from "../kernel/clock.ts";
 import { silentLog } from "../kernel/ctx.ts";
 import type { Ctx, Principal } from "../kernel/ctx.ts";
+import type { Credential } from "../kernel/standing.ts";
 import { Fault } from "../kernel/fault.ts";
 import { newId } from "../kernel/ids.ts";
 import type { Leaf, Ledger } from "../ledger/index.ts";
 import { openGate } from "./act.ts";
-import type { Attempt } from "./attempt.ts";
+import type { Attempt, Run } from "./attempt.ts";
 import type { Halt, Halts } from "./halts.ts";
 
 const constitution = loadConstitution(defaultConstitutionDir());
@@ -35,13 +36,28 @@ function memoryHalts(): Halts & { set: (halt: Halt) => Promise<void> } {
     set: async (halt) => void halts.set(halt.scope, halt),
     clear: async (scope) => halts.get(scope) ?? Promise.reject(new Error("none")),
     wasApplied: async () => false,
+    refresh: async () => {},
+    onChange: () => {},
   };
 }
+
+/** Does what there is to do, which is nothing, after it has looked again. */
+const one: Run<number> = async ({ confirm }) => {
+  await confirm();
+  return { value: 1 };
+};
+
+/** Nobody in these tests has shown a credential. */
+const standings = { present: async () => undefined, presentAll: async () => new Map<Credential, Principal>() };
 
 function house() {
   const memory = memoryLedger();
   const halts = memoryHalts();
-  return { ...memory, halts, gate: openGate({ constitution, ledger: memory.ledger, halts }) };
+  return {
+    ...memory,
+    halts,
+    gate: openGate({ constitution, ledger: memory.ledger, halts, standings, log: silentLog }),
+  };
 }
 
 function ctxOf(
@@ -73,12 +89,12 @@ describe("act", () => {
       detail: "A used token was shown again.",
     } as const;
     const { gate, leaves } = house();
-    const done = await gate.act(ctxOf(), create, async (_intent, report) => {
-      report(finding);
-      return { value: 1 };
+    const done = await gate.act(ctxOf(), create, async (act) => {
+      act.report(finding);
+      return one(act);
     });
     expect(done.findings).toEqual([finding]);
-    const refused = gate.act(ctxOf(), create, async (_intent, report) => {
+    const refused = gate.act(ctxOf(), create, async ({ report }) => {
       report(finding);
       throw new Fault("oauth.invalid_grant", "used");
     });
@@ -91,7 +107,8 @@ describe("act", () => {
 
   it("runs only after the intent is in the ledger, and resolves only after the outcome is", async () => {
     const { gate, leaves } = house();
-    const done = await gate.act(ctxOf(), create, async (intentIndex) => {
+    const done = await gate.act(ctxOf(), create, async ({ intentIndex, confirm }) => {
+      await confirm();
       expect(leaves.map(({ kind }) => kind)).toEqual(["intent"]);
       expect(intentIndex).toBe(0);
       return { value: "made", digest: `sha256:${"a".repeat(64)}` };
@@ -118,7 +135,7 @@ describe("act", () => {
   it("refuses a credential that is good for other operations only", async () => {
     const { gate } = house();
     const narrow = ctxOf("product", "AI_ASSISTANT", "developer", { operations: ["artifact.read"] });
-    await expect(gate.act(narrow, create, async () => ({ value: 1 }))).rejects.toMatchObject({
+    await expect(gate.act(narrow, create, one)).rejects.toMatchObject({
       code: "permission.denied",
     });
     gate.enter({ ...narrow, operation: "artifact.read", permission: "task.view" });
@@ -128,7 +145,7 @@ describe("act", () => {
     const { gate } = house();
     const agent = ctxOf("ai_agent", "AI_ASSISTANT", "observer");
     const attempt = { ...create, action: "DELETE" } as const;
-    await expect(gate.act(agent, attempt, async () => ({ value: 1 }))).rejects.toMatchObject({
+    await expect(gate.act(agent, attempt, one)).rejects.toMatchObject({
       code: "governance.denied",
     });
   });
@@ -137,9 +154,9 @@ describe("act", () => {
     const { gate, state } = house();
     state.failing = true;
     let ran = false;
-    const attempt = gate.act(ctxOf(), create, async () => {
+    const attempt = gate.act(ctxOf(), create, async (act) => {
       ran = true;
-      return { value: 1 };
+      return one(act);
     });
     await expect(attempt).rejects.toMatchObject({ code: "ledger.full" });
     expect(ran).toBe(false);
@@ -147,9 +164,9 @@ describe("act", () => {
 
   it("does not resolve when the outcome cannot be recorded, and records it once the ledger works again", async () => {
     const { gate, state, leaves } = house();
-    const attempt = gate.act(ctxOf(), create, async () => {
+    const attempt = gate.act(ctxOf(), create, async (act) => {
       state.failing = true;
-      return { value: 1 };
+      return one(act);
     });
     await expect(attempt).rejects.toMatchObject({ code: "ledger.full" });
     expect(leaves.map(({ kind }) => kind)).toEqual(["intent"]);
@@ -200,14 +217,14 @@ describe("act", () => {
     const overstep = { ...create, action: "DELETE", target } as const;
     await expect(gate.act(executor, overstep, () => Promise.reject(new Error("ran")))).rejects.toThrow();
     expect(halts.inForce()).toEqual([expect.objectContaining({ scope: "WORKFLOW", threat: "T5_EXECUTOR_OVERRIDE" })]);
-    const allowed = gate.act(ctxOf(), create, async () => ({ value: 1 }));
+    const allowed = gate.act(ctxOf(), create, one);
     await expect(allowed).resolves.toMatchObject({ value: 1 });
   });
 
   it("records what a detector flagged beside a committed act", async () => {
     const { gate, leaves } = house();
     const large = { ...create, evidence: { content: { declaredBytes: 20_000_000 } } };
-    await gate.act(ctxOf(), large, async () => ({ value: 1 }));
+    await gate.act(ctxOf(), large, one);
     expect(leaves.map(({ kind }) => kind)).toEqual(["intent", "finding", "outcome"]);
     expect(leaves[1]?.finding).toMatchObject({ threat: "T1_STORAGE_EXHAUSTION", pattern: "large_artifact" });
     expect(leaves[2]?.intent).toBe(0);
@@ -217,8 +234,8 @@ describe("act", () => {
     const { gate, leaves } = house();
     const content = { declaredBytes: 20_000_000, declaredMediaType: "image/png" };
     const seen = { actualBytes: 20_000_000, firstBytesHex: "7f454c460201010000000000" };
-    const done = await gate.act(ctxOf(), { ...create, evidence: { content } }, async () => ({
-      value: 1,
+    const done = await gate.act(ctxOf(), { ...create, evidence: { content } }, async (act) => ({
+      ...(await one(act)),
       content: seen,
     }));
     const patterns = ["large_artifact", "media_type_mismatch"];
@@ -250,9 +267,9 @@ describe("act", () => {
     vi.useFakeTimers();
     try {
       const { gate, state, leaves } = house();
-      const attempt = gate.act(ctxOf(), create, async () => {
+      const attempt = gate.act(ctxOf(), create, async (act) => {
         state.failing = true;
-        return { value: 1 };
+        return one(act);
       });
       await expect(attempt).rejects.toMatchObject({ code: "ledger.full" });
       const slow = Promise.withResolvers<void>();
@@ -275,9 +292,9 @@ describe("a second look at the content", () => {
     let nowMs = Date.parse("2026-11-21T00:00:00Z");
     const ctx = { ...ctxOf(), clock: { nowMs: () => nowMs } };
     const timed = { ...create, evidence: { client: { serverOwnedFields: [], timestamp: "2026-11-21T00:00:00Z" } } };
-    await gate.act(ctx, timed, async () => {
+    await gate.act(ctx, timed, async (act) => {
       nowMs += 600_000;
-      return { value: 1, content: { actualBytes: 5, firstBytesHex: "68656c6c6f" } };
+      return { ...(await one(act)), content: { actualBytes: 5, firstBytesHex: "68656c6c6f" } };
     });
     expect(leaves.map(({ kind }) => kind)).toEqual(["intent", "outcome"]);
   });

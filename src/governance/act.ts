@@ -9,15 +9,21 @@
 // 7. A refusal hurts nobody but its caller. What is refused for lack of permission goes on record, halts nothing and counts
 //    against the credential; a finding halts a product only where a caller of the product reached for what is the
 //    product's, otherwise the credential.
+// 8. What was decided still holds when the effect takes place: credential, permission, halts and constitution are looked at
+//    again in the effect's own transaction (`confirm`), and their end stops calls that are open (`watch`).
 import { ordinaryContext } from "../constitution/index.ts";
 import type { Constitution, Decision, DecisionRequest } from "../constitution/index.ts";
+import type { Standings } from "../identity/index.ts";
+import type { Confirm } from "../db/index.ts";
 import { instant } from "../kernel/clock.ts";
-import type { Ctx } from "../kernel/ctx.ts";
+import type { Ctx, Log } from "../kernel/ctx.ts";
 import { Fault } from "../kernel/fault.ts";
 import type { CallRecord, Leaf, Ledger } from "../ledger/index.ts";
 import type { Attempt, Begun, Deed, Done, Run } from "./attempt.ts";
 import { openClosings } from "./closings.ts";
 import type { Halts } from "./halts.ts";
+import { changesAuthority, holding } from "./holding.ts";
+import { OpenCalls } from "./open-calls.ts";
 import { permissionDenied } from "./permission.ts";
 import { refusal } from "./refusal.ts";
 import { Refusals } from "./refusals.ts";
@@ -34,6 +40,10 @@ export interface Gate extends AsyncDisposable {
    * it exactly once, with `finish` or `fail`, and lets nothing of its effect be seen before `intent` has resolved.
    */
   begin(ctx: Ctx, attempt: Attempt): Promise<Begun>;
+  /** Stops the call, through `ctx.stop`, when what it rests on ends; until the function that is given back is called. */
+  watch(ctx: Ctx): () => void;
+  /** Looks again at every open call that rests on this key, user, client, family or token; its change is durable. */
+  changed(id: string): void;
   /** Lets a caller into an operation that only reads, or throws `permission.denied`. */
   enter(ctx: Ctx): void;
   /**
@@ -43,9 +53,19 @@ export interface Gate extends AsyncDisposable {
   permit(ctx: Ctx, target: DecisionRequest["resource"], action?: DecisionRequest["action"]): void;
 }
 
+/** What the gate is made of. */
+export interface GateParts {
+  readonly constitution: Constitution;
+  readonly ledger: Ledger;
+  readonly halts: Halts;
+  readonly standings: Pick<Standings, "present" | "presentAll">;
+  readonly log: Log;
+}
+
 /** Opens the gate over a constitution and a ledger. */
-export function openGate(parts: { constitution: Constitution; ledger: Ledger; halts: Halts }): Gate {
+export function openGate(parts: GateParts): Gate {
   const { constitution, ledger, halts } = parts;
+  const calls = new OpenCalls(parts);
   const threatLimits = threatLimitsOf(constitution.data);
   const closings = openClosings(ledger);
   const refusals = new Refusals(constitution.data.limits);
@@ -87,6 +107,15 @@ export function openGate(parts: { constitution: Constitution; ledger: Ledger; ha
     };
     return scanThreats(input, of);
   };
+
+  const holds = holding({
+    ...parts,
+    permissionRefusal: (ctx) => permissionRefusal(ctx),
+    refusalOf(ctx, attempt) {
+      const decision = decide(ctx, attempt);
+      return decision.allow ? permissionRefusal(ctx, attempt.grants) : refusal(ctx, attempt, decision, []);
+    },
+  });
 
   /**
    * What the detectors see only once the content is known; it has happened, so nothing is blocked any more. They are shown
@@ -141,9 +170,11 @@ export function openGate(parts: { constitution: Constitution; ledger: Ledger; ha
   const begin = async (ctx: Ctx, attempt: Attempt): Promise<Begun> => {
     const decision = decide(ctx, attempt);
     const verdict = { allow: decision.allow, articles: decision.articles, policies: decision.policies };
-    const forbidden = permissionRefusal(ctx, attempt.grants);
+    const ended = holds.endOf(ctx);
+    const lacking = permissionRefusal(ctx, attempt.grants);
+    const forbidden = ended ?? lacking;
     const findings = detect(ctx, attempt, forbidden === undefined ? "permitted" : "forbidden");
-    const repeated = forbidden === undefined ? undefined : refusals.count(ctx);
+    const repeated = ended === undefined && lacking !== undefined ? refusals.count(ctx) : undefined;
     const refused = !decision.allow || forbidden !== undefined || findings.some(({ blocks }) => blocks);
     const intent = ledger.append([
       leafOf(ctx, attempt, {
@@ -152,19 +183,25 @@ export function openGate(parts: { constitution: Constitution; ledger: Ledger; ha
         ...(attempt.digest ? { digest: attempt.digest } : {}),
       }),
     ]);
+    const judge = holds.judge(ctx, attempt);
+    const open = calls.enter(ctx, judge);
     // Whoever carries the act on awaits it; until then its failure must not count as unhandled.
-    intent.catch(() => {});
+    intent.catch(() => open.leave());
     const reported: Finding[] = [];
     const end = async (fields: Partial<Leaf>, found: readonly Finding[]): Promise<number> => {
       const intentIndex = await intent;
-      return closings.append([
-        ...found
-          .filter(({ severity }) => severity !== "LOW")
-          .map(({ threat, severity, pattern }) =>
-            leafOf(ctx, attempt, { kind: "finding", intent: intentIndex, finding: { threat, severity, pattern } }),
-          ),
-        leafOf(ctx, attempt, { kind: "outcome", intent: intentIndex, ...fields }),
-      ]);
+      try {
+        return await closings.append([
+          ...found
+            .filter(({ severity }) => severity !== "LOW")
+            .map(({ threat, severity, pattern }) =>
+              leafOf(ctx, attempt, { kind: "finding", intent: intentIndex, finding: { threat, severity, pattern } }),
+            ),
+          leafOf(ctx, attempt, { kind: "outcome", intent: intentIndex, ...fields }),
+        ]);
+      } finally {
+        open.leave();
+      }
     };
     const fail = async (error: unknown, call?: CallRecord): Promise<never> => {
       const known = [...findings, ...reported];
@@ -180,11 +217,14 @@ export function openGate(parts: { constitution: Constitution; ledger: Ledger; ha
       throw new Fault(error.code, error.message, told, error.cause);
     };
     if (refused) {
+      const halted = halts.inForce().length;
       if (forbidden === undefined) await haltAfter(ctx, attempt, findings, await intent);
       if (repeated !== undefined) {
         reported.push(repeated);
         await halt(ctx, ctx.principal.id, repeated.threat, await intent);
       }
+      // A halt is on record after what had taken effect before it.
+      if (halts.inForce().length > halted) await open.quiet();
       // An article outranks a missing permission: it would still stand if the permission were given.
       const byRules = !decision.allow || forbidden === undefined;
       return fail(byRules ? refusal(ctx, attempt, decision, findings) : forbidden);
@@ -192,8 +232,14 @@ export function openGate(parts: { constitution: Constitution; ledger: Ledger; ha
     return {
       intent,
       report: (finding) => void reported.push(finding),
+      hold() {
+        const fault = judge();
+        if (fault) throw fault;
+      },
+      confirm: holds.confirmation(ctx, attempt, judge, open),
       fail,
       async finish(deed) {
+        if (changesAuthority(attempt.target)) await open.quiet();
         const all = [...findings, ...reported, ...detectLate(ctx, attempt, deed, findings)];
         const { digest, call } = deed;
         const outcomeIndex = await end(
@@ -221,6 +267,13 @@ export function openGate(parts: { constitution: Constitution; ledger: Ledger; ha
       if (!decision.allow) throw refusal(ctx, { action, target }, decision, []);
     },
 
+    watch(ctx) {
+      const open = calls.enter(ctx, holds.judgeCall(ctx));
+      return () => open.leave();
+    },
+
+    changed: (id) => calls.changed(id),
+
     begin,
 
     async act<T>(ctx: Ctx, attempt: Attempt, run: Run<T>): Promise<Done<T>> {
@@ -228,14 +281,23 @@ export function openGate(parts: { constitution: Constitution; ledger: Ledger; ha
       const intentIndex = await begun.intent;
       let deed: Deed<T>;
       try {
-        deed = await run(intentIndex, (finding) => begun.report(finding));
+        let isConfirmed = false;
+        const confirm: Confirm = (tx) => {
+          isConfirmed = true;
+          return begun.confirm(tx);
+        };
+        deed = await run({ intentIndex, confirm, report: (finding) => begun.report(finding) });
+        if (!isConfirmed) throw new Error(`${attempt.operation} took effect without having looked again`);
       } catch (error) {
         return begun.fail(error);
       }
       return begun.finish(deed);
     },
 
-    [Symbol.asyncDispose]: () => closings[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      await calls[Symbol.asyncDispose]();
+      await closings[Symbol.asyncDispose]();
+    },
   };
 }
 

@@ -1,5 +1,6 @@
 // The words of an act: what is attempted, what was done, and what the caller gets to prove it with.
 import type { DecisionRequest } from "../constitution/index.ts";
+import type { Confirm } from "../db/index.ts";
 import type { Digest } from "../kernel/hash.ts";
 import type { CallRecord } from "../ledger/index.ts";
 import type { Authority } from "./attenuation.ts";
@@ -41,17 +42,30 @@ export interface Begun {
   readonly intent: Promise<number>;
   /** Puts what is found out on the way on record with the outcome. */
   report(finding: Finding): void;
+  /** @throws Why the act may not go on, by what is known in memory: its caller, a halt or the constitution. */
+  hold(): void;
+  /** The same by what the database says, in the transaction of the effect. */
+  readonly confirm: Confirm;
   /** Ends the act as done; resolves when the outcome is durable. */
   finish<T>(deed: Deed<T>): Promise<Done<T>>;
   /** Ends the act as refused or failed and rejects with the fault, which carries the leaf indexes. */
   fail(error: unknown, call?: CallRecord): Promise<never>;
 }
 
-/**
- * Carries an act out. What it finds out on the way and `report`s goes on record with the outcome, whatever that is; it blocks
- * nothing, because it has happened.
- */
-export type Run<T> = (intentIndex: number, report: (finding: Finding) => void) => Promise<Deed<T>>;
+/** What an act is carried out with. */
+export interface Act {
+  readonly intentIndex: number;
+  /**
+   * Looks again at what the decision rests on: the caller's credential, its permission, halts and the constitution. It is
+   * called first in the transaction of the effect, and an act that is done without it has failed. Rejects with the refusal.
+   */
+  readonly confirm: Confirm;
+  /** Puts a finding on record with the outcome, whatever that is; it blocks nothing, because it has happened. */
+  readonly report: (finding: Finding) => void;
+}
+
+/** Carries an act out. */
+export type Run<T> = (act: Act) => Promise<Deed<T>>;
 
 /** What the caller gets to prove the act with. */
 export interface Receipt {

@@ -56,7 +56,7 @@ export function openClientRegistry(parts: ClientRegistryParts): ClientRegistry {
         ...manageCredentials,
         grants: authorityOfClient(draft),
       };
-      return gate.act(ctx, attempt, async (intentIndex) => {
+      return gate.act(ctx, attempt, async ({ intentIndex, confirm }) => {
         await checkDraft(draft);
         if (draft.product !== undefined && !Object.hasOwn(constitution.data.products, draft.product)) {
           throw governanceFault("product.not_found", "there is no such product", { at: "body/product" });
@@ -71,6 +71,7 @@ export function openClientRegistry(parts: ClientRegistryParts): ClientRegistry {
             ...(secret === undefined ? {} : { secretHash: sha256Hex(secret) }),
           },
           intentIndex,
+          confirm,
         );
         return { value: { ...record, ...(secret === undefined ? {} : { secret }) }, digest: digestOfJson(record) };
       });
@@ -79,8 +80,8 @@ export function openClientRegistry(parts: ClientRegistryParts): ClientRegistry {
       gate.act(
         ctx,
         { operation: "client.revoke", resource: `client/${id}`, ...manageCredentials },
-        async (intentIndex) => {
-          const record = await clients.revoke(id, intentIndex);
+        async ({ intentIndex, confirm }) => {
+          const record = await clients.revoke(id, intentIndex, confirm);
           return { value: record, digest: digestOfJson(record) };
         },
       ),
@@ -91,10 +92,14 @@ export function openClientRegistry(parts: ClientRegistryParts): ClientRegistry {
     rotateSigningKey: async (ctx) => {
       const minted = await signingKeys.mint();
       const resource = `signing_key/${minted.kid}`;
-      return gate.act(ctx, { operation: "signing_key.rotate", resource, ...manageCredentials }, async (intentIndex) => {
-        const record = await signingKeys.rotate(minted, intentIndex);
-        return { value: record, digest: digestOfJson(minted.publicJwk) };
-      });
+      return gate.act(
+        ctx,
+        { operation: "signing_key.rotate", resource, ...manageCredentials },
+        async ({ intentIndex, confirm }) => {
+          const record = await signingKeys.rotate(minted, intentIndex, confirm);
+          return { value: record, digest: digestOfJson(minted.publicJwk) };
+        },
+      );
     },
     signingKeys: async (ctx) => {
       gate.permit(ctx, manageCredentials.target);

@@ -9,6 +9,9 @@ export const governanceCodes = {
   "governance.throttled": "A threat detector asks the caller to slow down; try again after `Retry-After` seconds.",
   "storage.halted": "Storage is used up and writes are halted; reads go on.",
   "governance.halted": "Writes are halted by a governance lock until an owner clears it with a recorded reason.",
+  "credential.ended":
+    "The credential was revoked, expired or lost its owner while the request was open; what had not taken effect is not done.",
+  "constitution.changed": "Another constitution came into force while the request was open; nothing was done.",
   "governance.no_such_halt": "There is no halt in force for this scope.",
   "product.not_found": "There is no such product, or it is not one that the caller may know of.",
 } as const;

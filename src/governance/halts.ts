@@ -1,6 +1,6 @@
 // Halts: a CRITICAL integrity finding stops the writes of a product, of one credential, or of the server, until an owner
 // clears it with a recorded reason (RULE_06). They are few and asked about on every act, so the ones in force are kept in memory.
-import type { Database } from "../db/index.ts";
+import type { Confirm, Database } from "../db/index.ts";
 import type { HaltTables } from "./store/migrations.ts";
 import { governanceFault } from "./errors.ts";
 
@@ -25,8 +25,12 @@ export interface Halts {
   inForce(): readonly Halt[];
   /** Stops writes; a scope that is stopped already stays as it is. */
   set(halt: Halt): Promise<void>;
-  /** Lets writes go on; `intentIndex` announced it. Rejects with `governance.no_such_halt`. */
-  clear(scope: string, intentIndex: number): Promise<Halt>;
+  /** Lets writes go on; `intentIndex` announced it. Rejects with `governance.no_such_halt`, and with what `confirm` rejects with. */
+  clear(scope: string, intentIndex: number, confirm?: Confirm): Promise<Halt>;
+  /** Takes over what other processes of the same database have set and cleared. */
+  refresh(): Promise<void>;
+  /** Calls `listener` whenever the halts in force have changed, before the change is acknowledged. */
+  onChange(listener: () => void): void;
   /** Whether the halt that this ledger intent was to clear has been cleared. */
   wasApplied(intentIndex: number): Promise<boolean>;
 }
@@ -35,18 +39,24 @@ export interface Halts {
 export async function openHalts(database: Database): Promise<Halts> {
   const db = database.tables<HaltTables>();
   const rows = await db.read.selectFrom("governance_halts").selectAll().execute();
-  const halts = new Map<string, Halt>(
-    rows.map((row) => [
-      row.scope,
-      { scope: row.scope, threat: row.threat, intentIndex: row.intent_index, sinceMs: row.since_ms },
-    ]),
-  );
+  let halts = new Map(rows.map((row) => [row.scope, haltOf(row)]));
+  /** Set here and not durable yet: the database does not know of them. */
+  const unsaved = new Map<string, Halt>();
+  const listeners: (() => void)[] = [];
+  let changes = 0;
+  const changed = (): void => {
+    changes++;
+    for (const listener of listeners) listener();
+  };
   return {
     stops: (scope) => halts.size > 0 && (halts.has(everyProduct) || (scope !== null && halts.has(scope))),
     inForce: () => [...halts.values()],
+    onChange: (listener) => void listeners.push(listener),
     async set(halt) {
       if (halts.has(halt.scope)) return;
       halts.set(halt.scope, halt);
+      unsaved.set(halt.scope, halt);
+      changed();
       const row = { scope: halt.scope, threat: halt.threat, intent_index: halt.intentIndex, since_ms: halt.sinceMs };
       await db.transact((tx) =>
         tx
@@ -55,21 +65,41 @@ export async function openHalts(database: Database): Promise<Halts> {
           .onConflict((conflict) => conflict.column("scope").doNothing())
           .execute(),
       );
+      unsaved.delete(halt.scope);
+      changes++;
     },
-    async clear(scope, intentIndex) {
+    async clear(scope, intentIndex, confirm) {
       const halt = halts.get(scope);
       if (!halt) throw governanceFault("governance.no_such_halt", `nothing is halted under "${scope}"`);
       await db.transact(async (tx) => {
+        await confirm?.(tx);
         const gone = await tx.deleteFrom("governance_halts").where("scope", "=", scope).returningAll().execute();
         const rows = gone.map((row) => ({ ...row, cleared_intent: intentIndex }));
         if (rows.length > 0) await tx.insertInto("governance_cleared_halts").values(rows).execute();
       });
       halts.delete(scope);
+      unsaved.delete(scope);
+      changed();
       return halt;
+    },
+    async refresh() {
+      // The file of SQLite belongs to one process.
+      if (database.dialect === "sqlite") return;
+      const before = changes;
+      const inForce = await db.read.selectFrom("governance_halts").selectAll().execute();
+      // What was changed here meanwhile is newer than what was read.
+      if (before !== changes) return;
+      const known = [...halts.keys()].toSorted().join(" ");
+      halts = new Map([...inForce.map((row) => [row.scope, haltOf(row)] as const), ...unsaved]);
+      if ([...halts.keys()].toSorted().join(" ") !== known) changed();
     },
     async wasApplied(intentIndex) {
       const cleared = db.read.selectFrom("governance_cleared_halts").select("scope");
       return (await cleared.where("cleared_intent", "=", intentIndex).executeTakeFirst()) !== undefined;
     },
   };
+}
+
+function haltOf(row: HaltTables["governance_halts"]): Halt {
+  return { scope: row.scope, threat: row.threat, intentIndex: row.intent_index, sinceMs: row.since_ms };
 }

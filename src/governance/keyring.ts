@@ -46,7 +46,7 @@ export function openKeyring(parts: { gate: Gate; identity: Identity; constitutio
           ...manageCredentials,
           grants: [authorityOfKey({ kind, ...(product === undefined ? {} : { product }), ...rest })],
         },
-        async (intentIndex) => {
+        async ({ intentIndex, confirm }) => {
           // Only once the caller is known to be allowed: the answer tells whether there is such a product.
           if (product !== undefined && !Object.hasOwn(constitution.data.products, product)) {
             throw governanceFault("product.not_found", "there is no such product", { at: "body/product" });
@@ -60,16 +60,21 @@ export function openKeyring(parts: { gate: Gate; identity: Identity; constitutio
             ...rest,
             createdBy: ctx.principal.id,
             intentIndex,
+            confirm,
           });
           return { value: { ...record, key: minted.text }, digest: digestOfJson(record) };
         },
       );
     },
     revoke: (ctx, id) =>
-      gate.act(ctx, { operation: "key.revoke", resource: `key/${id}`, ...manageCredentials }, async (intentIndex) => {
-        const record = await identity.keyWriter.revoke(id, { intentIndex });
-        return { value: record, digest: digestOfJson(record) };
-      }),
+      gate.act(
+        ctx,
+        { operation: "key.revoke", resource: `key/${id}`, ...manageCredentials },
+        async ({ intentIndex, confirm }) => {
+          const record = await identity.keyWriter.revoke(id, { intentIndex, confirm });
+          return { value: record, digest: digestOfJson(record) };
+        },
+      ),
     async list(ctx, page) {
       gate.permit(ctx, manageCredentials.target);
       return identity.keys.list(page);

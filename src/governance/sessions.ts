@@ -66,8 +66,9 @@ export function openSessions({ gate, server, verifier, store, accountOf }: Sessi
 
   const token = async (ctx: Ctx, form: OAuthForm): Promise<OAuthAnswer> => {
     const resource = await subjectOf(form);
-    return act(ctx, { operation: ctx.operation, resource }, async (intentIndex, report) => {
-      const answer = await server.handle({ endpoint: "token", ...form }, { address: ctx.address, intentIndex });
+    return act(ctx, { operation: ctx.operation, resource }, async ({ intentIndex, confirm, report }) => {
+      const circumstances = { address: ctx.address, intentIndex, confirm };
+      const answer = await server.handle({ endpoint: "token", ...form }, circumstances);
       return { value: accepted(answer, report), ...digestOf(answer) };
     });
   };
@@ -82,8 +83,9 @@ export function openSessions({ gate, server, verifier, store, accountOf }: Sessi
       act(
         ctx,
         { operation: ctx.operation, resource: clientResource(claimedClient(form)) },
-        async (intentIndex, report) => {
-          const answer = await server.handle({ endpoint: "revoke", ...form }, { address: ctx.address, intentIndex });
+        async ({ intentIndex, confirm, report }) => {
+          const circumstances = { address: ctx.address, intentIndex, confirm };
+          const answer = await server.handle({ endpoint: "revoke", ...form }, circumstances);
           accepted(answer, report);
           return { value: undefined };
         },
@@ -92,7 +94,7 @@ export function openSessions({ gate, server, verifier, store, accountOf }: Sessi
       const resource = ctx.principal.id.startsWith("usr_")
         ? `user/${ctx.principal.id}`
         : clientResource(ctx.principal.id);
-      return act(ctx, { operation: ctx.operation, resource }, async (intentIndex) => {
+      return act(ctx, { operation: ctx.operation, resource }, async ({ intentIndex, confirm }) => {
         const claims = await verifier.claimsOf(credential);
         if (claims === undefined) {
           throw oauthFault("session.none", "only a session can be ended, and this credential is none", {
@@ -102,7 +104,7 @@ export function openSessions({ gate, server, verifier, store, accountOf }: Sessi
         const ending = new UnitOfWork(ctx.address);
         if (claims.gid === undefined) ending.revokedTokens.set(claims.jti, claims.exp * 1000);
         else ending.revokedGrants.add(claims.gid);
-        await store.commit(ending, intentIndex);
+        await store.commit(ending, intentIndex, confirm);
         return { value: undefined, digest: digestOfJson({ ended: claims.gid ?? claims.jti }) };
       });
     },
@@ -112,8 +114,8 @@ export function openSessions({ gate, server, verifier, store, accountOf }: Sessi
     decide: (ctx, query, verdict) => {
       const resource = clientResource(new URLSearchParams(query).get("client_id") ?? undefined);
       let told: string | undefined;
-      const decided = act(ctx, { operation: ctx.operation, resource }, async (intentIndex, report) => {
-        const answer = await server.authorize(query, verdict, { address: ctx.address, intentIndex });
+      const decided = act(ctx, { operation: ctx.operation, resource }, async ({ intentIndex, confirm, report }) => {
+        const answer = await server.authorize(query, verdict, { address: ctx.address, intentIndex, confirm });
         if (answer.refusal !== undefined) told = answer.location;
         const { location } = accepted(answer, report);
         if (location === undefined) throw new Error("an approval that leads nowhere");

@@ -1,7 +1,9 @@
 // From an HTTP request to a `Ctx`: who calls, under which id, until when. Domain code sees the Ctx and never the request.
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { anonymous } from "../kernel/ctx.ts";
-import type { Ctx, Principal } from "../kernel/ctx.ts";
+import type { Ctx } from "../kernel/ctx.ts";
+import { Standing } from "../kernel/standing.ts";
+import type { Authenticated } from "../kernel/standing.ts";
 import { newId } from "../kernel/ids.ts";
 import type { RequestId } from "../kernel/ids.ts";
 import { httpFault } from "./errors.ts";
@@ -40,11 +42,17 @@ export async function contextOf(
   const { access, permission, takesApiKey }: Operation = operations[name];
   // Listening begins before anything is awaited: a caller may go while its key is looked up.
   const gone = new AbortController();
+  let [isOver, leave] = [false, (): void => {}];
   reply.raw.once("close", () => {
+    isOver = true;
+    leave();
     if (!reply.raw.writableFinished) gone.abort(new Error("the caller has gone"));
   });
-  return {
-    principal: access === "public" ? anonymous : await authenticate(services, request, takesApiKey === true),
+  const caller = access === "public" ? undefined : await authenticate(services, request, takesApiKey === true);
+  const ctx: Ctx = {
+    principal: caller?.principal ?? anonymous,
+    ...(caller && { standing: new Standing(caller.credential, caller.principal) }),
+    stop: (reason) => gone.abort(reason),
     operation: name,
     permission: permission ?? undefined,
     address: addressOf(request),
@@ -53,9 +61,11 @@ export async function contextOf(
     clock: services.clock,
     log: services.log,
   };
+  if (caller !== undefined && !isOver) leave = services.gate.watch(ctx);
+  return ctx;
 }
 
-async function authenticate(services: Services, request: FastifyRequest, takesApiKey: boolean): Promise<Principal> {
+async function authenticate(services: Services, request: FastifyRequest, takesApiKey: boolean): Promise<Authenticated> {
   const { authorization, "x-api-key": apiKey } = request.headers;
   const header = authorization ?? (takesApiKey && typeof apiKey === "string" ? `Bearer ${apiKey}` : undefined);
   if (header === undefined) {
@@ -64,16 +74,16 @@ async function authenticate(services: Services, request: FastifyRequest, takesAp
     });
   }
   const credential = /^Bearer +([!-~]+) *$/i.exec(header)?.[1];
-  const principal =
+  const caller =
     credential !== undefined && credential.length <= maxCredentialLength
-      ? await services.authenticator.authenticate(credential, addressOf(request))
+      ? await services.authenticator.identify(credential, addressOf(request))
       : undefined;
-  if (!principal) {
+  if (!caller) {
     throw httpFault("credential.invalid", "the credential is unknown, malformed or revoked", {
       remedy: "check the key, or ask an admin for a new one",
     });
   }
-  return principal;
+  return caller;
 }
 
 /** The Ctx of a request. */

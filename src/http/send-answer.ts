@@ -4,10 +4,14 @@
 import { once } from "node:events";
 import type { FastifyReply } from "fastify";
 import type { AnswerFacts, ModelAnswer } from "../gateway/index.ts";
-import type { Log } from "../kernel/ctx.ts";
+import type { Ctx } from "../kernel/ctx.ts";
 
 /** Answers with what a model said. */
-export async function sendAnswer(reply: FastifyReply, answer: ModelAnswer, log: Log): Promise<FastifyReply> {
+export async function sendAnswer(
+  reply: FastifyReply,
+  answer: ModelAnswer,
+  { log, signal }: Pick<Ctx, "log" | "signal">,
+): Promise<FastifyReply> {
   const facts = factHeaders(answer.facts);
   if (answer.kind === "whole") {
     const { body } = answer;
@@ -17,7 +21,7 @@ export async function sendAnswer(reply: FastifyReply, answer: ModelAnswer, log: 
   }
   // A proxy that buffers would hold the first token back.
   writeHead(reply, { ...facts, "content-type": "text/event-stream; charset=utf-8", "x-accel-buffering": "no" });
-  await sendStream(reply, answer.bytes, log);
+  await sendStream(reply, answer.bytes, { log, signal });
   return reply;
 }
 
@@ -56,12 +60,16 @@ function headerText(name: string): string {
 /** Longest name in a header, characters. */
 const maxHeaderText = 256;
 
-async function sendStream(reply: FastifyReply, bytes: AsyncIterable<Buffer>, log: Log): Promise<void> {
+async function sendStream(
+  reply: FastifyReply,
+  bytes: AsyncIterable<Buffer>,
+  { log, signal: stop }: Pick<Ctx, "log" | "signal">,
+): Promise<void> {
   const { raw } = reply;
   try {
     for await (const piece of bytes) {
       if (raw.destroyed) return;
-      if (piece.length > 0 && !raw.write(piece)) await drained(raw);
+      if (piece.length > 0 && !raw.write(piece)) await drained(raw, stop);
     }
     raw.end();
   } catch (error) {
@@ -70,12 +78,17 @@ async function sendStream(reply: FastifyReply, bytes: AsyncIterable<Buffer>, log
   }
 }
 
-/** Resolves when there is room again, or nobody to make room for. */
-async function drained(raw: FastifyReply["raw"]): Promise<void> {
+/** Resolves when there is room again, nobody to make room for, or the call is ended, which one that does not read must not hold up. */
+async function drained(raw: FastifyReply["raw"], stop: AbortSignal): Promise<void> {
+  if (stop.aborted) return;
   const left = new AbortController();
   const { signal } = left;
   try {
-    await Promise.race([once(raw, "drain", { signal }), once(raw, "close", { signal })]);
+    await Promise.race([
+      once(raw, "drain", { signal }),
+      once(raw, "close", { signal }),
+      once(stop, "abort", { signal }),
+    ]);
   } catch {
     // The connection broke; the next look at it ends the stream.
   } finally {

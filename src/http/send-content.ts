@@ -7,6 +7,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { depositoryFault } from "../depository/index.ts";
 import type { Artifact, Shelf } from "../depository/index.ts";
 import type { Ctx } from "../kernel/ctx.ts";
+import { endOf } from "../kernel/standing.ts";
 import { conditionOf } from "./conditions.ts";
 import { digestHeader } from "./digest-header.ts";
 import { httpFault } from "./errors.ts";
@@ -44,7 +45,11 @@ export async function sendContent(
       .header("content-range", `bytes ${part.first}-${part.last}/${artifact.sizeBytes}`)
       .removeHeader("content-digest");
   }
-  return reply.send(Readable.from(body, { objectMode: false }));
+  const sent = Readable.from(body, { objectMode: false });
+  // The headers have gone: all that is left is to break the answer off.
+  const onStop = (): void => void (endOf(ctx.signal) && sent.destroy(endOf(ctx.signal)));
+  ctx.signal.addEventListener("abort", onStop, { once: true });
+  return reply.send(sent);
 }
 
 function etagOf(artifact: Artifact): string {

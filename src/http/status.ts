@@ -72,6 +72,8 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
   "governance.throttled": 429,
   "storage.halted": 503,
   "governance.halted": 403,
+  "credential.ended": 401,
+  "constitution.changed": 409,
   "governance.no_such_halt": 404,
   "product.not_found": 404,
 

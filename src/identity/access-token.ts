@@ -10,8 +10,9 @@ import type { Clock } from "../kernel/clock.ts";
 import type { Principal } from "../kernel/ctx.ts";
 import { Fault } from "../kernel/fault.ts";
 import { sha256Hex } from "../kernel/hash.ts";
+import type { Authenticated } from "../kernel/standing.ts";
 import { isRecent, remember } from "./beliefs.ts";
-import { actingAs } from "./oauth/accounts.ts";
+import { actingAs, lentUntil } from "./oauth/accounts.ts";
 import type { Accounts } from "./oauth/accounts.ts";
 import type { Clients } from "./oauth/clients.ts";
 import { skewSeconds } from "./oauth/lifetimes.ts";
@@ -79,8 +80,18 @@ export class AccessTokenVerifier {
    * any more.
    */
   async verify(text: string): Promise<Principal | undefined> {
+    return (await this.identify(text))?.principal;
+  }
+
+  /** The same with what the caller was recognised by. */
+  async identify(text: string): Promise<Authenticated | undefined> {
     const found = await this.inspect(text);
-    return found?.claims.scope?.split(" ").includes(apiScope) === true ? found.principal : undefined;
+    if (found?.claims.scope?.split(" ").includes(apiScope) !== true) return undefined;
+    const { principal, claims } = found;
+    const { sub: account, client_id: client, epoch, gid: grant, jti: tokenId, exp } = claims;
+    const expiresMs = (exp + skewSeconds) * 1000;
+    const optional = { ...(epoch === undefined ? {} : { epoch }), ...(grant === undefined ? {} : { grant }) };
+    return { principal, credential: { kind: "token", account, client, ...optional, tokenId, expiresMs } };
   }
 
   /** The same with what the token says, whatever it is for. */
@@ -143,9 +154,7 @@ export class AccessTokenVerifier {
     if (sub === client_id) return client.firstParty ? undefined : { id: sub, kind, product, role };
     const standing = await this.#parts.accounts.standing(sub);
     if (standing === undefined || standing.disabled || standing.epoch !== epoch) return undefined;
-    const principal = actingAs(sub, standing, client);
-    // An application holds what a person lends it for as long as its token lives; what it makes must not outlive that.
-    return principal === undefined || client.firstParty ? principal : { ...principal, expiresMs: exp * 1000 };
+    return lentUntil(exp * 1000, actingAs(sub, standing, client), client);
   }
 
   /** The key that a token names; one of another process that this one has not met yet is looked up. */

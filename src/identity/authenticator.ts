@@ -9,6 +9,7 @@ import type { Database } from "../db/index.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Principal, PrincipalKind, Role } from "../kernel/ctx.ts";
 import { equalSecrets } from "../kernel/hash.ts";
+import type { Authenticated } from "../kernel/standing.ts";
 import { Beliefs } from "./beliefs.ts";
 import { claimedId, hashOfKey } from "./key.ts";
 import { listOf } from "./keys.ts";
@@ -23,10 +24,11 @@ export interface Authenticator {
    * Rejects with `db.unavailable` only.
    */
   authenticate(credentialText: string, address: string): Promise<Principal | undefined>;
+  /** The same with what the caller was recognised by, for asking again later. */
+  identify(credentialText: string, address: string): Promise<Authenticated | undefined>;
 }
 
-interface Known {
-  readonly principal: Principal;
+interface Known extends Authenticated {
   readonly textHash: Buffer;
   readonly revoked: boolean;
   readonly networks: readonly string[] | null;
@@ -60,13 +62,17 @@ export class KeyAuthenticator implements Authenticator {
   }
 
   async authenticate(credentialText: string, address: string): Promise<Principal | undefined> {
+    return (await this.identify(credentialText, address))?.principal;
+  }
+
+  async identify(credentialText: string, address: string): Promise<Authenticated | undefined> {
     const id = claimedId(credentialText);
     if (id === undefined) return undefined;
     const known = await this.#known.about(id);
     const matches = equalSecrets(hashOfKey(credentialText), known?.textHash ?? this.#nobody);
     if (!matches || known === undefined || !(await this.#isGood(known, address))) return undefined;
     this.#parts.lastUses.saw(id);
-    return known.principal;
+    return known;
   }
 
   /** Asks the database again for this key; called when it has been revoked here. */
@@ -82,24 +88,30 @@ export class KeyAuthenticator implements Authenticator {
 }
 
 function knownOf(row: KeyRow): Known {
-  const kind = row.kind as PrincipalKind;
-  const operations = listOf(row.operations);
-  const networks = listOf(row.networks);
+  const expiresMs = row.expires_ms ?? Number.POSITIVE_INFINITY;
   return {
-    principal: {
-      id: row.id,
-      kind,
-      product: row.product,
-      role: (row.role as Role | null) ?? defaultRoles[kind],
-      ...(operations === null ? {} : { operations }),
-      ...(networks === null ? {} : { networks }),
-      ...(row.expires_ms === null ? {} : { expiresMs: row.expires_ms }),
-      ...(row.owner === null ? {} : { owner: row.owner }),
-    },
+    principal: principalOfKey(row),
+    credential: { kind: "key", id: row.id, owner: row.owner, expiresMs },
     textHash: Buffer.from(row.text_hash, "hex"),
     revoked: row.revoked_ms !== null,
-    networks,
-    expiresMs: row.expires_ms ?? Number.POSITIVE_INFINITY,
+    networks: listOf(row.networks),
+    expiresMs,
     owner: row.owner,
+  };
+}
+
+/** Who shows this key. */
+export function principalOfKey(row: KeyRow): Principal {
+  const kind = row.kind as PrincipalKind;
+  const [operations, networks] = [listOf(row.operations), listOf(row.networks)];
+  return {
+    id: row.id,
+    kind,
+    product: row.product,
+    role: (row.role as Role | null) ?? defaultRoles[kind],
+    ...(operations === null ? {} : { operations }),
+    ...(networks === null ? {} : { networks }),
+    ...(row.expires_ms === null ? {} : { expiresMs: row.expires_ms }),
+    ...(row.owner === null ? {} : { owner: row.owner }),
   };
 }

@@ -10,13 +10,12 @@ const keyStart = "charter_";
 /** Authenticates API keys with one part, tokens that name an external issuer with another, and the rest with the third. */
 export function eitherCredential(
   keys: Authenticator,
-  tokens: Pick<AccessTokenVerifier, "verify">,
-  external: Pick<ExternalIssuers, "claims" | "verify">,
+  tokens: Pick<AccessTokenVerifier, "identify">,
+  external: Pick<ExternalIssuers, "claims" | "identify">,
 ): Authenticator {
-  return {
-    authenticate(text, address) {
-      if (text.startsWith(keyStart)) return keys.authenticate(text, address);
-      return external.claims(text) ? external.verify(text) : tokens.verify(text);
-    },
+  const identify: Authenticator["identify"] = async (text, address) => {
+    if (text.startsWith(keyStart)) return keys.identify(text, address);
+    return external.claims(text) ? external.identify(text) : tokens.identify(text);
   };
+  return { identify, authenticate: async (text, address) => (await identify(text, address))?.principal };
 }

@@ -26,11 +26,16 @@ export interface IdentityParts {
   readonly log: Log;
   /** Whether there is such a user or client, and it is in good standing. */
   readonly ownerStands: (id: string) => Promise<boolean>;
+  /** Told the id of every key whose revocation has become durable. */
+  readonly changed?: (id: string) => void;
 }
 
 /** Puts the domain together. */
-export function openIdentity({ db, clock, log, ownerStands }: IdentityParts): Identity {
-  const stored: StoredKeys = new StoredKeys(db, clock, (id) => authenticator.forget(id));
+export function openIdentity({ db, clock, log, ownerStands, changed }: IdentityParts): Identity {
+  const stored: StoredKeys = new StoredKeys(db, clock, (id) => {
+    authenticator.forget(id);
+    changed?.(id);
+  });
   const lastUses = new LastUses(stored, clock, log);
   const authenticator = new KeyAuthenticator({ db, clock, lastUses, ownerStands });
   return {

@@ -53,6 +53,8 @@ export type {
 } from "./users/index.ts";
 export type { AccessTokenClaims, AccessTokenVerifier } from "./access-token.ts";
 export { eitherCredential } from "./credentials.ts";
+export { Standings } from "./standings.ts";
+export type { Lock } from "./standings.ts";
 export type { SigningKeyRecord, SigningKeys, TokenAlgorithm } from "./signing-keys.ts";
 export {
   authMethodOf,

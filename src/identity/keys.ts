@@ -3,7 +3,7 @@
 // 1. A key's text leaves `create` once and is kept nowhere; the table holds its SHA-256.
 // 2. A key is revoked at most once and never comes back; revoking it again changes nothing.
 // 3. Reading and changing are two objects; whoever holds only `Keys` can change nothing.
-import type { Database } from "../db/index.ts";
+import type { Confirm, Database } from "../db/index.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { instant } from "../kernel/clock.ts";
 import type { PrincipalKind, Role } from "../kernel/ctx.ts";
@@ -45,6 +45,7 @@ export interface NewKey {
   readonly createdBy: string;
   /** Ledger index of the intent; left out for the key of the first start. */
   readonly intentIndex?: number;
+  readonly confirm?: Confirm;
 }
 
 /** What may be changed; used inside an act, but for `markUsed`, which is bookkeeping. */
@@ -57,7 +58,7 @@ export interface KeyWriter {
    */
   create(key: NewKey): Promise<KeyRecord>;
   /** Revokes a key; resolves with its record. Rejects with `key.not_found`. */
-  revoke(id: string, by: { readonly intentIndex?: number }): Promise<KeyRecord>;
+  revoke(id: string, by: { readonly intentIndex?: number; readonly confirm?: Confirm }): Promise<KeyRecord>;
 }
 
 /** Letters, marks, numbers, punctuation, symbols and spaces; nothing that is invisible or reverses the line. */
@@ -105,13 +106,14 @@ export class StoredKeys implements Keys, KeyWriter {
 
   async create(key: NewKey): Promise<KeyRecord> {
     const row = rowOf(key, this.#clock.nowMs());
-    const inserted = await this.#db.transact((tx) =>
-      tx
+    const inserted = await this.#db.transact(async (tx) => {
+      await key.confirm?.(tx);
+      return tx
         .insertInto("identity_keys")
         .values(row)
         .onConflict((conflict) => conflict.column("id").doNothing())
-        .executeTakeFirstOrThrow(),
-    );
+        .executeTakeFirstOrThrow();
+    });
     if (inserted.numInsertedOrUpdatedRows !== 1n)
       throw identityFault("key.exists", "A key with this id exists already.");
     return recordOf(row);
@@ -126,8 +128,9 @@ export class StoredKeys implements Keys, KeyWriter {
     });
   }
 
-  async revoke(id: string, by: { readonly intentIndex?: number }): Promise<KeyRecord> {
+  async revoke(id: string, by: { readonly intentIndex?: number; readonly confirm?: Confirm }): Promise<KeyRecord> {
     const row = await this.#db.transact(async (tx) => {
+      await by.confirm?.(tx);
       await tx
         .updateTable("identity_keys")
         .set({ revoked_ms: this.#clock.nowMs(), revoked_intent: by.intentIndex ?? null })

@@ -8,7 +8,7 @@
 //    a secret sign with different keys and believe each other's.
 import { calculateJwkThumbprint, CompactEncrypt, compactDecrypt, exportJWK, generateKeyPair } from "jose";
 import type { JWK } from "jose";
-import type { Database } from "../db/index.ts";
+import type { Confirm, Database } from "../db/index.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { instant } from "../kernel/clock.ts";
 import type { Log } from "../kernel/ctx.ts";
@@ -134,10 +134,11 @@ export class SigningKeys {
   }
 
   /** Lets a new key sign from now on, in place of all others. */
-  async rotate(minted: MintedSigningKey, intentIndex: number): Promise<SigningKeyRecord> {
+  async rotate(minted: MintedSigningKey, intentIndex: number, confirm?: Confirm): Promise<SigningKeyRecord> {
     const nowMs = this.#parts.clock.nowMs();
     const row = rowOf(minted, nowMs);
     await this.#db.transact(async (tx) => {
+      await confirm?.(tx);
       await recordEffect(tx, intentIndex, nowMs);
       const retire = tx.updateTable("identity_signing_keys").set({ retired_ms: nowMs, sealed: "" });
       await retire.where("retired_ms", "is", null).execute();

@@ -1,21 +1,12 @@
 // What every verb of every domain is given: who asks, under which request, until when. Never an HTTP request.
 import type { Clock } from "./clock.ts";
+import type { Fault } from "./fault.ts";
 import type { RequestId } from "./ids.ts";
+import type { Principal } from "./principal.ts";
+import type { Standing } from "./standing.ts";
 
-/** What the constitution lets a caller do. */
-export const principalKinds = ["ai_agent", "executor", "product", "auditor", "admin"] as const;
-/** What the constitution lets a caller do; it comes from the credential, never from a name. */
-export type PrincipalKind = (typeof principalKinds)[number];
-
-/** Every kind of caller: the five kinds of credential, and a caller that has shown none. */
-export const callerKinds = [...principalKinds, "anonymous"] as const;
-/** A kind of caller. */
-export type CallerKind = (typeof callerKinds)[number];
-
-/** What the API lets a caller call, from most to least. */
-export const roles = ["admin", "operator", "developer", "observer", "anonymous"] as const;
-/** What the API lets a caller call; which permissions a role has stands in the constitution. */
-export type Role = (typeof roles)[number];
+export { anonymous, callerKinds, principalKinds, roles } from "./principal.ts";
+export type { CallerKind, Principal, PrincipalKind, Role } from "./principal.ts";
 
 /** Every permission that a role can have. */
 export const permissions = [
@@ -40,27 +31,6 @@ export const permissions = [
 /** A permission. */
 export type Permission = (typeof permissions)[number];
 
-/** Who calls. */
-export interface Principal {
-  /** Stable public identifier of the credential, e.g. `key_3k9x...`; never a secret, never a person's name. */
-  readonly id: string;
-  readonly kind: CallerKind;
-  /** The product the credential belongs to; null for principals that belong to none. */
-  readonly product: string | null;
-  readonly role: Role;
-  /** The operations that the credential is good for, where it is good for some only. */
-  readonly operations?: readonly string[];
-  /** The networks that the credential may be used from, in CIDR notation, where it is bound to some. */
-  readonly networks?: readonly string[];
-  /** When what the caller holds ends, milliseconds since the epoch, where it ends by itself. */
-  readonly expiresMs?: number;
-  /** The user or client that the credential belongs to and ends with, where it belongs to one. */
-  readonly owner?: string;
-}
-
-/** The caller that has shown no credential. */
-export const anonymous: Principal = { id: "anonymous", kind: "anonymous", product: null, role: "anonymous" };
-
 /** A structured log; fields come first, as in pino. */
 export interface Log {
   debug(fields: object, message: string): void;
@@ -79,8 +49,12 @@ export interface Ctx {
   /** Network address of the caller, as text; for counting only, never recorded. Empty when there is none. */
   readonly address: string;
   readonly requestId: RequestId;
-  /** Aborts when the caller has gone or the deadline has passed. */
+  /** Aborts when the caller has gone or the deadline has passed, and with a fault as its reason when the call is ended from here. */
   readonly signal: AbortSignal;
+  /** What the caller's rights rest on; absent for a caller without a credential and for the server itself. */
+  readonly standing?: Standing;
+  /** Ends the call: its signal aborts with this reason. Absent where nothing can end it. */
+  readonly stop?: (reason: Fault) => void;
   readonly clock: Clock;
   readonly log: Log;
 }

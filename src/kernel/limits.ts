@@ -75,3 +75,9 @@ export const maxCommitLeaves = 2048;
 
 /** When to come back after the storage was full, seconds: about as long as operators need to notice. */
 export const storageRetrySeconds = 60;
+
+/** How often open calls are judged again by what has passed with time, milliseconds: a quarter of the second that is promised. */
+export const reviewMs = 250;
+
+/** How often the database is asked what open calls rest on, milliseconds; other processes may have changed it. */
+export const askAgainMs = 1_000;

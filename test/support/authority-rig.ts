@@ -4,7 +4,7 @@ import { loadConstitution, defaultConstitutionDir } from "../../src/constitution
 import { openAccounts, openClientRegistry, openGate, openHalts, openKeyring } from "../../src/governance/index.ts";
 import type { Accounts, ClientRegistry, Keyring } from "../../src/governance/index.ts";
 import { governanceMigrations } from "../../src/governance/index.ts";
-import { identityMigrations, openIdentity } from "../../src/identity/index.ts";
+import { identityMigrations, openIdentity, Standings } from "../../src/identity/index.ts";
 import type { Authenticator, Counter, Mail, UserRecord } from "../../src/identity/index.ts";
 import { StoredClients } from "../../src/identity/oauth/clients.ts";
 import { UserReader } from "../../src/identity/users/user-reader.ts";
@@ -69,6 +69,8 @@ export async function openAuthorityRig(): Promise<AuthorityRig> {
     constitution: { ...constitution, data: patient },
     ledger,
     halts: await openHalts(database),
+    standings: new Standings(database, clock),
+    log: silentLog,
   });
   const mails: Mail[] = [];
   const accounts = openAccounts({

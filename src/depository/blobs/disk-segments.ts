@@ -10,6 +10,8 @@ import { join } from "node:path";
 import type { Log } from "../../kernel/ctx.ts";
 import { faultsOf } from "../../kernel/fault.ts";
 import { privateFileMode } from "../../kernel/file-modes.ts";
+import type { Fault } from "../../kernel/fault.ts";
+import { endOf } from "../../kernel/standing.ts";
 import { writeFault, readChunkBytes, readFully, syncDirectory, writeFully } from "./disk-files.ts";
 import { contentCodes } from "./errors.ts";
 import { decodeHeader, encodeHeader, recordHeaderBytes } from "./pack-record.ts";
@@ -113,9 +115,9 @@ export class SegmentWriter implements AsyncDisposable {
     this.#waiting = this.#waiting.slice(count);
     return taken.filter((record) => {
       if (!record.signal.aborted) return true;
-      record.reject(
-        fault("content.aborted", "The caller left before the content was written.", {}, record.signal.reason),
-      );
+      const { reason } = record.signal;
+      const left = (): Fault => fault("content.aborted", "The caller left before the content was written.", {}, reason);
+      record.reject(endOf(record.signal) ?? left());
       return false;
     });
   }

@@ -57,7 +57,9 @@ export function openIntake(body: AsyncIterable<Uint8Array>, maxBytes: number, si
   };
 }
 
+/** Who ended the call from here has said why; everything else is content that stopped arriving. */
 function aborted(cause: unknown): Fault {
+  if (cause instanceof Fault) return cause;
   return fault("content.aborted", "The content stopped arriving before it was complete.", {}, cause);
 }
 

@@ -3,9 +3,12 @@
 // 1. A result is given only when the transaction that holds it is durable; for a model call when it is committed, because
 //    what the caller is told of a call stands in the ledger, and a power cut costs a counter its last moment at most.
 // 2. One batch runs at a time; what comes meanwhile is the next one, at most `maxBatch` of each kind.
-// 3. A transaction that fails rejects everything in its batch; nothing of it has been changed, unless the connection was lost
+// 3. An intent that may not be carried out any more is rejected alone, and the rest of its batch goes on.
+// 4. A transaction that fails rejects everything in its batch; nothing of it has been changed, unless the connection was lost
 //    while it was committed. Ending the same reservation again is safe.
-import type { Database, Durability } from "../../db/index.ts";
+import type { Transaction } from "kysely";
+import type { Confirm, Database, Durability } from "../../db/index.ts";
+import { Fault } from "../../kernel/fault.ts";
 import { Batches, MissingCounters } from "./store/batch.ts";
 import type { BatchResult, Ended, Opening } from "./store/batch.ts";
 import type { Ending, Opened } from "./store/tally.ts";
@@ -104,13 +107,14 @@ export class Batcher implements AsyncDisposable {
     const attempt = (alone: boolean) =>
       this.#db.transact(async (tx) => {
         batch ??= this.#take(durability);
+        const { held, refused } = await confirmed(tx, batch);
         await (alone ? lockAlone : lockShared)(tx, this.#db.dialect);
         const version = await this.#limits.version(tx);
         const book = this.#book?.version === version ? this.#book : await this.#limits.book(tx);
-        const openings = batch.openings.map(({ asked }) => asked);
-        const endings = batch.endings.map(({ asked }) => asked);
+        const openings = held.openings.map(({ asked }) => asked);
+        const endings = held.endings.map(({ asked }) => asked);
         if (alone) await this.#batches.makeCounters(tx, book, openings);
-        return { book, result: await this.#batches.run(tx, book, openings, endings) };
+        return { book, held, refused, result: await this.#batches.run(tx, book, openings, endings) };
       }, durability);
     try {
       const done = await attempt(false).catch((error: unknown) => {
@@ -119,7 +123,8 @@ export class Batcher implements AsyncDisposable {
         throw error;
       });
       this.#book = done.book;
-      answer(batch, done.result);
+      for (const reject of done.refused) reject();
+      answer(done.held, done.result);
     } catch (error) {
       const { openings, endings } = batch ?? this.#take(durability);
       for (const { reject } of [...openings, ...endings]) reject(error);
@@ -130,6 +135,31 @@ export class Batcher implements AsyncDisposable {
 /** Whether a reservation, or its end, is what a caller of the API is told: that must be durable first. */
 function isClaim({ kind }: Pick<Reservation, "kind">, { effect }: { readonly effect: number | undefined }): boolean {
   return kind === "claim" || effect !== undefined;
+}
+
+/** The part of a batch whose intents may still be carried out, and how to tell the others. */
+async function confirmed(
+  tx: Transaction<BudgetTables>,
+  batch: Batch,
+): Promise<{ readonly held: Batch; readonly refused: readonly (() => void)[] }> {
+  const refused: (() => void)[] = [];
+  const those = async <One extends Waiting<{ readonly confirm?: Confirm | undefined }, never>>(
+    waiting: readonly One[],
+  ): Promise<One[]> => {
+    const held: One[] = [];
+    for (const each of waiting) {
+      try {
+        await each.asked.confirm?.(tx);
+        held.push(each);
+      } catch (error) {
+        // Only what was refused; a transaction that is lost is lost for all.
+        if (!(error instanceof Fault) || error.code.startsWith("db.")) throw error;
+        refused.push(() => each.reject(error));
+      }
+    }
+    return held;
+  };
+  return { held: { openings: await those(batch.openings), endings: await those(batch.endings) }, refused };
 }
 
 function answer(batch: Batch | undefined, { opened, ended }: BatchResult): void {

@@ -11,7 +11,7 @@
 import { newId } from "../../kernel/ids.ts";
 import type { Clock } from "../../kernel/clock.ts";
 import type { Log } from "../../kernel/ctx.ts";
-import type { Database } from "../../db/index.ts";
+import type { Confirm, Database } from "../../db/index.ts";
 import { Batcher } from "./batcher.ts";
 import { checkAmount, checkDraft, checkName, newBudgetId } from "./budget.ts";
 import type { Budget, BudgetDraft, BudgetId } from "./budget.ts";
@@ -32,20 +32,26 @@ import { Till } from "./till.ts";
 
 /**
  * Budgets, and the room that calls are promised under them. `effect` is the ledger index of the intent that is carried out; it
- * goes on record as having taken effect, in the same transaction. Disposing waits for what was asked.
+ * goes on record as having taken effect, in the same transaction, whose first step `confirm` is. Disposing waits for what was asked.
  */
 export interface Budgets extends AsyncDisposable {
   /** Promises room. Rejects with `budget.insufficient`, `budget.price_unknown` or `budget.invalid`. */
-  reserve(request: ReserveRequest, effect?: number): Promise<Reserved>;
+  reserve(request: ReserveRequest, effect?: number, confirm?: Confirm): Promise<Reserved>;
   /** Promises room to a call of a model, before that is certain to outlive the process. Rejects as `reserve` does. */
   admit(request: CallRequest): Promise<Admitted>;
   /**
    * Charges what the call used: tokens, and micro-dollars or null where the cost is unknown. `applied` is false when the
    * reservation had ended before, and nothing is charged again; so it may be repeated after a failure.
    */
-  settle(held: Reservation, tokens: number, microdollars: number | null, effect?: number): Promise<Ended>;
+  settle(
+    held: Reservation,
+    tokens: number,
+    microdollars: number | null,
+    effect?: number,
+    confirm?: Confirm,
+  ): Promise<Ended>;
   /** Gives the room back. */
-  release(held: Reservation, effect?: number): Promise<Ended>;
+  release(held: Reservation, effect?: number, confirm?: Confirm): Promise<Ended>;
   /** Ends what was abandoned: calls are charged their estimate, claims given back. Resolves with how many. */
   expire(nowMs: number): Promise<number>;
   /** Deletes reservations and counters that nobody needs any more; what was used stays counted. Resolves with how many. */
@@ -106,32 +112,32 @@ export function openBudgets({ db: database, clock, log, defaultTokens, alone }: 
     const { opened, kept } = await till.open(made);
     return { held: promised(opened, made), kept };
   };
-  const end = async (held: Reservation, how: End, effect?: number): Promise<Ended> => {
+  const end = async (held: Reservation, how: End, effect?: number, confirm?: Confirm): Promise<Ended> => {
     const after = ended(held, how);
     const done = await till?.end(after);
-    if (done === undefined) return exclusively(() => batcher.end({ ended: after, effect }));
+    if (done === undefined) return exclusively(() => batcher.end({ ended: after, effect, confirm }));
     await done.kept;
     return { applied: true, reservation: after };
   };
 
   return {
-    async reserve(request, effect) {
+    async reserve(request, effect, confirm) {
       if (request.kind === "call" && request.requestId === undefined && effect === undefined) {
         const { held, kept } = await admit(reservationFor(request, clock));
         await kept;
         return { ...held, duplicate: false };
       }
       const made = reservationFor(request, clock);
-      const opened = await exclusively(() => batcher.open({ made, effect }));
+      const opened = await exclusively(() => batcher.open({ made, effect, confirm }));
       return { ...promised(opened, made), duplicate: opened.outcome === "duplicate" };
     },
     admit: (request) => admit(reservationFor({ ...request, kind: "call" }, clock)),
-    async settle(held, tokens, microdollars, effect) {
+    async settle(held, tokens, microdollars, effect, confirm) {
       checkAmount(tokens, "tokens");
       if (microdollars !== null) checkAmount(microdollars, "microdollars");
-      return end(held, { to: "settled", tokens, microdollars }, effect);
+      return end(held, { to: "settled", tokens, microdollars }, effect, confirm);
     },
-    release: (held, effect) => end(held, { to: "released" }, effect),
+    release: (held, effect, confirm) => end(held, { to: "released" }, effect, confirm),
     async expire(nowMs) {
       let count = 0;
       for (;;) {

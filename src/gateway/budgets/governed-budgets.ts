@@ -5,7 +5,7 @@
 // 3. Whoever belongs to a product sees its budgets only.
 import type { Constitution } from "../../constitution/index.ts";
 import { governanceFault } from "../../governance/index.ts";
-import type { Done, Gate } from "../../governance/index.ts";
+import type { Act, Done, Gate } from "../../governance/index.ts";
 import type { Ctx } from "../../kernel/ctx.ts";
 import { digestOfJson } from "../../kernel/hash.ts";
 import { newId } from "../../kernel/ids.ts";
@@ -90,14 +90,14 @@ export function openGovernedBudgets({ gate, budgets, constitution }: GovernedBud
     ctx: Ctx,
     operation: string,
     name: ClaimOf,
-    end: (held: Reservation, effect: number) => ReturnType<Budgets["settle"]>,
+    end: (held: Reservation, act: Act) => ReturnType<Budgets["settle"]>,
     same: (reservation: Reservation) => boolean,
   ): Promise<Done<Reservation>> => {
     const attempt = attemptOf(ctx, operation, name.product, name.requestId);
-    return gate.act(ctx, attempt, async (intentIndex) => {
+    return gate.act(ctx, attempt, async (act) => {
       const held = await budgets.claim({ ...name, product: attempt.target.product });
       if (held === undefined) throw budgetFault("budget.not_found", "there is no such reservation");
-      const { applied, reservation } = await end(held, intentIndex);
+      const { applied, reservation } = await end(held, act);
       if (reservation === undefined) throw budgetFault("budget.not_found", "there is no such reservation any more");
       if (!applied && !same(reservation)) {
         throw budgetFault("budget.ended", `the reservation is ${reservation.state} already`, {
@@ -113,11 +113,14 @@ export function openGovernedBudgets({ gate, budgets, constitution }: GovernedBud
       const requestId = given ?? newId<"request">(ctx.clock);
       const attempt = attemptOf(ctx, "budget.request", named, requestId);
       const { product } = attempt.target;
-      return gate.act<Claimed>(ctx, attempt, async (intentIndex) => {
+      return gate.act<Claimed>(ctx, attempt, async ({ intentIndex, confirm }) => {
         // Only once the caller is known to be allowed: the answer tells whether there is such a product.
         checkProduct(product, "body/product");
         const name = JSON.stringify([product, claim.project ?? defaultProject, claim.task, requestId]);
-        if (deciding.has(name)) return { value: { outcome: "in_progress", requestId } };
+        if (deciding.has(name)) {
+          await confirm();
+          return { value: { outcome: "in_progress", requestId } };
+        }
         deciding.add(name);
         try {
           const made = await budgets.reserve(
@@ -131,6 +134,7 @@ export function openGovernedBudgets({ gate, budgets, constitution }: GovernedBud
               intentIndex,
             },
             intentIndex,
+            confirm,
           );
           const { duplicate, ...reservation } = made;
           return { value: { outcome: "approved", reservation, duplicate }, digest: digestOfJson(reservation) };
@@ -144,7 +148,7 @@ export function openGovernedBudgets({ gate, budgets, constitution }: GovernedBud
         ctx,
         "budget.commit",
         name,
-        (held, effect) => budgets.settle(held, tokens, microdollars, effect),
+        (held, { intentIndex, confirm }) => budgets.settle(held, tokens, microdollars, intentIndex, confirm),
         ({ state, settledTokens, settledMicrodollars }) =>
           state === "settled" && settledTokens === tokens && settledMicrodollars === microdollars,
       ),
@@ -153,7 +157,7 @@ export function openGovernedBudgets({ gate, budgets, constitution }: GovernedBud
         ctx,
         "budget.release",
         name,
-        (held, effect) => budgets.release(held, effect),
+        (held, { intentIndex, confirm }) => budgets.release(held, intentIndex, confirm),
         ({ state, kind }) => state === "released" || (state === "expired" && kind === "claim"),
       ),
     async state(ctx, query) {
@@ -171,17 +175,21 @@ export function openGovernedBudgets({ gate, budgets, constitution }: GovernedBud
     set(ctx, draft) {
       const id = newBudgetId(ctx.clock);
       const attempt = { operation: "budget.set", resource: `budget/${id}`, ...manageBudgets };
-      return gate.act(ctx, { ...attempt, digest: digestOfJson(draft) }, async (intentIndex) => {
+      return gate.act(ctx, { ...attempt, digest: digestOfJson(draft) }, async ({ intentIndex, confirm }) => {
         checkProduct(draft.scope.product, "body/scope/product");
-        const budget = await budgets.set(draft, { by: ctx.principal.id, intentIndex }, id);
+        const budget = await budgets.set(draft, { by: ctx.principal.id, intentIndex, confirm }, id);
         return { value: budget, digest: digestOfJson(budget) };
       });
     },
     clear: (ctx, id) =>
-      gate.act(ctx, { operation: "budget.clear", resource: `budget/${id}`, ...manageBudgets }, async (intentIndex) => {
-        const budget = await budgets.clear(id, { by: ctx.principal.id, intentIndex });
-        return { value: budget, digest: digestOfJson(budget) };
-      }),
+      gate.act(
+        ctx,
+        { operation: "budget.clear", resource: `budget/${id}`, ...manageBudgets },
+        async ({ intentIndex, confirm }) => {
+          const budget = await budgets.clear(id, { by: ctx.principal.id, intentIndex, confirm });
+          return { value: budget, digest: digestOfJson(budget) };
+        },
+      ),
     async list(ctx, page) {
       const own = ctx.principal.product;
       gate.permit(ctx, { kind: "governance", product: own });

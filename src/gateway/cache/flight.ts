@@ -3,11 +3,12 @@
 // 1. The first caller leads, the others follow and never slow it down: what a follower has not read yet lies in one list
 //    that all of them share.
 // 2. The call goes on while anyone wants its answer: when the leader's caller leaves, for the followers; `signal` aborts
-//    as soon as the last of them has left. The leader pays for the whole call, whoever stays.
+//    as soon as the last of them has left, and when the leader's call is ended from here. The leader pays for the whole call, whoever stays.
 // 3. A failure belongs to the leader alone. Followers that have read nothing yet are told to ask again; those that have
 //    are told that the stream broke.
 // 4. Memory is bounded. When a stream outgrows what may be held, it is not kept as an answer, nobody new may follow it,
 //    and followers that lie further behind than what is held are cut off with `cache.left_behind`.
+import { endOf } from "../../kernel/standing.ts";
 import type { Reply, StreamEvent } from "../conversation.ts";
 import type { Usage } from "../usage.ts";
 import type { Address } from "./address.ts";
@@ -218,11 +219,18 @@ export class Flight implements Lead {
 
   readonly #leaderLeft = (): void => {
     this.#led = false;
-    this.#cancelUnlessWanted(this.#parts.caller.reason);
+    const { caller } = this.#parts;
+    // Whose rights have ended, in that one's name nothing goes on, whoever follows; those ask for themselves.
+    if (endOf(caller) === undefined) this.#cancelUnlessWanted(caller.reason);
+    else this.#cancel(caller.reason);
   };
 
   #cancelUnlessWanted(reason: unknown): void {
-    if (this.#led || this.#followers > 0 || this.#state !== "open") return;
+    if (!this.#led && this.#followers === 0) this.#cancel(reason);
+  }
+
+  #cancel(reason: unknown): void {
+    if (this.#state !== "open") return;
     this.fail(reason);
     this.#canceller.abort(reason);
   }

@@ -74,8 +74,9 @@ function rig(answers: Answers, { vitals = calm, halted = false }: { vitals?: Vit
       return leaves.length - added.length;
     },
   } as unknown as Ledger;
-  const halts = { stops: () => halted } as unknown as Halts;
-  const gate = openGate({ constitution, ledger, halts });
+  const halts = { stops: () => halted, inForce: () => [], onChange: () => {} } as unknown as Halts;
+  const standings = { present: async () => undefined, presentAll: async () => new Map() };
+  const gate = openGate({ constitution, ledger, halts, standings, log: silentLog });
   const thinker: Thinker = {
     product: "AI_ASSISTANT",
     async ask(messages, terms) {

@@ -10,6 +10,7 @@ import type { Attempt, Gate } from "../../governance/index.ts";
 import type { Ctx } from "../../kernel/ctx.ts";
 import { Fault } from "../../kernel/fault.ts";
 import { digestOf, digestOfJson } from "../../kernel/hash.ts";
+import { endOf } from "../../kernel/standing.ts";
 import { gatewayFault } from "../errors.ts";
 import type { CallOptions } from "../prepared.ts";
 import { branchRecord, safeAnswer } from "./answer.ts";
@@ -89,8 +90,10 @@ export class Deliberation {
       target: { kind: "completion", product: thinker.product },
       digest: digestOf(question.prompt),
     };
-    const done = await this.#parts.gate.act(ctx, attempt, async () => {
+    const done = await this.#parts.gate.act(ctx, attempt, async ({ confirm }) => {
       const value = await this.#deliberate(ctx, thinker, question, startMs);
+      // The answer is the effect.
+      await confirm();
       return { value, digest: digestOfJson(value) };
     });
     return { ...done.value, receipt: done.receipt };
@@ -171,7 +174,7 @@ export class Deliberation {
     try {
       return { response: await asker.ask(askSynthesis(prompt, found), cool), fallback: null };
     } catch (error) {
-      if (ctx.signal.aborted) throw gone(error);
+      if (ctx.signal.aborted) throw gone(ctx, error);
       if (!watchdog.rang && !(error instanceof Fault)) throw error;
       return { response: best.text, fallback: watchdog.rang ? "synthesis_late" : "synthesis_failed" };
     }
@@ -196,7 +199,7 @@ async function settled(ctx: Ctx, runs: readonly BranchRun[], watchdog: Watchdog)
       ctx.signal,
     );
   } catch (error) {
-    throw ctx.signal.aborted ? gone(error) : error;
+    throw ctx.signal.aborted ? gone(ctx, error) : error;
   }
   return runs.map(({ state }) => state);
 }
@@ -219,8 +222,9 @@ const unavailable: ReadonlySet<string> = new Set([
   "call.aborted",
 ]);
 
-function gone(cause: unknown): Fault {
-  return gatewayFault("call.aborted", "the caller has gone", {}, cause);
+/** Why nobody gets the answer: the call was ended from here, or its caller has left. */
+function gone({ signal }: Ctx, cause: unknown): Fault {
+  return endOf(signal) ?? gatewayFault("call.aborted", "the caller has gone", {}, cause);
 }
 
 function stateOf({ siliconId, level, thermalState, governance }: Reading) {

@@ -2,6 +2,7 @@
 // all of them together, because as many connections as are allowed, each with the largest body, would not fit.
 import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { endOf } from "../../kernel/standing.ts";
 import { httpFault } from "../errors.ts";
 import { atOnce } from "./at-once.ts";
 import { overloadedRetrySeconds } from "./pressure.ts";
@@ -66,7 +67,7 @@ export function countBodies(app: FastifyInstance, mostBytes: number): void {
 
 /**
  * Reads a whole body into memory.
- * @throws `request.too_large` as `tooLarge` words it, `request.malformed`, or `server.overloaded`.
+ * @throws `request.too_large` as `tooLarge` words it, `request.malformed`, `server.overloaded`, or why the call was ended.
  */
 export async function collectBody(
   request: FastifyRequest,
@@ -80,7 +81,7 @@ export async function collectBody(
   if (declaredBytes !== undefined && declaredBytes > limitBytes) throw tooLarge();
   const chunks: Buffer[] = [];
   let sizeBytes = 0;
-  await eachPiece(body, (piece) => {
+  await eachPiece(body, request.ctx?.signal, (piece) => {
     sizeBytes += piece.length;
     if (sizeBytes > limitBytes) throw tooLarge();
     bodyBudget.hold(request, piece.length);
@@ -93,9 +94,10 @@ export async function collectBody(
 }
 
 /** Shows every piece of a body. Whoever stops by throwing leaves the connection as it is, so that the answer can be sent. */
-function eachPiece(body: Readable, take: (piece: Buffer) => void): Promise<void> {
+function eachPiece(body: Readable, signal: AbortSignal | undefined, take: (piece: Buffer) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     const leave = (): void => {
+      signal?.removeEventListener("abort", onStop);
       body.off("data", onData).off("end", onEnd).off("error", onError).off("close", onClose);
     };
     const onError = (error: unknown): void => {
@@ -114,8 +116,17 @@ function eachPiece(body: Readable, take: (piece: Buffer) => void): Promise<void>
       leave();
       resolve();
     };
+    // A caller that has left is told by the body itself.
+    const onStop = (): void => {
+      const end = signal && endOf(signal);
+      if (end === undefined) return;
+      body.pause();
+      onError(end);
+    };
     const onClose = (): void => onError(new Error("the connection ended before the body"));
     if (body.destroyed) return onClose();
+    if (signal?.aborted === true) onStop();
+    signal?.addEventListener("abort", onStop);
     body.on("data", onData).on("end", onEnd).on("error", onError).on("close", onClose);
   });
 }

@@ -127,7 +127,7 @@ async function complete(
   // A model may think for longer than a connection may be silent; the gateway's own deadlines hold here.
   request.raw.socket.setTimeout(0);
   const body = request.body as Readonly<Record<string, unknown>>;
-  return sendAnswer(reply, await services.gateway.call(ctx, dialect, body, callOptions(request)), services.log);
+  return sendAnswer(reply, await services.gateway.call(ctx, dialect, body, callOptions(request)), ctx);
 }
 
 /** The `error` that clients of these APIs read, beside the problem; and that trying again by themselves is no use. */

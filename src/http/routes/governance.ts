@@ -95,7 +95,10 @@ export function governanceRoutes(app: FastifyInstance, services: Services): void
           target: { kind: "governance", product: null },
           digest: digestOf(reason),
         },
-        async (intentIndex) => ({ value: await halts.clear(scope, intentIndex), digest: digestOf(reason) }),
+        async ({ intentIndex, confirm }) => ({
+          value: await halts.clear(scope, intentIndex, confirm),
+          digest: digestOf(reason),
+        }),
       );
       return { halt: shown(value), receipt };
     },

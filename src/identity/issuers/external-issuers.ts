@@ -7,6 +7,7 @@
 import { decodeJwt, jwtVerify } from "jose";
 import type { Clock } from "../../kernel/clock.ts";
 import type { Log, Principal } from "../../kernel/ctx.ts";
+import type { Authenticated } from "../../kernel/standing.ts";
 import { principalOf } from "./claims.ts";
 import { IssuerKeys } from "./issuer-keys.ts";
 import type { Issuer } from "./issuer.ts";
@@ -52,6 +53,11 @@ export class ExternalIssuers {
 
   /** The principal of a token, or undefined. Never rejects. */
   async verify(text: string): Promise<Principal | undefined> {
+    return (await this.identify(text))?.principal;
+  }
+
+  /** The same with what the caller was recognised by. Never rejects. */
+  async identify(text: string): Promise<Authenticated | undefined> {
     const trusted = this.#claimed(text);
     if (trusted === undefined) return undefined;
     const { issuer, keys } = trusted;
@@ -65,7 +71,9 @@ export class ExternalIssuers {
         currentDate: new Date(this.#clock.nowMs()),
       });
       if (!accessTypes.includes(protectedHeader.typ) || payload["cnf"] !== undefined) return undefined;
-      return principalOf(issuer, payload, this.#products);
+      const principal = principalOf(issuer, payload, this.#products);
+      const expiresMs = ((payload.exp ?? 0) + skewSeconds) * 1000;
+      return principal && { principal, credential: { kind: "external", principal, expiresMs } };
     } catch {
       return undefined;
     }

@@ -43,10 +43,26 @@ const ladder: readonly Role[] = ["anonymous", "observer", "developer", "operator
  * Whom a client acts as when it carries a token of somebody: that person, with no more than the client's own role and
  * product. Undefined when the two belong to different products.
  */
-export function actingAs(id: string, standing: AccountStanding, client: OAuthClient): Principal | undefined {
+export function actingAs(
+  id: string,
+  standing: Pick<AccountStanding, "kind" | "role" | "product">,
+  client: Pick<OAuthClient, "role" | "product" | "firstParty">,
+): Principal | undefined {
   const { kind, role, product } = standing;
   if (client.firstParty) return { id, kind, product, role };
   if (product !== null && client.product !== null && product !== client.product) return undefined;
   const capped = ladder.indexOf(role) < ladder.indexOf(client.role) ? role : client.role;
   return { id, kind, product: product ?? client.product, role: capped };
+}
+
+/**
+ * Whom a client acts as, until its token ends: an application holds what a person lends it no longer than that, and what it
+ * makes must not outlive it. Ours acts as the person itself.
+ */
+export function lentUntil(
+  expiresMs: number,
+  principal: Principal | undefined,
+  { firstParty }: Pick<OAuthClient, "firstParty">,
+): Principal | undefined {
+  return principal === undefined || firstParty ? principal : { ...principal, expiresMs };
 }

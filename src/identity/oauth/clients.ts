@@ -4,7 +4,7 @@
 // 2. A client is revoked once and never comes back; with it dies every token it got, in this process at once.
 // 3. Reading and changing are two objects.
 import type { Transaction } from "kysely";
-import type { Database } from "../../db/index.ts";
+import type { Confirm, Database } from "../../db/index.ts";
 import type { Clock } from "../../kernel/clock.ts";
 import { instant } from "../../kernel/clock.ts";
 import type { PrincipalKind, Role } from "../../kernel/ctx.ts";
@@ -39,9 +39,9 @@ export interface NewClient {
 
 /** What may be changed; used inside an act. */
 export interface ClientWriter {
-  create(client: NewClient, intentIndex: number): Promise<ClientRecord>;
+  create(client: NewClient, intentIndex: number, confirm?: Confirm): Promise<ClientRecord>;
   /** Rejects with `client.not_found`. */
-  revoke(id: string, intentIndex: number): Promise<ClientRecord>;
+  revoke(id: string, intentIndex: number, confirm?: Confirm): Promise<ClientRecord>;
 }
 
 /** Clients as they lie in the database, and the built-in one. */
@@ -50,8 +50,11 @@ export class StoredClients implements Clients, ClientWriter {
   readonly #clock: Clock;
   readonly #builtIn: OAuthClient;
   readonly #known: Beliefs<OAuthClient>;
+  readonly #changed: (id: string) => void;
 
-  constructor(db: Database, clock: Clock, passwordGrant: boolean) {
+  /** `changed` is called with the id of every client whose revocation has become durable. */
+  constructor(db: Database, clock: Clock, passwordGrant: boolean, changed: (id: string) => void = () => {}) {
+    this.#changed = changed;
     this.#db = db.tables<OAuthTables>();
     this.#clock = clock;
     this.#builtIn = builtInClient(passwordGrant);
@@ -80,19 +83,21 @@ export class StoredClients implements Clients, ClientWriter {
     return this.#known.about(id);
   }
 
-  async create(client: NewClient, intentIndex: number): Promise<ClientRecord> {
+  async create(client: NewClient, intentIndex: number, confirm?: Confirm): Promise<ClientRecord> {
     const nowMs = this.#clock.nowMs();
     const row = rowOf(client, nowMs);
     await this.#db.transact(async (tx) => {
+      await confirm?.(tx);
       await recordEffect(tx, intentIndex, nowMs);
       await tx.insertInto("oauth_clients").values(row).execute();
     });
     return recordOf(row);
   }
 
-  async revoke(id: string, intentIndex: number): Promise<ClientRecord> {
+  async revoke(id: string, intentIndex: number, confirm?: Confirm): Promise<ClientRecord> {
     const nowMs = this.#clock.nowMs();
     const row = await this.#db.transact(async (tx: Transaction<OAuthTables>) => {
+      await confirm?.(tx);
       const revoked = await tx
         .updateTable("oauth_clients")
         .set({ revoked_ms: nowMs })
@@ -107,6 +112,7 @@ export class StoredClients implements Clients, ClientWriter {
       return tx.selectFrom("oauth_clients").selectAll().where("id", "=", id).executeTakeFirst();
     });
     this.#known.forget(id);
+    this.#changed(id);
     if (row === undefined) throw oauthFault("client.not_found", "there is no such client");
     return recordOf(row);
   }

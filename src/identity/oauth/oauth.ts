@@ -22,6 +22,8 @@ export interface OAuthParts {
   readonly passwordGrant: boolean;
   /** Our own URL as the world sees it, an origin without a path. */
   readonly issuer: () => string;
+  /** Told the id of every client, family and token whose end has become durable. */
+  readonly changed?: (id: string) => void;
 }
 
 /** The parts; an authorization server's driver is made from them. */
@@ -34,9 +36,9 @@ export interface OAuth extends Pick<OAuthParts, "clock" | "accounts" | "issuer" 
 
 /** Puts the parts together and sees to it that there is a key to sign with. */
 export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
-  const { db, clock, log, accounts, secret, tokenAlgorithm, passwordGrant, issuer } = parts;
-  const store = new TokenStore(db, clock);
-  const clients = new StoredClients(db, clock, passwordGrant);
+  const { db, clock, log, accounts, secret, tokenAlgorithm, passwordGrant, issuer, changed } = parts;
+  const store = new TokenStore(db, clock, changed);
+  const clients = new StoredClients(db, clock, passwordGrant, changed);
   const keys = new SigningKeys({ db, clock, log, algorithm: tokenAlgorithm, secret });
   await keys.current();
   const verifier = new AccessTokenVerifier({ clock, keys, store, clients, accounts, issuer });

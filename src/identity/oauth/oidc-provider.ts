@@ -144,7 +144,7 @@ export class OidcProviderServer implements AuthorizationServer {
 
   /** Runs one protocol request and makes durable what it changed. */
   async #unit(
-    { address, intentIndex }: OAuthCircumstances,
+    { address, intentIndex, confirm }: OAuthCircumstances,
     work: (provider: Provider, unit: UnitOfWork) => Promise<Reply>,
   ): Promise<OAuthAnswer> {
     const unit = new UnitOfWork(address);
@@ -161,7 +161,7 @@ export class OidcProviderServer implements AuthorizationServer {
       return answerOf(reply, unit, unit.revokedGrants.size > 0);
     }
     try {
-      await store.commit(unit, intentIndex);
+      await store.commit(unit, intentIndex, confirm);
     } catch (error) {
       if (!(error instanceof AlreadyConsumed)) return answerOf(refusalOf(error), unit, false);
       const ending = new UnitOfWork(address);

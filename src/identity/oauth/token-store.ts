@@ -5,11 +5,12 @@
 //    with the same token, in any number of processes, one commits.
 // 3. A family that was revoked takes no further token, whatever was read before.
 // 4. Of refresh tokens and codes the SHA-256 is kept. The payload holds no token.
-import type { Transaction } from "kysely";
-import type { Database } from "../../db/index.ts";
+import type { Kysely, Transaction } from "kysely";
+import type { Confirm, Database } from "../../db/index.ts";
 import type { Clock } from "../../kernel/clock.ts";
 import { sha256Hex } from "../../kernel/hash.ts";
 import { recordEffect } from "../effects.ts";
+import { builtInClientId } from "./client.ts";
 import { oauthFault } from "./errors.ts";
 import type { OAuthTables } from "./migrations.ts";
 import { AlreadyConsumed } from "./unit-of-work.ts";
@@ -32,11 +33,14 @@ type Tx = Transaction<OAuthTables>;
 export class TokenStore {
   readonly #db: Database<OAuthTables>;
   readonly #clock: Clock;
+  readonly #changed: (id: string) => void;
   #revocations = 0;
 
-  constructor(db: Database, clock: Clock) {
+  /** `changed` is called with the id of every family and every token whose end has become durable. */
+  constructor(db: Database, clock: Clock, changed: (id: string) => void = () => {}) {
     this.#db = db.tables<OAuthTables>();
     this.#clock = clock;
+    this.#changed = changed;
   }
 
   /** Grows whenever this process revokes something; whoever remembers what stands must then ask again. */
@@ -75,9 +79,10 @@ export class TokenStore {
 
   /**
    * Makes what a request gathered durable. `intentIndex` is left out for a request that is no act, which may store
-   * assertions only. Rejects with `AlreadyConsumed`, or with `oauth.invalid_client` for an assertion that came before.
+   * assertions only. Rejects with `AlreadyConsumed`, with `oauth.invalid_client` for an assertion that came before or a client
+   * that was revoked meanwhile, and with what `confirm` rejects with, which is left out for the rest of a refusal.
    */
-  async commit(unit: UnitOfWork, intentIndex: number | undefined): Promise<void> {
+  async commit(unit: UnitOfWork, intentIndex: number | undefined, confirm?: Confirm): Promise<void> {
     const nowMs = this.#clock.nowMs();
     const grants = unit.of("Grant");
     const tokens = unit.of("RefreshToken", "AuthorizationCode");
@@ -85,8 +90,14 @@ export class TokenStore {
     const ended = unit.revokedGrants.size + unit.revokedTokens.size;
     const writes = grants.length + tokens.length + unit.consumed.size + ended + unit.also.length;
     if (writes > 0 && intentIndex === undefined) throw new Error("a request that is no act wants to change something");
-    if (writes + assertions.length === 0) return;
+    if (writes + assertions.length === 0) {
+      // What is answered then is a token that lies nowhere.
+      await confirm?.();
+      return this.#holdClient(this.#db.read, unit.client);
+    }
     await this.#db.transact(async (tx) => {
+      await confirm?.(tx);
+      await this.#holdClient(tx, unit.client);
       if (intentIndex !== undefined) await recordEffect(tx, intentIndex, nowMs);
       for (const grant of grants) await this.#insertGrant(tx, grant, nowMs);
       await this.#holdGrants(tx, unit, nowMs);
@@ -96,7 +107,9 @@ export class TokenStore {
       await revoke(tx, unit, nowMs);
       for (const work of unit.also) await work(tx as unknown as Transaction<unknown>);
     });
-    if (ended > 0) this.#revocations++;
+    if (ended === 0) return;
+    this.#revocations++;
+    for (const id of [...unit.revokedGrants, ...unit.revokedTokens.keys()]) this.#changed(id);
   }
 
   /** Forgets what expired long enough ago that nothing alive depends on it. */
@@ -128,6 +141,15 @@ export class TokenStore {
         revoked_ms: null,
       })
       .execute();
+  }
+
+  /** Makes sure that the client that authenticated stands, and in a transaction keeps others from revoking it. */
+  async #holdClient(db: Kysely<OAuthTables>, id: string | undefined): Promise<void> {
+    if (id === undefined || id === builtInClientId) return;
+    const client = db.selectFrom("oauth_clients").select("id").where("id", "=", id).where("revoked_ms", "is", null);
+    const locks = db.isTransaction && this.#db.dialect === "postgres";
+    const held = await (locks ? client.forShare() : client).executeTakeFirst();
+    if (held === undefined) throw oauthFault("oauth.invalid_client", "the client was revoked meanwhile");
   }
 
   /** Locks the families that get a token and makes sure that they stand. */

@@ -29,14 +29,16 @@ export interface DirectoryParts {
   readonly counter: Counter;
   readonly passwordPolicy: PolicyName;
   readonly requireVerifiedEmail: boolean;
+  /** Told the id of every user whose standing may have changed. */
+  readonly changed?: (id: string) => void;
 }
 
 /** Opens the directory. */
 export function openUserDirectory(parts: DirectoryParts): UserDirectory {
-  const { db, clock, counter, passwordPolicy, requireVerifiedEmail } = parts;
+  const { db, clock, counter, passwordPolicy, requireVerifiedEmail, changed } = parts;
   const worker = new PasswordWorker();
   const hasher = new PasswordHasher(worker);
-  const users = new UserReader(db, clock);
+  const users = new UserReader(db, clock, changed);
   return {
     users,
     writer: new StoredUserWriter(db, clock),

@@ -18,8 +18,11 @@ export class UserReader implements Users {
   readonly #db: Kysely<UserTables>;
   readonly #clock: Clock;
   readonly #standings: Beliefs<Standing>;
+  readonly #changed: (id: string) => void;
 
-  constructor(db: Database, clock: Clock) {
+  /** `changed` is called with every id whose standing may have changed. */
+  constructor(db: Database, clock: Clock, changed: (id: string) => void = () => {}) {
+    this.#changed = changed;
     this.#db = db.tables<UserTables>().read;
     this.#clock = clock;
     this.#standings = new Beliefs(clock, async (id) => {
@@ -91,6 +94,7 @@ export class UserReader implements Users {
 
   forget(id: string): void {
     this.#standings.forget(id);
+    this.#changed(id);
   }
 }
 

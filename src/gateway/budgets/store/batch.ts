@@ -6,7 +6,7 @@
 // 3. What ends frees its room before anything new is admitted; what is new is admitted in order of arrival, under all its
 //    limits or under none.
 // 4. Nothing outside the transaction changes: on PostgreSQL it may be run again.
-import type { Dialect } from "../../../db/index.ts";
+import type { Confirm, Dialect } from "../../../db/index.ts";
 import { recordEffect } from "../../../identity/index.ts";
 import type { LimitBook } from "../limit-book.ts";
 import { requestIdLifeMs } from "../reservation.ts";
@@ -26,6 +26,8 @@ import type { ReservationRow } from "./tables.ts";
 export interface Opening {
   readonly made: Reservation;
   readonly effect: number | undefined;
+  /** Makes sure that the intent may still be carried out. */
+  readonly confirm?: Confirm | undefined;
 }
 
 /** What became of an ending: whether it took place, and the record as it stands now; undefined when there is none. */

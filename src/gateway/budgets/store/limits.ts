@@ -6,7 +6,7 @@ import { sql } from "kysely";
 import type { Kysely } from "kysely";
 import type { Clock } from "../../../kernel/clock.ts";
 import { recordEffect } from "../../../identity/index.ts";
-import type { Database } from "../../../db/index.ts";
+import type { Confirm, Database } from "../../../db/index.ts";
 import { newBudgetId, slotOf } from "../budget.ts";
 import type { Budget, BudgetDraft, BudgetId } from "../budget.ts";
 import { LimitBook } from "../limit-book.ts";
@@ -19,6 +19,7 @@ import type { BudgetTables, LimitRow } from "./tables.ts";
 export interface LimitChange {
   readonly by: string;
   readonly intentIndex: number;
+  readonly confirm?: Confirm;
 }
 
 /** Which budgets a listing wants: those after the budget `after`, and those whose scope names the product. */
@@ -76,6 +77,7 @@ export class StoredLimits {
     const ofProduct = product === undefined ? null : (product ?? "");
     const limit = { id, slot, scope: named, product: ofProduct, unit, period, amount };
     const row = await this.#db.transact(async (tx) => {
+      await change.confirm?.(tx);
       await lockAlone(tx, this.#db.dialect);
       return this.#supersede(tx, limit, change);
     });
@@ -87,6 +89,7 @@ export class StoredLimits {
   /** Puts no limit in the place of a budget; undefined when it is not in force. */
   async clear(id: string, change: LimitChange): Promise<Budget | undefined> {
     return this.#db.transact(async (tx) => {
+      await change.confirm?.(tx);
       await lockAlone(tx, this.#db.dialect);
       const row = await this.#inForce(tx).where("id", "=", id).executeTakeFirst();
       const cleared = row && budgetOf(row);

@@ -1,4 +1,5 @@
 // What a batch does to counters, reckoned before it is written. Pure: locked counters go in, changes come out.
+import type { Confirm } from "../../../db/index.ts";
 import { maxCounted } from "../budget.ts";
 import type { BudgetUnit } from "../budget.ts";
 import type { Limit, LimitBook } from "../limit-book.ts";
@@ -11,6 +12,8 @@ import type { Counted, Counter, CounterChange } from "./counters.ts";
 export interface Ending {
   readonly ended: Reservation;
   readonly effect: number | undefined;
+  /** Makes sure that the intent may still be carried out. */
+  readonly confirm?: Confirm | undefined;
 }
 
 /** What became of an opening. */

@@ -1,0 +1,37 @@
+// Who calls: kinds, roles, and what is known of a caller.
+
+/** What the constitution lets a caller do. */
+export const principalKinds = ["ai_agent", "executor", "product", "auditor", "admin"] as const;
+/** What the constitution lets a caller do; it comes from the credential, never from a name. */
+export type PrincipalKind = (typeof principalKinds)[number];
+
+/** Every kind of caller: the five kinds of credential, and a caller that has shown none. */
+export const callerKinds = [...principalKinds, "anonymous"] as const;
+/** A kind of caller. */
+export type CallerKind = (typeof callerKinds)[number];
+
+/** What the API lets a caller call, from most to least. */
+export const roles = ["admin", "operator", "developer", "observer", "anonymous"] as const;
+/** What the API lets a caller call; which permissions a role has stands in the constitution. */
+export type Role = (typeof roles)[number];
+
+/** Who calls. */
+export interface Principal {
+  /** Stable public identifier of the credential, e.g. `key_3k9x...`; never a secret, never a person's name. */
+  readonly id: string;
+  readonly kind: CallerKind;
+  /** The product the credential belongs to; null for principals that belong to none. */
+  readonly product: string | null;
+  readonly role: Role;
+  /** The operations that the credential is good for, where it is good for some only. */
+  readonly operations?: readonly string[];
+  /** The networks that the credential may be used from, in CIDR notation, where it is bound to some. */
+  readonly networks?: readonly string[];
+  /** When what the caller holds ends, milliseconds since the epoch, where it ends by itself. */
+  readonly expiresMs?: number;
+  /** The user or client that the credential belongs to and ends with, where it belongs to one. */
+  readonly owner?: string;
+}
+
+/** The caller that has shown no credential. */
+export const anonymous: Principal = { id: "anonymous", kind: "anonymous", product: null, role: "anonymous" };
