@@ -50,7 +50,7 @@ export async function haltProduct(
   const { json } = await charter.ask("/v1/artifacts", {
     body: { product_id: halted, artifact_type: type, payload: Math.random() },
   });
-  const body = { kind: "executor", product: halted, role: "operator" };
+  const body = { kind: "executor", product: halted, role: "admin" };
   const executor = await charter.ask("/v1/keys", { body });
   const path = `/v1/artifacts/${json.artifact.artifact_id}`;
   const overstep = await charter.ask(path, { method: "DELETE", key: executor.json.key });

@@ -143,7 +143,8 @@ describe("a change whose caller's rights have ended unseen", () => {
     expect((await charter.ask("/api/v1/auth/me", { key })).status).toBe(200);
     const parameters = sql.includes(":user") ? { user } : { key: id };
     database.prepare(sql).run(parameters);
-    await expectRefused("key.create", key, [status, code]);
+    // It passes nothing on, which a key that belongs to somebody could not.
+    await expectRefused("budget.set", key, [status, code]);
   });
 
   const unseenOfSessions: readonly (readonly [name: string, sql: string, status: number, code: string])[] = [
