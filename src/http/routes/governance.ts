@@ -1,5 +1,6 @@
 // What governs: the constitution in force, the halts, and how full the storage is.
 import type { FastifyInstance } from "fastify";
+import { governanceFault } from "../../governance/index.ts";
 import { instant } from "../../kernel/clock.ts";
 import { digestOf } from "../../kernel/hash.ts";
 import { one } from "../query.ts";
@@ -38,6 +39,13 @@ const constitutionInForce = record({
   articles: { type: "array", items: { type: "object", additionalProperties: true } },
   policies: { type: "array", items: { type: "object", additionalProperties: true } },
 });
+
+/** A credential that is suspended would otherwise suspend nothing. */
+function ownHalt(): Error {
+  return governanceFault("permission.denied", "a credential does not clear the halt that stands on itself", {
+    remedy: "ask another admin, or use another credential",
+  });
+}
 
 /** `/governance/info`, `/v1/halts`, `/metrics/storage-capacity`. */
 export function governanceRoutes(app: FastifyInstance, services: Services): void {
@@ -95,10 +103,10 @@ export function governanceRoutes(app: FastifyInstance, services: Services): void
           target: { kind: "governance", product: null },
           digest: digestOf(reason),
         },
-        async ({ intentIndex, confirm }) => ({
-          value: await halts.clear(scope, intentIndex, confirm),
-          digest: digestOf(reason),
-        }),
+        async ({ intentIndex, confirm }) => {
+          if (scope === ctx.principal.id) throw ownHalt();
+          return { value: await halts.clear(scope, intentIndex, confirm), digest: digestOf(reason) };
+        },
       );
       return { halt: shown(value), receipt };
     },

@@ -117,6 +117,23 @@ describe("a caller that may not do what it tries", () => {
 
 const budget = { scope: { product: "GURUKUL" }, unit: "tokens", window: "day", limit: 1000 };
 
+describe("a suspended credential", () => {
+  it("does not clear its own halt; another admin does", async () => {
+    const narrow = await key({ kind: "admin", operations: ["halt.clear", "halt.list"] });
+    for (let i = 0; i < refusalsMax; i++) await charter.ask("/v1/keys", { key: narrow.key, body: { kind: "admin" } });
+    expect(await scopes()).toEqual([narrow.id]);
+    const clear = (who?: string) =>
+      charter.ask(`/v1/halts/${narrow.id}/clear`, {
+        body: { reason: "it was a mistake, really" },
+        ...(who === undefined ? {} : { key: who }),
+      });
+    const own = await clear(narrow.key);
+    expect([own.status, own.json.code]).toEqual([403, "permission.denied"]);
+    expect(await scopes()).toEqual([narrow.id]);
+    expect((await clear()).status).toBe(200);
+  });
+});
+
 describe("an executor that leaves its lane", () => {
   it("halts its own product, where it belongs to it and its role lets it try", async () => {
     const executor = await key({ kind: "executor", role: "admin", product: "WORKFLOW" });
