@@ -1,6 +1,11 @@
 // Accounts, keys and clients behind the real gate and over a real database, without the rest of the house, for tests that make
 // hundreds of thousands of acts: the ledger is kept in memory, nothing is counted, and passwords are hashed cheaply.
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { loadConstitution, defaultConstitutionDir } from "../../src/constitution/index.ts";
+import { openDatabase } from "../../src/db/index.ts";
 import { openAccounts, openClientRegistry, openGate, openHalts, openKeyring } from "../../src/governance/index.ts";
 import type { Accounts, ClientRegistry, Keyring } from "../../src/governance/index.ts";
 import { governanceMigrations } from "../../src/governance/index.ts";
@@ -16,7 +21,6 @@ import type { Ctx, Principal } from "../../src/kernel/ctx.ts";
 import { sha256Hex } from "../../src/kernel/hash.ts";
 import { newId } from "../../src/kernel/ids.ts";
 import type { Ledger } from "../../src/ledger/index.ts";
-import { sqlitePlace } from "../contract/databases.ts";
 
 /** The rig. */
 export interface AuthorityRig extends AsyncDisposable {
@@ -33,6 +37,9 @@ export interface AuthorityRig extends AsyncDisposable {
   ctx(principal: Principal, operation: OperationName): Ctx;
 }
 
+/** Where files are memory, so that no commit waits for a disk. */
+const memoryDir = "/dev/shm";
+
 const counter: Counter = {
   take: () => ({ allowed: true, remaining: 1, resetMs: 0, freshMs: 0 }),
   peek: () => ({ allowed: true, remaining: 1, resetMs: 0, freshMs: 0 }),
@@ -45,8 +52,8 @@ export async function openAuthorityRig(): Promise<AuthorityRig> {
   const nowMs = Date.UTC(2026, 10, 1);
   const clock = { nowMs: () => nowMs };
   const constitution = loadConstitution(defaultConstitutionDir());
-  const place = await sqlitePlace();
-  const database = await place.open();
+  const dir = await mkdtemp(join(existsSync(memoryDir) ? memoryDir : tmpdir(), "charter-authority-"));
+  const database = await openDatabase({ kind: "sqlite", file: join(dir, "charter.db") }, silentLog);
   await database.migrate([...identityMigrations, ...governanceMigrations]);
   const users = new UserReader(database, clock);
   const stored = new StoredClients(database, clock, true);
@@ -114,7 +121,7 @@ export async function openAuthorityRig(): Promise<AuthorityRig> {
     async [Symbol.asyncDispose]() {
       await identity[Symbol.asyncDispose]();
       await database[Symbol.asyncDispose]();
-      await place[Symbol.asyncDispose]();
+      await rm(dir, { recursive: true, force: true });
     },
   };
 }

@@ -259,6 +259,6 @@ describe("a chain of acts", () => {
         { numRuns: chains },
       );
     },
-    60_000 + chains * 20,
+    60_000 + chains * 100,
   );
 });
