@@ -21,6 +21,7 @@ import type { Budgets } from "./budgets/index.ts";
 import { landCascade, wholeCall } from "./cascade.ts";
 import type { AnswerCache, HeldAnswer, Lead, SemanticIndex } from "./cache/index.ts";
 import { tokensOfReply } from "./call-facts.ts";
+import { dialectOf } from "./catalogue/index.ts";
 import type { Deployment, TokenPrice } from "./catalogue/index.ts";
 import { costOf, costOfCut } from "./costing.ts";
 import { Course, shownOf } from "./course.ts";
@@ -454,11 +455,12 @@ export class Gateway {
 
   #costOf(
     deployment: Deployment,
-    { request: { inputTokens }, parameters: { asked } }: Prepared,
+    { request: { inputTokens }, parameters }: Prepared,
     { reply: { rawUsage, model }, serviceTier }: Said,
     outputTokens: number,
     { isCut }: { readonly isCut: boolean } = { isCut: false },
   ): Cost {
+    const asked = parameters.askedOf(dialectOf(deployment));
     const seen = { inputTokens, outputTokens, asked, model, ...(serviceTier && { tier: serviceTier }) };
     return (isCut ? costOfCut : costOf)(this.#parts.prices, deployment, rawUsage, seen);
   }

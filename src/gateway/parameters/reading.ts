@@ -4,13 +4,15 @@
 // 2. Null asks for nothing; of a name that stands there twice, the value that is sent is the one that is read.
 // 3. Content is not looked at here: texts, schemas, arguments of tools, metadata.
 import { maxParameterValues } from "../../kernel/limits.ts";
-import type { ModelCall, Part } from "../conversation.ts";
+import type { ModelCall } from "../conversation.ts";
 import { gatewayFault } from "../errors.ts";
 import { decisiveNames, governedNames, mergedObjects } from "./governed.ts";
 import type { Governed } from "./governed.ts";
+import { isAddress, likelyEffects } from "./likely.ts";
+import { mediaUses } from "./media.ts";
 import { canonicalName, pointerStep } from "./names.ts";
 import { ordinaryNames } from "./ordinary.ts";
-import { isName, isRecord, valueAt } from "./json.ts";
+import { isName, isRecord } from "./json.ts";
 import type { Json } from "./json.ts";
 import { settingsOf, toolsIn, toolUses } from "./tools.ts";
 import type { Asked, Use } from "./use.ts";
@@ -45,14 +47,18 @@ class Reader implements Asked {
       const name = canonicalName(key);
       const decisive = decisiveNames.get(name);
       if (decisive !== undefined && decisive !== key) throw otherSpelling(`/${pointerStep(key)}`, decisive);
-      if (!this.#member(name, value, () => `/${pointerStep(key)}`, true) && !this.#ordinary.has(name)) {
-        this.unknown.push(key);
-        if (!languageNames.has(key)) this.#inside(value, () => `/${pointerStep(key)}`);
+      const at = (): string => `/${pointerStep(key)}`;
+      if (this.#member(name, value, at, true)) continue;
+      if (this.#ordinary.has(name)) {
+        if (name === "metadata") this.#nested(value, at);
+        continue;
       }
+      this.unknown.push(key);
+      if (!languageNames.has(key)) this.#unlisted(name, value, at);
     }
     this.#tools(raw["tools"], "/tools");
     this.#messages(raw["messages"]);
-    this.#media();
+    for (const use of mediaUses(this.#call)) this.#use(use);
   }
 
   /** Looks at one member of the body, or of an object that is merged into it; false when nothing is known of it. */
@@ -65,6 +71,24 @@ class Reader implements Asked {
     if (!mergedObjects.has(name)) return false;
     this.#merged(value, at);
     return true;
+  }
+
+  /** A parameter that no table names: what it most likely changes, and what stands inside. */
+  #unlisted(name: string, value: unknown, at: () => string): void {
+    const effects = likelyEffects(name, value);
+    if (effects !== undefined) {
+      const unpriced = effects.includes("price") && { unpriced: true as const };
+      this.#use({ at: at(), name: "a name of this kind", effects, ...unpriced });
+    }
+    this.#inside(value, at);
+  }
+
+  /** Values that clients keep for themselves: texts say nothing, objects may be read by a broker. */
+  #nested(value: unknown, at: () => string): void {
+    if (!isRecord(value)) return;
+    for (const key of Object.keys(value)) {
+      if (isRecord(value[key])) this.#inside(value[key], () => `${at()}/${pointerStep(key)}`);
+    }
   }
 
   #governed({ name, row, parts }: Governed, value: unknown, at: () => string): void {
@@ -102,7 +126,7 @@ class Reader implements Asked {
       const decisive = decisiveNames.get(name);
       if (decisive === "model") this.#use({ at: place(), name: "model", effects: ["model"] });
       else if (decisive !== undefined) throw otherSpelling(place(), decisive);
-      else if (!this.#member(name, inner, place, true) && !this.#ordinary.has(name)) this.#inside(inner, place);
+      else if (!this.#member(name, inner, place, true) && !this.#ordinary.has(name)) this.#unlisted(name, inner, place);
     }
   }
 
@@ -124,8 +148,10 @@ class Reader implements Asked {
       if (inner === undefined || inner === null) continue;
       const place = (): string => `${at()}/${pointerStep(key)}`;
       const name = canonicalName(key);
-      if (name === "model" || name === "modelid") {
-        if (isName(inner)) this.#use({ at: place(), name: "model", effects: ["model"] });
+      if (name === "model") {
+        if (isName(inner)) this.#use({ at: place(), name, effects: ["model"] });
+      } else if (isAddress(inner)) {
+        this.#use({ at: place(), name: "an address", effects: ["reach"] });
       } else if (!this.#member(name, inner, place, false)) this.#inside(inner, place);
     }
   }
@@ -159,26 +185,6 @@ class Reader implements Asked {
     }
   }
 
-  /** Media by URL, which the provider fetches, and by an id, which lie with the provider. */
-  #media(): void {
-    const { turns, untranslated = [], raw } = this.#call;
-    const look = (part: Part): void => {
-      if (part.kind === "tool_result") part.parts.forEach(look);
-      if (part.kind !== "image" && part.kind !== "file") return;
-      // A file's bytes may be a URL where a server takes one.
-      const isRemote = part.source.kind === "url" || /^\s*[a-z][a-z\d+.-]*:/i.test(part.source.data.slice(0, 64));
-      if (isRemote) this.#use({ at: call(this.#call), name: `${part.kind} by URL`, effects: ["fetch"] });
-    };
-    for (const { parts } of turns) parts.forEach(look);
-    for (const pointer of untranslated) {
-      if (!/^\/(?:messages|input|system)\//.test(pointer)) continue;
-      const value = valueAt(raw, pointer);
-      const type = isRecord(value) ? value["type"] : undefined;
-      const isStored = pointer.endsWith("/file_id") || type === "file" || type === "container_upload";
-      if (isStored) this.#use({ at: pointer, name: "file_id", effects: ["retention"] });
-    }
-  }
-
   #use(use: Use): void {
     if (this.uses.length < maxUses) this.uses.push(use);
   }
@@ -206,14 +212,10 @@ const messageFields: ReadonlySet<string> = new Set(
 /** Fields of a JSON Schema whose members are names of what a reply holds. */
 const schemaFields: ReadonlySet<string> = new Set(["properties", "patternProperties", "$defs", "definitions"]);
 
-function call({ dialect }: ModelCall): string {
-  return dialect === "openai-responses" ? "/input" : "/messages";
-}
-
 /** Whether a value asks for nothing but the ordinary: null, one of the known words, or a list of such. */
 function isOrdinary(value: unknown, ordinary: readonly unknown[] = []): boolean {
   if (typeof value === "string") return ordinary.includes(value.toLowerCase());
-  if (Array.isArray(value) && value.length === 0) return true;
+  if (Array.isArray(value)) return value.every((item) => ordinary.includes(item));
   return ordinary.includes(value);
 }
 

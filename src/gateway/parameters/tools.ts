@@ -57,5 +57,5 @@ export function settingsOf(tool: Json): Json {
 
 /** The tools that a tool holds. */
 export function toolsIn(tool: Json): unknown {
-  return typeOf(tool) === "namespace" ? tool["tools"] : undefined;
+  return tool["tools"];
 }

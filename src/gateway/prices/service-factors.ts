@@ -8,17 +8,19 @@ export interface Service {
   readonly tier?: string;
   readonly speed?: string;
   readonly geo?: string;
+  /** Set when something other than text is asked for. */
+  readonly media?: string;
 }
 
 interface Factor {
-  readonly measure: keyof Service;
+  readonly measure: Exclude<keyof Service, "media">;
   readonly words: readonly string[];
   /** Which models; every one when it is left out. The first row that fits counts. */
   readonly models?: RegExp;
   readonly percent: number;
 }
 
-const factor = (measure: keyof Service, words: string, percent: number, models?: RegExp): Factor => ({
+const factor = (measure: Factor["measure"], words: string, percent: number, models?: RegExp): Factor => ({
   measure,
   words: words.split(" "),
   percent,
@@ -75,13 +77,31 @@ const aliases: Readonly<Record<string, string>> = {
   "google-vertex": "google",
 };
 
-/** Percent of the ordinary price, rounded up; null when nobody knows what the service costs. */
-export function servicePercent(provider: string, model: string, service: Service): number | null {
+/** What an operator says that services cost, in percent of the ordinary price, by the word for each. */
+export type ServicePercents = ReadonlyMap<string, number>;
+
+const noPercents: ServicePercents = new Map();
+
+/**
+ * Percent of the ordinary price, rounded up; null when nobody knows what the service costs.
+ * @param own What the operator says, which wins.
+ */
+export function servicePercent(
+  provider: string,
+  model: string,
+  service: Service,
+  own: ServicePercents = noPercents,
+): number | null {
   const known = factorsOf(provider);
   let percent = 100;
   for (const measure of ["tier", "speed", "geo"] as const) {
     const word = service[measure]?.toLowerCase();
     if (word === undefined || ordinary.has(word)) continue;
+    const said = own.get(word);
+    if (said !== undefined) {
+      percent = Math.ceil((percent * said) / 100);
+      continue;
+    }
     const row = known?.find(
       (each) =>
         each.measure === measure && each.words.includes(word) && each.models?.test(model.toLowerCase()) !== false,

@@ -63,6 +63,9 @@ async function seenOf(
   return { answer, seen: request?.json };
 }
 
+const picture = (at: string) => ({
+  messages: [{ role: "user", content: [{ type: "image_url", image_url: { url: at } }] }],
+});
 const secret = { "x-charter-data-class": "confidential" };
 const url = "https://elsewhere.test/mcp";
 
@@ -96,6 +99,16 @@ describe("a parameter that chooses past the router is refused, on record, and no
     ["chat", { kv_transfer_params: { remote_host: "10.0.0.1" } }, "/kv_transfer_params", "reach"],
     ["chat", { webhook_url: url }, "/webhook_url", "reach"],
     ["chat", { data_sources: [{ type: "azure_search", parameters: { endpoint: url } }] }, "/data_sources", "reach"],
+    ["chat", { judgeModel: "else" }, "/judgeModel", "model"],
+    ["chat", { preferred_providers: ["a"] }, "/preferred_providers", "place"],
+    ["chat", { data_region: "us" }, "/data_region", "place"],
+    ["chat", { upstream_api_key: "sk-of-somebody" }, "/upstream_api_key", "place"],
+    ["chat", { postback: "x.test" }, "/postback", "reach"],
+    ["chat", { frobnicate: { deep: ["wss://elsewhere.test"] } }, "/frobnicate/deep", "reach"],
+    ["chat", { metadata: { router: { model: "else" } } }, "/metadata/router/model", "model"],
+    ["chat", picture("file:///etc/passwd"), "/messages", "reach"],
+    ["chat", picture("http://169.254.169.254/latest"), "/messages", "reach"],
+    ["chat", picture("http://[::1]:8080/"), "/messages", "reach"],
     ["messages", { fallbacks: [{ model: "else" }] }, "/fallbacks", "model"],
     ["messages", { inference_geo: "us" }, "/inference_geo", "place"],
     ["messages", { inferenceGeo: "us" }, "/inferenceGeo", "place"],
@@ -150,6 +163,8 @@ describe("what ordinary agents send goes to the provider as it is", () => {
     ["chat", { provider: { data_collection: "deny", zdr: true, require_parameters: true, max_price: { prompt: 1 } } }],
     ["chat", { reasoning: { effort: "low" }, top_k: 5, min_p: 0.1, chat_template_kwargs: { enable_thinking: false } }],
     ["chat", { guided_json: { type: "object", properties: { url: { type: "string" }, model: { type: "string" } } } }],
+    ["chat", { modalities: ["text"], use_beam_search: true, cache_salt: "s", priority: 1 }],
+    ["chat", picture("https://elsewhere.test/a.png")],
     ["chat", { web_search_options: {}, plugins: [{ id: "web" }], store: true }],
     [
       "messages",
@@ -175,17 +190,16 @@ describe("what ordinary agents send goes to the provider as it is", () => {
 });
 
 describe("data of a higher class", () => {
-  const image = (at: string) => ({
-    messages: [{ role: "user", content: [{ type: "image_url", image_url: { url: at } }] }],
-  });
   it.each<[DoorName, object, effect: string]>([
     ["chat", { web_search_options: {} }, "tools"],
     ["chat", { plugins: [{ id: "web" }] }, "tools"],
     ["chat", { model: "up/any:online" }, "tools"],
     ["chat", { enableSearch: true }, "tools"],
+    ["chat", { deep_research_search: "on" }, "tools"],
+    ["chat", { persistConversation: true }, "retention"],
     ["chat", { store: true }, "retention"],
     ["chat", { provider: { zdr: false } }, "retention"],
-    ["chat", image("https://elsewhere.test/a.png"), "fetch"],
+    ["chat", picture("https://elsewhere.test/a.png"), "fetch"],
     ["chat", { messages: [{ role: "user", content: [{ type: "file", file: { file_data: url } }] }] }, "fetch"],
     ["chat", { messages: [{ role: "user", content: [{ type: "file", file: { file_id: "file-1" } }] }] }, "retention"],
     ["messages", { tools: [{ type: "web_search_20260209", name: "web_search" }] }, "tools"],
@@ -214,7 +228,7 @@ describe("data of a higher class", () => {
   });
 
   it("goes along with bytes and with the tools of the caller", async () => {
-    const inline = image("data:image/png;base64,AAAA");
+    const inline = picture("data:image/png;base64,AAAA");
     const tools = [
       { type: "function", function: { name: "web_search", parameters: { type: "object", properties: {} } } },
     ];
