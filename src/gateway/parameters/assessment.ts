@@ -67,7 +67,7 @@ export function assess({ call, passed, terms, dataClass, unlisted }: Assessed): 
       ...headers.unknown.slice(0, maxNames + 1).map((name) => shown(name, maxBeta)),
     ]),
     askedOf: (dialect) => (dialect === call.dialect ? asked : {}),
-    unpriced: bounded(all.flatMap(({ name, unpriced }) => (unpriced === true ? [name] : []))),
+    unpriced: bounded(all.filter(isUnpriced).map(({ name }) => name)),
     passed: headers.passed,
     droppedFor: (dialect) =>
       dialect === call.dialect
@@ -140,6 +140,11 @@ function* betasOf({ raw }: ModelCall, passed: Assessed["passed"]) {
 
 function wordsIn(list: string | undefined): readonly string[] {
   return (list ?? "").split(",").flatMap((word) => (word.trim() === "" ? [] : [word.trim()]));
+}
+
+/** Whether nobody knows beforehand what a use costs. Where another model or place may answer, its price is not known. */
+function isUnpriced({ unpriced, effects, measure }: Use): boolean {
+  return unpriced === true || (measure === undefined && (effects.includes("model") || effects.includes("place")));
 }
 
 /** What is asked about the price; of several values of one measure the last, which no server would take for another. */

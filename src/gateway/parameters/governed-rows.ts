@@ -94,6 +94,13 @@ export const governedRows: readonly GovernedRow[] = [
     ],
   },
   {
+    names: "order only ignore sort quantizations allow_fallbacks",
+    effects: ["place"],
+    counts: "body",
+    ordinary: [true, false],
+    known: "OpenRouter, Vercel",
+  },
+  {
     names:
       "api_base base_url api_url api_key api_keys api_version api_type azure_endpoint custom_host custom_llm_provider",
     effects: ["place"],

@@ -26,25 +26,38 @@ const kinds: readonly Likely[] = [
     effects: ["place"],
     when: isSaid,
   },
-  { words: /^(?:aws|azure|vertex)|region|residency|datacenter|provider(?!options)/, effects: ["place"], when: isSaid },
-  { words: /tier$|speed$|^turbo|billing/, effects: ["price"], when: isOn },
   {
     words:
-      /search(?!es$)|plugin|mcp|brows|crawl|scrap|grounding|codeexec|codeinterp|servertool|hostedtool|builtintool|websearch/,
+      /^(?:aws|azure|vertex)|region|residency|datacenter|provider(?!options)|backend|upstream|cluster|routeto|zone$/,
+    effects: ["place"],
+    when: isSaid,
+  },
+  { words: /tier$|speed$|^turbo|billing|serviceclass|servicelevel|^qos/, effects: ["price"], when: isOn },
+  {
+    words:
+      /search(?!es$)|plugin|mcp|brows|crawl|scrap|grounding|codeexec|codeinterp|servertool|hostedtool|builtintool|research|retrieval|knowledge|vectorstore|^rag$/,
     effects: ["tools", "price"],
     when: isOn,
   },
-  { words: /webhook|callback|postback|notif|forwardto|sendto|relay|remotehost/, effects: ["reach"], when: isSaid },
   {
     words:
-      /retention|retain|persist|^store|training|datacollection|threadid|sessionid|conversationid|previousresponse|fileid|cacheid|memory/,
+      /webhook|callback|postback|notif|forward(?!pass)|sendto|relay|remotehost|mirror|deliver|destination|telemetry|exportto|reportto/,
+    effects: ["reach"],
+    when: isSaid,
+  },
+  {
+    words:
+      /retention|retain|persist|^store|^save|^log(?:ging|prompt|request|response)|training|datacollection|threadid|sessionid|conversationid|previousresponse|fileid|cacheid|memory/,
     effects: ["retention"],
     when: isOn,
   },
 ];
 
+/** Any of the words, since most names hold none. */
+const anyWord = new RegExp(kinds.map(({ words }) => words.source).join("|"));
+
 /** Names that hold such words and mean something else. */
-const harmless = /beamsearch|treesearch|kwargs$|memoryutil|modelkwargs/;
+const harmless = /beamsearch|treesearch|kwargs$|memoryutil|timezone$|storeid$/;
 
 /** An address with a scheme, as no sampling parameter has one. */
 const address = /^\s*(?:https?|wss?|grpcs?|tcp|udp|unix|ftps?|s3|gs|file):\/\//i;
@@ -52,7 +65,7 @@ const address = /^\s*(?:https?|wss?|grpcs?|tcp|udp|unix|ftps?|s3|gs|file):\/\//i
 /** What a parameter most likely changes; undefined when nothing speaks for it. */
 export function likelyEffects(name: string, value: unknown): readonly ParameterEffect[] | undefined {
   if (isAddress(value)) return ["reach"];
-  if (harmless.test(name)) return undefined;
+  if (!anyWord.test(name) || harmless.test(name)) return undefined;
   return kinds.find(({ words, when }) => words.test(name) && when(value))?.effects;
 }
 

@@ -1,13 +1,21 @@
 // Media that do not come with the call.
 import { describe, expect, it } from "vitest";
 import { frontDialects } from "../dialects/index.ts";
+import type { ModelCall } from "../conversation.ts";
 import { mediaUses } from "./media.ts";
+import type { Use } from "./use.ts";
 
 const effectsOf = (url: string): unknown => {
   const content = [{ type: "image_url", image_url: { url } }];
   const call = frontDialects["openai-chat"]!.readCall({ model: "m", messages: [{ role: "user", content }] });
-  return [...mediaUses(call)].map(({ effects }) => effects);
+  return usesOf(call).map(({ effects }) => effects);
 };
+
+function usesOf(call: ModelCall): readonly Use[] {
+  const uses: Use[] = [];
+  mediaUses(call, (use) => uses.push(use));
+  return uses;
+}
 
 describe("an image by URL", () => {
   it.each([
@@ -54,7 +62,7 @@ describe("bytes that are a URL", () => {
       { type: "file", file: { file_data: "JVBERi0xLjQK" } },
     ];
     const call = frontDialects["openai-chat"]!.readCall({ model: "m", messages: [{ role: "user", content }] });
-    expect([...mediaUses(call)].map(({ name, effects }) => [name, effects])).toEqual([
+    expect(usesOf(call).map(({ name, effects }) => [name, effects])).toEqual([
       ["file by URL", ["fetch"]],
       ["audio by URL", ["fetch", "reach"]],
     ]);

@@ -4,28 +4,24 @@ import type { ModelCall, Part } from "../conversation.ts";
 import { isRecord, valueAt } from "./json.ts";
 import type { Use } from "./use.ts";
 
-/** Every use of media that do not come with the call. */
-export function* mediaUses({ turns, untranslated = [], raw, dialect }: ModelCall): Generator<Use> {
+/** Tells every use of media that do not come with the call. */
+export function mediaUses({ turns, untranslated = [], raw, dialect }: ModelCall, tell: (use: Use) => void): void {
   const at = dialect === "openai-responses" ? "/input" : "/messages";
-  for (const { parts } of turns) {
-    for (const part of partsIn(parts)) {
+  const look = (parts: readonly Part[]): void => {
+    for (const part of parts) {
+      if (part.kind === "text") continue;
+      if (part.kind === "tool_result") look(part.parts);
       const url = urlOf(part);
-      if (url !== undefined) yield { at, name: `${part.kind} by URL`, effects: effectsOfUrl(url) };
+      if (url !== undefined) tell({ at, name: `${part.kind} by URL`, effects: effectsOfUrl(url) });
     }
-  }
+  };
+  for (const { parts } of turns) look(parts);
   for (const pointer of untranslated) {
     if (!/^\/(?:messages|input|system)\//.test(pointer)) continue;
     const value = valueAt(raw, pointer);
     const type = isRecord(value) ? value["type"] : undefined;
     const isStored = pointer.endsWith("/file_id") || type === "file" || type === "container_upload";
-    if (isStored) yield { at: pointer, name: "file_id", effects: ["retention"] };
-  }
-}
-
-function* partsIn(parts: readonly Part[]): Generator<Part> {
-  for (const part of parts) {
-    yield part;
-    if (part.kind === "tool_result") yield* partsIn(part.parts);
+    if (isStored) tell({ at: pointer, name: "file_id", effects: ["retention"] });
   }
 }
 

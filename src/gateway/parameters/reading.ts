@@ -14,7 +14,7 @@ import { canonicalName, pointerStep } from "./names.ts";
 import { ordinaryNames } from "./ordinary.ts";
 import { isName, isRecord } from "./json.ts";
 import type { Json } from "./json.ts";
-import { settingsOf, toolsIn, toolUses } from "./tools.ts";
+import { isPlainTool, settingsOf, toolsIn, toolUses } from "./tools.ts";
 import type { Asked, Use } from "./use.ts";
 
 /** Most uses that are told apart; one that is refused is among the first or counts anyway. */
@@ -42,6 +42,7 @@ class Reader implements Asked {
   body(): void {
     const { raw } = this.#call;
     for (const key of Object.keys(raw)) {
+      this.#count();
       const value = raw[key];
       if (value === undefined || value === null) continue;
       const name = canonicalName(key);
@@ -58,7 +59,7 @@ class Reader implements Asked {
     }
     this.#tools(raw["tools"], "/tools");
     this.#messages(raw["messages"]);
-    for (const use of mediaUses(this.#call)) this.#use(use);
+    mediaUses(this.#call, (use) => this.#use(use));
   }
 
   /** Looks at one member of the body, or of an object that is merged into it; false when nothing is known of it. */
@@ -113,8 +114,15 @@ class Reader implements Asked {
   /** An object whose members count as if they stood in the body; of a list, each of its objects. */
   #merged(value: unknown, at: () => string): void {
     if (Array.isArray(value)) {
-      for (const [i, item] of value.entries()) this.#merged(item, () => `${at()}/${i}`);
+      for (const [i, item] of value.entries()) {
+        this.#count();
+        this.#merged(item, () => `${at()}/${i}`);
+      }
       return;
+    }
+    if (typeof value === "string") {
+      // The name of settings that a broker keeps, or settings that it parses.
+      this.#use({ at: at(), name: "settings", effects: ["model", "place"] });
     }
     if (!isRecord(value)) return;
     for (const key of Object.keys(value)) {
@@ -159,7 +167,7 @@ class Reader implements Asked {
   #tools(tools: unknown, at: string): void {
     if (!Array.isArray(tools)) return;
     for (const [i, tool] of tools.entries()) {
-      if (!isRecord(tool)) continue;
+      if (!isRecord(tool) || isPlainTool(tool)) continue;
       const place = `${at}/${i}`;
       for (const use of toolUses(tool, place)) this.#use(use);
       this.#tools(toolsIn(tool), `${place}/tools`);
@@ -172,7 +180,7 @@ class Reader implements Asked {
     if (!Array.isArray(messages)) return;
     for (const [i, message] of messages.entries()) {
       if (!isRecord(message)) continue;
-      for (const key of Object.keys(message)) {
+      for (const key in message) {
         if (messageFields.has(key)) continue;
         const value = message[key];
         if (value === undefined || value === null) continue;

@@ -1,4 +1,5 @@
 // A last look at what is about to be sent: it must be what was decided and what was reserved for.
+import { dialectOf } from "../catalogue/index.ts";
 import type { Deployment } from "../catalogue/index.ts";
 import type { WireRequest } from "../conversation.ts";
 import type { Service } from "../prices/index.ts";
@@ -9,8 +10,9 @@ import { canonicalName } from "./names.ts";
  * @throws Error when a request names another model than the deployment's, in whatever spelling, or asks for a service
  * that nothing was reserved for.
  */
-export function assertSent({ path, body }: WireRequest, { model, provider }: Deployment, asked: Service): void {
-  if (provider.kind === "gemini") {
+export function assertSent({ path, body }: WireRequest, deployment: Deployment, asked: Service): void {
+  const { model } = deployment;
+  if (dialectOf(deployment) === "gemini") {
     const name = model.startsWith("models/") ? model.slice("models/".length) : model;
     if (path.startsWith(`/models/${encodeURIComponent(name)}:`) && !("model" in body)) return;
     throw new Error("the request is for another model than was decided");

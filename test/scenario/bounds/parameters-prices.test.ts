@@ -28,7 +28,10 @@ beforeAll(async () => {
   await writeFile(join(dir, "prices.yaml"), JSON.stringify([prices]));
   rig = await startRig({
     flags: { "prices-file": join(dir, "prices.yaml") },
-    constitution: [[["products", "WORKFLOW", "models"], { parameters: { price: "refuse" } }]],
+    constitution: [
+      [["products", "WORKFLOW", "models"], { parameters: { price: "refuse" } }],
+      [["products", "GURUKUL", "models"], { parameters: { model: "restricted", place: "restricted" } }],
+    ],
     providers: () => {
       const own = { kind: "openai-compatible", baseUrl: `${stub.url}/v1`, keyless: true, open: true };
       return {
@@ -213,6 +216,22 @@ describe("what a provider of another API is not told", () => {
     expect([answer.status, costOf(answer)]).toEqual([200, "225000"]);
     expect(stub.seen.at(-1)?.json).not.toHaveProperty("speed");
     expect(answer.headers.get("x-charter-dropped")).toBe("speed");
+  });
+});
+
+describe("a choice of models or places that the terms allow", () => {
+  it("has no price beforehand, so a budget in money refuses it", async () => {
+    const key = await rig.charter.keyFor("product", "GURUKUL");
+    const scope = { product: "GURUKUL", project: "open" };
+    const limit = { scope, unit: "microdollars", window: "total", limit: 1_000_000_000 };
+    await rig.charter.ask("/v1/budgets", { body: limit });
+    stub.answer = ({ json }, response) => sendJson(response, { ...chatReply(json.model, "yes"), usage });
+    const ask = (more: object, project: string) =>
+      rig.chat({ ...question(), model: "oai/gpt-5", ...more }, { key, headers: { "x-charter-project": project } });
+    for (const more of [{ models: ["gpt-5-pro"] }, { provider: { order: ["a"] } }]) {
+      expect((await ask(more, "open")).json.code).toBe("budget.price_unknown");
+      expect((await ask(more, "unlimited")).status).toBe(200);
+    }
   });
 });
 
