@@ -2,7 +2,7 @@
 // can be believed. A stream costs what the same reply would cost whole: both are priced here, from the same account.
 import type { Deployment } from "./catalogue/index.ts";
 import type { Cost } from "./course.ts";
-import { knowsServices, serviceReported } from "./prices/index.ts";
+import { costReported, knowsServices, serviceReported } from "./prices/index.ts";
 import type { Prices, Service } from "./prices/index.ts";
 import { isSameModel } from "./same-model.ts";
 import type { Usage } from "./usage.ts";
@@ -32,7 +32,9 @@ export function costOf(prices: Prices, at: Deployment, rawUsage: RawUsage | null
   const reported = serviceReported(rawUsage, seen.tier);
   const percent = percentOf(prices, deployment, seen.asked ?? {}, reported);
   const tier = reported.tier ?? (reported.speed === "fast" ? "fast" : undefined);
-  return { ...costAt(prices, deployment, percent, rawUsage, seen), ...(tier && { serviceTier: tier }) };
+  const cost = costAt(prices, deployment, percent, rawUsage, seen);
+  const microdollars = cost.microdollars ?? costReported(deployment.provider.priceProvider, rawUsage);
+  return { ...cost, microdollars, ...(tier && { serviceTier: tier }) };
 }
 
 function costAt(

@@ -104,10 +104,9 @@ function readHeaders(call: ModelCall, passed: Assessed["passed"], terms: Terms, 
   const kept: string[] = [];
   if (call.dialect !== "anthropic-messages") return { uses, unknown, dropped, passed: {} };
   for (const { name, at, inHeader } of betasOf(call, passed)) {
-    const beta = betaOf(name);
-    if (beta === undefined) unknown.push(name);
-    else if (beta !== "ordinary") {
-      const { effects, alone } = beta;
+    const { effects, alone, isKnown } = betaOf(name);
+    if (!isKnown) unknown.push(name);
+    if (effects.length > 0) {
       const isAllowed = effects.every((effect) => allows(terms.parameters[effect], dataClass));
       if (!isAllowed && alone !== true && inHeader) {
         dropped.push(name);

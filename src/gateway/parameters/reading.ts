@@ -157,7 +157,9 @@ class Reader implements Asked {
       const place = (): string => `${at()}/${pointerStep(key)}`;
       const name = canonicalName(key);
       if (name === "model") {
-        if (isName(inner)) this.#use({ at: place(), name, effects: ["model"] });
+        // A name, or an object that holds one.
+        const isNamed = isName(inner) || (isRecord(inner) && Object.values(inner).some(isName));
+        if (isNamed) this.#use({ at: place(), name, effects: ["model"] });
       } else if (isAddress(inner)) {
         this.#use({ at: place(), name: "an address", effects: ["reach"] });
       } else if (!this.#member(name, inner, place, false)) this.#inside(inner, place);

@@ -1,6 +1,6 @@
 // What other services than the ordinary one cost.
 import { describe, expect, it } from "vitest";
-import { servicePercent, serviceReported } from "./service-factors.ts";
+import { costReported, servicePercent, serviceReported } from "./service-factors.ts";
 
 describe("the price of a service", () => {
   it.each<[provider: string, model: string, service: object, percent: number | null]>([
@@ -35,5 +35,16 @@ describe("the price of a service", () => {
     });
     expect(serviceReported({ service_tier: null, speed: 3, inference_geo: "" })).toEqual({});
     expect(serviceReported(null)).toEqual({});
+  });
+});
+
+describe("the cost that a provider reports", () => {
+  it("is read from those who report it in dollars, and rounded up", () => {
+    expect(costReported("openrouter", { cost: 0.0123 })).toBe(12_300);
+    expect(costReported("OpenRouter", { cost: 0.0000001 })).toBe(1);
+    expect(costReported("openrouter", { cost: 0 })).toBe(0);
+    for (const cost of [-1, Number.NaN, "0.1", null, 1e9]) expect(costReported("openrouter", { cost })).toBeNull();
+    expect(costReported("openai", { cost: 1 })).toBeNull();
+    expect(costReported("openrouter", null)).toBeNull();
   });
 });

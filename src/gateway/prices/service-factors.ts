@@ -130,3 +130,16 @@ export function serviceReported(account: Readonly<Record<string, unknown>> | nul
   const given = { tier: tier ?? word("service_tier", "serviceTier"), speed: word("speed"), geo: word("inference_geo") };
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined && value !== ""));
 }
+
+/** Providers whose account says in dollars what a call cost them to bill. */
+const reportsCost: ReadonlySet<string> = new Set(["openrouter"]);
+
+/** Dearest cost that is believed, dollars. */
+const maxDollars = 10_000;
+
+/** What a call cost by the provider's own account, micro-dollars rounded up; null where it does not say. */
+export function costReported(provider: string, account: Readonly<Record<string, unknown>> | null): number | null {
+  const dollars = reportsCost.has(provider.trim().toLowerCase()) ? account?.["cost"] : undefined;
+  if (typeof dollars !== "number" || !(dollars >= 0) || dollars > maxDollars) return null;
+  return Math.ceil(Number((dollars * 1_000_000).toFixed(3)));
+}

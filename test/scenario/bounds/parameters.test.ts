@@ -80,6 +80,7 @@ describe("a parameter that chooses past the router is refused, on record, and no
     ["chat", { deploymentId: "else" }, "/deploymentId", "model"],
     ["chat", { extra_body: { model: "else" } }, "/extra_body/model", "model"],
     ["chat", { extraBody: { extra_body: { MODEL: "else" } } }, "/extraBody/extra_body/MODEL", "model"],
+    ["chat", { settings: { model: { id: "else" } } }, "/settings/model", "model"],
     ["chat", { settings: [{ deep: { model: "else" } }] }, "/settings/0/deep/model", "model"],
     ["chat", { providerOptions: { gateway: { models: ["else"] } } }, "/providerOptions/gateway/models", "model"],
     ["chat", { compound_custom: { models: { answering_model: "else" } } }, "/compound_custom", "model"],
@@ -334,6 +335,11 @@ describe("the betas that a caller names", () => {
     expect(answer.headers.get("x-charter-dropped")).toBe("server-side-fallback-2026-07-01,mcp-client-2025-11-20");
     const { call } = await rig.outcomeSince(size);
     expect(call?.droppedParameters).toEqual(["server-side-fallback-2026-07-01", "mcp-client-2025-11-20"]);
+  });
+
+  it("of new names are judged by the words in them", async () => {
+    const { answer, passed } = await sent("model-fallback-v3-2027-01-01,brand-new-2027-01-01");
+    expect([answer.status, passed]).toEqual([200, "brand-new-2027-01-01"]);
   });
 
   it("that nothing is known of are refused for a product that refuses such", async () => {
