@@ -67,7 +67,8 @@ export function assess({ call, passed, terms, dataClass, unlisted }: Assessed): 
       ...headers.unknown.slice(0, maxNames + 1).map((name) => shown(name, maxBeta)),
     ]),
     askedOf: (dialect) => (dialect === call.dialect ? asked : {}),
-    unpriced: bounded(all.filter(isUnpriced).map(({ name }) => name)),
+    // A beta allows something and asks for nothing.
+    unpriced: bounded([...named, ...uses].filter(isUnpriced).map(({ name }) => name)),
     passed: headers.passed,
     droppedFor: (dialect) =>
       dialect === call.dialect
@@ -121,7 +122,7 @@ function readHeaders(call: ModelCall, passed: Assessed["passed"], terms: Terms, 
   return {
     uses,
     unknown,
-    dropped: bounded(dropped.map((name) => name.slice(0, maxBeta))),
+    dropped: bounded(dropped.map((name) => shown(name, maxBeta))),
     passed: value === undefined || kept.length === 0 ? {} : { [betaHeader]: same ? value : kept.join(",") },
   };
 }
@@ -146,7 +147,7 @@ function isUnpriced({ unpriced, effects, measure }: Use): boolean {
   return unpriced === true || (measure === undefined && (effects.includes("model") || effects.includes("place")));
 }
 
-/** What is asked about the price; of several values of one measure the last, which no server would take for another. */
+/** What is asked about the price; several values of one measure are none, since servers differ in which they take. */
 function askedIn(uses: readonly Use[]): Service {
   const asked: { -readonly [K in keyof Service]: Service[K] } = {};
   for (const { measure } of uses) {

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { maxParameterValues } from "../../kernel/limits.ts";
 import type { ModelCall } from "../conversation.ts";
 import { frontDialects } from "../dialects/index.ts";
-import { decisiveNames } from "./governed.ts";
+import { decisiveNames, mergedObjects } from "./governed.ts";
 import { governedRows } from "./governed-rows.ts";
 import { canonicalName } from "./names.ts";
 import { ordinaryNames } from "./ordinary.ts";
@@ -92,6 +92,17 @@ describe("what Charter decides by", () => {
   });
 });
 
+describe("the tables", () => {
+  it("call no name both ordinary and governed, and none twice", () => {
+    const names = everyName.map(({ name }) => canonicalName(name));
+    expect(names.length).toBe(new Set(names).size);
+    for (const { canonical } of Object.values(ordinaryNames)) {
+      expect([...canonical].filter((name) => names.includes(name) || mergedObjects.has(name))).toEqual([]);
+    }
+    expect(names.filter((name) => mergedObjects.has(name) || decisiveNames.has(name))).toEqual([]);
+  });
+});
+
 describe("content", () => {
   it("is not looked at: words, schemas and metadata may say anything", () => {
     const words = fc.constantFrom("models", "api_base", "server_url", "service_tier", "store");
@@ -116,7 +127,10 @@ describe("content", () => {
 
 describe("a parameter that nothing is known of", () => {
   it("is named once, and none that is known is", () => {
-    const known = new Set([...ordinaryNames["openai-chat"], ...everyName.map(({ name }) => canonicalName(name))]);
+    const known = new Set([
+      ...ordinaryNames["openai-chat"].canonical,
+      ...everyName.map(({ name }) => canonicalName(name)),
+    ]);
     const name = fc.stringMatching(/^[a-z]{3,8}(_[a-z]{3,8})?$/).filter((each) => !known.has(canonicalName(each)));
     fc.assert(
       fc.property(fc.uniqueArray(name, { maxLength: 5 }), (names) => {

@@ -12,6 +12,7 @@ import { isAddress, likelyEffects } from "./likely.ts";
 import { mediaUses } from "./media.ts";
 import { canonicalName, pointerStep } from "./names.ts";
 import { ordinaryNames } from "./ordinary.ts";
+import type { OrdinaryNames } from "./ordinary.ts";
 import { isName, isRecord } from "./json.ts";
 import type { Json } from "./json.ts";
 import { isPlainTool, settingsOf, toolsIn, toolUses } from "./tools.ts";
@@ -31,7 +32,7 @@ class Reader implements Asked {
   readonly uses: Use[] = [];
   readonly unknown: string[] = [];
   readonly #call: ModelCall;
-  readonly #ordinary: ReadonlySet<string>;
+  readonly #ordinary: OrdinaryNames;
   #left = maxParameterValues;
 
   constructor(call: ModelCall) {
@@ -44,19 +45,17 @@ class Reader implements Asked {
     for (const key of Object.keys(raw)) {
       this.#count();
       const value = raw[key];
-      if (value === undefined || value === null) continue;
+      if (value === undefined || value === null || this.#ordinary.spelled.has(key)) continue;
       const name = canonicalName(key);
       const decisive = decisiveNames.get(name);
       if (decisive !== undefined && decisive !== key) throw otherSpelling(`/${pointerStep(key)}`, decisive);
       const at = (): string => `/${pointerStep(key)}`;
       if (this.#member(name, value, at, true)) continue;
-      if (this.#ordinary.has(name)) {
-        if (name === "metadata") this.#nested(value, at);
-        continue;
-      }
+      if (this.#ordinary.canonical.has(name)) continue;
       this.unknown.push(key);
       if (!languageNames.has(key)) this.#unlisted(name, value, at);
     }
+    this.#nested(raw["metadata"], "/metadata");
     this.#tools(raw["tools"], "/tools");
     this.#messages(raw["messages"]);
     mediaUses(this.#call, (use) => this.#use(use));
@@ -85,10 +84,11 @@ class Reader implements Asked {
   }
 
   /** Values that clients keep for themselves: texts say nothing, objects may be read by a broker. */
-  #nested(value: unknown, at: () => string): void {
+  #nested(value: unknown, at: string): void {
     if (!isRecord(value)) return;
     for (const key of Object.keys(value)) {
-      if (isRecord(value[key])) this.#inside(value[key], () => `${at()}/${pointerStep(key)}`);
+      this.#count();
+      if (isRecord(value[key])) this.#inside(value[key], () => `${at}/${pointerStep(key)}`);
     }
   }
 
@@ -134,7 +134,8 @@ class Reader implements Asked {
       const decisive = decisiveNames.get(name);
       if (decisive === "model") this.#use({ at: place(), name: "model", effects: ["model"] });
       else if (decisive !== undefined) throw otherSpelling(place(), decisive);
-      else if (!this.#member(name, inner, place, true) && !this.#ordinary.has(name)) this.#unlisted(name, inner, place);
+      else if (!this.#member(name, inner, place, true) && !this.#ordinary.canonical.has(name))
+        this.#unlisted(name, inner, place);
     }
   }
 
