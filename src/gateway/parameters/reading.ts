@@ -6,6 +6,7 @@
 import { maxParameterValues } from "../../kernel/limits.ts";
 import type { ModelCall } from "../conversation.ts";
 import { gatewayFault } from "../errors.ts";
+import { hourMark } from "./cache-marks.ts";
 import { decisiveNames, governedNames, mergedObjects } from "./governed.ts";
 import type { Governed } from "./governed.ts";
 import { isAddress, likelyEffects } from "./likely.ts";
@@ -58,6 +59,11 @@ class Reader implements Asked {
     this.#nested(raw["metadata"], "/metadata");
     this.#tools(raw["tools"], "/tools");
     this.#messages(raw["messages"]);
+    const mark = hourMark(raw);
+    if (mark !== undefined) {
+      const measure = { of: "media", value: "an hour" } as const;
+      this.#use({ at: mark, name: "cache_control for an hour", effects: ["price"], measure });
+    }
     mediaUses(this.#call, (use) => this.#use(use));
   }
 

@@ -8,7 +8,7 @@ export interface Service {
   readonly tier?: string;
   readonly speed?: string;
   readonly geo?: string;
-  /** Set when something other than text is asked for. */
+  /** Set when something is asked for that has a price of its own beside that of text: sound, a cache for an hour. */
   readonly media?: string;
 }
 

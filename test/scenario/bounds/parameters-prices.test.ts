@@ -38,10 +38,14 @@ beforeAll(async () => {
         oai: { ...own, priceProvider: "openai" },
         router: { ...own, priceProvider: "openrouter" },
         plain: own,
+        "own-claude": { ...own, kind: "anthropic" },
         ant: { ...own, kind: "anthropic", priceProvider: "anthropic" },
       };
     },
-    deployments: [{ name: "listed", provider: "plain", model: "m" }],
+    deployments: [
+      { name: "listed", provider: "plain", model: "m" },
+      { name: "claude-listed", provider: "own-claude", model: "m" },
+    ],
   });
 });
 afterAll(async () => {
@@ -244,6 +248,26 @@ describe("Anthropic's measures", () => {
     expect(costOf(await message(model, { speed: "fast" }, { speed: "standard" }))).toBe("30000");
     expect(costOf(await message(model, {}, { inference_geo: "us" }))).toBe("33000");
     expect(costOf(await message(model, {}, { inference_geo: "global", service_tier: "standard" }))).toBe("30000");
+  });
+});
+
+describe("a cache for an hour", () => {
+  it("is priced where its price is known, and unknown at a price of text", async () => {
+    const hour = { type: "ephemeral", ttl: "1h" };
+    const written = { cache_creation_input_tokens: 1000, cache_creation: { ephemeral_1h_input_tokens: 1000 } };
+    const [text] = question().messages;
+    const marks: readonly object[] = [
+      { cache_control: hour },
+      { system: [{ type: "text", text: "a", cache_control: hour }] },
+      { tools: [{ name: "f", input_schema: { type: "object" }, cache_control: hour }] },
+      { messages: [{ role: "user", content: [{ type: "text", text: text!.content, cache_control: hour }] }] },
+    ];
+    for (const more of marks) {
+      // Written for an hour: twice the 5 dollars of input.
+      expect(costOf(await message("ant/claude-opus-4-6", more, written))).toBe("40000");
+      expect(costOf(await message("claude-listed", more, written))).toBe("unknown");
+    }
+    expect(costOf(await message("claude-listed", {}, {}))).toBe("3000");
   });
 });
 

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { questions, startRig } from "../../support/gateway.ts";
 import type { GatewayRig } from "../../support/gateway.ts";
 import type { Answer } from "../../support/in-process.ts";
+import { expectSound } from "../../support/record.ts";
 
 let rig: GatewayRig;
 let openKey: string;
@@ -177,6 +178,7 @@ describe("what ordinary agents send goes to the provider as it is", () => {
       { metadata: { user_id: "u" }, thinking: { type: "disabled" }, service_tier: "auto", speed: "standard" },
     ],
     ["messages", { cache_control: { type: "ephemeral", ttl: "1h" }, context_management: { edits: [] } }],
+    ["messages", { system: [{ type: "text", text: "a", cache_control: { type: "ephemeral", ttl: "1h" } }] }],
     [
       "messages",
       {
@@ -280,6 +282,7 @@ describe("a parameter that nothing is known of", () => {
     const { call } = await rig.outcomeSince(size);
     expect(call?.unknownParameters).toEqual(["frobnicate", "x-y", "a name that is not shown"]);
     expect(JSON.stringify(call)).not.toContain("of nobody");
+    await expectSound(rig.charter.dataDir);
   });
 
   it("and all its like take no more room on record than a few names", async () => {
@@ -359,6 +362,42 @@ describe("a provider of another API", () => {
     expect(answer.headers.get("x-charter-dropped")).toBe("metadata,service_tier");
     const { call } = await rig.outcomeSince(size);
     expect(call?.droppedParameters).toEqual(["metadata", "service_tier"]);
+  });
+});
+
+describe("whatever way a call takes", () => {
+  it("each request names the model that was decided and the service that was asked", async () => {
+    const { length } = rig.upstream.seen;
+    const more = { temperature: 0, service_tier: "priority", frobnicate: { a: 1 } };
+    const headers = { "x-charter-strategy": "cascade" };
+    const chat = (body: object) => ask("chat", body, headers);
+    for (const stream of [false, true]) {
+      expect((await chat({ model: "auto:cascade", stream, ...more })).status).toBe(200);
+      expect((await chat({ model: "tier:2", stream, ...more })).status).toBe(200);
+      const enforced = { "x-charter-schema": "enforce" };
+      await ask("chat", { model: "up/json", stream, response_format: { type: "json_object" }, ...more }, enforced);
+    }
+    const models = rig.upstream.seen.slice(length).map(({ json }) => json.model);
+    expect(models.length).toBeGreaterThanOrEqual(6);
+    expect(models.filter((model) => !["ok", "json", "ok-claude", "ok-gem"].includes(model ?? ""))).toEqual([]);
+    for (const { json } of rig.upstream.seen.slice(length)) {
+      if (json.model === "ok" || json.model === "json") expect(json).toMatchObject(more);
+    }
+  });
+
+  it("and in whatever door it comes in, no choice past the router goes through", async () => {
+    const { length } = rig.upstream.seen;
+    const bodies: readonly (readonly [path: string, body: object])[] = [
+      ["/execute", { query: "Hi", models: ["else"] }],
+      ["/execute", { query: "Hi", extra_body: { model: "else" } }],
+      ["/route", { query: "Hi", api_base: url }],
+      ["/api/v1/consciousness/process", { query: "Hi", models: ["else"] }],
+    ];
+    for (const [path, body] of bodies) {
+      const { status } = await rig.charter.ask(path, { key: rig.productKey, body });
+      expect([400, 404], path).toContain(status);
+    }
+    expect(rig.upstream.seen).toHaveLength(length);
   });
 });
 
