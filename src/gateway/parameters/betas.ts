@@ -51,5 +51,5 @@ export function betaOf(name: string): Beta & { readonly isKnown: boolean } {
   const stem = name.toLowerCase().replace(/-\d{4}-?\d{2}-?\d{2}$/, "");
   const known = betas.get(stem) ?? (ordinaryBetas.has(stem) ? { effects: [] } : undefined);
   if (known !== undefined) return { ...known, isKnown: true };
-  return { effects: likelyEffects(canonicalName(stem), stem) ?? [], isKnown: false };
+  return { effects: likelyEffects(canonicalName(stem), stem), isKnown: false };
 }

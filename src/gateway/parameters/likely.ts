@@ -62,11 +62,11 @@ const harmless = /beamsearch|treesearch|kwargs$|memoryutil|timezone$|storeid$/;
 /** An address with a scheme, as no sampling parameter has one. */
 const address = /^\s*(?:https?|wss?|grpcs?|tcp|udp|unix|ftps?|s3|gs|file):\/\//i;
 
-/** What a parameter most likely changes; undefined when nothing speaks for it. */
-export function likelyEffects(name: string, value: unknown): readonly ParameterEffect[] | undefined {
-  if (isAddress(value)) return ["reach"];
-  if (!anyWord.test(name) || harmless.test(name)) return undefined;
-  return kinds.find(({ words, when }) => words.test(name) && when(value))?.effects;
+/** What a parameter most likely changes, by its canonical name; nothing when nothing speaks for it. */
+export function likelyEffects(name: string, value: unknown): readonly ParameterEffect[] {
+  if (!anyWord.test(name) || harmless.test(name)) return [];
+  const effects = kinds.flatMap((kind) => (kind.words.test(name) && kind.when(value) ? kind.effects : []));
+  return [...new Set(effects)];
 }
 
 /** Whether a value is an address, or a list that holds one. */

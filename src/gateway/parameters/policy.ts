@@ -69,6 +69,6 @@ const remedies: Readonly<Record<ParameterEffect, string>> = {
   price: "leave it out",
   tools: "leave it out, or run the tool yourself",
   fetch: "send the bytes themselves in base64",
-  reach: "leave it out, or call the server yourself",
+  reach: "leave it out, call the server yourself, or send bytes in base64",
   retention: "leave it out, and send what is needed with the call",
 };

@@ -149,3 +149,18 @@ describe("a parameter that nothing is known of", () => {
     );
   });
 });
+
+describe("an address", () => {
+  it("does not hide what its name says", () => {
+    const effectsIn = (more: Readonly<Record<string, unknown>>) =>
+      readAsked(chat(more)).uses.flatMap(({ effects }) => effects);
+    for (const more of [
+      { x: { api_base: "https://a.test" } },
+      { my_endpoint: "https://a.test" },
+      { base_url: "wss://a" },
+    ]) {
+      expect(effectsIn(more)).toEqual(expect.arrayContaining(["place", "reach"]));
+    }
+    expect(effectsIn({ plugin_callback: "x" })).toEqual(expect.arrayContaining(["tools", "reach"]));
+  });
+});

@@ -19,9 +19,6 @@ import type { Json } from "./json.ts";
 import { isPlainTool, settingsOf, toolsIn, toolUses } from "./tools.ts";
 import type { Asked, Use } from "./use.ts";
 
-/** Most uses that are told apart; one that is refused is among the first or counts anyway. */
-const maxUses = 1000;
-
 /** Reads a call. @throws `dialect.invalid` for another spelling of what Charter decides by, and for too many values. */
 export function readAsked(call: ModelCall): Asked {
   const reader = new Reader(call);
@@ -34,6 +31,7 @@ class Reader implements Asked {
   readonly unknown: string[] = [];
   readonly #call: ModelCall;
   readonly #ordinary: OrdinaryNames;
+  readonly #told = new Set<string>();
   #left = maxParameterValues;
 
   constructor(call: ModelCall) {
@@ -82,10 +80,11 @@ class Reader implements Asked {
   /** A parameter that no table names: what it most likely changes, and what stands inside. */
   #unlisted(name: string, value: unknown, at: () => string): void {
     const effects = likelyEffects(name, value);
-    if (effects !== undefined) {
+    if (effects.length > 0) {
       const unpriced = effects.includes("price") && { unpriced: true as const };
       this.#use({ at: at(), name: "a name of this kind", effects, ...unpriced });
     }
+    this.#address(value, at);
     this.#inside(value, at);
   }
 
@@ -113,6 +112,7 @@ class Reader implements Asked {
     }
     const measure = row.measure && { of: row.measure, value: wordOf(value) };
     this.#use({ ...common, at: at(), effects: row.effects, ...(measure && { measure }) });
+    this.#address(value, at);
     // What stands inside may change more than the whole: a tool's settings that name a model or a server.
     this.#inside(value, at);
   }
@@ -167,10 +167,16 @@ class Reader implements Asked {
         // A name, or an object that holds one.
         const isNamed = isName(inner) || (isRecord(inner) && Object.values(inner).some(isName));
         if (isNamed) this.#use({ at: place(), name, effects: ["model"] });
-      } else if (isAddress(inner)) {
-        this.#use({ at: place(), name: "an address", effects: ["reach"] });
-      } else if (!this.#member(name, inner, place, false)) this.#inside(inner, place);
+      }
+      if (!this.#member(name, inner, place, false)) {
+        this.#address(inner, place);
+        this.#inside(inner, place);
+      }
     }
+  }
+
+  #address(value: unknown, at: () => string): void {
+    if (isAddress(value)) this.#use({ at: at(), name: "an address", effects: ["reach"] });
   }
 
   #tools(tools: unknown, at: string): void {
@@ -195,6 +201,7 @@ class Reader implements Asked {
         if (value === undefined || value === null) continue;
         const place = (): string => `/messages/${i}/${pointerStep(key)}`;
         const name = canonicalName(key);
+        if (name === "role" || name === "content") throw otherSpelling(place(), name);
         if (name === "tools") this.#tools(value, place());
         else if (name === "model" && isName(value)) this.#use({ at: place(), name, effects: ["model"] });
         else this.#member(name, value, place, true);
@@ -202,8 +209,12 @@ class Reader implements Asked {
     }
   }
 
+  /** Notes a use, and of several that ask for the same thing the first. None is left out, however many there are. */
   #use(use: Use): void {
-    if (this.uses.length < maxUses) this.uses.push(use);
+    const key = `${use.name}\n${use.effects.join()}\n${use.measure?.value ?? ""}`;
+    if (this.#told.has(key)) return;
+    this.#told.add(key);
+    this.uses.push(use);
   }
 
   #count(): void {

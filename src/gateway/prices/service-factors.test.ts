@@ -1,5 +1,7 @@
 // What other services than the ordinary one cost.
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { openPrices } from "./prices.ts";
 import { costReported, servicePercent, serviceReported } from "./service-factors.ts";
 
 describe("the price of a service", () => {
@@ -46,5 +48,39 @@ describe("the cost that a provider reports", () => {
     for (const cost of [-1, Number.NaN, "0.1", null, 1e9]) expect(costReported("openrouter", { cost })).toBeNull();
     expect(costReported("openai", { cost: 1 })).toBeNull();
     expect(costReported("openrouter", null)).toBeNull();
+  });
+});
+
+describe("what is reserved for a service", () => {
+  it("covers what is booked for it, and a service at the ordinary price changes nothing", () => {
+    const prices = openPrices({ clock: { nowMs: () => Date.parse("2026-11-01T00:00:00Z") } });
+    const counts = fc.record({ input: fc.nat(2_000_000), output: fc.nat(200_000), cached: fc.nat(1_000_000) });
+    const model = fc.constantFrom("gpt-5", "gpt-4o-audio-preview", "gpt-5-mini");
+    fc.assert(
+      fc.property(
+        model,
+        counts,
+        fc.constantFrom(50, 100, 110, 175, 250, 600),
+        (name, { input, output, cached }, percent) => {
+          const account = {
+            prompt_tokens: input,
+            completion_tokens: output,
+            total_tokens: input + output,
+            prompt_tokens_details: { cached_tokens: Math.min(input, cached) },
+          };
+          const booked = prices.price("openai", name, account, undefined, percent).microdollars;
+          const reserved = prices.estimate(
+            "openai",
+            name,
+            { inputTokens: input, outputTokens: output },
+            undefined,
+            percent,
+          );
+          expect(booked).not.toBeNull();
+          expect(reserved).toBeGreaterThanOrEqual(booked!);
+          if (percent === 100) expect(booked).toBe(prices.price("openai", name, account).microdollars);
+        },
+      ),
+    );
   });
 });

@@ -97,6 +97,13 @@ describe("a parameter that chooses past the router is refused, on record, and no
     ["chat", { config: "pc-of-somebody" }, "/config", "model"],
     ["chat", { extra_body: '{"api_base":"x"}' }, "/extra_body", "model"],
     ["chat", { backend: "b" }, "/backend", "place"],
+    [
+      "chat",
+      { x: [...Array.from({ length: 2000 }, () => ({ file_id: "f" })), { preset: "mine" }] },
+      "/x/2000/preset",
+      "model",
+    ],
+    ["chat", { x: { model: { deep: { preset: "mine" } } } }, "/x/model/deep/preset", "model"],
     ["chat", { mirror_to: "x.test" }, "/mirror_to", "reach"],
     ["chat", { api_base: url }, "/api_base", "place"],
     ["chat", { apiKey: "sk-of-somebody" }, "/apiKey", "place"],
@@ -146,6 +153,7 @@ describe("another spelling of what Charter decides by", () => {
     ["chat", { Messages: [{ role: "user", content: "unseen" }] }, "/Messages"],
     ["chat", { extra_body: { max_tokens: 100_000 } }, "/extra_body/max_tokens"],
     ["chat", { STREAM: true }, "/STREAM"],
+    ["chat", { messages: [{ role: "user", content: "a", Content: "unseen" }] }, "/messages/0/Content"],
     ["messages", { System: "unseen" }, "/System"],
     ["responses", { Input: "unseen" }, "/Input"],
     ["embeddings", { mo_del: "else" }, "/mo_del"],
@@ -256,6 +264,8 @@ describe("the terms of a product", () => {
     expect((await seenOf(() => ask("messages", mcp, {}, openKey))).seen).toMatchObject(mcp);
     expect((await ask("messages", mcp, secret, openKey)).json.limit).toBe("parameters.tools");
     expect((await ask("chat", { Model: "else" }, {}, openKey)).status).toBe(400);
+    const handed = { frobnicate: { to: url } };
+    expect((await seenOf(() => ask("chat", handed, {}, openKey))).seen).toMatchObject(handed);
   });
 
   it("refuse what they refuse with data of every class", async () => {
