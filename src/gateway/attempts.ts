@@ -106,7 +106,7 @@ async function attemptOnce(
     model: deployment.model,
     defaultMaxOutputTokens: deployment.maxOutputTokens,
   });
-  assertSent(wire, deployment);
+  assertSent(wire, deployment, course.parts.parameters.askedOf(name));
   course.attempts++;
   course.asked = candidate;
   const isRetry = course.attempts > 1;

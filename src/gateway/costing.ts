@@ -2,7 +2,7 @@
 // can be believed. A stream costs what the same reply would cost whole: both are priced here, from the same account.
 import type { Deployment } from "./catalogue/index.ts";
 import type { Cost } from "./course.ts";
-import { knowsServices, servicePercent, serviceReported } from "./prices/index.ts";
+import { costReported, knowsServices, serviceReported } from "./prices/index.ts";
 import type { Prices, Service } from "./prices/index.ts";
 import { isSameModel } from "./same-model.ts";
 import type { Usage } from "./usage.ts";
@@ -30,9 +30,11 @@ export interface Seen {
 export function costOf(prices: Prices, at: Deployment, rawUsage: RawUsage | null, seen: Seen): Cost {
   const deployment = answering(prices, at, seen.model);
   const reported = serviceReported(rawUsage, seen.tier);
-  const percent = percentOf(deployment, seen.asked ?? {}, reported);
+  const percent = percentOf(prices, deployment, seen.asked ?? {}, reported);
   const tier = reported.tier ?? (reported.speed === "fast" ? "fast" : undefined);
-  return { ...costAt(prices, deployment, percent, rawUsage, seen), ...(tier && { serviceTier: tier }) };
+  const cost = costAt(prices, deployment, percent, rawUsage, seen);
+  const microdollars = cost.microdollars ?? costReported(deployment.provider.priceProvider, rawUsage);
+  return { ...cost, microdollars, ...(tier && { serviceTier: tier }) };
 }
 
 function costAt(
@@ -62,17 +64,20 @@ function answering(prices: Prices, deployment: Deployment, model: string | undef
   return isPriced ? { ...deployment, model, price: null } : deployment;
 }
 
+/** What decides a price beside the tokens, where a provider says afterwards what it was. */
+const measures = ["tier", "speed", "geo"] as const;
+
 /**
  * What the service costs in percent of the ordinary price, by what was reported or else asked for; null when nobody knows.
  * A discount counts only where it is reported, and a word of a provider whose services are not known says nothing.
  */
-function percentOf({ provider, model }: Deployment, asked: Service, reported: Service): number | null {
-  const given = servicePercent(provider.priceProvider, model, { ...asked, ...reported });
-  const isAsked = (["tier", "speed", "geo"] as const).some(
-    (of) => asked[of] !== undefined && reported[of] === undefined,
-  );
-  if (isAsked) return given === null ? null : Math.max(100, given);
-  return given ?? (Object.keys(asked).length === 0 && !knowsServices(provider.priceProvider) ? 100 : null);
+function percentOf(prices: Prices, { provider, model }: Deployment, asked: Service, reported: Service): number | null {
+  const given = prices.servicePercent(provider.priceProvider, model, { ...asked, ...reported });
+  if (measures.some((of) => asked[of] !== undefined && reported[of] === undefined)) {
+    return given === null ? null : Math.max(100, given);
+  }
+  const isUnasked = measures.every((of) => asked[of] === undefined);
+  return given ?? (isUnasked && !knowsServices(provider.priceProvider) ? 100 : null);
 }
 
 /**
@@ -94,15 +99,18 @@ export function costOfCut(prices: Prices, deployment: Deployment, rawUsage: RawU
 
 /** The most that a call can cost in the service that it asks for, for its reservation; null when no price is known. */
 export function estimateOf(prices: Prices, deployment: Deployment, seen: Seen, asked: Service = {}): number | null {
-  const percent = servicePercent(deployment.provider.priceProvider, deployment.model, asked);
+  const percent = prices.servicePercent(deployment.provider.priceProvider, deployment.model, asked);
   // A cheaper service may not be given.
-  return mostAt(prices, deployment, percent === null ? null : Math.max(100, percent), seen);
+  return mostAt(prices, deployment, percent === null ? null : Math.max(100, percent), { ...seen, asked });
 }
 
 function mostAt(prices: Prices, deployment: Deployment, percent: number | null, seen: Seen): number | null {
   if (percent === null) return null;
   const { provider, model } = deployment;
-  return prices.estimate(provider.priceProvider, model, seen, undefined, percent) ?? listed(deployment, seen, percent);
+  return (
+    prices.estimate(provider.priceProvider, model, seen, undefined, percent) ??
+    listed(deployment, seen, percent, seen.asked)
+  );
 }
 
 /** The provider's own account; undefined when it cannot be believed. */
@@ -121,15 +129,20 @@ function reportedCost(
     // Nothing read, or nothing written though there is something to see: an account that would make calls free.
     if (usage.inputTokens === 0 || (usage.outputTokens === 0 && seen.outputTokens > 0)) return undefined;
     if (percent === null) return { usage, microdollars: null };
-    return { usage, microdollars: priced.microdollars ?? listed(deployment, usage, percent) };
+    return { usage, microdollars: priced.microdollars ?? listed(deployment, usage, percent, seen.asked) };
   } catch {
     return undefined;
   }
 }
 
-/** The cost by the catalogue's price, rounded half up, exactly; null when it has none. */
-function listed({ price }: Deployment, { inputTokens, outputTokens }: Seen, percent: number): number | null {
-  if (price === null) return null;
+/** The cost by the catalogue's price, which is one of text, rounded half up, exactly; null when it has none. */
+function listed(
+  { price }: Deployment,
+  { inputTokens, outputTokens }: Seen,
+  percent: number,
+  asked: Service = {},
+): number | null {
+  if (price === null || asked.media !== undefined) return null;
   const sum =
     BigInt(inputTokens) * BigInt(price.inputMicrodollarsPerMillion) +
     BigInt(outputTokens) * BigInt(price.outputMicrodollarsPerMillion);

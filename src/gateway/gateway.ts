@@ -26,6 +26,7 @@ import type { AnswerCache, BodyDigests, HeldAnswer, Lead, SemanticIndex } from "
 import { tokensOfReply } from "./call-facts.ts";
 import { replyTokensInTurns } from "./call-tokens.ts";
 import { checkSize } from "./call-size.ts";
+import { dialectOf } from "./catalogue/index.ts";
 import type { Deployment, TokenPrice } from "./catalogue/index.ts";
 import { costOf, costOfCut } from "./costing.ts";
 import { Course, shownOf } from "./course.ts";
@@ -475,11 +476,12 @@ export class Gateway {
 
   #costOf(
     deployment: Deployment,
-    { request: { inputTokens }, parameters: { asked } }: Prepared,
+    { request: { inputTokens }, parameters }: Prepared,
     { reply: { rawUsage, model }, serviceTier }: Said,
     outputTokens: number,
     { isCut }: { readonly isCut: boolean } = { isCut: false },
   ): Cost {
+    const asked = parameters.askedOf(dialectOf(deployment));
     const seen = { inputTokens, outputTokens, asked, model, ...(serviceTier && { tier: serviceTier }) };
     return (isCut ? costOfCut : costOf)(this.#parts.prices, deployment, rawUsage, seen);
   }

@@ -2,6 +2,7 @@
 import type { Budgets } from "./budgets/index.ts";
 import { outputTokensOf } from "./call-facts.ts";
 import { samples } from "./cascade/index.ts";
+import { dialectOf } from "./catalogue/index.ts";
 import { estimateOf } from "./costing.ts";
 import type { Course } from "./course.ts";
 import { enforcesForm } from "./prepared.ts";
@@ -29,7 +30,8 @@ export async function reserveRoom(
     const output = request.serves === "embeddings" ? 0 : outputTokensOf(call, deployment.maxOutputTokens);
     outputTokens = Math.max(outputTokens, output);
     const tokens = { inputTokens: request.inputTokens, outputTokens: output };
-    const most = parameters.unpriced.length > 0 ? null : estimateOf(prices, deployment, tokens, parameters.asked);
+    const asked = parameters.askedOf(dialectOf(deployment));
+    const most = parameters.unpriced.length > 0 ? null : estimateOf(prices, deployment, tokens, asked);
     microdollars = most === null || microdollars === null ? null : Math.max(microdollars, most);
   }
   // A cascade may ask the cheap model several times and a stronger one besides.

@@ -48,7 +48,9 @@ export function factHeaders(facts: AnswerFacts): Record<string, string | number>
     "x-charter-cache": facts.cache,
     "x-charter-overhead-microseconds": facts.overheadMicros,
     ...(facts.schema === undefined ? {} : { "x-charter-schema": facts.schema }),
-    ...(facts.dropped === undefined ? {} : { "x-charter-dropped": headerText(facts.dropped.join(",")) }),
+    ...(facts.dropped === undefined
+      ? {}
+      : { "x-charter-dropped": headerText(facts.dropped.join(",").replaceAll(" ", "-")) }),
   };
 }
 

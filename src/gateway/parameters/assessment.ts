@@ -3,6 +3,7 @@ import type { DataClass, ParameterEffect } from "../../constitution/index.ts";
 import type { Fault } from "../../kernel/fault.ts";
 import type { DialectName, ModelCall } from "../conversation.ts";
 import { redactSecrets } from "../guards/index.ts";
+import type { Service } from "../prices/index.ts";
 import { betaOf } from "./betas.ts";
 import { effectsOfModelName } from "./model-names.ts";
 import { pointerStep } from "./names.ts";
@@ -12,13 +13,6 @@ import type { Terms } from "./policy.ts";
 import { readAsked } from "./reading.ts";
 import type { Use } from "./use.ts";
 
-/** What a call asks for, or a reply reports, that decides the price beside the tokens. */
-export interface ServiceAsked {
-  readonly tier?: string;
-  readonly speed?: string;
-  readonly geo?: string;
-}
-
 /** What was decided about a call's parameters. */
 export interface Assessment {
   /** Names of what the call asks for that is policy, each with what it changes. */
@@ -26,11 +20,12 @@ export interface Assessment {
   readonly effects: ReadonlySet<ParameterEffect>;
   /** Names of the parameters that nothing is known of, fit for the record. */
   readonly unknown: readonly string[];
-  readonly asked: ServiceAsked;
   /** Names of what is asked for whose cost cannot be known beforehand. */
   readonly unpriced: readonly string[];
   /** The caller's headers that go to the provider. */
   readonly passed: Readonly<Record<string, string>>;
+  /** What is asked of a provider of this dialect that decides the price: another one is not told. */
+  askedOf(dialect: DialectName): Service;
   /** Names of what is left out on the way to a provider of this dialect. */
   droppedFor(dialect: DialectName): readonly string[];
   /** Why the call may not go on. */
@@ -63,6 +58,7 @@ export function assess({ call, passed, terms, dataClass, unlisted }: Assessed): 
   const all = [...named, ...uses, ...headers.uses];
   const refused = all.reduce<Fault | undefined>((first, use) => first ?? refusalOf(use, terms, dataClass), undefined);
   const [first] = unknown;
+  const asked = askedIn(all);
   return {
     governed: bounded(all.map(({ name, effects }) => `${name} (${effects.join(", ")})`)),
     effects: new Set(all.flatMap(({ effects }) => effects)),
@@ -70,8 +66,9 @@ export function assess({ call, passed, terms, dataClass, unlisted }: Assessed): 
       ...unknown.slice(0, maxNames + 1).map((name) => shown(name, maxName)),
       ...headers.unknown.slice(0, maxNames + 1).map((name) => shown(name, maxBeta)),
     ]),
-    asked: askedIn(all),
-    unpriced: bounded(all.flatMap(({ name, unpriced }) => (unpriced === true ? [name] : []))),
+    askedOf: (dialect) => (dialect === call.dialect ? asked : {}),
+    // A beta allows something and asks for nothing.
+    unpriced: bounded([...named, ...uses].filter(isUnpriced).map(({ name }) => name)),
     passed: headers.passed,
     droppedFor: (dialect) =>
       dialect === call.dialect
@@ -108,10 +105,9 @@ function readHeaders(call: ModelCall, passed: Assessed["passed"], terms: Terms, 
   const kept: string[] = [];
   if (call.dialect !== "anthropic-messages") return { uses, unknown, dropped, passed: {} };
   for (const { name, at, inHeader } of betasOf(call, passed)) {
-    const beta = betaOf(name);
-    if (beta === undefined) unknown.push(name);
-    else if (beta !== "ordinary") {
-      const { effects, alone } = beta;
+    const { effects, alone, isKnown } = betaOf(name);
+    if (!isKnown) unknown.push(name);
+    if (effects.length > 0) {
       const isAllowed = effects.every((effect) => allows(terms.parameters[effect], dataClass));
       if (!isAllowed && alone !== true && inHeader) {
         dropped.push(name);
@@ -126,7 +122,7 @@ function readHeaders(call: ModelCall, passed: Assessed["passed"], terms: Terms, 
   return {
     uses,
     unknown,
-    dropped: bounded(dropped.map((name) => name.slice(0, maxBeta))),
+    dropped: bounded(dropped.map((name) => shown(name, maxBeta))),
     passed: value === undefined || kept.length === 0 ? {} : { [betaHeader]: same ? value : kept.join(",") },
   };
 }
@@ -146,9 +142,14 @@ function wordsIn(list: string | undefined): readonly string[] {
   return (list ?? "").split(",").flatMap((word) => (word.trim() === "" ? [] : [word.trim()]));
 }
 
-/** What is asked about the price; of several values of one measure the last, which no server would take for another. */
-function askedIn(uses: readonly Use[]): ServiceAsked {
-  const asked: { -readonly [K in keyof ServiceAsked]: ServiceAsked[K] } = {};
+/** Whether nobody knows beforehand what a use costs. Where another model or place may answer, its price is not known. */
+function isUnpriced({ unpriced, effects, measure }: Use): boolean {
+  return unpriced === true || (measure === undefined && (effects.includes("model") || effects.includes("place")));
+}
+
+/** What is asked about the price; several values of one measure are none, since servers differ in which they take. */
+function askedIn(uses: readonly Use[]): Service {
+  const asked: { -readonly [K in keyof Service]: Service[K] } = {};
   for (const { measure } of uses) {
     if (measure === undefined) continue;
     const before = asked[measure.of];

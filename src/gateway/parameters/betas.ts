@@ -1,6 +1,8 @@
 // Headers that go to the provider: of Anthropic's betas, what each changes. Most only allow a parameter that the body must
 // then name, and that one is looked at; those are left out of the header, on record, where the terms refuse what they allow.
 import type { ParameterEffect } from "../../constitution/index.ts";
+import { likelyEffects } from "./likely.ts";
+import { canonicalName } from "./names.ts";
 
 /** What a beta changes. */
 export interface Beta {
@@ -44,8 +46,10 @@ const ordinaryBetas: ReadonlySet<string> = new Set(
   ).split(" "),
 );
 
-/** The beta that a name stands for; `ordinary` for one that changes nothing of the kind, undefined for one that is not known. */
-export function betaOf(name: string): Beta | "ordinary" | undefined {
+/** What a name of a beta stands for; of one that is not known, what the words in its name speak for. */
+export function betaOf(name: string): Beta & { readonly isKnown: boolean } {
   const stem = name.toLowerCase().replace(/-\d{4}-?\d{2}-?\d{2}$/, "");
-  return betas.get(stem) ?? (ordinaryBetas.has(stem) ? "ordinary" : undefined);
+  const known = betas.get(stem) ?? (ordinaryBetas.has(stem) ? { effects: [] } : undefined);
+  if (known !== undefined) return { ...known, isKnown: true };
+  return { effects: likelyEffects(canonicalName(stem), stem), isKnown: false };
 }

@@ -15,7 +15,7 @@ export type Reach =
   | "anywhere";
 
 /** What decides a price beside the tokens. */
-export type Measure = "tier" | "speed" | "geo";
+export type Measure = "tier" | "speed" | "geo" | "media";
 
 /** One kind of parameter. */
 export interface GovernedRow {
@@ -94,6 +94,13 @@ export const governedRows: readonly GovernedRow[] = [
     ],
   },
   {
+    names: "order only ignore sort quantizations allow_fallbacks",
+    effects: ["place"],
+    counts: "body",
+    ordinary: [true, false],
+    known: "OpenRouter, Vercel",
+  },
+  {
     names:
       "api_base base_url api_url api_key api_keys api_version api_type azure_endpoint custom_host custom_llm_provider",
     effects: ["place"],
@@ -166,7 +173,14 @@ export const governedRows: readonly GovernedRow[] = [
     unpriced: true,
     known: "Anthropic",
   },
-  { names: "modalities audio image_config", effects: ["price"], counts: "body", known: "OpenAI, OpenRouter" },
+  {
+    names: "modalities audio image_config",
+    effects: ["price"],
+    counts: "body",
+    ordinary: ["text"],
+    measure: "media",
+    known: "OpenAI, OpenRouter",
+  },
   // What the provider does beside answering.
   {
     names:
@@ -230,12 +244,7 @@ export const governedRows: readonly GovernedRow[] = [
     counts: "anywhere",
     known: "vLLM, SGLang",
   },
-  {
-    names: "server_url url uri urls endpoint endpoints host hostname",
-    effects: ["reach"],
-    counts: "anywhere",
-    known: "MCP",
-  },
+  { names: "server_url host hostname", effects: ["reach"], counts: "anywhere", known: "MCP" },
   // What it keeps.
   { names: "store", effects: ["retention"], counts: "body", ordinary: [false], known: "OpenAI" },
   { names: "background deferred", effects: ["retention"], counts: "body", ordinary: [false], known: "OpenAI, xAI" },

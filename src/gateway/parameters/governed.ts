@@ -25,7 +25,7 @@ function partsOf({ parts = [] }: GovernedRow): ReadonlyMap<string, GovernedPart>
 /** Objects that clients and brokers merge into the body: their members count as if they stood in it. */
 export const mergedObjects: ReadonlySet<string> = new Set(
   namesIn(
-    "extra_body extra_params extra additional_params additional_model_request_fields provider_options litellm_params " +
+    "extra_body extra_params additional_params additional_model_request_fields provider_options litellm_params " +
       "optional_params vendor_params passthrough custom_params options config gateway google openai anthropic openrouter",
   ),
 );

@@ -20,11 +20,7 @@ const variantEffects: ReadonlyMap<string, readonly ParameterEffect[]> = new Map(
 );
 
 /** Models that are routers: they choose another model. */
-const routers: ReadonlySet<string> = new Set(
-  "auto router model-router openrouter/auto openrouter/free openrouter/fusion openrouter/bodybuilder switchpoint/router".split(
-    " ",
-  ),
-);
+const router = /^(?:.*\/)?(?:auto|router|model-router|openrouter\/(?:auto|free|fusion|bodybuilder))(?:[-@:].*)?$/;
 
 /** What a made-up name changes beside the model. */
 export function effectsOfModelName(name: string): readonly ParameterEffect[] {
@@ -32,7 +28,7 @@ export function effectsOfModelName(name: string): readonly ParameterEffect[] {
   const [base = "", ...words] = plain.split(":");
   const effects = words.flatMap((word) => variantEffects.get(word.trim()) ?? []);
   // A list of models, a preset with a model of its own.
-  if (/[,;|]|@preset/.test(plain) || routers.has(base.trim())) effects.push("model");
+  if (/[,;|]|@preset/.test(plain) || router.test(base.trim())) effects.push("model");
   // A deployment of its own at Fireworks; a query.
   if (/[#?&]/.test(plain)) effects.push("place");
   return [...new Set(effects)];

@@ -8,12 +8,18 @@ const maxName = 128;
 /** A name without case, separators and lookalikes: `serviceTier`, `SERVICE-TIER` and `ſervice_tier` are `servicetier`. */
 export function canonicalName(name: string): string {
   const head = name.length > maxName ? name.slice(0, maxName) : name;
-  const plain = isAscii(head) ? head : head.normalize("NFKC");
-  return plain.toLowerCase().replaceAll(/[^a-z0-9]/g, "");
+  if (isPlain(head)) return head;
+  // oxlint-disable-next-line no-control-regex -- ASCII, which the form leaves as it is
+  const folded = /^[\0-\x7f]*$/.test(head) ? head : head.normalize("NFKC");
+  return folded.toLowerCase().replaceAll(/[^a-z0-9]+/g, "");
 }
 
-function isAscii(text: string): boolean {
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false;
+/** Whether a name is its own canonical form. */
+function isPlain(name: string): boolean {
+  for (let i = 0; i < name.length; i++) {
+    const code = name.charCodeAt(i);
+    if (code < 0x30 || code > 0x7a || (code > 0x39 && code < 0x61)) return false;
+  }
   return true;
 }
 

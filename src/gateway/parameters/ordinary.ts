@@ -15,7 +15,7 @@ const own: Readonly<Record<DialectName, string>> = {
     "repetition_penalty length_penalty min_tokens ignore_eos stop_token_ids skip_special_tokens spaces_between_special_tokens " +
     "include_stop_str_in_output bad_words allowed_token_ids prompt_logprobs add_generation_prompt continue_final_message echo " +
     "guided_json guided_regex guided_choice guided_grammar guided_decoding_backend structured_outputs json_schema regex ebnf grammar " +
-    "separate_reasoning stream_reasoning mirostat mirostat_tau mirostat_eta keep_alive options format think transforms usage " +
+    "separate_reasoning stream_reasoning mirostat mirostat_tau mirostat_eta keep_alive format think transforms usage " +
     "safe_prompt prompt_mode random_seed citation_options disable_tool_validation documents max_tool_calls return_token_ids",
   "openai-responses":
     "input instructions max_output_tokens max_tool_calls include text truncation top_logprobs context_management prompt moderation",
@@ -26,17 +26,24 @@ const own: Readonly<Record<DialectName, string>> = {
   embeddings: "input dimensions encoding_format input_type truncate task",
 };
 
-/** Canonical names of the ordinary parameters of a dialect. */
-export const ordinaryNames: Readonly<Record<DialectName, ReadonlySet<string>>> = {
-  "openai-chat": setOf("openai-chat"),
-  "openai-responses": setOf("openai-responses"),
-  "anthropic-messages": setOf("anthropic-messages"),
-  gemini: setOf("gemini"),
-  embeddings: setOf("embeddings"),
+/** Names of the ordinary parameters of a dialect: as the APIs spell them, and in their canonical form. */
+export interface OrdinaryNames {
+  readonly spelled: ReadonlySet<string>;
+  readonly canonical: ReadonlySet<string>;
+}
+
+/** The ordinary parameters. */
+export const ordinaryNames: Readonly<Record<DialectName, OrdinaryNames>> = {
+  "openai-chat": namesOf("openai-chat"),
+  "openai-responses": namesOf("openai-responses"),
+  "anthropic-messages": namesOf("anthropic-messages"),
+  gemini: namesOf("gemini"),
+  embeddings: namesOf("embeddings"),
 };
 
-function setOf(dialect: DialectName): ReadonlySet<string> {
-  return new Set([...namesIn(everywhere), ...namesIn(own[dialect])]);
+function namesOf(dialect: DialectName): OrdinaryNames {
+  const words = `${everywhere} ${own[dialect]}`;
+  return { spelled: new Set(words.split(" ")), canonical: new Set(namesIn(words)) };
 }
 
 /** What has no neutral form and is left out on the way to a provider of another dialect, without changing the answer. */

@@ -3,6 +3,7 @@ import { dataClasses, parameterEffects } from "../../constitution/index.ts";
 import type { Allowance, DataClass, ModelTerms, ParameterEffect } from "../../constitution/index.ts";
 import type { Fault } from "../../kernel/fault.ts";
 import { gatewayFault } from "../errors.ts";
+import { redactSecrets } from "../guards/index.ts";
 import type { Use } from "./use.ts";
 
 /** Terms of parameters. */
@@ -15,8 +16,8 @@ export function refusalOf(use: Use, { parameters }: Terms, dataClass: DataClass)
   const allowance = parameters[effect];
   const most =
     allowance === "refuse" ? "refuse it" : `allow it with ${allowance} data at most, and the call's are ${dataClass}`;
-  return gatewayFault("parameter.refused", `${use.at} (${use.name}) ${says[effect]}, and the terms ${most}`, {
-    at: use.at,
+  return gatewayFault("parameter.refused", `${use.name} ${says[effect]}, and the terms ${most}`, {
+    at: redactSecrets(use.at),
     policies: ["gateway.terms"],
     limit: `parameters.${effect}`,
     remedy: `${remedies[effect]}, or ask an owner to change parameters.${effect} of the product's terms in the constitution`,
@@ -45,7 +46,7 @@ export function unknownRefusal(
   if (name === undefined || unknownParameters === "pass") return undefined;
   const more = others.length === 0 ? "" : `, and of ${others.length} more`;
   return gatewayFault("parameter.refused", `nothing is known of this parameter${more}, and the terms refuse such`, {
-    ...(at !== undefined && { at }),
+    ...(at !== undefined && { at: redactSecrets(at) }),
     policies: ["gateway.terms"],
     limit: "unknownParameters",
     remedy: "leave it out, or ask an owner to change unknownParameters of the product's terms in the constitution",
@@ -68,6 +69,6 @@ const remedies: Readonly<Record<ParameterEffect, string>> = {
   price: "leave it out",
   tools: "leave it out, or run the tool yourself",
   fetch: "send the bytes themselves in base64",
-  reach: "leave it out, or call the server yourself",
+  reach: "leave it out, call the server yourself, or send bytes in base64",
   retention: "leave it out, and send what is needed with the call",
 };

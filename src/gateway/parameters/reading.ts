@@ -4,19 +4,20 @@
 // 2. Null asks for nothing; of a name that stands there twice, the value that is sent is the one that is read.
 // 3. Content is not looked at here: texts, schemas, arguments of tools, metadata.
 import { maxParameterValues } from "../../kernel/limits.ts";
-import type { ModelCall, Part } from "../conversation.ts";
+import type { ModelCall } from "../conversation.ts";
 import { gatewayFault } from "../errors.ts";
+import { hourMark } from "./cache-marks.ts";
 import { decisiveNames, governedNames, mergedObjects } from "./governed.ts";
 import type { Governed } from "./governed.ts";
+import { isAddress, likelyEffects } from "./likely.ts";
+import { mediaUses } from "./media.ts";
 import { canonicalName, pointerStep } from "./names.ts";
 import { ordinaryNames } from "./ordinary.ts";
-import { isName, isRecord, valueAt } from "./json.ts";
+import type { OrdinaryNames } from "./ordinary.ts";
+import { isName, isRecord } from "./json.ts";
 import type { Json } from "./json.ts";
-import { settingsOf, toolsIn, toolUses } from "./tools.ts";
+import { isPlainTool, settingsOf, toolsIn, toolUses } from "./tools.ts";
 import type { Asked, Use } from "./use.ts";
-
-/** Most uses that are told apart; one that is refused is among the first or counts anyway. */
-const maxUses = 1000;
 
 /** Reads a call. @throws `dialect.invalid` for another spelling of what Charter decides by, and for too many values. */
 export function readAsked(call: ModelCall): Asked {
@@ -29,7 +30,8 @@ class Reader implements Asked {
   readonly uses: Use[] = [];
   readonly unknown: string[] = [];
   readonly #call: ModelCall;
-  readonly #ordinary: ReadonlySet<string>;
+  readonly #ordinary: OrdinaryNames;
+  readonly #told = new Set<string>();
   #left = maxParameterValues;
 
   constructor(call: ModelCall) {
@@ -40,19 +42,27 @@ class Reader implements Asked {
   body(): void {
     const { raw } = this.#call;
     for (const key of Object.keys(raw)) {
+      this.#count();
       const value = raw[key];
-      if (value === undefined || value === null) continue;
+      if (value === undefined || value === null || this.#ordinary.spelled.has(key)) continue;
       const name = canonicalName(key);
       const decisive = decisiveNames.get(name);
       if (decisive !== undefined && decisive !== key) throw otherSpelling(`/${pointerStep(key)}`, decisive);
-      if (!this.#member(name, value, () => `/${pointerStep(key)}`, true) && !this.#ordinary.has(name)) {
-        this.unknown.push(key);
-        if (!languageNames.has(key)) this.#inside(value, () => `/${pointerStep(key)}`);
-      }
+      const at = (): string => `/${pointerStep(key)}`;
+      if (this.#member(name, value, at, true)) continue;
+      if (this.#ordinary.canonical.has(name)) continue;
+      this.unknown.push(key);
+      if (!languageNames.has(key)) this.#unlisted(name, value, at);
     }
+    this.#nested(raw["metadata"], "/metadata");
     this.#tools(raw["tools"], "/tools");
     this.#messages(raw["messages"]);
-    this.#media();
+    const mark = hourMark(raw);
+    if (mark !== undefined) {
+      const measure = { of: "media", value: "an hour" } as const;
+      this.#use({ at: mark, name: "cache_control for an hour", effects: ["price"], measure });
+    }
+    mediaUses(this.#call, (use) => this.#use(use));
   }
 
   /** Looks at one member of the body, or of an object that is merged into it; false when nothing is known of it. */
@@ -65,6 +75,26 @@ class Reader implements Asked {
     if (!mergedObjects.has(name)) return false;
     this.#merged(value, at);
     return true;
+  }
+
+  /** A parameter that no table names: what it most likely changes, and what stands inside. */
+  #unlisted(name: string, value: unknown, at: () => string): void {
+    const effects = likelyEffects(name, value);
+    if (effects.length > 0) {
+      const unpriced = effects.includes("price") && { unpriced: true as const };
+      this.#use({ at: at(), name: "a name of this kind", effects, ...unpriced });
+    }
+    this.#address(value, at);
+    this.#inside(value, at);
+  }
+
+  /** Values that clients keep for themselves: texts say nothing, objects may be read by a broker. */
+  #nested(value: unknown, at: string): void {
+    if (!isRecord(value)) return;
+    for (const key of Object.keys(value)) {
+      this.#count();
+      if (isRecord(value[key])) this.#inside(value[key], () => `${at}/${pointerStep(key)}`);
+    }
   }
 
   #governed({ name, row, parts }: Governed, value: unknown, at: () => string): void {
@@ -82,6 +112,7 @@ class Reader implements Asked {
     }
     const measure = row.measure && { of: row.measure, value: wordOf(value) };
     this.#use({ ...common, at: at(), effects: row.effects, ...(measure && { measure }) });
+    this.#address(value, at);
     // What stands inside may change more than the whole: a tool's settings that name a model or a server.
     this.#inside(value, at);
   }
@@ -89,8 +120,15 @@ class Reader implements Asked {
   /** An object whose members count as if they stood in the body; of a list, each of its objects. */
   #merged(value: unknown, at: () => string): void {
     if (Array.isArray(value)) {
-      for (const [i, item] of value.entries()) this.#merged(item, () => `${at()}/${i}`);
+      for (const [i, item] of value.entries()) {
+        this.#count();
+        this.#merged(item, () => `${at()}/${i}`);
+      }
       return;
+    }
+    if (typeof value === "string") {
+      // The name of settings that a broker keeps, or settings that it parses.
+      this.#use({ at: at(), name: "settings", effects: ["model", "place"] });
     }
     if (!isRecord(value)) return;
     for (const key of Object.keys(value)) {
@@ -102,7 +140,8 @@ class Reader implements Asked {
       const decisive = decisiveNames.get(name);
       if (decisive === "model") this.#use({ at: place(), name: "model", effects: ["model"] });
       else if (decisive !== undefined) throw otherSpelling(place(), decisive);
-      else if (!this.#member(name, inner, place, true) && !this.#ordinary.has(name)) this.#inside(inner, place);
+      else if (!this.#member(name, inner, place, true) && !this.#ordinary.canonical.has(name))
+        this.#unlisted(name, inner, place);
     }
   }
 
@@ -124,16 +163,26 @@ class Reader implements Asked {
       if (inner === undefined || inner === null) continue;
       const place = (): string => `${at()}/${pointerStep(key)}`;
       const name = canonicalName(key);
-      if (name === "model" || name === "modelid") {
-        if (isName(inner)) this.#use({ at: place(), name: "model", effects: ["model"] });
-      } else if (!this.#member(name, inner, place, false)) this.#inside(inner, place);
+      if (name === "model") {
+        // A name, or an object that holds one.
+        const isNamed = isName(inner) || (isRecord(inner) && Object.values(inner).some(isName));
+        if (isNamed) this.#use({ at: place(), name, effects: ["model"] });
+      }
+      if (!this.#member(name, inner, place, false)) {
+        this.#address(inner, place);
+        this.#inside(inner, place);
+      }
     }
+  }
+
+  #address(value: unknown, at: () => string): void {
+    if (isAddress(value)) this.#use({ at: at(), name: "an address", effects: ["reach"] });
   }
 
   #tools(tools: unknown, at: string): void {
     if (!Array.isArray(tools)) return;
     for (const [i, tool] of tools.entries()) {
-      if (!isRecord(tool)) continue;
+      if (!isRecord(tool) || isPlainTool(tool)) continue;
       const place = `${at}/${i}`;
       for (const use of toolUses(tool, place)) this.#use(use);
       this.#tools(toolsIn(tool), `${place}/tools`);
@@ -146,12 +195,13 @@ class Reader implements Asked {
     if (!Array.isArray(messages)) return;
     for (const [i, message] of messages.entries()) {
       if (!isRecord(message)) continue;
-      for (const key of Object.keys(message)) {
+      for (const key in message) {
         if (messageFields.has(key)) continue;
         const value = message[key];
         if (value === undefined || value === null) continue;
         const place = (): string => `/messages/${i}/${pointerStep(key)}`;
         const name = canonicalName(key);
+        if (name === "role" || name === "content") throw otherSpelling(place(), name);
         if (name === "tools") this.#tools(value, place());
         else if (name === "model" && isName(value)) this.#use({ at: place(), name, effects: ["model"] });
         else this.#member(name, value, place, true);
@@ -159,28 +209,12 @@ class Reader implements Asked {
     }
   }
 
-  /** Media by URL, which the provider fetches, and by an id, which lie with the provider. */
-  #media(): void {
-    const { turns, untranslated = [], raw } = this.#call;
-    const look = (part: Part): void => {
-      if (part.kind === "tool_result") part.parts.forEach(look);
-      if (part.kind !== "image" && part.kind !== "file") return;
-      // A file's bytes may be a URL where a server takes one.
-      const isRemote = part.source.kind === "url" || /^\s*[a-z][a-z\d+.-]*:/i.test(part.source.data.slice(0, 64));
-      if (isRemote) this.#use({ at: call(this.#call), name: `${part.kind} by URL`, effects: ["fetch"] });
-    };
-    for (const { parts } of turns) parts.forEach(look);
-    for (const pointer of untranslated) {
-      if (!/^\/(?:messages|input|system)\//.test(pointer)) continue;
-      const value = valueAt(raw, pointer);
-      const type = isRecord(value) ? value["type"] : undefined;
-      const isStored = pointer.endsWith("/file_id") || type === "file" || type === "container_upload";
-      if (isStored) this.#use({ at: pointer, name: "file_id", effects: ["retention"] });
-    }
-  }
-
+  /** Notes a use, and of several that ask for the same thing the first. None is left out, however many there are. */
   #use(use: Use): void {
-    if (this.uses.length < maxUses) this.uses.push(use);
+    const key = `${use.name}\n${use.effects.join()}\n${use.measure?.value ?? ""}`;
+    if (this.#told.has(key)) return;
+    this.#told.add(key);
+    this.uses.push(use);
   }
 
   #count(): void {
@@ -206,14 +240,10 @@ const messageFields: ReadonlySet<string> = new Set(
 /** Fields of a JSON Schema whose members are names of what a reply holds. */
 const schemaFields: ReadonlySet<string> = new Set(["properties", "patternProperties", "$defs", "definitions"]);
 
-function call({ dialect }: ModelCall): string {
-  return dialect === "openai-responses" ? "/input" : "/messages";
-}
-
 /** Whether a value asks for nothing but the ordinary: null, one of the known words, or a list of such. */
 function isOrdinary(value: unknown, ordinary: readonly unknown[] = []): boolean {
   if (typeof value === "string") return ordinary.includes(value.toLowerCase());
-  if (Array.isArray(value) && value.length === 0) return true;
+  if (Array.isArray(value)) return value.every((item) => ordinary.includes(item));
   return ordinary.includes(value);
 }
 

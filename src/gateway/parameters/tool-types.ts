@@ -47,3 +47,8 @@ export const callerToolFields: ReadonlySet<string> = new Set(
       "enable_zoom environment display_width display_height execution tools",
   ),
 );
+
+/** Fields that most tools have, as the APIs spell them. */
+export const plainFields: ReadonlySet<string> = new Set(
+  "type name description function parameters strict input_schema cache_control format".split(" "),
+);

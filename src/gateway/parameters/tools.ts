@@ -2,8 +2,16 @@
 import type { Json } from "./json.ts";
 import { isRecord } from "./json.ts";
 import { canonicalName, canonicalType, pointerStep } from "./names.ts";
-import { callerToolFields, callerTools, serverTools, unknownTool } from "./tool-types.ts";
+import { callerToolFields, callerTools, plainFields, serverTools, unknownTool } from "./tool-types.ts";
 import type { Use } from "./use.ts";
+
+/** Whether a tool is a function or of another type that the caller runs, with nothing beside the fields of such. */
+export function isPlainTool(tool: Json): boolean {
+  const { type } = tool;
+  if (type !== "function" && type !== undefined && type !== "custom") return false;
+  for (const key in tool) if (!plainFields.has(key)) return false;
+  return true;
+}
 
 /** Whether the caller runs a tool of this type. One without a type is a function in the Messages API. */
 function isCallers(tool: Json): boolean {
@@ -57,5 +65,5 @@ export function settingsOf(tool: Json): Json {
 
 /** The tools that a tool holds. */
 export function toolsIn(tool: Json): unknown {
-  return typeOf(tool) === "namespace" ? tool["tools"] : undefined;
+  return tool["tools"];
 }

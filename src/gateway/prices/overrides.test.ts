@@ -22,6 +22,20 @@ describe("the operator's prices", () => {
     });
   });
 
+  it("say what other services cost, which wins over what is published", () => {
+    const row = { ...base, servicePercents: { Priority: 130, slow: 20 } };
+    const prices = openPrices({ overrides: [row], clock });
+    expect(prices.servicePercent("openai", "gpt-4o", { tier: "priority" })).toBe(130);
+    expect(prices.servicePercent("openai", "gpt-4o", { tier: "slow", geo: "us" })).toBeNull();
+    expect(prices.servicePercent("openai", "gpt-4o", { tier: "flex" })).toBe(50);
+    expect(prices.servicePercent("openai", "gpt-4o-mini", { tier: "slow" })).toBeNull();
+    for (const servicePercents of [null, [], "x", { a: 0 }, { a: 1.5 }, { a: "2" }, { a: 10_001 }]) {
+      expect(() => openPrices({ overrides: [{ ...base, servicePercents }], clock })).toThrow(
+        expect.objectContaining({ code: "prices.invalid" }),
+      );
+    }
+  });
+
   it("may be 0, which is known and not unknown", () => {
     const free = { ...base, provider: "cellar", inputMicrodollarsPerMillion: 0, outputMicrodollarsPerMillion: 0 };
     const prices = openPrices({ overrides: [free], clock });

@@ -6,6 +6,7 @@ import { priceFault } from "./errors.ts";
 import { Schedule } from "./schedule.ts";
 import { Tariff } from "./tariff.ts";
 import type { PriceLine } from "./tariff.ts";
+import type { ServicePercents } from "./service-factors.ts";
 import { overlapOf, unitsByName } from "./units.ts";
 import type { Unit } from "./units.ts";
 
@@ -34,7 +35,19 @@ const fields: Readonly<Record<string, Field>> = {
   requestMicrodollarsPerThousand: perThousand("requests"),
 };
 
-const keys: readonly string[] = ["provider", "model", ...Object.keys(fields)];
+/** The key under which a row says what other services than the ordinary one cost. */
+const servicesKey = "servicePercents";
+
+const keys: readonly string[] = ["provider", "model", servicesKey, ...Object.keys(fields)];
+
+/** Dearest service accepted, percent of the ordinary price, and most services of a model. */
+const [maxPercent, maxServices] = [10_000, 32];
+
+/** The operator's prices of one model. */
+export interface OwnPrices {
+  readonly schedule: Schedule;
+  readonly services: ServicePercents;
+}
 
 /** Dearest price accepted, micro-dollars: a dollar a token. More is a slip of the unit. */
 const maxPrice = 1_000_000_000_000;
@@ -51,8 +64,8 @@ export function overrideKey(provider: string, model: string): string {
  * Reads a parsed list of prices; undefined and null are the empty list.
  * @throws `prices.invalid` with `at` as a JSON pointer into the list.
  */
-export function readOverrides(list: unknown): ReadonlyMap<string, Schedule> {
-  const schedules = new Map<string, Schedule>();
+export function readOverrides(list: unknown): ReadonlyMap<string, OwnPrices> {
+  const schedules = new Map<string, OwnPrices>();
   if (list === undefined || list === null) return schedules;
   if (!Array.isArray(list)) throw invalid("", "the prices must be a list");
   if (list.length > maxRows) throw invalid("", `the list has more than ${maxRows} prices`);
@@ -61,7 +74,8 @@ export function readOverrides(list: unknown): ReadonlyMap<string, Schedule> {
     const row = rowOf(value, at);
     const key = overrideKey(nameOf(row, "provider", at), nameOf(row, "model", at));
     if (schedules.has(key)) throw invalid(at, "the list prices this model twice");
-    schedules.set(key, Schedule.constant(new Tariff(tableOf(row, at))));
+    const schedule = Schedule.constant(new Tariff(tableOf(row, at)));
+    schedules.set(key, { schedule, services: servicesOf(row[servicesKey], `${at}/${servicesKey}`) });
   }
   return schedules;
 }
@@ -79,6 +93,23 @@ function rowOf(value: unknown, at: string): Row {
     throw invalid(`${at}/${unknown.replaceAll("~", "~0").replaceAll("/", "~1")}`, `unknown key "${unknown}"${hint}`);
   }
   return value as Row;
+}
+
+function servicesOf(value: unknown, at: string): ServicePercents {
+  if (value === undefined) return new Map();
+  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+  if (!isObject || Object.keys(value).length > maxServices) {
+    throw invalid(at, `${servicesKey} must be an object of at most ${maxServices} services`);
+  }
+  return new Map(
+    Object.entries(value).map(([word, percent]) => {
+      if (Number.isSafeInteger(percent) && percent >= 1 && percent <= maxPercent) return [word.toLowerCase(), percent];
+      throw invalid(
+        `${at}/${word}`,
+        `the price of a service must be a whole number of percent from 1 to ${maxPercent}`,
+      );
+    }),
+  );
 }
 
 function nameOf(row: Row, key: "provider" | "model", at: string): string {

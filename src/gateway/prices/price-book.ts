@@ -4,7 +4,9 @@
 import { calcPrice, findProvider } from "@pydantic/genai-prices";
 import type { DialectName } from "../conversation.ts";
 import { readOverrides, overrideKey } from "./overrides.ts";
+import type { OwnPrices } from "./overrides.ts";
 import { Schedule } from "./schedule.ts";
+import type { ServicePercents } from "./service-factors.ts";
 import { formsOf } from "./usage-reader.ts";
 import type { Form } from "./usage-reader.ts";
 
@@ -14,6 +16,8 @@ export interface Entry {
   readonly schedule: Schedule | undefined;
   /** The provider's own forms of account, and those of other APIs that it may imitate. */
   readonly forms: readonly Form[];
+  /** What the operator says that other services than the ordinary one cost. */
+  readonly services?: ServicePercents;
 }
 
 /** Most models remembered; a catalogue has dozens, and names that callers make up push each other out. */
@@ -36,7 +40,7 @@ const dialectForms: Readonly<Record<DialectName, readonly [provider: string, fla
 
 /** Prices and forms by provider and model. */
 export class PriceBook {
-  readonly #overrides: ReadonlyMap<string, Schedule>;
+  readonly #overrides: ReadonlyMap<string, OwnPrices>;
   readonly #entries = new Map<string, Entry>();
   readonly #dialects: ReadonlyMap<DialectName, Form>;
   /** Every API's form as its inventor has it, to try when none of a provider's fits. */
@@ -79,11 +83,13 @@ export class PriceBook {
 
   #look(provider: string, model: string): Entry {
     if (provider.length > maxNameLength || model.length > maxNameLength) return { schedule: undefined, forms: [] };
-    const own = formsOf(findProvider({ providerId: provider }));
-    const apis = new Set(own.map(({ api }) => api));
+    const forms = formsOf(findProvider({ providerId: provider }));
+    const apis = new Set(forms.map(({ api }) => api));
+    const own = this.#overrides.get(overrideKey(provider, model));
     return {
-      schedule: this.#overrides.get(overrideKey(provider, model)) ?? publishedSchedule(provider, model),
-      forms: [...own, ...this.commonForms.filter(({ api }) => !apis.has(api))],
+      schedule: own?.schedule ?? publishedSchedule(provider, model),
+      ...(own && { services: own.services }),
+      forms: [...forms, ...this.commonForms.filter(({ api }) => !apis.has(api))],
     };
   }
 }

@@ -10,6 +10,8 @@ import type { DialectName } from "../conversation.ts";
 import type { Usage } from "../usage.ts";
 import { priceFault } from "./errors.ts";
 import { PriceBook } from "./price-book.ts";
+import { servicePercent } from "./service-factors.ts";
+import type { Service } from "./service-factors.ts";
 import type { Counts, TokenRates } from "./tariff.ts";
 import { readCounts } from "./usage-reader.ts";
 
@@ -43,6 +45,8 @@ export interface Prices {
    * @throws `usage.invalid` for counts that are no counts.
    */
   estimate(provider: string, model: string, tokens: TokenCounts, atMs?: number, percent?: number): number | null;
+  /** What a service costs in percent of the ordinary price; null when nobody knows. */
+  servicePercent(provider: string, model: string, service: Service): number | null;
   /** What plain tokens cost now, below any step for long prompts; null when it is not known. */
   rates(provider: string, model: string): TokenRates | null;
 }
@@ -82,6 +86,9 @@ export function openPrices({ overrides, clock }: { readonly overrides?: unknown;
         if (most === null || cost > most) most = cost;
       }
       return moneyOf(most);
+    },
+    servicePercent(provider, model, service) {
+      return servicePercent(provider, model, service, book.entry(provider, model).services);
     },
     rates(provider, model) {
       return book.entry(provider, model).schedule?.at(clock.nowMs())?.rates() ?? null;

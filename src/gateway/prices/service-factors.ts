@@ -8,17 +8,19 @@ export interface Service {
   readonly tier?: string;
   readonly speed?: string;
   readonly geo?: string;
+  /** Set when something is asked for that has a price of its own beside that of text: sound, a cache for an hour. */
+  readonly media?: string;
 }
 
 interface Factor {
-  readonly measure: keyof Service;
+  readonly measure: Exclude<keyof Service, "media">;
   readonly words: readonly string[];
   /** Which models; every one when it is left out. The first row that fits counts. */
   readonly models?: RegExp;
   readonly percent: number;
 }
 
-const factor = (measure: keyof Service, words: string, percent: number, models?: RegExp): Factor => ({
+const factor = (measure: Factor["measure"], words: string, percent: number, models?: RegExp): Factor => ({
   measure,
   words: words.split(" "),
   percent,
@@ -75,13 +77,31 @@ const aliases: Readonly<Record<string, string>> = {
   "google-vertex": "google",
 };
 
-/** Percent of the ordinary price, rounded up; null when nobody knows what the service costs. */
-export function servicePercent(provider: string, model: string, service: Service): number | null {
+/** What an operator says that services cost, in percent of the ordinary price, by the word for each. */
+export type ServicePercents = ReadonlyMap<string, number>;
+
+const noPercents: ServicePercents = new Map();
+
+/**
+ * Percent of the ordinary price, rounded up; null when nobody knows what the service costs.
+ * @param own What the operator says, which wins.
+ */
+export function servicePercent(
+  provider: string,
+  model: string,
+  service: Service,
+  own: ServicePercents = noPercents,
+): number | null {
   const known = factorsOf(provider);
   let percent = 100;
   for (const measure of ["tier", "speed", "geo"] as const) {
     const word = service[measure]?.toLowerCase();
     if (word === undefined || ordinary.has(word)) continue;
+    const said = own.get(word);
+    if (said !== undefined) {
+      percent = Math.ceil((percent * said) / 100);
+      continue;
+    }
     const row = known?.find(
       (each) =>
         each.measure === measure && each.words.includes(word) && each.models?.test(model.toLowerCase()) !== false,
@@ -109,4 +129,17 @@ export function serviceReported(account: Readonly<Record<string, unknown>> | nul
     names.map((name) => account?.[name]).find((value) => typeof value === "string");
   const given = { tier: tier ?? word("service_tier", "serviceTier"), speed: word("speed"), geo: word("inference_geo") };
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined && value !== ""));
+}
+
+/** Providers whose account says in dollars what a call cost them to bill. */
+const reportsCost: ReadonlySet<string> = new Set(["openrouter"]);
+
+/** Dearest cost that is believed, dollars. */
+const maxDollars = 10_000;
+
+/** What a call cost by the provider's own account, micro-dollars rounded up; null where it does not say. */
+export function costReported(provider: string, account: Readonly<Record<string, unknown>> | null): number | null {
+  const dollars = reportsCost.has(provider.trim().toLowerCase()) ? account?.["cost"] : undefined;
+  if (typeof dollars !== "number" || !(dollars >= 0) || dollars > maxDollars) return null;
+  return Math.ceil(Number((dollars * 1_000_000).toFixed(3)));
 }

@@ -81,7 +81,10 @@ export function chatRoutes(app: FastifyInstance, services: Services, limits: Htt
     route(app, services, name, {
       schema: {
         summary,
-        description: "Parameters that Charter does not know go to upstreams of the same API as they are.",
+        description:
+          "Parameters that Charter does not know go to upstreams of the same API as they are. Those that change which " +
+          "model answers, where, what it costs, what the provider runs, reads, hands on or keeps are held against the " +
+          "product's terms.",
         headers: callHeaders,
         body: {
           type: "object",

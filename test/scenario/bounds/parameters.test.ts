@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { questions, startRig } from "../../support/gateway.ts";
 import type { GatewayRig } from "../../support/gateway.ts";
 import type { Answer } from "../../support/in-process.ts";
+import { expectSound } from "../../support/record.ts";
 
 let rig: GatewayRig;
 let openKey: string;
@@ -63,6 +64,9 @@ async function seenOf(
   return { answer, seen: request?.json };
 }
 
+const picture = (at: string) => ({
+  messages: [{ role: "user", content: [{ type: "image_url", image_url: { url: at } }] }],
+});
 const secret = { "x-charter-data-class": "confidential" };
 const url = "https://elsewhere.test/mcp";
 
@@ -77,6 +81,7 @@ describe("a parameter that chooses past the router is refused, on record, and no
     ["chat", { deploymentId: "else" }, "/deploymentId", "model"],
     ["chat", { extra_body: { model: "else" } }, "/extra_body/model", "model"],
     ["chat", { extraBody: { extra_body: { MODEL: "else" } } }, "/extraBody/extra_body/MODEL", "model"],
+    ["chat", { settings: { model: { id: "else" } } }, "/settings/model", "model"],
     ["chat", { settings: [{ deep: { model: "else" } }] }, "/settings/0/deep/model", "model"],
     ["chat", { providerOptions: { gateway: { models: ["else"] } } }, "/providerOptions/gateway/models", "model"],
     ["chat", { compound_custom: { models: { answering_model: "else" } } }, "/compound_custom", "model"],
@@ -88,6 +93,18 @@ describe("a parameter that chooses past the router is refused, on record, and no
     ["chat", { provider: { order: ["a"], data_collection: "allow" } }, "/provider/order", "place"],
     ["chat", { Provider: { only: ["a"] } }, "/Provider/only", "place"],
     ["chat", { provider: "azure" }, "/provider", "place"],
+    ["chat", { providerOptions: { gateway: { only: ["a"] } } }, "/providerOptions/gateway/only", "place"],
+    ["chat", { config: "pc-of-somebody" }, "/config", "model"],
+    ["chat", { extra_body: '{"api_base":"x"}' }, "/extra_body", "model"],
+    ["chat", { backend: "b" }, "/backend", "place"],
+    [
+      "chat",
+      { x: [...Array.from({ length: 2000 }, () => ({ file_id: "f" })), { preset: "mine" }] },
+      "/x/2000/preset",
+      "model",
+    ],
+    ["chat", { x: { model: { deep: { preset: "mine" } } } }, "/x/model/deep/preset", "model"],
+    ["chat", { mirror_to: "x.test" }, "/mirror_to", "reach"],
     ["chat", { api_base: url }, "/api_base", "place"],
     ["chat", { apiKey: "sk-of-somebody" }, "/apiKey", "place"],
     ["chat", { base_url: url }, "/base_url", "place"],
@@ -96,6 +113,16 @@ describe("a parameter that chooses past the router is refused, on record, and no
     ["chat", { kv_transfer_params: { remote_host: "10.0.0.1" } }, "/kv_transfer_params", "reach"],
     ["chat", { webhook_url: url }, "/webhook_url", "reach"],
     ["chat", { data_sources: [{ type: "azure_search", parameters: { endpoint: url } }] }, "/data_sources", "reach"],
+    ["chat", { judgeModel: "else" }, "/judgeModel", "model"],
+    ["chat", { preferred_providers: ["a"] }, "/preferred_providers", "place"],
+    ["chat", { data_region: "us" }, "/data_region", "place"],
+    ["chat", { upstream_api_key: "sk-of-somebody" }, "/upstream_api_key", "place"],
+    ["chat", { postback: "x.test" }, "/postback", "reach"],
+    ["chat", { frobnicate: { deep: ["wss://elsewhere.test"] } }, "/frobnicate/deep", "reach"],
+    ["chat", { metadata: { router: { model: "else" } } }, "/metadata/router/model", "model"],
+    ["chat", picture("file:///etc/passwd"), "/messages", "reach"],
+    ["chat", picture("http://169.254.169.254/latest"), "/messages", "reach"],
+    ["chat", picture("http://[::1]:8080/"), "/messages", "reach"],
     ["messages", { fallbacks: [{ model: "else" }] }, "/fallbacks", "model"],
     ["messages", { inference_geo: "us" }, "/inference_geo", "place"],
     ["messages", { inferenceGeo: "us" }, "/inferenceGeo", "place"],
@@ -126,6 +153,7 @@ describe("another spelling of what Charter decides by", () => {
     ["chat", { Messages: [{ role: "user", content: "unseen" }] }, "/Messages"],
     ["chat", { extra_body: { max_tokens: 100_000 } }, "/extra_body/max_tokens"],
     ["chat", { STREAM: true }, "/STREAM"],
+    ["chat", { messages: [{ role: "user", content: "a", Content: "unseen" }] }, "/messages/0/Content"],
     ["messages", { System: "unseen" }, "/System"],
     ["responses", { Input: "unseen" }, "/Input"],
     ["embeddings", { mo_del: "else" }, "/mo_del"],
@@ -150,12 +178,15 @@ describe("what ordinary agents send goes to the provider as it is", () => {
     ["chat", { provider: { data_collection: "deny", zdr: true, require_parameters: true, max_price: { prompt: 1 } } }],
     ["chat", { reasoning: { effort: "low" }, top_k: 5, min_p: 0.1, chat_template_kwargs: { enable_thinking: false } }],
     ["chat", { guided_json: { type: "object", properties: { url: { type: "string" }, model: { type: "string" } } } }],
+    ["chat", { modalities: ["text"], use_beam_search: true, cache_salt: "s", priority: 1 }],
+    ["chat", picture("https://elsewhere.test/a.png")],
     ["chat", { web_search_options: {}, plugins: [{ id: "web" }], store: true }],
     [
       "messages",
       { metadata: { user_id: "u" }, thinking: { type: "disabled" }, service_tier: "auto", speed: "standard" },
     ],
     ["messages", { cache_control: { type: "ephemeral", ttl: "1h" }, context_management: { edits: [] } }],
+    ["messages", { system: [{ type: "text", text: "a", cache_control: { type: "ephemeral", ttl: "1h" } }] }],
     [
       "messages",
       {
@@ -175,17 +206,16 @@ describe("what ordinary agents send goes to the provider as it is", () => {
 });
 
 describe("data of a higher class", () => {
-  const image = (at: string) => ({
-    messages: [{ role: "user", content: [{ type: "image_url", image_url: { url: at } }] }],
-  });
   it.each<[DoorName, object, effect: string]>([
     ["chat", { web_search_options: {} }, "tools"],
     ["chat", { plugins: [{ id: "web" }] }, "tools"],
     ["chat", { model: "up/any:online" }, "tools"],
     ["chat", { enableSearch: true }, "tools"],
+    ["chat", { deep_research_search: "on" }, "tools"],
+    ["chat", { persistConversation: true }, "retention"],
     ["chat", { store: true }, "retention"],
     ["chat", { provider: { zdr: false } }, "retention"],
-    ["chat", image("https://elsewhere.test/a.png"), "fetch"],
+    ["chat", picture("https://elsewhere.test/a.png"), "fetch"],
     ["chat", { messages: [{ role: "user", content: [{ type: "file", file: { file_data: url } }] }] }, "fetch"],
     ["chat", { messages: [{ role: "user", content: [{ type: "file", file: { file_id: "file-1" } }] }] }, "retention"],
     ["messages", { tools: [{ type: "web_search_20260209", name: "web_search" }] }, "tools"],
@@ -214,7 +244,7 @@ describe("data of a higher class", () => {
   });
 
   it("goes along with bytes and with the tools of the caller", async () => {
-    const inline = image("data:image/png;base64,AAAA");
+    const inline = picture("data:image/png;base64,AAAA");
     const tools = [
       { type: "function", function: { name: "web_search", parameters: { type: "object", properties: {} } } },
     ];
@@ -234,6 +264,8 @@ describe("the terms of a product", () => {
     expect((await seenOf(() => ask("messages", mcp, {}, openKey))).seen).toMatchObject(mcp);
     expect((await ask("messages", mcp, secret, openKey)).json.limit).toBe("parameters.tools");
     expect((await ask("chat", { Model: "else" }, {}, openKey)).status).toBe(400);
+    const handed = { frobnicate: { to: url } };
+    expect((await seenOf(() => ask("chat", handed, {}, openKey))).seen).toMatchObject(handed);
   });
 
   it("refuse what they refuse with data of every class", async () => {
@@ -260,6 +292,7 @@ describe("a parameter that nothing is known of", () => {
     const { call } = await rig.outcomeSince(size);
     expect(call?.unknownParameters).toEqual(["frobnicate", "x-y", "a name that is not shown"]);
     expect(JSON.stringify(call)).not.toContain("of nobody");
+    await expectSound(rig.charter.dataDir);
   });
 
   it("and all its like take no more room on record than a few names", async () => {
@@ -317,6 +350,11 @@ describe("the betas that a caller names", () => {
     expect(call?.droppedParameters).toEqual(["server-side-fallback-2026-07-01", "mcp-client-2025-11-20"]);
   });
 
+  it("of new names are judged by the words in them", async () => {
+    const { answer, passed } = await sent("model-fallback-v3-2027-01-01,brand-new-2027-01-01");
+    expect([answer.status, passed]).toEqual([200, "brand-new-2027-01-01"]);
+  });
+
   it("that nothing is known of are refused for a product that refuses such", async () => {
     expect((await sent("brand-new-2027-01-01")).passed).toBe("brand-new-2027-01-01");
     const { answer, passed } = await sent("brand-new-2027-01-01", strictKey);
@@ -334,6 +372,42 @@ describe("a provider of another API", () => {
     expect(answer.headers.get("x-charter-dropped")).toBe("metadata,service_tier");
     const { call } = await rig.outcomeSince(size);
     expect(call?.droppedParameters).toEqual(["metadata", "service_tier"]);
+  });
+});
+
+describe("whatever way a call takes", () => {
+  it("each request names the model that was decided and the service that was asked", async () => {
+    const { length } = rig.upstream.seen;
+    const more = { temperature: 0, service_tier: "priority", frobnicate: { a: 1 } };
+    const headers = { "x-charter-strategy": "cascade" };
+    const chat = (body: object) => ask("chat", body, headers);
+    for (const stream of [false, true]) {
+      expect((await chat({ model: "auto:cascade", stream, ...more })).status).toBe(200);
+      expect((await chat({ model: "tier:2", stream, ...more })).status).toBe(200);
+      const enforced = { "x-charter-schema": "enforce" };
+      await ask("chat", { model: "up/json", stream, response_format: { type: "json_object" }, ...more }, enforced);
+    }
+    const models = rig.upstream.seen.slice(length).map(({ json }) => json.model);
+    expect(models.length).toBeGreaterThanOrEqual(6);
+    expect(models.filter((model) => !["ok", "json", "ok-claude", "ok-gem"].includes(model ?? ""))).toEqual([]);
+    for (const { json } of rig.upstream.seen.slice(length)) {
+      if (json.model === "ok" || json.model === "json") expect(json).toMatchObject(more);
+    }
+  });
+
+  it("and in whatever door it comes in, no choice past the router goes through", async () => {
+    const { length } = rig.upstream.seen;
+    const bodies: readonly (readonly [path: string, body: object])[] = [
+      ["/execute", { query: "Hi", models: ["else"] }],
+      ["/execute", { query: "Hi", extra_body: { model: "else" } }],
+      ["/route", { query: "Hi", api_base: url }],
+      ["/api/v1/consciousness/process", { query: "Hi", models: ["else"] }],
+    ];
+    for (const [path, body] of bodies) {
+      const { status } = await rig.charter.ask(path, { key: rig.productKey, body });
+      expect([400, 404], path).toContain(status);
+    }
+    expect(rig.upstream.seen).toHaveLength(length);
   });
 });
 
