@@ -109,7 +109,7 @@ export class Batcher implements AsyncDisposable {
         const book = this.#book?.version === version ? this.#book : await this.#limits.book(tx);
         const openings = batch.openings.map(({ asked }) => asked);
         const endings = batch.endings.map(({ asked }) => asked);
-        if (alone) await this.#batches.makeCounters(tx, book, openings);
+        if (alone) await this.#batches.makeCounters(tx, book, openings, endings);
         return { book, result: await this.#batches.run(tx, book, openings, endings) };
       }, durability);
     try {
