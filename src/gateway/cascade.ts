@@ -3,12 +3,13 @@
 import type { AttemptParts, Landed, Trial } from "./attempts.ts";
 import { landAnswer } from "./attempts.ts";
 import { samples, verdictOn } from "./cascade/index.ts";
-import type { Deployment } from "./catalogue/index.ts";
-import type { ModelCall, Reply } from "./conversation.ts";
-import type { Cost, Course } from "./course.ts";
+import type { ModelCall } from "./conversation.ts";
+import type { Course } from "./course.ts";
+import type { Cost } from "./usage.ts";
 import type { FormChecker } from "./guards/index.ts";
 import type { Candidate } from "./router.ts";
 import { textOf } from "./call-facts.ts";
+import { reserveAhead } from "./reserving.ts";
 import { tierFor } from "./strategy.ts";
 
 /** Who is asked first, and who is asked when that is not enough. */
@@ -38,9 +39,14 @@ export async function landCascade(
   course: Course,
   trial: Trial,
   level: number,
-  { forms, costOf }: { readonly forms: FormChecker; readonly costOf: (deployment: Deployment, reply: Reply) => Cost },
+  { forms, costOf }: { readonly forms: FormChecker; readonly costOf: (answer: Whole) => Cost },
 ): Promise<Landed> {
   const { cheap, strong } = ladderOf(trial.candidates, level);
+  // The cheap model may be asked several times, and a stronger one besides.
+  const [next] = strong;
+  const first = cheap?.deployment ?? next?.deployment;
+  if (first !== undefined) await reserveAhead(parts, course.parts.room, trial, first, samples);
+  if (next !== undefined) await reserveAhead(parts, course.parts.room, trial, next.deployment, 1);
   if (cheap === undefined) return landAnswer(parts, course, trial);
   // The verifier looks at the form itself.
   const { refusal: _, ...unjudged } = trial;
@@ -95,12 +101,8 @@ function judge(forms: FormChecker, call: ModelCall, replies: readonly Whole[]) {
 }
 
 /** Counts replies that are paid for and not used. */
-function spend(
-  course: Course,
-  replies: readonly Whole[],
-  costOf: (deployment: Deployment, reply: Reply) => Cost,
-): void {
-  for (const { deployment, reply } of replies) course.spent.push(costOf(deployment, reply));
+function spend(course: Course, replies: readonly Whole[], costOf: (answer: Whole) => Cost): void {
+  for (const answer of replies) course.spent(answer.attempt, costOf(answer));
 }
 
 /** The call as one that is answered whole, so that its answer can be judged before anybody sees it. */

@@ -1,9 +1,8 @@
 // What a call used and what that costs, from whatever the provider reported, and an estimate where it reported nothing that
 // can be believed. A stream costs what the same reply would cost whole: both are priced here, from the same account.
 import type { Deployment } from "./catalogue/index.ts";
-import type { Cost } from "./course.ts";
 import type { Prices } from "./prices/index.ts";
-import type { Usage } from "./usage.ts";
+import type { Cost, Usage } from "./usage.ts";
 
 type RawUsage = Readonly<Record<string, unknown>>;
 
@@ -49,10 +48,14 @@ export function costOfCut(prices: Prices, deployment: Deployment, rawUsage: RawU
   };
 }
 
-/** The most that a call can cost, for its reservation; null when no price is known. */
-export function estimateOf(prices: Prices, deployment: Deployment, seen: Seen): number | null {
+/**
+ * The most that a call can cost, for its reservation; null when no price is known.
+ * @param priceFactor By how much what the call asks for raises the price: a tier of service, a place, a speed.
+ */
+export function estimateOf(prices: Prices, deployment: Deployment, seen: Seen, priceFactor = 1): number | null {
   const { priceProvider } = deployment.provider;
-  return prices.estimate(priceProvider, deployment.model, seen) ?? listed(deployment, seen);
+  const most = prices.estimate(priceProvider, deployment.model, seen) ?? listed(deployment, seen);
+  return most === null || priceFactor <= 1 ? most : Math.ceil(most * priceFactor);
 }
 
 /** The provider's own account; undefined when it cannot be believed. */

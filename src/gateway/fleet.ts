@@ -38,7 +38,9 @@ const successWeight = 0.1;
 
 /** One attempt. */
 export interface Attempt {
-  readonly wire: WireRequest;
+  readonly wire: Omit<WireRequest, "body">;
+  /** The body, as it goes out. */
+  readonly body: string;
   readonly dialect: Pick<UpstreamDialect, "readError">;
   /** Headers of the caller that the dialect passes on. */
   readonly passed: Readonly<Record<string, string>>;
@@ -164,8 +166,7 @@ export class Fleet implements AsyncDisposable {
   async #send({ name, provider }: Deployment, denied: DeniedKeys, attempt: Attempt): Promise<UpstreamAnswer> {
     const ring = this.#ring(provider);
     const upstream = this.#upstream(provider);
-    const { wire, passed, deadlines, signal } = attempt;
-    const body = JSON.stringify(wire.body);
+    const { wire, body, passed, deadlines, signal } = attempt;
     for (;;) {
       const key = ring.take(denied);
       if (key === undefined) {

@@ -23,8 +23,9 @@ import type { AnswerCache, HeldAnswer, Lead, SemanticIndex } from "./cache/index
 import { tokensOfReply } from "./call-facts.ts";
 import type { Deployment, TokenPrice } from "./catalogue/index.ts";
 import { costOf, costOfCut } from "./costing.ts";
+import { Standings } from "./bounds/index.ts";
 import { Course, shownOf } from "./course.ts";
-import type { AnswerFacts, Cost, Ending } from "./course.ts";
+import type { AnswerFacts } from "./course.ts";
 import type { DialectName, FrontDialect, ModelCall, Reply, StreamEvent } from "./conversation.ts";
 import { gatewayFault } from "./errors.ts";
 import type { Fleet } from "./fleet.ts";
@@ -40,14 +41,15 @@ import { enforcesForm, nobody } from "./prepared.ts";
 import type { CallOptions, Prepared } from "./prepared.ts";
 import { judgeReply, StreamedForm } from "./reply-form.ts";
 import type { FormJudgement } from "./reply-form.ts";
-import { reserveRoom } from "./reserving.ts";
 import type { Prices } from "./prices/index.ts";
+import { Room } from "./room.ts";
 import { mayCall } from "./router.ts";
 import type { Health, RouteRequest } from "./router.ts";
 import { vectorOf } from "./similar.ts";
 import { StreamedAnswer } from "./streaming.ts";
 import type { Source } from "./streaming.ts";
 import { noUsage } from "./usage.ts";
+import type { Cost } from "./usage.ts";
 
 /** An answer: whole, or as it comes. */
 export type ModelAnswer =
@@ -57,7 +59,7 @@ export type ModelAnswer =
 type WholeAnswer = Extract<Landed, { kind: "whole" }>;
 
 /** What the gateway is made of. */
-export interface GatewayParts extends Omit<AttemptParts, "random">, PreparationParts {
+export interface GatewayParts extends Omit<AttemptParts, "random" | "standings">, PreparationParts {
   readonly gate: Gate;
   readonly prices: Prices;
   readonly budgets: Budgets;
@@ -89,7 +91,7 @@ export class Gateway {
 
   constructor(parts: GatewayParts) {
     this.#parts = parts;
-    this.#attempts = { ...parts, random: parts.random ?? Math.random };
+    this.#attempts = { ...parts, random: parts.random ?? Math.random, standings: new Standings() };
     this.#kept = new KeptAnswers(parts);
     this.#preparation = new Preparation(parts);
   }
@@ -143,7 +145,11 @@ export class Gateway {
       digest: prompt,
     });
     const { budgets, observer } = this.#parts;
-    const course = new Course({ ctx, call, product, strategy, routed, prompt, begun, startMs, budgets, observer });
+    const { standings } = this.#attempts;
+    const { project } = options;
+    const room = new Room(budgets, { product, ...(project === undefined ? {} : { project }), key: ctx.principal.id });
+    const what = { ctx, call, product, strategy, routed, prompt, begun, startMs, room, standings, observer };
+    const course = new Course(what);
     const type = prepared.terms.keepBodiesAs;
     if (type !== null && product !== null) {
       course.bodies = new CallBodies(this.#parts.keeper, { ctx, product, type, asked: body });
@@ -154,12 +160,8 @@ export class Gateway {
     try {
       return await this.#answer(course, prepared, options);
     } catch (error) {
-      this.#countLost(course, prepared);
       if (!ctx.signal.aborted) return await course.fail(error);
-      return await course.fail(
-        gatewayFault("call.aborted", "the caller has gone", {}, error),
-        this.#unread(course, prepared),
-      );
+      return await course.fail(gatewayFault("call.aborted", "the caller has gone", {}, error));
     }
   }
 
@@ -198,11 +200,11 @@ export class Gateway {
   }
 
   async #led(course: Course, prepared: Prepared, options: CallOptions, lead: Lead | undefined): Promise<ModelAnswer> {
-    await reserveRoom(this.#parts, course, prepared, options);
     const enforced = enforcesForm(prepared.call, options);
     const trial = {
       // What may not be accepted must not have been shown.
       call: enforced ? wholeCall(prepared.call) : prepared.call,
+      inputTokens: prepared.request.inputTokens,
       candidates: prepared.routed.candidates,
       passed: options.passed,
       signal: lead?.signal ?? course.parts.ctx.signal,
@@ -213,18 +215,18 @@ export class Gateway {
       prepared.strategy === "cascade"
         ? await landCascade(parts, course, trial, prepared.request.level, {
             forms: this.#forms,
-            costOf: (deployment, reply) =>
+            costOf: ({ deployment, reply }) =>
               this.#costOf(deployment, prepared.request, reply.rawUsage, tokensOfReply(reply)),
           })
         : await landAnswer(parts, course, trial);
-    this.#countLost(course, prepared);
+    course.answeredBy(landed.attempt);
     try {
       // From here on something could be seen, and nothing may be before the intent is durable and what it may cost is kept.
       await course.parts.begun.intent;
-      await course.kept;
+      await course.parts.room.kept();
     } catch (error) {
       if (landed.kind === "stream") landed.intake.broke(error);
-      return await course.fail(error, this.#unread(course, prepared));
+      throw error;
     }
     return landed.kind === "stream"
       ? this.#streamed(course, prepared, landed, landed.intake, lead)
@@ -232,11 +234,12 @@ export class Gateway {
   }
 
   /** Why an answer is not accepted whose form is enforced; what it cost is spent. */
-  #misfit(course: Course, { call, request }: Prepared, { deployment, reply }: WholeAnswer): Fault | undefined {
+  #misfit(course: Course, { call, request }: Prepared, answer: WholeAnswer): Fault | undefined {
+    const { deployment, reply } = answer;
     const judgement = judgeReply(this.#forms, call.form, reply);
     if (judgement?.verdict !== "invalid") return undefined;
     course.formed(judgement);
-    course.spent.push(this.#costOf(deployment, request, reply.rawUsage, tokensOfReply(reply)));
+    course.spent(answer.attempt, this.#costOf(deployment, request, reply.rawUsage, tokensOfReply(reply)));
     return misfitFault(deployment, judgement);
   }
 
@@ -419,28 +422,6 @@ export class Gateway {
     const front = this.#parts.fronts[dialect];
     if (front === undefined) throw new Error(`nobody speaks ${dialect} to this server`);
     return front;
-  }
-
-  /**
-   * What a call is charged whose answer nobody waited for. The provider has read the question; how far it was with an answer
-   * of which nothing had come nobody knows, so all that was reserved counts, or leaving in the last moment would be free.
-   */
-  #unread(course: Course, prepared: Prepared): Ending | undefined {
-    if (course.asked === undefined) return undefined;
-    const cost = this.#unreadCost(course, prepared, course.asked.deployment);
-    return { ...cost, model: prepared.call.model, finish: "error" };
-  }
-
-  #unreadCost({ reservation }: Course, { request }: Prepared, deployment: Deployment): Cost {
-    const outputTokens = Math.max(0, (reservation?.tokens ?? 0) - request.inputTokens);
-    return this.#costOf(deployment, request, null, outputTokens);
-  }
-
-  /** Counts attempts that were given up while the provider was at work, as what nobody waited for. */
-  #countLost(course: Course, prepared: Prepared): void {
-    for (const deployment of course.lost.splice(0)) {
-      course.spent.push(this.#unreadCost(course, prepared, deployment));
-    }
   }
 
   #costOf(

@@ -1,49 +1,173 @@
-// Room in the budgets for a call, before a provider is asked.
-import type { Budgets } from "./budgets/index.ts";
-import { outputTokensOf } from "./call-facts.ts";
-import { samples } from "./cascade/index.ts";
+// Room in the budgets for one attempt: the request is written, the most that it can cost is found, and room for that is taken
+// before the provider is asked. A caller that names no limit of the answer is given one, so that there is a most.
+import { Fault } from "../kernel/fault.ts";
+import { boundOf } from "./bounds/index.ts";
+import type { Standings, TokenBound } from "./bounds/index.ts";
+import { answersOf, answerTokensOf } from "./call-facts.ts";
+import { dialectOf } from "./catalogue/index.ts";
+import type { Deployment } from "./catalogue/index.ts";
+import type { DialectName, ModelCall, UpstreamDialect, WireRequest } from "./conversation.ts";
 import { estimateOf } from "./costing.ts";
-import type { Course } from "./course.ts";
-import { enforcesForm } from "./prepared.ts";
-import type { CallOptions, Prepared } from "./prepared.ts";
+import type { Attempted } from "./overrun.ts";
 import type { Prices } from "./prices/index.ts";
+import type { Amount, Room, Wanted } from "./room.ts";
+
+/** The least that a call which names no limit is given for its answer where the budgets have little left. */
+const leastAnswerTokens = 1024;
+
+/** What attempts are written and bounded with. */
+export interface ReservingParts {
+  readonly dialects: Readonly<Partial<Record<DialectName, UpstreamDialect>>>;
+  readonly prices: Prices;
+  readonly standings: Standings;
+}
+
+/** A request that may go out: there is room for the most that it can cost. */
+export interface ReservedAttempt extends Attempted {
+  readonly wire: WireRequest;
+  /** The body as it goes out. */
+  readonly text: string;
+  readonly name: DialectName;
+  readonly dialect: UpstreamDialect;
+}
 
 /**
- * Reserves room for the dearest of the candidates that may be tried. `course.kept` resolves when that outlives the process.
+ * Writes the request for a deployment and takes room for it.
+ * @throws `dialect.unsupported`, `budget.insufficient`, `budget.price_unknown`.
+ */
+export async function reserveAttempt(
+  parts: ReservingParts,
+  room: Room,
+  asked: Asked,
+  deployment: Deployment,
+): Promise<ReservedAttempt> {
+  const { write, written, most, wished, smallest, wanted, name, dialect } = draftOf(parts, asked, deployment);
+  const seat = await room.take(deployment, wanted);
+  if (smallest === wished || holds(seat, wanted)) {
+    return { ...written, bound: most(wished).bound, seat, name, dialect };
+  }
+  const limit = longest(smallest, wished, (each) => holds(seat, most(each).amount));
+  return { ...write(limit), bound: most(limit).bound, seat, name, dialect };
+}
+
+/**
+ * Takes room for several attempts at a deployment before the first of them is made. What runs alone has all that there is.
  * @throws `budget.insufficient`, `budget.price_unknown`.
  */
-export async function reserveRoom(
-  {
-    prices,
-    budgets,
-    maxAttempts,
-  }: { readonly prices: Prices; readonly budgets: Budgets; readonly maxAttempts: number },
-  course: Course,
-  { call, product, strategy, request, routed }: Prepared,
-  options: CallOptions,
+export async function reserveAhead(
+  parts: ReservingParts,
+  room: Room,
+  asked: Asked,
+  deployment: Deployment,
+  times: number,
 ): Promise<void> {
-  const { ctx } = course.parts;
-  const tried = routed.candidates.slice(0, maxAttempts);
-  let [outputTokens, microdollars] = [0, 0 as number | null];
-  for (const { deployment } of tried) {
-    const output = request.serves === "embeddings" ? 0 : outputTokensOf(call, deployment.maxOutputTokens);
-    outputTokens = Math.max(outputTokens, output);
-    const most = estimateOf(prices, deployment, { inputTokens: request.inputTokens, outputTokens: output });
-    microdollars = most === null || microdollars === null ? null : Math.max(microdollars, most);
-  }
-  // A cascade may ask the cheap model several times and a stronger one besides.
-  const answers = strategy === "cascade" ? samples + 1 : 1;
-  // Replies without their form are paid for as well.
-  const times = enforcesForm(call, options) ? Math.max(answers, maxAttempts) : answers;
-  const { held, kept } = await budgets.admit({
-    product,
-    ...(options.project === undefined ? {} : { project: options.project }),
-    key: ctx.principal.id,
-    model: tried[0]?.deployment.name ?? call.model,
-    tokens: times * (request.inputTokens + outputTokens),
-    microdollars: microdollars === null ? null : times * microdollars,
+  const wanted = wantedOf(parts, asked, deployment);
+  if (wanted === undefined || wanted.takesAll) return;
+  const { least } = wanted;
+  await room.ahead(deployment, {
+    ...timesOver(wanted, times),
+    takesAll: false,
+    ...(least === undefined ? {} : { least: timesOver(least, times) }),
   });
-  // It is waited for once an answer has landed, and a call may have failed by then.
-  kept.catch(() => {});
-  [course.reservation, course.kept] = [held, kept];
+}
+
+/** What a call asks for at a deployment; undefined where the deployment cannot be asked, which its turn will show. */
+function wantedOf(parts: ReservingParts, asked: Asked, deployment: Deployment): Wanted | undefined {
+  try {
+    return draftOf(parts, asked, deployment).wanted;
+  } catch (error) {
+    if (error instanceof Fault && error.code === "dialect.unsupported") return undefined;
+    throw error;
+  }
+}
+
+/** What is asked, and about how many tokens that is: by the estimate a limit of the answer is chosen that fits the window. */
+export interface Asked {
+  readonly call: ModelCall;
+  readonly inputTokens: number;
+}
+
+/** The request for a deployment, and the most that it can cost by the limit of its answer. */
+function draftOf(
+  { dialects, prices, standings }: ReservingParts,
+  { call, inputTokens }: Asked,
+  deployment: Deployment,
+) {
+  const name = dialectOf(deployment);
+  const dialect = dialects[name];
+  if (dialect === undefined) throw new Error(`no dialect ${name}`);
+  const write = (outputLimit: number | undefined) => {
+    const wire = dialect.writeCall(call, targetOf(deployment, outputLimit));
+    return { wire, text: JSON.stringify(wire.body) };
+  };
+  const isOpen = namesNoLimit(call);
+  const wished = isOpen ? wishedLimit(deployment, inputTokens) : deployment.maxOutputTokens;
+  const smallest = isOpen ? Math.min(wished, leastAnswerTokens) : wished;
+  const written = write(isOpen ? wished : undefined);
+  const tokensWith = boundOf({
+    call,
+    text: written.text,
+    deployment,
+    answers: answersOf(call),
+    standingOf: (hasMedia) => standings.of(deployment.name, hasMedia),
+  });
+  const most = (limit: number): Most => {
+    const bound = tokensWith(answerTokensOf(call, limit));
+    const microdollars = estimateOf(prices, deployment, bound);
+    return { bound, amount: { tokens: bound.inputTokens + bound.outputTokens, microdollars } };
+  };
+  const { bound, amount } = most(wished);
+  const wanted: Wanted = {
+    ...amount,
+    takesAll: bound.without !== undefined,
+    ...(smallest === wished ? {} : { least: most(smallest).amount }),
+  };
+  return { write, written, most, wished, smallest, wanted, name, dialect };
+}
+
+function timesOver({ tokens, microdollars }: Amount, times: number): Amount {
+  return { tokens: times * tokens, microdollars: microdollars === null ? null : times * microdollars };
+}
+
+interface Most {
+  readonly bound: TokenBound;
+  readonly amount: Amount;
+}
+
+/** The longest answer that fits, at least `fits`. The price need not be proportional to the length, so it is looked for. */
+function longest(fits: number, fitsNot: number, holdsIt: (limit: number) => boolean): number {
+  let [low, high] = [fits, fitsNot];
+  while (high - low > 1) {
+    const middle = Math.floor((low + high) / 2);
+    if (holdsIt(middle)) low = middle;
+    else high = middle;
+  }
+  return low;
+}
+
+function holds(seat: Amount, { tokens, microdollars }: Amount): boolean {
+  return tokens <= seat.tokens && (microdollars ?? 0) <= (seat.microdollars ?? 0);
+}
+
+/** Whether a limit of the answer may and must be set for the caller. */
+function namesNoLimit({ dialect, raw, maxOutputTokens }: ModelCall): boolean {
+  const predicts = raw["prediction"] !== undefined && raw["prediction"] !== null;
+  return dialect !== "embeddings" && maxOutputTokens === undefined && !predicts;
+}
+
+/** The limit that a call is given where there is room: the deployment's own, as far as the question leaves space for it. */
+function wishedLimit({ maxOutputTokens, contextTokens }: Deployment, inputTokens: number): number {
+  if (contextTokens === null) return maxOutputTokens;
+  // The estimate may be too low, and a limit that does not fit the window is refused by many servers.
+  const space = Math.floor((contextTokens - inputTokens) / 2);
+  return Math.min(maxOutputTokens, Math.max(16, space));
+}
+
+function targetOf({ model, maxOutputTokens, outputLimitField }: Deployment, outputLimit: number | undefined) {
+  return {
+    model,
+    defaultMaxOutputTokens: maxOutputTokens,
+    ...(outputLimit === undefined ? {} : { outputLimit }),
+    ...(outputLimitField === undefined ? {} : { outputLimitField }),
+  };
 }

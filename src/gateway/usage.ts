@@ -16,6 +16,13 @@ export interface Usage {
   readonly estimated: boolean;
 }
 
+/** What a call used and cost. */
+export interface Cost {
+  readonly usage: Usage;
+  /** Integer micro-dollars; null when the price is unknown. */
+  readonly microdollars: number | null;
+}
+
 /** What a call that never reached a model used. */
 export const noUsage: Usage = {
   inputTokens: 0,

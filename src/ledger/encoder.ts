@@ -85,6 +85,8 @@ function orderedCall(call: CallRecord): object {
     cache: call.cache,
     cacheReadTokens: call.cacheReadTokens,
     cacheWriteTokens: call.cacheWriteTokens,
+    chargedMicrodollars: call.chargedMicrodollars,
+    chargedTokens: call.chargedTokens,
     deployment: call.deployment,
     estimated: call.estimated,
     finish: call.finish,

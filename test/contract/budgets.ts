@@ -225,12 +225,13 @@ function endings(rigNow: () => BudgetRig): void {
       const asked = { product, key: "k", model: "m" };
       const flex = (tokens: number, takesAll: boolean) => ({ least: { tokens, microdollars: 1 }, takesAll });
       const { held: less } = await rig.budgets.admit({ ...asked, tokens: 1000, microdollars: 30 }, flex(60, false));
-      expect(less).toMatchObject({ tokens: 100, microdollars: 30 });
+      // An eighth of what is left beyond the least.
+      expect(less).toMatchObject({ tokens: 65, microdollars: 9 });
       const over = rig.budgets.admit({ ...asked, tokens: 1000, microdollars: 30 }, flex(60, false));
       await expect(over).rejects.toMatchObject({ code: "budget.insufficient" });
-      await rig.budgets.settle(less, 40, 10);
+      await rig.budgets.settle(less, 40, 5);
       const { held: all } = await rig.budgets.admit({ ...asked, tokens: 5, microdollars: 5 }, flex(5, true));
-      expect(all).toMatchObject({ tokens: 60, microdollars: 60 });
+      expect(all).toMatchObject({ tokens: 60, microdollars: 65 });
       await expect(rig.reserve(product, 1)).rejects.toMatchObject({ code: "budget.insufficient" });
       await rig.budgets.release(all);
       expect(await rig.line(product, { unit: "tokens" })).toMatchObject({ used: 40, held: 0 });

@@ -22,7 +22,9 @@ export function insufficient(
   const numbers = own ? ` of ${limit.amount}, ${left} are left and ${asked} were asked for${most}` : "";
   // What a call may use at most is more than what it will use, and callers should know what to do about it.
   const less =
-    kind === "call" ? "name a smaller limit for the answer, wait for calls under way to give back their rest" : "ask for less";
+    kind === "call"
+      ? "name a smaller limit for the answer, wait for calls under way to give back their rest"
+      : "ask for less";
   return budgetFault(
     "budget.insufficient",
     `the budget of ${nameOf(limit)} is not enough:${numbers || " ask for less"}`,

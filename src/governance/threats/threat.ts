@@ -14,13 +14,17 @@ export const inlineThreatIds = [
 /** A threat that is looked for before an act. */
 export type InlineThreatId = (typeof inlineThreatIds)[number];
 
-/** The threats that only the act itself can see: a used token shown again, what a guard found in the words of a call. */
+/**
+ * The threats that only the act itself can see: a used token shown again, what a guard found in the words of a call, what a
+ * provider reported of it.
+ */
 export type ReportedThreatId =
   | "identity.refresh_reuse"
   | "identity.code_reuse"
   | "guard.secrets"
   | "guard.pii"
-  | "guard.injection";
+  | "guard.injection"
+  | "gateway.bound_exceeded";
 
 /** How bad a finding is; CRITICAL always blocks. */
 export type Severity = "LOW" | "MEDIUM" | "HIGH" | "CRITICAL";

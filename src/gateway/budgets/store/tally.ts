@@ -129,11 +129,15 @@ export function admit(
     const { limit } = counter;
     const amount = amountOf(made, limit.unit);
     if (amount === null) return { outcome: "price_unknown", limit };
-    if (!tallies.get(counter.name)?.hasRoomFor(amount)) return { outcome: "insufficient", counter, asked: amount, ...now };
+    if (!tallies.get(counter.name)?.hasRoomFor(amount))
+      return { outcome: "insufficient", counter, asked: amount, ...now };
   }
   for (const tally of own) tally.hold(amountOf(made, tally.counter.limit.unit) ?? 0);
   return { outcome: "admitted", reservation: made };
 }
+
+/** What is beyond the least of a request is at most such a part of what is left, so that calls at the same time find some too. */
+const sharers = 8;
 
 /** The request with as much as there is room for: no less than its least, which is then refused where it does not fit. */
 function fitted(own: readonly Tally[], asked: Reservation, { least, takesAll }: Flex): Reservation {
@@ -141,7 +145,8 @@ function fitted(own: readonly Tally[], asked: Reservation, { least, takesAll }: 
     const limits = own.filter(({ counter: { limit } }) => limit.unit === unit && limit.amount !== null);
     if (limits.length === 0) return wanted;
     const left = Math.min(maxAmount, ...limits.map((tally) => tally.roomFor(0)));
-    return Math.max(atLeast, takesAll ? left : Math.min(wanted, left));
+    const share = atLeast + Math.floor(Math.max(0, left - atLeast) / sharers);
+    return Math.max(atLeast, takesAll ? left : Math.min(wanted, share));
   };
   const { microdollars } = asked;
   return {

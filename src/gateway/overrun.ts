@@ -1,0 +1,57 @@
+// An attempt that is reported to have used more than it can: what is said of it, and what one is charged that nobody read.
+import type { Finding } from "../governance/index.ts";
+import type { TokenBound } from "./bounds/index.ts";
+import type { Seat } from "./room.ts";
+import type { Cost } from "./usage.ts";
+
+/** One attempt, with the room that it holds and the most that it can use. */
+export interface Attempted {
+  readonly seat: Seat;
+  readonly bound: TokenBound;
+}
+
+/** In which ways a cost is beyond what the attempt can use; none for one that keeps to it. */
+export function reasonsBeyond({ seat, bound }: Attempted, { usage, microdollars }: Cost): readonly string[] {
+  const { name } = seat.deployment;
+  const reasons: string[] = [];
+  // What runs alone may use all that it holds, however it is made up.
+  const [input, output] =
+    bound.without === undefined ? [bound.inputTokens, bound.outputTokens] : [seat.tokens, seat.tokens];
+  if (usage.inputTokens > input) reasons.push(`${name} reported ${usage.inputTokens} tokens read, at most ${input}`);
+  if (usage.outputTokens > output) {
+    reasons.push(`${name} reported ${usage.outputTokens} tokens written, at most ${output}`);
+  }
+  const held = seat.microdollars;
+  if (reasons.length === 0 && held !== null && (microdollars ?? 0) > held) {
+    reasons.push(`${name} cost ${microdollars} micro-dollars, at most ${held}`);
+  }
+  return reasons;
+}
+
+/** What an attempt counts of which nobody knows how far it was: all that was held for it. */
+export function unreadCost({ seat, bound }: Attempted): Cost {
+  const outputTokens = Math.min(bound.outputTokens, seat.tokens);
+  return {
+    usage: {
+      inputTokens: seat.tokens - outputTokens,
+      outputTokens,
+      cacheReadTokens: 0,
+      cacheWriteTokens: 0,
+      reasoningTokens: 0,
+      estimated: true,
+    },
+    microdollars: seat.microdollars,
+  };
+}
+
+/** The finding that goes on record. */
+export function overrunOf(deployment: string): Finding {
+  return {
+    threat: "gateway.bound_exceeded",
+    severity: "MEDIUM",
+    pattern: "reported_usage",
+    action: "flag",
+    blocks: false,
+    detail: `${deployment} reported more than a call of this kind can use`,
+  };
+}
