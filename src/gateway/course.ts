@@ -11,7 +11,7 @@ import type { ModelCall, Shown } from "./conversation.ts";
 import { StatusFault } from "./fleet.ts";
 import type { CallFacts, GatewayObserver, Phase } from "./observer.ts";
 import type { FormJudgement, FormVerdict } from "./reply-form.ts";
-import { overrunOf, reasonsBeyond, unreadCost } from "./overrun.ts";
+import { overrunOf, reasonsBeyond, unreadCost, withinBound } from "./overrun.ts";
 import type { Attempted } from "./overrun.ts";
 import type { Amount, Room } from "./room.ts";
 import type { Candidate, Route } from "./router.ts";
@@ -226,11 +226,11 @@ export class Course {
     const charges = [...this.#spent];
     if (ending !== undefined && this.#answering !== undefined) {
       this.#open.delete(this.#answering);
-      charges.push({ attempt: this.#answering, cost: ending });
+      charges.push({ attempt: this.#answering, cost: ending, isLast: true });
     }
     for (const attempt of this.#open) charges.push({ attempt, cost: unreadCost(attempt) });
     this.#open.clear();
-    return charges;
+    return charges.map((charge) => ({ ...charge, cost: withinBound(charge.attempt, charge.cost) }));
   }
 
   /** Whether more was reported than an attempt can use; puts it on record, and the rules that bounded it are not believed. */
@@ -324,6 +324,8 @@ const providerFailures: ReadonlySet<string> = new Set(["upstream.failed", "upstr
 interface Charged {
   readonly attempt: Attempted;
   readonly cost: Cost;
+  /** Its answer is the one that was passed on. */
+  readonly isLast?: true;
 }
 
 function asPaid(charges: readonly Charged[]) {
@@ -333,7 +335,7 @@ function asPaid(charges: readonly Charged[]) {
 /** What a call cost altogether; an answer that no provider gave costs what it says. */
 function totalOf(ending: Cost, charges: readonly Charged[]): Cost {
   const costs = charges.map(({ cost }) => cost);
-  return costs.includes(ending) ? costs.reduce(plus) : [...costs, ending].reduce(plus);
+  return charges.some(({ isLast }) => isLast) ? costs.reduce(plus) : [...costs, ending].reduce(plus);
 }
 
 function plus(left: Cost, right: Cost): Cost {

@@ -14,6 +14,7 @@ export interface Attempted {
 export function reasonsBeyond({ seat, bound }: Attempted, { usage, microdollars }: Cost): readonly string[] {
   const { name } = seat.deployment;
   const reasons: string[] = [];
+  if (usage.estimated) return reasons;
   // What runs alone may use all that it holds, however it is made up.
   const [input, output] =
     bound.without === undefined ? [bound.inputTokens, bound.outputTokens] : [seat.tokens, seat.tokens];
@@ -26,6 +27,20 @@ export function reasonsBeyond({ seat, bound }: Attempted, { usage, microdollars 
     reasons.push(`${name} cost ${microdollars} micro-dollars, at most ${held}`);
   }
   return reasons;
+}
+
+/** An estimate is no report: where it is more than the attempt can use, it is the estimate that is wrong. */
+export function withinBound({ seat, bound }: Attempted, cost: Cost): Cost {
+  const { usage, microdollars } = cost;
+  if (!usage.estimated || bound.without !== undefined) return cost;
+  const inputTokens = Math.min(usage.inputTokens, bound.inputTokens);
+  const outputTokens = Math.min(usage.outputTokens, bound.outputTokens);
+  if (inputTokens === usage.inputTokens && outputTokens === usage.outputTokens) return cost;
+  const most = seat.microdollars ?? Number.POSITIVE_INFINITY;
+  return {
+    usage: { ...usage, inputTokens, outputTokens },
+    microdollars: microdollars === null ? null : Math.min(microdollars, most),
+  };
 }
 
 /** What an attempt counts of which nobody knows how far it was: all that was held for it. */
