@@ -11,7 +11,7 @@ import type { ModelCall, Shown } from "./conversation.ts";
 import { StatusFault } from "./fleet.ts";
 import type { CallFacts, GatewayObserver, Phase } from "./observer.ts";
 import type { FormJudgement, FormVerdict } from "./reply-form.ts";
-import { overrunOf, reasonsBeyond, unreadCost, withinBound } from "./overrun.ts";
+import { excessOf, overrunOf, reasonsBeyond, unreadCost, withinBound } from "./overrun.ts";
 import type { Attempted } from "./overrun.ts";
 import type { Amount, Room } from "./room.ts";
 import type { Candidate, Route } from "./router.ts";
@@ -243,7 +243,9 @@ export class Course {
       const { deployment } = attempt.seat;
       this.reasons.unshift(...reasons);
       this.parts.ctx.log.warn({ deployment: deployment.name }, `a provider reported too much: ${reasons.join("; ")}`);
-      if (attempt.bound.without === undefined) this.parts.standings.exceeded(deployment.name, attempt.bound.hasMedia);
+      const { without, hasMedia } = attempt.bound;
+      const excess = excessOf(attempt, cost);
+      if (without === undefined && excess > 1) this.parts.standings.exceeded(deployment.name, hasMedia, excess);
       this.parts.begun.report(overrunOf(deployment.name));
     }
     return is;

@@ -43,6 +43,13 @@ export function withinBound({ seat, bound }: Attempted, cost: Cost): Cost {
   };
 }
 
+/** How many times as much was reported as the attempt can use, of what is read or of what is written. */
+export function excessOf({ bound }: Attempted, { usage }: Cost): number {
+  const part = (used: number, most: number): number =>
+    most === 0 ? (used > 0 ? Number.POSITIVE_INFINITY : 0) : used / most;
+  return Math.max(part(usage.inputTokens, bound.inputTokens), part(usage.outputTokens, bound.outputTokens));
+}
+
 /** What an attempt counts of which nobody knows how far it was: all that was held for it. */
 export function unreadCost({ seat, bound }: Attempted): Cost {
   const outputTokens = Math.min(bound.outputTokens, seat.tokens);

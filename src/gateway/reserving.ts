@@ -41,13 +41,17 @@ export async function reserveAttempt(
   asked: Asked,
   deployment: Deployment,
 ): Promise<ReservedAttempt> {
-  const { write, written, most, wished, smallest, wanted, name, dialect } = draftOf(parts, asked, deployment);
+  const { write, written, boundWith, knownWith, wished, smallest, wanted, name, dialect } = draftOf(
+    parts,
+    asked,
+    deployment,
+  );
   const seat = await room.take(deployment, wanted);
   if (smallest === wished || holds(seat, wanted)) {
-    return { ...written, bound: most(wished).bound, seat, name, dialect };
+    return { ...written, bound: boundWith(wished), seat, name, dialect };
   }
-  const limit = longest(smallest, wished, (each) => holds(seat, most(each).amount));
-  return { ...write(limit), bound: most(limit).bound, seat, name, dialect };
+  const limit = longest(smallest, wished, (each) => holds(seat, knownWith(each)));
+  return { ...write(limit), bound: boundWith(limit), seat, name, dialect };
 }
 
 /**
@@ -62,12 +66,11 @@ export async function reserveAhead(
   times: number,
 ): Promise<void> {
   const wanted = wantedOf(parts, asked, deployment);
-  if (wanted === undefined || wanted.takesAll) return;
-  const { least } = wanted;
+  const flex = wanted?.flex;
+  if (wanted === undefined || (flex !== undefined && flex.takes !== "share")) return;
   await room.ahead(deployment, {
     ...timesOver(wanted, times),
-    takesAll: false,
-    ...(least === undefined ? {} : { least: timesOver(least, times) }),
+    ...(flex === undefined ? {} : { flex: { ...flex, least: timesOver(flex.least, times) } }),
   });
 }
 
@@ -111,27 +114,28 @@ function draftOf(
     answers: answersOf(call),
     standingOf: (hasMedia) => standings.of(deployment.name, hasMedia),
   });
-  const most = (limit: number): Most => {
-    const bound = tokensWith(answerTokensOf(call, limit));
-    const microdollars = estimateOf(prices, deployment, bound);
-    return { bound, amount: { tokens: bound.inputTokens + bound.outputTokens, microdollars } };
+  const boundWith = (limit: number): TokenBound => tokensWith(answerTokensOf(call, limit));
+  const amountOf = (tokens: Pick<TokenBound, "inputTokens" | "outputTokens">): Amount => ({
+    tokens: tokens.inputTokens + tokens.outputTokens,
+    microdollars: estimateOf(prices, deployment, tokens),
+  });
+  /** What is known of the call with an answer of such a length. */
+  const knownWith = (limit: number): Amount => {
+    const { inputTokens: read, knownTokens = read, outputTokens } = boundWith(limit);
+    return amountOf({ inputTokens: knownTokens, outputTokens });
   };
-  const { bound, amount } = most(wished);
+  const bound = boundWith(wished);
+  const takes = bound.without !== undefined ? "all" : bound.knownTokens !== undefined ? "whole" : "share";
+  const isFixed = takes === "share" && smallest === wished;
   const wanted: Wanted = {
-    ...amount,
-    takesAll: bound.without !== undefined,
-    ...(smallest === wished ? {} : { least: most(smallest).amount }),
+    ...amountOf(bound),
+    ...(isFixed ? {} : { flex: { takes, least: knownWith(smallest) } }),
   };
-  return { write, written, most, wished, smallest, wanted, name, dialect };
+  return { write, written, boundWith, knownWith, wished, smallest, wanted, name, dialect };
 }
 
 function timesOver({ tokens, microdollars }: Amount, times: number): Amount {
   return { tokens: times * tokens, microdollars: microdollars === null ? null : times * microdollars };
-}
-
-interface Most {
-  readonly bound: TokenBound;
-  readonly amount: Amount;
 }
 
 /** The longest answer that fits, at least `fits`. The price need not be proportional to the length, so it is looked for. */

@@ -3,7 +3,7 @@
 // 1. An attempt is made with room for the most that it can cost, held under the deployment that is asked. What an attempt held
 //    that cost nothing serves the next one; what may have been billed stays held, and the next attempt needs room of its own.
 // 2. A call ends once; each reservation is then charged with what its own attempts used, or given back.
-import type { Budgets, Reservation } from "./budgets/index.ts";
+import type { Budgets, Flex, Reservation } from "./budgets/index.ts";
 import type { TokenBound } from "./bounds/index.ts";
 import type { Deployment } from "./catalogue/index.ts";
 import type { Cost } from "./usage.ts";
@@ -16,10 +16,8 @@ export interface Amount {
 
 /** What an attempt asks for. */
 export interface Wanted extends Amount {
-  /** With less it is not made; absent when no less will do. */
-  readonly least?: Amount;
-  /** Nothing bounds it, so it runs alone: all that is left is held. */
-  readonly takesAll: boolean;
+  /** With less it is not made, and how much is held otherwise; absent when it is just so much. */
+  readonly flex?: Flex;
 }
 
 /** Room that one attempt was promised. */
@@ -71,8 +69,7 @@ export class Room {
 
   /** Takes room for an attempt. @throws `budget.insufficient`, `budget.price_unknown`. */
   async take(deployment: Deployment, wanted: Wanted): Promise<Seat> {
-    const least = wanted.least ?? wanted;
-    const there = this.#held.find((held) => held.deployment === deployment && fits(held, least, wanted.takesAll));
+    const there = this.#held.find((held) => held.deployment === deployment && fits(held, wanted));
     if (there !== undefined) return seated(there, wanted);
     await this.#giveBack((held) => held.seats === 0 && !held.isAhead);
     return seated(await this.#hold(deployment, wanted, false), wanted);
@@ -84,9 +81,7 @@ export class Room {
   }
 
   async #hold(deployment: Deployment, wanted: Wanted, isAhead: boolean): Promise<Held> {
-    const { tokens, microdollars, takesAll } = wanted;
-    const least = wanted.least ?? wanted;
-    const flex = wanted.least === undefined && !takesAll ? undefined : { least, takesAll };
+    const { tokens, microdollars, flex } = wanted;
     const request = { ...this.#payer, model: deployment.name, tokens, microdollars };
     const { held: reservation, kept } = await this.#budgets.admit(request, flex);
     // It is waited for once an answer has landed, and a call may have failed by then.
@@ -129,13 +124,14 @@ export class Room {
   }
 }
 
-function fits({ free }: Held, least: Amount, takesAll: boolean): boolean {
-  if (takesAll) return free.tokens > 0 && free.tokens >= least.tokens;
+function fits({ free }: Held, wanted: Wanted): boolean {
+  const least = wanted.flex?.least ?? wanted;
   return free.tokens >= least.tokens && (free.microdollars ?? 0) >= (least.microdollars ?? 0);
 }
 
-function seated(held: Held, { tokens, microdollars, takesAll }: Wanted): Seat {
+function seated(held: Held, { tokens, microdollars, flex }: Wanted): Seat {
   const { reservation, deployment, free } = held;
+  const takesAll = flex?.takes === "all";
   const taken = {
     tokens: takesAll ? free.tokens : Math.min(tokens, free.tokens),
     microdollars:

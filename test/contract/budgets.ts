@@ -223,17 +223,25 @@ function endings(rigNow: () => BudgetRig): void {
       await rig.set({ scope: { product }, limit: 100 });
       await rig.set({ scope: { product }, limit: 70, unit: "microdollars" });
       const asked = { product, key: "k", model: "m" };
-      const flex = (tokens: number, takesAll: boolean) => ({ least: { tokens, microdollars: 1 }, takesAll });
-      const { held: less } = await rig.budgets.admit({ ...asked, tokens: 1000, microdollars: 30 }, flex(60, false));
+      const flex = (tokens: number, takes: "share" | "all" | "whole") => ({
+        least: { tokens, microdollars: 1 },
+        takes,
+      });
+      const { held: less } = await rig.budgets.admit({ ...asked, tokens: 1000, microdollars: 30 }, flex(60, "share"));
       // An eighth of what is left beyond the least.
       expect(less).toMatchObject({ tokens: 65, microdollars: 9 });
-      const over = rig.budgets.admit({ ...asked, tokens: 1000, microdollars: 30 }, flex(60, false));
+      const over = rig.budgets.admit({ ...asked, tokens: 1000, microdollars: 30 }, flex(60, "share"));
       await expect(over).rejects.toMatchObject({ code: "budget.insufficient" });
       await rig.budgets.settle(less, 40, 5);
-      const { held: all } = await rig.budgets.admit({ ...asked, tokens: 5, microdollars: 5 }, flex(5, true));
+      const { held: all } = await rig.budgets.admit({ ...asked, tokens: 5, microdollars: 5 }, flex(5, "all"));
       expect(all).toMatchObject({ tokens: 60, microdollars: 65 });
       await expect(rig.reserve(product, 1)).rejects.toMatchObject({ code: "budget.insufficient" });
       await rig.budgets.release(all);
+      const { held: whole } = await rig.budgets.admit({ ...asked, tokens: 200, microdollars: 5 }, flex(5, "whole"));
+      expect(whole).toMatchObject({ tokens: 60, microdollars: 5 });
+      await rig.budgets.release(whole);
+      const tooMuch = rig.budgets.admit({ ...asked, tokens: 90, microdollars: 5 }, flex(5, "whole"));
+      await expect(tooMuch).rejects.toMatchObject({ code: "budget.insufficient" });
       expect(await rig.line(product, { unit: "tokens" })).toMatchObject({ used: 40, held: 0 });
     });
 
@@ -241,7 +249,7 @@ function endings(rigNow: () => BudgetRig): void {
       const rig = rigNow();
       const product = rig.newProduct();
       const asked = { product, key: "k", model: "m", tokens: 5, microdollars: 5 };
-      const { held } = await rig.budgets.admit(asked, { least: { tokens: 5, microdollars: 5 }, takesAll: true });
+      const { held } = await rig.budgets.admit(asked, { least: { tokens: 5, microdollars: 5 }, takes: "all" });
       expect(held.microdollars).toBe(5);
     });
 

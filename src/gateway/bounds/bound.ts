@@ -8,6 +8,7 @@ import type { Deployment } from "../catalogue/index.ts";
 import type { ModelCall } from "../conversation.ts";
 import { mediaBoundOf } from "./media-bound.ts";
 import { reachOf } from "./references.ts";
+import type { Standing } from "./standings.ts";
 import { mostTokensOfText } from "./text-bound.ts";
 
 /** The most tokens of one attempt. */
@@ -16,12 +17,11 @@ export interface TokenBound {
   readonly outputTokens: number;
   /** Why there is no bound; then the numbers are what is known of it. */
   readonly without: string | undefined;
+  /** Where only the window bounds what is read: what is known of it by its bytes and rules. */
+  readonly knownTokens: number | undefined;
   /** Whether it holds media, whose rules may be wrong while that for text is right. */
   readonly hasMedia: boolean;
 }
-
-/** What a deployment has shown of its rules: nothing wrong, more than they allow, or more than its window. */
-export type Standing = "believed" | "windowOnly" | "disbelieved";
 
 /** What is bounded. */
 export interface Bounded {
@@ -39,9 +39,8 @@ export interface Bounded {
 const windowRounding = 1.05;
 /** Tokens of an answer beyond its limit: ends of turns that some servers count. */
 const endTokens = 16;
-/** Most output tokens that are reckoned with: beyond it no budget has room, and sums and prices stay exact. */
-const mostOutputTokens = 200_000_000;
-const broken = "the provider has reported more than its rules allow";
+/** Most tokens that are reckoned with: beyond them no budget has room, and sums and prices stay exact. */
+const most = { inputTokens: 1_000_000_000, outputTokens: 200_000_000 };
 
 /** The most tokens of one attempt, by the most tokens of each answer. */
 export function boundOf({ call, text, deployment, answers, standingOf }: Bounded): (answer: number) => TokenBound {
@@ -51,29 +50,36 @@ export function boundOf({ call, text, deployment, answers, standingOf }: Bounded
     contextTokens === null || serves === "embeddings" ? undefined : Math.ceil(contextTokens * windowRounding);
   const media = mediaBoundOf(call, bounds);
   const reach = reachOf(call);
-  const standing = standingOf(media.count > 0);
+  const { factor, trust } = standingOf(media.count > 0);
   const written = mostTokensOfText(text, window === undefined ? undefined : window + media.inlineChars);
   const overhead = bounds.overheadTokens * (call.tools.length > 0 || call.untranslated !== undefined ? 2 : 1);
   const sum = Math.max(0, written - media.inlineChars) + media.tokens + overhead;
-  const unbounded =
-    bounds.unbounded ??
-    (reach.of === "none" ? reach.why : undefined) ??
-    (standing === "disbelieved" ? "the provider has reported more than any rule allows" : undefined);
-  const unruled =
-    media.without ??
-    (reach.of === "window" ? reach.why : undefined) ??
-    (standing === "windowOnly" ? broken : undefined);
+  const known = Math.min(Math.ceil(sum * factor), window ?? most.inputTokens);
+  const unbounded = bounds.unbounded ?? (reach.of === "none" ? reach.why : undefined) ?? broken[trust].forGood;
+  const unruled = media.without ?? (reach.of === "window" ? reach.why : undefined) ?? broken[trust].rules;
   const isWhole = unbounded === undefined && unruled !== undefined && window !== undefined;
-  const inputTokens = isWhole ? window : Math.min(sum, window ?? sum);
   const without = unbounded ?? (isWhole ? undefined : unruled);
   // A limit that was not kept is no limit: what is read and what is written share the window.
-  const leastOutput = isWhole && standing === "windowOnly" ? answers * window : 0;
-  const hasMedia = media.count > 0;
+  const leastOutput = isWhole && trust === "window" ? answers * window : 0;
+  const thinking = call.reasoning?.budgetTokens ?? 0;
+  const outputTokens = (answer: number): number => {
+    if (serves === "embeddings") return 0;
+    // Thought that may be longer than the answer is not within the answer's limit.
+    const each = answer + (thinking > answer ? thinking : 0) + endTokens;
+    return Math.min(most.outputTokens, Math.max(leastOutput, Math.ceil(answers * each * factor)));
+  };
   return (answer) => ({
-    inputTokens,
-    outputTokens:
-      serves === "embeddings" ? 0 : Math.min(mostOutputTokens, Math.max(leastOutput, answers * (answer + endTokens))),
+    inputTokens: isWhole ? window : known,
+    outputTokens: outputTokens(answer),
     without,
-    hasMedia,
+    knownTokens: isWhole ? known : undefined,
+    hasMedia: media.count > 0,
   });
 }
+
+/** What is said of rules that are not believed any more. */
+const broken = {
+  rules: { rules: undefined, forGood: undefined },
+  window: { rules: "the provider has reported far more than its rules allow", forGood: undefined },
+  none: { rules: undefined, forGood: "the provider has reported more than any rule allows" },
+} as const;

@@ -39,8 +39,12 @@ export interface ReserveRequest extends Omit<BudgetCall, "project"> {
 export interface Flex {
   /** With less than this the request is refused. */
   readonly least: { readonly tokens: number; readonly microdollars: number | null };
-  /** In a unit that any budget limits, everything that is left is held, so that nothing else is admitted meanwhile. */
-  readonly takesAll: boolean;
+  /**
+   * What is held in a unit that budgets limit, at least `least`. `share`: what is asked for, or less where that would leave
+   * others nothing. `all`: everything that is left, so that nothing else is admitted meanwhile. `whole`: what is asked for, or
+   * everything that is left of a budget that is smaller than that.
+   */
+  readonly takes: "share" | "all" | "whole";
 }
 
 /** A promise of room. Records do not change: ending a reservation gives a new one of the same id. */

@@ -140,13 +140,15 @@ export function admit(
 const sharers = 8;
 
 /** The request with as much as there is room for: no less than its least, which is then refused where it does not fit. */
-function fitted(own: readonly Tally[], asked: Reservation, { least, takesAll }: Flex): Reservation {
+function fitted(own: readonly Tally[], asked: Reservation, { least, takes }: Flex): Reservation {
   const granted = (unit: BudgetUnit, wanted: number, atLeast: number): number => {
     const limits = own.filter(({ counter: { limit } }) => limit.unit === unit && limit.amount !== null);
     if (limits.length === 0) return wanted;
     const left = Math.min(maxAmount, ...limits.map((tally) => tally.roomFor(0)));
-    const share = atLeast + Math.floor(Math.max(0, left - atLeast) / sharers);
-    return Math.max(atLeast, takesAll ? left : Math.min(wanted, share));
+    if (takes === "all") return Math.max(atLeast, left);
+    if (takes === "share") return Math.min(wanted, atLeast + Math.floor(Math.max(0, left - atLeast) / sharers));
+    const isSmaller = limits.some(({ counter: { limit } }) => (limit.amount ?? wanted) < wanted);
+    return isSmaller ? Math.max(atLeast, left) : wanted;
   };
   const { microdollars } = asked;
   return {
