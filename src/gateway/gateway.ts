@@ -42,9 +42,10 @@ import type { CallOptions, Prepared } from "./prepared.ts";
 import { judgeReply, StreamedForm } from "./reply-form.ts";
 import type { FormJudgement } from "./reply-form.ts";
 import type { Prices } from "./prices/index.ts";
+import type { Attempted } from "./overrun.ts";
 import { Room } from "./room.ts";
 import { mayCall } from "./router.ts";
-import type { Health, RouteRequest } from "./router.ts";
+import type { Health } from "./router.ts";
 import { vectorOf } from "./similar.ts";
 import { StreamedAnswer } from "./streaming.ts";
 import type { Source } from "./streaming.ts";
@@ -215,8 +216,7 @@ export class Gateway {
       prepared.strategy === "cascade"
         ? await landCascade(parts, course, trial, prepared.request.level, {
             forms: this.#forms,
-            costOf: ({ deployment, reply }) =>
-              this.#costOf(deployment, prepared.request, reply.rawUsage, tokensOfReply(reply)),
+            costOf: ({ attempt, reply }) => this.#costOf(attempt, reply.rawUsage, tokensOfReply(reply)),
           })
         : await landAnswer(parts, course, trial);
     course.answeredBy(landed.attempt);
@@ -234,12 +234,12 @@ export class Gateway {
   }
 
   /** Why an answer is not accepted whose form is enforced; what it cost is spent. */
-  #misfit(course: Course, { call, request }: Prepared, answer: WholeAnswer): Fault | undefined {
+  #misfit(course: Course, { call }: Prepared, answer: WholeAnswer): Fault | undefined {
     const { deployment, reply } = answer;
     const judgement = judgeReply(this.#forms, call.form, reply);
     if (judgement?.verdict !== "invalid") return undefined;
     course.formed(judgement);
-    course.spent(answer.attempt, this.#costOf(deployment, request, reply.rawUsage, tokensOfReply(reply)));
+    course.spent(answer.attempt, this.#costOf(answer.attempt, reply.rawUsage, tokensOfReply(reply)));
     return misfitFault(deployment, judgement);
   }
 
@@ -248,11 +248,11 @@ export class Gateway {
     course: Course,
     prepared: Prepared,
     options: CallOptions,
-    { deployment, dialect, reply, bytes }: WholeAnswer,
+    { attempt, deployment, dialect, reply, bytes }: WholeAnswer,
     lead: Lead | undefined,
   ): Promise<ModelAnswer> {
-    const { call, terms, request } = prepared;
-    const cost = this.#costOf(deployment, request, reply.rawUsage, tokensOfReply(reply));
+    const { call, terms } = prepared;
+    const cost = this.#costOf(attempt, reply.rawUsage, tokensOfReply(reply));
     const guarded = await guardReply(reply, terms.guards);
     for (const finding of guarded.findings) course.parts.begun.report(onRecord(finding));
     if (guarded.denied !== undefined) {
@@ -264,7 +264,7 @@ export class Gateway {
     if (judgement?.verdict === "invalid" && enforcesForm(call, options)) {
       return course.fail(misfitFault(deployment, judgement), { ...cost, model: reply.model, finish: "error" });
     }
-    if (call.stream) return this.#replayed(course, prepared, priced, deployment, lead);
+    if (call.stream) return this.#replayed(course, prepared, priced, attempt, lead);
     const asItCame = dialect === call.dialect && guarded.reply === reply;
     const body = asItCame ? bytes : this.#written(course, call, priced);
     lead?.settle({
@@ -284,13 +284,13 @@ export class Gateway {
     course: Course,
     prepared: Prepared,
     reply: Reply,
-    deployment: Deployment,
+    attempt: Attempted,
     lead: Lead | undefined,
   ): Promise<ModelAnswer> {
     const source = piecesSource(reply);
     return this.#stream(course, prepared, {
       source,
-      deployment,
+      attempt,
       asItCame: false,
       guards: false,
       isJudged: true,
@@ -303,14 +303,14 @@ export class Gateway {
   #streamed(
     course: Course,
     prepared: Prepared,
-    { deployment, dialect }: Extract<Landed, { kind: "stream" }>,
+    { attempt, deployment, dialect }: Extract<Landed, { kind: "stream" }>,
     source: Source,
     lead: Lead | undefined,
   ): Promise<ModelAnswer> {
     const asItCame = dialect === prepared.call.dialect;
     return this.#stream(course, prepared, {
       source,
-      deployment,
+      attempt,
       asItCame,
       guards: true,
       lead,
@@ -320,11 +320,11 @@ export class Gateway {
 
   async #stream(
     course: Course,
-    { call, terms, request }: Prepared,
+    { call, terms }: Prepared,
     how: {
       readonly source: Source;
       /** Who is paid; undefined when nobody is, because the answer was there or is another call's. */
-      readonly deployment: Deployment | undefined;
+      readonly attempt: Attempted | undefined;
       readonly asItCame: boolean;
       readonly guards: boolean;
       /** Its form has been looked at. */
@@ -333,7 +333,8 @@ export class Gateway {
       readonly model: string;
     },
   ): Promise<ModelAnswer> {
-    const { source, deployment, asItCame, guards, lead, model } = how;
+    const { source, attempt, asItCame, guards, lead, model } = how;
+    const deployment = attempt?.seat.deployment;
     const front = this.#front(call);
     const counted = { isCut: false };
     const bytes = new StreamedAnswer({
@@ -347,9 +348,7 @@ export class Gateway {
       },
       push: (piece) => lead?.push(piece),
       costOf: (raw, outputTokens) =>
-        deployment === undefined
-          ? { usage: noUsage, microdollars: 0 }
-          : this.#costOf(deployment, request, raw, outputTokens, counted),
+        attempt === undefined ? { usage: noUsage, microdollars: 0 } : this.#costOf(attempt, raw, outputTokens, counted),
       settled: (cost) => {
         if (deployment === undefined) return;
         lead?.settleStream({
@@ -378,7 +377,7 @@ export class Gateway {
       const source = piecesSource(held.pieces());
       return this.#stream(course, prepared, {
         source,
-        deployment: undefined,
+        attempt: undefined,
         asItCame: false,
         guards: false,
         lead: undefined,
@@ -406,7 +405,7 @@ export class Gateway {
     await course.parts.begun.intent;
     return this.#stream(course, prepared, {
       source: piecesSource(pieces),
-      deployment: undefined,
+      attempt: undefined,
       asItCame: false,
       guards: false,
       lead: undefined,
@@ -425,13 +424,18 @@ export class Gateway {
   }
 
   #costOf(
-    deployment: Deployment,
-    { inputTokens }: RouteRequest,
+    { seat: { deployment }, likelyTokens }: Attempted,
     raw: Reply["rawUsage"],
     outputTokens: number,
     { isCut }: { readonly isCut: boolean } = { isCut: false },
   ): Cost {
-    const seen = { inputTokens, outputTokens };
+    const seen = {
+      // Counted only where no provider has.
+      get inputTokens(): number {
+        return likelyTokens();
+      },
+      outputTokens,
+    };
     return (isCut ? costOfCut : costOf)(this.#parts.prices, deployment, raw, seen);
   }
 }

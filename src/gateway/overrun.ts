@@ -8,6 +8,8 @@ import type { Cost } from "./usage.ts";
 export interface Attempted {
   readonly seat: Seat;
   readonly bound: TokenBound;
+  /** What it has most likely read, where no provider says so. */
+  readonly likelyTokens: () => number;
 }
 
 /** In which ways a cost is beyond what the attempt can use; none for one that keeps to it. */

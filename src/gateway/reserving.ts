@@ -1,7 +1,7 @@
 // Room in the budgets for one attempt: the request is written, the most that it can cost is found, and room for that is taken
 // before the provider is asked. A caller that names no limit of the answer is given one, so that there is a most.
 import { Fault } from "../kernel/fault.ts";
-import { boundOf } from "./bounds/index.ts";
+import { boundOf, likelyTokensOf } from "./bounds/index.ts";
 import type { Standings, TokenBound } from "./bounds/index.ts";
 import { answersOf, answerTokensOf } from "./call-facts.ts";
 import { dialectOf } from "./catalogue/index.ts";
@@ -41,17 +41,17 @@ export async function reserveAttempt(
   asked: Asked,
   deployment: Deployment,
 ): Promise<ReservedAttempt> {
-  const { write, written, boundWith, knownWith, wished, smallest, wanted, name, dialect } = draftOf(
+  const { write, written, attemptedWith, knownWith, wished, smallest, wanted, name, dialect } = draftOf(
     parts,
     asked,
     deployment,
   );
   const seat = await room.take(deployment, wanted);
   if (smallest === wished || holds(seat, wanted)) {
-    return { ...written, bound: boundWith(wished), seat, name, dialect };
+    return { ...written, ...attemptedWith(wished), seat, name, dialect };
   }
   const limit = longest(smallest, wished, (each) => holds(seat, knownWith(each)));
-  return { ...write(limit), bound: boundWith(limit), seat, name, dialect };
+  return { ...write(limit), ...attemptedWith(limit), seat, name, dialect };
 }
 
 /**
@@ -131,7 +131,11 @@ function draftOf(
     ...amountOf(bound),
     ...(isFixed ? {} : { flex: { takes, least: knownWith(smallest) } }),
   };
-  return { write, written, boundWith, knownWith, wished, smallest, wanted, name, dialect };
+  const attemptedWith = (limit: number): Omit<Attempted, "seat"> => {
+    const most = boundWith(limit);
+    return { bound: most, likelyTokens: () => Math.min(most.inputTokens, likelyTokensOf(call, deployment.bounds)) };
+  };
+  return { write, written, attemptedWith, knownWith, wished, smallest, wanted, name, dialect };
 }
 
 function timesOver({ tokens, microdollars }: Amount, times: number): Amount {

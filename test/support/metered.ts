@@ -18,8 +18,8 @@ export const dearestImage = 48_169;
 /** A rig whose providers `metered`, `metered-claude` and `metered-gem` account by `meter`. */
 export interface Metered extends AsyncDisposable {
   readonly rig: GatewayRig;
-  /** How the next requests are accounted for; the dearest honest way when it is not set. */
-  meter: (request: StubRequest) => Account;
+  /** How the next requests are accounted for, the dearest honest way when it is not set; undefined fails the request. */
+  meter: (request: StubRequest) => Account | undefined;
   /** What has been accounted since the last look, in tokens, how many requests that were, and most of them at a time. */
   take(): { readonly tokens: number; readonly requests: number; readonly atOnce: number };
   /** The bodies since the last look. */
@@ -57,6 +57,10 @@ export async function startMetered(options: Omit<RigOptions, "providers"> = {}):
     requests++;
     atOnce = Math.max(atOnce, ++running);
     const usage = metered.meter(request);
+    if (usage === undefined) {
+      running--;
+      return void response.writeHead(503).end();
+    }
     tokens += usage.input + usage.output;
     // So that calls of one moment overlap.
     await sleep(5);

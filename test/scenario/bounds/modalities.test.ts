@@ -12,16 +12,14 @@ let on: Metered;
 beforeAll(async () => {
   on = await startMetered({
     flags: { "default-budget-tokens": "0" },
-    deployments: [
-      // Whoever has lied once is not believed again, so liars are others than the honest ones.
-      ...["", "-liar"].flatMap((kind) => [
-        { name: `dense${kind}`, provider: "metered", model: `dense${kind}` },
-        { name: `claude${kind}`, provider: "metered-claude", model: `dense${kind}` },
-        { name: `windowed${kind}`, provider: "metered-claude", model: `windowed${kind}`, contextTokens: window },
-        { name: `gem${kind}`, provider: "metered-gem", model: `gem${kind}` },
-        { name: `embeds${kind}`, provider: "metered", model: `embeds${kind}`, serves: "embeddings" },
-      ]),
-    ],
+    // Whoever has lied once is not believed again, so liars are others than the honest ones.
+    deployments: ["", "-liar"].flatMap((kind) => [
+      { name: `dense${kind}`, provider: "metered", model: `dense${kind}` },
+      { name: `claude${kind}`, provider: "metered-claude", model: `dense${kind}` },
+      { name: `windowed${kind}`, provider: "metered-claude", model: `windowed${kind}`, contextTokens: window },
+      { name: `gem${kind}`, provider: "metered-gem", model: `gem${kind}` },
+      { name: `embeds${kind}`, provider: "metered", model: `embeds${kind}`, serves: "embeddings" },
+    ]),
   });
 });
 afterAll(() => on[Symbol.asyncDispose]());
