@@ -70,8 +70,7 @@ export async function startMetered(options: Omit<RigOptions, "providers"> = {}):
         ...embeddingsReply("m", 1, false),
         usage: { prompt_tokens: usage.input, total_tokens: usage.input },
       };
-      response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(body));
-      return;
+      return void response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(body));
     }
     const dialect: SpokenDialect = request.path.includes("/models/")
       ? "gemini"
