@@ -11,7 +11,6 @@ import { JsonRefusal, plainBounds } from "../kernel/json-bounds.ts";
 import type { JsonBounds } from "../kernel/json-bounds.ts";
 import { readInTurns } from "../kernel/json-turns.ts";
 import { maxReplyContainers, maxReplyDepth, maxReplyNodes } from "../kernel/limits.ts";
-import { dialectOf } from "./catalogue/index.ts";
 import type { Deployment } from "./catalogue/index.ts";
 import type { Course } from "./course.ts";
 import type { DialectName, ModelCall, Reply, UpstreamDialect } from "./conversation.ts";
@@ -19,7 +18,10 @@ import { gatewayFault } from "./errors.ts";
 import type { Fleet, Landing } from "./fleet.ts";
 import { mayBeBilled, mayPass, StatusFault } from "./fleet-faults.ts";
 import { Intake } from "./intake.ts";
+import type { Attempted } from "./overrun.ts";
 import { assertSent } from "./parameters/index.ts";
+import { reserveAttempt } from "./reserving.ts";
+import type { ReservingParts } from "./reserving.ts";
 import { reasonsOf } from "./router.ts";
 import type { Candidate } from "./router.ts";
 import { tierOf } from "./service-tier.ts";
@@ -27,7 +29,9 @@ import { backoffMs } from "./upstreams/index.ts";
 import type { Deadlines } from "./upstreams/index.ts";
 
 /** An answer that nobody has seen yet. */
-export type Landed =
+export type Landed = { readonly attempt: Attempted } & LandedAnswer;
+
+type LandedAnswer =
   | {
       readonly kind: "whole";
       readonly deployment: Deployment;
@@ -45,9 +49,8 @@ export type Landed =
     };
 
 /** What attempts are made with. */
-export interface AttemptParts {
+export interface AttemptParts extends ReservingParts {
   readonly fleet: Fleet;
-  readonly dialects: Readonly<Partial<Record<DialectName, UpstreamDialect>>>;
   readonly deadlines: Deadlines;
   readonly maxAttempts: number;
   readonly maxReplyBytes: number;
@@ -57,6 +60,8 @@ export interface AttemptParts {
 /** What is tried. */
 export interface Trial {
   readonly call: ModelCall;
+  /** About how many tokens go in. */
+  readonly inputTokens: number;
   readonly candidates: readonly Candidate[];
   readonly passed: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
@@ -78,6 +83,8 @@ export async function landAnswer(parts: AttemptParts, course: Course, trial: Tri
         trial.signal.throwIfAborted();
         last = error;
         if (error instanceof Fault && error.code === "dialect.unsupported") break;
+        // What there is no room for after a failure may be dearer than the next one; at first nothing is chosen by price.
+        if (error instanceof Fault && course.attempts > 0 && error.code.startsWith("budget.")) break;
         const passage = mayPass(error);
         if (passage === "nowhere") throw error;
         if (!isLast || passage === "elsewhere") break;
@@ -95,20 +102,16 @@ export async function landAnswer(parts: AttemptParts, course: Course, trial: Tri
 async function attemptOnce(
   parts: AttemptParts,
   course: Course,
-  { call, passed, signal, refusal }: Trial,
+  { call, inputTokens, passed, signal, refusal }: Trial,
   candidate: Candidate,
 ): Promise<Landed> {
   const { deployment } = candidate;
-  const name = dialectOf(deployment);
-  const dialect = parts.dialects[name];
-  if (dialect === undefined) throw new Error(`no dialect ${name}`);
-  const wire = dialect.writeCall(call, {
-    model: deployment.model,
-    defaultMaxOutputTokens: deployment.maxOutputTokens,
-  });
-  assertSent(wire, deployment, course.parts.parameters.askedOf(name));
+  const { parameters, room } = course.parts;
+  const attempt = await reserveAttempt(parts, room, { call, inputTokens, parameters, signal }, deployment);
+  const { wire, body, name, dialect } = attempt;
+  assertSent(wire, deployment, parameters.askedOf(name));
   course.attempts++;
-  course.asked = candidate;
+  course.begun(attempt);
   const isRetry = course.attempts > 1;
   const startMs = performance.now();
   let landing: Landing | undefined;
@@ -118,13 +121,14 @@ async function attemptOnce(
     landing = await parts.fleet.attempt(deployment, {
       product: course.parts.product,
       wire,
+      body,
       dialect,
       passed: name === call.dialect ? passed : {},
       deadlines: parts.deadlines,
       signal,
     });
     ({ status } = landing.answer);
-    const landed = await readHead(parts, { deployment, name, dialect }, call, landing);
+    const landed = { attempt, ...(await readHead(parts, { deployment, name, dialect }, call, landing)) };
     const refused = landed.kind === "whole" ? refusal?.(landed) : undefined;
     if (refused !== undefined) throw refused;
     course.candidate = candidate;
@@ -133,7 +137,9 @@ async function attemptOnce(
     return landed;
   } catch (error) {
     landing?.broke(error);
-    if (mayBeBilled(error)) course.lost.push(deployment);
+    // What was refused has been paid for, and whose caller has gone may be.
+    const isPaid = error instanceof Fault && error.code === "reply.invalid";
+    if (!isPaid && !mayBeBilled(error) && !signal.aborted) course.unbilled(attempt);
     if (error instanceof StatusFault) ({ status } = error);
     failure = error instanceof Fault ? error.code : signal.aborted ? "call.aborted" : "internal.error";
     course.reasons.push(`${deployment.name} failed: ${failure}`);
@@ -162,7 +168,7 @@ async function readHead(
   { deployment, name, dialect }: { deployment: Deployment; name: DialectName; dialect: UpstreamDialect },
   call: ModelCall,
   landing: Landing,
-): Promise<Landed> {
+): Promise<LandedAnswer> {
   const { answer } = landing;
   const streams = /^text\/event-stream\b/i.test(answer.headers["content-type"] ?? "");
   if (call.stream && streams) {

@@ -115,10 +115,20 @@ const limitNames = ["max_tokens", "max_completion_tokens", "max_output_tokens", 
 const mostOutputTokens = 200_000_000;
 
 /** The most that may come out of a call, by whatever in its body a server could go by. @param otherwise Without a limit. */
-export function outputTokensOf({ raw, maxOutputTokens, choices }: ModelCall, otherwise: number): number {
+export function outputTokensOf(call: ModelCall, otherwise: number): number {
+  return Math.min(mostOutputTokens, answerTokensOf(call, otherwise) * answersOf(call));
+}
+
+/** The most tokens of one answer, by whatever in its body a server could go by. @param otherwise Without a limit. */
+export function answerTokensOf({ raw, maxOutputTokens }: ModelCall, otherwise: number): number {
   let most = maxOutputTokens ?? otherwise;
   for (const name of limitNames) most = Math.max(most, countIn(raw, name));
-  return Math.min(mostOutputTokens, most * Math.max(choices, countIn(raw, "n"), countIn(raw, "best_of")));
+  return Math.min(mostOutputTokens, most);
+}
+
+/** How many answers are made, whether or not they are shown. */
+export function answersOf({ raw, choices }: ModelCall): number {
+  return Math.min(mostOutputTokens, Math.max(choices, countIn(raw, "n"), countIn(raw, "best_of")));
 }
 
 function countIn(raw: ModelCall["raw"], name: string): number {

@@ -4,10 +4,12 @@ import type { AttemptParts, Landed, Trial } from "./attempts.ts";
 import { landAnswer } from "./attempts.ts";
 import { samples, verdictOn } from "./cascade/index.ts";
 import type { ModelCall } from "./conversation.ts";
-import type { Cost, Course } from "./course.ts";
+import type { Course } from "./course.ts";
+import type { Cost } from "./usage.ts";
 import type { FormChecker } from "./guards/index.ts";
 import type { Candidate } from "./router.ts";
 import { textOf } from "./call-facts.ts";
+import { reserveAhead } from "./reserving.ts";
 import { tierFor } from "./strategy.ts";
 
 /** Who is asked first, and who is asked when that is not enough. */
@@ -40,6 +42,13 @@ export async function landCascade(
   { forms, costOf }: { readonly forms: FormChecker; readonly costOf: (answer: Whole) => Cost },
 ): Promise<Landed> {
   const { cheap, strong } = ladderOf(trial.candidates, level);
+  // The cheap model may be asked several times, and a stronger one besides.
+  const [next] = strong;
+  const first = cheap?.deployment ?? next?.deployment;
+  if (first !== undefined)
+    await reserveAhead(parts, course.parts.room, { ...trial, parameters: course.parts.parameters }, first, samples);
+  if (next !== undefined)
+    await reserveAhead(parts, course.parts.room, { ...trial, parameters: course.parts.parameters }, next.deployment, 1);
   if (cheap === undefined) return landAnswer(parts, course, trial);
   // The verifier looks at the form itself.
   const { refusal: _, ...unjudged } = trial;
@@ -95,7 +104,7 @@ function judge(forms: FormChecker, call: ModelCall, replies: readonly Whole[]) {
 
 /** Counts replies that are paid for and not used. */
 function spend(course: Course, replies: readonly Whole[], costOf: (answer: Whole) => Cost): void {
-  for (const reply of replies) course.spent.push(costOf(reply));
+  for (const answer of replies) course.spent(answer.attempt, costOf(answer));
 }
 
 /** The call as one that is answered whole, so that its answer can be judged before anybody sees it. */

@@ -183,6 +183,10 @@ export interface Target {
   readonly model: string;
   /** Output tokens to ask for when the caller did not say and the dialect needs a number. */
   readonly defaultMaxOutputTokens: number;
+  /** Output tokens to ask for when the caller did not say, although the dialect needs no number. */
+  readonly outputLimit?: number;
+  /** The field that says so, where the dialect has two. */
+  readonly outputLimitField?: "max_tokens" | "max_completion_tokens";
 }
 
 /** Reads a streamed reply piece by piece. */

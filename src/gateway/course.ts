@@ -6,19 +6,21 @@ import type { Ctx } from "../kernel/ctx.ts";
 import { Fault } from "../kernel/fault.ts";
 import type { Digest } from "../kernel/hash.ts";
 import type { CallBodies } from "./bodies.ts";
-import type { Budgets, Reservation } from "./budgets/index.ts";
-import type { Deployment } from "./catalogue/index.ts";
+import type { Standings } from "./bounds/index.ts";
 import type { ModelCall, Shown } from "./conversation.ts";
 import { StatusFault } from "./fleet-faults.ts";
 import { bounded } from "./parameters/index.ts";
 import type { Assessment } from "./parameters/index.ts";
 import type { CallFacts, GatewayObserver, Phase } from "./observer.ts";
 import type { FormJudgement, FormVerdict } from "./reply-form.ts";
+import { excessOf, overrunOf, reasonsBeyond, unreadCost, withinBound } from "./overrun.ts";
+import type { Attempted } from "./overrun.ts";
+import type { Amount, Room } from "./room.ts";
 import type { Candidate, Route } from "./router.ts";
 import type { Strategy } from "./strategy.ts";
 import { UpstreamFault } from "./upstreams/index.ts";
 import { noUsage } from "./usage.ts";
-import type { Usage } from "./usage.ts";
+import type { Cost } from "./usage.ts";
 
 /** What a call is known by. */
 export interface CourseParts {
@@ -31,17 +33,10 @@ export interface CourseParts {
   readonly prompt: Digest;
   readonly begun: Begun;
   readonly startMs: number;
-  readonly budgets: Pick<Budgets, "settle" | "release">;
+  /** The room that the budgets give the call. */
+  readonly room: Room;
+  readonly standings: Standings;
   readonly observer: GatewayObserver;
-}
-
-/** What a call used and cost. */
-export interface Cost {
-  readonly usage: Usage;
-  /** Integer micro-dollars; null when the price is unknown. */
-  readonly microdollars: number | null;
-  /** The service that the provider says it gave, where it says so. */
-  readonly serviceTier?: string;
 }
 
 /** How a call ended. */
@@ -90,16 +85,13 @@ export class Course {
   attempts = 0;
   /** Time spent waiting for providers, milliseconds. */
   waitedMs = 0;
-  /** Cost of attempts that were billed and whose answers were not used: the lower steps of a cascade. */
-  spent: Cost[] = [];
-  /** Who was at work when an attempt was given up, and may bill for it; they are still to be counted in `spent`. */
-  readonly lost: Deployment[] = [];
-  reservation: Reservation | undefined;
-  /** Resolves when the reservation outlives the process. */
-  kept: Promise<void> = Promise.resolve();
+  /** Attempts that were billed and whose answers were not used: the lower steps of a cascade. */
+  readonly #spent: Charged[] = [];
+  /** Attempts of which nobody knows yet what they cost: under way, or given up while the provider was at work. */
+  readonly #open = new Set<Attempted>();
+  /** The attempt whose answer is passed on. */
+  #answering: Attempted | undefined;
   candidate: Candidate | undefined;
-  /** Who was asked last, whether or not an answer came. */
-  asked: Candidate | undefined;
   /** What is said of the reply's form. */
   schema: FormVerdict | undefined;
   /** Names of what the provider that answers was not told, because its API has no word for it. */
@@ -154,22 +146,49 @@ export class Course {
     return this.candidate?.deployment.tier ?? this.parts.routed.tier;
   }
 
+  /** An attempt begins; what it costs is open until it is `spent`, `answered` or has `cost` nothing. */
+  begun(attempt: Attempted): void {
+    this.#open.add(attempt);
+  }
+
+  /** An attempt has failed in a way that no provider bills. */
+  unbilled(attempt: Attempted): void {
+    this.#open.delete(attempt);
+    this.parts.room.free(attempt.seat);
+  }
+
+  /** An attempt is paid for, and its answer is not used. */
+  spent(attempt: Attempted, cost: Cost): void {
+    this.#open.delete(attempt);
+    this.#spent.push({ attempt, cost });
+  }
+
+  /** The answer of this attempt is the one that is passed on; what it cost is told at the end. */
+  answeredBy(attempt: Attempted): void {
+    this.#answering = attempt;
+  }
+
   /** Ends a call that was answered; resolves when its outcome is durable. */
   async end(ending: Ending): Promise<AnswerFacts> {
     if (this.#isOver) throw new Error("the call has ended before");
     this.#isOver = true;
     if (this.bodies?.isTooLong === true) this.reasons.push("the reply is too long to be kept");
     const overheadMicros = this.overheadMicros();
-    const total = this.#total(ending);
+    const charges = this.#charges(ending);
+    const total = totalOf(ending, charges);
+    const beyond = this.#beyond(charges);
+    // What is charged of too much stands in the record; otherwise it is what was used, and both are written at once.
+    const settled = this.parts.room.settle(asPaid(charges));
+    const charged = beyond ? await settled : undefined;
     const [done] = await Promise.all([
       this.parts.begun.finish({
         value: undefined,
-        call: this.#record(ending, total),
+        call: this.#record(ending, total, charged),
         ...(ending.reply && { digest: ending.reply }),
       }),
-      this.#settle(total),
+      settled,
     ]);
-    this.#tell(ending, total, undefined);
+    this.#tell(ending, total, undefined, beyond);
     const { intentIndex, outcomeIndex } = done.receipt;
     if (this.bodies !== undefined && ending.reply !== undefined) {
       const { prompt, call } = this.parts;
@@ -196,31 +215,59 @@ export class Course {
     if (this.#isOver) throw error;
     this.#isOver = true;
     const ending = used ?? { model: this.parts.call.model, finish: "error", usage: noUsage, microdollars: 0 };
-    const total = this.#total(ending);
-    this.#tell(ending, total, error);
+    const charges = this.#charges(used);
+    const total = totalOf(ending, charges);
+    const beyond = this.#beyond(charges);
+    this.#tell(ending, total, error, beyond);
+    let charged: Amount | undefined;
     try {
-      await this.#settle(total);
+      const settled = await this.parts.room.settle(asPaid(charges));
+      if (beyond) charged = settled;
     } catch (unsettled) {
       // The reservation is charged in full when it expires, so nothing is given away.
       this.parts.ctx.log.error({ err: unsettled }, "a budget could not be settled");
     }
-    return this.parts.begun.fail(brokenOf(error), this.#record(ending, total));
+    return this.parts.begun.fail(brokenOf(error), this.#record(ending, total, charged));
   }
 
-  #total(ending: Cost): Cost {
-    if (this.spent.length === 0) return ending;
-    return [...this.spent, ending].reduce(plus);
+  /**
+   * What each attempt cost. Of an attempt that was given up while the provider was at work nobody knows how far it was, so all
+   * that was held for it counts, or leaving in the last moment would be free.
+   */
+  #charges(ending: Cost | undefined): readonly Charged[] {
+    const charges = [...this.#spent];
+    if (ending !== undefined && this.#answering !== undefined) {
+      this.#open.delete(this.#answering);
+      charges.push({ attempt: this.#answering, cost: ending, isLast: true });
+    }
+    for (const attempt of this.#open) charges.push({ attempt, cost: unreadCost(attempt) });
+    this.#open.clear();
+    return charges.map((charge) => ({ ...charge, cost: withinBound(charge.attempt, charge.cost) }));
   }
 
-  async #settle({ usage, microdollars }: Cost): Promise<void> {
-    const { reservation } = this;
-    if (reservation === undefined) return;
-    const tokens = usage.inputTokens + usage.outputTokens;
-    if (tokens === 0 && (microdollars ?? 0) === 0) await this.parts.budgets.release(reservation);
-    else await this.parts.budgets.settle(reservation, tokens, microdollars);
+  /** Whether more was reported than an attempt can use; puts it on record, and the rules that bounded it are not believed. */
+  #beyond(charges: readonly Charged[]): boolean {
+    let is = false;
+    for (const { attempt, cost } of charges) {
+      const reasons = reasonsBeyond(attempt, cost);
+      if (reasons.length === 0) continue;
+      is = true;
+      const { deployment } = attempt.seat;
+      this.reasons.unshift(...reasons);
+      this.parts.ctx.log.warn({ deployment: deployment.name }, `a provider reported too much: ${reasons.join("; ")}`);
+      const { without, hasMedia } = attempt.bound;
+      const excess = excessOf(attempt, cost);
+      if (without === undefined && excess > 1) this.parts.standings.exceeded(deployment.name, hasMedia, excess);
+      this.parts.begun.report(overrunOf(deployment.name));
+    }
+    return is;
   }
 
-  #record({ model, finish, reply, serviceTier }: Ending, { usage, microdollars }: Cost): CallRecord {
+  #record(
+    { model, finish, reply, serviceTier }: Ending,
+    { usage, microdollars }: Cost,
+    charged: Amount | undefined,
+  ): CallRecord {
     const { estimated, ...counts } = usage;
     const { governed, unknown } = this.parts.parameters;
     return {
@@ -235,6 +282,8 @@ export class Course {
       ...counts,
       estimated,
       ...(microdollars === null ? {} : { microdollars }),
+      ...(charged === undefined ? {} : { chargedTokens: charged.tokens }),
+      ...(charged === undefined || charged.microdollars === null ? {} : { chargedMicrodollars: charged.microdollars }),
       prompt: this.parts.prompt,
       ...(reply === undefined ? {} : { reply }),
       ...(this.schema === undefined ? {} : { schema: this.schema }),
@@ -245,7 +294,7 @@ export class Course {
     };
   }
 
-  #tell({ model, finish }: Ending, { usage, microdollars }: Cost, error: unknown): void {
+  #tell({ model, finish }: Ending, { usage, microdollars }: Cost, error: unknown, isBeyond: boolean): void {
     const { ctx, call, product, strategy, startMs, observer, parameters } = this.parts;
     const provider = this.candidate?.deployment.provider.name;
     const durationMs = performance.now() - startMs;
@@ -266,6 +315,7 @@ export class Course {
       error: error === undefined ? undefined : error instanceof Fault ? error.code : "internal.error",
       usage,
       microdollars,
+      isBeyondBound: isBeyond,
       attempts: this.attempts,
       durationMs,
       overheadMs: Math.max(0, durationMs - this.waitedMs),
@@ -297,6 +347,24 @@ function brokenOf(error: unknown): unknown {
 }
 
 const providerFailures: ReadonlySet<string> = new Set(["upstream.failed", "upstream.garbled", "upstream.timeout"]);
+
+/** An attempt that was paid for, and with how much. */
+interface Charged {
+  readonly attempt: Attempted;
+  readonly cost: Cost;
+  /** Its answer is the one that was passed on. */
+  readonly isLast?: true;
+}
+
+function asPaid(charges: readonly Charged[]) {
+  return charges.map(({ attempt: { seat }, cost }) => ({ seat, cost }));
+}
+
+/** What a call cost altogether; an answer that no provider gave costs what it says. */
+function totalOf(ending: Cost, charges: readonly Charged[]): Cost {
+  const costs = charges.map(({ cost }) => cost);
+  return charges.some(({ isLast }) => isLast) ? costs.reduce(plus) : [...costs, ending].reduce(plus);
+}
 
 function plus(left: Cost, right: Cost): Cost {
   const { usage: a } = left;

@@ -4,7 +4,6 @@
 import type { Clock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/ctx.ts";
 import { holderOf } from "../kernel/fair-share.ts";
-import { writeInTurns } from "../kernel/json-turns.ts";
 import type { Deployment, Provider } from "./catalogue/index.ts";
 import type { UpstreamDialect, WireRequest } from "./conversation.ts";
 import { gatewayFault } from "./errors.ts";
@@ -26,7 +25,9 @@ const maxKeptPlaces = 2048;
 export interface Attempt {
   /** For whom; null for callers of no product. */
   readonly product: string | null;
-  readonly wire: WireRequest;
+  readonly wire: Omit<WireRequest, "body">;
+  /** The body, as it goes out. */
+  readonly body: string | Buffer;
   readonly dialect: Pick<UpstreamDialect, "readError">;
   /** Headers of the caller that the dialect passes on. */
   readonly passed: Readonly<Record<string, string>>;
@@ -166,8 +167,7 @@ export class Fleet implements AsyncDisposable {
   async #send({ name, provider }: Deployment, station: Station, attempt: Attempt): Promise<UpstreamAnswer> {
     const { ring, denied } = station;
     const upstream = this.#upstream(provider);
-    const { wire, passed, deadlines, signal } = attempt;
-    const body = await writeInTurns(wire.body, signal);
+    const { wire, body, passed, deadlines, signal } = attempt;
     for (;;) {
       const key = ring.take(denied);
       if (key === undefined) {

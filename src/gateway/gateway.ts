@@ -29,8 +29,9 @@ import { checkSize } from "./call-size.ts";
 import { dialectOf } from "./catalogue/index.ts";
 import type { Deployment, TokenPrice } from "./catalogue/index.ts";
 import { costOf, costOfCut } from "./costing.ts";
+import { Standings } from "./bounds/index.ts";
 import { Course, shownOf } from "./course.ts";
-import type { AnswerFacts, Cost, Ending } from "./course.ts";
+import type { AnswerFacts } from "./course.ts";
 import type { DialectName, FrontDialect, ModelCall, Reply, StreamEvent } from "./conversation.ts";
 import { gatewayFault } from "./errors.ts";
 import type { Fleet } from "./fleet.ts";
@@ -47,14 +48,16 @@ import { enforcesForm, nobody } from "./prepared.ts";
 import type { CallOptions, Prepared } from "./prepared.ts";
 import { judgeReply, StreamedForm } from "./reply-form.ts";
 import type { FormJudgement } from "./reply-form.ts";
-import { reserveRoom } from "./reserving.ts";
 import type { Prices } from "./prices/index.ts";
+import type { Attempted } from "./overrun.ts";
+import { Room } from "./room.ts";
 import { mayCall } from "./router.ts";
 import type { Health } from "./router.ts";
 import { vectorOf } from "./similar.ts";
 import { StreamedAnswer } from "./streaming.ts";
 import type { Said, Source } from "./streaming.ts";
 import { noUsage } from "./usage.ts";
+import type { Cost } from "./usage.ts";
 
 /** An answer: whole, or as it comes. */
 export type ModelAnswer =
@@ -64,7 +67,7 @@ export type ModelAnswer =
 type WholeAnswer = Extract<Landed, { kind: "whole" }>;
 
 /** What the gateway is made of. */
-export interface GatewayParts extends Omit<AttemptParts, "random">, PreparationParts {
+export interface GatewayParts extends Omit<AttemptParts, "random" | "standings">, PreparationParts {
   readonly gate: Gate;
   readonly prices: Prices;
   readonly budgets: Budgets;
@@ -96,7 +99,7 @@ export class Gateway {
 
   constructor(parts: GatewayParts) {
     this.#parts = parts;
-    this.#attempts = { ...parts, random: parts.random ?? Math.random };
+    this.#attempts = { ...parts, random: parts.random ?? Math.random, standings: new Standings() };
     this.#kept = new KeptAnswers(parts);
     this.#preparation = new Preparation(parts);
   }
@@ -151,9 +154,25 @@ export class Gateway {
       digest: prompt,
     });
     const { budgets, observer } = this.#parts;
+    const { standings } = this.#attempts;
+    const { project } = options;
+    const room = new Room(budgets, { product, ...(project === undefined ? {} : { project }), key: ctx.principal.id });
     const { parameters } = prepared;
-    const about = { ctx, call, product, strategy, routed, parameters, prompt, begun, startMs };
-    const course = new Course({ ...about, budgets, observer });
+    const what = {
+      ctx,
+      call,
+      product,
+      strategy,
+      routed,
+      parameters,
+      prompt,
+      begun,
+      startMs,
+      room,
+      standings,
+      observer,
+    };
+    const course = new Course(what);
     const type = prepared.terms.keepBodiesAs;
     if (type !== null && product !== null) {
       course.bodies = new CallBodies(this.#parts.keeper, { ctx, product, type, asked: body });
@@ -164,10 +183,8 @@ export class Gateway {
     try {
       return await this.#answer(course, prepared, options, { raw: body, content });
     } catch (error) {
-      this.#countLost(course, prepared);
       if (!ctx.signal.aborted) return await course.fail(error);
-      const end = endOf(ctx.signal) ?? gatewayFault("call.aborted", "the caller has gone", {}, error);
-      return await course.fail(end, this.#unread(course, prepared));
+      return await course.fail(endOf(ctx.signal) ?? gatewayFault("call.aborted", "the caller has gone", {}, error));
     }
   }
 
@@ -206,13 +223,13 @@ export class Gateway {
   }
 
   async #led(course: Course, prepared: Prepared, options: CallOptions, lead: Lead | undefined): Promise<ModelAnswer> {
-    await reserveRoom(this.#parts, course, prepared, options);
     // From here on money is spent.
     course.parts.begun.hold();
     const enforced = enforcesForm(prepared.call, options);
     const trial = {
       // What may not be accepted must not have been shown.
       call: enforced ? wholeCall(prepared.call) : prepared.call,
+      inputTokens: prepared.request.inputTokens,
       candidates: prepared.routed.candidates,
       passed: prepared.parameters.passed,
       signal: lead?.signal ?? course.parts.ctx.signal,
@@ -226,16 +243,16 @@ export class Gateway {
             costOf: (answer) => this.#costOfWhole(prepared, answer),
           })
         : await landAnswer(parts, course, trial);
-    this.#countLost(course, prepared);
+    course.answeredBy(landed.attempt);
     try {
       // From here on something could be seen, and nothing may be before the intent is durable and what it may cost is kept,
       // nor after what the call rests on has ended.
       await course.parts.begun.intent;
-      await course.kept;
+      await course.parts.room.kept();
       if (landed.kind === "stream") course.parts.begun.hold();
     } catch (error) {
       if (landed.kind === "stream") landed.intake.broke(error);
-      return await course.fail(error, this.#unread(course, prepared));
+      throw error;
     }
     return landed.kind === "stream"
       ? this.#streamed(course, prepared, landed, landed.intake, lead)
@@ -249,7 +266,7 @@ export class Gateway {
     const judgement = judgeReply(this.#forms, call.form, reply);
     if (judgement?.verdict !== "invalid") return undefined;
     course.formed(judgement);
-    course.spent.push(this.#costOfWhole(prepared, answer));
+    course.spent(answer.attempt, this.#costOfWhole(prepared, answer));
     return misfitFault(deployment, judgement);
   }
 
@@ -262,7 +279,7 @@ export class Gateway {
     lead: Lead | undefined,
   ): Promise<ModelAnswer> {
     const { call, terms } = prepared;
-    const { deployment, dialect, reply, bytes } = answer;
+    const { attempt, deployment, dialect, reply, bytes } = answer;
     const cost = this.#costOfWhole(prepared, answer, await replyTokensInTurns(reply));
     const guarded = await guardReply(reply, terms.guards);
     for (const finding of guarded.findings) course.parts.begun.report(onRecord(finding));
@@ -280,7 +297,7 @@ export class Gateway {
     } catch (error) {
       return course.fail(error, { ...cost, model: reply.model, finish: "error" });
     }
-    if (call.stream) return this.#replayed(course, prepared, priced, deployment, lead);
+    if (call.stream) return this.#replayed(course, prepared, priced, attempt, lead);
     const asItCame = dialect === call.dialect && guarded.reply === reply;
     const body = asItCame ? bytes : await this.#written(course, call, priced);
     lead?.settle({
@@ -305,13 +322,13 @@ export class Gateway {
     course: Course,
     prepared: Prepared,
     reply: Reply,
-    deployment: Deployment,
+    attempt: Attempted,
     lead: Lead | undefined,
   ): Promise<ModelAnswer> {
     const source = piecesSource(reply);
     return this.#stream(course, prepared, {
       source,
-      deployment,
+      attempt,
       asItCame: false,
       guards: false,
       isJudged: true,
@@ -324,14 +341,14 @@ export class Gateway {
   #streamed(
     course: Course,
     prepared: Prepared,
-    { deployment, dialect }: Extract<Landed, { kind: "stream" }>,
+    { attempt, deployment, dialect }: Extract<Landed, { kind: "stream" }>,
     source: Source,
     lead: Lead | undefined,
   ): Promise<ModelAnswer> {
     const asItCame = dialect === prepared.call.dialect;
     return this.#stream(course, prepared, {
       source,
-      deployment,
+      attempt,
       asItCame,
       guards: true,
       lead,
@@ -345,7 +362,7 @@ export class Gateway {
     how: {
       readonly source: Source;
       /** Who is paid; undefined when nobody is, because the answer was there or is another call's. */
-      readonly deployment: Deployment | undefined;
+      readonly attempt: Attempted | undefined;
       readonly asItCame: boolean;
       readonly guards: boolean;
       /** Its form has been looked at. */
@@ -355,7 +372,8 @@ export class Gateway {
     },
   ): Promise<ModelAnswer> {
     const { call, terms } = prepared;
-    const { source, deployment, asItCame, guards, lead, model } = how;
+    const { source, attempt, asItCame, guards, lead, model } = how;
+    const deployment = attempt?.seat.deployment;
     const front = this.#front(call);
     const counted = { isCut: false };
     const bytes = new StreamedAnswer({
@@ -369,9 +387,9 @@ export class Gateway {
       },
       push: (piece) => lead?.push(piece),
       costOf: (said, outputTokens) =>
-        deployment === undefined
+        attempt === undefined
           ? { usage: noUsage, microdollars: 0 }
-          : this.#costOf(deployment, prepared, said, outputTokens, counted),
+          : this.#costOf(attempt, prepared, said, outputTokens, counted),
       settled: (cost) => {
         if (deployment === undefined) return;
         lead?.settleStream({
@@ -401,7 +419,7 @@ export class Gateway {
       const source = piecesSource(held.pieces());
       return this.#stream(course, prepared, {
         source,
-        deployment: undefined,
+        attempt: undefined,
         asItCame: false,
         guards: false,
         lead: undefined,
@@ -429,7 +447,7 @@ export class Gateway {
     await course.parts.begun.intent;
     return this.#stream(course, prepared, {
       source: piecesSource(pieces),
-      deployment: undefined,
+      attempt: undefined,
       asItCame: false,
       guards: false,
       lead: undefined,
@@ -448,41 +466,28 @@ export class Gateway {
     return front;
   }
 
-  /**
-   * What a call is charged whose answer nobody waited for. The provider has read the question; how far it was with an answer
-   * of which nothing had come nobody knows, so all that was reserved counts, or leaving in the last moment would be free.
-   */
-  #unread(course: Course, prepared: Prepared): Ending | undefined {
-    if (course.asked === undefined) return undefined;
-    const cost = this.#unreadCost(course, prepared, course.asked.deployment);
-    return { ...cost, model: prepared.call.model, finish: "error" };
-  }
-
-  #unreadCost({ reservation }: Course, prepared: Prepared, deployment: Deployment): Cost {
-    const outputTokens = Math.max(0, (reservation?.tokens ?? 0) - prepared.request.inputTokens);
-    return this.#costOf(deployment, prepared, { reply: { rawUsage: null, model: "" } }, outputTokens);
-  }
-
-  /** Counts attempts that were given up while the provider was at work, as what nobody waited for. */
-  #countLost(course: Course, prepared: Prepared): void {
-    for (const deployment of course.lost.splice(0)) {
-      course.spent.push(this.#unreadCost(course, prepared, deployment));
-    }
-  }
-
   #costOfWhole(prepared: Prepared, answer: WholeAnswer, outputTokens = tokensOfReply(answer.reply)): Cost {
-    return this.#costOf(answer.deployment, prepared, answer, outputTokens);
+    return this.#costOf(answer.attempt, prepared, answer, outputTokens);
   }
 
   #costOf(
-    deployment: Deployment,
-    { request: { inputTokens }, parameters }: Prepared,
+    { seat: { deployment }, likelyTokens }: Attempted,
+    { parameters }: Prepared,
     { reply: { rawUsage, model }, serviceTier }: Said,
     outputTokens: number,
     { isCut }: { readonly isCut: boolean } = { isCut: false },
   ): Cost {
     const asked = parameters.askedOf(dialectOf(deployment));
-    const seen = { inputTokens, outputTokens, asked, model, ...(serviceTier && { tier: serviceTier }) };
+    const seen = {
+      // Counted only where no provider has.
+      get inputTokens(): number {
+        return likelyTokens();
+      },
+      outputTokens,
+      asked,
+      model,
+      ...(serviceTier && { tier: serviceTier }),
+    };
     return (isCut ? costOfCut : costOf)(this.#parts.prices, deployment, rawUsage, seen);
   }
 }

@@ -55,6 +55,8 @@ export interface CallFacts {
   readonly usage: Usage;
   /** Integer micro-dollars; null when the price is unknown. */
   readonly microdollars: number | null;
+  /** The provider reported more than the call can use. */
+  readonly isBeyondBound: boolean;
   readonly attempts: number;
   /** From the request to the end of the answer. */
   readonly durationMs: number;

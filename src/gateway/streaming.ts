@@ -9,7 +9,8 @@
 import type { DialectName, Finish, FrontDialect, Reply, StreamEvent, StreamWriter } from "./conversation.ts";
 import { gatewayFault } from "./errors.ts";
 import { shownOf } from "./course.ts";
-import type { AnswerFacts, Cost, Course, Ending } from "./course.ts";
+import type { AnswerFacts, Course, Ending } from "./course.ts";
+import type { Cost } from "./usage.ts";
 import { Fault } from "../kernel/fault.ts";
 import { endOf, throwIfEnded } from "../kernel/standing.ts";
 import { runningHash } from "../kernel/hash.ts";

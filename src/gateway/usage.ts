@@ -16,6 +16,15 @@ export interface Usage {
   readonly estimated: boolean;
 }
 
+/** What a call used and cost. */
+export interface Cost {
+  readonly usage: Usage;
+  /** Integer micro-dollars; null when the price is unknown. */
+  readonly microdollars: number | null;
+  /** The service that the provider says it gave, where it says so. */
+  readonly serviceTier?: string;
+}
+
 /** What a call that never reached a model used. */
 export const noUsage: Usage = {
   inputTokens: 0,

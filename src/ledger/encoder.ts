@@ -85,6 +85,8 @@ function orderedCall(call: CallRecord): object {
     cache: call.cache,
     cacheReadTokens: call.cacheReadTokens,
     cacheWriteTokens: call.cacheWriteTokens,
+    chargedMicrodollars: call.chargedMicrodollars,
+    chargedTokens: call.chargedTokens,
     deployment: call.deployment,
     droppedParameters: call.droppedParameters,
     estimated: call.estimated,

@@ -35,6 +35,9 @@ export interface CallRecord {
   readonly estimated: boolean;
   /** Integer micro-dollars; absent when the price is unknown. */
   readonly microdollars?: number;
+  /** What budgets were charged with, where the provider reported more than the call can use; absent where it did not. */
+  readonly chargedTokens?: number;
+  readonly chargedMicrodollars?: number;
   /** Whether the reply has the form that was asked for; absent where none was. */
   readonly schema?: "valid" | "invalid" | "unchecked";
   /** The service that the provider says it gave, where it says so: `priority`, `flex`, `fast`. */

@@ -193,14 +193,64 @@ function endings(rigNow: () => BudgetRig): void {
       expect(await rig.line(product)).toMatchObject({ used: 40, held: 0 });
     });
 
-    it("that used more than it reserved overdraws the budget, and later calls are refused", async () => {
+    it("that used more than it reserved is charged as far as every budget has room, and no budget is overdrawn", async () => {
+      const rig = rigNow();
+      const product = rig.newProduct();
+      await rig.set({ scope: { product }, limit: 100 });
+      await rig.set({ scope: { product }, limit: 1000, window: "month" });
+      const [held, other] = [await rig.reserve(product, 50), await rig.reserve(product, 20)];
+      const { reservation } = await rig.budgets.settle(held, 170, null);
+      expect(reservation).toMatchObject({ settledTokens: 80 });
+      expect(await rig.line(product, { window: "total" })).toMatchObject({ used: 80, held: 20, available: 0 });
+      await expect(rig.reserve(product, 1)).rejects.toMatchObject({ code: "budget.insufficient" });
+      await rig.budgets.settle(other, 170, null);
+      expect(await rig.line(product, { window: "total" })).toMatchObject({ used: 100, held: 0, available: 0 });
+    });
+
+    it("that used more than it reserved is charged what it held where the budget has since become smaller than that", async () => {
       const rig = rigNow();
       const product = rig.newProduct();
       await rig.set({ scope: { product }, limit: 100 });
       const held = await rig.reserve(product, 50);
+      await rig.set({ scope: { product }, limit: 10 });
       await rig.budgets.settle(held, 170, null);
-      expect(await rig.line(product)).toMatchObject({ used: 170, held: 0, available: 0 });
-      await expect(rig.reserve(product, 0)).rejects.toMatchObject({ code: "budget.insufficient" });
+      expect(await rig.line(product)).toMatchObject({ used: 50, held: 0, available: 0 });
+    });
+
+    it("holds everything that is left when it takes all, and less than it asked for when it may", async () => {
+      const rig = rigNow();
+      const product = rig.newProduct();
+      await rig.set({ scope: { product }, limit: 100 });
+      await rig.set({ scope: { product }, limit: 70, unit: "microdollars" });
+      const asked = { product, key: "k", model: "m" };
+      const flex = (tokens: number, takes: "share" | "all" | "whole") => ({
+        least: { tokens, microdollars: 1 },
+        takes,
+      });
+      const { held: less } = await rig.budgets.admit({ ...asked, tokens: 1000, microdollars: 30 }, flex(60, "share"));
+      // An eighth of what is left beyond the least.
+      expect(less).toMatchObject({ tokens: 65, microdollars: 9 });
+      const over = rig.budgets.admit({ ...asked, tokens: 1000, microdollars: 30 }, flex(60, "share"));
+      await expect(over).rejects.toMatchObject({ code: "budget.insufficient" });
+      await rig.budgets.settle(less, 40, 5);
+      const { held: all } = await rig.budgets.admit({ ...asked, tokens: 5, microdollars: 5 }, flex(5, "all"));
+      expect(all).toMatchObject({ tokens: 60, microdollars: 65 });
+      await expect(rig.reserve(product, 1)).rejects.toMatchObject({ code: "budget.insufficient" });
+      await rig.budgets.release(all);
+      const { held: whole } = await rig.budgets.admit({ ...asked, tokens: 200, microdollars: 5 }, flex(5, "whole"));
+      expect(whole).toMatchObject({ tokens: 60, microdollars: 5 });
+      await rig.budgets.release(whole);
+      const tooMuch = rig.budgets.admit({ ...asked, tokens: 90, microdollars: 5 }, flex(5, "whole"));
+      await expect(tooMuch).rejects.toMatchObject({ code: "budget.insufficient" });
+      expect(await rig.line(product, { unit: "tokens" })).toMatchObject({ used: 40, held: 0 });
+    });
+
+    it("holds what it asked for when it takes all and nothing limits it", async () => {
+      const rig = rigNow();
+      const product = rig.newProduct();
+      const asked = { product, key: "k", model: "m", tokens: 5, microdollars: 5 };
+      const { held } = await rig.budgets.admit(asked, { least: { tokens: 5, microdollars: 5 }, takes: "all" });
+      expect(held.microdollars).toBe(5);
     });
 
     it("that is released leaves no trace in what was used", async () => {

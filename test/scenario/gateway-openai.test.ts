@@ -318,6 +318,7 @@ describe("parameters that Charter does not know", () => {
       vendor_option: { deep: [1, 2.5, null, { é: true }], empty: {}, text: "tab\tand </script>" },
       reasoning_effort: "low",
       top_k: 7,
+      max_tokens: 50,
     };
     await client.chat.completions.create({ model: "answers", messages, ...more } as never);
     const sent = JSON.stringify({ model: "ok", messages, ...more });

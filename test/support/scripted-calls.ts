@@ -20,6 +20,7 @@ export function scriptedCall(own: Partial<CallFacts> = {}): CallFacts {
     error: undefined,
     usage: { ...noUsage, inputTokens: 100, outputTokens: 20 },
     microdollars: 7,
+    isBeyondBound: false,
     attempts: 1,
     durationMs: 250,
     overheadMs: 0.4,

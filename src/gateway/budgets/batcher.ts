@@ -113,7 +113,7 @@ export class Batcher implements AsyncDisposable {
         const book = this.#book?.version === version ? this.#book : await this.#limits.book(tx);
         const openings = held.openings.map(({ asked }) => asked);
         const endings = held.endings.map(({ asked }) => asked);
-        if (alone) await this.#batches.makeCounters(tx, book, openings);
+        if (alone) await this.#batches.makeCounters(tx, book, openings, endings);
         return { book, held, refused, result: await this.#batches.run(tx, book, openings, endings) };
       }, durability);
     try {

@@ -4,7 +4,8 @@
 //    whoever else asks at the same time, in this process or another one of the same database.
 // 2. What is reserved is settled, released or expires, once; the sum of what is held is that of the reservations held.
 // 3. A call counts in the windows in which it was reserved, whenever it ends, and under the budgets in force when it ends.
-// 4. What a call used is what counts, even beyond what was reserved: then the budget is overdrawn, and later calls are refused.
+// 4. What a call used is what counts. What it used beyond its reservation is charged as far as every budget that covers it has
+//    room, so that used + held never passes a limit; only a limit that is set below what is used already stands below it.
 // 5. An unknown price is never 0: under a budget in money such a call is refused, and where the cost stays unknown afterwards,
 //    the estimate is charged.
 // 6. Counting starts with the calls, not with the budget: one that is set today covers what its window has used already.
@@ -18,7 +19,7 @@ import type { Budget, BudgetDraft, BudgetId } from "./budget.ts";
 import { budgetFault } from "./errors.ts";
 import { insufficient, priceUnknown } from "./refusal.ts";
 import { defaultProject, ended, reservationLifeMs } from "./reservation.ts";
-import type { End, Reservation, ReservationId, Reserved, ReserveRequest } from "./reservation.ts";
+import type { End, Flex, Reservation, ReservationId, Reserved, ReserveRequest } from "./reservation.ts";
 import { readState } from "./state.ts";
 import type { BudgetState, StateQuery } from "./state.ts";
 import type { Ended } from "./store/batch.ts";
@@ -37,8 +38,11 @@ import { Till } from "./till.ts";
 export interface Budgets extends AsyncDisposable {
   /** Promises room. Rejects with `budget.insufficient`, `budget.price_unknown` or `budget.invalid`. */
   reserve(request: ReserveRequest, effect?: number, confirm?: Confirm): Promise<Reserved>;
-  /** Promises room to a call of a model, before that is certain to outlive the process. Rejects as `reserve` does. */
-  admit(request: CallRequest): Promise<Admitted>;
+  /**
+   * Promises room to a call of a model, before that is certain to outlive the process. With `flex`, what is held may be less or
+   * more than what was asked for. Rejects as `reserve` does.
+   */
+  admit(request: CallRequest, flex?: Flex): Promise<Admitted>;
   /**
    * Charges what the call used: tokens, and micro-dollars or null where the cost is unknown. `applied` is false when the
    * reservation had ended before, and nothing is charged again; so it may be repeated after a failure.
@@ -101,15 +105,15 @@ export function openBudgets({ db: database, clock, log, defaultTokens, alone }: 
   /** Runs what changes the tables while nobody counts in memory. */
   const exclusively = <T>(work: () => Promise<T>): Promise<T> => till?.exclusively(work) ?? work();
   const promised = (opened: Opened, made: Reservation): Reservation => {
-    if (opened.outcome === "insufficient") throw insufficient(opened, made, clock.nowMs());
+    if (opened.outcome === "insufficient") throw insufficient(opened, made.kind, clock.nowMs());
     if (opened.outcome === "price_unknown") throw priceUnknown(opened.limit);
     return opened.reservation;
   };
-  const admit = async (made: Reservation): Promise<Admitted> => {
+  const admit = async (made: Reservation, flex?: Flex): Promise<Admitted> => {
     if (till === undefined) {
-      return { held: promised(await batcher.open({ made, effect: undefined }), made), kept: Promise.resolve() };
+      return { held: promised(await batcher.open({ made, effect: undefined, flex }), made), kept: Promise.resolve() };
     }
-    const { opened, kept } = await till.open(made);
+    const { opened, kept } = await till.open(made, flex);
     return { held: promised(opened, made), kept };
   };
   const end = async (held: Reservation, how: End, effect?: number, confirm?: Confirm): Promise<Ended> => {
@@ -117,7 +121,7 @@ export function openBudgets({ db: database, clock, log, defaultTokens, alone }: 
     const done = await till?.end(after);
     if (done === undefined) return exclusively(() => batcher.end({ ended: after, effect, confirm }));
     await done.kept;
-    return { applied: true, reservation: after };
+    return { applied: true, reservation: done.reservation };
   };
 
   return {
@@ -131,7 +135,10 @@ export function openBudgets({ db: database, clock, log, defaultTokens, alone }: 
       const opened = await exclusively(() => batcher.open({ made, effect, confirm }));
       return { ...promised(opened, made), duplicate: opened.outcome === "duplicate" };
     },
-    admit: (request) => admit(reservationFor({ ...request, kind: "call" }, clock)),
+    async admit(request, flex) {
+      if (flex !== undefined) checkAmount(flex.least.tokens, "tokens");
+      return admit(reservationFor({ ...request, kind: "call" }, clock), flex);
+    },
     async settle(held, tokens, microdollars, effect, confirm) {
       checkAmount(tokens, "tokens");
       if (microdollars !== null) checkAmount(microdollars, "microdollars");

@@ -50,7 +50,10 @@ export interface ClaimOf {
 export interface GovernedBudgets {
   /** Reserves room. Rejects with `budget.insufficient`, `budget.price_unknown`, `budget.invalid` or `product.not_found`. */
   request(ctx: Ctx, claim: Claim): Promise<Done<Claimed>>;
-  /** Charges what was used; the same commit again changes nothing. Rejects with `budget.not_found` or `budget.ended`. */
+  /**
+   * Charges what was used, beyond the claim as far as the budgets have room; the same commit again changes nothing. Rejects with
+   * `budget.not_found` or `budget.ended`.
+   */
   commit(ctx: Ctx, claim: ClaimOf, tokens: number, microdollars: number | null): Promise<Done<Reservation>>;
   /** Gives the room back; the same release again changes nothing. Rejects with `budget.not_found` or `budget.ended`. */
   release(ctx: Ctx, claim: ClaimOf): Promise<Done<Reservation>>;
@@ -67,6 +70,12 @@ export interface GovernedBudgetParts {
   readonly gate: Gate;
   readonly budgets: Budgets;
   readonly constitution: Constitution;
+}
+
+/** Whether a charge is for so much used: the same, or as much of it beyond what was held as there was room for. */
+function isChargeFor(charged: number | null, used: number | null, held: number): boolean {
+  if (charged === null || used === null) return charged === used;
+  return charged === used || (charged >= held && charged < used);
 }
 
 const manageBudgets = { action: "MANAGE_GOVERNANCE", target: { kind: "governance", product: null } } as const;
@@ -149,8 +158,10 @@ export function openGovernedBudgets({ gate, budgets, constitution }: GovernedBud
         "budget.commit",
         name,
         (held, { intentIndex, confirm }) => budgets.settle(held, tokens, microdollars, intentIndex, confirm),
-        ({ state, settledTokens, settledMicrodollars }) =>
-          state === "settled" && settledTokens === tokens && settledMicrodollars === microdollars,
+        (ended) =>
+          ended.state === "settled" &&
+          isChargeFor(ended.settledTokens, tokens, ended.tokens) &&
+          isChargeFor(ended.settledMicrodollars, microdollars, ended.microdollars ?? 0),
       ),
     release: (ctx, name) =>
       endClaim(

@@ -6,7 +6,7 @@ export type { BudgetParts, Budgets } from "./budgets.ts";
 export { budgetCodes } from "./errors.ts";
 export { openGovernedBudgets } from "./governed-budgets.ts";
 export type { Claim, Claimed, ClaimOf, GovernedBudgets } from "./governed-budgets.ts";
-export type { Reservation, ReservationId, ReservationKind, Reserved, ReserveRequest } from "./reservation.ts";
+export type { Flex, Reservation, ReservationId, ReservationKind, Reserved, ReserveRequest } from "./reservation.ts";
 export type { BudgetLine, BudgetState, StateQuery } from "./state.ts";
 export { budgetMigrations } from "./store/migrations.ts";
 export { budgetWindows } from "./window.ts";

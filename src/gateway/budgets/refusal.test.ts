@@ -5,7 +5,6 @@ import { counterOf } from "./store/counters.ts";
 import type { BudgetWindow } from "./window.ts";
 
 const nowMs = Date.parse("2026-06-15T12:30:00Z");
-const call = { product: "P", project: "default", key: "k", model: "m", tokens: 50, microdollars: 9 };
 const limitOn = (scope: BudgetScope, unit: BudgetUnit = "tokens", window: BudgetWindow = "total") => ({
   slot: "slot",
   scope,
@@ -14,7 +13,7 @@ const limitOn = (scope: BudgetScope, unit: BudgetUnit = "tokens", window: Budget
   amount: 1000,
 });
 const refused = (...limit: Parameters<typeof limitOn>) =>
-  insufficient({ counter: counterOf(limitOn(...limit), nowMs), used: 900, held: 80 }, call, nowMs);
+  insufficient({ counter: counterOf(limitOn(...limit), nowMs), asked: 50, used: 900, held: 80 }, "claim", nowMs);
 
 describe("a refusal for want of budget", () => {
   it("names the budget, what is left of it, and what would make the call pass", () => {
@@ -24,6 +23,13 @@ describe("a refusal for want of budget", () => {
       "the budget of tokens in total of product P, model m is not enough: of 1000, 20 are left and 50 were asked for",
     );
     expect(facts).toEqual({ limit: "tokens/total", remedy: "ask for less, or have an admin set a larger budget" });
+  });
+
+  it("says to a call of a model that most of what was asked for may come back, and what asks for less", () => {
+    const counter = counterOf(limitOn({ product: "P" }), nowMs);
+    const { message, facts } = insufficient({ counter, asked: 50, used: 900, held: 80 }, "call", nowMs);
+    expect(message).toMatch(/20 are left and 50 were asked for, the most that the call can use$/);
+    expect(facts.remedy).toMatch(/^name a smaller limit for the answer, wait for calls under way to give back/);
   });
 
   it("says when the next window begins", () => {

@@ -1,24 +1,30 @@
 // Refusals of budgets, in words that name the budget and say what would make the call pass.
 import type { Fault } from "../../kernel/fault.ts";
-import type { BudgetCall, BudgetScope } from "./budget.ts";
+import type { BudgetScope } from "./budget.ts";
 import { budgetFault } from "./errors.ts";
 import type { Limit } from "./limit-book.ts";
 import type { Counted, Counter } from "./store/counters.ts";
+import type { ReservationKind } from "./reservation.ts";
 import { windowEnd } from "./window.ts";
 
 /** The refusal of a call that a budget has no room for. */
 export function insufficient(
-  { counter, used, held }: { readonly counter: Counter } & Counted,
-  call: BudgetCall & { readonly tokens: number; readonly microdollars: number | null },
+  { counter, asked, used, held }: { readonly counter: Counter; readonly asked: number } & Counted,
+  kind: ReservationKind,
   nowMs: number,
 ): Fault {
   const { limit, startMs } = counter;
-  const asked = limit.unit === "tokens" ? call.tokens : call.microdollars;
   const endMs = windowEnd(limit.window, startMs);
   const left = Math.max(0, (limit.amount ?? 0) - used - held);
   // A budget that reaches beyond the caller's product says nothing about how much of it others have used.
   const own = limit.scope.product !== undefined || limit.scope.key !== undefined;
-  const numbers = own ? ` of ${limit.amount}, ${left} are left and ${asked} were asked for` : "";
+  const most = kind === "call" ? ", the most that the call can use" : "";
+  const numbers = own ? ` of ${limit.amount}, ${left} are left and ${asked} were asked for${most}` : "";
+  // What a call may use at most is more than what it will use, and callers should know what to do about it.
+  const less =
+    kind === "call"
+      ? "name a smaller limit for the answer, wait for calls under way to give back their rest"
+      : "ask for less";
   return budgetFault(
     "budget.insufficient",
     `the budget of ${nameOf(limit)} is not enough:${numbers || " ask for less"}`,
@@ -26,8 +32,8 @@ export function insufficient(
       limit: `${limit.unit}/${limit.window}`,
       remedy:
         endMs === null
-          ? "ask for less, or have an admin set a larger budget"
-          : `ask for less, wait for the next ${limit.window}, or have an admin set a larger budget`,
+          ? `${less}, or have an admin set a larger budget`
+          : `${less}, wait for the next ${limit.window}, or have an admin set a larger budget`,
       ...(endMs === null ? {} : { retryAfterSeconds: Math.max(1, Math.ceil((endMs - nowMs) / 1000)) }),
     },
   );

@@ -35,6 +35,18 @@ export interface ReserveRequest extends Omit<BudgetCall, "project"> {
   readonly intentIndex?: number;
 }
 
+/** How far a request for room may be answered with less, or with more, than it names. */
+export interface Flex {
+  /** With less than this the request is refused. */
+  readonly least: { readonly tokens: number; readonly microdollars: number | null };
+  /**
+   * What is held in a unit that budgets limit, at least `least`. `share`: what is asked for, or less where that would leave
+   * others nothing. `all`: everything that is left, so that nothing else is admitted meanwhile. `whole`: what is asked for, or
+   * everything that is left of a budget that is smaller than that.
+   */
+  readonly takes: "share" | "all" | "whole";
+}
+
 /** A promise of room. Records do not change: ending a reservation gives a new one of the same id. */
 export interface Reservation extends BudgetCall {
   readonly id: ReservationId;
@@ -70,7 +82,10 @@ export const requestIdLifeMs = 300_000;
 /** The project of calls that name none. */
 export const defaultProject = "default";
 
-/** How a reservation ends. Cost that is not known is null; amounts may exceed what was reserved. */
+/**
+ * How a reservation ends. Cost that is not known is null. Amounts may exceed what was reserved: what is beyond that is charged
+ * as far as the budgets have room, see `withinLimits`.
+ */
 export type End =
   | { readonly to: "settled"; readonly tokens: number; readonly microdollars: number | null }
   | { readonly to: "released" | "expired" };

@@ -11,13 +11,13 @@
 import type { Database } from "../../db/index.ts";
 import type { LimitBook } from "./limit-book.ts";
 import { chargeOf } from "./reservation.ts";
-import type { Reservation } from "./reservation.ts";
+import type { Flex, Reservation } from "./reservation.ts";
 import type { Counter } from "./store/counters.ts";
 import { endEntry, Journal, openEntry } from "./store/journal.ts";
 import type { Unsaved } from "./store/journal.ts";
 import type { StoredLimits } from "./store/limits.ts";
 import type { BudgetTables } from "./store/tables.ts";
-import { admit, amountOf, countersOf, Tally } from "./store/tally.ts";
+import { admit, amountOf, countersOf, exceeds, Tally, withinLimits } from "./store/tally.ts";
 import type { Opened } from "./store/tally.ts";
 
 /** How long something may wait in the journal before it is saved, milliseconds; what a start after a crash has to read. */
@@ -44,7 +44,7 @@ interface Visit {
   readonly reject: (reason: unknown) => void;
 }
 
-/** A call that waits for its counters. */
+/** A call that waits for its counters, to be admitted or charged. */
 interface Wanted extends PromiseWithResolvers<void> {
   readonly call: Reservation;
 }
@@ -79,31 +79,49 @@ export class Till implements AsyncDisposable {
   }
 
   /** Admits a call, or tells why not. Rejects when what it needs cannot be read or written. */
-  async open(made: Reservation): Promise<Admission> {
+  async open(made: Reservation, flex?: Flex): Promise<Admission> {
     for (;;) {
       while (this.#closed !== undefined) await this.#closed;
       const book = this.#book;
       const counters = book && countersOf(book, made);
       if (!this.#isBehind && book && counters?.every(({ name }) => this.#tallies.has(name))) {
-        return this.#admit(book, counters, made);
+        return this.#admit(book, counters, made, flex);
       }
-      const wanted: Wanted = { call: made, ...Promise.withResolvers<void>() };
-      this.#wanted.push(wanted);
-      this.#visit();
-      await wanted.promise;
+      await this.#counted(made);
     }
   }
 
-  /** Ends a call that this process has admitted; undefined when it has not, or the call has ended. */
-  async end(ended: Reservation): Promise<{ readonly kept: Promise<void> } | undefined> {
-    while (this.#closed !== undefined) await this.#closed;
-    const open = this.#open.get(ended.id);
-    if (open === undefined) return undefined;
-    this.#open.delete(ended.id);
-    // Under the budgets in force when it ends.
-    const book = this.#book ?? open.book;
-    this.#ended(ended, book === open.book ? open.counters : countersOf(book, ended));
-    return { kept: this.#note(endEntry(ended)) };
+  /**
+   * Ends a call that this process has admitted; undefined when it has not, or the call has ended. The record is charged within
+   * the limits.
+   */
+  async end(
+    ended: Reservation,
+  ): Promise<{ readonly kept: Promise<void>; readonly reservation: Reservation } | undefined> {
+    for (;;) {
+      while (this.#closed !== undefined) await this.#closed;
+      const open = this.#open.get(ended.id);
+      if (open === undefined) return undefined;
+      // Under the budgets in force when it ends.
+      const book = this.#book ?? open.book;
+      const counters = book === open.book ? open.counters : countersOf(book, ended);
+      if (exceeds(ended) && !counters.every(({ name }) => this.#tallies.has(name))) {
+        await this.#counted(ended);
+        continue;
+      }
+      this.#open.delete(ended.id);
+      const reservation = withinLimits(this.#tallies, counters, ended);
+      this.#ended(reservation, counters);
+      return { kept: this.#note(endEntry(reservation)), reservation };
+    }
+  }
+
+  /** Resolves when the counters of a call have been read. */
+  #counted(call: Reservation): Promise<void> {
+    const wanted: Wanted = { call, ...Promise.withResolvers<void>() };
+    this.#wanted.push(wanted);
+    this.#visit();
+    return wanted.promise;
   }
 
   /** Resolves when the tables hold everything that has happened by now. */
@@ -130,9 +148,10 @@ export class Till implements AsyncDisposable {
     await this.#writing;
   }
 
-  #admit(book: LimitBook, counters: readonly Counter[], made: Reservation): Admission {
-    const opened = admit(this.#tallies, counters, made);
+  #admit(book: LimitBook, counters: readonly Counter[], asked: Reservation, flex: Flex | undefined): Admission {
+    const opened = admit(this.#tallies, counters, asked, flex);
     if (opened.outcome !== "admitted") return { opened, kept: Promise.resolve() };
+    const made = opened.reservation;
     this.#open.set(made.id, { book, counters });
     this.#made(made, counters);
     return { opened, kept: this.#note(openEntry(made)) };

@@ -7,11 +7,13 @@ import type { Problem } from "../../kernel/problem.ts";
 import { parseYaml } from "../../kernel/yaml-document.ts";
 import type { Path } from "../../kernel/yaml-document.ts";
 import { formProblems } from "../../kernel/yaml-form.ts";
-import { defaultConcurrency, defaultConnections, defaultMaxOutputTokens } from "./catalogue.ts";
+import { defaultConcurrency, defaultConnections } from "./catalogue.ts";
 import type { Deployment, Provider, ProviderKind, TokenPrice } from "./catalogue.ts";
 import schema from "./catalogue.schema.json" with { type: "json" };
 import defaultCatalogue from "./default-catalogue.json" with { type: "json" };
 import { catalogueFault } from "./errors.ts";
+import { familyOf } from "./model-families.ts";
+import type { BoundRules } from "./model-families.ts";
 
 /** Where secrets are looked up: a variable's value, or a file's text; undefined when there is none. */
 export interface SecretSource {
@@ -40,7 +42,7 @@ interface ProviderRow {
   readonly connections?: number;
 }
 
-interface DeploymentRow extends Partial<Omit<Deployment, "provider" | "price">> {
+interface DeploymentRow extends Partial<Omit<Deployment, "provider" | "price" | "bounds">> {
   readonly name: string;
   readonly tier: number;
   readonly provider: string;
@@ -48,6 +50,7 @@ interface DeploymentRow extends Partial<Omit<Deployment, "provider" | "price">> 
   readonly latencyMs: number;
   readonly compliancePercent: number;
   readonly price?: TokenPrice | null;
+  readonly bounds?: Partial<BoundRules>;
 }
 
 interface CatalogueFile {
@@ -138,6 +141,7 @@ function lackOf(row: ProviderRow, baseUrl: string, keys: readonly string[]): str
 }
 
 function deploymentOf(row: DeploymentRow, provider: Provider): Deployment {
+  const family = familyOf(row.model);
   return {
     name: row.name,
     title: row.title ?? row.name,
@@ -148,8 +152,10 @@ function deploymentOf(row: DeploymentRow, provider: Provider): Deployment {
     latencyMs: row.latencyMs,
     compliancePercent: row.compliancePercent,
     price: row.price ?? null,
-    contextTokens: row.contextTokens ?? null,
-    maxOutputTokens: row.maxOutputTokens ?? defaultMaxOutputTokens,
+    contextTokens: row.contextTokens ?? family.contextTokens,
+    maxOutputTokens: row.maxOutputTokens ?? family.maxOutputTokens,
+    outputLimitField: row.outputLimitField,
+    bounds: { ...family.bounds, ...row.bounds },
     images: row.images ?? false,
     tools: row.tools ?? true,
     tags: row.tags ?? [],

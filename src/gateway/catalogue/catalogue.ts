@@ -2,6 +2,8 @@
 // start, every part of it is checked, and a provider without a key is there and says that it is not configured.
 import type { DataClass } from "../../constitution/index.ts";
 import type { DialectName } from "../conversation.ts";
+import { familyOf } from "./model-families.ts";
+import type { BoundRules } from "./model-families.ts";
 
 /** How a provider is spoken to. */
 export type ProviderKind = "openai-compatible" | "anthropic" | "gemini" | "simulated";
@@ -51,8 +53,11 @@ export interface Deployment {
   /** The published price; null when there is none, which is never the same as free. */
   readonly price: TokenPrice | null;
   readonly contextTokens: number | null;
-  /** Output tokens that are asked for, and reserved, when a caller names no number. */
+  /** Output tokens that are asked for, and reserved, when a caller names no number and the budgets have room. */
   readonly maxOutputTokens: number;
+  /** The field that limits the output where the dialect has two; by the model's name when it is not said. */
+  readonly outputLimitField: "max_tokens" | "max_completion_tokens" | undefined;
+  readonly bounds: BoundRules;
   readonly images: boolean;
   readonly tools: boolean;
   readonly tags: readonly string[];
@@ -76,6 +81,7 @@ export function dialectOf({ provider, serves }: Pick<Deployment, "provider" | "s
 
 /** What a deployment that the catalogue does not list is taken for: any model of an open provider. */
 export function unlistedDeployment(provider: Provider, model: string, serves: "chat" | "embeddings"): Deployment {
+  const family = familyOf(model);
   return {
     name: `${provider.name}/${model}`,
     title: model,
@@ -87,8 +93,10 @@ export function unlistedDeployment(provider: Provider, model: string, serves: "c
     latencyMs: 900,
     compliancePercent: 82,
     price: null,
-    contextTokens: null,
-    maxOutputTokens: defaultMaxOutputTokens,
+    contextTokens: family.contextTokens,
+    maxOutputTokens: family.maxOutputTokens,
+    outputLimitField: undefined,
+    bounds: family.bounds,
     images: true,
     tools: true,
     tags: [],
@@ -97,8 +105,6 @@ export function unlistedDeployment(provider: Provider, model: string, serves: "c
   };
 }
 
-/** Output tokens when nobody says: the predecessor's default. */
-export const defaultMaxOutputTokens = 1000;
 /** Calls at a time to one deployment when nobody says: more than one process can keep busy. */
 export const defaultConcurrency = 512;
 /** Connections at a time to one provider when nobody says. */

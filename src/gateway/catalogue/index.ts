@@ -6,4 +6,5 @@ export type { CatalogueContents, SecretSource } from "./catalogue-file.ts";
 export { catalogueCodes } from "./errors.ts";
 export { Lookup } from "./lookup.ts";
 export type { Wanted } from "./lookup.ts";
+export type { BoundRules } from "./model-families.ts";
 export { simulatedDeployments } from "./simulated.ts";

@@ -76,14 +76,14 @@ describe("a name", () => {
     const wanted = find(name);
     if (wanted?.kind !== "named") throw new Error("the name stands for nothing");
     expect(wanted.deployments).toHaveLength(1);
-    // Nothing is known of it: the terms of the strongest tier, no price, no known window.
+    // Nothing is known of it but what its family says: the terms of the strongest tier, no price.
     expect(wanted.deployments[0]).toMatchObject({
       name: `${owner}/${model}`,
       provider: { name: owner },
       model,
       tier: 5,
       price: null,
-      contextTokens: null,
+      contextTokens: model === "o1-mini" ? 128_000 : null,
       compliancePercent: 82,
     });
   });

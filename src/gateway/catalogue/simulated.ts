@@ -1,8 +1,9 @@
 // The built-in models: one for each tier and one for embeddings, for a server that has no key of any provider yet. They
 // say in every answer that they are simulated.
 import type { GatewayTerms } from "../../constitution/index.ts";
-import { defaultConcurrency, defaultMaxOutputTokens } from "./catalogue.ts";
+import { defaultConcurrency } from "./catalogue.ts";
 import type { Deployment, Provider } from "./catalogue.ts";
+import { defaultBounds, defaultMaxOutputTokens } from "./model-families.ts";
 
 /** The provider of the built-in models. */
 export const simulatedProvider: Provider = {
@@ -33,6 +34,8 @@ export function simulatedDeployments(tiers: GatewayTerms["tiers"]): readonly Dep
     price: free,
     contextTokens: 128_000,
     maxOutputTokens: defaultMaxOutputTokens,
+    outputLimitField: undefined,
+    bounds: defaultBounds,
     images: true,
     tools: true,
     tags: ["simulated"],

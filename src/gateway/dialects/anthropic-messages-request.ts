@@ -56,7 +56,7 @@ function translatedBody(call: ModelCall, target: Target): JsonObject {
   if (form.kind === "tool" && !(mustCall && tools.length > 0)) tools.push(form.tool);
   const choice = tools.length === 0 ? undefined : writeToolChoice(call, tools.at(-1)?.["name"] === replyTool);
   const forced = choice !== undefined && choice["type"] !== "auto" && choice["type"] !== "none";
-  const maxTokens = call.maxOutputTokens ?? target.defaultMaxOutputTokens;
+  const maxTokens = call.maxOutputTokens ?? target.outputLimit ?? target.defaultMaxOutputTokens;
   const { thinking, effort } = writeReasoning(call, model, maxTokens, forced);
   const { system, messages } = writeTurns(call.turns);
   const body: Record<string, unknown> = { model, max_tokens: maxTokens, messages };

@@ -8,10 +8,11 @@ import { writeSchema } from "./gemini-schema.ts";
 /** Tokens for each level (Google's page "OpenAI compatibility", section "Thinking"); 0 turns thinking off. */
 const budgets = { none: 0, minimal: 1024, low: 1024, medium: 8192, high: 24_576, xhigh: 24_576 } as const;
 
-/** Writes the configuration. @throws `dialect.unsupported` for what the model cannot do. */
-export function writeGeneration(call: ModelCall, model: string): JsonObject {
+/** Writes the configuration. @param outputLimit For a call that names none. @throws `dialect.unsupported` for what the model cannot do. */
+export function writeGeneration(call: ModelCall, model: string, outputLimit?: number): JsonObject {
   const config: Record<string, unknown> = {};
-  if (call.maxOutputTokens !== undefined) config["maxOutputTokens"] = call.maxOutputTokens;
+  const limit = call.maxOutputTokens ?? outputLimit;
+  if (limit !== undefined) config["maxOutputTokens"] = limit;
   if (call.temperature !== undefined) config["temperature"] = call.temperature;
   if (call.topP !== undefined) config["topP"] = call.topP;
   if (call.topK !== undefined) config["topK"] = call.topK;

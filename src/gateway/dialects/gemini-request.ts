@@ -18,7 +18,7 @@ export function writeGeminiCall(call: ModelCall, target: Target): WireRequest {
     const config = functionCalling(call);
     if (config !== undefined) body["toolConfig"] = { functionCallingConfig: config };
   }
-  const generation = writeGeneration(call, model);
+  const generation = writeGeneration(call, model, target.outputLimit);
   if (Object.keys(generation).length > 0) body["generationConfig"] = generation;
   const method = call.stream ? "streamGenerateContent?alt=sse" : "generateContent";
   return { path: `/models/${encodeURIComponent(model)}:${method}`, headers: {}, body };

@@ -19,9 +19,17 @@ export function writeChatCall(call: ModelCall, target: Target): WireRequest {
 }
 
 function ownBody(call: ModelCall, target: Target): Record<string, unknown> {
-  if (!call.stream) return { ...call.raw, model: target.model };
+  const limit = call.maxOutputTokens === undefined ? limitOf(target.outputLimit, target) : {};
+  if (!call.stream) return { ...call.raw, ...limit, model: target.model };
   const options = call.raw["stream_options"] as object | null | undefined;
-  return { ...call.raw, model: target.model, stream_options: { ...options, include_usage: true } };
+  return { ...call.raw, ...limit, model: target.model, stream_options: { ...options, include_usage: true } };
+}
+
+/** The limit of the output, in the field that the model takes. */
+function limitOf(tokens: number | undefined, { model, outputLimitField }: Target): Record<string, number> {
+  if (tokens === undefined) return {};
+  const known = completionTokensModel.test(model) ? "max_completion_tokens" : "max_tokens";
+  return { [outputLimitField ?? known]: tokens };
 }
 
 function builtBody(call: ModelCall, target: Target): Record<string, unknown> {
@@ -35,8 +43,7 @@ function builtBody(call: ModelCall, target: Target): Record<string, unknown> {
     put(body, "parallel_tool_calls", call.parallelToolCalls);
   }
   put(body, "response_format", writeForm(call.form));
-  const limit = completionTokensModel.test(target.model) ? "max_completion_tokens" : "max_tokens";
-  put(body, limit, call.maxOutputTokens);
+  Object.assign(body, limitOf(call.maxOutputTokens ?? target.outputLimit, target));
   put(body, "temperature", call.temperature);
   put(body, "top_p", call.topP);
   if (call.stop.length > 0) body["stop"] = call.stop;

@@ -11,7 +11,8 @@ type Item = Record<string, unknown>;
 /** The request for one call. @throws `dialect.unsupported` for what a response cannot say. */
 export function writeResponsesCall(call: ModelCall, target: Target): WireRequest {
   const own = call.dialect === "openai-responses";
-  const body = own ? { ...call.raw, model: target.model, store: false } : builtBody(call, target);
+  const body: Item = own ? { ...call.raw, model: target.model, store: false } : builtBody(call, target);
+  if (call.maxOutputTokens === undefined) put(body, "max_output_tokens", target.outputLimit);
   return { path: "/responses", headers: {}, body };
 }
 

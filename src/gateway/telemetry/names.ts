@@ -142,6 +142,12 @@ export const metrics = {
     kind: "counter",
     help: "Calls whose usage is an estimate because the provider reported none that could be believed.",
   },
+  beyondBound: {
+    name: "charter.calls.beyond_bound",
+    unit: "",
+    kind: "counter",
+    help: "Calls of which a provider reported more than their bound; its rules for the deployment are wrong.",
+  },
   cacheLookups: {
     name: "charter.cache.lookups",
     unit: "",

@@ -65,6 +65,7 @@ interface CallSeries {
   readonly cost: CounterCell;
   readonly unpriced: CounterCell;
   readonly estimated: CounterCell;
+  readonly beyondBound: CounterCell;
   readonly cacheLookups: CounterCell;
   readonly errors: CounterCell | undefined;
 }
@@ -139,6 +140,7 @@ export class PrometheusObserver implements GatewayObserver, AsyncDisposable {
     if (microdollars === null) series.unpriced.value++;
     else series.cost.value += microdollars;
     if (usage.estimated) series.estimated.value++;
+    if (facts.isBeyondBound) series.beyondBound.value++;
     if (series.errors !== undefined) series.errors.value++;
     this.#countParameters(facts.parameters);
   }
@@ -205,6 +207,7 @@ export class PrometheusObserver implements GatewayObserver, AsyncDisposable {
       cost: f.cost.cell(money),
       unpriced: f.unpriced.cell(money),
       estimated: f.estimated.cell(money),
+      beyondBound: f.beyondBound.cell(money),
       cacheLookups: f.cacheLookups.cell(picked(all, ["cache", "product"])),
       errors: all.error === undefined ? undefined : f.errors.cell(picked(all, ["error", "product"])),
     };
@@ -268,6 +271,7 @@ function familiesOf(registry: Registry) {
     cost: counter("cost", moneyLabels),
     unpriced: counter("unpriced", moneyLabels),
     estimated: counter("estimated", moneyLabels),
+    beyondBound: counter("beyondBound", moneyLabels),
     cacheLookups: counter("cacheLookups", ["cache", "product"]),
     errors: counter("errors", ["error", "product"]),
     parameters: counter("parameters", parameterLabels),

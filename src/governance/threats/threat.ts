@@ -16,7 +16,7 @@ export type InlineThreatId = (typeof inlineThreatIds)[number];
 
 /**
  * The threats that only the act or the gate itself can see: a caller refused again and again, a used token shown again, what
- * a guard found in the words of a call.
+ * a guard found in the words of a call, what a provider reported of it.
  */
 export type ReportedThreatId =
   | "gate.repeated_refusal"
@@ -24,7 +24,8 @@ export type ReportedThreatId =
   | "identity.code_reuse"
   | "guard.secrets"
   | "guard.pii"
-  | "guard.injection";
+  | "guard.injection"
+  | "gateway.bound_exceeded";
 
 /** How bad a finding is; CRITICAL always blocks. */
 export type Severity = "LOW" | "MEDIUM" | "HIGH" | "CRITICAL";

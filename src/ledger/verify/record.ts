@@ -40,11 +40,13 @@ const callForms: Readonly<Record<string, Form>> = {
   estimated: flag,
   prompt: digest,
 };
-/** What a call's record has where it is known: who answered, what it cost, the digest of what was answered, its form,
- * and names of what was asked for beside words. */
+/** What a call's record has where it is known: who answered, what it cost and was charged, the digest of what was answered, its
+ * form, and names of what was asked for beside words. */
 const callOptions: Readonly<Record<string, Form>> = {
   deployment: text,
   microdollars: count,
+  chargedTokens: count,
+  chargedMicrodollars: count,
   reply: digest,
   schema: oneOf("valid", "invalid", "unchecked"),
   serviceTier: text,

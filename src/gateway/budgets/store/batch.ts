@@ -10,14 +10,14 @@ import type { Confirm, Dialect } from "../../../db/index.ts";
 import { recordEffect } from "../../../identity/index.ts";
 import type { LimitBook } from "../limit-book.ts";
 import { requestIdLifeMs } from "../reservation.ts";
-import type { Reservation } from "../reservation.ts";
+import type { Flex, Reservation } from "../reservation.ts";
 import { CounterStatements } from "./counters.ts";
 import type { Counter, CounterChange } from "./counters.ts";
 import { byIdStatement, endStatement, makeStatement } from "./reservations.ts";
 import { UsageStatements } from "./usage.ts";
 import { RowsStatement, statement } from "./statement.ts";
 import type { BudgetTx } from "./statement.ts";
-import { admit, chargeAll, countersOf, Tally } from "./tally.ts";
+import { admit, chargeAll, countersOf, exceeds, Tally } from "./tally.ts";
 import type { Ending, Opened } from "./tally.ts";
 import { endValuesOf, reservationOf, valuesOf } from "./tables.ts";
 import type { ReservationRow } from "./tables.ts";
@@ -28,6 +28,7 @@ export interface Opening {
   readonly effect: number | undefined;
   /** Makes sure that the intent may still be carried out. */
   readonly confirm?: Confirm | undefined;
+  readonly flex?: Flex | undefined;
 }
 
 /** What became of an ending: whether it took place, and the record as it stands now; undefined when there is none. */
@@ -55,6 +56,8 @@ export class Batches {
   readonly #byId: RowsStatement<ReservationRow>;
   readonly #byRequest: (tx: BudgetTx, ...values: string[]) => Promise<{ rows: ReservationRow[] }>;
   readonly #retire: (tx: BudgetTx, id: string) => Promise<unknown>;
+  readonly #hold: (tx: BudgetTx, ...values: (string | number | null)[]) => Promise<unknown>;
+  readonly #cut: (tx: BudgetTx, ...values: (string | number | null)[]) => Promise<unknown>;
   readonly #counters: CounterStatements;
   readonly #usage: UsageStatements;
 
@@ -74,14 +77,27 @@ export class Batches {
         where request_id = ? and product = ? and project = ? and task = ? and kind = ? and retired_ms = 0`,
     );
     this.#retire = statement(dialect, "update budget_reservations set retired_ms = created_ms where id = ?");
+    this.#hold = statement(dialect, "update budget_reservations set tokens = ?, microdollars = ? where id = ?");
+    this.#cut = statement(
+      dialect,
+      "update budget_reservations set settled_tokens = ?, settled_microdollars = ? where id = ?",
+    );
     this.#counters = new CounterStatements(dialect);
     this.#usage = new UsageStatements(dialect);
   }
 
-  /** Makes the counters that openings need and that are not there. The caller has called `lockAlone`. */
-  async makeCounters(tx: BudgetTx, book: LimitBook, openings: readonly Opening[]): Promise<void> {
+  /** Makes the counters that are needed and not there. The caller has called `lockAlone`. */
+  async makeCounters(
+    tx: BudgetTx,
+    book: LimitBook,
+    openings: readonly Opening[],
+    endings: readonly Ending[],
+  ): Promise<void> {
     const needed = new Map<string, Counter>();
     for (const { made } of openings) for (const counter of countersOf(book, made)) needed.set(counter.name, counter);
+    for (const { ended } of endings.filter(isChargedMore)) {
+      for (const counter of countersOf(book, ended)) needed.set(counter.name, counter);
+    }
     await this.#counters.ensured(tx, [...needed.values()]);
   }
 
@@ -95,11 +111,18 @@ export class Batches {
     const applied = await this.#endAll(tx, endings);
     const { made, duplicates } = await this.#makeAll(tx, openings);
     const tallies = await this.#tally(tx, book, applied, made);
-    const charges = chargeAll(book, tallies, applied);
+    const { charges, cut } = chargeAll(book, tallies, applied);
+    for (const { id, settledTokens, settledMicrodollars } of cut.values()) {
+      await this.#cut(tx, settledTokens, settledMicrodollars, id);
+    }
     const decided = new Map<string, Opened>();
-    for (const opening of openings) {
-      if (made.has(opening.made.id))
-        decided.set(opening.made.id, admit(tallies, countersOf(book, opening.made), opening.made));
+    for (const { made: asked, flex } of openings) {
+      if (!made.has(asked.id)) continue;
+      const one = admit(tallies, countersOf(book, asked), asked, flex);
+      decided.set(asked.id, one);
+      if (one.outcome !== "admitted" || one.reservation === asked) continue;
+      const { tokens, microdollars, id } = one.reservation;
+      await this.#hold(tx, tokens, microdollars, id);
     }
     const refused = [...decided].flatMap(([id, { outcome }]) => (outcome === "admitted" ? [] : [[id]]));
     await this.#forget.run(tx, refused);
@@ -124,7 +147,7 @@ export class Batches {
       tx,
       [...applied.values()].map(({ ended: each, effect }) => ({ each, effect })),
     );
-    return { opened, ended: await this.#endedAs(tx, endings, applied) };
+    return { opened, ended: await this.#endedAs(tx, endings, applied, cut) };
   }
 
   /** Ends what is held still; what is named twice ends once. */
@@ -167,7 +190,10 @@ export class Batches {
     return { made, duplicates };
   }
 
-  /** Locks every counter that the batch touches. What ends under a limit that nobody has counted yet has nothing to change. */
+  /**
+   * Locks every counter that the batch touches. What ends under a limit that nobody has counted yet has nothing to change, unless
+   * it is charged more than it held: how much of that may be charged, only the counter knows.
+   */
   async #tally(
     tx: BudgetTx,
     book: LimitBook,
@@ -182,8 +208,11 @@ export class Batches {
         needed.add(counter.name);
       }
     }
-    for (const { ended } of endings.values()) {
-      for (const counter of countersOf(book, ended)) wanted.set(counter.name, counter);
+    for (const ending of endings.values()) {
+      for (const counter of countersOf(book, ending.ended)) {
+        wanted.set(counter.name, counter);
+        if (isChargedMore(ending)) needed.add(counter.name);
+      }
     }
     const counted = await this.#counters.lock(tx, [...wanted.keys()]);
     if ([...needed].some((name) => !counted.has(name))) throw new MissingCounters("counters have to be made first");
@@ -195,12 +224,18 @@ export class Batches {
     return tallies;
   }
 
-  async #endedAs(tx: BudgetTx, endings: readonly Ending[], applied: ReadonlyMap<string, Ending>): Promise<Ended[]> {
+  async #endedAs(
+    tx: BudgetTx,
+    endings: readonly Ending[],
+    applied: ReadonlyMap<string, Ending>,
+    cut: ReadonlyMap<string, Reservation>,
+  ): Promise<Ended[]> {
     const late = endings.filter((ending) => applied.get(ending.ended.id) !== ending).map(({ ended: { id } }) => [id]);
     const { rows } = await this.#byId.run(tx, late);
     const now = new Map(rows.map((row) => [row.id, reservationOf(row)]));
     return endings.map((ending) => {
-      if (applied.get(ending.ended.id) === ending) return { applied: true, reservation: ending.ended };
+      const { ended } = ending;
+      if (applied.get(ended.id) === ending) return { applied: true, reservation: cut.get(ended.id) ?? ended };
       return { applied: false, reservation: now.get(ending.ended.id) };
     });
   }
@@ -211,6 +246,10 @@ async function recordEffects(
   done: readonly { readonly each: Reservation; readonly effect: number | undefined }[],
 ): Promise<void> {
   for (const { each, effect } of done) if (effect !== undefined) await recordEffect(tx, effect, each.createdMs);
+}
+
+function isChargedMore({ ended }: Ending): boolean {
+  return exceeds(ended);
 }
 
 function changesAnything({ usedMore, heldMore, ceiling }: CounterChange): boolean {

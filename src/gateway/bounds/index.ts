@@ -1,0 +1,5 @@
+// The door of the bounds: the most that an attempt at a call can cost.
+export { boundOf } from "./bound.ts";
+export type { TokenBound } from "./bound.ts";
+export { likelyTokensOf } from "./likely.ts";
+export { Standings } from "./standings.ts";

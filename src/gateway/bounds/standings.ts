@@ -1,0 +1,50 @@
+// How far the rules of each deployment are believed: a provider that reports more than a rule allows has shown that the rule
+// is wrong, and the next calls are bounded by more. Of this process only, and of calls with media apart from others.
+
+/** What is believed. */
+export interface Standing {
+  /** By how much a bound is larger than its rules say. */
+  readonly factor: number;
+  /** The rules with that factor; no more than the model's window; or nothing. */
+  readonly trust: "rules" | "window" | "none";
+}
+
+const believed: Standing = { factor: 1, trust: "rules" };
+
+/** A rule that is wrong by no more than this is a little wrong: twice as much as was seen bounds the next call. */
+const littleWrong = 4;
+/** Most deployments remembered; a catalogue has 512 at most, models of open providers push each other out. */
+const maxRemembered = 4096;
+
+/** Standings by deployment. */
+export class Standings {
+  readonly #known = new Map<string, Standing>();
+
+  of(deployment: string, hasMedia: boolean): Standing {
+    return this.#known.get(keyOf(deployment, hasMedia)) ?? believed;
+  }
+
+  /** A call that had a bound was reported to have used `ratio` times as much. */
+  exceeded(deployment: string, hasMedia: boolean, ratio: number): void {
+    const key = keyOf(deployment, hasMedia);
+    const before = this.#known.get(key);
+    this.#known.delete(key);
+    if (this.#known.size >= maxRemembered) {
+      for (const oldest of this.#known.keys()) {
+        this.#known.delete(oldest);
+        break;
+      }
+    }
+    this.#known.set(key, worse(before ?? believed, ratio));
+  }
+}
+
+function worse({ factor, trust }: Standing, ratio: number): Standing {
+  const next = factor * ratio * 2;
+  if (trust === "rules" && next <= 2 * littleWrong) return { factor: next, trust };
+  return trust === "rules" ? { factor, trust: "window" } : { factor, trust: "none" };
+}
+
+function keyOf(deployment: string, hasMedia: boolean): string {
+  return `${deployment}\n${hasMedia ? "media" : "text"}`;
+}

@@ -1,0 +1,81 @@
+// An attempt that is reported to have used more than it can: what is said of it, and what one is charged that nobody read.
+import type { Finding } from "../governance/index.ts";
+import type { TokenBound } from "./bounds/index.ts";
+import type { Seat } from "./room.ts";
+import type { Cost } from "./usage.ts";
+
+/** One attempt, with the room that it holds and the most that it can use. */
+export interface Attempted {
+  readonly seat: Seat;
+  readonly bound: TokenBound;
+  /** What it has most likely read, where no provider says so. */
+  readonly likelyTokens: () => number;
+}
+
+/** In which ways a cost is beyond what the attempt can use; none for one that keeps to it. */
+export function reasonsBeyond({ seat, bound }: Attempted, { usage, microdollars }: Cost): readonly string[] {
+  const { name } = seat.deployment;
+  const reasons: string[] = [];
+  if (usage.estimated) return reasons;
+  // What runs alone may use all that it holds, however it is made up.
+  const [input, output] =
+    bound.without === undefined ? [bound.inputTokens, bound.outputTokens] : [seat.tokens, seat.tokens];
+  if (usage.inputTokens > input) reasons.push(`${name} reported ${usage.inputTokens} tokens read, at most ${input}`);
+  if (usage.outputTokens > output) {
+    reasons.push(`${name} reported ${usage.outputTokens} tokens written, at most ${output}`);
+  }
+  const held = seat.microdollars;
+  if (reasons.length === 0 && held !== null && (microdollars ?? 0) > held) {
+    reasons.push(`${name} cost ${microdollars} micro-dollars, at most ${held}`);
+  }
+  return reasons;
+}
+
+/** An estimate is no report: where it is more than the attempt can use, it is the estimate that is wrong. */
+export function withinBound({ seat, bound }: Attempted, cost: Cost): Cost {
+  const { usage, microdollars } = cost;
+  if (!usage.estimated || bound.without !== undefined) return cost;
+  const inputTokens = Math.min(usage.inputTokens, bound.inputTokens);
+  const outputTokens = Math.min(usage.outputTokens, bound.outputTokens);
+  if (inputTokens === usage.inputTokens && outputTokens === usage.outputTokens) return cost;
+  const most = seat.microdollars ?? Number.POSITIVE_INFINITY;
+  return {
+    usage: { ...usage, inputTokens, outputTokens },
+    microdollars: microdollars === null ? null : Math.min(microdollars, most),
+  };
+}
+
+/** How many times as much was reported as the attempt can use, of what is read or of what is written. */
+export function excessOf({ bound }: Attempted, { usage }: Cost): number {
+  const part = (used: number, most: number): number =>
+    most === 0 ? (used > 0 ? Number.POSITIVE_INFINITY : 0) : used / most;
+  return Math.max(part(usage.inputTokens, bound.inputTokens), part(usage.outputTokens, bound.outputTokens));
+}
+
+/** What an attempt counts of which nobody knows how far it was: all that was held for it. */
+export function unreadCost({ seat, bound }: Attempted): Cost {
+  const outputTokens = Math.min(bound.outputTokens, seat.tokens);
+  return {
+    usage: {
+      inputTokens: seat.tokens - outputTokens,
+      outputTokens,
+      cacheReadTokens: 0,
+      cacheWriteTokens: 0,
+      reasoningTokens: 0,
+      estimated: true,
+    },
+    microdollars: seat.microdollars,
+  };
+}
+
+/** The finding that goes on record. */
+export function overrunOf(deployment: string): Finding {
+  return {
+    threat: "gateway.bound_exceeded",
+    severity: "MEDIUM",
+    pattern: "reported_usage",
+    action: "flag",
+    blocks: false,
+    detail: `${deployment} reported more than a call of this kind can use`,
+  };
+}
