@@ -54,7 +54,9 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-const question = questions();
+const next = questions();
+/** As long as the usage that is reported of it: a provider that reports more than it can have read is not believed. */
+const question = () => next("word ".repeat(20_000));
 const usage = { prompt_tokens: 100_000, completion_tokens: 10_000, total_tokens: 110_000 };
 const costOf = ({ headers }: { headers: Headers }): string | null => headers.get("x-charter-cost-microdollars");
 
@@ -215,7 +217,7 @@ describe("a tier of service", () => {
 describe("what a provider of another API is not told", () => {
   it("is not priced", async () => {
     stub.answer = ({ json }, response) => sendJson(response, { ...chatReply(json.model, "yes"), usage });
-    const body = { ...question(), model: "oai/gpt-5", max_tokens: 10, speed: "fast" };
+    const body = { ...question(), model: "oai/gpt-5", max_tokens: 10_000, speed: "fast" };
     const answer = await rig.charter.ask("/v1/messages", { key: rig.productKey, headers: fresh(), body });
     expect([answer.status, costOf(answer)]).toEqual([200, "225000"]);
     expect(stub.seen.at(-1)?.json).not.toHaveProperty("speed");
