@@ -136,7 +136,7 @@ export function openDepository(parts: DepositoryParts): Depository {
 
     async create(ctx, draft, content, options) {
       checkSize(constitution, content.declaredBytes);
-      using _writer = writers.enter();
+      using _writer = writers.enter(ctx.principal.product);
       // One that is not named at all is a missing field, which the constitution refuses in its own words.
       if (ctx.principal.product === null && draft.product !== "" && !Object.hasOwn(data.products, draft.product)) {
         throw governanceFault("product.not_found", "there is no such product");

@@ -11,22 +11,19 @@ import type { Services } from "../services.ts";
 const text = { type: "string" };
 const halt = record({ scope: text, threat: text, intentIndex: { type: "integer" }, since: text });
 
-/** How full the storage is; a caller that belongs to a product is not told the numbers. */
-const storageStatus = record(
-  {
-    status: text,
-    level: text,
-    band: text,
-    usage_percent: { type: "number" },
-    used_bytes: { type: "integer" },
-    total_bytes: { type: "integer" },
-    free_bytes: { type: "integer" },
-    escalation_path: text,
-    response_timeline: text,
-    writes_halted: { type: "boolean" },
-  },
-  ["usage_percent", "used_bytes", "free_bytes"],
-);
+/** How full the storage is; for a caller that belongs to a product, its quota. */
+const storageStatus = record({
+  status: text,
+  level: text,
+  band: text,
+  usage_percent: { type: "number" },
+  used_bytes: { type: "integer" },
+  total_bytes: { type: "integer" },
+  free_bytes: { type: "integer" },
+  escalation_path: text,
+  response_timeline: text,
+  writes_halted: { type: "boolean" },
+});
 const constitutionInForce = record({
   hash: text,
   digest: text,
@@ -99,7 +96,7 @@ export function governanceRoutes(app: FastifyInstance, services: Services): void
 
   route(app, services, "storage.capacity", {
     schema: {
-      summary: "How full the storage is, and who is told",
+      summary: "How full the storage is, or the caller's product's quota, and who is told",
       querystring: record({ used_gb: { type: "string", pattern: "^\\d{1,9}(\\.\\d{1,9})?$" } }, ["used_gb"]),
       response: { 200: answer("Status, level, band and escalation.", storageStatus) },
     },
