@@ -214,6 +214,29 @@ describe("a product that takes all it can of what is shared", () => {
     expect((await write(keyA, a)).status).toBe(201);
   });
 
+  it("is refused while the event loop lags, and one that asks for little is not", async () => {
+    await using charter = await startTestCharter({ flags: { "max-event-loop-delay-ms": "100" } });
+    const keyA = await charter.keyFor("product", a.product_id);
+    const keyB = await charter.keyFor("product", b.product_id);
+    const read = async (key: string): Promise<number> => (await charter.ask("/v1/artifacts", { key })).status;
+    expect([await read(keyA), await read(keyB)]).toEqual([200, 200]);
+    const seen = new Set<string>();
+    for (let round = 0; round < 30 && !seen.has("503 200"); round++) {
+      await Promise.all(Array.from({ length: 60 }, () => read(keyA)));
+      for (let block = 0; block < 4; block++) {
+        const endMs = performance.now() + 300;
+        while (performance.now() < endMs);
+        await sleep(1);
+      }
+      const [ofA, ofB] = [await read(keyA), await read(keyB)];
+      seen.add(`${ofA} ${ofB}`);
+      // One that nobody knows is not let in by inventing a credential.
+      if (ofA === 503) expect([503, 401]).toContain(await read("ck_invented"));
+    }
+    expect([...seen]).toContain("503 200");
+    expect([...seen].filter((pair) => pair.endsWith("503"))).toEqual([]);
+  });
+
   it("leaves memory for the bodies of another one", async () => {
     await using charter = await startTestCharter({ flags: { ...patient, "json-body-budget-bytes": "1000000" } });
     const keyA = await charter.keyFor("product", a.product_id);
