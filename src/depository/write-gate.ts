@@ -10,8 +10,8 @@ export interface WriteGate {
   readonly inside: number;
   /** Whether new writers are being turned away. */
   readonly paused: boolean;
-  /** Enters for a product, or for one that works for the whole server; or throws `writes.paused`. Dispose the result to leave. */
-  enter(product?: string | null): Disposable;
+  /** Enters for a holder, as a product, or for one that works for the whole server; or throws `writes.paused`. Dispose the result to leave. */
+  enter(holder?: string | null): Disposable;
 }
 
 /**
@@ -21,17 +21,17 @@ export interface WriteGate {
 export function openWriteGate(limits: { pauseAt: number; reopenBelow: number; retryAfterSeconds: number }): WriteGate {
   const { pauseAt, reopenBelow } = limits;
   const shares = new FairShare(pauseAt);
-  /** The products for which the gate is shut, and with how many writers of theirs it was. */
+  /** The holders for which the gate is shut, and with how many writers of theirs it was. */
   const shut = new Map<string, number>();
   let inside = 0;
   let paused = false;
-  const mayEnter = (product: string | null): boolean => {
+  const mayEnter = (holder: string | null): boolean => {
     if (inside >= pauseAt) return false;
-    return product === null ? !paused : !shut.has(product) && shares.fits(product);
+    return holder === null ? !paused : !shut.has(holder) && shares.fits(holder);
   };
-  const shutFor = (product: string | null): void => {
-    if (product === null || inside >= pauseAt) paused = true;
-    if (product !== null && !shut.has(product) && shares.heldBy(product) > 0) shut.set(product, shares.heldBy(product));
+  const shutFor = (holder: string | null): void => {
+    if (holder === null || inside >= pauseAt) paused = true;
+    if (holder !== null && !shut.has(holder) && shares.heldBy(holder) > 0) shut.set(holder, shares.heldBy(holder));
   };
   return {
     get inside() {
@@ -40,9 +40,9 @@ export function openWriteGate(limits: { pauseAt: number; reopenBelow: number; re
     get paused() {
       return paused;
     },
-    enter(product = null) {
-      if (!mayEnter(product)) {
-        shutFor(product);
+    enter(holder = null) {
+      if (!mayEnter(holder)) {
+        shutFor(holder);
         throw depositoryFault("writes.paused", "as many writers are at work as may be, and new ones wait", {
           limit: "concurrentWriters",
           remedy: "send the request again when some of the writers have ended",
@@ -50,7 +50,7 @@ export function openWriteGate(limits: { pauseAt: number; reopenBelow: number; re
         });
       }
       inside += 1;
-      if (product !== null) shares.take(product);
+      if (holder !== null) shares.take(holder);
       let left = false;
       return {
         [Symbol.dispose]() {
@@ -58,10 +58,10 @@ export function openWriteGate(limits: { pauseAt: number; reopenBelow: number; re
           left = true;
           inside -= 1;
           if (inside < reopenBelow) paused = false;
-          if (product === null) return;
-          shares.give(product);
-          const shutAt = shut.get(product);
-          if (shutAt !== undefined && shares.heldBy(product) < (shutAt * reopenBelow) / pauseAt) shut.delete(product);
+          if (holder === null) return;
+          shares.give(holder);
+          const shutAt = shut.get(holder);
+          if (shutAt !== undefined && shares.heldBy(holder) < (shutAt * reopenBelow) / pauseAt) shut.delete(holder);
         },
       };
     },

@@ -113,6 +113,7 @@ export class FleetShare {
       secrets: provider.keys,
       clock,
       log,
+      holder,
       shared: keysOf(provider),
       spent,
     });
