@@ -26,7 +26,7 @@ afterAll(() => rm(root, { recursive: true, force: true }));
 /** What anyone may read of the log: its size and hashes grow with every product's entries and say nothing of whose they are. */
 const publicLog: ReadonlySet<string> = new Set(["ledger.checkpoint", "ledger.tile", "ledger.proof"]);
 
-/** The sensors of the host are of the machine and its temperature, whoever warms it; a deliberation adapts to them. */
+/** How free thought may be follows from how busy the host is, whoever keeps it so; what is measured is not told. */
 const hostState = "consciousness.state";
 
 const reads = operationNames.filter(
@@ -106,6 +106,9 @@ describe("whatever one product does,", () => {
         expect([kinds[i], name, answer]).toEqual([kinds[i], name, before[i]!.get(name)]);
       }
     }
+    const [measured, told] = [await charter.ask("/api/v1/consciousness/state"), await walk.call(hostState, own)];
+    expect(measured.json.vitals.cpu_pressure).toEqual(expect.any(Number));
+    expect(new Set(Object.values(told.json.vitals))).toEqual(new Set([null]));
     // Who works for the whole server did notice.
     expect((await charter.ask("/v1/halts")).json.halts).toHaveLength(1);
   });
