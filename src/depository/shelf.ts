@@ -176,7 +176,8 @@ export function openShelf(parts: {
     async products(ctx) {
       const mine = ctx.principal.product;
       gate.permit(ctx, { kind: "artifact", product: mine });
-      const names = Object.keys(constitution.data.products).filter((name) => mine === null || name === mine);
+      const all = seesAll(ctx.principal);
+      const names = Object.keys(constitution.data.products).filter((name) => all || name === mine);
       return Promise.all(names.map(productState));
     },
 

@@ -1,6 +1,7 @@
 // What governs: the constitution in force, the halts, and how full the storage is.
 import type { FastifyInstance } from "fastify";
 import { instant } from "../../kernel/clock.ts";
+import { seesAll } from "../../kernel/ctx.ts";
 import { digestOf } from "../../kernel/hash.ts";
 import { one } from "../query.ts";
 import type { Query } from "../query.ts";
@@ -63,7 +64,7 @@ export function governanceRoutes(app: FastifyInstance, services: Services): void
     },
     handle: (ctx) => {
       gate.permit(ctx, { kind: "governance", product: ctx.principal.product });
-      const mine = ({ scope }: { scope: string }) => ctx.principal.product === null || scope === ctx.principal.product;
+      const mine = ({ scope }: { scope: string }) => seesAll(ctx.principal) || scope === ctx.principal.product;
       return { halts: halts.inForce().filter(mine).map(shown) };
     },
   });
