@@ -4,30 +4,23 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { bodyOf } from "../depository/index.ts";
 import type { Depository, Draft, Stored } from "../depository/index.ts";
 import type { BodyKeeper, KeptBody, KeptCall } from "../gateway/index.ts";
+import { Concurrency } from "../gateway/upstreams/concurrency.ts";
+import { systemClock } from "../kernel/clock.ts";
 import type { Ctx } from "../kernel/ctx.ts";
+import { holderOf } from "../kernel/fair-share.ts";
 import { Fault } from "../kernel/fault.ts";
 
-/** Most calls that are kept at a time: far fewer than writers are let in, so that calls of models shut nobody else out. */
-const maxAtWork = 16;
+/**
+ * Most calls that are kept at a time: far fewer than writers are let in, so that calls of models shut nobody else out. An answer
+ * waits for its turn, so each product has a fair share of these places (at most 16), and products take turns.
+ */
+const places = { maxInFlight: 20, maxWaiting: Number.MAX_SAFE_INTEGER, maxWaitMs: 2 ** 31 - 1 };
 /** How often a call that others' writes shut out tries again. */
 const maxRetries = 3;
 
 /** A keeper that keeps in the depository. */
 export function bodyKeeper(depository: Pick<Depository, "create">): BodyKeeper {
-  let free = maxAtWork;
-  const waiting: (() => void)[] = [];
-
-  async function entered(): Promise<Disposable> {
-    if (free > 0) free--;
-    else await new Promise<void>((resolve) => void waiting.push(resolve));
-    return {
-      [Symbol.dispose]() {
-        const next = waiting.shift();
-        if (next === undefined) free++;
-        else next();
-      },
-    };
-  }
+  const atWork = new Concurrency(places, systemClock);
 
   async function stored(ctx: Ctx, draft: Draft, { bytes, digest }: KeptBody): Promise<Stored> {
     for (let retry = 0; ; retry++) {
@@ -48,9 +41,9 @@ export function bodyKeeper(depository: Pick<Depository, "create">): BodyKeeper {
 
   return {
     async keep(ctx, call) {
-      using _place = await entered();
       // The caller may have left; what it was told stands all the same.
       const own = { ...ctx, operation: "artifact.create", signal: new AbortController().signal };
+      using _place = await atWork.enter(own.signal, holderOf(call.product));
       try {
         const { artifact } = await stored(own, draftOf(ctx, call, "prompt", []), call.prompt);
         await stored(own, draftOf(ctx, call, "reply", [artifact.artifact_id]), call.reply);

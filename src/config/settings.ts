@@ -140,7 +140,8 @@ export const settings = [
     kind: "integer",
     default: 1000,
     range: [0, oneHourMs],
-    description: "Mean delay of the event loop above which new requests get 503; 0 switches this off.",
+    description:
+      "Mean delay of the event loop above which new requests get 503, but for products that ask for little beside others; 0 switches this off.",
     reason:
       "A server that is a second behind answers later than most callers wait, and every new request makes it worse.",
   },

@@ -11,7 +11,9 @@ import type { Database } from "../db/index.ts";
 import { governanceFault } from "../governance/index.ts";
 import type { Attempt, Done, Gate, Receipt } from "../governance/index.ts";
 import type { Clock } from "../kernel/clock.ts";
+import { seesAll } from "../kernel/ctx.ts";
 import type { Ctx } from "../kernel/ctx.ts";
+import { holderOf } from "../kernel/fair-share.ts";
 import { Fault } from "../kernel/fault.ts";
 import type { FaultFacts } from "../kernel/fault.ts";
 import { digestOf, digestOfJson, runningHash } from "../kernel/hash.ts";
@@ -136,7 +138,7 @@ export function openDepository(parts: DepositoryParts): Depository {
 
     async create(ctx, draft, content, options) {
       checkSize(constitution, content.declaredBytes);
-      using _writer = writers.enter();
+      using _writer = writers.enter(seesAll(ctx.principal) ? null : holderOf(ctx.principal.product));
       // One that is not named at all is a missing field, which the constitution refuses in its own words.
       if (ctx.principal.product === null && draft.product !== "" && !Object.hasOwn(data.products, draft.product)) {
         throw governanceFault("product.not_found", "there is no such product");

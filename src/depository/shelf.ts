@@ -5,6 +5,7 @@ import type { Constitution, QuotaState, StorageStatus } from "../constitution/in
 import { governanceFault } from "../governance/index.ts";
 import type { Gate, Receipt } from "../governance/index.ts";
 import { canonicalJson } from "../kernel/canonical-json.ts";
+import { seesAll } from "../kernel/ctx.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import type { ArtifactId } from "../kernel/ids.ts";
 import { isUuid } from "../kernel/ids.ts";
@@ -58,10 +59,10 @@ export interface Shelf {
   receiptOf(id: ArtifactId): Promise<{ artifact: Artifact; receipt: Receipt; outcome: Entry }>;
   products(ctx: Ctx): Promise<readonly ProductState[]>;
   /**
-   * How full the storage is, or would be with so many bytes used. A caller that belongs to a product learns the band and
-   * not the bytes, which would tell it what the others store.
+   * How full the storage is, or would be with so many bytes used. A caller that belongs to a product is told of its own quota:
+   * the whole would tell it what the others store.
    */
-  capacity(ctx: Ctx, usedBytes?: number): Promise<Partial<StorageStatus>>;
+  capacity(ctx: Ctx, usedBytes?: number): Promise<StorageStatus>;
   /** Reads every blob again and compares it with its name. */
   scrub(ctx: Ctx): AsyncIterable<ScrubStep>;
 }
@@ -175,16 +176,19 @@ export function openShelf(parts: {
     async products(ctx) {
       const mine = ctx.principal.product;
       gate.permit(ctx, { kind: "artifact", product: mine });
-      const names = Object.keys(constitution.data.products).filter((name) => mine === null || name === mine);
+      const all = seesAll(ctx.principal);
+      const names = Object.keys(constitution.data.products).filter((name) => all || name === mine);
       return Promise.all(names.map(productState));
     },
 
     async capacity(ctx, usedBytes) {
       gate.permit(ctx, { kind: "governance", product: ctx.principal.product });
-      const whole = storageStatus(constitution.data, usedBytes ?? (await store.totals()).usedBytes);
-      if (usedBytes !== undefined || ctx.principal.product === null) return whole;
-      const { used_bytes: _, free_bytes: __, usage_percent: ___, ...band } = whole;
-      return band;
+      const { data } = constitution;
+      if (usedBytes !== undefined) return storageStatus(data, usedBytes);
+      if (seesAll(ctx.principal)) return storageStatus(data, (await store.totals()).usedBytes);
+      const { product } = ctx.principal;
+      if (product === null) return storageStatus(data, 0);
+      return storageStatus(data, (await store.usage(product)).usedBytes, data.products[product]?.quotaBytes ?? 0);
     },
 
     scrub(ctx) {

@@ -18,6 +18,19 @@ describe("the write gate", () => {
     expect(gate.inside).toBe(75);
   });
 
+  it("is shut for a product beyond its fair share, and for no other", () => {
+    const gate = openWriteGate({ pauseAt: 100, reopenBelow: 75, retryAfterSeconds: 3 });
+    const writers = Array.from({ length: 80 }, () => gate.enter("A"));
+    expect(() => gate.enter("A")).toThrow(expect.objectContaining({ code: "writes.paused" }));
+    expect(gate.paused).toBe(false);
+    for (let i = 0; i < 16; i++) gate.enter("B");
+    // It opens again for the product below the same share of what it had.
+    for (const writer of writers.splice(0, 20)) writer[Symbol.dispose]();
+    expect(() => gate.enter("A")).toThrow();
+    writers.pop()?.[Symbol.dispose]();
+    expect(gate.enter("A")).toBeDefined();
+  });
+
   it("counts a writer out once, however often it leaves", () => {
     const gate = openWriteGate({ pauseAt: 2, reopenBelow: 2, retryAfterSeconds: 3 });
     const writer = gate.enter();

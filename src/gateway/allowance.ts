@@ -21,10 +21,12 @@ export async function takeAllowance(
     ["modelRequestsPerMinute", `gateway:model:${product ?? ""}:${model}`, 1],
     ["modelTokensPerMinute", `gateway:model-tokens:${product ?? ""}:${model}`, tokens],
   ] as const;
+  // Models of open providers are named by callers, and each name is a key.
+  const group = `gateway:${product ?? ""}`;
   for (const [name, key, cost] of limits) {
     const most = terms[name];
     if (most === null) continue;
-    const limit: Limit = { limit: most, windowMs: minuteMs };
+    const limit: Limit = { limit: most, windowMs: minuteMs, group };
     const { allowed, resetMs } = await counter.take(key.slice(0, maxKeyLength), limit, cost);
     if (allowed) continue;
     throw gatewayFault("model.rate_exceeded", `the terms allow ${most} (${name})`, {

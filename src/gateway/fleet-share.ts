@@ -43,8 +43,11 @@ export class Station {
   }
 
   /** How the deployment does. */
-  health(nowMs: number, concurrency: number): Health {
-    const degraded = this.breaker.state !== "closed" || this.ring.readyAtMs > nowMs || this.#success < 0.5;
+  health(clock: Clock, concurrency: number): Health {
+    // A ring that is ready says "now", so it must be asked before the clock is.
+    const { readyAtMs } = this.ring;
+    const isResting = readyAtMs > clock.nowMs();
+    const degraded = this.breaker.state !== "closed" || isResting || this.#success < 0.5;
     return {
       state: !this.breaker.admits ? "open" : degraded ? "degraded" : "configured",
       success: this.#success,
@@ -81,7 +84,7 @@ export class FleetShare {
 
   /** How a deployment does for this product. */
   healthOf({ name, concurrency }: Deployment): Health {
-    return this.#stations.get(name)?.health(this.#parts.clock.nowMs(), concurrency) ?? fresh;
+    return this.#stations.get(name)?.health(this.#parts.clock, concurrency) ?? fresh;
   }
 
   /** The breakers by deployment. */
@@ -113,6 +116,7 @@ export class FleetShare {
       secrets: provider.keys,
       clock,
       log,
+      holder,
       shared: keysOf(provider),
       spent,
     });

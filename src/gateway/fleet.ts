@@ -129,7 +129,7 @@ export class Fleet implements AsyncDisposable {
   }
 
   /** The breakers that a product's calls have met, by deployment. */
-  breakersOf(product: string): Readonly<Record<string, BreakerStats>> {
+  breakersOf(product: string | null): Readonly<Record<string, BreakerStats>> {
     return this.#share(product).breakers();
   }
 

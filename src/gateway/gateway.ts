@@ -10,6 +10,7 @@
 import type { Finding, Gate } from "../governance/index.ts";
 import type { Counter } from "../identity/index.ts";
 import type { Clock } from "../kernel/clock.ts";
+import { seesAll } from "../kernel/ctx.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import { NotCanonicalError } from "../kernel/canonical-json.ts";
 import type { Fault } from "../kernel/fault.ts";
@@ -110,14 +111,15 @@ export class Gateway {
   }
 
   /** The deployments that the caller's terms allow, with how they stand and what they cost. */
-  models({ principal: { product } }: Ctx): readonly ModelStanding[] {
+  models({ principal }: Ctx): readonly ModelStanding[] {
+    const { product } = principal;
     const { lookup, fleet, prices } = this.#parts;
     const terms = this.#preparation.termsOf(product);
     return lookup.deployments
       .filter((deployment) => mayCall(terms, deployment))
       .map((deployment) => ({
         deployment,
-        health: product === null ? fleet.overallHealthOf(deployment) : fleet.healthOf(deployment, product),
+        health: seesAll(principal) ? fleet.overallHealthOf(deployment) : fleet.healthOf(deployment, product),
         rates: prices.rates(deployment.provider.priceProvider, deployment.model) ?? deployment.price,
       }));
   }

@@ -144,12 +144,17 @@ function nothingSaid(): Fault {
   return gatewayFault("upstream.garbled", "the provider's stream ended before it began", {}, "no reply");
 }
 
+/** Words of errors that are about everything that the server has asked a provider for. */
+const aboutAll =
+  /rate.?limit|quota|billing|credits?\b|balance|insufficient|resource.?exhausted|tokens per (?:min|day)|requests per/i;
+
 /** An error that the provider reports inside a stream. */
 function failureOf(
   { code, message }: { readonly code: string; readonly message: string },
   keys: readonly string[],
 ): Fault {
-  const words = cleanWords(message, keys);
   const cause = cleanWords(code, keys);
+  // Of limits and money a provider says how much all callers of the key have used.
+  const words = aboutAll.test(`${code} ${message}`) ? "a limit of the server's account" : cleanWords(message, keys);
   return gatewayFault("upstream.failed", `the provider reported an error in its stream: ${words}`, {}, cause);
 }

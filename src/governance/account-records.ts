@@ -29,7 +29,7 @@ export interface AccountRecords {
 export type MailSort = "registration" | "reset" | "notice";
 
 /** Mails of one sort to one address; a stranger may cause no more, whatever addresses it calls from. */
-const mailLimit = { limit: 3, windowMs: 3_600_000 };
+const mailLimit = { limit: 3, windowMs: 3_600_000, group: "mail" };
 
 /** The shared parts of acts on accounts. */
 export function accountRecords(parts: AccountParts): AccountRecords {

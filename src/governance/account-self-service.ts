@@ -1,6 +1,7 @@
 // What people do with their own accounts, without a credential.
 import {
   changedLetter,
+  countedAddress,
   hashOfToken,
   knownAddressLetter,
   mintToken,
@@ -41,8 +42,8 @@ function registration(parts: AccountParts, records: AccountRecords): Pick<SelfSe
           });
         }
         const names = namesOf(draft);
-        await policy.check(password, names);
-        const passwordHash = await hasher.hash(password);
+        await policy.check(password, names, countedAddress(ctx.address));
+        const passwordHash = await hasher.hash(password, countedAddress(ctx.address));
         const known = await users.byEmail(names.email);
         const token = mintToken();
         const record = await records.change(act, id, async (tx) => {
@@ -107,8 +108,8 @@ function passwords(parts: AccountParts, records: AccountRecords): Omit<SelfServi
             at: "newPassword",
           });
         }
-        await policy.check(newPassword, user);
-        const passwordHash = await hasher.hash(newPassword);
+        await policy.check(newPassword, user, countedAddress(ctx.address));
+        const passwordHash = await hasher.hash(newPassword, countedAddress(ctx.address));
         const record = await records.change(act, user.id, (tx) =>
           writer.setPassword(tx, user.id, { passwordHash, mustChangePassword: false, expectedEpoch: user.epoch }),
         );
@@ -148,8 +149,8 @@ function passwords(parts: AccountParts, records: AccountRecords): Omit<SelfServi
       return gate.act(ctx, attempt, async (act) => {
         if (holder === undefined || holder.disabled) throw tokenInvalid();
         // A password that is refused does not use the token up.
-        await policy.check(newPassword, holder);
-        const passwordHash = await hasher.hash(newPassword);
+        await policy.check(newPassword, holder, countedAddress(ctx.address));
+        const passwordHash = await hasher.hash(newPassword, countedAddress(ctx.address));
         const record = await records.change(act, holder.id, async (tx) => {
           const id = await writer.redeemToken(tx, "reset", tokenHash);
           const changed = await writer.setPassword(tx, id, { passwordHash, mustChangePassword: false });

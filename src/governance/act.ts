@@ -194,9 +194,14 @@ export function openGate(parts: GateParts): Gate {
         return await closings.append([
           ...found
             .filter(({ severity }) => severity !== "LOW")
-            .map(({ threat, severity, pattern }) =>
-              leafOf(ctx, attempt, { kind: "finding", intent: intentIndex, finding: { threat, severity, pattern } }),
-            ),
+            .map(({ threat, severity, pattern, scope }) => {
+              const leaf = leafOf(ctx, attempt, {
+                kind: "finding",
+                intent: intentIndex,
+                finding: { threat, severity, pattern },
+              });
+              return scope === "server" ? ofNobody(leaf) : leaf;
+            }),
           leafOf(ctx, attempt, { kind: "outcome", intent: intentIndex, ...fields }),
         ]);
       } finally {
@@ -303,6 +308,12 @@ export function openGate(parts: GateParts): Gate {
 
 /** Detectors whose CRITICAL findings mean that the record's integrity is at stake. */
 const haltsWrites = /^T[58]_/;
+
+/** A leaf that belongs to no product, so that none sees it among its own. */
+function ofNobody(leaf: Leaf): Leaf {
+  const { product: _, ...rest } = leaf;
+  return rest;
+}
 
 /** A leaf belongs to the caller's product, so that a product sees its own attempts and nobody else's. */
 function productOf(ctx: Ctx, attempt: Attempt): Partial<Leaf> {

@@ -54,6 +54,7 @@ export function route(app: FastifyInstance, services: Services, name: OperationN
       request.ctx = await (operation.access === "public"
         ? identify()
         : countCaller(services, operation.rate, request, reply, identify));
+      request.server.frontDoor.load.saw(request, request.ctx);
       // A change is judged by `act`, which puts the refusal on record.
       if (operation.effect === "read") services.gate.enter(request.ctx);
       if (operation.forModelCallers === true) permitModelCaller(services.gate, request.ctx);

@@ -33,5 +33,13 @@ export interface Principal {
   readonly owner?: string;
 }
 
+/**
+ * Whether a caller may see what concerns all products: it belongs to none, and is of a kind that works for the whole server. A
+ * user who has registered is of the kind `product` before an admin gives it one, and is to learn of nobody's things.
+ */
+export function seesAll({ kind, product }: Principal): boolean {
+  return product === null && kind !== "product" && kind !== "ai_agent" && kind !== "anonymous";
+}
+
 /** The caller that has shown no credential. */
 export const anonymous: Principal = { id: "anonymous", kind: "anonymous", product: null, role: "anonymous" };

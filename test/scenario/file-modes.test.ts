@@ -73,6 +73,29 @@ async function appears(folder: string, pattern: RegExp): Promise<void> {
   while (![...(await modesBelow(folder)).keys()].some((path) => pattern.test(path))) await sleep(50);
 }
 
+describe("a file with secrets that an operator made", () => {
+  it("keeps its mode and is named while every user can read it", async () => {
+    const folder = await mkdtemp(join(root, "config-"));
+    const config = join(folder, "charter.yaml");
+    const look = (): { state: string; found: string } | undefined => {
+      const args = [launcher, "doctor", "--data", join(folder, "data"), "--config", config, "--json"];
+      const { checks } = JSON.parse(spawnSync(process.execPath, args, { encoding: "utf8" }).stdout) as {
+        checks: { name: string; state: string; found: string }[];
+      };
+      return checks.find(({ name }) => name === "secret files");
+    };
+    await writeFile(config, "redis:\n  timeoutMs: 200\n");
+    await chmod(config, 0o644);
+    expect(look()).toMatchObject({ state: "ok" });
+    await writeFile(config, "redis:\n  url: redis://:a-secret@localhost:6379\n");
+    expect(look()).toMatchObject({ state: "warn", found: expect.stringContaining("redis.url") });
+    expect(look()?.found).not.toContain("a-secret");
+    await chmod(config, 0o640);
+    expect(look()).toMatchObject({ state: "ok" });
+    expect((await stat(config)).mode & 0o777).toBe(0o640);
+  });
+});
+
 describe("the data folder of a server", () => {
   for (const [folderMode, umask] of [
     [0o755, 0o022],

@@ -151,14 +151,29 @@ describe("a provider that, for the words of one product,", () => {
     expect((await rig.charter.ask("/circuit-breakers", { key: rig.productKey })).json["shared"].state).toBe("open");
   });
 
-  it("does not know a key rests that key for everybody", async () => {
+  it("does not know a key rests that key for it, and for everybody once a second product has met that", async () => {
     const [first, second] = Object.values(providerKeys).map((key) => `Bearer ${key}`);
     stub.answer = (request, response) =>
       request.headers.authorization === first ? sendJson(response, {}, 401) : good(request, response);
-    expect((await a("double/m")).status).toBe(200);
-    const { length } = stub.seen;
-    for (let i = 0; i < 3; i++) expect((await b("double/m")).status).toBe(200);
-    expect(stub.seen.slice(length).map(({ headers }) => headers.authorization)).toEqual([second, second, second]);
+    const avatar = await rig.charter.keyFor("product", "AI_AVATAR");
+    const callers = [rig.productKey, rig.otherKey, avatar];
+    const keysUsed: unknown[] = [];
+    for (const key of callers) {
+      const { length } = stub.seen;
+      for (let i = 0; i < 3; i++) {
+        expect((await rig.chat({ ...question(), model: `double/m${i}` }, { key })).status).toBe(200);
+      }
+      keysUsed.push(stub.seen.slice(length).filter(({ headers }) => headers.authorization === first).length);
+    }
+    expect(keysUsed).toEqual([1, 1, 0]);
+    expect(stub.seen.at(-1)?.headers.authorization).toBe(second);
+  });
+
+  it("does not know the server's only key for a model that the product has named takes it from nobody else", async () => {
+    poisoned((_request, response) => sendJson(response, { error: { message: "not with this key" } }, 401));
+    expect((await a("single/of-its-own-invention")).json.code).toBe("upstream.failed");
+    expect((await a("single/another")).json.code).toBe("model.busy");
+    expect((await b("single/m")).status).toBe(200);
   });
 
   it("limits every key at one model leaves it its other models, and all models to another product", async () => {

@@ -9,6 +9,7 @@
 // 5. The cache never fails a call: where it cannot help, the caller leads. It refuses only `only-if-cached`.
 import type { Clock } from "../../kernel/clock.ts";
 import type { Log } from "../../kernel/ctx.ts";
+import { FairShare } from "../../kernel/fair-share.ts";
 import type { StreamEvent } from "../conversation.ts";
 import { differenceOf } from "./address.ts";
 import type { Address, Partition } from "./address.ts";
@@ -16,7 +17,7 @@ import { isWorthKeeping } from "./answer.ts";
 import type { Answer, HeldAnswer } from "./answer.ts";
 import type { CacheControl } from "./cache-control.ts";
 import { cacheFault } from "./errors.ts";
-import { Flight, HeldBytes } from "./flight.ts";
+import { Flight } from "./flight.ts";
 import type { Lead } from "./flight.ts";
 import { maxLifetimeMs } from "./lifetimes.ts";
 import { openRecord, sealRecord } from "./record.ts";
@@ -100,7 +101,7 @@ export class AnswerCache implements AsyncDisposable {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #maxAnswerBytes: number;
-  readonly #held: HeldBytes;
+  readonly #held: FairShare;
   readonly #flights = new Map<string, Flight>();
   /** How often anything was cleared: what was begun before is not kept after it. */
   #clearings = 0;
@@ -116,7 +117,7 @@ export class AnswerCache implements AsyncDisposable {
     this.#clock = parts.clock;
     this.#log = parts.log;
     this.#maxAnswerBytes = parts.maxAnswerBytes ?? defaultMaxAnswerBytes;
-    this.#held = new HeldBytes(parts.maxHeldBytes ?? defaultMaxHeldBytes);
+    this.#held = new FairShare(parts.maxHeldBytes ?? defaultMaxHeldBytes);
   }
 
   /**
@@ -179,7 +180,7 @@ export class AnswerCache implements AsyncDisposable {
       notKept: this.#notKept,
       rejected: this.#tiers.rejected,
       flights: this.#flights.size,
-      heldBytes: this.#held.used,
+      heldBytes: this.#held.held,
       ...this.#tiers.stats(),
     };
   }

@@ -9,6 +9,7 @@
 // 4. Memory is bounded. When a stream outgrows what may be held, it is not kept as an answer, nobody new may follow it,
 //    and followers that lie further behind than what is held are cut off with `cache.left_behind`.
 import { endOf } from "../../kernel/standing.ts";
+import type { FairShare } from "../../kernel/fair-share.ts";
 import type { Reply, StreamEvent } from "../conversation.ts";
 import type { Usage } from "../usage.ts";
 import type { Address } from "./address.ts";
@@ -42,39 +43,13 @@ export type Followed =
   | { readonly kind: "stream"; readonly pieces: AsyncIterable<StreamEvent> }
   | { readonly kind: "again" };
 
-/** Bytes that all open flights of a process may hold together. */
-export class HeldBytes {
-  readonly #max: number;
-  #used = 0;
-
-  constructor(max: number) {
-    this.#max = max;
-  }
-
-  /** Takes bytes when they are free. */
-  take(bytes: number): boolean {
-    if (this.#used + bytes > this.#max) return false;
-    this.#used += bytes;
-    return true;
-  }
-
-  /** Gives bytes back. */
-  give(bytes: number): void {
-    this.#used -= bytes;
-  }
-
-  /** Bytes taken. */
-  get used(): number {
-    return this.#used;
-  }
-}
-
 /** What a flight is begun with. */
 export interface FlightParts {
   readonly address: Address;
   /** The leader's caller. */
   readonly caller: AbortSignal;
-  readonly held: HeldBytes;
+  /** Bytes that all open flights of a process may hold together; each partition has a fair share. */
+  readonly held: FairShare;
   /** Most bytes that this flight may hold. */
   readonly maxBytes: number;
   /** Seals and keeps an answer; undefined when it is not worth it. */
@@ -269,7 +244,7 @@ export class Flight implements Lead {
 
   #held(piece: StreamEvent, bytes: number): boolean {
     const { held, maxBytes } = this.#parts;
-    if (this.#bytes + bytes > maxBytes || !held.take(bytes)) return false;
+    if (this.#bytes + bytes > maxBytes || !held.take(this.address.partition, bytes)) return false;
     this.#bytes += bytes;
     this.#pieces.push(piece);
     return true;
@@ -286,7 +261,7 @@ export class Flight implements Lead {
     this.#pieces.splice(0, count);
     this.#dropped += count;
     this.#bytes -= freed;
-    this.#parts.held.give(freed);
+    this.#parts.held.give(this.address.partition, freed);
   }
 
   #wake(): void {

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { answerStoreContract, testAddress } from "../../../test/contract/answer-cache.ts";
-import { partitionOf } from "./address.ts";
+import { addressOf, partitionOf } from "./address.ts";
 import { entryOverheadBytes, MemoryCache } from "./memory-cache.ts";
 
 /** A store on a clock of its own. */
@@ -18,6 +18,20 @@ answerStoreContract("memory", async () => {
 
 describe("the memory store of answers", () => {
   const minuteMs = 60_000;
+
+  it("makes room at the cost of whoever keeps the most: one product's flood leaves another's answers", () => {
+    for (const limits of [{ maxEntries: 20 }, { maxBytes: 20 * (entryOverheadBytes + 300) }]) {
+      const { store } = rig(limits);
+      const addressFor = (product: string, call: string) =>
+        addressOf({ ...testAddress(call), partition: partitionOf(product) });
+      const kept = ["1", "2", "3"].map((call) => addressFor("quiet", call));
+      for (const address of kept) store.put(address, Buffer.alloc(100), minuteMs);
+      for (let i = 0; i < 500; i++) store.put(addressFor("loud", String(i)), Buffer.alloc(100), minuteMs);
+      expect(kept.map((address) => store.get(address)?.length)).toEqual([100, 100, 100]);
+      expect(store.get(addressFor("loud", "499"))).toBeDefined();
+      expect(store.stats().evictions).toBeGreaterThan(400);
+    }
+  });
 
   it("never holds more bytes or entries than allowed, and counts what it holds", () => {
     const step = fc.record({

@@ -2,8 +2,11 @@
 //
 // 1. Bytes, keys and overhead included, never exceed `maxBytes`, entries never `maxEntries`; no answer stays longer than
 //    five minutes, however long it lives.
-// 2. Every operation takes constant time, but for `clear`, which takes time for what it clears.
-// 3. There is no timer: an answer that is over goes when it is met or when its room is needed.
+// 2. Every operation takes constant time, but for `clear`, which takes time for what it clears, and for making room, which looks
+//    at each partition once.
+// 3. Room is made at the cost of the partition that holds the most, its longest unused answer first: however much one product
+//    keeps, it does not push out what another keeps that has no more than its part.
+// 4. There is no timer: an answer that is over goes when it is met or when its room is needed.
 import type { Clock } from "../../kernel/clock.ts";
 import type { Address, Partition } from "./address.ts";
 import { maxNearMs } from "./lifetimes.ts";
@@ -29,6 +32,12 @@ interface Entry {
   readonly bytes: number;
 }
 
+/** What one partition keeps; its keys in order of use, the longest unused first. */
+interface Part {
+  readonly keys: Set<string>;
+  bytes: number;
+}
+
 /** What the driver is opened with; the defaults are the limits named above. */
 export interface MemoryCacheParts {
   readonly clock: Clock;
@@ -41,9 +50,8 @@ export class MemoryCache implements NearStore {
   readonly #clock: Clock;
   readonly #maxEntries: number;
   readonly #maxBytes: number;
-  /** In order of use, the longest unused first. */
   readonly #entries = new Map<string, Entry>();
-  readonly #keysOf = new Map<Partition, Set<string>>();
+  readonly #parts = new Map<Partition, Part>();
   #bytes = 0;
   #hits = 0;
   #misses = 0;
@@ -64,9 +72,10 @@ export class MemoryCache implements NearStore {
       this.#forget(key, entry);
       return this.#missed();
     }
-    // A Map keeps the order of insertion, so putting an entry back makes it the youngest.
-    this.#entries.delete(key);
-    this.#entries.set(key, entry);
+    // A Set keeps the order of insertion, so putting a key back makes it the youngest.
+    const { keys } = this.#partOf(entry.partition);
+    keys.delete(key);
+    keys.add(key);
     this.#hits++;
     return entry.record;
   }
@@ -85,9 +94,9 @@ export class MemoryCache implements NearStore {
       bytes,
     });
     this.#bytes += bytes;
-    const keys = this.#keysOf.get(partition);
-    if (keys === undefined) this.#keysOf.set(partition, new Set([key]));
-    else keys.add(key);
+    const part = this.#partOf(partition);
+    part.keys.add(key);
+    part.bytes += bytes;
   }
 
   drop({ key }: Address): void {
@@ -95,7 +104,7 @@ export class MemoryCache implements NearStore {
   }
 
   clear(partition: Partition): void {
-    for (const key of this.#keysOf.get(partition) ?? []) this.#forget(key, this.#entries.get(key));
+    for (const key of this.#parts.get(partition)?.keys ?? []) this.#forget(key, this.#entries.get(key));
   }
 
   stats(): StoreStats {
@@ -111,7 +120,7 @@ export class MemoryCache implements NearStore {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#entries.clear();
-    this.#keysOf.clear();
+    this.#parts.clear();
     this.#bytes = 0;
   }
 
@@ -121,20 +130,38 @@ export class MemoryCache implements NearStore {
   }
 
   #makeRoom(bytes: number): void {
-    for (const [key, entry] of this.#entries) {
-      if (this.#bytes + bytes <= this.#maxBytes && this.#entries.size < this.#maxEntries) return;
-      this.#forget(key, entry);
+    while (this.#bytes + bytes > this.#maxBytes || this.#entries.size >= this.#maxEntries) {
+      const [oldest] = this.#largest()?.keys ?? [];
+      if (oldest === undefined) return;
+      this.#forget(oldest, this.#entries.get(oldest));
       this.#evictions++;
     }
+  }
+
+  /** The partition that has the largest share of what is short: bytes or entries. */
+  #largest(): Part | undefined {
+    const share = ({ bytes, keys }: Part): number => Math.max(bytes / this.#maxBytes, keys.size / this.#maxEntries);
+    let largest: Part | undefined;
+    for (const part of this.#parts.values()) {
+      if (largest === undefined || share(part) > share(largest)) largest = part;
+    }
+    return largest;
+  }
+
+  #partOf(partition: Partition): Part {
+    let part = this.#parts.get(partition);
+    if (part === undefined) this.#parts.set(partition, (part = { keys: new Set(), bytes: 0 }));
+    return part;
   }
 
   #forget(key: string, entry: Entry | undefined): void {
     if (entry === undefined) return;
     this.#entries.delete(key);
     this.#bytes -= entry.bytes;
-    const keys = this.#keysOf.get(entry.partition);
-    keys?.delete(key);
-    if (keys?.size === 0) this.#keysOf.delete(entry.partition);
+    const part = this.#partOf(entry.partition);
+    part.keys.delete(key);
+    part.bytes -= entry.bytes;
+    if (part.keys.size === 0) this.#parts.delete(entry.partition);
   }
 }
 

@@ -112,9 +112,10 @@ export class MemorySemanticIndex implements SemanticIndex {
     this.#bytes += question.bytes;
     if (questions.size > this.#maxPerPartition) this.#forgetOldest(partition, questions);
     while (this.#bytes > this.#maxBytes) {
-      const [oldest] = this.#partitions;
-      if (oldest === undefined) return;
-      this.#forgetOldest(...oldest);
+      // At the cost of whoever has the most, so that one product's questions do not push out another's.
+      const [most] = [...this.#partitions].sort(([, one], [, other]) => other.size - one.size);
+      if (most === undefined) return;
+      this.#forgetOldest(...most);
     }
   }
 

@@ -43,6 +43,16 @@ describe("the semantic index", () => {
     expect((await index.find(question("hhhh"))).match).toBeUndefined();
   });
 
+  it("makes room at the cost of the product with the most questions", async () => {
+    const index = open({ maxBytes: 10_000 });
+    (await index.find(question("abba", "quiet"))).remember(digest("mine"));
+    for (let i = 0; i < 100; i++) {
+      (await index.find(question(`${"a".repeat(i)}b`, "loud"))).remember(digest(`loud ${i}`));
+    }
+    expect((await index.find(question("abba", "quiet"))).match?.canonical).toBe(digest("mine"));
+    expect(index.size.bytes).toBeLessThanOrEqual(10_000);
+  });
+
   it("chooses the nearest of several that are near enough", async () => {
     const index = open({ threshold: 0.5 });
     (await index.find(question("aaab"))).remember(digest("near"));

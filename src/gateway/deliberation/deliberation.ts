@@ -7,6 +7,7 @@
 // 3. It makes at most `callLimit` calls, and those under way when it ends are aborted.
 // 4. The harder the host is pressed, the fewer branches and levels it takes, and the cooler they are.
 import type { Attempt, Gate } from "../../governance/index.ts";
+import { seesAll } from "../../kernel/ctx.ts";
 import type { Ctx } from "../../kernel/ctx.ts";
 import { Fault } from "../../kernel/fault.ts";
 import { digestOf, digestOfJson } from "../../kernel/hash.ts";
@@ -70,9 +71,9 @@ export class Deliberation {
     this.#limits = parts.limits ?? watchdogLimits;
   }
 
-  /** The host's state. */
-  state(): Promise<HostState> {
-    return this.#parts.host.state();
+  /** The host's state; what its sensors measure only for those who may see what all products do. */
+  state({ principal }: Ctx): Promise<HostState> {
+    return this.#parts.host.state(seesAll(principal));
   }
 
   /**

@@ -72,25 +72,27 @@ export class Host {
     return this.#reading;
   }
 
-  /** The host's state as it is answered. */
-  async state(): Promise<HostState> {
+  /** The host's state as it is answered: with what its sensors measure, or only with what follows from it for a caller. */
+  async state(measured = true): Promise<HostState> {
     const { siliconId, vitals, governance, level, thermalState } = await this.read();
     return {
       silicon_id: siliconId,
       consciousness_level: rounded(level),
-      love_frequency: rounded(this.#hertz),
+      love_frequency: measured ? rounded(this.#hertz) : loveHertz,
       thermal_state: thermalState,
       cognitive_mode: governance.mode,
       active_since: instant(this.#sinceMs),
-      vitals: {
-        cpu_pressure: roundedOrNull(vitals.cpuPressure),
-        memory_pressure: roundedOrNull(vitals.memoryPressure),
-        event_loop_delay_ms: roundedOrNull(vitals.eventLoopDelayMs),
-        soc_celsius: roundedOrNull(vitals.socCelsius),
-        battery_fraction: roundedOrNull(vitals.batteryFraction),
-        plugged: vitals.plugged,
-        watts: roundedOrNull(vitals.watts),
-      },
+      vitals: !measured
+        ? noVitals
+        : {
+            cpu_pressure: roundedOrNull(vitals.cpuPressure),
+            memory_pressure: roundedOrNull(vitals.memoryPressure),
+            event_loop_delay_ms: roundedOrNull(vitals.eventLoopDelayMs),
+            soc_celsius: roundedOrNull(vitals.socCelsius),
+            battery_fraction: roundedOrNull(vitals.batteryFraction),
+            plugged: vitals.plugged,
+            watts: roundedOrNull(vitals.watts),
+          },
     };
   }
 
@@ -115,6 +117,17 @@ export class Host {
     this.#hertz += calibration * (measured - this.#hertz);
   }
 }
+
+/** What a caller is told that must not learn how busy the others keep the host. */
+const noVitals: HostState["vitals"] = {
+  cpu_pressure: null,
+  memory_pressure: null,
+  event_loop_delay_ms: null,
+  soc_celsius: null,
+  battery_fraction: null,
+  plugged: null,
+  watts: null,
+};
 
 /** To four decimals: more than any of the sensors can tell. */
 export function rounded(number: number): number {

@@ -1,7 +1,8 @@
 // The keys of one provider, used in turn. A key that the provider holds back rests and the next one is used. How long and for
 // whom it rests follows from what was refused:
 //
-// - 401 is about the key itself: it rests for everybody (`ProviderKeys`).
+// - 401 is about the key itself, but a provider may say so of one model that a caller has named: the key rests for the product
+//   that met it, at all models, and for everybody as soon as a second product has met it (`ProviderKeys`).
 // - 429 may be about one call that was too large, one model, or one product's pace: it rests in the ring that met it, and a
 //   ring belongs to one product and one deployment.
 // - no money left (402, `insufficient_quota`) is about the account, or about a call that asked for more than is left: the key
@@ -85,16 +86,26 @@ export class DeniedKeys {
 export class ProviderKeys {
   /** The place of the key that is used next. */
   next = 0;
-  readonly #refusedUntilMs = new Map<number, number>();
+  /** By key: who has been told that the provider does not know it, and until when it rests for them. */
+  readonly #refused = new Map<number, Map<string, number>>();
 
-  /** Until when a key rests for everybody, milliseconds since the epoch. */
-  refusedUntilMs(index: number): number {
-    return this.#refusedUntilMs.get(index) ?? Number.NEGATIVE_INFINITY;
+  /** Until when a key rests for a holder, milliseconds since the epoch. */
+  refusedUntilMs(index: number, holder: string): number {
+    const untilMs = this.#refused.get(index);
+    if (untilMs === undefined) return Number.NEGATIVE_INFINITY;
+    let [longest, second] = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY];
+    for (const each of untilMs.values()) {
+      if (each > longest) [longest, second] = [each, longest];
+      else if (each > second) second = each;
+    }
+    // Until then two holders have met it: that is the key and not what one of them asked for.
+    return Math.max(second, untilMs.get(holder) ?? Number.NEGATIVE_INFINITY);
   }
 
-  /** The provider does not know the key. */
-  refuse(index: number, untilMs: number): void {
-    this.#refusedUntilMs.set(index, Math.max(untilMs, this.refusedUntilMs(index)));
+  /** The provider does not know the key that a holder's call was made with. */
+  refuse(index: number, holder: string, untilMs: number): void {
+    const known = this.#refused.get(index) ?? new Map<string, number>();
+    this.#refused.set(index, known.set(holder, Math.max(untilMs, known.get(holder) ?? untilMs)));
   }
 }
 
@@ -120,6 +131,8 @@ export interface KeyRingOptions {
   readonly secrets: readonly string[];
   readonly clock: Clock;
   readonly log: Log;
+  /** Whose ring it is; absent where there is only one. */
+  readonly holder?: string;
   /** Shared by the rings of a provider; a ring's own when absent. */
   readonly shared?: ProviderKeys;
   /** Shared by the rings of a provider and a product; a ring's own when absent. */
@@ -132,13 +145,15 @@ export class KeyRing {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #entries: readonly Entry[];
+  readonly #holder: string;
   readonly #shared: ProviderKeys;
   readonly #spent: SpentKeys;
 
-  constructor({ provider, secrets, clock, log, shared = new ProviderKeys(), spent = new SpentKeys() }: KeyRingOptions) {
+  constructor({ provider, secrets, clock, log, holder = "", shared, spent }: KeyRingOptions) {
     this.#provider = provider;
-    this.#shared = shared;
-    this.#spent = spent;
+    this.#holder = holder;
+    this.#shared = shared ?? new ProviderKeys();
+    this.#spent = spent ?? new SpentKeys();
     this.#clock = clock;
     this.#log = log;
     const all: readonly (string | undefined)[] = secrets.length === 0 ? [undefined] : secrets;
@@ -195,7 +210,7 @@ export class KeyRing {
     const wasReady = this.#restsUntilMs(entry) <= nowMs;
     const fields = { provider: this.#provider, key: key.index, keyName: entry.name, status };
     if (status === 401) {
-      this.#shared.refuse(key.index, nowMs + refusedRestMs);
+      this.#shared.refuse(key.index, this.#holder, nowMs + refusedRestMs);
       this.#log.error(fields, "the provider refused a key; it rests for five minutes");
     } else if (isSpent) {
       this.#spent.add(key.index, nowMs + refusedRestMs);
@@ -209,7 +224,7 @@ export class KeyRing {
   }
 
   #restsUntilMs({ key: { index }, limitedUntilMs }: Entry): number {
-    return Math.max(limitedUntilMs, this.#shared.refusedUntilMs(index), this.#spent.untilMs(index));
+    return Math.max(limitedUntilMs, this.#shared.refusedUntilMs(index, this.#holder), this.#spent.untilMs(index));
   }
 
   /** Tells that the provider answered 403 to a key. Returns whether there is a key that was not denied. */

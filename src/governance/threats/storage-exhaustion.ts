@@ -7,6 +7,8 @@ import { findingOf } from "./threat.ts";
 import type { Detector, Finding, FindingDraft, Circumstances } from "./threat.ts";
 
 const threat = "T1_STORAGE_EXHAUSTION";
+/** How full the whole store is and how fast it grows concerns the server. */
+const scope = "server";
 
 /** Finds writes that exhaust storage. */
 export const storageExhaustion: Detector = {
@@ -33,14 +35,21 @@ function capacity(input: Circumstances): FindingDraft | undefined {
   const share = `Storage is ${percent(ratio)} % full`;
   if (ratio >= 1)
     // Read by callers, who must not learn how much the others store: no number.
-    return { threat, severity: "CRITICAL", pattern, action: "halt", detail: "Storage is full; writes are halted." };
+    return {
+      threat,
+      severity: "CRITICAL",
+      pattern,
+      action: "halt",
+      scope,
+      detail: "Storage is full; writes are halted.",
+    };
   if (ratio >= limits.storageCriticalRatio) {
     const detail = `${share}; writes halt at 100 %.`;
-    return { threat, severity: "CRITICAL", pattern, action: "halt", announced: true, detail };
+    return { threat, severity: "CRITICAL", pattern, action: "halt", announced: true, scope, detail };
   }
   const detail = `${share}.`;
-  if (ratio >= limits.storageWarningRatio) return { threat, severity: "HIGH", pattern, action: "flag", detail };
-  if (ratio >= limits.storageCautionRatio) return { threat, severity: "LOW", pattern, action: "flag", detail };
+  if (ratio >= limits.storageWarningRatio) return { threat, severity: "HIGH", pattern, action: "flag", scope, detail };
+  if (ratio >= limits.storageCautionRatio) return { threat, severity: "LOW", pattern, action: "flag", scope, detail };
   return undefined;
 }
 
@@ -49,7 +58,7 @@ function reservations(input: Circumstances): FindingDraft | undefined {
   const edge = input.limits.storageCriticalRatio;
   if (usedRatio(input) >= edge || usedRatio(input, input.storage.heldBytes) < edge) return undefined;
   const detail = `Storage will be ${percent(usedRatio(input, input.storage.heldBytes))} % full once the uploads in flight have ended.`;
-  return { threat, severity: "HIGH", pattern: "reserved_capacity", action: "flag", detail };
+  return { threat, severity: "HIGH", pattern: "reserved_capacity", action: "flag", scope, detail };
 }
 
 function forecast(input: Circumstances): FindingDraft | undefined {
@@ -59,7 +68,7 @@ function forecast(input: Circumstances): FindingDraft | undefined {
   const seconds = Math.max(0, storage.totalBytes - storage.usedBytes) / storage.bytesPerSecondRecent;
   if (seconds > limits.forecastSeconds) return undefined;
   const detail = `At the recent rate storage will be full in ${Math.ceil(seconds / 60)} minutes.`;
-  return { threat, severity: "HIGH", pattern: "rapid_writes", action: "flag", detail };
+  return { threat, severity: "HIGH", pattern: "rapid_writes", action: "flag", scope, detail };
 }
 
 function quota({ storage, limits }: Circumstances): FindingDraft | undefined {

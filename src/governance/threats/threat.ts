@@ -46,6 +46,11 @@ export interface Finding {
   readonly detail: string;
   /** Where in the metadata, as a JSON pointer below `/metadata`. Made of the caller's own keys, so not for the ledger. */
   readonly at?: string;
+  /**
+   * What was found is about the whole server and not about this act's product: it is recorded as nobody's, so that a product
+   * does not read in its own leaves what the others do.
+   */
+  readonly scope?: "server";
   /** The caller must not learn that the resource exists: answer as if it did not (404). */
   readonly conceal?: true;
 }

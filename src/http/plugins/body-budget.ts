@@ -1,7 +1,10 @@
 // JSON bodies are held in memory while they arrive, are parsed and are used. Each has its own limit; here is the limit on
-// all of them together, because as many connections as are allowed, each with the largest body, would not fit.
+// all of them together, because as many connections as are allowed, each with the largest body, would not fit. No product, and
+// not all strangers together, can hold so much that nothing is left for another product.
 import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { seesAll } from "../../kernel/ctx.ts";
+import { FairShare, holderOf } from "../../kernel/fair-share.ts";
 import { endOf } from "../../kernel/standing.ts";
 import { httpFault } from "../errors.ts";
 import { atOnce } from "./at-once.ts";
@@ -11,6 +14,8 @@ declare module "fastify" {
   interface FastifyRequest {
     /** Bytes of its body that the request holds in memory. */
     heldBytes: number;
+    /** Whose share those bytes are of; null for callers that work for the whole server. */
+    bodyHolder: string | null;
   }
   interface FastifyInstance {
     /** The bytes of bodies held by all requests. */
@@ -21,11 +26,13 @@ declare module "fastify" {
 /** Counts bytes of bodies that are held in memory. */
 export class BodyBudget {
   readonly #most: number;
+  readonly #shares: FairShare;
   #held = 0;
 
   /** A budget of so many bytes. */
   constructor(mostBytes: number) {
     this.#most = mostBytes;
+    this.#shares = new FairShare(mostBytes);
   }
 
   /** Bytes held now. */
@@ -35,7 +42,9 @@ export class BodyBudget {
 
   /** Counts bytes that a request is about to hold. @throws `server.overloaded` when they do not fit. */
   hold(request: FastifyRequest, bytes: number): void {
-    if (this.#held + bytes > this.#most) {
+    if (request.heldBytes === 0) request.bodyHolder = holderOfBody(request);
+    const holder = request.bodyHolder;
+    if (this.#held + bytes > this.#most || (holder !== null && !this.#shares.take(holder, bytes))) {
       throw httpFault("server.overloaded", "as many bytes of request bodies are in memory as may be", {
         limit: "http.jsonBodyBudgetBytes",
         remedy: "send the request again later, or stream the content",
@@ -49,14 +58,22 @@ export class BodyBudget {
   /** Gives back what a request held. */
   release(request: FastifyRequest): void {
     this.#held -= request.heldBytes;
+    if (request.bodyHolder !== null && request.heldBytes > 0) this.#shares.give(request.bodyHolder, request.heldBytes);
     request.heldBytes = 0;
   }
+}
+
+/** Products have a fair share each, and so have together all who have shown no credential. */
+function holderOfBody({ ctx }: FastifyRequest): string | null {
+  if (ctx === null || ctx.principal.kind === "anonymous") return "anonymous";
+  return seesAll(ctx.principal) ? null : holderOf(ctx.principal.product);
 }
 
 /** Keeps the count: what a request holds is given back when its answer has ended, however it ends. */
 export function countBodies(app: FastifyInstance, mostBytes: number): void {
   app.decorate("bodyBudget", new BodyBudget(mostBytes));
   app.decorateRequest("heldBytes", 0);
+  app.decorateRequest("bodyHolder", null);
   const check = (request: FastifyRequest, reply: FastifyReply): void => {
     const { "content-length": length, "transfer-encoding": coding } = request.headers;
     if (length === undefined && coding === undefined) return;

@@ -5,6 +5,7 @@ import { wordsOf } from "../../config/index.ts";
 import { answerLate } from "../bare-answer.ts";
 import { newRequestId } from "../context.ts";
 import type { HttpLimits, Services } from "../services.ts";
+import { CallerLoad } from "./caller-load.ts";
 import { countBodies } from "./body-budget.ts";
 import { allowOrigins } from "./cors.ts";
 import { Exchanges } from "./exchanges.ts";
@@ -24,6 +25,7 @@ declare module "fastify" {
 export interface FrontDoor {
   readonly requestIds: RequestIds;
   readonly exchanges: Exchanges;
+  readonly load: CallerLoad;
   /** Why new work should go elsewhere, as one sentence; undefined when it need not. */
   trouble(): string | undefined;
   /** From now on the server is stopping: it says so, and every answer is the last of its connection. */
@@ -42,11 +44,13 @@ export async function openFrontDoor(app: FastifyInstance, services: Services, li
   app.addHook("onClose", async () => slow[Symbol.dispose]());
   limitConnections(app.server, limits.maxConnectionsPerAddress, trustedProxies);
 
-  const pressure = measurePressure(limits);
+  const load = new CallerLoad();
+  const pressure = measurePressure(limits, () => load.age());
   let stopping = false;
   app.decorate("frontDoor", {
     requestIds,
     exchanges,
+    load,
     trouble() {
       if (stopping) return "the server is stopping";
       return pressure.isHigh ? "the server has more to do than it can" : undefined;
@@ -58,6 +62,6 @@ export async function openFrontDoor(app: FastifyInstance, services: Services, li
   });
   readForwarding(app, trustedProxies, wordsOf(limits.allowedHosts));
   await allowOrigins(app, wordsOf(limits.corsOrigins));
-  shedUnder(pressure, app);
+  shedUnder(pressure, load, app);
   countBodies(app, limits.jsonBodyBudgetBytes);
 }

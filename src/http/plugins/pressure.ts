@@ -1,4 +1,4 @@
-// Shedding: when the event loop lags or memory runs out, new requests get 503 with a time to come back, before the process
+// Shedding: when the event loop lags (for callers that ask for much, see caller-load.ts) or memory runs out, new requests get 503 with a time to come back, before the process
 // is killed together with every request that runs. Requests under way go on; probes are always answered, and /ready says
 // what is the matter.
 //
@@ -11,6 +11,7 @@ import { getHeapStatistics } from "node:v8";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { httpFault } from "../errors.ts";
 import { atOnce } from "./at-once.ts";
+import type { CallerLoad } from "./caller-load.ts";
 
 /** When to come back after a refusal, seconds: several samples later. */
 export const overloadedRetrySeconds = 5;
@@ -42,6 +43,8 @@ export interface PressureLimits {
 export interface Pressure extends Disposable {
   /** Whether there is too much to do for taking on more. */
   readonly isHigh: boolean;
+  /** Whether memory is what runs out; then nobody can be let in. */
+  readonly isFull: boolean;
 }
 
 /** The memory this process may use, bytes: the container's limit where there is one, else the machine's. */
@@ -50,8 +53,8 @@ export function availableMemoryBytes(): number {
   return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
 }
 
-/** Starts to measure. */
-export function measurePressure({ maxEventLoopDelayMs, maxRssBytes }: PressureLimits): Pressure {
+/** Starts to measure; `onSample` is called after each look. */
+export function measurePressure({ maxEventLoopDelayMs, maxRssBytes }: PressureLimits, onSample = () => {}): Pressure {
   const mostBytes = maxRssBytes === 0 ? memoryShare * availableMemoryBytes() : maxRssBytes;
   const mostHeapBytes = heapShare * getHeapStatistics().heap_size_limit;
   const histogram = monitorEventLoopDelay({ resolution: resolutionMs });
@@ -66,11 +69,15 @@ export function measurePressure({ maxEventLoopDelayMs, maxRssBytes }: PressureLi
     histogram.reset();
     sampledMs = nowMs;
     lagging = maxEventLoopDelayMs > 0 && meanMs > maxEventLoopDelayMs ? lagging + 1 : 0;
+    onSample();
     isFull = process.memoryUsage.rss() > mostBytes || getHeapStatistics().used_heap_size > mostHeapBytes;
   }, sampleMs).unref();
   return {
     get isHigh() {
       return isFull || lagging >= laggingSamples;
+    },
+    get isFull() {
+      return isFull;
     },
     [Symbol.dispose]() {
       clearInterval(timer);
@@ -79,13 +86,14 @@ export function measurePressure({ maxEventLoopDelayMs, maxRssBytes }: PressureLi
   };
 }
 
-/** Refuses new requests while the pressure is high. */
-export function shedUnder(pressure: Pressure, app: FastifyInstance): void {
+/** Refuses new requests while the pressure is high; while only the loop lags, not those of callers that ask for little. */
+export function shedUnder(pressure: Pressure, load: CallerLoad, app: FastifyInstance): void {
   app.addHook("onClose", async () => pressure[Symbol.dispose]());
   const check = (request: FastifyRequest): void => {
     if (!pressure.isHigh) return;
     const { operation } = request.routeOptions.config;
     if (operation === "health.read" || operation === "ready.read") return;
+    if (!pressure.isFull && load.isLight(request)) return;
     throw httpFault("server.overloaded", "the server has more to do than it can", {
       remedy: "send the request again later",
       retryAfterSeconds: overloadedRetrySeconds,

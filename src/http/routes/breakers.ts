@@ -1,5 +1,6 @@
 // The breakers of the deployments, and all metrics.
 import type { FastifyInstance } from "fastify";
+import { seesAll } from "../../kernel/ctx.ts";
 import { resetBreakers } from "../../gateway/index.ts";
 import { route } from "../route.ts";
 import { answer, content, record, refusal } from "../schemas.ts";
@@ -46,8 +47,7 @@ export function breakerRoutes(app: FastifyInstance, services: Services): void {
     },
     handle: (ctx) => {
       services.gate.permit(ctx, { kind: "governance", product: null });
-      const { product } = ctx.principal;
-      return product === null ? gateway.fleet.breakers() : gateway.fleet.breakersOf(product);
+      return seesAll(ctx.principal) ? gateway.fleet.breakers() : gateway.fleet.breakersOf(ctx.principal.product);
     },
   });
 

@@ -135,8 +135,8 @@ export function consciousnessRoutes(app: FastifyInstance, services: Services): v
   route(app, services, "consciousness.state", {
     schema: {
       summary: "The host that deliberates: its measured vitals and the mode that they select",
-      response: { 200: answer("The state; null where the host has no sensor.", state) },
+      response: { 200: answer("The state; null where the host has no sensor, and for callers of a product.", state) },
     },
-    handle: () => services.deliberation.state(),
+    handle: (ctx) => services.deliberation.state(ctx),
   });
 }

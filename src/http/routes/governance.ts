@@ -2,6 +2,7 @@
 import type { FastifyInstance } from "fastify";
 import { governanceFault } from "../../governance/index.ts";
 import { instant } from "../../kernel/clock.ts";
+import { seesAll } from "../../kernel/ctx.ts";
 import { digestOf } from "../../kernel/hash.ts";
 import { one } from "../query.ts";
 import type { Query } from "../query.ts";
@@ -15,22 +16,19 @@ const halt = record({ scope: text, threat: text, intentIndex: { type: "integer" 
 /** Everything, a product, or one credential: a key, a user, a client, or somebody of another issuer. */
 const haltScopePattern = "^(\\*|[A-Z][A-Z0-9_]{0,63}|(key|usr|cli|ext)_[0-9a-z-]{8,40})$";
 
-/** How full the storage is; a caller that belongs to a product is not told the numbers. */
-const storageStatus = record(
-  {
-    status: text,
-    level: text,
-    band: text,
-    usage_percent: { type: "number" },
-    used_bytes: { type: "integer" },
-    total_bytes: { type: "integer" },
-    free_bytes: { type: "integer" },
-    escalation_path: text,
-    response_timeline: text,
-    writes_halted: { type: "boolean" },
-  },
-  ["usage_percent", "used_bytes", "free_bytes"],
-);
+/** How full the storage is; for a caller that belongs to a product, its quota. */
+const storageStatus = record({
+  status: text,
+  level: text,
+  band: text,
+  usage_percent: { type: "number" },
+  used_bytes: { type: "integer" },
+  total_bytes: { type: "integer" },
+  free_bytes: { type: "integer" },
+  escalation_path: text,
+  response_timeline: text,
+  writes_halted: { type: "boolean" },
+});
 const constitutionInForce = record({
   hash: text,
   digest: text,
@@ -78,7 +76,8 @@ export function governanceRoutes(app: FastifyInstance, services: Services): void
     handle: (ctx) => {
       gate.permit(ctx, { kind: "governance", product: ctx.principal.product });
       const { id, product } = ctx.principal;
-      const mine = ({ scope }: { scope: string }) => product === null || scope === product || scope === id;
+      const mine = ({ scope }: { scope: string }) =>
+        seesAll(ctx.principal) || (scope === product && product !== null) || scope === id;
       return { halts: halts.inForce().filter(mine).map(shown) };
     },
   });
@@ -114,7 +113,7 @@ export function governanceRoutes(app: FastifyInstance, services: Services): void
 
   route(app, services, "storage.capacity", {
     schema: {
-      summary: "How full the storage is, and who is told",
+      summary: "How full the storage is, or the caller's product's quota, and who is told",
       querystring: record({ used_gb: { type: "string", pattern: "^\\d{1,9}(\\.\\d{1,9})?$" } }, ["used_gb"]),
       response: { 200: answer("Status, level, band and escalation.", storageStatus) },
     },

@@ -16,6 +16,11 @@ export interface Limit {
   readonly limit: number;
   /** Length of the window, milliseconds. */
   readonly windowMs: number;
+  /**
+   * Whose keys these are, one of a few names: where memory is short, a flood of keys of one group crowds out its own and no
+   * other group's. One key is always used with the same group.
+   */
+  readonly group?: string;
 }
 
 /** What became of a take, and where the key stands after it. */

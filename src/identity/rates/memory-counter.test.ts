@@ -98,6 +98,18 @@ describe("the memory counter", () => {
     expect(counter.take("late", limit)).toMatchObject({ allowed: false });
   });
 
+  it("lets a flood of one group crowd out its own keys and those of no other group", () => {
+    const { counter } = rig(100);
+    const flood = { limit: 1_000_000, windowMs, group: "models of A" };
+    for (let i = 0; i < 50_000; i++) counter.take(`flood-${i}`, flood, 1000);
+    const limit = { limit: 2, windowMs };
+    for (const group of ["models of B", "data", undefined]) {
+      const taken = [1, 2, 3].map(() => counter.take("late", { ...limit, ...(group ? { group } : {}) }).allowed);
+      expect([group, taken]).toEqual([group, [true, true, false]]);
+    }
+    expect(counter.take("late", { ...limit, group: "models of A" }).allowed).toBe(false);
+  });
+
   it("keeps counting a late key when a place has become free", () => {
     const { counter } = rig(1);
     const limit = { limit: 2, windowMs };

@@ -1,8 +1,9 @@
 // Counts in this process. Promises beside those of the port:
 //
-// 1. Memory is bounded: at most `maxKeys` keys and `sharedCells` shared cells in each of two buckets per window length.
+// 1. Memory is bounded: at most `maxKeys` keys and `sharedCells` shared cells in each of two buckets per window length and group.
 // 2. Nothing that still counts is ever forgotten. When a bucket is full, further keys share cells: they may be refused
-//    earlier than alone, but no flood of other keys gives a key that is at its limit a fresh start.
+//    earlier than alone, but no flood of other keys gives a key that is at its limit a fresh start. Keys of different groups
+//    share nothing.
 // 3. There is no timer: a whole bucket is dropped when the clock has passed it.
 import { hash, randomBytes } from "node:crypto";
 import type { Clock } from "../../kernel/clock.ts";
@@ -15,6 +16,9 @@ import type { Used } from "./window.ts";
  * of 60 characters about 8 MB, so that all window lengths together stay far below the promised 512 MB.
  */
 const defaultMaxKeys = 50_000;
+
+/** The same for each group that a limit names: kinds of callers and addresses, and models by product, so a few dozen at most. */
+const maxKeysOfGroup = 16_384;
 
 /** Cells that the keys beyond `maxKeys` share: a power of two, small beside the keys themselves. */
 const sharedCells = 16_384;
@@ -59,7 +63,7 @@ interface Shelf {
 export class MemoryCounter implements Counter {
   readonly #clock: Clock;
   readonly #maxKeys: number;
-  readonly #shelves = new Map<number, Shelf>();
+  readonly #shelves = new Map<string, Shelf>();
   /** Nobody outside knows which keys share a cell. */
   readonly #seed = randomBytes(16).toString("hex");
 
@@ -94,9 +98,9 @@ export class MemoryCounter implements Counter {
   readonly #cellOf = (key: string): string =>
     String(Number.parseInt(hash("sha256", this.#seed + key).slice(0, 8), 16) % sharedCells);
 
-  #look(key: string, { windowMs }: Limit): { readonly shelf: Shelf; readonly used: Used } {
+  #look(key: string, { windowMs, group }: Limit): { readonly shelf: Shelf; readonly used: Used } {
     const nowMs = this.#clock.nowMs();
-    const shelf = this.#turned(windowMs, nowMs);
+    const shelf = this.#turned(windowMs, group ?? "", nowMs);
     const used = {
       previous: shelf.previous.used(key, this.#cellOf),
       current: shelf.current.used(key, this.#cellOf),
@@ -105,14 +109,15 @@ export class MemoryCounter implements Counter {
     return { shelf, used };
   }
 
-  /** The shelf of a window length, turned on to the bucket of now. */
-  #turned(windowMs: number, nowMs: number): Shelf {
+  /** The shelf of a window length and group, turned on to the bucket of now. */
+  #turned(windowMs: number, group: string, nowMs: number): Shelf {
     const startMs = bucketStart(nowMs, windowMs);
-    const empty = () => new Bucket(this.#maxKeys);
-    const shelf = this.#shelves.get(windowMs);
+    const name = `${windowMs} ${group}`;
+    const empty = () => new Bucket(group === "" ? this.#maxKeys : Math.min(this.#maxKeys, maxKeysOfGroup));
+    const shelf = this.#shelves.get(name);
     if (shelf === undefined) {
       const made = { startMs, current: empty(), previous: empty() };
-      this.#shelves.set(windowMs, made);
+      this.#shelves.set(name, made);
       return made;
     }
     const behindMs = startMs - shelf.startMs;

@@ -77,7 +77,7 @@ export class Rates {
   async count(rate: RateClass, principal: Principal, address: string): Promise<Counted | undefined> {
     let tightest: Counted | undefined;
     for (const { policy, limit, key } of this.limitsOn(rate, principal, address)) {
-      const answer = this.#counter.take(key, limit);
+      const answer = this.#counter.take(key, { ...limit, group: policy });
       const taken = answer instanceof Promise ? await answer : answer;
       const counted = { ...taken, policy, limit };
       if (!taken.allowed) return counted;

@@ -40,25 +40,28 @@ export class PasswordHasher {
     this.#places = new Places(limits.mostAtOnce, limits.mostWaiting);
   }
 
-  /** The PHC string of a password. Rejects with `auth.busy`. */
-  async hash(password: string): Promise<string> {
+  /** The PHC string of a password. Rejects with `auth.busy`. `holder` is who is counted for the wait, as an address. */
+  async hash(password: string, holder?: string): Promise<string> {
     const salt = randomBytes(saltBytes);
-    const tag = await this.#places.run(() => argon2Tag(normalPassword(password), currentParameters, salt, tagBytes));
+    const tag = await this.#places.run(
+      () => argon2Tag(normalPassword(password), currentParameters, salt, tagBytes),
+      holder,
+    );
     return phcString(currentParameters, salt, tag);
   }
 
   /** Whether a password has this hash; undefined stands for a user that does not exist. Rejects with `auth.busy`. */
-  async verify(password: string, hashText: string | undefined): Promise<Verdict> {
+  async verify(password: string, hashText: string | undefined, holder?: string): Promise<Verdict> {
     const hash = readPasswordHash(hashText ?? this.#nobody);
     if (hash === undefined) throw new Error("a stored password hash cannot be read");
     for (const candidate of new Set([normalPassword(password), password])) {
       const matches =
         hash.scheme === "bcrypt"
-          ? await this.#worker.bcrypt(candidate, hash.text)
+          ? await this.#worker.bcrypt(candidate, hash.text, holder)
           : await this.#places.run(async () => {
               const tag = await argon2Tag(candidate, hash.parameters, hash.salt, hash.tag.length);
               return equalSecrets(tag, hash.tag);
-            });
+            }, holder);
       if (matches && hashText !== undefined) return { matches: true, outdated: !isCurrent(hash) };
     }
     return { matches: false, outdated: false };

@@ -36,8 +36,8 @@ export class PasswordPolicy {
     this.#name = name;
   }
 
-  /** Resolves when the password is good enough. Rejects with `auth.password_refused`, or `auth.busy`. */
-  async check(text: string, context: PasswordContext): Promise<void> {
+  /** Resolves when the password is good enough. Rejects with `auth.password_refused`, or `auth.busy` as `holder`'s. */
+  async check(text: string, context: PasswordContext, holder?: string): Promise<void> {
     const password = normalPassword(text);
     const length = Array.from(password).length;
     if (length < minPasswordLength || length > maxPasswordLength) {
@@ -60,7 +60,7 @@ export class PasswordPolicy {
     ) {
       throw refused("a password has an upper-case letter, a lower-case letter and a digit", "add what is missing");
     }
-    const { score, common, warning } = await this.#worker.strength(password, words);
+    const { score, common, warning } = await this.#worker.strength(password, words, holder);
     if (common) {
       throw refused("this password is on the list of common and breached ones", "take one that nobody else has");
     }

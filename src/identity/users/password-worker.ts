@@ -44,20 +44,20 @@ export class PasswordWorker implements AsyncDisposable {
   #nextId = 0;
 
   /** Whether a password has this bcrypt hash. Rejects with `auth.busy`. */
-  bcrypt(password: string, hash: string): Promise<boolean> {
-    return this.#ask<boolean>({ task: "bcrypt", password, hash });
+  bcrypt(password: string, hash: string, holder?: string): Promise<boolean> {
+    return this.#ask<boolean>({ task: "bcrypt", password, hash }, holder);
   }
 
   /** How strong a password is; `inputs` are words that an attacker would try first. Rejects with `auth.busy`. */
-  strength(password: string, inputs: readonly string[]): Promise<Strength> {
-    return this.#ask<Strength>({ task: "strength", password, inputs });
+  strength(password: string, inputs: readonly string[], holder?: string): Promise<Strength> {
+    return this.#ask<Strength>({ task: "strength", password, inputs }, holder);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#worker?.terminate();
   }
 
-  #ask<T>(question: Question): Promise<T> {
+  #ask<T>(question: Question, holder: string | undefined): Promise<T> {
     return this.#places.run(async () => {
       const worker = (this.#worker ??= this.#start());
       const id = this.#nextId++;
@@ -73,7 +73,7 @@ export class PasswordWorker implements AsyncDisposable {
         this.#open.delete(id);
         if (this.#open.size === 0) worker.unref();
       }
-    });
+    }, holder);
   }
 
   #start(): Worker {

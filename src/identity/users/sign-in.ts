@@ -39,13 +39,13 @@ export interface SignIn {
 }
 
 /** Failures after which one username is locked for one address, in 15 minutes. */
-const failures: Limit = { limit: 5, windowMs: 900_000 };
+const failures: Limit = { limit: 5, windowMs: 900_000, group: "login-failures" };
 
 /**
  * The lock. A counter forgets a unit one to two windows after it was taken, so this one holds for 7.5 to 15 minutes, and
  * `Retry-After` says for how long.
  */
-const lock: Limit = { limit: 1, windowMs: 450_000 };
+const lock: Limit = { limit: 1, windowMs: 450_000, group: "login-lock" };
 
 /** What checking passwords needs. */
 export interface SignInParts {
@@ -87,7 +87,7 @@ export class PasswordSignIn implements SignIn {
     await this.#parts.counter.clear(`login-lock:${pair}`);
   }
 
-  async #attempt(pair: string, { username, password }: Credentials): Promise<SignedIn> {
+  async #attempt(pair: string, { username, password, address }: Credentials): Promise<SignedIn> {
     const { users, hasher, counter, requireVerifiedEmail } = this.#parts;
     const { allowed, resetMs } = await counter.peek(`login-lock:${pair}`, lock);
     if (!allowed) {
@@ -97,9 +97,10 @@ export class PasswordSignIn implements SignIn {
         retryAfterSeconds: Math.ceil(resetMs / 1000),
       });
     }
+    const holder = countedAddress(address);
     const found = await users.withHash(username);
     const looked = password.slice(0, maxPasswordInput);
-    const { matches, outdated } = await hasher.verify(looked, found?.passwordHash);
+    const { matches, outdated } = await hasher.verify(looked, found?.passwordHash, holder);
     if (!matches || found === undefined || found.user.disabled || looked !== password) {
       await this.#countFailure(pair);
       throw userFault("auth.invalid", "the username or the password is wrong");
@@ -111,7 +112,7 @@ export class PasswordSignIn implements SignIn {
         remedy: "follow the link that was mailed at registration, or ask an admin for help",
       });
     }
-    return outdated ? { ...found.user, rehash: await hasher.hash(password) } : found.user;
+    return outdated ? { ...found.user, rehash: await hasher.hash(password, holder) } : found.user;
   }
 
   async #countFailure(pair: string): Promise<void> {
