@@ -5,6 +5,7 @@ import type { UserRecord } from "../identity/index.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import { Fault } from "../kernel/fault.ts";
 import { digestOfJson } from "../kernel/hash.ts";
+import { othersTurn, Stretch } from "../kernel/stretch.ts";
 import { manageCredentials } from "./credential-attempts.ts";
 import type { AccountDraft } from "./account-draft.ts";
 import { assignmentOf, changeOf, importedUser, namesOf } from "./account-draft.ts";
@@ -128,6 +129,9 @@ function changes(parts: AccountParts, records: AccountRecords): Pick<Administrat
   };
 }
 
+/** What storing an account counts for, in characters that are looked at meanwhile. */
+const accountWork = 1024;
+
 function importing(parts: AccountParts, records: AccountRecords): Administration["importAll"] {
   const { gate, clock, constitution, directory } = parts;
   return (ctx, accounts) => {
@@ -145,7 +149,9 @@ function importing(parts: AccountParts, records: AccountRecords): Administration
       const { created, skipped } = await records.change(intentIndex, "", async (tx) => {
         // Made anew when the database runs the unit again.
         const outcome = { created: [] as UserRecord[], skipped: [] as string[] };
+        const stretch = new Stretch();
         for (const [i, fields] of prepared.entries()) {
+          if (stretch.isOver(accountWork)) await othersTurn(stretch);
           try {
             outcome.created.push(await directory.writer.create(tx, { id: newUserId(clock), ...fields }));
           } catch (error) {

@@ -29,6 +29,13 @@ export function canonicalInTurns(value: unknown, signal?: AbortSignal): Buffer |
   return isLarge(value) ? gathered(value, "canonical", signal) : Buffer.from(canonicalJson(value));
 }
 
+/** The record digest of a JSON value: SHA-256 over its RFC 8785 text. @throws NotCanonicalError */
+export function digestJsonInTurns(value: unknown, signal?: AbortSignal): Digest | Promise<Digest> {
+  if (!isLarge(value)) return digestOf(canonicalJson(value));
+  const stretch = new Stretch();
+  return inTurns(digested(value, stretch), stretch, signal);
+}
+
 /** The record digest of bytes. */
 export function digestInTurns(bytes: Buffer): Digest | Promise<Digest> {
   if (bytes.length <= hashedBytes) return digestOf(bytes);
@@ -45,6 +52,12 @@ async function gathered(value: unknown, form: JsonForm, signal?: AbortSignal): P
     signal,
   );
   return Buffer.concat(parts);
+}
+
+function* digested(value: unknown, stretch: Stretch): Steps<Digest> {
+  const hash = runningHash();
+  yield* writeJson(value, "canonical", (text) => hash.update(text), stretch);
+  return hash.digest();
 }
 
 function* hashed(bytes: Buffer, stretch: Stretch): Steps<Digest> {

@@ -52,6 +52,9 @@ export const maxReplyContainers = 250_000;
 /** Most choices, parts and calls of tools that are read of a reply together; a model says a few. */
 export const maxReplyParts = 10_000;
 
+/** Most values in one event of a stream. */
+export const maxEventValues = 20_000;
+
 /** Largest JSON envelope in bytes; larger content is streamed instead of parsed. */
 export const maxJsonBodyBytes = 4 * 1024 * 1024;
 
@@ -63,6 +66,9 @@ export const maxSegmentBytes = 1024 * 1024 * 1024;
 
 /** Most rows in one page of a listing. */
 export const maxPageSize = 1000;
+
+/** Characters after which a page of a listing ends early; rows can be as long as the metadata of an artifact. */
+export const maxPageChars = 2 * 1024 * 1024;
 
 /** Rows in a page when the caller does not say. */
 export const defaultPageSize = 100;
