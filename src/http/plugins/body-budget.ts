@@ -2,6 +2,7 @@
 // all of them together, because as many connections as are allowed, each with the largest body, would not fit.
 import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { joinInTurns } from "../../kernel/bytes-in-turns.ts";
 import { httpFault } from "../errors.ts";
 import { atOnce } from "./at-once.ts";
 import { overloadedRetrySeconds } from "./pressure.ts";
@@ -17,9 +18,21 @@ declare module "fastify" {
   }
 }
 
-/** Counts bytes of bodies that are held in memory. */
+/** Bytes up to which a body is small: it finds room when large ones have none. */
+const smallBytes = 64 * 1024;
+/** Bytes that large bodies leave to small ones, and at most this share of the budget. */
+const reservedBytes = 4 * 1024 * 1024;
+const reservedShare = 1 / 8;
+/** Share of the budget that the large bodies of one product may take together; a single one may be as large as any. */
+const callerShare = 1 / 2;
+
+/**
+ * Counts bytes of bodies that are held in memory. Large bodies leave room for small ones, and those of one product for those
+ * of others.
+ */
 export class BodyBudget {
   readonly #most: number;
+  readonly #heldBy = new Map<string, number>();
   #held = 0;
 
   /** A budget of so many bytes. */
@@ -34,22 +47,47 @@ export class BodyBudget {
 
   /** Counts bytes that a request is about to hold. @throws `server.overloaded` when they do not fit. */
   hold(request: FastifyRequest, bytes: number): void {
-    if (this.#held + bytes > this.#most) {
-      throw httpFault("server.overloaded", "as many bytes of request bodies are in memory as may be", {
-        limit: "http.jsonBodyBudgetBytes",
-        remedy: "send the request again later, or stream the content",
-        retryAfterSeconds: overloadedRetrySeconds,
-      });
+    const isLarge = request.heldBytes + bytes > smallBytes;
+    const caller = callerOf(request);
+    const own = (this.#heldBy.get(caller) ?? 0) + bytes;
+    const isOnly = own === request.heldBytes + bytes;
+    if (isLarge && !isOnly && own > callerShare * this.#most) {
+      throw noRoom("the request bodies of this caller's product take its share");
     }
+    const reserved = isLarge ? Math.min(reservedBytes, reservedShare * this.#most) : 0;
+    if (this.#held + bytes > this.#most - reserved) {
+      throw noRoom("as many bytes of request bodies are in memory as may be");
+    }
+    this.#heldBy.set(caller, own);
     this.#held += bytes;
     request.heldBytes += bytes;
   }
 
   /** Gives back what a request held. */
   release(request: FastifyRequest): void {
+    if (request.heldBytes === 0) return;
+    const caller = callerOf(request);
+    const left = (this.#heldBy.get(caller) ?? 0) - request.heldBytes;
+    if (left > 0) this.#heldBy.set(caller, left);
+    else this.#heldBy.delete(caller);
     this.#held -= request.heldBytes;
     request.heldBytes = 0;
   }
+}
+
+/** Who holds: a product, a principal of none, or the address of whoever shows no credential. */
+function callerOf(request: FastifyRequest): string {
+  const principal = request.ctx?.principal;
+  if (principal === undefined || principal.role === "anonymous") return `address ${request.ip}`;
+  return principal.product === null ? `principal ${principal.id}` : `product ${principal.product}`;
+}
+
+function noRoom(reason: string): Error {
+  return httpFault("server.overloaded", reason, {
+    limit: "http.jsonBodyBudgetBytes",
+    remedy: "send the request again later, or stream the content",
+    retryAfterSeconds: overloadedRetrySeconds,
+  });
 }
 
 /** Keeps the count: what a request holds is given back when its answer has ended, however it ends. */
@@ -89,7 +127,7 @@ export async function collectBody(
   if (declaredBytes !== undefined && sizeBytes !== declaredBytes) {
     throw httpFault("request.malformed", "the body is not as long as its Content-Length says");
   }
-  return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, sizeBytes);
+  return joinInTurns(chunks, sizeBytes);
 }
 
 /** Shows every piece of a body. Whoever stops by throwing leaves the connection as it is, so that the answer can be sent. */
