@@ -49,9 +49,6 @@ export const maxReplyNodes = 4_000_000;
 /** Most lists and records in a model's reply: the 20 likeliest words for each of 4 000 tokens have 170 000. */
 export const maxReplyContainers = 250_000;
 
-/** Most choices, parts and calls of tools that are read of a reply together; a model says a few. */
-export const maxReplyParts = 10_000;
-
 /** Most values in one event of a stream. */
 export const maxEventValues = 20_000;
 

@@ -11,6 +11,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { request as httpRequest } from "node:http";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { writeRigFiles } from "./gateway.ts";
 import type { ProviderRow } from "./gateway.ts";
 import type { LoopReport } from "./loop-probe.ts";
@@ -35,6 +36,8 @@ export interface StallRig extends AsyncDisposable {
   readonly productKey: string;
   /** Sends requests at the same time and measures until the last is answered. */
   measure(requests: readonly WorstRequest[], key?: string): Promise<readonly Stall[]>;
+  /** The same while nothing is asked of the server but its health. */
+  rest(): Promise<Pick<Stall, "cpuMs" | "pollMs">>;
   /** The server's main thread since the last question. */
   report(): Promise<LoopReport>;
 }
@@ -74,6 +77,12 @@ export async function startStallRig(providers: Readonly<Record<string, ProviderR
       const [{ cpuMs }, pollMs] = await Promise.all([report(), longestPollMs()]);
       return answers.map((answer) => ({ ...answer, cpuMs, pollMs }));
     },
+    async rest() {
+      await Promise.all([report(), longestPollMs()]);
+      await sleep(restMs);
+      const [{ cpuMs }, pollMs] = await Promise.all([report(), longestPollMs()]);
+      return { cpuMs, pollMs };
+    },
     async [Symbol.asyncDispose]() {
       poller.disconnect();
       await server[Symbol.asyncDispose]();
@@ -81,6 +90,14 @@ export async function startStallRig(providers: Readonly<Record<string, ProviderR
       for (const dir of [dataDir, files.dir]) await rm(dir, { recursive: true, force: true });
     },
   };
+}
+
+/** How long a rest is measured, milliseconds. */
+const restMs = 500;
+
+/** A pause in words. */
+export function figures({ cpuMs, pollMs }: Pick<Stall, "cpuMs" | "pollMs">): string {
+  return `${cpuMs.toFixed(1)} ms of the processor, ${pollMs.toFixed(1)} ms for a caller`;
 }
 
 type Answered = Pick<Stall, "status" | "code" | "limit">;
