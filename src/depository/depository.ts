@@ -109,7 +109,7 @@ export function openDepository(parts: DepositoryParts): Depository {
     if (content.expectedDigest !== undefined && content.expectedDigest !== digest) {
       throw contentFault("content.digest_mismatch", `the bytes received hash to ${digest}, not to the declared digest`);
     }
-    const fingerprint = fingerprintOf(draft, digest);
+    const fingerprint = await fingerprintOf(draft, digest);
     if (fingerprint !== seen.fingerprint) return refuseReuse(ctx, seen.artifactId, draft);
     const { artifact, receipt } = await shelf.receiptOf(seen.artifactId);
     return { artifact, receipt, replayed: true, warnings: [] };
@@ -143,7 +143,7 @@ export function openDepository(parts: DepositoryParts): Depository {
       if (ctx.principal.product === null && draft.product !== "" && !Object.hasOwn(data.products, draft.product)) {
         throw governanceFault("product.not_found", "there is no such product");
       }
-      checkMetadata(draft.metadata);
+      await checkMetadata(draft.metadata);
       // Asked here for its refusal alone: a class that does not exist is a malformed request and no attempt.
       retainUntil(data, retentionClassOf(data, draft), clock.nowMs());
       const key = options.idempotencyKey;

@@ -1,9 +1,9 @@
 // What a caller says about an artifact that is to be: the words of the request, checked for meaning, not yet governed.
 import type { Json } from "../kernel/canonical-json.ts";
-import { canonicalJson, NotCanonicalError } from "../kernel/canonical-json.ts";
+import { NotCanonicalError } from "../kernel/canonical-json.ts";
 import type { Ctx } from "../kernel/ctx.ts";
-import { digestOfJson } from "../kernel/hash.ts";
 import type { Digest } from "../kernel/hash.ts";
+import { canonicalInTurns, digestJsonInTurns } from "../kernel/json-turns.ts";
 import type { ArtifactId } from "../kernel/ids.ts";
 import { retainUntil } from "../constitution/index.ts";
 import type { ConstitutionData } from "../constitution/index.ts";
@@ -51,9 +51,9 @@ export interface CreateOptions {
 }
 
 /** Digest of everything that makes two requests the same: what is said about the artifact, and its content. */
-export function fingerprintOf(draft: Draft, contentHash: Digest): Digest {
+export function fingerprintOf(draft: Draft, contentHash: Digest): Digest | Promise<Digest> {
   const { product, type, mediaType, tags, metadata, derivedFrom, retentionClass } = draft;
-  return digestOfJson({ product, type, mediaType, tags, metadata, derivedFrom, retentionClass, contentHash });
+  return digestJsonInTurns({ product, type, mediaType, tags, metadata, derivedFrom, retentionClass, contentHash });
 }
 
 /** The name of the retention class that applies; whether there is such a class is for `retainUntil` to say. */
@@ -116,9 +116,9 @@ export function provenance(artifact: Artifact): Json {
  * Refuses metadata that has no faithful canonical form.
  * @throws `metadata.not_canonical`.
  */
-export function checkMetadata(metadata: unknown): void {
+export async function checkMetadata(metadata: unknown): Promise<void> {
   try {
-    canonicalJson(metadata);
+    await canonicalInTurns(metadata);
   } catch (error) {
     if (!(error instanceof NotCanonicalError)) throw error;
     throw depositoryFault("metadata.not_canonical", `the metadata cannot be kept faithfully: ${error.message}`, {

@@ -133,7 +133,7 @@ export function openUploads(parts: {
     return reserved.product.usedBytes;
   }
 
-  function settle(ctx: Ctx, upload: Upload, artifact: Artifact, location: string): Promise<Settled> {
+  async function settle(ctx: Ctx, upload: Upload, artifact: Artifact, location: string): Promise<Settled> {
     const { idempotencyKey: key, onlyIfNew } = upload.options;
     const nowMs = clock.nowMs();
     const settlement = {
@@ -148,7 +148,7 @@ export function openUploads(parts: {
             idempotency: {
               principal: ctx.principal.id,
               key,
-              fingerprint: fingerprintOf(upload.draft, artifact.content_hash),
+              fingerprint: await fingerprintOf(upload.draft, artifact.content_hash),
               expiresMs: nowMs + idempotencyMs,
             },
           }),

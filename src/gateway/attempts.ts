@@ -4,7 +4,6 @@
 // 2. A failure that another deployment may not share moves on to it; where there is none, the same one is tried again after
 //    a pause, within the budget of retries. So it is with an answer that is not accepted.
 // 3. What the provider refuses as wrong is the caller's to mend and is not tried elsewhere.
-import { isUtf8 } from "node:buffer";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Fault } from "../kernel/fault.ts";
 import { JsonRefusal, plainBounds } from "../kernel/json-bounds.ts";
@@ -187,7 +186,7 @@ async function readHead(
 async function parsed(bytes: Buffer): Promise<unknown> {
   try {
     if (bytes.length <= shortReplyBytes) return JSON.parse(bytes.toString("utf8"));
-    return await readInTurns(isUtf8(bytes) ? bytes : Buffer.from(bytes.toString("utf8")), replyBounds);
+    return await readInTurns(bytes, replyBounds);
   } catch (error) {
     const isTooMuch = error instanceof JsonRefusal && error.flaw !== "malformed";
     const reason = isTooMuch ? `the provider's answer ${error.message}` : "the provider's answer is no JSON";

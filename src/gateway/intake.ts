@@ -5,6 +5,7 @@
 // 3. A stream that stops without an end is a failure, unless the model had said why it stopped.
 // 4. What Charter says of a call in a comment, nobody else says in its name: such comments of an upstream are left out.
 import type { Fault } from "../kernel/fault.ts";
+import { othersTurn, Stretch } from "../kernel/stretch.ts";
 import type { StreamEvent, StreamReader } from "./conversation.ts";
 import { SseDecoder, sseFrame } from "./dialects/index.ts";
 import type { SseBlock } from "./dialects/index.ts";
@@ -26,6 +27,9 @@ export class Intake {
   readonly #reader: StreamReader;
   readonly #decoder = new SseDecoder();
   readonly #chunks: AsyncIterator<Buffer>;
+  readonly #stretch = new Stretch();
+  /** What is left of the last chunk. */
+  #rest: Buffer | undefined;
   #first: Item[] | undefined;
   /** An error that the stream has reported and that is still to be thrown. */
   #failure: Fault | undefined;
@@ -98,13 +102,12 @@ export class Intake {
   }
 
   async #pull(): Promise<Item[] | undefined> {
-    const chunk = await this.#chunks.next();
-    const blocks: readonly SseBlock[] = chunk.done === true ? this.#decoder.close() : this.#decoder.feed(chunk.value);
-    const items: Item[] = blocks.map((block) => ({
-      raw: ownWords(block),
-      pieces: block.event === undefined ? [] : this.#reader.read(block.event),
-    }));
-    if (chunk.done !== true) return items;
+    const bytes = await this.#bytes();
+    const blocks: readonly SseBlock[] = bytes === undefined ? this.#decoder.close() : this.#decoder.feed(bytes);
+    const isOver = this.#stretch.isOver((bytes?.length ?? 0) + blocks.length * blockWork);
+    if (isOver) await othersTurn(this.#stretch);
+    const items: Item[] = this.#items(blocks);
+    if (bytes !== undefined) return items;
     const last = this.#closed ? [] : this.#reader.close();
     this.#closed = true;
     if (last.length > 0) items.push({ raw: Buffer.alloc(0), pieces: last });
@@ -113,6 +116,38 @@ export class Intake {
       throw gatewayFault("upstream.failed", "the provider's stream stopped before its end", {}, "no end");
     }
     return undefined;
+  }
+
+  /** Blocks with what they say; those in a row that say nothing are one item. */
+  #items(blocks: readonly SseBlock[]): Item[] {
+    const items: Item[] = [];
+    let silent: Buffer[] = [];
+    const flush = (): void => {
+      if (silent.length > 0) items.push({ raw: Buffer.concat(silent), pieces: [] });
+      silent = [];
+    };
+    for (const block of blocks) {
+      const raw = ownWords(block);
+      if (block.event === undefined) silent.push(raw);
+      else {
+        flush();
+        items.push({ raw, pieces: this.#reader.read(block.event) });
+      }
+    }
+    flush();
+    return items;
+  }
+
+  /** The next bytes, of a long chunk a part: it may hold tens of thousands of events. Undefined at the end. */
+  async #bytes(): Promise<Buffer | undefined> {
+    let bytes = this.#rest;
+    if (bytes === undefined) {
+      const chunk = await this.#chunks.next();
+      if (chunk.done === true) return undefined;
+      bytes = chunk.value;
+    }
+    this.#rest = bytes.length > partBytes ? bytes.subarray(partBytes) : undefined;
+    return this.#rest === undefined ? bytes : bytes.subarray(0, partBytes);
   }
 
   /** What follows the end says nothing; it is taken so that the connection can be used again, or dropped. */
@@ -125,6 +160,11 @@ export class Intake {
     }
   }
 }
+
+/** Bytes that are decoded in one go; they hold at most as many events, which takes some milliseconds. */
+const partBytes = 4096;
+/** What a block counts for beside its bytes, in characters that are looked at meanwhile. */
+const blockWork = 256;
 
 /** Most bytes before the first piece that says something; what keeps a connection awake for minutes is a few thousand. */
 const maxSilentBytes = 1024 * 1024;

@@ -1,6 +1,7 @@
 // An answer that does not come from an upstream, as a source of pieces: kept, whole, or another call's.
 import { piecesOf } from "./cache/index.ts";
 import type { Reply, StreamEvent } from "./conversation.ts";
+import { othersTurn, Stretch } from "../kernel/stretch.ts";
 import { gatewayFault } from "./errors.ts";
 import type { Item } from "./intake.ts";
 import type { Source } from "./streaming.ts";
@@ -10,20 +11,29 @@ export function piecesSource(from: Reply | readonly StreamEvent[] | AsyncIterabl
   if (Symbol.asyncIterator in from) return new LiveSource(from);
   const pieces = "choices" in from ? piecesOf(from) : from;
   if (pieces === undefined) throw gatewayFault("dialect.unsupported", "this reply cannot be streamed");
-  let items: readonly Item[] | undefined = pieces.map((piece) => ({ pieces: [piece] }));
+  const stretch = new Stretch();
+  let at = 0;
   return {
     next: async () => {
-      const given = items;
-      items = undefined;
-      return given;
+      if (at >= pieces.length) return undefined;
+      const items: Item[] = pieces.slice(at, at + piecesAtOnce).map((piece) => ({ pieces: [piece] }));
+      at += piecesAtOnce;
+      if (stretch.isOver(items.length * pieceWork)) await othersTurn(stretch);
+      return items;
     },
     complete: () => {},
     broke: () => {},
   };
 }
 
+/** Pieces that are written in one go. */
+const piecesAtOnce = 512;
+/** What a piece counts for, in characters that are looked at meanwhile. */
+const pieceWork = 256;
+
 class LiveSource implements Source {
   readonly #pieces: AsyncIterator<StreamEvent>;
+  readonly #stretch = new Stretch();
 
   constructor(pieces: AsyncIterable<StreamEvent>) {
     this.#pieces = pieces[Symbol.asyncIterator]();
@@ -31,6 +41,7 @@ class LiveSource implements Source {
 
   async next(): Promise<readonly Item[] | undefined> {
     const piece = await this.#pieces.next();
+    if (this.#stretch.isOver(pieceWork)) await othersTurn(this.#stretch);
     return piece.done === true ? undefined : [{ pieces: [piece.value] }];
   }
 

@@ -12,6 +12,7 @@ import type { UserChange, UserRecord } from "../identity/index.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import { Fault } from "../kernel/fault.ts";
 import { digestOfJson } from "../kernel/hash.ts";
+import { othersTurn, Stretch } from "../kernel/stretch.ts";
 import { authorityOfAccount, authorityOfChange } from "./attenuation.ts";
 import type { Authority } from "./attenuation.ts";
 import { manageCredentials } from "./credential-attempts.ts";
@@ -183,6 +184,9 @@ function updating(parts: AccountParts, records: AccountRecords): Administration[
   };
 }
 
+/** What storing an account counts for, in characters that are looked at meanwhile. */
+const accountWork = 1024;
+
 function importing(parts: AccountParts, records: AccountRecords): Administration["importAll"] {
   const { gate, clock, constitution, directory } = parts;
   return (ctx, accounts) => {
@@ -200,7 +204,9 @@ function importing(parts: AccountParts, records: AccountRecords): Administration
       const { created, skipped } = await records.change(act, "", async (tx) => {
         // Made anew when the database runs the unit again.
         const outcome = { created: [] as UserRecord[], skipped: [] as string[] };
+        const stretch = new Stretch();
         for (const [i, fields] of prepared.entries()) {
+          if (stretch.isOver(accountWork)) await othersTurn(stretch);
           try {
             outcome.created.push(await directory.writer.create(tx, { id: newUserId(clock), ...fields }));
           } catch (error) {

@@ -2,6 +2,7 @@
 import type { FastifyRequest } from "fastify";
 import type { Cursors } from "./cursor.ts";
 import type { OperationName } from "./operations.ts";
+import { gatherPage } from "./long-page.ts";
 import { one, pageSize } from "./query.ts";
 import type { Query } from "./query.ts";
 
@@ -22,7 +23,9 @@ export async function idPage<Id extends string, Row extends { readonly id: Id }>
   const cursor = one(query, "cursor");
   const limit = pageSize(query);
   const after = cursor === undefined ? undefined : (cursors.open(listing, cursor, {}) as Id);
-  const rows = await list({ limit, ...(after === undefined ? {} : { after }) });
-  const last = rows.length === limit ? rows.at(-1) : undefined;
+  const { rows, last } = await gatherPage<Row>(limit, (some, behind) => {
+    const place = behind?.id ?? after;
+    return list({ limit: some, ...(place === undefined ? {} : { after: place }) });
+  });
   return { rows, next: last ? cursors.seal(listing, last.id, {}) : null };
 }

@@ -16,13 +16,12 @@ const shortBytes = 16 * 1024;
  */
 export function parseJson(bytes: Buffer, bounds: JsonBounds = plainBounds, signal?: AbortSignal): unknown {
   if (bytes.length <= shortBytes) return parseShortJson(bytes, bounds);
-  if (!isUtf8(bytes)) throw notUtf8();
   return parseLong(bytes, bounds, signal);
 }
 
 /** Parses a document of at most 16 KiB, which is the most that headers hold. @throws As `parseJson` does. */
 export function parseShortJson(bytes: Buffer, bounds: JsonBounds = plainBounds): unknown {
-  if (!isUtf8(bytes)) throw notUtf8();
+  if (!isUtf8(bytes)) throw refused(new JsonRefusal("encoding", 0));
   let value: unknown;
   try {
     value = JSON.parse(bytes.toString());
@@ -36,10 +35,6 @@ export function parseShortJson(bytes: Buffer, bounds: JsonBounds = plainBounds):
     throw refused(new JsonRefusal("outerKeys", 0, bounds.outerKeys));
   }
   return value;
-}
-
-function notUtf8(): Error {
-  return httpFault("request.malformed", "the body is not valid UTF-8");
 }
 
 async function parseLong(bytes: Buffer, bounds: JsonBounds, signal?: AbortSignal): Promise<unknown> {
@@ -59,7 +54,7 @@ function isDeeper(value: unknown, levels: number): boolean {
 }
 
 /** The names of the limits, as `kernel/limits.ts` has them. */
-const limits: Readonly<Record<Exclude<JsonFlaw, "malformed">, string>> = {
+const limits: Readonly<Record<Exclude<JsonFlaw, "malformed" | "encoding">, string>> = {
   depth: "maxJsonDepth",
   nodes: "maxJsonNodes",
   containers: "maxJsonContainers",
@@ -72,6 +67,7 @@ const limits: Readonly<Record<Exclude<JsonFlaw, "malformed">, string>> = {
 function refused(refusal: JsonRefusal): Error {
   const { flaw, message } = refusal;
   if (flaw === "malformed") return httpFault("request.malformed", `the body is not JSON: ${message}`);
+  if (flaw === "encoding") return httpFault("request.malformed", `the body ${message}`);
   const limit = limits[flaw];
   if (flaw === "depth") return httpFault("request.too_deep", `the body ${message}`, { limit });
   if (flaw === "keyBytes" || flaw === "numberBytes") {

@@ -32,6 +32,7 @@ export const plainBounds: JsonBounds = {
 /** What is wrong with a document. */
 export type JsonFlaw =
   | "malformed"
+  | "encoding"
   | "depth"
   | "nodes"
   | "containers"
@@ -53,6 +54,7 @@ export class JsonRefusal extends Error {
 }
 
 const flaws: Readonly<Record<Exclude<JsonFlaw, "malformed">, (most: number) => string>> = {
+  encoding: () => "is not valid UTF-8",
   depth: (most) => `is nested deeper than ${most}`,
   nodes: (most) => `holds more than ${most} values`,
   containers: (most) => `holds more than ${most} lists and records`,

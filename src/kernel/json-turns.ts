@@ -1,8 +1,10 @@
 // JSON of any size, read, written and digested with turns for everybody else in between. What is small is done at once, and
 // what is given back is then a value and no promise: a short call waits for nothing.
+import { joinSteps, utf8Steps } from "./bytes-in-turns.ts";
 import { canonicalJson } from "./canonical-json.ts";
 import { digestOf, runningHash } from "./hash.ts";
 import type { Digest } from "./hash.ts";
+import { JsonRefusal } from "./json-bounds.ts";
 import type { JsonBounds } from "./json-bounds.ts";
 import { readJson } from "./json-reader.ts";
 import { isLarge, writeJson } from "./json-writer.ts";
@@ -13,10 +15,15 @@ import type { Steps } from "./stretch.ts";
 /** Bytes that are hashed in one go; a millisecond at the least. */
 const hashedBytes = 256 * 1024;
 
-/** The value of a document's bytes, which must be valid UTF-8. @throws JsonRefusal, or the signal's reason. */
+/** The value of a document's bytes. @throws JsonRefusal, also for what is not UTF-8; the signal's reason. */
 export function readInTurns(bytes: Buffer, bounds: JsonBounds, signal?: AbortSignal): unknown {
   const stretch = new Stretch();
-  return inTurns(readJson(bytes, bounds, stretch), stretch, signal);
+  return inTurns(readSteps(bytes, bounds, stretch), stretch, signal);
+}
+
+function* readSteps(bytes: Buffer, bounds: JsonBounds, stretch: Stretch): Steps<unknown> {
+  if (!(yield* utf8Steps(bytes, stretch))) throw new JsonRefusal("encoding", 0);
+  return yield* readJson(bytes, bounds, stretch);
 }
 
 /** What JSON.stringify writes; text when it is short, otherwise its bytes. */
@@ -29,6 +36,13 @@ export function canonicalInTurns(value: unknown, signal?: AbortSignal): Buffer |
   return isLarge(value) ? gathered(value, "canonical", signal) : Buffer.from(canonicalJson(value));
 }
 
+/** The record digest of a JSON value: SHA-256 over its RFC 8785 text. @throws NotCanonicalError */
+export function digestJsonInTurns(value: unknown, signal?: AbortSignal): Digest | Promise<Digest> {
+  if (!isLarge(value)) return digestOf(canonicalJson(value));
+  const stretch = new Stretch();
+  return inTurns(digested(value, stretch), stretch, signal);
+}
+
 /** The record digest of bytes. */
 export function digestInTurns(bytes: Buffer): Digest | Promise<Digest> {
   if (bytes.length <= hashedBytes) return digestOf(bytes);
@@ -37,14 +51,26 @@ export function digestInTurns(bytes: Buffer): Digest | Promise<Digest> {
 }
 
 async function gathered(value: unknown, form: JsonForm, signal?: AbortSignal): Promise<Buffer> {
-  const parts: Buffer[] = [];
   const stretch = new Stretch();
-  await inTurns(
-    writeJson(value, form, (text) => void parts.push(Buffer.from(text)), stretch),
-    stretch,
-    signal,
-  );
-  return Buffer.concat(parts);
+  return inTurns(gatheredSteps(value, form, stretch), stretch, signal);
+}
+
+function* gatheredSteps(value: unknown, form: JsonForm, stretch: Stretch): Steps<Buffer> {
+  const parts: Buffer[] = [];
+  let sizeBytes = 0;
+  const take = (text: string): void => {
+    const part = Buffer.from(text);
+    sizeBytes += part.length;
+    parts.push(part);
+  };
+  yield* writeJson(value, form, take, stretch);
+  return yield* joinSteps(parts, sizeBytes, stretch);
+}
+
+function* digested(value: unknown, stretch: Stretch): Steps<Digest> {
+  const hash = runningHash();
+  yield* writeJson(value, "canonical", (text) => hash.update(text), stretch);
+  return hash.digest();
 }
 
 function* hashed(bytes: Buffer, stretch: Stretch): Steps<Digest> {

@@ -19,21 +19,26 @@ export function isLarge(value: unknown, chars = smallChars): boolean {
   return weigh(value, chars) < 0;
 }
 
+/** About how many characters a value takes, so that many of them together can be bounded. */
+export function jsonWeight(value: unknown): number {
+  return -weigh(value, 0, Number.NEGATIVE_INFINITY);
+}
+
 /** Characters that a value counts for beside its text. */
 const nodeChars = smallChars / smallNodes;
 
-/** What is left of a room when a value has been put into it; below zero when it does not fit. */
-function weigh(value: unknown, room: number): number {
+/** What is left of a room when a value has been put into it; once it is below `least`, the rest is not looked at. */
+function weigh(value: unknown, room: number, least = 0): number {
   let left = room - nodeChars;
   if (typeof value === "string") return left - value.length;
   if (typeof value !== "object" || value === null) return left;
   if (Array.isArray(value)) {
-    for (let i = 0; i < value.length && left >= 0; i++) left = weigh(value[i], left);
+    for (let i = 0; i < value.length && left >= least; i++) left = weigh(value[i], left, least);
     return left;
   }
   for (const key in value) {
-    left = weigh((value as Readonly<Record<string, unknown>>)[key], left - key.length);
-    if (left < 0) return left;
+    left = weigh((value as Readonly<Record<string, unknown>>)[key], left - key.length, least);
+    if (left < least) return left;
   }
   return left;
 }

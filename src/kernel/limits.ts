@@ -49,8 +49,8 @@ export const maxReplyNodes = 4_000_000;
 /** Most lists and records in a model's reply: the 20 likeliest words for each of 4 000 tokens have 170 000. */
 export const maxReplyContainers = 250_000;
 
-/** Most choices, parts and calls of tools that are read of a reply together; a model says a few. */
-export const maxReplyParts = 10_000;
+/** Most values in one event of a stream. */
+export const maxEventValues = 20_000;
 
 /** Most values in the parameters of one call of a model beside its content and tools; each is looked up by its name. */
 export const maxParameterValues = 10_000;
@@ -66,6 +66,9 @@ export const maxSegmentBytes = 1024 * 1024 * 1024;
 
 /** Most rows in one page of a listing. */
 export const maxPageSize = 1000;
+
+/** Characters after which a page of a listing ends early; rows can be as long as the metadata of an artifact. */
+export const maxPageChars = 2 * 1024 * 1024;
 
 /** Rows in a page when the caller does not say. */
 export const defaultPageSize = 100;

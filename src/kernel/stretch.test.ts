@@ -32,6 +32,23 @@ describe("work in stretches", () => {
     for (const [i, count] of seen.entries()) expect(count - (seen[i - 1] ?? 2)).toBeLessThanOrEqual(1);
   });
 
+  it("that begins in one round of the event loop shares one stretch of time", async () => {
+    const looks: number[] = [];
+    function* busy(): Steps<void> {
+      const stretch = new Stretch();
+      const startMs = performance.now();
+      while (!stretch.isOver(10_000) && performance.now() < startMs + 100);
+      looks.push(performance.now() - startMs);
+      yield;
+    }
+    const startMs = performance.now();
+    const works = Array.from({ length: 50 }, () => Promise.resolve(inTurns(busy(), new Stretch())));
+    expect(looks.length).toBe(50);
+    // Each of them alone would have taken as long as all of them did.
+    expect(performance.now() - startMs).toBeLessThan(2 * Math.max(...looks) + 10);
+    await Promise.all(works);
+  });
+
   it("is given up when whoever waits for it has gone", async () => {
     const notes: string[] = [];
     const caller = new AbortController();

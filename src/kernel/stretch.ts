@@ -9,10 +9,21 @@ export const stretchChars = 4096;
 /** Work that may be interrupted where it yields. */
 export type Steps<Value> = Generator<undefined, Value, undefined>;
 
-/** What has been done in one go. */
+/** When the stretch of this round of the event loop is over; 0 before anybody has looked. */
+let roundEndMs = 0;
+
+function beginRound(nowMs: number): void {
+  roundEndMs = nowMs + maxStretchMs;
+  setImmediate(endRound);
+}
+
+function endRound(): void {
+  roundEndMs = 0;
+}
+
+/** What has been done in one go. All that begins in one round of the event loop shares one stretch of time. */
 export class Stretch {
   #work = 0;
-  #endMs = 0;
 
   /** Counts work, in characters that were looked at; says whether others should have their turn now. */
   isOver(work: number): boolean {
@@ -20,13 +31,13 @@ export class Stretch {
     if (this.#work < stretchChars) return false;
     this.#work = 0;
     const nowMs = performance.now();
-    if (this.#endMs === 0) this.#endMs = nowMs + maxStretchMs;
-    return nowMs >= this.#endMs;
+    if (roundEndMs === 0) beginRound(nowMs);
+    return nowMs >= roundEndMs;
   }
 
   /** Others have had their turn. */
   renew(): void {
-    this.#endMs = 0;
+    roundEndMs = 0;
   }
 }
 

@@ -268,7 +268,8 @@ async function perform(asked: Asked, prepared: Prepared): Promise<void> {
   if (status !== undefined) return refuse(asked, status, `scripted_${status}`, `A scripted ${status}.`);
   if (seen.path.endsWith("/embeddings")) {
     const { input, encoding_format: format, model } = seen.json;
-    const inputs = Array.isArray(input) ? input.length : 1;
+    // One list of numbers is one text, in tokens.
+    const inputs = Array.isArray(input) && typeof input[0] !== "number" ? input.length : 1;
     return answer(
       asked,
       200,

@@ -4,6 +4,7 @@
 // 2. A tool whose input came whole, or not at all, gives its arguments when its block stops, so that every call has some.
 // 3. `end` comes with `message_stop`. An error ends the stream without one.
 import type { SseEvent, StreamEvent, StreamReader } from "../conversation.ts";
+import { parseEvent } from "./event-json.ts";
 import { garbled } from "./faults.ts";
 import type { JsonObject } from "./fields.ts";
 import { isObject } from "./fields.ts";
@@ -32,7 +33,7 @@ export class MessagesStreamReader implements StreamReader {
 
   read(event: SseEvent): readonly StreamEvent[] {
     if (this.#closed || event.event === "ping" || event.data === "") return [];
-    const data = parseEvent(event.data);
+    const data = readEvent(event.data);
     switch (data["type"]) {
       case "message_start":
         return this.#start(data);
@@ -145,10 +146,10 @@ export class MessagesStreamReader implements StreamReader {
   }
 }
 
-function parseEvent(data: string): JsonObject {
+function readEvent(data: string): JsonObject {
   let event: unknown;
   try {
-    event = JSON.parse(data);
+    event = parseEvent(data);
   } catch (cause) {
     throw garbled("a piece of the provider's stream is no JSON", cause);
   }

@@ -4,6 +4,7 @@
 // 2. Every event reports the usage so far; fields of an earlier report that a later one lacks are kept.
 // 3. Nothing on the wire ends the stream, so `end` is said when the connection closes after every candidate had its reason.
 import type { SseEvent, StreamEvent, StreamReader } from "../conversation.ts";
+import { parseEvent } from "./event-json.ts";
 import { garbled } from "./faults.ts";
 import type { Draft, JsonObject } from "./fields.ts";
 import { isObject, put } from "./fields.ts";
@@ -111,7 +112,7 @@ export class GeminiStreamReader implements StreamReader {
 function parseReply(data: string): JsonObject {
   let reply: unknown;
   try {
-    reply = JSON.parse(data);
+    reply = parseEvent(data);
   } catch (cause) {
     throw garbled("a piece of the provider's stream is no JSON", cause);
   }

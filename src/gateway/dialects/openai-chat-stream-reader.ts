@@ -6,6 +6,7 @@
 //    name on a used index is a new call, because some servers number every parallel call 0.
 // 3. `end` comes with `[DONE]`; a server that closes without it is read to the end by `close`.
 import type { Finish, SseEvent, StreamEvent, StreamReader } from "../conversation.ts";
+import { parseEvent } from "./event-json.ts";
 import { garbled } from "./faults.ts";
 import type { Draft, JsonObject } from "./fields.ts";
 import { isObject, put } from "./fields.ts";
@@ -87,7 +88,7 @@ export class ChatStreamReader implements StreamReader {
 function parseChunk(data: string): JsonObject {
   let chunk: unknown;
   try {
-    chunk = JSON.parse(data);
+    chunk = parseEvent(data);
   } catch (cause) {
     throw garbled("a piece of the provider's stream is no JSON", cause);
   }

@@ -1,6 +1,7 @@
 // Reads replies of the Responses dialect, whole and streamed.
 import { gatewayFault } from "../errors.ts";
 import type { Finish, Part, Reply, SseEvent, StreamEvent, StreamReader } from "../conversation.ts";
+import { parseEvent } from "./event-json.ts";
 import { garbled } from "./faults.ts";
 import type { JsonObject } from "./fields.ts";
 import { isObject } from "./fields.ts";
@@ -89,7 +90,7 @@ export class ResponsesStreamReader implements StreamReader {
     if (this.#ended || event.data === "" || event.data === "[DONE]") return [];
     let body: unknown;
     try {
-      body = JSON.parse(event.data);
+      body = parseEvent(event.data);
     } catch (cause) {
       throw garbled("a piece of the provider's stream is no JSON", cause);
     }

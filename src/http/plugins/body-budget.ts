@@ -3,6 +3,7 @@
 // not all strangers together, can hold so much that nothing is left for another product.
 import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { joinInTurns } from "../../kernel/bytes-in-turns.ts";
 import { seesAll } from "../../kernel/ctx.ts";
 import { FairShare, holderOf } from "../../kernel/fair-share.ts";
 import { endOf } from "../../kernel/standing.ts";
@@ -23,7 +24,16 @@ declare module "fastify" {
   }
 }
 
-/** Counts bytes of bodies that are held in memory. */
+/** Bytes up to which a body is small: it finds room when large ones have none. */
+const smallBytes = 64 * 1024;
+/** Bytes that large bodies leave to small ones, and at most this share of the budget. */
+const reservedBytes = 4 * 1024 * 1024;
+const reservedShare = 1 / 8;
+
+/**
+ * Counts bytes of bodies that are held in memory. Large bodies leave room for small ones, and those of one product for those
+ * of others.
+ */
 export class BodyBudget {
   readonly #most: number;
   readonly #shares: FairShare;
@@ -44,12 +54,13 @@ export class BodyBudget {
   hold(request: FastifyRequest, bytes: number): void {
     if (request.heldBytes === 0) request.bodyHolder = holderOfBody(request);
     const holder = request.bodyHolder;
-    if (this.#held + bytes > this.#most || (holder !== null && !this.#shares.take(holder, bytes))) {
-      throw httpFault("server.overloaded", "as many bytes of request bodies are in memory as may be", {
-        limit: "http.jsonBodyBudgetBytes",
-        remedy: "send the request again later, or stream the content",
-        retryAfterSeconds: overloadedRetrySeconds,
-      });
+    const isLarge = request.heldBytes + bytes > smallBytes;
+    const reserved = isLarge ? Math.min(reservedBytes, reservedShare * this.#most) : 0;
+    if (this.#held + bytes > this.#most - reserved) {
+      throw noRoom("as many bytes of request bodies are in memory as may be");
+    }
+    if (holder !== null && !this.#shares.take(holder, bytes)) {
+      throw noRoom("the request bodies of this caller's product take its share");
     }
     this.#held += bytes;
     request.heldBytes += bytes;
@@ -57,6 +68,7 @@ export class BodyBudget {
 
   /** Gives back what a request held. */
   release(request: FastifyRequest): void {
+    if (request.heldBytes === 0) return;
     this.#held -= request.heldBytes;
     if (request.bodyHolder !== null && request.heldBytes > 0) this.#shares.give(request.bodyHolder, request.heldBytes);
     request.heldBytes = 0;
@@ -67,6 +79,14 @@ export class BodyBudget {
 function holderOfBody({ ctx }: FastifyRequest): string | null {
   if (ctx === null || ctx.principal.kind === "anonymous") return "anonymous";
   return seesAll(ctx.principal) ? null : holderOf(ctx.principal.product);
+}
+
+function noRoom(reason: string): Error {
+  return httpFault("server.overloaded", reason, {
+    limit: "http.jsonBodyBudgetBytes",
+    remedy: "send the request again later, or stream the content",
+    retryAfterSeconds: overloadedRetrySeconds,
+  });
 }
 
 /** Keeps the count: what a request holds is given back when its answer has ended, however it ends. */
@@ -107,7 +127,7 @@ export async function collectBody(
   if (declaredBytes !== undefined && sizeBytes !== declaredBytes) {
     throw httpFault("request.malformed", "the body is not as long as its Content-Length says");
   }
-  return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, sizeBytes);
+  return joinInTurns(chunks, sizeBytes);
 }
 
 /** Shows every piece of a body. Whoever stops by throwing leaves the connection as it is, so that the answer can be sent. */

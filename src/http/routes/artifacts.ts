@@ -1,7 +1,8 @@
 // Reading artifacts, and the attempts on them that the constitution refuses.
 import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import type { ArtifactQuery } from "../../depository/index.ts";
+import type { Artifact, ArtifactQuery } from "../../depository/index.ts";
+import { gatherPage } from "../long-page.ts";
 import type { OperationName } from "../operations.ts";
 import { defined, instantMs, one, pageSize } from "../query.ts";
 import type { Query } from "../query.ts";
@@ -14,6 +15,11 @@ const text = { type: "string" };
 const integer = { type: "integer" };
 const idParams = record({ id: { type: "string", maxLength: 64 } });
 const idOf = (request: FastifyRequest): string => (request.params as { id: string }).id;
+
+/** Where a listing goes on behind an artifact. */
+function placeOf(artifact: Artifact | undefined): ArtifactQuery["after"] {
+  return artifact && { createdMs: Date.parse(artifact.created_at), id: artifact.artifact_id };
+}
 
 const productState = record({
   product: text,
@@ -66,9 +72,10 @@ export function artifactRoutes(app: FastifyInstance, services: Services): void {
       const cursor = one(query, "cursor");
       const after =
         cursor === undefined ? undefined : (cursors.open("artifact.list", cursor, question) as ArtifactQuery["after"]);
-      const artifacts = await shelf.list(ctx, { ...question, ...defined({ after }), limit });
-      const last = artifacts.length === limit ? artifacts.at(-1) : undefined;
-      const place = last && { createdMs: Date.parse(last.created_at), id: last.artifact_id };
+      const { rows: artifacts, last } = await gatherPage<Artifact>(limit, (some, behind) =>
+        shelf.list(ctx, { ...question, ...defined({ after: placeOf(behind) ?? after }), limit: some }),
+      );
+      const place = placeOf(last);
       return { artifacts, next: place ? cursors.seal("artifact.list", place, question) : null };
     },
   });

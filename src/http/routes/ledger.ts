@@ -3,8 +3,9 @@ import { createPublicKey } from "node:crypto";
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { governanceFault } from "../../governance/index.ts";
 import type { Ctx } from "../../kernel/ctx.ts";
-import type { Ledger } from "../../ledger/index.ts";
+import type { Entry, Ledger } from "../../ledger/index.ts";
 import { httpFault } from "../errors.ts";
+import { gatherPage } from "../long-page.ts";
 import { defined, instantMs, one, pageSize } from "../query.ts";
 import type { Query } from "../query.ts";
 import { publicRoute, route } from "../route.ts";
@@ -128,8 +129,9 @@ export function ledgerRoutes(app: FastifyInstance, services: Services): void {
     const cursor = one(query, "cursor");
     const after = cursor === undefined ? undefined : (cursors.open("ledger.entries", cursor, filters) as number);
     const limit = pageSize(query);
-    const entries = await ledger.entries({ ...filters, ...defined({ after }), limit });
-    const last = entries.length === limit ? entries.at(-1) : undefined;
+    const { rows: entries, last } = await gatherPage<Entry>(limit, (some, behind) =>
+      ledger.entries({ ...filters, ...defined({ after: behind?.index ?? after }), limit: some }),
+    );
     return { entries, next: last ? cursors.seal("ledger.entries", last.index, filters) : null };
   }
 }

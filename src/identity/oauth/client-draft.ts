@@ -41,6 +41,9 @@ const keyForms = new Map([
   ["RSA", "RS256"],
 ]);
 
+/** Longest key, characters of JSON: one of 4 096 bits with its certificates takes some 6 000. */
+const maxKeyChars = 16 * 1024;
+
 const invalid = (at: string, detail: string): Fault => oauthFault("client.invalid", detail, { at });
 
 /** How a client of this draft authenticates. */
@@ -94,6 +97,9 @@ async function checkKeys(keys: readonly object[]): Promise<void> {
   if (keys.length === 0 || keys.length > maxEntries) throw invalid("jwks", `1 to ${maxEntries} keys`);
   for (const key of keys) {
     const jwk = key as JWK;
+    if (JSON.stringify(key).length > maxKeyChars) {
+      throw invalid("jwks", `a key takes at most ${maxKeyChars} characters`);
+    }
     if (privateMembers.some((member) => member in jwk)) throw invalid("jwks", "send public keys only");
     const form = keyForms.get(`${jwk.kty ?? ""} ${jwk.crv ?? ""}`.trim());
     if (form === undefined || (jwk.use ?? "sig") !== "sig") {

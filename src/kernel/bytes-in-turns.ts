@@ -1,0 +1,47 @@
+// Long runs of bytes, put together and looked at with turns for everybody else in between.
+import { isUtf8 } from "node:buffer";
+import { inTurns, Stretch } from "./stretch.ts";
+import type { Steps } from "./stretch.ts";
+
+/** Bytes that are copied or looked at in one go; less than a millisecond. */
+const partBytes = 512 * 1024;
+/** What a part counts for, in characters that are looked at meanwhile. */
+const partWork = 4096;
+
+/**
+ * Pieces as one. Each piece is taken off the list as soon as it is copied, so that long ones are not in memory twice; a
+ * single piece is given as it is.
+ */
+export function joinInTurns(pieces: Buffer[], sizeBytes: number): Buffer | Promise<Buffer> {
+  const [only] = pieces;
+  if (pieces.length === 1 && only !== undefined) return only;
+  if (sizeBytes <= partBytes) return Buffer.concat(pieces, sizeBytes);
+  const stretch = new Stretch();
+  return inTurns(joinSteps(pieces, sizeBytes, stretch), stretch);
+}
+
+/** The steps of `joinInTurns`. */
+export function* joinSteps(pieces: Buffer[], sizeBytes: number, stretch: Stretch): Steps<Buffer> {
+  const whole = Buffer.allocUnsafeSlow(sizeBytes);
+  let at = 0;
+  for (const [i, piece] of pieces.entries()) {
+    at += piece.copy(whole, at);
+    pieces[i] = nothing;
+    if (stretch.isOver((partWork * piece.length) / partBytes)) yield;
+  }
+  return whole;
+}
+
+const nothing = Buffer.alloc(0);
+
+/** Whether bytes are valid UTF-8. */
+export function* utf8Steps(bytes: Buffer, stretch: Stretch): Steps<boolean> {
+  for (let start = 0, end = 0; start < bytes.length; start = end) {
+    end = Math.min(start + partBytes, bytes.length);
+    // A character is not cut in two; what is no character at its end is found with the next part.
+    for (let back = 0; back < 3 && end < bytes.length && ((bytes[end] as number) & 0xc0) === 0x80; back++) end--;
+    if (!isUtf8(bytes.subarray(start, end))) return false;
+    if (stretch.isOver(partWork)) yield;
+  }
+  return true;
+}
