@@ -15,6 +15,7 @@ import type { Medium } from "./media.ts";
 import { looksSealed } from "./places.ts";
 import { guardKeywords } from "./rule-book.ts";
 import { searched } from "./searching.ts";
+import { mayBeCutIn, namedSecret, seamEdits } from "./seams.ts";
 import { secretsInBytes, secretsInLetters } from "./secrets.ts";
 import { atOnce, Stretch, stretchChars } from "./stretch.ts";
 import type { Steps } from "./stretch.ts";
@@ -37,6 +38,8 @@ const maxHashedChars = 16_383;
 const maxCompared = 8;
 /** Shorter texts are mostly names and words, which a quicker look tells. */
 const minUnnamed = 40;
+/** Shortest text that holds a name and a secret value, and so one that may be disguised. */
+const minDisguised = 12;
 /** How many texts the caller's body may leave out of those in which nothing was found before it is not recognised. */
 const maxSkipped = 4;
 /** What coming to a text counts for, in characters looked at. */
@@ -52,6 +55,8 @@ export class Inspection {
   readonly #clean: string[] = [];
   #cleanInBody = 0;
   #known: Map<string, Known> | undefined;
+  /** Texts that hold a piece of a token that is cut over several, and what stands in their place. */
+  #mends: Map<string, string> | undefined;
   /** Long texts, and others of them by their digests. */
   #long: [text: string, known: Known][] | undefined;
   #digested: Map<string, Known> | undefined;
@@ -67,6 +72,12 @@ export class Inspection {
     this.#policy = policy;
     this.#isNamed = policy.pii === "off";
     this.looking = looking;
+  }
+
+  /** From here on lists and records are looked at as wholes too, which parts of turns need not be. */
+  lookAtWholes(): void {
+    const secrets = this.looking.find(({ name }) => name === "secrets");
+    if (secrets !== undefined) this.walk.onEntering = (value, keys) => this.#enter(secrets, value, keys);
   }
 
   /** Whether every text that was changed was changed in the caller's own body too. */
@@ -88,7 +99,7 @@ export class Inspection {
     while (walk.next()) {
       const { text } = walk;
       if (text.length > stretchChars || walk.kind !== "text") return false;
-      const next = this.#short(looking, text);
+      const next = this.#short(looking, this.#mended(text));
       if (next !== text) walk.put(next);
       if (stretch.isOver(text.length + textWork)) return false;
     }
@@ -102,8 +113,53 @@ export class Inspection {
       yield;
       return;
     }
-    const next = yield* kind === "text" ? this.#longer(looking, text) : this.#placed(looking, text, kind);
+    const next = yield* kind === "text" ? this.#longer(looking, this.#mended(text)) : this.#placed(looking, text, kind);
     if (next !== text) this.walk.put(next);
+  }
+
+  /** Looks at the seams between texts that are said one after the other, wherever they stand. */
+  lookBetween(texts: readonly string[], at: string): void {
+    const secrets = this.looking.find(({ name }) => name === "secrets");
+    const edits = secrets === undefined ? undefined : seamEdits(texts);
+    if (secrets === undefined || edits === undefined || !this.#note(secrets, edits.matches, true, at)) return;
+    for (const [index, text] of edits.texts) (this.#mends ??= new Map()).set(texts[index] as string, text);
+    this.#changed += edits.texts.size;
+  }
+
+  /** A text without what it holds of a token that is cut over several. */
+  #mended(text: string): string {
+    return this.#mends?.get(text) ?? text;
+  }
+
+  /** Looks at what only a list or record as a whole shows: tokens that are cut over its texts, and what a key says of its value. */
+  #enter(secrets: Guard, value: object, keys: readonly string[] | undefined): void {
+    const { walk } = this;
+    if (keys === undefined) {
+      const edits = seamEdits(value as readonly unknown[]);
+      if (edits === undefined || !this.#note(secrets, edits.matches)) return;
+      for (const [index, text] of edits.texts) walk.putAt(index, text);
+      return;
+    }
+    const record = value as Readonly<Record<string, unknown>>;
+    for (let i = 0; i < keys.length; i++) {
+      const key = keys[i] as string;
+      const item = record[key];
+      const named = typeof item === "string" ? namedSecret(key, item) : undefined;
+      if (named !== undefined && this.#note(secrets, [named.match])) walk.putAt(key, named.text);
+    }
+    if (!mayBeCutIn(record, keys)) return;
+    const edits = seamEdits(keys.flatMap((key) => [key, record[key]]));
+    if (edits !== undefined && this.#note(secrets, edits.matches)) {
+      for (const [index, text] of edits.texts) {
+        const key = keys[index >> 1] as string;
+        if (index % 2 === 0) walk.putName(key, text);
+        else walk.putAt(key, text);
+      }
+      return;
+    }
+    const between = keys.length > 1 ? seamEdits(keys.map((key) => record[key])) : undefined;
+    if (between === undefined || !this.#note(secrets, between.matches)) return;
+    for (const [index, text] of between.texts) walk.putAt(keys[index] as string, text);
   }
 
   denied(): Fault | undefined {
@@ -120,7 +176,9 @@ export class Inspection {
 
   /** What stands in place of a text that is looked at in one go. */
   #short(looking: readonly Guard[], text: string): string {
-    if (this.#isNamed && text.length < minUnnamed && guardKeywords.isPlain(text) && !mayBeDisguised(text)) return text;
+    if (this.#isNamed && text.length < minUnnamed && guardKeywords.isPlain(text)) {
+      if (text.length < minDisguised || !mayBeDisguised(text)) return text;
+    }
     if (this.#isInBody && this.#isClean(text)) return text;
     const known = this.#known?.get(text);
     if (known !== undefined) return this.#again(text, known);
@@ -217,7 +275,7 @@ export class Inspection {
   }
 
   /** Notes what a guard found; true when it is to be redacted. What cannot be rewritten is denied instead. */
-  #note(guard: Guard, matches: readonly Match[], canRewrite = true): boolean {
+  #note(guard: Guard, matches: readonly Match[], canRewrite = true, at?: string): boolean {
     const wanted: GuardAction = this.#policy[guard.name];
     if (wanted === "off") return false;
     const action = wanted === "redact" && !canRewrite ? "deny" : wanted;
@@ -225,7 +283,7 @@ export class Inspection {
       // A call is denied by what denies it, however much else was found before.
       if (this.findings.length >= maxFindings && (action !== "deny" || this.#denied > 0)) break;
       if (action === "deny") this.#denied++;
-      this.findings.push({ guard: guard.name, rule, severity, action, at: this.walk.pointer(), detail });
+      this.findings.push({ guard: guard.name, rule, severity, action, at: at ?? this.walk.pointer(), detail });
     }
     return action === "redact";
   }

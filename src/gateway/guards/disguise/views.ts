@@ -6,13 +6,14 @@ import { unescaped, unquoted } from "./escapes.ts";
 import { folded } from "./folding.ts";
 import { mayBeDisguised } from "./glance.ts";
 import { encodedRuns } from "./runs.ts";
+import { unspelt } from "./spelt.ts";
 import { asItIs } from "./view.ts";
 import type { Span, View } from "./view.ts";
 
 /** Characters that are looked at in one go. */
 export const windowChars = 16_384;
 /** How far windows overlap: what is longer than this in disguise may be cut in two. */
-const overlapChars = 2048;
+export const overlapChars = 2048;
 /** How often encodings may stand in each other. */
 const mostLayers = 3;
 /** How many characters all views of a window may have, as a multiple of its own. */
@@ -77,6 +78,8 @@ function* viewsWithin(
   if (plain !== undefined) yield { ...plain, isBinary, isDecoded };
   const quoted = unquoted(text, origin);
   if (quoted !== undefined) yield { ...(folded(quoted.text, quoted.origin) ?? quoted), isBinary, isDecoded };
+  const whole = unspelt(plain?.text ?? text, plain?.origin ?? origin);
+  if (whole !== undefined) yield { ...whole, isBinary, isDecoded };
   if (layer === mostLayers) return;
   yield* decodedWithin(plain?.text ?? text, plain?.origin ?? origin, room, layer);
   // Encodings that quoted-printable has broken into lines.
