@@ -15,11 +15,12 @@ import type { Medium } from "./media.ts";
 import { looksSealed } from "./places.ts";
 import { guardKeywords } from "./rule-book.ts";
 import { searched } from "./searching.ts";
-import { mayBeCutIn, namedSecret, seamEdits } from "./seams.ts";
+import { seamEdits } from "./seams.ts";
 import { secretsInBytes, secretsInLetters } from "./secrets.ts";
 import { atOnce, Stretch, stretchChars } from "./stretch.ts";
 import type { Steps } from "./stretch.ts";
 import { TextWalk } from "./text-walk.ts";
+import { lookAtWhole } from "./wholes.ts";
 
 /** Most findings that are kept of one call; more say nothing more and only fill the record. */
 const maxFindings = 100;
@@ -77,7 +78,10 @@ export class Inspection {
   /** From here on lists and records are looked at as wholes too, which parts of turns need not be. */
   lookAtWholes(): void {
     const secrets = this.looking.find(({ name }) => name === "secrets");
-    if (secrets !== undefined) this.walk.onEntering = (value, keys) => this.#enter(secrets, value, keys);
+    if (secrets === undefined) return;
+    this.walk.onEntering = (value, keys) => {
+      lookAtWhole(this.walk, value, keys, (matches) => this.#note(secrets, matches));
+    };
   }
 
   /** Whether every text that was changed was changed in the caller's own body too. */
@@ -122,44 +126,13 @@ export class Inspection {
     const secrets = this.looking.find(({ name }) => name === "secrets");
     const edits = secrets === undefined ? undefined : seamEdits(texts);
     if (secrets === undefined || edits === undefined || !this.#note(secrets, edits.matches, true, at)) return;
-    for (const [index, text] of edits.texts) (this.#mends ??= new Map()).set(texts[index] as string, text);
+    for (const [index, text] of edits.texts) (this.#mends ??= new Map()).set(texts[index] ?? "", text);
     this.#changed += edits.texts.size;
   }
 
   /** A text without what it holds of a token that is cut over several. */
   #mended(text: string): string {
     return this.#mends?.get(text) ?? text;
-  }
-
-  /** Looks at what only a list or record as a whole shows: tokens that are cut over its texts, and what a key says of its value. */
-  #enter(secrets: Guard, value: object, keys: readonly string[] | undefined): void {
-    const { walk } = this;
-    if (keys === undefined) {
-      const edits = seamEdits(value as readonly unknown[]);
-      if (edits === undefined || !this.#note(secrets, edits.matches)) return;
-      for (const [index, text] of edits.texts) walk.putAt(index, text);
-      return;
-    }
-    const record = value as Readonly<Record<string, unknown>>;
-    for (let i = 0; i < keys.length; i++) {
-      const key = keys[i] as string;
-      const item = record[key];
-      const named = typeof item === "string" ? namedSecret(key, item) : undefined;
-      if (named !== undefined && this.#note(secrets, [named.match])) walk.putAt(key, named.text);
-    }
-    if (!mayBeCutIn(record, keys)) return;
-    const edits = seamEdits(keys.flatMap((key) => [key, record[key]]));
-    if (edits !== undefined && this.#note(secrets, edits.matches)) {
-      for (const [index, text] of edits.texts) {
-        const key = keys[index >> 1] as string;
-        if (index % 2 === 0) walk.putName(key, text);
-        else walk.putAt(key, text);
-      }
-      return;
-    }
-    const between = keys.length > 1 ? seamEdits(keys.map((key) => record[key])) : undefined;
-    if (between === undefined || !this.#note(secrets, between.matches)) return;
-    for (const [index, text] of between.texts) walk.putAt(keys[index] as string, text);
   }
 
   denied(): Fault | undefined {

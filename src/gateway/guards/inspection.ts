@@ -16,8 +16,6 @@ import { placesInBody, placesInPart, textOnly } from "./places.ts";
 import { inTurns } from "./stretch.ts";
 import type { Steps } from "./stretch.ts";
 
-export { guards };
-
 /** What became of a call. */
 export interface GuardedCall {
   readonly call: ModelCall;

@@ -2,9 +2,10 @@
 // value. Where one text ends and the next begins in letters of a token, both ends are read as one.
 import { disguisedNow } from "./disguise/disguised.ts";
 import { looksDrawn } from "./disguise/split.ts";
+import type { View } from "./disguise/view.ts";
 import { redactionMarker } from "./guard.ts";
 import type { Match } from "./guard.ts";
-import { secretsGuard, secretsInBytes } from "./secrets.ts";
+import { secretsInBytes } from "./secrets.ts";
 
 /** Fewer letters hold no token. */
 const shortestToken = 20;
@@ -180,12 +181,12 @@ class Seams {
 
   #look(): void {
     const joined = this.#joined;
-    const found = [...secretsInBytes(joined), ...disguisedNow(joined, ({ text }) => secretsInBytes(text))];
+    const found = [...secretsInBytes(joined), ...disguisedNow(joined, inView)];
     let taken = -1;
     for (const match of found.toSorted((left, right) => left.start - right.start)) {
       if (match.start < taken || !looksDrawn(joined.slice(match.start, match.end))) continue;
       const pieces = this.#piecesOf(match);
-      if (pieces.length < 2) continue;
+      if (pieces.length < 2 || this.#holdsAlone(pieces)) continue;
       taken = match.end;
       this.#matches.push({ ...match, detail: `${match.detail}, cut over several texts` });
       for (const piece of pieces) {
@@ -195,6 +196,15 @@ class Seams {
         else cuts.push({ ...match, ...piece });
       }
     }
+  }
+
+  /** Whether one of the texts holds a token by itself, which is found where that text is looked at. */
+  #holdsAlone(pieces: readonly Piece[]): boolean {
+    return pieces.some(({ index }) => {
+      const own = this.#pieces.find((piece) => piece.index === index) as Piece;
+      const text = (this.#texts[index] as string).slice(own.start, own.end);
+      return secretsInBytes(text).length > 0 || disguisedNow(text, inView).length > 0;
+    });
   }
 
   /** What a match takes of each text. */
@@ -211,37 +221,10 @@ class Seams {
   }
 }
 
+function inView({ text }: View): readonly Match[] {
+  return secretsInBytes(text);
+}
+
 function isBlank(code: number): boolean {
   return code === 32 || code === 9 || code === 10 || code === 13;
-}
-
-/** Names that were asked about, as a call says the same ones again and again; a few hundred. */
-const asked = new Map<string, boolean>();
-const mostAsked = 500;
-
-/** Whether a name says that its value is secret. */
-function isTellingName(name: string): boolean {
-  if (name.length < 3 || name.length > 64) return false;
-  let answer = asked.get(name);
-  if (answer === undefined) {
-    answer = telling.test(name);
-    if (asked.size >= mostAsked) asked.clear();
-    asked.set(name, answer);
-  }
-  return answer;
-}
-
-const telling = /key|secret|token|credential|password|passwd|pwd|passphrase/i;
-
-/** What stands in place of a value behind a name that says it is secret; undefined when it does not look so. */
-export function namedSecret(name: string, value: string): { readonly text: string; readonly match: Match } | undefined {
-  if (value.length > longestEnd || !isTellingName(name)) return undefined;
-  const lead = `${name}="`;
-  const match = secretsGuard
-    .scan(`${lead}${value}"`)
-    .find(({ start, end }) => start >= lead.length && end <= lead.length + value.length);
-  if (match === undefined) return undefined;
-  const start = match.start - lead.length;
-  const end = match.end - lead.length;
-  return { text: value.slice(0, start) + redactionMarker(match.rule) + value.slice(end), match: { ...match, start, end } };
 }

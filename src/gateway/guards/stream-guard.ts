@@ -11,7 +11,7 @@ import { guardFault } from "./errors.ts";
 import { maxWindowChars, redactionMarker } from "./guard.ts";
 import { longestTail, tailFrom } from "./disguise/open.ts";
 import type { Guard, GuardFinding, GuardName, GuardPolicy, Match } from "./guard.ts";
-import { guards } from "./inspection.ts";
+import { guards } from "./guard-list.ts";
 import { guardKeywords } from "./rule-book.ts";
 
 /** What may be passed on after a chunk. */

@@ -68,7 +68,7 @@ export class TextWalk {
           continue;
         }
         frame.taken++;
-        if (this.#isText(this.#edits?.get(list)?.values.get(taken) ?? list[taken], "")) return true;
+        if (this.#isText(this.#replaced(list)?.values.get(taken) ?? list[taken], "")) return true;
         continue;
       }
       const key = keys[taken >> 1];
@@ -78,10 +78,10 @@ export class TextWalk {
       }
       frame.taken++;
       if ((taken & 1) === 1) {
-        const item = this.#edits?.get(value)?.values.get(key) ?? (value as Readonly<Record<string, unknown>>)[key];
+        const item = this.#replaced(value)?.values.get(key) ?? (value as Readonly<Record<string, unknown>>)[key];
         if (this.#isText(item, key)) return true;
       } else if (key.length >= shortestChars) {
-        this.text = this.#edits?.get(value)?.names.get(key) ?? key;
+        this.text = this.#replaced(value)?.names.get(key) ?? key;
         this.kind = "text";
         return true;
       }
@@ -134,9 +134,20 @@ export class TextWalk {
       edit = { values: new Map(), names: new Map() };
       this.#edits.set(value, edit);
     }
-    // A value that stands in two places is come to on two ways.
-    for (const frame of this.#frames) if (!this.#edits.has(frame.value)) this.#edits.set(frame.value, undefined);
+    this.#mark(this.#edits);
     return edit;
+  }
+
+  /** What is replaced in a list or record that stands in two places and was come to before on another way. */
+  #replaced(value: object): Edit | undefined {
+    const edit = this.#edits?.get(value);
+    if (this.#edits !== undefined && edit !== undefined) this.#mark(this.#edits);
+    return edit;
+  }
+
+  /** Notes that something is to be replaced on the way to where the walk is. */
+  #mark(edits: Map<object, Edit | undefined>): void {
+    for (const frame of this.#frames) if (!edits.has(frame.value)) edits.set(frame.value, undefined);
   }
 
   /** Whether anything is to be replaced. */

@@ -8,6 +8,9 @@ const isControl = 8;
 const isMark = 16;
 /** Letters that stand one by one before they are taken for words spelt out. */
 const fewestSingle = 6;
+/** Lines of encoded text are at least so long; how many of them stand between others. */
+const shortestLine = 4;
+const fewestLines = 1;
 /** Shortest run of letters and digits that may be encoded; few words of prose are as long. */
 const shortestRun = 20;
 /** Fewer digits cannot spell a token byte by byte. */
@@ -43,7 +46,7 @@ export function mayBeDisguised(text: string): boolean {
 
 /** Whether a text may hold a token in pieces: tokens hold digits, and those of one provider their beginning. */
 export function mayBeSplit(text: string): boolean {
-  return mayBeDisguised(text) || text.length > longestKept || last.digits > 1 || text.includes("hf_");
+  return mayBeDisguised(text) || text.length > longestKept || last.digits > 0 || text.includes("hf_");
 }
 
 function isSuspicious(text: string): boolean {
@@ -52,10 +55,20 @@ function isSuspicious(text: string): boolean {
   let digits = 0;
   let mark = 0;
   let single = 0;
+  let line = -1;
+  let lines = 0;
+  let beforeReturn = 0;
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
     if (code > 127) return true;
     const kind = kinds[code] as number;
+    // Lines that are nothing but a short run each.
+    if (code === 10) {
+      const length = text.charCodeAt(i - 1) === 13 ? beforeReturn : run;
+      lines = length >= shortestLine && i - line <= length + 2 ? lines + 1 : 0;
+      line = i;
+      if (lines >= fewestLines) return true;
+    } else if (code === 13) beforeReturn = run;
     // Counts on while characters of a run follow each other.
     run = (run + 1) & -(kind & inRun);
     if (run >= shortestRun) return true;

@@ -19,14 +19,20 @@ const shortestText = 20;
 
 const words = [...new Set(tokenRules.flatMap(({ keywords }) => keywords))];
 const scan = keywordScan(words, gaps);
+const longestWindow = Math.max(...tokenRules.map(({ window }) => window));
 const rulesOf = words.map((word) => tokenRules.filter(({ keywords }) => keywords.includes(word)));
 
 const isGap = new Uint8Array(128);
 for (const character of gaps) isGap[character.charCodeAt(0)] = 1;
-const inToken = /[\w./:~=-]/;
+const inToken = new Uint8Array(128);
+for (const character of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./:~=-") {
+  inToken[character.charCodeAt(0)] = 1;
+}
+/** How many characters behind a keyword are looked at before more is done. */
+const firstLook = 16;
 
 /** Tokens hold digits; those of Hugging Face only letters behind their beginning. */
-const telling = /\d\D*\d|hf_/i;
+const telling = /\d|hf_/i;
 
 /** A piece of a token. */
 interface Piece {
@@ -41,12 +47,20 @@ export function splitTokens(text: string): readonly Match[] {
   if (hits.length === 0) return noMatches;
   const found: Match[] = [];
   let past = 0;
+  // Up to where the text goes on without a gap: a token there is in one piece, and not looked for here.
+  let unbroken = 0;
   for (let i = 0; i < hits.length; i += 2) {
     const word = hits[i] as number;
     const end = hits[i + 1] as number;
-    if (end <= past) continue;
+    if (end <= past || unbroken - end > longestWindow) continue;
     const keyword = before(text, end, (words[word] as string).length);
     if (keyword === undefined) continue;
+    if (end > unbroken) {
+      unbroken = end;
+      while (unbroken < text.length && inToken[text.charCodeAt(unbroken)] === 1) unbroken++;
+      if (unbroken - end > longestWindow) continue;
+    }
+    if (!mayFollow(text, end, words[word] as string)) continue;
     for (const rule of rulesOf[word] as readonly AnchoredRule[]) {
       const match = tokenAt(rule, text, keyword);
       if (match === undefined) continue;
@@ -75,6 +89,19 @@ const noMatches: readonly Match[] = [];
 
 /** Fewer letters do not show whether they are drawn at random. */
 const fewestDrawn = 12;
+
+/** Whether the first characters behind a keyword may be drawn at random: quick, for most are words, or the keyword again. */
+function mayFollow(text: string, end: number, word: string): boolean {
+  let first = "";
+  for (let at = end; at < text.length && at - end < longestGap + firstLook && first.length < firstLook; at++) {
+    const code = text.charCodeAt(at);
+    if (inToken[code] === 1) first += text[at] as string;
+    else if (code > 127 || isGap[code] !== 1) break;
+  }
+  return (
+    first.length < firstLook || ((/\d/.test(first) || changesIn(first) > 0) && !first.toLowerCase().includes(word))
+  );
+}
 
 /** Where a token in pieces may begin that later text would go on with; the length of the text when none may. */
 export function splitOpenFrom(text: string): number {
@@ -154,7 +181,7 @@ function piecesFrom(text: string, from: number, most: number): readonly Piece[] 
   let at = from;
   while (at < text.length && length < most && pieces.length < mostPieces) {
     const start = at;
-    while (at < text.length && at - start < most && inToken.test(text[at] as string)) at++;
+    while (at < text.length && at - start < most && inToken[text.charCodeAt(at)] === 1) at++;
     if (at === start) break;
     pieces.push({ start, end: at });
     length += at - start;
@@ -192,7 +219,7 @@ function matchIn(rule: AnchoredRule, text: string, pieces: readonly Piece[]): Ma
   for (const [i, piece] of pieces.entries()) {
     const added = text.slice(piece.start, piece.end);
     // Behind what is a token already only what looks like more of it belongs to it.
-    if (last !== undefined && !goesOn(added, pieces[i - 1])) break;
+    if (last !== undefined && !goesOn(added, pieces[i - 1]) && !isJoinedAlike(text, pieces, i)) break;
     joined += added;
     if (i === 0 || joined.length < shortestText) continue;
     rule.pattern.lastIndex = 0;
@@ -213,6 +240,14 @@ function matchIn(rule: AnchoredRule, text: string, pieces: readonly Piece[]): Ma
   return { rule: id, start: (pieces[0] as Piece).start, end: last.end, severity, detail: `${detail}, in pieces` };
 }
 
+/** Whether the same marks of a program stand before a piece as between the first two. */
+function isJoinedAlike(text: string, pieces: readonly Piece[], i: number): boolean {
+  const [first, second] = pieces as readonly [Piece, Piece];
+  const gap = text.slice(first.end, second.start);
+  const { end } = pieces[i - 1] as Piece;
+  return /["'`]/.test(gap) && text.startsWith(gap, end) && end + gap.length === pieces[i]?.start;
+}
+
 function goesOn(added: string, previous: Piece | undefined): boolean {
   const isSpelt = added.length <= 2 && previous !== undefined && previous.end - previous.start <= 2;
   return isSpelt || /\d|[a-z][A-Z]/.test(added);
@@ -220,6 +255,11 @@ function goesOn(added: string, previous: Piece | undefined): boolean {
 
 /** Whether capitals, small letters and digits follow each other as they do at random: prose seldom changes between them. */
 export function looksDrawn(found: string): boolean {
+  return changesIn(found) >= Math.max(2, found.length / 12);
+}
+
+/** How often kinds of characters change. */
+function changesIn(found: string): number {
   let changes = 0;
   let kind = 0;
   for (let i = 0; i < found.length; i++) {
@@ -228,5 +268,5 @@ export function looksDrawn(found: string): boolean {
     if (own !== kind && kind !== 0) changes++;
     kind = own;
   }
-  return changes >= Math.max(2, found.length / 12);
+  return changes;
 }
