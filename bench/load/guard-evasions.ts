@@ -74,6 +74,10 @@ export const evasions: readonly Evasion[] = [
   { name: "letters one by one with bars", apply: (secret) => between(secret, "|") },
   { name: "texts that a program joins", apply: (secret) => inPieces(secret, 13).map((piece) => `"${piece}"`).join(" + ") },
   { name: "items of a list", apply: (secret) => JSON.stringify(inPieces(secret, 13)) },
+  { name: "base64 in groups of four", apply: (secret) => inPieces(base64(secret), 4).join(" ") },
+  { name: "groups of four with slashes", apply: (secret) => inPieces(secret, 4).join("/") },
+  { name: "calls of chr", apply: (secret) => each(secret, (c) => `+chr(${c.charCodeAt(0)})`).slice(1) },
+  { name: "marks of a page inside", apply: (secret) => `${secret.slice(0, 3)}<b>${secret.slice(3, 9)}</b>${secret.slice(9)}` },
   { name: "backwards", apply: (secret) => Array.from(secret).toReversed().join("") },
   { name: "rotated letters", apply: (secret) => each(secret, (c) => (/[a-z]/i.test(c) ? String.fromCharCode(((c.charCodeAt(0) - (c < "a" ? 65 : 97) + 13) % 26) + (c < "a" ? 65 : 97)) : c)) },
 ]; // prettier-ignore

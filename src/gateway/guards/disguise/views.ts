@@ -4,7 +4,8 @@ import type { Steps, Stretch } from "../stretch.ts";
 import { said } from "./decoded-text.ts";
 import { unescaped, unquoted } from "./escapes.ts";
 import { folded } from "./folding.ts";
-import { mayBeDisguised } from "./glance.ts";
+import { isSuspicious, mayBeDisguised } from "./glance.ts";
+import { ungrouped } from "./groups.ts";
 import { encodedRuns } from "./runs.ts";
 import { unspelt } from "./spelt.ts";
 import { asItIs } from "./view.ts";
@@ -80,6 +81,10 @@ function* viewsWithin(
   if (quoted !== undefined) yield { ...(folded(quoted.text, quoted.origin) ?? quoted), isBinary, isDecoded };
   const whole = unspelt(plain?.text ?? text, plain?.origin ?? origin);
   if (whole !== undefined) yield { ...whole, isBinary, isDecoded };
+  for (const group of ungrouped(plain?.text ?? text, plain?.origin ?? origin)) {
+    yield { ...group, isBinary, isDecoded };
+    if (layer < mostLayers) yield* decodedWithin(group.text, group.origin, room, layer);
+  }
   if (layer === mostLayers) return;
   yield* decodedWithin(plain?.text ?? text, plain?.origin ?? origin, room, layer);
   // Encodings that quoted-printable has broken into lines.
@@ -87,7 +92,7 @@ function* viewsWithin(
 }
 
 function* decodedWithin(text: string, origin: View["origin"], room: Room, layer: number): Generator<View> {
-  if (!mayBeDisguised(text)) return;
+  if (!isSuspicious(text)) return;
   for (const { start, end, decoded } of encodedRuns(text)) {
     const span = origin(start, end);
     for (const each of decoded) {
