@@ -29,7 +29,7 @@ const placesPerForm = 6;
 const seeds: Readonly<Record<Split, number>> = { dev: 20_261_121, test: 5_281_945 };
 
 /** Numbers between 0 and 1 from a seed (mulberry32, by T. Ettinger). */
-function numbersFrom(seed: number): () => number {
+export function numbersFrom(seed: number): () => number {
   let state = seed;
   return () => {
     state = (state + 0x6d2b79f5) | 0;

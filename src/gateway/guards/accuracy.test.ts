@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { accuracyOf, accuracyTable, precisionOf, recallOf } from "../../../bench/guards.ts";
 import { guardCases } from "../../../bench/load/guard-cases.ts";
 import type { GuardName } from "./guard.ts";
-import { guards } from "./inspection.ts";
+import { guards } from "./guard-list.ts";
 import { secretRules } from "./rule-book.ts";
 
 /** Least precision and recall; a change that falls below has to be meant. */

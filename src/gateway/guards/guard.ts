@@ -55,7 +55,7 @@ export interface Guard {
   sealed(text: string, stretch: Stretch): Steps<readonly Match[]>;
   /**
    * Where in the text something may begin that only later text can decide; the length of the text when nothing may.
-   * Never further from the end than `maxHeldChars`.
+   * Never further from the end than `maxWindowChars`.
    */
   openFrom(text: string, hits?: readonly number[]): number;
 }
@@ -68,8 +68,10 @@ export interface Search {
   matches(stretch: Stretch): Steps<readonly Match[]>;
 }
 
-/** Most UTF-16 units that a stream holds back for a match that is not decided: the longest window of any rule. */
-export const maxHeldChars = 1024;
+/** Most UTF-16 units that any rule needs to decide. */
+export const maxWindowChars = 1024;
+/** Most UTF-16 units that a stream holds back: for a match that is not decided, and for a last word that may be encoded. */
+export const maxHeldChars = maxWindowChars + 256;
 
 /** What a guard saw in a call or a reply, fit for the record. */
 export interface GuardFinding {

@@ -15,10 +15,12 @@ import type { Medium } from "./media.ts";
 import { looksSealed } from "./places.ts";
 import { guardKeywords } from "./rule-book.ts";
 import { searched } from "./searching.ts";
+import { seamEdits } from "./seams.ts";
 import { secretsInBytes, secretsInLetters } from "./secrets.ts";
 import { atOnce, Stretch, stretchChars } from "./stretch.ts";
 import type { Steps } from "./stretch.ts";
 import { TextWalk } from "./text-walk.ts";
+import { lookAtWhole } from "./wholes.ts";
 
 /** Most findings that are kept of one call; more say nothing more and only fill the record. */
 const maxFindings = 100;
@@ -37,6 +39,8 @@ const maxHashedChars = 16_383;
 const maxCompared = 8;
 /** Shorter texts are mostly names and words, which a quicker look tells. */
 const minUnnamed = 40;
+/** Shortest text that holds a name and a secret value, and so one that may be disguised. */
+const minDisguised = 12;
 /** How many texts the caller's body may leave out of those in which nothing was found before it is not recognised. */
 const maxSkipped = 4;
 /** What coming to a text counts for, in characters looked at. */
@@ -52,6 +56,8 @@ export class Inspection {
   readonly #clean: string[] = [];
   #cleanInBody = 0;
   #known: Map<string, Known> | undefined;
+  /** Texts that hold a piece of a token that is cut over several, and what stands in their place. */
+  #mends: Map<string, string> | undefined;
   /** Long texts, and others of them by their digests. */
   #long: [text: string, known: Known][] | undefined;
   #digested: Map<string, Known> | undefined;
@@ -67,6 +73,15 @@ export class Inspection {
     this.#policy = policy;
     this.#isNamed = policy.pii === "off";
     this.looking = looking;
+  }
+
+  /** From here on lists and records are looked at as wholes too, which parts of turns need not be. */
+  lookAtWholes(): void {
+    const secrets = this.looking.find(({ name }) => name === "secrets");
+    if (secrets === undefined) return;
+    this.walk.onEntering = (value, keys) => {
+      lookAtWhole(this.walk, value, keys, (matches) => this.#note(secrets, matches));
+    };
   }
 
   /** Whether every text that was changed was changed in the caller's own body too. */
@@ -88,7 +103,7 @@ export class Inspection {
     while (walk.next()) {
       const { text } = walk;
       if (text.length > stretchChars || walk.kind !== "text") return false;
-      const next = this.#short(looking, text);
+      const next = this.#short(looking, this.#mended(text));
       if (next !== text) walk.put(next);
       if (stretch.isOver(text.length + textWork)) return false;
     }
@@ -102,8 +117,22 @@ export class Inspection {
       yield;
       return;
     }
-    const next = yield* kind === "text" ? this.#longer(looking, text) : this.#placed(looking, text, kind);
+    const next = yield* kind === "text" ? this.#longer(looking, this.#mended(text)) : this.#placed(looking, text, kind);
     if (next !== text) this.walk.put(next);
+  }
+
+  /** Looks at the seams between texts that are said one after the other, wherever they stand. */
+  lookBetween(texts: readonly string[], at: string): void {
+    const secrets = this.looking.find(({ name }) => name === "secrets");
+    const edits = secrets === undefined ? undefined : seamEdits(texts);
+    if (secrets === undefined || edits === undefined || !this.#note(secrets, edits.matches, true, at)) return;
+    for (const [index, text] of edits.texts) (this.#mends ??= new Map()).set(texts[index] ?? "", text);
+    this.#changed += edits.texts.size;
+  }
+
+  /** A text without what it holds of a token that is cut over several. */
+  #mended(text: string): string {
+    return this.#mends?.get(text) ?? text;
   }
 
   denied(): Fault | undefined {
@@ -120,7 +149,9 @@ export class Inspection {
 
   /** What stands in place of a text that is looked at in one go. */
   #short(looking: readonly Guard[], text: string): string {
-    if (this.#isNamed && text.length < minUnnamed && guardKeywords.isPlain(text) && !mayBeDisguised(text)) return text;
+    if (this.#isNamed && text.length < minUnnamed && guardKeywords.isPlain(text)) {
+      if (text.length < minDisguised || !mayBeDisguised(text)) return text;
+    }
     if (this.#isInBody && this.#isClean(text)) return text;
     const known = this.#known?.get(text);
     if (known !== undefined) return this.#again(text, known);
@@ -217,7 +248,7 @@ export class Inspection {
   }
 
   /** Notes what a guard found; true when it is to be redacted. What cannot be rewritten is denied instead. */
-  #note(guard: Guard, matches: readonly Match[], canRewrite = true): boolean {
+  #note(guard: Guard, matches: readonly Match[], canRewrite = true, at?: string): boolean {
     const wanted: GuardAction = this.#policy[guard.name];
     if (wanted === "off") return false;
     const action = wanted === "redact" && !canRewrite ? "deny" : wanted;
@@ -225,7 +256,7 @@ export class Inspection {
       // A call is denied by what denies it, however much else was found before.
       if (this.findings.length >= maxFindings && (action !== "deny" || this.#denied > 0)) break;
       if (action === "deny") this.#denied++;
-      this.findings.push({ guard: guard.name, rule, severity, action, at: this.walk.pointer(), detail });
+      this.findings.push({ guard: guard.name, rule, severity, action, at: at ?? this.walk.pointer(), detail });
     }
     return action === "redact";
   }

@@ -16,8 +16,6 @@ import { placesInBody, placesInPart, textOnly } from "./places.ts";
 import { inTurns } from "./stretch.ts";
 import type { Steps } from "./stretch.ts";
 
-export { guards };
-
 /** What became of a call. */
 export interface GuardedCall {
   readonly call: ModelCall;
@@ -85,6 +83,7 @@ export function guardCall(
 function* inspectCall(call: ModelCall, inspection: Inspection): Steps<GuardedCall> {
   const { walk, stretch, looking, findings } = inspection;
   const trusting = trustingOf(looking);
+  lookBetweenTurns(call.turns, inspection);
   for (let i = 0; i < call.turns.length; i++) {
     const { role, parts } = call.turns[i] as Turn;
     const places = placesInPart(role === "assistant");
@@ -95,6 +94,7 @@ function* inspectCall(call: ModelCall, inspection: Inspection): Steps<GuardedCal
       while (!inspection.look(guards)) yield* inspection.pause(guards);
     }
   }
+  inspection.lookAtWholes();
   const beside = { inputs: call.inputs, tools: call.tools, form: call.form, stop: call.stop };
   if (!isBare(call)) {
     walk.enter(beside, placeBeside, textOnly);
@@ -121,6 +121,21 @@ function* inspectCall(call: ModelCall, inspection: Inspection): Steps<GuardedCal
   return { call: { ...call, ...others, turns, raw, ...(inputs && { inputs }) }, findings };
 }
 
+/** The words of turns, one after the other: those of all, and those of the user, whom answers interrupt. */
+function lookBetweenTurns(turns: readonly Turn[], inspection: Inspection): void {
+  if (turns.length < 2 && (turns[0]?.parts.length ?? 0) < 2) return;
+  const all = turns.flatMap(({ parts }) => parts.flatMap(wordsOf));
+  if (all.length < 2) return;
+  inspection.lookBetween(all, "/turns");
+  const users = turns.filter(({ role }) => role === "user").flatMap(({ parts }) => parts.flatMap(wordsOf));
+  if (users.length < all.length) inspection.lookBetween(users, "/turns");
+}
+
+function wordsOf(part: Part): readonly string[] {
+  if (part.kind === "tool_result") return part.parts.flatMap(wordsOf);
+  return part.kind === "text" || part.kind === "refusal" ? [part.text] : [];
+}
+
 /** Looks at a whole reply before it is shown. Short replies are done at once, as calls are. */
 export function guardReply(
   reply: Reply,
@@ -135,6 +150,7 @@ export function guardReply(
 
 function* inspectReply(reply: Reply, inspection: Inspection): Steps<GuardedReply> {
   const { walk, stretch, looking, findings } = inspection;
+  for (const { parts } of reply.choices) inspection.lookBetween(parts.flatMap(wordsOf), placeOfChoices());
   walk.enter(reply.choices, placeOfChoices, placesInPart(true));
   while (!inspection.look(looking)) yield* inspection.pause(looking);
   const denied = inspection.denied();

@@ -32,9 +32,9 @@ const longestAsItIs = 48;
  *  there by the rule that looks. */
 const copied = Buffer.allocUnsafeSlow(4096);
 
-/** Builds the automaton; done once per list of words. */
-export function keywordScan(words: readonly string[]): KeywordScan {
-  const { next, classOf, found, depth, firstFinal } = automatonOf(words);
+/** Builds the automaton; done once per list of words. Characters of `skipped` are read over wherever they stand in a word. */
+export function keywordScan(words: readonly string[], skipped = ""): KeywordScan {
+  const { next, classOf, found, depth, firstFinal } = automatonOf(words, skipped);
 
   /** Reads on from a state; `out` takes what is found. */
   function read(text: string, from: number, to: number, start: number, out: Found): number {
@@ -116,8 +116,8 @@ interface Node {
   number: number;
 }
 
-function automatonOf(words: readonly string[]) {
-  const classOf = classesOf(words);
+function automatonOf(words: readonly string[], skipped: string) {
+  const classOf = classesOf(words, skipped);
   const nodes = trieOf(words, classOf);
   linkFallbacks(nodes);
   // States that end a word get the highest numbers: one comparison tells them.
@@ -134,6 +134,7 @@ function automatonOf(words: readonly string[]) {
       next.copyWithin(row, back, back + (1 << rowBits));
     }
     for (const [over, target] of node.over) next[row | over] = target.number << rowBits;
+    for (const character of skipped) next[row | (classOf[character.charCodeAt(0)] as number)] = skippedFrom(node);
   }
   return {
     next,
@@ -144,11 +145,16 @@ function automatonOf(words: readonly string[]) {
   };
 }
 
+/** Where a character that is read over leads: back to the same state, but for one that has just found a word. */
+function skippedFrom({ number, words, fallback }: Node): number {
+  return (words.length > 0 ? (fallback?.number ?? 0) : number) << rowBits;
+}
+
 /** Characters that no word holds share the class 0. */
-function classesOf(words: readonly string[]): Uint8Array {
+function classesOf(words: readonly string[], skipped: string): Uint8Array {
   const classOf = new Uint8Array(256);
   let classes = 1;
-  for (const character of new Set(words.join("").toLowerCase())) {
+  for (const character of new Set(words.join("").toLowerCase() + skipped)) {
     const code = character.charCodeAt(0);
     if (code > 127 || classes >> rowBits > 0)
       throw new Error("keywords hold too many characters, or some beyond ASCII");

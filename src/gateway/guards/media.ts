@@ -38,7 +38,7 @@ export function mediumOf(value: string, key: string, holder: object): Medium | u
 export function* isBase64({ base64 }: Medium, stretch: Stretch): Steps<boolean> {
   for (let at = 0; at < base64.length; at += decodedChars) {
     if (other.test(base64.slice(at, at + decodedChars))) return false;
-    if (stretch.isOver(decodedChars)) yield;
+    if (stretch.isOver(Math.min(decodedChars, base64.length - at))) yield;
   }
   return true;
 }
@@ -90,7 +90,7 @@ export function* bytesOf({ base64 }: Medium, stretch: Stretch, take: (bytes: Buf
     const whole = at + decodedChars >= base64.length ? letters.length : letters.length - (letters.length % 4);
     rest = letters.slice(whole);
     take(Buffer.from(letters.slice(0, whole), "base64"));
-    if (stretch.isOver(decodedChars)) yield;
+    if (stretch.isOver(Math.min(decodedChars, base64.length - at))) yield;
   }
 }
 
@@ -99,8 +99,8 @@ export function* textOf(medium: Medium, stretch: Stretch): Steps<HeldText> {
   const pieces: Buffer[] = [];
   yield* bytesOf(medium, stretch, (bytes) => pieces.push(bytes));
   const bytes = Buffer.concat(pieces);
+  if (stretch.isOver(bytes.length)) yield;
   const encoding = isWide(bytes) ? "utf16le" : isUtf8(bytes) ? "utf8" : "latin1";
-  yield;
   return { text: bytes.toString(encoding), encoding };
 }
 

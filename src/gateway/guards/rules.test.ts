@@ -3,7 +3,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { maxHeldChars } from "./guard.ts";
 import type { Guard } from "./guard.ts";
-import { guards } from "./inspection.ts";
+import { guards } from "./guard-list.ts";
 import { signalRules } from "./injection-rules.ts";
 import { keywordScan } from "./keyword-scan.ts";
 import { piiForms } from "./pii.ts";

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { guardCases } from "../../../bench/load/guard-cases.ts";
 import { guardNames, redacted, withoutOverlaps } from "./guard.ts";
 import type { Guard, Match } from "./guard.ts";
-import { guards } from "./inspection.ts";
+import { guards } from "./guard-list.ts";
 import { guardKeywords } from "./rule-book.ts";
 import { atOnce, Stretch } from "./stretch.ts";
 

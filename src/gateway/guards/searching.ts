@@ -11,6 +11,6 @@ export function* searched(text: string, searches: readonly Pick<Search, "advance
     const end = Math.min(text.length, at + stretchChars);
     const hits = words.upTo(end);
     for (const search of searches) search.advance(end, hits);
-    if (stretch.isOver(stretchChars)) yield;
+    if (stretch.isOver(end - at)) yield;
   }
 }

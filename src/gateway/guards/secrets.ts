@@ -3,6 +3,8 @@
 import { anchoredRules } from "./anchored-rules.ts";
 import { disguisedMatches, disguisedNow, joinedMatches } from "./disguise/disguised.ts";
 import { mayBeDisguised } from "./disguise/glance.ts";
+import { disguisedFrom } from "./disguise/open.ts";
+import { splitMatches, splitTokens } from "./disguise/split.ts";
 import type { View } from "./disguise/view.ts";
 import { redacted } from "./guard.ts";
 import type { Guard, Match } from "./guard.ts";
@@ -19,7 +21,7 @@ const longestToken = 300;
 
 /** Between bytes that are no text only forms count that chance does not bring about. */
 function look({ text, isBinary }: View): readonly Match[] {
-  return isBinary ? strict.scan(text) : rules.scan(text);
+  return isBinary ? strict.scan(text) : joinedMatches(rules.scan(text), splitTokens(text));
 }
 
 /** Credentials in bytes that are no text, by forms that chance does not bring about. */
@@ -38,7 +40,7 @@ export function* secretsInLetters(text: string, stretch: Stretch): Steps<readonl
 export const secretsGuard: Guard = {
   name: "secrets",
   scan(text, hits = guardKeywords.hits(text)) {
-    const plain = rules.scan(text, hits);
+    const plain = joinedMatches(rules.scan(text, hits), splitTokens(text));
     if (!mayBeDisguised(text)) return plain;
     return joinedMatches(plain, disguisedNow(text, look));
   },
@@ -46,13 +48,14 @@ export const secretsGuard: Guard = {
     const plain = text.length <= longestToken ? strict.scan(text) : yield* secretsInLetters(text, stretch);
     return joinedMatches(plain, yield* disguisedMatches(text, look, stretch));
   },
-  openFrom: rules.openFrom,
+  openFrom: (text, hits) => Math.min(rules.openFrom(text, hits), disguisedFrom(text, rules.openFrom)),
   search(text) {
     const search = rules.search(text);
     return {
       advance: (end, hits) => search.advance(end, hits),
       *matches(stretch) {
-        return joinedMatches(search.matches(), yield* disguisedMatches(text, look, stretch));
+        const plain = joinedMatches(search.matches(), yield* splitMatches(text, stretch));
+        return joinedMatches(plain, yield* disguisedMatches(text, look, stretch));
       },
     };
   },

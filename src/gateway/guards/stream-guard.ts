@@ -1,16 +1,17 @@
 // Puts a streamed text through the guards while it is under way.
 //
 // 1. Text that cannot become a match is passed on with the chunk that brought it. Held back is only what may still become
-//    one, at most `maxHeldChars` characters, so that a secret cut in two by the provider is still seen whole.
+//    one, at most `maxWindowChars` characters, so that a secret cut in two by the provider is still seen whole.
 // 2. Where the policy only flags, nothing is held back; a match that was cut in two is still found.
 // 3. After a match that denies, nothing more is passed on.
 // 4. What is longer than may be held is redacted from its beginning, and what follows of it is swallowed.
 import type { Fault } from "../../kernel/fault.ts";
 import type { WordHits } from "./anchored-rules.ts";
 import { guardFault } from "./errors.ts";
-import { maxHeldChars, redactionMarker } from "./guard.ts";
+import { maxWindowChars, redactionMarker } from "./guard.ts";
+import { longestTail, tailFrom } from "./disguise/open.ts";
 import type { Guard, GuardFinding, GuardName, GuardPolicy, Match } from "./guard.ts";
-import { guards } from "./inspection.ts";
+import { guards } from "./guard-list.ts";
 import { guardKeywords } from "./rule-book.ts";
 
 /** What may be passed on after a chunk. */
@@ -60,6 +61,8 @@ export function streamGuard(policy: GuardPolicy, at: string): StreamGuard | unde
   };
 }
 
+const nothingYet: GuardedChunk = { text: "", findings: [] };
+
 class GuardedStream implements StreamGuard {
   readonly #guards: readonly Guard[];
   readonly #policy: GuardPolicy;
@@ -71,6 +74,8 @@ class GuardedStream implements StreamGuard {
   /** What stood before it: a token does not begin inside a word, and a telling word stands before what it tells of. */
   #before = "";
   #swallowing: { readonly block: boolean; left: number } | undefined;
+  /** A last word that may be encoded, of which nothing is looked at before it is whole. */
+  #tail = "";
   #ended = false;
 
   constructor(looking: readonly Guard[], policy: GuardPolicy, at: string, holds: boolean) {
@@ -81,11 +86,17 @@ class GuardedStream implements StreamGuard {
   }
 
   push(chunk: string): GuardedChunk {
-    return this.#advance(chunk, false);
+    const text = this.#tail + chunk;
+    let cut = this.#holds && this.#swallowing === undefined ? tailFrom(text) : text.length;
+    if (text.length - cut >= longestTail) cut = text.length;
+    this.#tail = text.slice(cut);
+    return cut === 0 ? nothingYet : this.#advance(text.slice(0, cut), false);
   }
 
   flush(): GuardedChunk {
-    return this.#advance("", true);
+    const rest = this.#tail;
+    this.#tail = "";
+    return this.#advance(rest, true);
   }
 
   #advance(chunk: string, last: boolean): GuardedChunk {
@@ -104,7 +115,7 @@ class GuardedStream implements StreamGuard {
     let upTo = settled;
     let shown = this.#shownText(text, settled, ready);
     // A match that reaches the end and is longer than may be held: its marker goes out now, its rest is swallowed.
-    if (!last && open !== undefined && text.length - open.start >= maxHeldChars) {
+    if (!last && open !== undefined && open.end >= text.length && text.length - open.start >= maxWindowChars) {
       findings.push(this.#finding(open));
       const swallowed = findings.at(-1);
       if (swallowed?.action === "deny") return this.#stop(findings, swallowed);
@@ -120,10 +131,12 @@ class GuardedStream implements StreamGuard {
   #settled(text: string, hits: WordHits, seen: readonly Seen[]): number {
     let open = text.length;
     for (const guard of this.#guards) open = Math.min(open, guard.openFrom(text, hits));
-    open = Math.max(open, text.length - maxHeldChars);
-    // A match that touches the end may go on; one that the border would cut is kept whole.
+    const held = text.length - maxWindowChars;
+    open = Math.max(open, held);
+    // A match that touches the end may go on; one that the border would cut is kept whole, or goes when it is too long.
     for (const { start, end } of seen) {
-      if (end >= text.length || end > open) open = Math.min(open, start);
+      if (end >= text.length) open = Math.min(open, start);
+      else if (end > open) open = start < held ? end : Math.min(open, start);
     }
     return Math.max(open, this.#before.length);
   }

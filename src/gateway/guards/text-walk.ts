@@ -42,6 +42,9 @@ export class TextWalk {
   /** Lists and records with something to replace in them, however deep; undefined when it stands deeper. */
   #edits: Map<object, Edit | undefined> | undefined;
 
+  /** Is told of every list and record that is come to, before what is in it. */
+  onEntering: ((value: object, keys: readonly string[] | undefined) => void) | undefined;
+
   /** Begins with a list or record; `index` and `part` are for `placeOf`. */
   enter(root: object, placeOf: PlaceOf, places: PlaceReader, index = 0, part = 0): void {
     this.#placeOf = placeOf;
@@ -65,7 +68,7 @@ export class TextWalk {
           continue;
         }
         frame.taken++;
-        if (this.#isText(list[taken], "")) return true;
+        if (this.#isText(this.#replaced(list)?.values.get(taken) ?? list[taken], "")) return true;
         continue;
       }
       const key = keys[taken >> 1];
@@ -75,9 +78,10 @@ export class TextWalk {
       }
       frame.taken++;
       if ((taken & 1) === 1) {
-        if (this.#isText((value as Readonly<Record<string, unknown>>)[key], key)) return true;
+        const item = this.#replaced(value)?.values.get(key) ?? (value as Readonly<Record<string, unknown>>)[key];
+        if (this.#isText(item, key)) return true;
       } else if (key.length >= shortestChars) {
-        this.text = key;
+        this.text = this.#replaced(value)?.names.get(key) ?? key;
         this.kind = "text";
         return true;
       }
@@ -88,6 +92,7 @@ export class TextWalk {
   pointer(): string {
     let pointer = this.#placeOf(this.#index, this.#part);
     for (const { keys, taken } of this.#frames) {
+      if (taken === 0) continue;
       if (keys === undefined) pointer += `/${taken - 1}`;
       else if ((taken & 1) === 0)
         pointer += `/${(keys[(taken >> 1) - 1] ?? "").replaceAll("~", "~0").replaceAll("/", "~1")}`;
@@ -105,18 +110,44 @@ export class TextWalk {
 
   /** Replaces the last text. */
   put(text: string): void {
-    const { value, keys, taken } = this.#frames[this.#frames.length - 1] as Frame;
+    const { keys, taken } = this.#frames[this.#frames.length - 1] as Frame;
+    if (keys === undefined) this.putAt(taken - 1, text);
+    else if ((taken & 1) === 0) this.putAt(keys[(taken >> 1) - 1] as string, text);
+    else this.putName(keys[taken >> 1] as string, text);
+  }
+
+  /** Replaces a text of the list or record that was come to last. */
+  putAt(key: string | number, text: string): void {
+    this.#edit().values.set(key, text);
+  }
+
+  /** Replaces a key of the record that was come to last. */
+  putName(key: string, text: string): void {
+    this.#edit().names.set(key, text);
+  }
+
+  #edit(): Edit {
+    const { value } = this.#frames[this.#frames.length - 1] as Frame;
     this.#edits ??= new Map();
     let edit = this.#edits.get(value);
     if (edit === undefined) {
       edit = { values: new Map(), names: new Map() };
       this.#edits.set(value, edit);
     }
-    // A value that stands in two places is come to on two ways.
-    for (const frame of this.#frames) if (!this.#edits.has(frame.value)) this.#edits.set(frame.value, undefined);
-    if (keys === undefined) edit.values.set(taken - 1, text);
-    else if ((taken & 1) === 0) edit.values.set(keys[(taken >> 1) - 1] as string, text);
-    else edit.names.set(keys[taken >> 1] as string, text);
+    this.#mark(this.#edits);
+    return edit;
+  }
+
+  /** What is replaced in a list or record that stands in two places and was come to before on another way. */
+  #replaced(value: object): Edit | undefined {
+    const edit = this.#edits?.get(value);
+    if (this.#edits !== undefined && edit !== undefined) this.#mark(this.#edits);
+    return edit;
+  }
+
+  /** Notes that something is to be replaced on the way to where the walk is. */
+  #mark(edits: Map<object, Edit | undefined>): void {
+    for (const frame of this.#frames) if (!edits.has(frame.value)) edits.set(frame.value, undefined);
   }
 
   /** Whether anything is to be replaced. */
@@ -161,7 +192,9 @@ export class TextWalk {
   }
 
   #push(value: object): void {
-    this.#frames.push({ value, keys: Array.isArray(value) ? undefined : Object.keys(value), taken: 0 });
+    const keys = Array.isArray(value) ? undefined : Object.keys(value);
+    this.#frames.push({ value, keys, taken: 0 });
+    this.onEntering?.(value, keys);
   }
 
   /** Whether a value is a text to look at; a list or record is what is walked next. */

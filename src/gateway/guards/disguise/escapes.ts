@@ -4,9 +4,32 @@ import { asItIs, ViewBuilder } from "./view.ts";
 import type { View } from "./view.ts";
 
 /** Whether a text may hold escapes at all. */
-const sign = /[%\\&=]/;
-const common =
-  /(?:%[0-9a-f]{2})+|\\+u\{0{0,4}[0-9a-f]{1,6}\}|\\+u[0-9a-f]{4}|\\+[x'][0-9a-f]{2}|\\+[0-7]{3}|\\+U[0-9a-f]{8}|&#x0{0,6}[0-9a-f]{1,6};?|&#0{0,6}\d{1,7};?|&[a-z]{2,12};/gi;
+// oxlint-disable-next-line no-control-regex -- what ends letters and colours them is undone too
+const sign = /[%\\&=<+(\x08\x1B]/;
+const hexDigit = "[0-9a-fA-F]";
+/** Marks of a page that stand inside a word. */
+const markup = String.raw`(?<=[\w.-])(?:</?[a-zA-Z][a-zA-Z0-9]{0,10}(?:\s[^<>]{0,60})?/?>|<!--[^>]{0,60}-->){1,4}(?=[\w.-])`;
+const common = new RegExp(
+  [
+    `%u${hexDigit}{4}`,
+    `(?:%${hexDigit}{2})+`,
+    String.raw`\\+u\{0{0,4}${hexDigit}{1,6}\}`,
+    String.raw`\\+u${hexDigit}{4}`,
+    String.raw`\\+U${hexDigit}{8}`,
+    String.raw`\\+[x']${hexDigit}{2}`,
+    String.raw`\\+[0-7]{3}`,
+    String.raw`\\0{0,4}${hexDigit}{2} `,
+    String.raw`[Uu]\+${hexDigit}{4,6}(?: (?=[Uu]\+))?`,
+    String.raw`\b[cC][hH]r?[rR]?\((?:0[xX]${hexDigit}{2}|\d{2,3})\)`,
+    `&#[xX]0{0,6}${hexDigit}{1,6};?`,
+    String.raw`&#0{0,6}\d{1,7};?`,
+    "&[a-zA-Z]{2,14};",
+    String.raw`\x1B\[[0-9;]{0,12}m`,
+    String.raw`[^\n]\x08`,
+    markup,
+  ].join("|"),
+  "g",
+);
 const quotedPrintable = /(?:=[0-9A-F]{2})+|=[ \t]*\r?\n/gi;
 
 /** Names of characters that tokens and orders are written with, and of those that nobody sees. */
@@ -56,16 +79,28 @@ function replaced(
 function characterOf(found: string): string | undefined {
   switch (found[0]) {
     case "%":
-      return bytesOf(found);
+      return found[1] === "u" ? characterAt(Number.parseInt(found.slice(2), 16)) : bytesOf(found);
     case "&": {
       if (found[1] !== "#") return names[found.slice(1, -1).toLowerCase()];
       const number = found.slice(2).replace(";", "");
       return characterAt(/^x/i.test(number) ? Number.parseInt(number.slice(1), 16) : Number.parseInt(number, 10));
     }
+    case "<":
+    case "\x1B":
+      return "";
+    case "c":
+    case "C": {
+      const number = found.slice(found.indexOf("(") + 1, -1);
+      return characterAt(Number(number));
+    }
+    case "u":
+    case "U":
+      return characterAt(Number.parseInt(found.slice(2), 16));
     default: {
+      if (found.endsWith("\b")) return "";
       const body = found.replace(/^\\+/, "");
       if (/^[0-7]{3}$/.test(body)) return characterAt(Number.parseInt(body, 8));
-      return characterAt(Number.parseInt(body.slice(1).replace("{", ""), 16));
+      return characterAt(Number.parseInt(body.replace(/^[uUx'{]{0,2}/, ""), 16));
     }
   }
 }

@@ -10,6 +10,9 @@ const marks = /[\p{M}\p{Default_Ignorable_Code_Point}]/gu;
 const digit = /\p{Nd}/u;
 const space = /[\p{Zs}\p{Zl}\p{Zp}]/u;
 
+/** A pattern of dots without a dot. */
+const blankBraille = 0x2800;
+
 /** What characters fold to, by blocks of 256 code points that are worked out when a text first holds one of them. */
 const blocks: (readonly (string | undefined)[] | undefined)[] = [];
 
@@ -28,7 +31,7 @@ function foldedOf(code: number): string | undefined {
   if (enclosed !== undefined) return enclosed;
   const character = String.fromCodePoint(code);
   if (unseen.test(character)) return "";
-  if (space.test(character)) return " ";
+  if (space.test(character) || code === blankBraille) return " ";
   const looksLike = confusables.get(code);
   if (looksLike !== undefined) return looksLike;
   const bare = character.normalize("NFKD").replaceAll(marks, "");

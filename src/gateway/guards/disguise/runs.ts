@@ -1,5 +1,6 @@
 // Finds stretches of a text that may be something else in an encoding, and says what bytes they come to. Every pattern runs in
 // time that grows with the text only.
+import type { Span } from "./view.ts";
 import { bytesOfBase32, bytesOfNumbers, reversed, rotated } from "./encodings.ts";
 
 /** An encoded stretch and what it may come to. */
@@ -35,16 +36,19 @@ const notBase64 = /[^A-Za-z0-9+/_-]+/g;
 
 /** Every encoded run of a text. */
 export function* encodedRuns(text: string): Generator<EncodedRun> {
+  let past = 0;
   for (const { 0: found, index } of matchesOf(base64, text)) {
     const run = found.replaceAll(joints, "").replaceAll(notBase64, "");
     // Text in base64 has letters in either case; words and names mostly do not.
     const isMixed = /[a-z]/.test(run) && /[A-Z]/.test(run);
     if (!isMixed && !/\d/.test(run)) continue;
-    const decoded: (Buffer | string)[] = isMixed && run.length >= leastBase64 ? aligned(run) : [];
-    if (found.length <= longestTurned && token.test(found)) {
-      decoded.push(...turned(wholeToken(text, index, found), isMixed));
+    if (isMixed && run.length >= leastBase64) {
+      yield { start: index, end: index + found.length, decoded: aligned(run) };
     }
-    if (decoded.length > 0) yield { start: index, end: index + found.length, decoded };
+    if (found.length > longestTurned || !token.test(found)) continue;
+    const { start, end } = wholeToken(text, index, found);
+    if (start >= past) yield { start, end, decoded: turned(text.slice(start, end), isMixed) };
+    past = end;
   }
   if (text.includes("\n")) {
     for (const { 0: found, index } of matchesOf(shortLines, text)) {
@@ -54,11 +58,11 @@ export function* encodedRuns(text: string): Generator<EncodedRun> {
   for (const { 0: found, index } of matchesOf(hex, text)) {
     const digits = found.replaceAll(/0x|[^0-9a-f]/gi, "");
     const decoded = [Buffer.from(digits, "hex"), Buffer.from(digits.slice(1), "hex")];
-    yield { start: index, end: index + found.trimEnd().length, decoded };
+    yield { start: index, end: index + bare(found).length, decoded };
   }
   for (const [pattern, radix] of [[decimals, 10] as const, [binary, 2] as const]) {
     for (const { 0: found, index } of matchesOf(pattern, text)) {
-      yield { start: index, end: index + found.trimEnd().length, decoded: [bytesOfNumbers(found, radix)] };
+      yield { start: index, end: index + bare(found).length, decoded: [bytesOfNumbers(found, radix)] };
     }
   }
   for (const { 0: found, index } of matchesOf(base32, text)) {
@@ -72,13 +76,15 @@ function aligned(run: string): Buffer[] {
 }
 
 /** A run with the marks around it that tokens hold and base64 does not. */
-function wholeToken(text: string, index: number, found: string): string {
+function wholeToken(text: string, index: number, found: string): Span {
   let start = index;
   let end = index + found.length;
-  while (start > 0 && index - start < 64 && /[\w+/=.~-]/.test(text[start - 1] as string)) start--;
-  while (end < text.length && end - index - found.length < 64 && /[\w+/=.~-]/.test(text[end] as string)) end++;
-  return text.slice(start, end);
+  while (start > 0 && index - start < longestTurned && marks.test(text[start - 1] as string)) start--;
+  while (end < text.length && end - index < 2 * longestTurned && marks.test(text[end] as string)) end++;
+  return { start, end };
 }
+
+const marks = /[\w+/=.:~-]/;
 
 /** A token backwards, by rotated letters, and as base64 backwards. */
 function turned(found: string, isMixed: boolean): (Buffer | string)[] {
@@ -94,4 +100,9 @@ function* matchesOf(pattern: RegExp, text: string): Generator<RegExpExecArray> {
     // Others may have used the pattern meanwhile.
     pattern.lastIndex = at;
   }
+}
+
+/** Without what only stands between two bytes. */
+function bare(found: string): string {
+  return found.replace(/[\s:,;-]{1,4}$/, "");
 }

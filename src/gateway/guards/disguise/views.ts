@@ -4,15 +4,17 @@ import type { Steps, Stretch } from "../stretch.ts";
 import { said } from "./decoded-text.ts";
 import { unescaped, unquoted } from "./escapes.ts";
 import { folded } from "./folding.ts";
-import { mayBeDisguised } from "./glance.ts";
+import { isSuspicious, mayBeDisguised } from "./glance.ts";
+import { ungrouped } from "./groups.ts";
 import { encodedRuns } from "./runs.ts";
+import { unspelt } from "./spelt.ts";
 import { asItIs } from "./view.ts";
 import type { Span, View } from "./view.ts";
 
 /** Characters that are looked at in one go. */
 export const windowChars = 16_384;
 /** How far windows overlap: what is longer than this in disguise may be cut in two. */
-const overlapChars = 2048;
+export const overlapChars = 2048;
 /** How often encodings may stand in each other. */
 const mostLayers = 3;
 /** How many characters all views of a window may have, as a multiple of its own. */
@@ -77,6 +79,12 @@ function* viewsWithin(
   if (plain !== undefined) yield { ...plain, isBinary, isDecoded };
   const quoted = unquoted(text, origin);
   if (quoted !== undefined) yield { ...(folded(quoted.text, quoted.origin) ?? quoted), isBinary, isDecoded };
+  const whole = unspelt(plain?.text ?? text, plain?.origin ?? origin);
+  if (whole !== undefined) yield { ...whole, isBinary, isDecoded };
+  for (const group of ungrouped(plain?.text ?? text, plain?.origin ?? origin)) {
+    yield { ...group, isBinary, isDecoded };
+    if (layer < mostLayers) yield* decodedWithin(group.text, group.origin, room, layer);
+  }
   if (layer === mostLayers) return;
   yield* decodedWithin(plain?.text ?? text, plain?.origin ?? origin, room, layer);
   // Encodings that quoted-printable has broken into lines.
@@ -84,7 +92,7 @@ function* viewsWithin(
 }
 
 function* decodedWithin(text: string, origin: View["origin"], room: Room, layer: number): Generator<View> {
-  if (!mayBeDisguised(text)) return;
+  if (!isSuspicious(text)) return;
   for (const { start, end, decoded } of encodedRuns(text)) {
     const span = origin(start, end);
     for (const each of decoded) {

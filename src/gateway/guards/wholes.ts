@@ -1,0 +1,86 @@
+// Looks at what only a list or record as a whole shows: tokens that are cut over its texts, and what a key says of its value.
+import { redactionMarker } from "./guard.ts";
+import type { Match } from "./guard.ts";
+import { mayBeCutIn, seamEdits } from "./seams.ts";
+import { secretsGuard } from "./secrets.ts";
+import type { TextWalk } from "./text-walk.ts";
+
+/** Longest value that a name is asked about. */
+const longestValue = 1024;
+
+/** Looks at the list or record that a walk has come to; `note` notes what is found and says whether it is to be redacted. */
+export function lookAtWhole(
+  walk: TextWalk,
+  value: object,
+  keys: readonly string[] | undefined,
+  note: (matches: readonly Match[]) => boolean,
+): void {
+  if (keys === undefined) {
+    const edits = seamEdits(value as readonly unknown[]);
+    if (edits === undefined || !note(edits.matches)) return;
+    for (const [index, text] of edits.texts) walk.putAt(index, text);
+    return;
+  }
+  const record = value as Readonly<Record<string, unknown>>;
+  for (let i = 0; i < keys.length; i++) {
+    const key = keys[i] as string;
+    const item = record[key];
+    const named = typeof item === "string" ? namedSecret(key, item) : undefined;
+    if (named !== undefined && note([named.match])) walk.putAt(key, named.text);
+  }
+  if (mayBeCutIn(record, keys)) lookBetweenFields(walk, record, keys, note);
+}
+
+function lookBetweenFields(
+  walk: TextWalk,
+  record: Readonly<Record<string, unknown>>,
+  keys: readonly string[],
+  note: (matches: readonly Match[]) => boolean,
+): void {
+  const all = seamEdits(keys.flatMap((key) => [key, record[key]]));
+  if (all !== undefined && note(all.matches)) {
+    for (const [index, text] of all.texts) {
+      const key = keys[index >> 1] as string;
+      if (index % 2 === 0) walk.putName(key, text);
+      else walk.putAt(key, text);
+    }
+    return;
+  }
+  const values = keys.length > 1 ? seamEdits(keys.map((key) => record[key])) : undefined;
+  if (values === undefined || !note(values.matches)) return;
+  for (const [index, text] of values.texts) walk.putAt(keys[index] as string, text);
+}
+
+/** Names that were asked about, as a call says the same ones again and again; a few hundred. */
+const asked = new Map<string, boolean>();
+const mostAsked = 500;
+
+/** Whether a name says that its value is secret. */
+function isTellingName(name: string): boolean {
+  if (name.length < 3 || name.length > 64) return false;
+  let answer = asked.get(name);
+  if (answer === undefined) {
+    answer = telling.test(name);
+    if (asked.size >= mostAsked) asked.clear();
+    asked.set(name, answer);
+  }
+  return answer;
+}
+
+const telling = /key|secret|token|credential|password|passwd|pwd|passphrase/i;
+
+/** What stands in place of a value behind a name that says it is secret; undefined when it does not look so. */
+function namedSecret(name: string, value: string): { readonly text: string; readonly match: Match } | undefined {
+  if (value.length > longestValue || !isTellingName(name)) return undefined;
+  const lead = `${name}="`;
+  const match = secretsGuard
+    .scan(`${lead}${value}"`)
+    .find(({ start, end }) => start >= lead.length && end <= lead.length + value.length);
+  if (match === undefined) return undefined;
+  const start = match.start - lead.length;
+  const end = match.end - lead.length;
+  return {
+    text: value.slice(0, start) + redactionMarker(match.rule) + value.slice(end),
+    match: { ...match, start, end },
+  };
+}
