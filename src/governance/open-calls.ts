@@ -76,19 +76,19 @@ export class OpenCalls implements AsyncDisposable {
   readonly #parts: OpenCallsParts;
   readonly #open = new Set<Call>();
   readonly #asking = new Set<Promise<void>>();
-  #timer: NodeJS.Timeout | undefined;
+  readonly #timer: NodeJS.Timeout;
   #askedMs = performance.now();
 
   constructor(parts: OpenCallsParts) {
     this.#parts = parts;
     parts.halts.onChange(() => this.review());
+    this.#timer = setInterval(() => this.#sweep(), reviewMs).unref();
   }
 
   /** Takes note of a call until it leaves. */
   enter(ctx: Ctx, judge: Judge): OpenCall {
     const call = new Call({ quiet: () => this.#quiet(), remove: (each) => void this.#open.delete(each) }, ctx, judge);
     this.#open.add(call);
-    this.#timer ??= setInterval(() => this.#sweep(), reviewMs).unref();
     return call;
   }
 
@@ -113,11 +113,6 @@ export class OpenCalls implements AsyncDisposable {
   }
 
   #sweep(): void {
-    if (this.#open.size === 0) {
-      clearInterval(this.#timer);
-      this.#timer = undefined;
-      return;
-    }
     this.review();
     const nowMs = performance.now();
     if (nowMs - this.#askedMs < askAgainMs || this.#asking.size > 0) return;
@@ -149,7 +144,6 @@ export class OpenCalls implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
-    this.#timer = undefined;
     await Promise.all(this.#asking);
   }
 }
