@@ -13,7 +13,7 @@ import type { Clock } from "../kernel/clock.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import { NotCanonicalError } from "../kernel/canonical-json.ts";
 import type { Fault } from "../kernel/fault.ts";
-import { endOf } from "../kernel/standing.ts";
+import { endOf, throwIfEnded } from "../kernel/standing.ts";
 import { digestOf, digestOfJson } from "../kernel/hash.ts";
 import type { Digest } from "../kernel/hash.ts";
 import { landAnswer } from "./attempts.ts";
@@ -283,6 +283,8 @@ export class Gateway {
     });
     course.bodies?.add(body);
     const facts = await course.end({ ...cost, model: reply.model, finish: finishOf(reply), reply: digestOf(body) });
+    // Keeping what was said may take a while.
+    throwIfEnded(course.parts.ctx.signal);
     return { kind: "whole", facts, body };
   }
 
@@ -405,6 +407,7 @@ export class Gateway {
       finish: finishOf(reply),
       reply: digestOf(body),
     });
+    throwIfEnded(course.parts.ctx.signal);
     return { kind: "whole", facts, body };
   }
 

@@ -19,7 +19,7 @@ import type { CallRecord, Leaf, Ledger } from "../ledger/index.ts";
 import type { Attempt, Begun, Deed, Done, Run } from "./attempt.ts";
 import { openClosings } from "./closings.ts";
 import type { Halts } from "./halts.ts";
-import { changesAuthority, holding } from "./holding.ts";
+import { changesAuthority, holding, unlessStopped } from "./holding.ts";
 import { OpenCalls } from "./open-calls.ts";
 import { permissionDenied } from "./permission.ts";
 import { refusal } from "./refusal.ts";
@@ -257,7 +257,8 @@ export function openGate(parts: GateParts): Gate {
           isConfirmed = true;
           return begun.confirm(tx);
         };
-        deed = await run({ intentIndex, confirm, report: (finding) => begun.report(finding) });
+        const running = run({ intentIndex, confirm, report: (finding) => begun.report(finding) });
+        deed = await unlessStopped(running, ctx.signal, () => isConfirmed);
         if (!isConfirmed) throw new Error(`${attempt.operation} took effect without having looked again`);
       } catch (error) {
         return begun.fail(error);

@@ -146,6 +146,26 @@ describe("an act that is begun", () => {
     expect(endOf(later.signal)).toMatchObject({ code: "constitution.changed" });
   });
 
+  it("is answered soon after it was stopped, whatever it waits for, and takes no effect when it goes on", async () => {
+    const ctx = ctxOf();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    let confirmed: Promise<void> | undefined;
+    const act = gate.act(ctx, create, async ({ confirm }) => {
+      await promise;
+      confirmed = confirm();
+      await confirmed;
+      return { value: 1 };
+    });
+    await expect.poll(() => leaves.length).toBe(1);
+    await halt("AI_ASSISTANT");
+    await expect(act).rejects.toMatchObject({ code: "governance.halted" });
+    await halts.clear("AI_ASSISTANT", 0);
+    resolve();
+    await promise;
+    await expect(confirmed).rejects.toMatchObject({ code: "governance.halted" });
+    expect(leaves.map(({ kind }) => kind)).toEqual(["intent", "outcome"]);
+  });
+
   it("of an admin goes on under a halt, so that the halt can be cleared", async () => {
     const ctx = ctxOf(admin);
     const act = actAround(ctx, () => halt(everyProduct), manage);

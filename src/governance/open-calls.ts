@@ -27,6 +27,8 @@ export interface OpenCall {
 export interface OpenCallsParts {
   readonly standings: Pick<Standings, "presentAll">;
   readonly halts: Pick<Halts, "refresh" | "onChange">;
+  /** The constitution in force. */
+  readonly constitution: { readonly hash: string };
   readonly log: Log;
 }
 
@@ -77,10 +79,12 @@ export class OpenCalls implements AsyncDisposable {
   readonly #open = new Set<Call>();
   readonly #asking = new Set<Promise<void>>();
   readonly #timer: NodeJS.Timeout;
+  #constitutionHash: string;
   #askedMs = performance.now();
 
   constructor(parts: OpenCallsParts) {
     this.#parts = parts;
+    this.#constitutionHash = parts.constitution.hash;
     parts.halts.onChange(() => this.review());
     this.#timer = setInterval(() => this.#sweep(), reviewMs).unref();
   }
@@ -113,7 +117,11 @@ export class OpenCalls implements AsyncDisposable {
   }
 
   #sweep(): void {
-    this.review();
+    const { hash } = this.#parts.constitution;
+    // Halts and changes of credentials are told when they happen; time passes without a word.
+    if (hash === this.#constitutionHash) this.review([...this.#open].filter(hasExpired));
+    else this.review();
+    this.#constitutionHash = hash;
     const nowMs = performance.now();
     if (nowMs - this.#askedMs < askAgainMs || this.#asking.size > 0) return;
     this.#askedMs = nowMs;
@@ -146,6 +154,10 @@ export class OpenCalls implements AsyncDisposable {
     clearInterval(this.#timer);
     await Promise.all(this.#asking);
   }
+}
+
+function hasExpired({ ctx: { standing, clock } }: Call): boolean {
+  return standing?.stands(clock.nowMs()) === false;
 }
 
 function restsOn(credential: Credential | undefined, id: string): boolean {
