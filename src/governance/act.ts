@@ -239,7 +239,7 @@ export function openGate(parts: GateParts): Gate {
     },
 
     watch(ctx) {
-      const open = calls.enter(ctx, holds.judgeCall(ctx));
+      const open = calls.admit(ctx, holds.judgeCall(ctx));
       return () => open.leave();
     },
 

@@ -81,6 +81,7 @@ export class OpenCalls implements AsyncDisposable {
   readonly #timer: NodeJS.Timeout;
   #constitutionHash: string;
   #askedMs = performance.now();
+  #changedMs = Number.NEGATIVE_INFINITY;
 
   constructor(parts: OpenCallsParts) {
     this.#parts = parts;
@@ -91,13 +92,25 @@ export class OpenCalls implements AsyncDisposable {
 
   /** Takes note of a call until it leaves. */
   enter(ctx: Ctx, judge: Judge): OpenCall {
+    return this.#enter(ctx, judge);
+  }
+
+  #enter(ctx: Ctx, judge: Judge): Call {
     const call = new Call({ quiet: () => this.#quiet(), remove: (each) => void this.#open.delete(each) }, ctx, judge);
     this.#open.add(call);
     return call;
   }
 
+  /** The same for a call that has just been recognised: what has changed while that was under way was not told to it. */
+  admit(ctx: Ctx, judge: Judge): OpenCall {
+    const call = this.#enter(ctx, judge);
+    if (performance.now() - this.#changedMs < askAgainMs) this.#ask([call]);
+    return call;
+  }
+
   /** Asks again about every open call that rests on this key, user, client, family or token; its change is durable. */
   changed(id: string): void {
+    this.#changedMs = performance.now();
     const concerned = [...this.#open].filter(({ ctx }) => restsOn(ctx.standing?.credential, id));
     if (concerned.length > 0) this.#ask(concerned);
   }

@@ -72,6 +72,17 @@ export const byRevocation: Way = {
   },
 };
 
+/** A halt of its product. */
+export const byHalt: Way = {
+  name: "its product is halted",
+  status: 403,
+  code: "governance.halted",
+  async caller(charter) {
+    const { key } = await keyAt(charter);
+    return { key, end: () => haltProduct(charter) };
+  },
+};
+
 /** The ways. */
 export const waysToEnd: readonly Way[] = [
   byRevocation,
@@ -160,13 +171,5 @@ export const waysToEnd: readonly Way[] = [
       return { key, end: () => done(charter.ask(`/v1/users/${id}`, { method: "PATCH", body })) };
     },
   },
-  {
-    name: "its product is halted",
-    status: 403,
-    code: "governance.halted",
-    async caller(charter) {
-      const { key } = await keyAt(charter);
-      return { key, end: () => haltProduct(charter) };
-    },
-  },
+  byHalt,
 ];
