@@ -36,8 +36,13 @@ export interface Gate extends AsyncDisposable {
    * it exactly once, with `finish` or `fail`, and lets nothing of its effect be seen before `intent` has resolved.
    */
   begin(ctx: Ctx, attempt: Attempt): Promise<Begun>;
-  /** Stops the call, through `ctx.stop`, when what it rests on ends; until the function that is given back is called. */
-  watch(ctx: Ctx): () => void;
+  /**
+   * Stops the call, through `ctx.stop`, when what it rests on ends; until the function that is given back is called.
+   * @param changes As it was before its caller was recognised.
+   */
+  watch(ctx: Ctx, changes: number): () => void;
+  /** How often `changed` was called. */
+  readonly changes: number;
   /** Looks again at every open call that rests on this key, user, client, family or token; its change is durable. */
   changed(id: string): void;
   /** Lets a caller into an operation that only reads, or throws `permission.denied`. */
@@ -238,8 +243,12 @@ export function openGate(parts: GateParts): Gate {
       if (!decision.allow) throw refusal(ctx, { action, target }, decision, []);
     },
 
-    watch(ctx) {
-      const open = calls.admit(ctx, holds.judgeCall(ctx));
+    get changes() {
+      return calls.changes;
+    },
+
+    watch(ctx, changes) {
+      const open = calls.admit(ctx, holds.judgeCall(ctx), changes);
       return () => open.leave();
     },
 

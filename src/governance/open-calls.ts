@@ -81,7 +81,7 @@ export class OpenCalls implements AsyncDisposable {
   readonly #timer: NodeJS.Timeout;
   #constitutionHash: string;
   #askedMs = performance.now();
-  #changedMs = Number.NEGATIVE_INFINITY;
+  #changes = 0;
 
   constructor(parts: OpenCallsParts) {
     this.#parts = parts;
@@ -101,16 +101,21 @@ export class OpenCalls implements AsyncDisposable {
     return call;
   }
 
-  /** The same for a call that has just been recognised: what has changed while that was under way was not told to it. */
-  admit(ctx: Ctx, judge: Judge): OpenCall {
+  /** How many changes it was told of. */
+  get changes(): number {
+    return this.#changes;
+  }
+
+  /** The same for a call whose caller has just been recognised; what has changed since `changes` was not told to it. */
+  admit(ctx: Ctx, judge: Judge, changes: number): OpenCall {
     const call = this.#enter(ctx, judge);
-    if (performance.now() - this.#changedMs < askAgainMs) this.#ask([call]);
+    if (changes !== this.#changes) this.#ask([call]);
     return call;
   }
 
   /** Asks again about every open call that rests on this key, user, client, family or token; its change is durable. */
   changed(id: string): void {
-    this.#changedMs = performance.now();
+    this.#changes++;
     const concerned = [...this.#open].filter(({ ctx }) => restsOn(ctx.standing?.credential, id));
     if (concerned.length > 0) this.#ask(concerned);
   }
