@@ -15,7 +15,7 @@ import type { Ctx } from "../kernel/ctx.ts";
 import { NotCanonicalError } from "../kernel/canonical-json.ts";
 import type { Fault } from "../kernel/fault.ts";
 import { digestInTurns, writeInTurns } from "../kernel/json-turns.ts";
-import { endOf } from "../kernel/standing.ts";
+import { endOf, throwIfEnded } from "../kernel/standing.ts";
 import { landAnswer } from "./attempts.ts";
 import type { AttemptParts, Landed } from "./attempts.ts";
 import { CallBodies } from "./bodies.ts";
@@ -316,6 +316,8 @@ export class Gateway {
       finish: finishOf(reply),
       reply: await digestInTurns(body),
     });
+    // Keeping what was said may take a while.
+    throwIfEnded(course.parts.ctx.signal);
     return { kind: "whole", facts, body };
   }
 
@@ -440,6 +442,7 @@ export class Gateway {
       finish: finishOf(reply),
       reply: await digestInTurns(body),
     });
+    throwIfEnded(course.parts.ctx.signal);
     return { kind: "whole", facts, body };
   }
 

@@ -22,7 +22,7 @@ import type { CallRecord, Leaf, Ledger } from "../ledger/index.ts";
 import type { Attempt, Begun, Deed, Done, Run } from "./attempt.ts";
 import { openClosings } from "./closings.ts";
 import type { Halts } from "./halts.ts";
-import { changesAuthority, holding } from "./holding.ts";
+import { changesAuthority, holding, unlessStopped } from "./holding.ts";
 import { OpenCalls } from "./open-calls.ts";
 import { permissionDenied } from "./permission.ts";
 import { refusal } from "./refusal.ts";
@@ -40,8 +40,13 @@ export interface Gate extends AsyncDisposable {
    * it exactly once, with `finish` or `fail`, and lets nothing of its effect be seen before `intent` has resolved.
    */
   begin(ctx: Ctx, attempt: Attempt): Promise<Begun>;
-  /** Stops the call, through `ctx.stop`, when what it rests on ends; until the function that is given back is called. */
-  watch(ctx: Ctx): () => void;
+  /**
+   * Stops the call, through `ctx.stop`, when what it rests on ends; until the function that is given back is called.
+   * @param changes As it was before its caller was recognised.
+   */
+  watch(ctx: Ctx, changes: number): () => void;
+  /** How often `changed` was called. */
+  readonly changes: number;
   /** Looks again at every open call that rests on this key, user, client, family or token; its change is durable. */
   changed(id: string): void;
   /** Lets a caller into an operation that only reads, or throws `permission.denied`. */
@@ -272,8 +277,12 @@ export function openGate(parts: GateParts): Gate {
       if (!decision.allow) throw refusal(ctx, { action, target }, decision, []);
     },
 
-    watch(ctx) {
-      const open = calls.enter(ctx, holds.judgeCall(ctx));
+    get changes() {
+      return calls.changes;
+    },
+
+    watch(ctx, changes) {
+      const open = calls.admit(ctx, holds.judgeCall(ctx), changes);
       return () => open.leave();
     },
 
@@ -291,7 +300,8 @@ export function openGate(parts: GateParts): Gate {
           isConfirmed = true;
           return begun.confirm(tx);
         };
-        deed = await run({ intentIndex, confirm, report: (finding) => begun.report(finding) });
+        const running = run({ intentIndex, confirm, report: (finding) => begun.report(finding) });
+        deed = await unlessStopped(running, ctx.signal, () => isConfirmed);
         if (!isConfirmed) throw new Error(`${attempt.operation} took effect without having looked again`);
       } catch (error) {
         return begun.fail(error);

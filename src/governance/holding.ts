@@ -5,6 +5,7 @@ import type { Confirm } from "../db/index.ts";
 import type { Lock, Standings } from "../identity/index.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import type { Fault } from "../kernel/fault.ts";
+import { stopGraceMs } from "../kernel/limits.ts";
 import { endOf } from "../kernel/standing.ts";
 import type { Attempt } from "./attempt.ts";
 import { governanceFault } from "./errors.ts";
@@ -69,6 +70,34 @@ export function holding({ constitution, standings, refusalOf, permissionRefusal 
 /** Whether acts on a target may end what other calls rest on. */
 export function changesAuthority({ kind }: Attempt["target"]): boolean {
   return kind !== "artifact" && kind !== "completion";
+}
+
+/**
+ * Waits for an act, but not for long once its call has been stopped, unless its effect may be taking place. One that is left
+ * goes on and changes nothing: what it confirms is refused.
+ * @throws Why the call was stopped.
+ */
+export async function unlessStopped<T>(
+  running: Promise<T>,
+  signal: AbortSignal,
+  takesEffect: () => boolean,
+): Promise<T> {
+  const { promise: stopped, reject } = Promise.withResolvers<never>();
+  let timer: NodeJS.Timeout | undefined;
+  const leave = (): void => {
+    const end = endOf(signal);
+    if (end !== undefined && !takesEffect()) reject(end);
+  };
+  const onStop = (): void => void (timer = setTimeout(leave, stopGraceMs));
+  if (signal.aborted) onStop();
+  signal.addEventListener("abort", onStop, { once: true });
+  running.catch(() => {});
+  try {
+    return await Promise.race([running, stopped]);
+  } finally {
+    signal.removeEventListener("abort", onStop);
+    clearTimeout(timer);
+  }
 }
 
 /** The call as it would be made now. */

@@ -27,6 +27,8 @@ export interface OpenCall {
 export interface OpenCallsParts {
   readonly standings: Pick<Standings, "presentAll">;
   readonly halts: Pick<Halts, "refresh" | "onChange">;
+  /** The constitution in force. */
+  readonly constitution: { readonly hash: string };
   readonly log: Log;
 }
 
@@ -76,24 +78,44 @@ export class OpenCalls implements AsyncDisposable {
   readonly #parts: OpenCallsParts;
   readonly #open = new Set<Call>();
   readonly #asking = new Set<Promise<void>>();
-  #timer: NodeJS.Timeout | undefined;
+  readonly #timer: NodeJS.Timeout;
+  #constitutionHash: string;
   #askedMs = performance.now();
+  #changes = 0;
 
   constructor(parts: OpenCallsParts) {
     this.#parts = parts;
+    this.#constitutionHash = parts.constitution.hash;
     parts.halts.onChange(() => this.review());
+    this.#timer = setInterval(() => this.#sweep(), reviewMs).unref();
   }
 
   /** Takes note of a call until it leaves. */
   enter(ctx: Ctx, judge: Judge): OpenCall {
+    return this.#enter(ctx, judge);
+  }
+
+  #enter(ctx: Ctx, judge: Judge): Call {
     const call = new Call({ quiet: () => this.#quiet(), remove: (each) => void this.#open.delete(each) }, ctx, judge);
     this.#open.add(call);
-    this.#timer ??= setInterval(() => this.#sweep(), reviewMs).unref();
+    return call;
+  }
+
+  /** How many changes it was told of. */
+  get changes(): number {
+    return this.#changes;
+  }
+
+  /** The same for a call whose caller has just been recognised; what has changed since `changes` was not told to it. */
+  admit(ctx: Ctx, judge: Judge, changes: number): OpenCall {
+    const call = this.#enter(ctx, judge);
+    if (changes !== this.#changes) this.#ask([call]);
     return call;
   }
 
   /** Asks again about every open call that rests on this key, user, client, family or token; its change is durable. */
   changed(id: string): void {
+    this.#changes++;
     const concerned = [...this.#open].filter(({ ctx }) => restsOn(ctx.standing?.credential, id));
     if (concerned.length > 0) this.#ask(concerned);
   }
@@ -113,12 +135,11 @@ export class OpenCalls implements AsyncDisposable {
   }
 
   #sweep(): void {
-    if (this.#open.size === 0) {
-      clearInterval(this.#timer);
-      this.#timer = undefined;
-      return;
-    }
-    this.review();
+    const { hash } = this.#parts.constitution;
+    // Halts and changes of credentials are told when they happen; time passes without a word.
+    if (hash === this.#constitutionHash) this.review([...this.#open].filter(hasExpired));
+    else this.review();
+    this.#constitutionHash = hash;
     const nowMs = performance.now();
     if (nowMs - this.#askedMs < askAgainMs || this.#asking.size > 0) return;
     this.#askedMs = nowMs;
@@ -149,9 +170,12 @@ export class OpenCalls implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
-    this.#timer = undefined;
     await Promise.all(this.#asking);
   }
+}
+
+function hasExpired({ ctx: { standing, clock } }: Call): boolean {
+  return standing?.stands(clock.nowMs()) === false;
 }
 
 function restsOn(credential: Credential | undefined, id: string): boolean {

@@ -48,6 +48,7 @@ export async function contextOf(
     leave();
     if (!reply.raw.writableFinished) gone.abort(new Error("the caller has gone"));
   });
+  const { changes } = services.gate;
   const caller = access === "public" ? undefined : await authenticate(services, request, takesApiKey === true);
   const ctx: Ctx = {
     principal: caller?.principal ?? anonymous,
@@ -61,7 +62,7 @@ export async function contextOf(
     clock: services.clock,
     log: services.log,
   };
-  if (caller !== undefined && !isOver) leave = services.gate.watch(ctx);
+  if (caller !== undefined && !isOver) leave = services.gate.watch(ctx, changes);
   return ctx;
 }
 

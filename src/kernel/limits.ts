@@ -84,3 +84,6 @@ export const reviewMs = 250;
 
 /** How often the database is asked what open calls rest on, milliseconds; other processes may have changed it. */
 export const askAgainMs = 1_000;
+
+/** How long an act whose call was stopped may take to clean up before its caller is answered, milliseconds. */
+export const stopGraceMs = 400;

@@ -1,7 +1,7 @@
 // Ways in which what a caller may do ends while a request of it is open, each with the refusal that it is answered with.
 import type { TestCharter } from "./in-process.ts";
 import type { handClock } from "./gateway.ts";
-import { clientAt, personAt, postForm, signIn } from "./oauth.ts";
+import { approve, clientAt, personAt, pkce, postForm, signIn } from "./oauth.ts";
 import type { Person } from "./oauth.ts";
 
 /** A caller whose rights can be ended. */
@@ -41,6 +41,24 @@ async function sessionOf(charter: TestCharter): Promise<Person & { readonly key:
   return { ...person, key: json.access_token, refresh: json.refresh_token };
 }
 
+/** A session of somebody through an application, with that application's id. */
+async function throughApplication(charter: TestCharter): Promise<{ id: string; key: string }> {
+  const { username, password } = await personAt(charter);
+  const redirectUri = "https://app.example/back";
+  const terms = { kind: "product", role: "developer", product, redirectUris: [redirectUri] };
+  const { id, secret } = await clientAt(charter, { ...terms, grantTypes: ["authorization_code"] });
+  const { verifier, challenge } = pkce();
+  const asked = { response_type: "code", client_id: id, redirect_uri: redirectUri, scope: "api" };
+  const proof = { code_challenge: challenge, code_challenge_method: "S256" };
+  const query = new URLSearchParams({ ...asked, ...proof }).toString();
+  const { location } = await approve(charter, `/api/v1/auth/authorize?${query}`, { username, password });
+  const code = new URL(location).searchParams.get("code") ?? "";
+  const form = { grant_type: "authorization_code", code, redirect_uri: redirectUri, code_verifier: verifier };
+  const authorization = `Basic ${Buffer.from(`${id}:${secret}`).toString("base64")}`;
+  const { json } = await postForm(charter, "/api/v1/auth/token", form, { authorization });
+  return { id, key: json.access_token };
+}
+
 /** Stops the writes of a product as an executor of it that oversteps does. */
 export async function haltProduct(
   charter: TestCharter,
@@ -69,6 +87,17 @@ export const byRevocation: Way = {
   async caller(charter) {
     const { id, key } = await keyAt(charter);
     return { key, end: () => done(charter.ask(`/v1/keys/${id}`, { method: "DELETE" })) };
+  },
+};
+
+/** A halt of its product. */
+export const byHalt: Way = {
+  name: "its product is halted",
+  status: 403,
+  code: "governance.halted",
+  async caller(charter) {
+    const { key } = await keyAt(charter);
+    return { key, end: () => haltProduct(charter) };
   },
 };
 
@@ -141,6 +170,32 @@ export const waysToEnd: readonly Way[] = [
     },
   },
   {
+    name: "the client that owns its key is revoked",
+    ...ended,
+    async caller(charter) {
+      const { id: owner } = await clientAt(charter);
+      const { key } = await keyAt(charter, { owner });
+      return { key, end: () => done(charter.ask(`/v1/clients/${owner}`, { method: "DELETE" })) };
+    },
+  },
+  {
+    name: "the application it acts through is revoked",
+    ...ended,
+    async caller(charter) {
+      const { id, key } = await throughApplication(charter);
+      return { key, end: () => done(charter.ask(`/v1/clients/${id}`, { method: "DELETE" })) };
+    },
+  },
+  {
+    name: "its access token expires",
+    ...ended,
+    async caller(charter, clock) {
+      const { key } = await sessionOf(charter);
+      // Half an hour, and the minute by which clocks may differ.
+      return { key, end: async () => clock.advance(31 * 60_000) };
+    },
+  },
+  {
     name: "its role is lowered",
     status: 403,
     code: "permission.denied",
@@ -160,13 +215,5 @@ export const waysToEnd: readonly Way[] = [
       return { key, end: () => done(charter.ask(`/v1/users/${id}`, { method: "PATCH", body })) };
     },
   },
-  {
-    name: "its product is halted",
-    status: 403,
-    code: "governance.halted",
-    async caller(charter) {
-      const { key } = await keyAt(charter);
-      return { key, end: () => haltProduct(charter) };
-    },
-  },
+  byHalt,
 ];

@@ -1,6 +1,6 @@
 // A request whose body a test sends piece by piece, and whose answer it reads as it comes.
 import { request } from "node:http";
-import type { IncomingHttpHeaders } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { TestCharter } from "./in-process.ts";
 
 /** An answer to such a request. */
@@ -21,6 +21,10 @@ export interface OpenRequest {
   readonly reached: Promise<void>;
   /** The whole answer, which may come before the request is finished. */
   readonly answer: Promise<OpenAnswer>;
+  /** Resolves when the head of the answer is there. */
+  readonly begun: Promise<void>;
+  /** Reads what is left of an answer that was not read; resolves with how many bytes there were, also when it is cut off. */
+  rest(): Promise<number>;
   /** Breaks the connection off. */
   destroy(): void;
   /** The text of the answer so far. */
@@ -47,8 +51,10 @@ export function openRequest(
   });
   const reached = Promise.withResolvers<void>();
   sent.on("continue", reached.resolve);
+  const begun = Promise.withResolvers<IncomingMessage>();
   sent.on("response", (response) => {
-    if (!reads) return void response.pause();
+    begun.resolve(response);
+    if (!reads) return;
     response.on("data", (piece) => (text += String(piece)));
     response.on("error", reject);
     response.on("end", () => {
@@ -66,6 +72,15 @@ export function openRequest(
     finish: (piece) => void sent.end(piece),
     reached: reached.promise,
     answer: promise,
+    begun: begun.promise.then(() => {}),
+    async rest() {
+      let sizeBytes = 0;
+      const response = await begun.promise;
+      response.on("error", () => {});
+      response.on("data", (piece: Buffer) => (sizeBytes += piece.length));
+      if (!response.closed) await new Promise((resolve) => response.once("close", resolve));
+      return sizeBytes;
+    },
     destroy: () => void sent.destroy(),
     heard: () => text,
   };

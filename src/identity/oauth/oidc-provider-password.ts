@@ -66,7 +66,8 @@ export async function recognise(
   shown: { readonly username: string; readonly password: string },
 ): Promise<Recognised> {
   try {
-    return await accounts.check({ ...shown, address: unit.address });
+    unit.recognised = await accounts.check({ ...shown, address: unit.address });
+    return unit.recognised;
   } catch (error) {
     unit.fault = error;
     throw new errors.InvalidGrant("the password was refused");

@@ -4,6 +4,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import inject from "light-my-request";
 import { Provider } from "oidc-provider";
 import type { Clock } from "../../kernel/clock.ts";
+import { Fault } from "../../kernel/fault.ts";
 import { equalSecrets, sha256 } from "../../kernel/hash.ts";
 import { apiScope } from "../access-token.ts";
 import type { AccessTokenVerifier } from "../access-token.ts";
@@ -142,6 +143,14 @@ export class OidcProviderServer implements AuthorizationServer {
     return client !== undefined && standing !== undefined && actingAs(account, standing, client) !== undefined;
   }
 
+  /** The library has no words for an account that ends between its password and its token, and calls it a mistake of its own. */
+  async #endedMeanwhile({ fault, recognised }: UnitOfWork): Promise<Fault | undefined> {
+    if (fault instanceof Fault || recognised === undefined) return undefined;
+    const standing = await this.#parts.accounts.standing(recognised.id);
+    if (standing?.disabled === false && standing.epoch === recognised.epoch) return undefined;
+    return oauthFault("oauth.invalid_grant", "the account was disabled or its password changed meanwhile");
+  }
+
   /** Runs one protocol request and makes durable what it changed. */
   async #unit(
     { address, intentIndex, confirm }: OAuthCircumstances,
@@ -151,7 +160,7 @@ export class OidcProviderServer implements AuthorizationServer {
     const { store } = this.#parts;
     const asked = this.#units.run(unit, async () => work(await this.#provider(), unit));
     const reply = await asked.catch((error: unknown) => refusalOf(unit.fault ?? error));
-    if (unit.fault !== undefined) throw unit.fault;
+    if (unit.fault !== undefined) throw (await this.#endedMeanwhile(unit)) ?? unit.fault;
     if (refusalIn(reply) !== undefined) {
       // Of a refusal nothing is kept but the end of families, and that a client's assertion was used.
       const ending = new UnitOfWork(address);

@@ -4,6 +4,7 @@
 // the two would end a session that nobody ended. So its writes go here, its reads look here first, and nothing reaches the
 // database before the library has answered.
 import type { Transaction } from "kysely";
+import type { Recognised } from "./accounts.ts";
 
 /** The library's own form of what it stores. */
 export type Payload = Readonly<Record<string, unknown>>;
@@ -49,6 +50,8 @@ export class UnitOfWork {
   readonly also: ((tx: Transaction<unknown>) => Promise<void>)[] = [];
   /** Epoch of the account that a new family belongs to, as it was when the password was checked. */
   epoch = 0;
+  /** Who has shown a password in this request. */
+  recognised: Recognised | undefined;
   /** A used token that was shown. */
   reuse: Reuse | undefined;
   /** A refusal that the library cannot carry through its own words. */

@@ -100,6 +100,23 @@ describe("JSON that is open", () => {
   }
 });
 
+describe("a download that is open", () => {
+  it("is broken off when its key is revoked, however slowly it is read", async () => {
+    const content = "y".repeat(30_000_000);
+    const headers = { "content-type": "text/plain", "content-length": content.length };
+    const upload = openRequest(charter, streamed, { key: await charter.keyFor("product", "AI_ASSISTANT"), headers });
+    upload.finish(content);
+    const { artifact } = (await upload.answer).json;
+    const { key, end } = await byRevocation.caller(charter, clock);
+    const path = `/v1/artifacts/${artifact.artifact_id}/content`;
+    const download = openRequest(charter, path, { method: "GET", key, reads: false });
+    download.finish();
+    await download.begun;
+    await end();
+    await expect(download.rest()).resolves.toBeLessThan(content.length);
+  });
+});
+
 describe("many uploads", () => {
   it("that are acknowledged are on record before the revocation of their key is", async () => {
     for (let round = 0; round < 4; round++) {

@@ -1,7 +1,7 @@
 // Calls of models that are open when what their caller may do ends: a stream ends with the error frame of its dialect, a whole
 // answer is not given, and what was used until then is charged and on record.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { byRevocation, clearHalt, waysToEnd } from "../../support/endings.ts";
+import { byHalt, byRevocation, clearHalt, waysToEnd } from "../../support/endings.ts";
 import { handClock, settledBudget, startRig } from "../../support/gateway.ts";
 import type { GatewayRig } from "../../support/gateway.ts";
 import { eventually, openRequest } from "../../support/open-request.ts";
@@ -30,8 +30,8 @@ const apis = [
 ] as const;
 
 /** Opens a call; the answer of the upstream never comes to its end. */
-function openCall(key: string, path: string, body: object, project: string) {
-  const headers = { "content-type": "application/json", "x-charter-project": project };
+function openCall(key: string, path: string, body: object, project: string, more: Record<string, string> = {}) {
+  const headers = { "content-type": "application/json", "x-charter-project": project, ...more };
   const call = openRequest(rig.charter, path, { key, headers });
   call.finish(JSON.stringify(body));
   return call;
@@ -80,6 +80,35 @@ describe.each(waysToEnd)("a call that is open when $name", ({ status, code, call
     expect(budget.held).toBe(0);
     // The provider was asked, and how far it had come nobody knows.
     expect(budget.used).toBeGreaterThan(0);
+  });
+});
+
+describe.each([byRevocation, byHalt])("another call that is open when $name", ({ status, code, caller }) => {
+  const chat = { messages: [{ role: "user", content: "Hi" }] };
+  it.each([
+    ["embeddings", "/v1/embeddings", { model: "vectors", input: "Hi" }, {}],
+    ["the predecessor's", "/execute", { query: "Hi" }, {}],
+    ["a cascade", "/v1/chat/completions", { ...chat, model: "auto" }, { "x-charter-strategy": "cascade" }],
+    [
+      "one whose form is enforced",
+      "/v1/chat/completions",
+      { ...chat, model: "answers" },
+      { "x-charter-schema": "enforce" },
+    ],
+  ])("is told the reason, and no other model is asked: %s", async (_name, path, body, more) => {
+    const { key, end } = await caller(rig.charter, clock);
+    const seen = rig.upstream.seen.length;
+    rig.upstream.script(Array.from({ length: 5 }, () => "stall-before-headers"));
+    const call = openCall(key, path, body, "default", more);
+    await rig.upstream.until(() => rig.upstream.seen.length > seen);
+    await end();
+    const answer = await call.answer;
+    expect([answer.status, answer.json.code]).toEqual([status, code]);
+    expect(await outcomeOf(answer.headers["x-request-id"])).toMatchObject({ outcome: "refused", code });
+    await rig.upstream.until(() => rig.upstream.seen.slice(seen).every(({ aborted }) => aborted));
+    expect(rig.upstream.seen.length).toBe(seen + 1);
+    rig.upstream.script([]);
+    await clearHalt(rig.charter);
   });
 });
 
