@@ -95,6 +95,15 @@ describeWith(["postgres"], "requests that are open while another process ends so
     expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
   });
 
+  it("of two admins that revoke each other's keys do not both succeed", async () => {
+    const [left, right] = await Promise.all([1, 2].map(() => keyFor({ kind: "admin", product: undefined })));
+    const answers = await Promise.all([
+      charter.ask(`/v1/keys/${right!.id}`, { method: "DELETE", key: left!.key }),
+      charter.ask(`/v1/keys/${left!.id}`, { method: "DELETE", key: right!.key }),
+    ]);
+    expect(answers.map(({ status }) => status).toSorted((one, other) => one - other)).toEqual([200, 401]);
+  });
+
   it("that are acknowledged are on record before the revocation of their key is", async () => {
     const { id, key } = await keyFor();
     const uploads = Array.from({ length: 30 }, (_, i) =>
