@@ -12,7 +12,9 @@ const shortestToken = 20;
 /** Most letters of one text that are read with those of others: the longest token, in base64. */
 const longestEnd = 1024;
 /** Most letters that are read as one. */
-const longestJoined = 8192;
+const longestJoined = 4096;
+/** Most letters of one list or record that are looked at for encodings too. */
+const mostUndone = 8192;
 
 /** What is to stand in place of texts, and what was found in them. */
 export interface SeamEdits {
@@ -129,6 +131,7 @@ function isSign(code: number): boolean {
 class Seams {
   readonly #texts: readonly unknown[];
   #joined = "";
+  #room = mostUndone;
   #pieces: Piece[] = [];
   #cuts: Map<number, (Match & Piece)[]> | undefined;
   readonly #matches: Match[] = [];
@@ -181,7 +184,10 @@ class Seams {
 
   #look(): void {
     const joined = this.#joined;
-    const found = [...secretsInBytes(joined), ...disguisedNow(joined, inView)];
+    // Encodings are undone only so far: all of a list or record is looked at in one go.
+    const disguised = this.#room > 0 ? disguisedNow(joined, inView) : [];
+    this.#room -= joined.length;
+    const found = [...secretsInBytes(joined), ...disguised];
     let taken = -1;
     for (const match of found.toSorted((left, right) => left.start - right.start)) {
       if (match.start < taken || !looksDrawn(joined.slice(match.start, match.end))) continue;

@@ -12,7 +12,7 @@ import { asItIs } from "./view.ts";
 import type { Span, View } from "./view.ts";
 
 /** Characters that are looked at in one go. */
-export const windowChars = 16_384;
+export const windowChars = 8192;
 /** How far windows overlap: what is longer than this in disguise may be cut in two. */
 export const overlapChars = 2048;
 /** How often encodings may stand in each other. */
