@@ -96,7 +96,8 @@ async function attemptOnce(
   candidate: Candidate,
 ): Promise<Landed> {
   const { deployment } = candidate;
-  const attempt = await reserveAttempt(parts, course.parts.room, { call, inputTokens }, deployment);
+  const { product } = course.parts;
+  const attempt = await reserveAttempt(parts, course.parts.room, { call, product, inputTokens }, deployment);
   const { wire, text, name, dialect } = attempt;
   course.attempts++;
   course.begun(attempt);

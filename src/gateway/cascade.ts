@@ -45,8 +45,10 @@ export async function landCascade(
   // The cheap model may be asked several times, and a stronger one besides.
   const [next] = strong;
   const first = cheap?.deployment ?? next?.deployment;
-  if (first !== undefined) await reserveAhead(parts, course.parts.room, trial, first, samples);
-  if (next !== undefined) await reserveAhead(parts, course.parts.room, trial, next.deployment, 1);
+  const { room, product } = course.parts;
+  const asked = { ...trial, product };
+  if (first !== undefined) await reserveAhead(parts, room, asked, first, samples);
+  if (next !== undefined) await reserveAhead(parts, room, asked, next.deployment, 1);
   if (cheap === undefined) return landAnswer(parts, course, trial);
   // The verifier looks at the form itself.
   const { refusal: _, ...unjudged } = trial;

@@ -245,7 +245,9 @@ export class Course {
       this.parts.ctx.log.warn({ deployment: deployment.name }, `a provider reported too much: ${reasons.join("; ")}`);
       const { without, hasMedia } = attempt.bound;
       const excess = excessOf(attempt, cost);
-      if (without === undefined && excess > 1) this.parts.standings.exceeded(deployment.name, hasMedia, excess);
+      if (without === undefined && excess > 1) {
+        this.parts.standings.exceeded(this.parts.product, deployment.name, hasMedia, excess);
+      }
       this.parts.begun.report(overrunOf(deployment.name));
     }
     return is;

@@ -87,13 +87,14 @@ function wantedOf(parts: ReservingParts, asked: Asked, deployment: Deployment): 
 /** What is asked, and about how many tokens that is: by the estimate a limit of the answer is chosen that fits the window. */
 export interface Asked {
   readonly call: ModelCall;
+  readonly product: string | null;
   readonly inputTokens: number;
 }
 
 /** The request for a deployment, and the most that it can cost by the limit of its answer. */
 function draftOf(
   { dialects, prices, standings }: ReservingParts,
-  { call, inputTokens }: Asked,
+  { call, product, inputTokens }: Asked,
   deployment: Deployment,
 ) {
   const name = dialectOf(deployment);
@@ -112,7 +113,7 @@ function draftOf(
     text: written.text,
     deployment,
     answers: answersOf(call),
-    standingOf: (hasMedia) => standings.of(deployment.name, hasMedia),
+    standingOf: (hasMedia) => standings.of(product, deployment.name, hasMedia),
   });
   const boundWith = (limit: number): TokenBound => tokensWith(answerTokensOf(call, limit));
   const amountOf = (tokens: Pick<TokenBound, "inputTokens" | "outputTokens">): Amount => ({
