@@ -27,7 +27,7 @@ afterAll(() => on[Symbol.asyncDispose]());
 const png = `data:image/png;base64,${randomBytes(300).toString("base64")}`;
 const mp3 = Buffer.concat([Buffer.from([0xff, 0xfb, 0x90, 0]), randomBytes(4000)]).toString("base64");
 const user = (...content: object[]) => ({ messages: [{ role: "user", content }] });
-const text = { type: "text", text: "!@#$%^&*".repeat(50) };
+const text = { type: "text", text: "!@#$%^&*".repeat(500) };
 const image = (url: string) => ({ type: "image_url", image_url: { url } });
 const limit = { max_tokens: 100 };
 
