@@ -100,7 +100,7 @@ async function attemptOnce(
   const attempt = await reserveAttempt(parts, course.parts.room, { call, product, inputTokens }, deployment);
   const { wire, text, name, dialect } = attempt;
   course.attempts++;
-  course.begun(attempt);
+  course.charges.begun(attempt);
   const isRetry = course.attempts > 1;
   const startMs = performance.now();
   let landing: Landing | undefined;
@@ -126,7 +126,7 @@ async function attemptOnce(
     landing?.broke(error);
     // What was refused has been paid for, and whose caller has gone may be.
     const isPaid = error instanceof Fault && error.code === "reply.invalid";
-    if (!isPaid && !mayBeBilled(error) && !signal.aborted) course.unbilled(attempt);
+    if (!isPaid && !mayBeBilled(error) && !signal.aborted) course.charges.unbilled(attempt);
     if (error instanceof StatusFault) ({ status } = error);
     failure = error instanceof Fault ? error.code : signal.aborted ? "call.aborted" : "internal.error";
     course.reasons.push(`${deployment.name} failed: ${failure}`);

@@ -104,7 +104,7 @@ function judge(forms: FormChecker, call: ModelCall, replies: readonly Whole[]) {
 
 /** Counts replies that are paid for and not used. */
 function spend(course: Course, replies: readonly Whole[], costOf: (answer: Whole) => Cost): void {
-  for (const answer of replies) course.spent(answer.attempt, costOf(answer));
+  for (const answer of replies) course.charges.spent(answer.attempt, costOf(answer));
 }
 
 /** The call as one that is answered whole, so that its answer can be judged before anybody sees it. */

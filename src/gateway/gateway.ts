@@ -219,7 +219,7 @@ export class Gateway {
             costOf: ({ attempt, reply }) => this.#costOf(attempt, reply.rawUsage, tokensOfReply(reply)),
           })
         : await landAnswer(parts, course, trial);
-    course.answeredBy(landed.attempt);
+    course.charges.answeredBy(landed.attempt);
     try {
       // From here on something could be seen, and nothing may be before the intent is durable and what it may cost is kept.
       await course.parts.begun.intent;
@@ -239,7 +239,7 @@ export class Gateway {
     const judgement = judgeReply(this.#forms, call.form, reply);
     if (judgement?.verdict !== "invalid") return undefined;
     course.formed(judgement);
-    course.spent(answer.attempt, this.#costOf(answer.attempt, reply.rawUsage, tokensOfReply(reply)));
+    course.charges.spent(answer.attempt, this.#costOf(answer.attempt, reply.rawUsage, tokensOfReply(reply)));
     return misfitFault(deployment, judgement);
   }
 
