@@ -105,12 +105,12 @@ async function attemptOnce(
   candidate: Candidate,
 ): Promise<Landed> {
   const { deployment } = candidate;
-  const { parameters, room } = course.parts;
-  const attempt = await reserveAttempt(parts, room, { call, inputTokens, parameters, signal }, deployment);
+  const { parameters, product, room } = course.parts;
+  const attempt = await reserveAttempt(parts, room, { call, product, inputTokens, parameters, signal }, deployment);
   const { wire, body, name, dialect } = attempt;
   assertSent(wire, deployment, parameters.askedOf(name));
   course.attempts++;
-  course.begun(attempt);
+  course.charges.begun(attempt);
   const isRetry = course.attempts > 1;
   const startMs = performance.now();
   let landing: Landing | undefined;
@@ -138,7 +138,7 @@ async function attemptOnce(
     landing?.broke(error);
     // What was refused has been paid for, and whose caller has gone may be.
     const isPaid = error instanceof Fault && error.code === "reply.invalid";
-    if (!isPaid && !mayBeBilled(error) && !signal.aborted) course.unbilled(attempt);
+    if (!isPaid && !mayBeBilled(error) && !signal.aborted) course.charges.unbilled(attempt);
     if (error instanceof StatusFault) ({ status } = error);
     failure = error instanceof Fault ? error.code : signal.aborted ? "call.aborted" : "internal.error";
     course.reasons.push(`${deployment.name} failed: ${failure}`);

@@ -45,10 +45,10 @@ export async function landCascade(
   // The cheap model may be asked several times, and a stronger one besides.
   const [next] = strong;
   const first = cheap?.deployment ?? next?.deployment;
-  if (first !== undefined)
-    await reserveAhead(parts, course.parts.room, { ...trial, parameters: course.parts.parameters }, first, samples);
-  if (next !== undefined)
-    await reserveAhead(parts, course.parts.room, { ...trial, parameters: course.parts.parameters }, next.deployment, 1);
+  const { room, product, parameters } = course.parts;
+  const asked = { ...trial, product, parameters };
+  if (first !== undefined) await reserveAhead(parts, room, asked, first, samples);
+  if (next !== undefined) await reserveAhead(parts, room, asked, next.deployment, 1);
   if (cheap === undefined) return landAnswer(parts, course, trial);
   // The verifier looks at the form itself.
   const { refusal: _, ...unjudged } = trial;
@@ -104,7 +104,7 @@ function judge(forms: FormChecker, call: ModelCall, replies: readonly Whole[]) {
 
 /** Counts replies that are paid for and not used. */
 function spend(course: Course, replies: readonly Whole[], costOf: (answer: Whole) => Cost): void {
-  for (const answer of replies) course.spent(answer.attempt, costOf(answer));
+  for (const answer of replies) course.charges.spent(answer.attempt, costOf(answer));
 }
 
 /** The call as one that is answered whole, so that its answer can be judged before anybody sees it. */

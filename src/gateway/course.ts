@@ -7,14 +7,15 @@ import { Fault } from "../kernel/fault.ts";
 import type { Digest } from "../kernel/hash.ts";
 import type { CallBodies } from "./bodies.ts";
 import type { Standings } from "./bounds/index.ts";
+import { asPaid, Charges, totalOf } from "./charges.ts";
+import type { Charged } from "./charges.ts";
 import type { ModelCall, Shown } from "./conversation.ts";
 import { StatusFault } from "./fleet-faults.ts";
 import { bounded } from "./parameters/index.ts";
 import type { Assessment } from "./parameters/index.ts";
 import type { CallFacts, GatewayObserver, Phase } from "./observer.ts";
 import type { FormJudgement, FormVerdict } from "./reply-form.ts";
-import { excessOf, overrunOf, reasonsBeyond, unreadCost, withinBound } from "./overrun.ts";
-import type { Attempted } from "./overrun.ts";
+import { excessOf, overrunOf, reasonsBeyond } from "./overrun.ts";
 import type { Amount, Room } from "./room.ts";
 import type { Candidate, Route } from "./router.ts";
 import type { Strategy } from "./strategy.ts";
@@ -85,12 +86,8 @@ export class Course {
   attempts = 0;
   /** Time spent waiting for providers, milliseconds. */
   waitedMs = 0;
-  /** Attempts that were billed and whose answers were not used: the lower steps of a cascade. */
-  readonly #spent: Charged[] = [];
-  /** Attempts of which nobody knows yet what they cost: under way, or given up while the provider was at work. */
-  readonly #open = new Set<Attempted>();
-  /** The attempt whose answer is passed on. */
-  #answering: Attempted | undefined;
+  /** What each attempt cost. */
+  readonly charges: Charges;
   candidate: Candidate | undefined;
   /** What is said of the reply's form. */
   schema: FormVerdict | undefined;
@@ -105,6 +102,7 @@ export class Course {
 
   constructor(parts: CourseParts) {
     this.parts = parts;
+    this.charges = new Charges(parts.room);
     this.reasons.push(...parts.routed.reasons);
   }
 
@@ -146,35 +144,13 @@ export class Course {
     return this.candidate?.deployment.tier ?? this.parts.routed.tier;
   }
 
-  /** An attempt begins; what it costs is open until it is `spent`, `answered` or has `cost` nothing. */
-  begun(attempt: Attempted): void {
-    this.#open.add(attempt);
-  }
-
-  /** An attempt has failed in a way that no provider bills. */
-  unbilled(attempt: Attempted): void {
-    this.#open.delete(attempt);
-    this.parts.room.free(attempt.seat);
-  }
-
-  /** An attempt is paid for, and its answer is not used. */
-  spent(attempt: Attempted, cost: Cost): void {
-    this.#open.delete(attempt);
-    this.#spent.push({ attempt, cost });
-  }
-
-  /** The answer of this attempt is the one that is passed on; what it cost is told at the end. */
-  answeredBy(attempt: Attempted): void {
-    this.#answering = attempt;
-  }
-
   /** Ends a call that was answered; resolves when its outcome is durable. */
   async end(ending: Ending): Promise<AnswerFacts> {
     if (this.#isOver) throw new Error("the call has ended before");
     this.#isOver = true;
     if (this.bodies?.isTooLong === true) this.reasons.push("the reply is too long to be kept");
     const overheadMicros = this.overheadMicros();
-    const charges = this.#charges(ending);
+    const charges = this.charges.of(ending);
     const total = totalOf(ending, charges);
     const beyond = this.#beyond(charges);
     // What is charged of too much stands in the record; otherwise it is what was used, and both are written at once.
@@ -215,7 +191,7 @@ export class Course {
     if (this.#isOver) throw error;
     this.#isOver = true;
     const ending = used ?? { model: this.parts.call.model, finish: "error", usage: noUsage, microdollars: 0 };
-    const charges = this.#charges(used);
+    const charges = this.charges.of(used);
     const total = totalOf(ending, charges);
     const beyond = this.#beyond(charges);
     this.#tell(ending, total, error, beyond);
@@ -230,21 +206,6 @@ export class Course {
     return this.parts.begun.fail(brokenOf(error), this.#record(ending, total, charged));
   }
 
-  /**
-   * What each attempt cost. Of an attempt that was given up while the provider was at work nobody knows how far it was, so all
-   * that was held for it counts, or leaving in the last moment would be free.
-   */
-  #charges(ending: Cost | undefined): readonly Charged[] {
-    const charges = [...this.#spent];
-    if (ending !== undefined && this.#answering !== undefined) {
-      this.#open.delete(this.#answering);
-      charges.push({ attempt: this.#answering, cost: ending, isLast: true });
-    }
-    for (const attempt of this.#open) charges.push({ attempt, cost: unreadCost(attempt) });
-    this.#open.clear();
-    return charges.map((charge) => ({ ...charge, cost: withinBound(charge.attempt, charge.cost) }));
-  }
-
   /** Whether more was reported than an attempt can use; puts it on record, and the rules that bounded it are not believed. */
   #beyond(charges: readonly Charged[]): boolean {
     let is = false;
@@ -257,7 +218,9 @@ export class Course {
       this.parts.ctx.log.warn({ deployment: deployment.name }, `a provider reported too much: ${reasons.join("; ")}`);
       const { without, hasMedia } = attempt.bound;
       const excess = excessOf(attempt, cost);
-      if (without === undefined && excess > 1) this.parts.standings.exceeded(deployment.name, hasMedia, excess);
+      if (without === undefined && excess > 1) {
+        this.parts.standings.exceeded(this.parts.product, deployment.name, hasMedia, excess);
+      }
       this.parts.begun.report(overrunOf(deployment.name));
     }
     return is;
@@ -347,41 +310,6 @@ function brokenOf(error: unknown): unknown {
 }
 
 const providerFailures: ReadonlySet<string> = new Set(["upstream.failed", "upstream.garbled", "upstream.timeout"]);
-
-/** An attempt that was paid for, and with how much. */
-interface Charged {
-  readonly attempt: Attempted;
-  readonly cost: Cost;
-  /** Its answer is the one that was passed on. */
-  readonly isLast?: true;
-}
-
-function asPaid(charges: readonly Charged[]) {
-  return charges.map(({ attempt: { seat }, cost }) => ({ seat, cost }));
-}
-
-/** What a call cost altogether; an answer that no provider gave costs what it says. */
-function totalOf(ending: Cost, charges: readonly Charged[]): Cost {
-  const costs = charges.map(({ cost }) => cost);
-  return charges.some(({ isLast }) => isLast) ? costs.reduce(plus) : [...costs, ending].reduce(plus);
-}
-
-function plus(left: Cost, right: Cost): Cost {
-  const { usage: a } = left;
-  const { usage: b } = right;
-  return {
-    usage: {
-      inputTokens: a.inputTokens + b.inputTokens,
-      outputTokens: a.outputTokens + b.outputTokens,
-      cacheReadTokens: a.cacheReadTokens + b.cacheReadTokens,
-      cacheWriteTokens: a.cacheWriteTokens + b.cacheWriteTokens,
-      reasoningTokens: a.reasoningTokens + b.reasoningTokens,
-      estimated: a.estimated || b.estimated,
-    },
-    microdollars:
-      left.microdollars === null || right.microdollars === null ? null : left.microdollars + right.microdollars,
-  };
-}
 
 /** Text that a leaf can hold: it comes from a provider and may be anything. */
 function plain(text: string): string {

@@ -245,7 +245,7 @@ export class Gateway {
             costOf: (answer) => this.#costOfWhole(prepared, answer),
           })
         : await landAnswer(parts, course, trial);
-    course.answeredBy(landed.attempt);
+    course.charges.answeredBy(landed.attempt);
     try {
       // From here on something could be seen, and nothing may be before the intent is durable and what it may cost is kept,
       // nor after what the call rests on has ended.
@@ -268,7 +268,7 @@ export class Gateway {
     const judgement = judgeReply(this.#forms, call.form, reply);
     if (judgement?.verdict !== "invalid") return undefined;
     course.formed(judgement);
-    course.spent(answer.attempt, this.#costOfWhole(prepared, answer));
+    course.charges.spent(answer.attempt, this.#costOfWhole(prepared, answer));
     return misfitFault(deployment, judgement);
   }
 

@@ -86,6 +86,7 @@ async function wantedOf(parts: ReservingParts, asked: Asked, deployment: Deploym
 /** What is asked, and about how many tokens that is: by the estimate a limit of the answer is chosen that fits the window. */
 export interface Asked {
   readonly call: ModelCall;
+  readonly product: string | null;
   readonly inputTokens: number;
   /** What is asked for beside words, which decides the price. */
   readonly parameters: Pick<Assessment, "askedOf" | "unpriced">;
@@ -95,7 +96,7 @@ export interface Asked {
 /** The request for a deployment, and the most that it can cost by the limit of its answer. */
 async function draftOf(
   { dialects, prices, standings }: ReservingParts,
-  { call, inputTokens, parameters, signal }: Asked,
+  { call, product, inputTokens, parameters, signal }: Asked,
   deployment: Deployment,
 ) {
   const name = dialectOf(deployment);
@@ -115,7 +116,7 @@ async function draftOf(
     text: typeof written.body === "string" ? written.body : written.body.toString("utf8"),
     deployment,
     answers: answersOf(call),
-    standingOf: (hasMedia) => standings.of(deployment.name, hasMedia),
+    standingOf: (hasMedia) => standings.of(product, deployment.name, hasMedia),
   });
   const boundWith = (limit: number): TokenBound => tokensWith(answerTokensOf(call, limit));
   const amountOf = (tokens: Pick<TokenBound, "inputTokens" | "outputTokens">): Amount => ({

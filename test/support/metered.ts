@@ -53,13 +53,14 @@ export function dearest({ json }: Pick<StubRequest, "json">): Account {
 export async function startMetered(options: Omit<RigOptions, "providers"> = {}): Promise<Metered> {
   const stub = await startStub();
   let [tokens, requests, running, atOnce] = [0, 0, 0, 0];
-  stub.answer = async (request, response) => {
+  stub.answer = async (request, response): Promise<void> => {
     requests++;
     atOnce = Math.max(atOnce, ++running);
     const usage = metered.meter(request);
     if (usage === undefined) {
       running--;
-      return void response.writeHead(503).end();
+      response.writeHead(503).end();
+      return;
     }
     tokens += usage.input + usage.output;
     // So that calls of one moment overlap.
@@ -70,7 +71,8 @@ export async function startMetered(options: Omit<RigOptions, "providers"> = {}):
         ...embeddingsReply("m", 1, false),
         usage: { prompt_tokens: usage.input, total_tokens: usage.input },
       };
-      return void response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(body));
+      response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(body));
+      return;
     }
     const dialect: SpokenDialect = request.path.includes("/models/")
       ? "gemini"

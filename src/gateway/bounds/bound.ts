@@ -68,11 +68,12 @@ export function boundOf({ call, text, deployment, answers, standingOf }: Bounded
     const each = answer + (thinking > answer ? thinking : 0) + endTokens;
     return Math.min(most.outputTokens, Math.max(leastOutput, Math.ceil(answers * each * factor)));
   };
+  // Some servers read the question anew for every answer.
   return (answer) => ({
-    inputTokens: isWhole ? window : known,
+    inputTokens: answers * (isWhole ? window : known),
     outputTokens: outputTokens(answer),
     without,
-    knownTokens: isWhole ? known : undefined,
+    knownTokens: isWhole ? answers * known : undefined,
     hasMedia: media.count > 0,
   });
 }

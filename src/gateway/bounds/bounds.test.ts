@@ -116,7 +116,7 @@ describe("the bound of an attempt", () => {
       text: JSON.stringify(call.raw),
       deployment: { ...deployment, ...more },
       answers: 1,
-      standingOf: (hasMedia) => standings.of("d", hasMedia),
+      standingOf: (hasMedia) => standings.of("P", "d", hasMedia),
     });
   const image: Part = { kind: "image", source: { kind: "url", url: "https://a.example" } };
   const pdf: Part = { kind: "file", source: { kind: "base64", mediaType: "application/pdf", data: "AAAA" } };
@@ -128,6 +128,20 @@ describe("the bound of an attempt", () => {
       10,
     );
     expect([inputTokens, hasMedia]).toEqual([2 + 512 + 1400, true]);
+  });
+
+  it("takes for no image what its URL calls something else, and for no text what begins as a document", () => {
+    for (const url of ["https://a.example/a.pdf?b", "https://www.youtube.com/watch?v=1", "https://a.example/a.MP4#x"]) {
+      expect(bound(said({ kind: "image", source: { kind: "url", url } }))(10).without, url).toMatch(/file/);
+    }
+    const file = (text: string): Part => {
+      const data = Buffer.from(text).toString("base64");
+      return { kind: "file", source: { kind: "base64", mediaType: "text/plain", data } };
+    };
+    expect(bound(said(file("Hello there.")))(10).without).toBeUndefined();
+    for (const text of ["%PDF-1.7", "\n\n%PDF-1.7", "PK\u0003\u0004"]) {
+      expect(bound(said(file(text)))(10).without).toMatch(/file/);
+    }
   });
 
   it("counts media by their rules and not by their base64", () => {
@@ -154,16 +168,16 @@ describe("the bound of an attempt", () => {
   it("grows with what was reported beyond it: a little wrong rule by twice as much, any other to the window or to none", () => {
     const standings = new Standings();
     const text = said({ kind: "text", text: "Hi" });
-    standings.exceeded("d", false, 1.5);
+    standings.exceeded("P", "d", false, 1.5);
     expect(bound(text, {}, standings)(10).inputTokens).toBe(3 * 514);
     expect(bound(said(image), {}, standings)(10).inputTokens).toBe(50_514);
-    standings.exceeded("d", false, 50);
+    standings.exceeded("P", "d", false, 50);
     expect(bound(text, {}, standings)(10).without).toMatch(/far more/);
     expect(bound(text, { contextTokens: 8000 }, standings)(10)).toMatchObject({
       inputTokens: 8400,
       outputTokens: 8400,
     });
-    standings.exceeded("d", false, 2);
+    standings.exceeded("P", "d", false, 2);
     expect(bound(text, { contextTokens: 8000 }, standings)(10).without).toMatch(/any rule/);
   });
 });

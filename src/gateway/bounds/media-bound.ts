@@ -29,7 +29,7 @@ function addPart(sum: Sum, part: Part, rules: BoundRules): void {
       for (const inner of part.parts) addPart(sum, inner, rules);
       return;
     case "image":
-      if (part.source.kind === "base64" && !/^image\//i.test(part.source.mediaType)) addFile(sum, part.source, rules);
+      if (!isImage(part.source)) addFile(sum, part.source, rules);
       else addCounted(sum, part.source.kind === "base64" ? part.source.data : "", rules.imageTokens);
       return;
     case "file":
@@ -45,10 +45,31 @@ function addPart(sum: Sum, part: Part, rules: BoundRules): void {
   }
 }
 
+/** Endings of what some providers take for a document, a film or sound wherever its URL stands. */
+const otherEndings =
+  /\.(?:pdf|txt|html?|csv|md|xml|json|docx?|pptx?|xlsx?|mp4|mpe?g|mov|avi|webm|mkv|flv|wmv|3gpp?|mp3|wav|ogg|flac|m4a|aac)$/i;
+
+function isImage(source: MediaSource): boolean {
+  if (source.kind === "base64") return /^image\//i.test(source.mediaType);
+  const [path = ""] = source.url.split(/[?#]/, 1);
+  return !otherEndings.test(path) && !/^https?:\/\/(?:[^/]*\.)?(?:youtube\.com|youtu\.be)\//i.test(source.url);
+}
+
+/** Whether bytes begin as a document that holds more than it seems to, whatever they are called. */
+function isPacked(base64: string): boolean {
+  const head = Buffer.from(base64.slice(0, headChars), "base64");
+  return head.includes("%PDF") || packedBeginnings.some((bytes) => head.subarray(0, bytes.length).equals(bytes));
+}
+
+/** Where readers of PDF look for its mark: within the first kilobyte. */
+const headChars = 1400;
+/** ZIP (and what offices write), gzip, and what offices wrote before. */
+const packedBeginnings = ["504b", "1f8b", "d0cf11"].map((hex) => Buffer.from(hex, "hex"));
+
 function addFile(sum: Sum, source: MediaSource, { fileTokens, imageTokens }: BoundRules): void {
   const [data, type] = source.kind === "base64" ? [source.data, source.mediaType] : ["", ""];
   // Plain text is counted where it stands in the request: it has more characters there than bytes.
-  if (/^text\//i.test(type)) sum.count++;
+  if (/^text\//i.test(type) && !isPacked(data)) sum.count++;
   else if (/^image\//i.test(type)) addCounted(sum, data, imageTokens);
   else if (fileTokens !== null) addCounted(sum, data, fileTokens);
   else addUnknown(sum, data, "a file of unknown length");

@@ -1,5 +1,6 @@
 // How far the rules of each deployment are believed: a provider that reports more than a rule allows has shown that the rule
-// is wrong, and the next calls are bounded by more. Of this process only, and of calls with media apart from others.
+// is wrong, and the next calls are bounded by more. Of this process only, for each product by itself, so that nobody's calls
+// change what others may do, and of calls with media apart from others.
 
 /** What is believed. */
 export interface Standing {
@@ -20,13 +21,13 @@ const maxRemembered = 4096;
 export class Standings {
   readonly #known = new Map<string, Standing>();
 
-  of(deployment: string, hasMedia: boolean): Standing {
-    return this.#known.get(keyOf(deployment, hasMedia)) ?? believed;
+  of(product: string | null, deployment: string, hasMedia: boolean): Standing {
+    return this.#known.get(keyOf(product, deployment, hasMedia)) ?? believed;
   }
 
   /** A call that had a bound was reported to have used `ratio` times as much. */
-  exceeded(deployment: string, hasMedia: boolean, ratio: number): void {
-    const key = keyOf(deployment, hasMedia);
+  exceeded(product: string | null, deployment: string, hasMedia: boolean, ratio: number): void {
+    const key = keyOf(product, deployment, hasMedia);
     const before = this.#known.get(key);
     this.#known.delete(key);
     if (this.#known.size >= maxRemembered) {
@@ -45,6 +46,6 @@ function worse({ factor, trust }: Standing, ratio: number): Standing {
   return trust === "rules" ? { factor, trust: "window" } : { factor, trust: "none" };
 }
 
-function keyOf(deployment: string, hasMedia: boolean): string {
-  return `${deployment}\n${hasMedia ? "media" : "text"}`;
+function keyOf(product: string | null, deployment: string, hasMedia: boolean): string {
+  return `${product ?? ""}\n${deployment}\n${hasMedia ? "media" : "text"}`;
 }

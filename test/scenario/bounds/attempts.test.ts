@@ -137,6 +137,32 @@ describe("a caller that leaves", () => {
     const { used, held } = await on.budget("left");
     expect([held, used <= 20_000]).toEqual([0, true]);
   });
+
+  it("in the middle of a stream pays for dense text by its characters, though nobody has counted it", async () => {
+    await projectWith("dense", 100_000);
+    const gone = new AbortController();
+    const response = await fetch(`${on.rig.charter.url}/v1/chat/completions`, {
+      method: "POST",
+      signal: gone.signal,
+      headers: {
+        authorization: `Bearer ${on.rig.productKey}`,
+        "content-type": "application/json",
+        "x-charter-project": "dense",
+      },
+      body: JSON.stringify({
+        model: "up/stall-mid-stream",
+        stream: true,
+        max_tokens: 100,
+        messages: [{ role: "user", content: "!@#$%^&*".repeat(500) }],
+      }),
+    });
+    await response.body!.getReader().read();
+    gone.abort();
+    const { used, held } = await on.budget("dense");
+    expect(held).toBe(0);
+    expect(used).toBeGreaterThanOrEqual(4000);
+    expect(used).toBeLessThan(5000);
+  });
 });
 
 describe("a call that names no limit", () => {

@@ -27,7 +27,7 @@ afterAll(() => on[Symbol.asyncDispose]());
 const png = `data:image/png;base64,${randomBytes(300).toString("base64")}`;
 const mp3 = Buffer.concat([Buffer.from([0xff, 0xfb, 0x90, 0]), randomBytes(4000)]).toString("base64");
 const user = (...content: object[]) => ({ messages: [{ role: "user", content }] });
-const text = { type: "text", text: "!@#$%^&*".repeat(50) };
+const text = { type: "text", text: "!@#$%^&*".repeat(500) };
 const image = (url: string) => ({ type: "image_url", image_url: { url } });
 const limit = { max_tokens: 100 };
 
@@ -40,7 +40,7 @@ const bounded: Readonly<Record<string, readonly [path: string, body: object]>> =
   ],
   "images by URL": [
     "/v1/chat/completions",
-    { model: "dense", ...limit, ...user(image("https://a.example/1"), image("https://a.example/2.pdf")) },
+    { model: "dense", ...limit, ...user(image("https://a.example/1"), image("https://a.example/2")) },
   ],
   "images inline": ["/v1/chat/completions", { model: "dense", ...limit, ...user(image(png), text) }],
   "a recording": [
@@ -106,6 +106,10 @@ const unbounded: Readonly<Record<string, readonly [path: string, body: object]>>
   "a file by URL": [
     "/v1/messages",
     { model: "claude", ...limit, ...user({ type: "document", source: { type: "url", url: "https://a.example/1" } }) },
+  ],
+  "a PDF that is called an image": [
+    "/v1/chat/completions",
+    { model: "gem", ...limit, ...user(image("https://a.example/2.pdf")) },
   ],
   "a PDF inline": [
     "/v1/chat/completions",
