@@ -122,6 +122,7 @@ export class Gateway {
     body: Readonly<Record<string, unknown>>,
     options: CallOptions,
   ): Promise<Prepared> {
+    checkSize(body);
     return this.#preparation.prepare(ctx, dialect, body, options);
   }
 
