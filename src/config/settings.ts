@@ -163,7 +163,8 @@ export const settings = [
     kind: "integer",
     default: 268_435_456,
     range: [1024, Number.MAX_SAFE_INTEGER],
-    description: "Most bytes of JSON bodies held in memory at once; a request beyond it gets 503.",
+    description:
+      "Most bytes of JSON bodies held in memory at once, half of it for one product; a request beyond it gets 503.",
     reason: "64 bodies of the largest size (4 MiB); as many as there may be connections would be 4 GiB.",
   },
   {

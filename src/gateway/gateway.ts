@@ -131,6 +131,7 @@ export class Gateway {
     body: Readonly<Record<string, unknown>>,
     options: CallOptions,
   ): Promise<Prepared> {
+    checkSize(body);
     return this.#preparation.prepare(ctx, dialect, body, options);
   }
 
