@@ -8,7 +8,7 @@ import {
   tokenLifeMs,
   userFault,
 } from "../identity/index.ts";
-import type { UserChange, UserRecord } from "../identity/index.ts";
+import type { UserRecord } from "../identity/index.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import { Fault } from "../kernel/fault.ts";
 import { digestOfJson } from "../kernel/hash.ts";
@@ -92,13 +92,13 @@ function oneTimePasswords(
         operation: "user.reset_password",
         resource: records.resource({ id }),
         ...manageCredentials,
-        grants: await grantsOn(parts, id, (user) => [authorityOfAccount(user)]),
+        grants: await grantsOn(parts, id, ofAccount),
       };
       return gate.act(ctx, attempt, async (act) => {
         const oneTimePassword = newOneTimePassword();
         const passwordHash = await hasher.hash(oneTimePassword);
         const user = await records.change(act, id, (tx) =>
-          writer.setPassword(tx, id, { passwordHash, mustChangePassword: true }),
+          writer.setPassword(tx, id, { passwordHash, mustChangePassword: true }, judged(parts, ctx, ofAccount)),
         );
         return { value: { user, oneTimePassword }, digest: records.digest(user) };
       });
@@ -106,12 +106,21 @@ function oneTimePasswords(
   };
 }
 
-/** What an act on an account passes on, by the account as it is; nothing where there is none, which the act itself refuses. */
-async function grantsOn(
-  { directory }: AccountParts,
-  id: string,
-  given: (user: UserRecord) => readonly Authority[],
-): Promise<readonly Authority[]> {
+/** What an act on an account passes on, by the account as it is. */
+type Given = (user: UserRecord) => readonly Authority[];
+
+const ofAccount: Given = (user) => [authorityOfAccount(user)];
+
+/** Judges by the record that is locked: it may be another one than when the act was allowed. @throws `permission.denied`. */
+function judged({ constitution }: AccountParts, ctx: Ctx, given: Given): (before: UserRecord) => void {
+  return (before) => {
+    const denied = passingOnDenied(ctx, constitution.data.roles, given(before));
+    if (denied) throw denied;
+  };
+}
+
+/** What is passed on as far as is known beforehand; nothing where there is no account, which the act itself refuses. */
+async function grantsOn({ directory }: AccountParts, id: string, given: Given): Promise<readonly Authority[]> {
   try {
     return given(await directory.users.byId(id));
   } catch (error) {
@@ -125,12 +134,12 @@ function changes(parts: AccountParts, records: AccountRecords): Pick<Administrat
   const { writer } = directory;
   const setDisabled = (operation: string, disabled: boolean) => {
     return async (ctx: Ctx, id: string): Promise<Done<UserRecord>> => {
-      const grants = await grantsOn(parts, id, (user) =>
-        user.disabled && !disabled ? [authorityOfAccount(user)] : [],
-      );
+      const given: Given = (user) => (user.disabled && !disabled ? [authorityOfAccount(user)] : []);
+      const grants = await grantsOn(parts, id, given);
       const attempt = { operation, resource: records.resource({ id }), ...manageCredentials, grants };
       return gate.act(ctx, attempt, async (act) => {
-        const user = await records.change(act, id, (tx) => writer.setDisabled(tx, id, disabled));
+        const judge = judged(parts, ctx, given);
+        const user = await records.change(act, id, (tx) => writer.setDisabled(tx, id, disabled, judge));
         return { value: user, digest: records.digest(user) };
       });
     };
@@ -144,28 +153,24 @@ function changes(parts: AccountParts, records: AccountRecords): Pick<Administrat
 
 function updating(parts: AccountParts, records: AccountRecords): Administration["update"] {
   const { gate, clock, constitution, directory, serverUrl } = parts;
-  const { roles } = constitution.data;
   const { writer } = directory;
-  /** The change, judged by the record that is locked: it may be another one than when the act was allowed. */
-  const judged =
-    (ctx: Ctx, change: UserChange) =>
-    (before: UserRecord): UserChange => {
-      const denied = passingOnDenied(ctx, roles, authorityOfChange(before, change, roles));
-      if (denied) throw denied;
-      return changeOf(constitution, before, change);
-    };
   return async (ctx, id, change) => {
+    const given: Given = (before) => authorityOfChange(before, change, constitution.data.roles);
+    const judge = judged(parts, ctx, given);
     const attempt = {
       operation: "user.update",
       resource: records.resource({ id }),
       ...manageCredentials,
-      grants: await grantsOn(parts, id, (before) => authorityOfChange(before, change, roles)),
+      grants: await grantsOn(parts, id, given),
     };
     return gate.act(ctx, attempt, async (act) => {
       const token = mintToken();
       const moved = await records.change(act, id, async (tx) => {
         let before: UserRecord | undefined;
-        const user = await writer.update(tx, id, (locked) => judged(ctx, change)((before = locked)));
+        const user = await writer.update(tx, id, (locked) => {
+          judge((before = locked));
+          return changeOf(constitution, locked, change);
+        });
         const toVerify = !user.verified && user.email !== before?.email;
         if (toVerify) {
           const expiresMs = clock.nowMs() + tokenLifeMs.verify;

@@ -2,7 +2,7 @@
 // how mail leaves.
 import { createHmac } from "node:crypto";
 import type { Transaction } from "kysely";
-import { recordEffect } from "../identity/index.ts";
+import { emailKeyOf, recordEffect } from "../identity/index.ts";
 import type { Mail } from "../identity/index.ts";
 import { digestOfJson } from "../kernel/hash.ts";
 import type { Digest } from "../kernel/hash.ts";
@@ -34,8 +34,11 @@ const mailLimit = { limit: 3, windowMs: 3_600_000, group: "mail" };
 /** The shared parts of acts on accounts. */
 export function accountRecords(parts: AccountParts): AccountRecords {
   const { database, clock, directory, outbox, counter, salt } = parts;
-  const admits = async (sort: MailSort, email: string): Promise<boolean> =>
-    (await counter.take(`mail:${sort}:${hidden(email)}`, mailLimit)).allowed;
+  const admits = async (sort: MailSort, email: string): Promise<boolean> => {
+    // What is no address gets no mail, and must not be counted as one that it becomes in some spelling.
+    const address = emailKeyOf(email);
+    return address !== undefined && (await counter.take(`mail:${sort}:${hidden(address)}`, mailLimit)).allowed;
+  };
   const send = (mail: Mail): void => {
     // The first admin has such an address: nobody reads mail there (RFC 6761 section 6.4).
     if (!mail.to.endsWith(".invalid")) outbox.post(mail);

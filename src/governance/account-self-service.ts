@@ -129,12 +129,11 @@ function passwords(parts: AccountParts, records: AccountRecords): Omit<SelfServi
         // A token that no mail would bring must not replace the one that a mail has brought: a stranger who asks again and
         // again would keep the owner out.
         const admitted = await records.admits("reset", email);
-        const holder = admitted ? user?.id : undefined;
         // For an address that nobody has the same statements run, and the token is nobody's.
-        await records.change(act, user?.id ?? "", (tx) =>
-          writer.issueToken(tx, { purpose: "reset", tokenHash, holder, expiresMs }),
+        const holder = await records.change(act, user?.id ?? "", (tx) =>
+          writer.issueReset(tx, { email: admitted ? email : undefined, tokenHash, expiresMs }),
         );
-        if (user && admitted) {
+        if (user !== undefined && holder === user.id) {
           const { email: to, username } = user;
           records.send(resetLetter({ to, username, token: text, serverUrl: serverUrl() }));
         }

@@ -32,6 +32,7 @@ function memoryHalts(): Halts & { set: (halt: Halt) => Promise<void> } {
   const halts = new Map<string, Halt>();
   return {
     stops: (product) => product !== null && halts.has(product),
+    suspends: (id) => halts.has(id),
     inForce: () => [...halts.values()],
     set: async (halt) => void halts.set(halt.scope, halt),
     clear: async (scope) => halts.get(scope) ?? Promise.reject(new Error("none")),

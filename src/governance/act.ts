@@ -16,6 +16,7 @@ import type { Constitution, Decision, DecisionRequest } from "../constitution/in
 import type { Standings } from "../identity/index.ts";
 import type { Confirm } from "../db/index.ts";
 import { instant } from "../kernel/clock.ts";
+import { accountableFor } from "../kernel/ctx.ts";
 import type { Ctx, Log } from "../kernel/ctx.ts";
 import { Fault } from "../kernel/fault.ts";
 import type { CallRecord, Leaf, Ledger } from "../ledger/index.ts";
@@ -26,7 +27,7 @@ import { changesAuthority, holding, unlessStopped } from "./holding.ts";
 import { OpenCalls } from "./open-calls.ts";
 import { permissionDenied } from "./permission.ts";
 import { refusal } from "./refusal.ts";
-import { Refusals } from "./refusals.ts";
+import { credentialSuspended, isSuspended, Refusals } from "./refusals.ts";
 import { scanThreats } from "./threats/index.ts";
 import type { Finding } from "./threats/index.ts";
 import { threatLimitsOf } from "./threat-limits.ts";
@@ -75,7 +76,10 @@ export function openGate(parts: GateParts): Gate {
   const closings = openClosings(ledger);
   const refusals = new Refusals(constitution.data.limits);
 
-  const decide = (ctx: Ctx, { action, target, context }: Pick<Attempt, "action" | "target" | "context">): Decision =>
+  const decide = (
+    ctx: Ctx,
+    { action, target, context, endsOwnSession }: Pick<Attempt, "action" | "target" | "context" | "endsOwnSession">,
+  ): Decision =>
     constitution.decide({
       principal: { kind: ctx.principal.kind, product: ctx.principal.product },
       action,
@@ -83,13 +87,16 @@ export function openGate(parts: GateParts): Gate {
       // A caller that belongs to a product meets its own halts only; those of others would tell it about them.
       context: {
         ...ordinaryContext,
-        halted: halts.stops(ctx.principal.product ?? target.product) || halts.stops(ctx.principal.id),
+        halted: endsOwnSession !== true && halts.stops(ctx.principal.product ?? target.product),
         ...context,
       },
     });
 
   const permissionRefusal = (ctx: Ctx, grants?: Attempt["grants"]): Fault | undefined =>
     permissionDenied(ctx, constitution.data.roles, grants);
+
+  const suspension = ({ principal }: Ctx, { endsOwnSession }: Pick<Attempt, "endsOwnSession">): Fault | undefined =>
+    endsOwnSession !== true && isSuspended(halts, principal) ? credentialSuspended() : undefined;
 
   const detect = (
     ctx: Ctx,
@@ -118,7 +125,8 @@ export function openGate(parts: GateParts): Gate {
     permissionRefusal: (ctx) => permissionRefusal(ctx),
     refusalOf(ctx, attempt) {
       const decision = decide(ctx, attempt);
-      return decision.allow ? permissionRefusal(ctx, attempt.grants) : refusal(ctx, attempt, decision, []);
+      if (!decision.allow) return refusal(ctx, attempt, decision, []);
+      return suspension(ctx, attempt) ?? permissionRefusal(ctx, attempt.grants);
     },
   });
 
@@ -168,14 +176,16 @@ export function openGate(parts: GateParts): Gate {
     const integrity = findings.find(({ threat, severity }) => severity === "CRITICAL" && haltsWrites.test(threat));
     if (!integrity || absent === true) return;
     const own = target.product !== null && target.product === ctx.principal.product;
-    await halt(ctx, own ? target.product : ctx.principal.id, integrity.threat, intentIndex);
+    // An application that acts for a person of the product is none of the product's.
+    const scope = own && ctx.principal.via === undefined ? target.product : accountableFor(ctx.principal);
+    await halt(ctx, scope, integrity.threat, intentIndex);
   };
 
   /** Refuses, on record, or gives what carries the act on while its intent is being made durable. */
   const begin = async (ctx: Ctx, attempt: Attempt): Promise<Begun> => {
     const decision = decide(ctx, attempt);
     const verdict = { allow: decision.allow, articles: decision.articles, policies: decision.policies };
-    const ended = holds.endOf(ctx);
+    const ended = holds.endOf(ctx) ?? suspension(ctx, attempt);
     const lacking = permissionRefusal(ctx, attempt.grants);
     const forbidden = ended ?? lacking;
     const findings = detect(ctx, attempt, forbidden === undefined ? "permitted" : "forbidden");
@@ -231,7 +241,7 @@ export function openGate(parts: GateParts): Gate {
       if (forbidden === undefined) await haltAfter(ctx, attempt, findings, await intent);
       if (repeated !== undefined) {
         reported.push(repeated);
-        await halt(ctx, ctx.principal.id, repeated.threat, await intent);
+        await halt(ctx, accountableFor(ctx.principal), repeated.threat, await intent);
       }
       // A halt is on record after what had taken effect before it.
       if (halts.inForce().length > halted) await open.quiet();

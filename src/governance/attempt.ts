@@ -22,6 +22,8 @@ export interface Attempt {
   readonly evidence?: Partial<Pick<ThreatInput, "client" | "metadata" | "content" | "storage" | "collision">>;
   /** What this would pass on; a caller that holds less is refused. See `attenuation.ts`. */
   readonly grants?: readonly Authority[];
+  /** It ends the caller's own session, which neither a halt nor a suspension is to prevent. */
+  readonly endsOwnSession?: true;
   /** Digest of what is proposed, where it is known beforehand. */
   readonly digest?: Digest;
 }

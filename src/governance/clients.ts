@@ -2,7 +2,7 @@
 // tokens, and each leaves its intent and outcome.
 import { randomBytes } from "node:crypto";
 import type { Constitution } from "../constitution/index.ts";
-import { authMethodOf, checkDraft, newClientId } from "../identity/index.ts";
+import { accessTokenSeconds, authMethodOf, checkDraft, newClientId, oauthFault } from "../identity/index.ts";
 import type {
   ClientDraft,
   ClientId,
@@ -39,6 +39,17 @@ export interface ClientRegistryParts {
   readonly constitution: Constitution;
   readonly clients: Clients & ClientWriter;
   readonly signingKeys: SigningKeys;
+}
+
+/** Most signing keys published at a time: whoever verifies a token fetches them all, and a rotation a day needs two. */
+const mostPublishedKeys = 20;
+
+function tooManyKeys(): Error {
+  return oauthFault("signing_key.too_many", `${mostPublishedKeys} keys are published`, {
+    limit: "mostPublishedKeys",
+    remedy: "wait until the oldest of them has expired, about half an hour after it was replaced",
+    retryAfterSeconds: accessTokenSeconds,
+  });
 }
 
 /** Bytes of a client's secret; 256 bits cannot be guessed. */
@@ -90,12 +101,13 @@ export function openClientRegistry(parts: ClientRegistryParts): ClientRegistry {
       return clients.list(page);
     },
     rotateSigningKey: async (ctx) => {
-      const minted = await signingKeys.mint();
-      const resource = `signing_key/${minted.kid}`;
+      const resource = "signing_key/next";
       return gate.act(
         ctx,
         { operation: "signing_key.rotate", resource, ...manageCredentials },
         async ({ intentIndex, confirm }) => {
+          if ((await signingKeys.jwks()).keys.length >= mostPublishedKeys) throw tooManyKeys();
+          const minted = await signingKeys.mint();
           const record = await signingKeys.rotate(minted, intentIndex, confirm);
           return { value: record, digest: digestOfJson(minted.publicJwk) };
         },

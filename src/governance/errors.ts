@@ -12,6 +12,7 @@ export const governanceCodes = {
   "credential.ended":
     "The credential was revoked, expired or lost its owner while the request was open; what had not taken effect is not done.",
   "constitution.changed": "Another constitution came into force while the request was open; nothing was done.",
+  "credential.suspended": "The credential is suspended until an admin clears that with a recorded reason.",
   "governance.no_such_halt": "There is no halt in force for this scope.",
   "product.not_found": "There is no such product, or it is not one that the caller may know of.",
 } as const;

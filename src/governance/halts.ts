@@ -20,8 +20,10 @@ export interface Halt {
 
 /** The halts in force. */
 export interface Halts {
-  /** Whether writes for this product, or of this credential, are stopped. */
-  stops(scope: string | null): boolean;
+  /** Whether writes for this product are stopped. */
+  stops(product: string | null): boolean;
+  /** Whether this credential is suspended. */
+  suspends(id: string): boolean;
   inForce(): readonly Halt[];
   /** Stops writes; a scope that is stopped already stays as it is. */
   set(halt: Halt): Promise<void>;
@@ -49,7 +51,8 @@ export async function openHalts(database: Database): Promise<Halts> {
     for (const listener of listeners) listener();
   };
   return {
-    stops: (scope) => halts.size > 0 && (halts.has(everyProduct) || (scope !== null && halts.has(scope))),
+    stops: (product) => halts.size > 0 && (halts.has(everyProduct) || (product !== null && halts.has(product))),
+    suspends: (id) => halts.size > 0 && halts.has(id),
     inForce: () => [...halts.values()],
     onChange: (listener) => void listeners.push(listener),
     async set(halt) {

@@ -52,6 +52,11 @@ export function passingOnDenied(
   grants: readonly Authority[],
 ): Fault | undefined {
   if (grants.length === 0) return undefined;
+  if (principal.via !== undefined) {
+    return governanceFault("permission.denied", "an application passes on nothing of what a person lends it", {
+      remedy: "let the person do it in a session or with a key of their own",
+    });
+  }
   const held = heldBy(principal);
   const beyond = new Set(grants.flatMap((given) => fieldsBeyond(given, held, roles)));
   if (beyond.size === 0) return undefined;

@@ -1,7 +1,12 @@
 // Counts, per credential, the attempts that were refused because the caller may not make them. One that goes on and on is
-// suspended: its own writes are halted until an admin clears the halt with a reason. Others notice nothing.
+// suspended: it changes nothing more, governance included, until an admin clears the halt that bears its id with a reason.
+// Others notice nothing. An application that acts for a person is counted and suspended for that person alone.
 import type { ConstitutionLimits } from "../constitution/index.ts";
-import type { Ctx } from "../kernel/ctx.ts";
+import { accountableFor } from "../kernel/ctx.ts";
+import type { Ctx, Principal } from "../kernel/ctx.ts";
+import type { Fault } from "../kernel/fault.ts";
+import { governanceFault } from "./errors.ts";
+import type { Halts } from "./halts.ts";
 import type { Finding } from "./threats/index.ts";
 
 /** Most credentials that are counted at a time; the one that was refused first in its window goes when there are more. */
@@ -18,20 +23,23 @@ export class Refusals {
     this.#windowMs = limits.refusalsWindowSeconds * 1000;
   }
 
-  /** Counts one refusal; the finding with which the credential is to be suspended, once in a window, otherwise undefined. */
+  /** Counts one refusal; the finding with which the credential is to be suspended, when it has had too many in the window. */
   count({ principal, clock }: Ctx): Finding | undefined {
     if (principal.kind === "anonymous") return undefined;
+    const who = accountableFor(principal);
     const nowMs = clock.nowMs();
-    const known = this.#counted.get(principal.id);
+    const known = this.#counted.get(who);
     const age = nowMs - (known?.sinceMs ?? Number.NEGATIVE_INFINITY);
     if (known === undefined || age < 0 || age >= this.#windowMs) {
-      this.#counted.delete(principal.id);
+      this.#counted.delete(who);
       if (this.#counted.size >= mostCounted) this.#counted.delete(this.#counted.keys().next().value ?? "");
-      this.#counted.set(principal.id, { count: 1, sinceMs: nowMs });
+      this.#counted.set(who, { count: 1, sinceMs: nowMs });
       return undefined;
     }
     known.count++;
-    if (known.count !== this.#limit) return undefined;
+    if (known.count < this.#limit) return undefined;
+    // Once it is cleared, it is counted from the beginning.
+    this.#counted.delete(who);
     const detail = `The credential was refused ${this.#limit} times within ${this.#windowMs / 1000} seconds for what it may not do.`;
     return {
       threat: "gate.repeated_refusal",
@@ -42,4 +50,18 @@ export class Refusals {
       detail,
     };
   }
+}
+
+/** Whether a caller is suspended: by itself, as the person that an application acts for, or as what belongs to one that is. */
+export function isSuspended(halts: Pick<Halts, "suspends">, principal: Principal): boolean {
+  return [principal.id, accountableFor(principal), principal.owner].some(
+    (id) => id !== undefined && halts.suspends(id),
+  );
+}
+
+/** The refusal of a suspended credential. */
+export function credentialSuspended(): Fault {
+  return governanceFault("credential.suspended", "the credential is suspended and changes nothing; it may read on", {
+    remedy: "ask an admin to clear the halt that bears its id with a recorded reason (charter halts clear)",
+  });
 }

@@ -54,8 +54,11 @@ export interface SessionsParts {
 
 /** Sessions behind the gate. */
 export function openSessions({ gate, server, verifier, store, accountOf }: SessionsParts): Sessions {
-  const act = async <T>(ctx: Ctx, attempt: Pick<Attempt, "operation" | "resource">, run: Run<T>): Promise<T> =>
-    (await gate.act(ctx, { ...attempt, ...ownIdentity }, run)).value;
+  const act = async <T>(
+    ctx: Ctx,
+    attempt: Pick<Attempt, "operation" | "resource" | "endsOwnSession">,
+    run: Run<T>,
+  ): Promise<T> => (await gate.act(ctx, { ...attempt, ...ownIdentity }, run)).value;
 
   /** Whose session is asked for: the account of a user name that is given, otherwise the client. */
   const subjectOf = async (form: OAuthForm): Promise<string> => {
@@ -82,7 +85,7 @@ export function openSessions({ gate, server, verifier, store, accountOf }: Sessi
     revoke: (ctx, form) =>
       act(
         ctx,
-        { operation: ctx.operation, resource: clientResource(claimedClient(form)) },
+        { operation: ctx.operation, resource: clientResource(claimedClient(form)), endsOwnSession: true },
         async ({ intentIndex, confirm, report }) => {
           const circumstances = { address: ctx.address, intentIndex, confirm };
           const answer = await server.handle({ endpoint: "revoke", ...form }, circumstances);
@@ -94,19 +97,23 @@ export function openSessions({ gate, server, verifier, store, accountOf }: Sessi
       const resource = ctx.principal.id.startsWith("usr_")
         ? `user/${ctx.principal.id}`
         : clientResource(ctx.principal.id);
-      return act(ctx, { operation: ctx.operation, resource }, async ({ intentIndex, confirm }) => {
-        const claims = await verifier.claimsOf(credential);
-        if (claims === undefined) {
-          throw oauthFault("session.none", "only a session can be ended, and this credential is none", {
-            remedy: "call it with an access token; a key is revoked with DELETE /v1/keys/{id}",
-          });
-        }
-        const ending = new UnitOfWork(ctx.address);
-        if (claims.gid === undefined) ending.revokedTokens.set(claims.jti, claims.exp * 1000);
-        else ending.revokedGrants.add(claims.gid);
-        await store.commit(ending, intentIndex, confirm);
-        return { value: undefined, digest: digestOfJson({ ended: claims.gid ?? claims.jti }) };
-      });
+      return act(
+        ctx,
+        { operation: ctx.operation, resource, endsOwnSession: true },
+        async ({ intentIndex, confirm }) => {
+          const claims = await verifier.claimsOf(credential);
+          if (claims === undefined) {
+            throw oauthFault("session.none", "only a session can be ended, and this credential is none", {
+              remedy: "call it with an access token; a key is revoked with DELETE /v1/keys/{id}",
+            });
+          }
+          const ending = new UnitOfWork(ctx.address);
+          if (claims.gid === undefined) ending.revokedTokens.set(claims.jti, claims.exp * 1000);
+          else ending.revokedGrants.add(claims.gid);
+          await store.commit(ending, intentIndex, confirm);
+          return { value: undefined, digest: digestOfJson({ ended: claims.gid ?? claims.jti }) };
+        },
+      );
     },
     introspect: async (form, address) =>
       accepted(await server.handle({ endpoint: "introspect", ...form }, { address })),

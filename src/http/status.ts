@@ -57,6 +57,7 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
   "client.not_found": 404,
   "client.invalid": 400,
   "client.product_required": 400,
+  "signing_key.too_many": 429,
   "session.none": 409,
 
   "constitution.unreadable": 500,
@@ -71,6 +72,7 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
   "governance.threat": 403,
   "governance.throttled": 429,
   "storage.halted": 503,
+  "credential.suspended": 403,
   "governance.halted": 403,
   "credential.ended": 401,
   "constitution.changed": 409,

@@ -12,7 +12,7 @@ import { Fault } from "../kernel/fault.ts";
 import { sha256Hex } from "../kernel/hash.ts";
 import type { Authenticated } from "../kernel/standing.ts";
 import { isRecent, remember } from "./beliefs.ts";
-import { actingAs, lentUntil } from "./oauth/accounts.ts";
+import { actingAs, lentTo } from "./oauth/accounts.ts";
 import type { Accounts } from "./oauth/accounts.ts";
 import type { Clients } from "./oauth/clients.ts";
 import { skewSeconds } from "./oauth/lifetimes.ts";
@@ -147,14 +147,14 @@ export class AccessTokenVerifier {
     return true;
   }
 
-  async #principalOf({ sub, client_id, epoch, exp }: AccessTokenClaims): Promise<Principal | undefined> {
+  async #principalOf({ sub, client_id, epoch }: AccessTokenClaims): Promise<Principal | undefined> {
     const client = await this.#parts.clients.standing(client_id);
     if (client === undefined) return undefined;
     const { kind, product, role } = client;
     if (sub === client_id) return client.firstParty ? undefined : { id: sub, kind, product, role };
     const standing = await this.#parts.accounts.standing(sub);
     if (standing === undefined || standing.disabled || standing.epoch !== epoch) return undefined;
-    return lentUntil(exp * 1000, actingAs(sub, standing, client), client);
+    return lentTo(client_id, actingAs(sub, standing, client), client);
   }
 
   /** The key that a token names; one of another process that this one has not met yet is looked up. */

@@ -57,6 +57,7 @@ export { Standings } from "./standings.ts";
 export type { Lock } from "./standings.ts";
 export type { SigningKeyRecord, SigningKeys, TokenAlgorithm } from "./signing-keys.ts";
 export {
+  accessTokenSeconds,
   authMethodOf,
   checkDraft,
   clientGrantTypes,

@@ -11,7 +11,7 @@ import type { Principal, PrincipalKind, Role } from "../kernel/ctx.ts";
 import type { Credential } from "../kernel/standing.ts";
 import { principalOfKey } from "./authenticator.ts";
 import type { KeyRow } from "./migrations.ts";
-import { actingAs, lentUntil } from "./oauth/accounts.ts";
+import { actingAs, lentTo } from "./oauth/accounts.ts";
 import type { AccountStanding } from "./oauth/accounts.ts";
 import { builtInClient, builtInClientId } from "./oauth/client.ts";
 
@@ -155,7 +155,7 @@ function ownerStands({ users, clients }: Found, owner: string): boolean {
 
 function principalOfToken(
   { users, clients, grants, revokedTokens }: Found,
-  { account, client: clientId, epoch, grant, tokenId, expiresMs }: Extract<Credential, { kind: "token" }>,
+  { account, client: clientId, epoch, grant, tokenId }: Extract<Credential, { kind: "token" }>,
 ): Principal | undefined {
   if (grant === undefined ? revokedTokens.has(tokenId) : !grants.has(grant)) return undefined;
   const client = clientId === builtInClientId ? builtInClient(false) : clients.get(clientId);
@@ -164,5 +164,5 @@ function principalOfToken(
   if (account === clientId) return client.firstParty ? undefined : { id: account, kind, product, role };
   const standing = users.get(account);
   if (standing === undefined || standing.epoch !== epoch) return undefined;
-  return lentUntil(expiresMs, actingAs(account, standing, client), client);
+  return lentTo(clientId, actingAs(account, standing, client), client);
 }

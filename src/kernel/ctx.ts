@@ -5,7 +5,7 @@ import type { RequestId } from "./ids.ts";
 import type { Principal } from "./principal.ts";
 import type { Standing } from "./standing.ts";
 
-export { anonymous, callerKinds, principalKinds, roles, seesAll } from "./principal.ts";
+export { accountableFor, anonymous, callerKinds, principalKinds, roles, seesAll } from "./principal.ts";
 export type { CallerKind, Principal, PrincipalKind, Role } from "./principal.ts";
 
 /** Every permission that a role can have. */

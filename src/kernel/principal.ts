@@ -31,6 +31,16 @@ export interface Principal {
   readonly expiresMs?: number;
   /** The user or client that the credential belongs to and ends with, where it belongs to one. */
   readonly owner?: string;
+  /** The application that acts for this person, where one does; it is lent what it holds. */
+  readonly via?: string;
+}
+
+/**
+ * What a caller answers for by itself: its credential, and for an application that acts for a person the two together, so that
+ * neither the person nor the application's other people pay for what it does.
+ */
+export function accountableFor({ id, via }: Principal): string {
+  return via === undefined ? id : `${id}@${via}`;
 }
 
 /**

@@ -1,6 +1,5 @@
 // What governs: the constitution in force, the halts, and how full the storage is.
 import type { FastifyInstance } from "fastify";
-import { governanceFault } from "../../governance/index.ts";
 import { instant } from "../../kernel/clock.ts";
 import { seesAll } from "../../kernel/ctx.ts";
 import { digestOf } from "../../kernel/hash.ts";
@@ -13,8 +12,8 @@ import type { Services } from "../services.ts";
 const text = { type: "string" };
 const halt = record({ scope: text, threat: text, intentIndex: { type: "integer" }, since: text });
 
-/** Everything, a product, or one credential: a key, a user, a client, or somebody of another issuer. */
-const haltScopePattern = "^(\\*|[A-Z][A-Z0-9_]{0,63}|(key|usr|cli|ext)_[0-9a-z-]{8,40})$";
+/** Everything, a product, or one credential: a key, a user, a client, somebody of another issuer, or an application for one. */
+const haltScopePattern = "^(\\*|[A-Z][A-Z0-9_]{0,63}|(key|usr|cli|ext)_[0-9a-z-]{8,40}(@cli_[0-9a-f-]{36})?)$";
 
 /** How full the storage is; for a caller that belongs to a product, its quota. */
 const storageStatus = record({
@@ -37,13 +36,6 @@ const constitutionInForce = record({
   articles: { type: "array", items: { type: "object", additionalProperties: true } },
   policies: { type: "array", items: { type: "object", additionalProperties: true } },
 });
-
-/** A credential that is suspended would otherwise suspend nothing. */
-function ownHalt(): Error {
-  return governanceFault("permission.denied", "a credential does not clear the halt that stands on itself", {
-    remedy: "ask another admin, or use another credential",
-  });
-}
 
 /** `/governance/info`, `/v1/halts`, `/metrics/storage-capacity`. */
 export function governanceRoutes(app: FastifyInstance, services: Services): void {
@@ -77,7 +69,7 @@ export function governanceRoutes(app: FastifyInstance, services: Services): void
       gate.permit(ctx, { kind: "governance", product: ctx.principal.product });
       const { id, product } = ctx.principal;
       const mine = ({ scope }: { scope: string }) =>
-        seesAll(ctx.principal) || (scope === product && product !== null) || scope === id;
+        seesAll(ctx.principal) || (scope === product && product !== null) || scope === id || scope.startsWith(`${id}@`);
       return { halts: halts.inForce().filter(mine).map(shown) };
     },
   });
@@ -102,10 +94,10 @@ export function governanceRoutes(app: FastifyInstance, services: Services): void
           target: { kind: "governance", product: null },
           digest: digestOf(reason),
         },
-        async ({ intentIndex, confirm }) => {
-          if (scope === ctx.principal.id) throw ownHalt();
-          return { value: await halts.clear(scope, intentIndex, confirm), digest: digestOf(reason) };
-        },
+        async ({ intentIndex, confirm }) => ({
+          value: await halts.clear(scope, intentIndex, confirm),
+          digest: digestOf(reason),
+        }),
       );
       return { halt: shown(value), receipt };
     },

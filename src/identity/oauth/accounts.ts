@@ -55,14 +55,11 @@ export function actingAs(
   return { id, kind, product: product ?? client.product, role: capped };
 }
 
-/**
- * Whom a client acts as, until its token ends: an application holds what a person lends it no longer than that, and what it
- * makes must not outlive it. Ours acts as the person itself.
- */
-export function lentUntil(
-  expiresMs: number,
+/** Whom a client acts as, and through whom: what an application is lent is told apart from what the person holds. */
+export function lentTo(
+  clientId: string,
   principal: Principal | undefined,
   { firstParty }: Pick<OAuthClient, "firstParty">,
 ): Principal | undefined {
-  return principal === undefined || firstParty ? principal : { ...principal, expiresMs };
+  return principal === undefined || firstParty ? principal : { ...principal, via: clientId };
 }

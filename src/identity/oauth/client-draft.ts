@@ -34,6 +34,9 @@ const namePattern = /^[\p{L}\p{M}\p{N}\p{P}\p{S}\p{Zs}]{1,100}$/u;
 /** Private members of JWKs (RFC 7518 sections 6.2.2, 6.3.2 and 6.4.1). */
 const privateMembers = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"];
 
+/** Public members that are looked at (RFC 7518 sections 6.2.1 and 6.3.1, RFC 8037 section 2). */
+const publicMembers = ["kty", "crv", "use", "n", "e", "x", "y"] as const;
+
 /** The keys that an assertion may be signed with, by type and curve, and the algorithm that each is for. */
 const keyForms = new Map([
   ["OKP Ed25519", "EdDSA"],
@@ -104,6 +107,9 @@ async function checkKeys(keys: readonly object[]): Promise<void> {
     const form = keyForms.get(`${jwk.kty ?? ""} ${jwk.crv ?? ""}`.trim());
     if (form === undefined || (jwk.use ?? "sig") !== "sig") {
       throw invalid("jwks", "a key is Ed25519, P-256 or RSA, for signatures");
+    }
+    if (publicMembers.some((member) => jwk[member] !== undefined && typeof jwk[member] !== "string")) {
+      throw invalid("jwks", "the members of a key are text");
     }
     if (jwk.kty === "RSA" && Buffer.from(jwk.n ?? "", "base64url").length * 8 < minRsaBits) {
       throw invalid("jwks", `an RSA key has at least ${minRsaBits} bits`);

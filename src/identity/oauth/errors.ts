@@ -15,6 +15,8 @@ export const oauthCodes = {
   "client.not_found": "There is no such client.",
   "client.invalid": "The client cannot be registered like this.",
   "client.product_required": "A client of this kind belongs to one product, which must be named.",
+  "signing_key.too_many":
+    "So many keys are published already that another one has to wait until the oldest has expired.",
   "session.none": "The credential belongs to no session that could be ended.",
 } as const;
 

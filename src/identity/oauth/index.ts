@@ -20,3 +20,4 @@ export { openOAuth } from "./oauth.ts";
 export type { OAuth, OAuthParts } from "./oauth.ts";
 export type { TokenStore } from "./token-store.ts";
 export { UnitOfWork } from "./unit-of-work.ts";
+export { accessTokenSeconds } from "./lifetimes.ts";

@@ -4,6 +4,7 @@
 //    can use up its limit. Only what anyone may call, and logging in, counts by address.
 // 2. Of several limits the narrowest is taken first, and none after one has refused: a caller beyond its own limit uses
 //    up nothing of what it shares with others.
+import { accountableFor } from "../../kernel/ctx.ts";
 import type { Principal, Role } from "../../kernel/ctx.ts";
 import { countedAddress } from "./address.ts";
 import type { Counter, Limit, Taken } from "./counter.ts";
@@ -98,15 +99,18 @@ export class Rates {
     }
     if (rate === "data") return this.#onData(principal);
     if (rate === "deliberation") return [this.#onKey(rate, this.#terms.rateLimits.deliberation, principal)];
-    return [{ policy: "control", limit: this.#times(requestsPerMinute, 60), key: `control:${principal.id}` }];
+    return [
+      { policy: "control", limit: this.#times(requestsPerMinute, 60), key: `control:${accountableFor(principal)}` },
+    ];
   }
 
   #onAddress(policy: string, { perAddress, windowSeconds }: AddressTerms, address: string): Applied {
     return { policy, limit: this.#times(perAddress, windowSeconds), key: `${policy}:${countedAddress(address)}` };
   }
 
-  #onKey(policy: string, { perKey, windowSeconds }: KeyTerms, { id }: Principal): Applied {
-    return { policy, limit: this.#times(perKey, windowSeconds), key: `${policy}:${id}` };
+  #onKey(policy: string, { perKey, windowSeconds }: KeyTerms, principal: Principal): Applied {
+    const key = `${policy}:${accountableFor(principal)}`;
+    return { policy, limit: this.#times(perKey, windowSeconds), key };
   }
 
   #onData(principal: Principal): readonly Applied[] {

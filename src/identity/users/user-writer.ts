@@ -10,7 +10,16 @@ import type { UserTables } from "./tables.ts";
 import { emailKeyOf } from "./user.ts";
 import type { UserId, UserRecord } from "./user.ts";
 import { recordOf } from "./user-reader.ts";
-import type { NewPassword, NewToken, NewUser, RecordedLogin, UserChange, UserWriter } from "./users.ts";
+import type {
+  Judge,
+  NewPassword,
+  NewReset,
+  NewToken,
+  NewUser,
+  RecordedLogin,
+  UserChange,
+  UserWriter,
+} from "./users.ts";
 
 /** How long a registration that nobody verifies keeps its username, milliseconds: longer than its token lives. */
 const unverifiedLifeMs = 7 * 24 * 3_600_000;
@@ -98,9 +107,10 @@ export class StoredUserWriter implements UserWriter {
     return this.#get(tx, id);
   }
 
-  async setDisabled<T>(transaction: Transaction<T>, id: string, disabled: boolean): Promise<UserRecord> {
+  async setDisabled<T>(transaction: Transaction<T>, id: string, disabled: boolean, judge?: Judge): Promise<UserRecord> {
     const tx = seen(transaction);
     const before = await this.#lock(tx, id);
+    judge?.(before);
     await tx
       .updateTable("identity_users")
       .set({
@@ -117,8 +127,14 @@ export class StoredUserWriter implements UserWriter {
     return this.#get(tx, id);
   }
 
-  async setPassword<T>(transaction: Transaction<T>, id: string, password: NewPassword): Promise<UserRecord> {
+  async setPassword<T>(
+    transaction: Transaction<T>,
+    id: string,
+    password: NewPassword,
+    judge?: Judge,
+  ): Promise<UserRecord> {
     const tx = seen(transaction);
+    if (judge !== undefined) judge(await this.#lock(tx, id));
     const { passwordHash, mustChangePassword, expectedEpoch } = password;
     const changed = await tx
       .updateTable("identity_users")
@@ -165,6 +181,35 @@ export class StoredUserWriter implements UserWriter {
       .values(row)
       .onConflict((conflict) => conflict.columns(["holder", "purpose"]).doUpdateSet(row))
       .execute();
+  }
+
+  async issueReset<T>(
+    transaction: Transaction<T>,
+    { email, tokenHash, expiresMs }: NewReset,
+  ): Promise<UserId | undefined> {
+    const tx = seen(transaction);
+    const emailKey = (email === undefined ? undefined : emailKeyOf(email)) ?? "";
+    const owner = await tx
+      .selectFrom("identity_user_emails")
+      .select("user_id")
+      .where("email_key", "=", emailKey)
+      .executeTakeFirst();
+    // The user is locked before the address is looked at again: an admin may be replacing it, or disabling the user.
+    const locked = await tx
+      .updateTable("identity_users")
+      .set({ epoch: sql<number>`epoch` })
+      .where("id", "=", owner?.user_id ?? "")
+      .where("disabled", "=", 0)
+      .executeTakeFirstOrThrow();
+    const still = await tx
+      .selectFrom("identity_user_emails")
+      .select("user_id")
+      .where("email_key", "=", emailKey)
+      .where("user_id", "=", locked.numUpdatedRows === 1n ? (owner?.user_id ?? "") : "")
+      .executeTakeFirst();
+    const holder = still?.user_id as UserId | undefined;
+    await this.issueToken(transaction, { purpose: "reset", tokenHash, holder, expiresMs });
+    return holder;
   }
 
   async redeemToken<T>(transaction: Transaction<T>, purpose: TokenPurpose, tokenHash: string): Promise<UserId> {

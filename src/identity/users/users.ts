@@ -67,6 +67,17 @@ export interface UserChange {
   readonly product?: string | null;
 }
 
+/** Looks at a record that is locked, before it is changed, and throws when it may not be. */
+export type Judge = (before: UserRecord) => void;
+
+/** A reset of the password of whoever has an address. */
+export interface NewReset {
+  /** Undefined for a reset that is nobody's. */
+  readonly email: string | undefined;
+  readonly tokenHash: string;
+  readonly expiresMs: number;
+}
+
 /** A new password. */
 export interface NewPassword {
   readonly passwordHash: string;
@@ -100,10 +111,16 @@ export interface UserWriter {
    * `user.email_taken`, and `user.last_admin` when no enabled admin would be left.
    */
   update<T>(tx: Transaction<T>, id: string, changeOf: (before: UserRecord) => UserChange): Promise<UserRecord>;
-  /** Disables, which ends every session, or enables. Rejects with `user.not_found` or `user.last_admin`. */
-  setDisabled<T>(tx: Transaction<T>, id: string, disabled: boolean): Promise<UserRecord>;
-  /** Ends every session and every token of the user. Rejects with `auth.invalid` when the epoch is not the expected one. */
-  setPassword<T>(tx: Transaction<T>, id: string, password: NewPassword): Promise<UserRecord>;
+  /**
+   * Disables, which ends every session, or enables. Rejects with what `judge` throws at the record that is locked,
+   * `user.not_found` or `user.last_admin`.
+   */
+  setDisabled<T>(tx: Transaction<T>, id: string, disabled: boolean, judge?: Judge): Promise<UserRecord>;
+  /**
+   * Ends every session and every token of the user. Rejects with what `judge` throws at the record that is locked, and with
+   * `auth.invalid` when the epoch is not the expected one.
+   */
+  setPassword<T>(tx: Transaction<T>, id: string, password: NewPassword, judge?: Judge): Promise<UserRecord>;
   /**
    * Notes a login, and in the same breath a password hash of today's form where the old one was of another. Rejects with
    * `auth.invalid` when `epoch`, which the user had when the password was checked, has passed.
@@ -111,6 +128,11 @@ export interface UserWriter {
   recordLogin<T>(tx: Transaction<T>, id: string, login: RecordedLogin): Promise<void>;
   /** Stores a token; older ones of its holder and purpose are void. */
   issueToken<T>(tx: Transaction<T>, token: NewToken): Promise<void>;
+  /**
+   * Stores a token with which the user that has proved an address at this moment, and is not disabled, may set a new password;
+   * who that is. Where there is none the token is nobody's.
+   */
+  issueReset<T>(tx: Transaction<T>, reset: NewReset): Promise<UserId | undefined>;
   /** Uses a token up. Rejects with `auth.token_invalid` when it is unknown, used, void or too old. */
   redeemToken<T>(tx: Transaction<T>, purpose: TokenPurpose, tokenHash: string): Promise<UserId>;
   /** The address is the user's own. Rejects with `auth.token_invalid` when another user has proved it meanwhile. */

@@ -218,3 +218,69 @@ describe("an address that recovers an account", () => {
     expect((await signIn(charter, person)).status).toBe(200);
   });
 });
+
+describe("an act on an account", () => {
+  it("is judged by the account as it is when it is changed, and not as it was when it was asked for", async () => {
+    const { id } = (await charter.ask("/v1/users", { body: { ...names(), kind: "auditor" } })).json;
+    const key = await keyWith({ operations: ["user.enable"] });
+    const enable = () => charter.ask(`/v1/users/${id}/enable`, { key, method: "POST" });
+    for (let round = 0; round < 12; round++) {
+      const enabling = Array.from({ length: 6 }, enable);
+      const disabled = await charter.ask(`/v1/users/${id}/disable`, { method: "POST" });
+      expect(disabled.status).toBe(200);
+      await Promise.all(enabling);
+      expect((await charter.ask(`/v1/users/${id}`)).json.disabled).toBe(true);
+      expect((await charter.ask(`/v1/users/${id}/enable`, { method: "POST" })).status).toBe(200);
+    }
+  });
+
+  it("leaves no link for the old address, however the two race", async () => {
+    for (let round = 0; round < 6; round++) {
+      const { username, email } = names();
+      const { id } = (await charter.ask("/v1/users", { body: { username, email, kind: "auditor" } })).json;
+      const asked = Array.from({ length: 3 }, () =>
+        charter.ask("/api/v1/auth/password-reset/request", { key: null, body: { email } }),
+      );
+      expect((await patch(id, { email: `late-${email}`, verified: true })).status).toBe(200);
+      await Promise.all(asked);
+      await mailsTo(charter.dataDir, email, 1);
+      for (const { token } of await mailsTo(charter.dataDir, email, 1)) {
+        if (token === "") continue;
+        const body = { token, newPassword: "four quiet horses graze" };
+        const used = await charter.ask("/api/v1/auth/password-reset/confirm", { key: null, body });
+        expect([used.status, used.json.code]).toEqual([400, "auth.token_invalid"]);
+      }
+    }
+  });
+
+  it("gets its mail although somebody asks for addresses that only look like its own", async () => {
+    const { id } = (
+      await charter.ask("/v1/users", { body: { ...names(), email: "kate@example.org", kind: "auditor" } })
+    ).json;
+    expect(id).toBeDefined();
+    for (let i = 0; i < 3; i++) {
+      const email = "\u212aate@example.org";
+      expect((await charter.ask("/api/v1/auth/password-reset/request", { key: null, body: { email } })).status).toBe(
+        202,
+      );
+    }
+    await charter.ask("/api/v1/auth/password-reset/request", { key: null, body: { email: "kate@example.org" } });
+    expect(await tokenFor(charter.dataDir, "kate@example.org")).toMatch(/^[\w-]{43}$/);
+  });
+});
+
+describe("what grows with every call", () => {
+  it("is bounded: keys that are published, and the keys of a client", async () => {
+    let last: Answer | undefined;
+    for (let i = 0; i < 25; i++) last = await charter.ask("/v1/signing-keys/rotate", { method: "POST" });
+    expect([last?.status, last?.json.code]).toEqual([429, "signing_key.too_many"]);
+    const jwks = (await charter.ask("/.well-known/jwks.json", { key: null })).json;
+    expect(jwks.keys).toHaveLength(20);
+    for (const n of [12345, "A".repeat(400_000), null]) {
+      const draft = { name: "x", kind: "auditor", role: "observer", grantTypes: ["client_credentials"] };
+      const body = { ...draft, jwks: { keys: [{ kty: "RSA", n, e: "AQAB" }] } };
+      const refused = await charter.ask("/v1/clients", { body });
+      expect([refused.status, refused.json.code]).toEqual([400, "client.invalid"]);
+    }
+  });
+});

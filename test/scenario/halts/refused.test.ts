@@ -6,6 +6,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { constitutionWith } from "../../support/constitution.ts";
 import { envelope, startTestCharter } from "../../support/in-process.ts";
 import type { Answer, TestCharter } from "../../support/in-process.ts";
+import { approve, clientAt, personAt, pkce, postForm, signIn } from "../../support/oauth.ts";
+import type { Person } from "../../support/oauth.ts";
 
 const places = {
   AI_ASSISTANT: "ConversationArtifact",
@@ -110,14 +112,101 @@ describe("a caller that may not do what it tries", () => {
     const narrow = await key({ kind: "product", product: "GURUKUL" });
     for (let i = 0; i < refusalsMax; i++) await remove("GURUKUL", narrow.key);
     const refused = await write("GURUKUL", narrow.key);
-    expect([refused.status, refused.json.code]).toEqual([403, "governance.halted"]);
+    expect([refused.status, refused.json.code]).toEqual([403, "credential.suspended"]);
     expect((await charter.ask("/v1/artifacts", { key: narrow.key })).status).toBe(200);
+  });
+
+  it("is counted from the beginning once it was cleared, and suspended again", async () => {
+    const again = await key({ kind: "product", product: "GURUKUL" });
+    for (let round = 0; round < 2; round++) {
+      for (let i = 0; i < refusalsMax; i++) await remove("GURUKUL", again.key);
+      expect(await scopes()).toEqual([again.id]);
+      await charter.ask(`/v1/halts/${again.id}/clear`, { body: { reason: "given another chance" } });
+      expect((await write("GURUKUL", again.key)).status).toBe(201);
+    }
   });
 });
 
 const budget = { scope: { product: "GURUKUL" }, unit: "tokens", window: "day", limit: 1000 };
 
+describe("an application that acts for a person", () => {
+  /** An application that the person has let act, and its token. */
+  const lentBy = async (person: Person, role: string): Promise<{ readonly id: string; readonly token: string }> => {
+    const redirectUri = "https://app.example/back";
+    const { id } = await clientAt(charter, {
+      kind: "auditor",
+      role,
+      grantTypes: ["authorization_code"],
+      redirectUris: [redirectUri],
+      public: true,
+    });
+    const { verifier, challenge } = pkce();
+    const asked = { response_type: "code", client_id: id, redirect_uri: redirectUri, scope: "api" };
+    const query = new URLSearchParams({ ...asked, code_challenge: challenge, code_challenge_method: "S256" });
+    const { username, password } = person;
+    const { location } = await approve(charter, `/api/v1/auth/authorize?${query}`, { username, password });
+    const code = new URL(location).searchParams.get("code") ?? "";
+    const form = { grant_type: "authorization_code", code, redirect_uri: redirectUri, client_id: id };
+    const issued = await postForm(charter, "/api/v1/auth/token", { ...form, code_verifier: verifier });
+    expect(issued.status, issued.text).toBe(200);
+    return { id, token: issued.json.access_token };
+  };
+
+  it("is suspended for that person alone, and neither the person nor its other people notice", async () => {
+    const [ada, eve] = [await personAt(charter), await personAt(charter)];
+    const app = await lentBy(ada, "observer");
+    const session = (await signIn(charter, ada)).json.access_token;
+    for (let i = 0; i < refusalsMax; i++) await write("AI_ASSISTANT", app.token);
+    expect(await scopes()).toEqual([`${ada.id}@${app.id}`]);
+    expect((await write("AI_ASSISTANT", session)).status).toBe(201);
+    expect((await signIn(charter, eve)).status).toBe(200);
+    const reason = { reason: "the application was mended" };
+    expect((await charter.ask(`/v1/halts/${ada.id}@${app.id}/clear`, { body: reason })).status).toBe(200);
+  });
+
+  it("halts itself and not the person's product when it leaves the person's lane", async () => {
+    const person = await personAt(charter, { kind: "executor", role: "admin", product: "WORKFLOW" });
+    const app = await lentBy(person, "admin");
+    await remove("WORKFLOW", app.token);
+    expect(await scopes()).toEqual([`${person.id}@${app.id}`]);
+    await everybodyWrites();
+    // A suspension does not keep a session from being ended.
+    expect((await charter.ask("/api/v1/auth/logout", { key: app.token, method: "POST" })).status).toBe(200);
+  });
+
+  it("passes on nothing of what it is lent", async () => {
+    const person = await personAt(charter, { kind: "admin", role: "admin" });
+    const app = await lentBy(person, "admin");
+    const soon = new Date(Date.now() + 60_000).toISOString();
+    for (const fields of [
+      {},
+      { expiresAt: soon },
+      { expiresAt: soon, owner: person.id },
+      { operations: ["auth.me"] },
+    ]) {
+      const refused = await charter.ask("/v1/keys", { key: app.token, body: { kind: "auditor", ...fields } });
+      expect([refused.status, refused.json.code]).toEqual([403, "permission.denied"]);
+    }
+    expect((await charter.ask("/v1/keys", { key: app.token })).status).toBe(200);
+  });
+});
+
 describe("a suspended credential", () => {
+  it("governs nothing either, nor does what belongs to it", async () => {
+    const person = await personAt(charter, { kind: "admin", role: "admin" });
+    const owned = await key({ kind: "admin", owner: person.id });
+    const session = (await signIn(charter, person)).json.access_token;
+    const operations = ["auth.me"];
+    const narrow = await key({ kind: "admin", owner: person.id, operations });
+    await charter.ask("/v1/halts", { key: narrow.key });
+    for (let i = 0; i < refusalsMax; i++) await charter.ask("/v1/keys", { key: narrow.key, body: { kind: "admin" } });
+    expect(await scopes()).toEqual([narrow.id]);
+    expect((await charter.ask("/v1/keys", { key: session, body: { kind: "auditor" } })).status).toBe(201);
+    const suspended = await charter.ask("/v1/keys", { key: narrow.key, body: { kind: "auditor", operations } });
+    expect([suspended.status, suspended.json.code]).toEqual([403, "credential.suspended"]);
+    expect((await charter.ask("/v1/halts", { key: owned.key })).status).toBe(200);
+  });
+
   it("does not clear its own halt; another admin does", async () => {
     const narrow = await key({ kind: "admin", operations: ["halt.clear", "halt.list"] });
     for (let i = 0; i < refusalsMax; i++) await charter.ask("/v1/keys", { key: narrow.key, body: { kind: "admin" } });
@@ -128,7 +217,7 @@ describe("a suspended credential", () => {
         ...(who === undefined ? {} : { key: who }),
       });
     const own = await clear(narrow.key);
-    expect([own.status, own.json.code]).toEqual([403, "permission.denied"]);
+    expect([own.status, own.json.code]).toEqual([403, "credential.suspended"]);
     expect(await scopes()).toEqual([narrow.id]);
     expect((await clear()).status).toBe(200);
   });
@@ -152,7 +241,7 @@ describe("an executor that leaves its lane", () => {
     await charter.ask("/v1/keys", { key: free.key, body: { kind: "admin" } });
     expect(await scopes()).toEqual([free.id]);
     await everybodyWrites();
-    expect((await write("GURUKUL", free.key)).json.code).toBe("governance.halted");
+    expect((await write("GURUKUL", free.key)).json.code).toBe("credential.suspended");
   });
 
   it("halts itself and not its product when it reaches for what is no product's", async () => {
