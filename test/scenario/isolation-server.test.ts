@@ -53,7 +53,7 @@ async function everyRead(walk: Walk, key: string): Promise<Map<string, unknown>>
 /** A product does what it can: writes, calls, budgets, mistakes, oversteps, floods; and it is halted for it. */
 async function actAsA(charter: TestCharter): Promise<void> {
   const key = await charter.keyFor("product", a.product_id);
-  const executor = await charter.keyFor("executor", a.product_id);
+  const executor = await charter.keyFor("executor", a.product_id, "admin");
   const say = (path: string, ask: Ask): Promise<Answer> => charter.ask(path, { key, ...ask });
   const stored = await say("/v1/artifacts", { body: envelope() });
   expect(stored.status).toBe(201);

@@ -182,7 +182,8 @@ describe("API4 unrestricted resource consumption", () => {
     expect(await statusOf("/governance/info", {})).toBe(200);
     const statuses = (await Promise.all(burst)).map(({ status }) => status);
     expect(new Set(statuses)).toEqual(new Set([401, 503]));
-    expect(statuses.filter((status) => status === 401).length).toBeGreaterThan(100);
+    // One address has no more than four fifths of the places in which logins wait.
+    expect(statuses.filter((status) => status === 401).length).toBeGreaterThan(75);
   });
 
   it("looks at no password for longer than it takes to see that it is too long", async () => {

@@ -74,7 +74,12 @@ function rig(answers: Answers, { vitals = calm, halted = false }: { vitals?: Vit
       return leaves.length - added.length;
     },
   } as unknown as Ledger;
-  const halts = { stops: () => halted, inForce: () => [], onChange: () => {} } as unknown as Halts;
+  const halts = {
+    stops: () => halted,
+    suspends: () => false,
+    inForce: () => [],
+    onChange: () => {},
+  } as unknown as Halts;
   const standings = { present: async () => undefined, presentAll: async () => new Map() };
   const gate = openGate({ constitution, ledger, halts, standings, log: silentLog });
   const thinker: Thinker = {
