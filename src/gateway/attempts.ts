@@ -75,7 +75,7 @@ export async function landAnswer(parts: AttemptParts, course: Course, trial: Tri
     const isLast = i === trial.candidates.length - 1;
     parts.fleet.earn(candidate.deployment.provider, course.parts.product);
     for (let retry = 0; ; retry++) {
-      if (course.attempts >= parts.maxAttempts) throw last;
+      if (course.attempts >= parts.maxAttempts) throw last ?? noneTried();
       try {
         return await attemptOnce(parts, course, trial, candidate);
       } catch (error) {
@@ -95,7 +95,11 @@ export async function landAnswer(parts: AttemptParts, course: Course, trial: Tri
       await sleep(waitMs, undefined, { signal: trial.signal });
     }
   }
-  throw last ?? gatewayFault("model.unavailable", "no deployment was tried");
+  throw last ?? noneTried();
+}
+
+function noneTried(): Error {
+  return gatewayFault("model.unavailable", "no deployment was tried");
 }
 
 async function attemptOnce(
@@ -108,7 +112,6 @@ async function attemptOnce(
   const { parameters, product, room } = course.parts;
   const attempt = await reserveAttempt(parts, room, { call, product, inputTokens, parameters, signal }, deployment);
   const { wire, body, name, dialect } = attempt;
-  assertSent(wire, deployment, parameters.askedOf(name));
   course.attempts++;
   course.charges.begun(attempt);
   const isRetry = course.attempts > 1;
@@ -117,6 +120,7 @@ async function attemptOnce(
   let status: number | undefined;
   let failure: string | undefined;
   try {
+    assertSent(wire, deployment, parameters.askedOf(name));
     landing = await parts.fleet.attempt(deployment, {
       product: course.parts.product,
       wire,

@@ -87,7 +87,9 @@ export async function landCascade(
   }
   spend(course, replies, costOf);
   course.reasons.push(`cascade: asked a stronger model, ${why}`);
-  return landAnswer(parts, course, { ...trial, candidates: strong });
+  // However often the cheap model was asked, the stronger one has an attempt.
+  const maxAttempts = Math.max(parts.maxAttempts, course.attempts + 1);
+  return landAnswer({ ...parts, maxAttempts }, course, { ...trial, candidates: strong });
 }
 
 /** What the verifier says of the replies so far. */

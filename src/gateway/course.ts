@@ -154,7 +154,7 @@ export class Course {
     const total = totalOf(ending, charges);
     const beyond = this.#beyond(charges);
     // What is charged of too much stands in the record; otherwise it is what was used, and both are written at once.
-    const settled = this.parts.room.settle(asPaid(charges));
+    const settled = this.#settle(charges);
     const charged = beyond ? await settled : undefined;
     const [done] = await Promise.all([
       this.parts.begun.finish({
@@ -195,15 +195,19 @@ export class Course {
     const total = totalOf(ending, charges);
     const beyond = this.#beyond(charges);
     this.#tell(ending, total, error, beyond);
-    let charged: Amount | undefined;
+    const settled = await this.#settle(charges);
+    return this.parts.begun.fail(brokenOf(error), this.#record(ending, total, beyond ? settled : undefined));
+  }
+
+  /** What the budgets charge; undefined when they cannot be asked, which keeps no call from its outcome. */
+  async #settle(charges: readonly Charged[]): Promise<Amount | undefined> {
     try {
-      const settled = await this.parts.room.settle(asPaid(charges));
-      if (beyond) charged = settled;
+      return await this.parts.room.settle(asPaid(charges));
     } catch (unsettled) {
       // The reservation is charged in full when it expires, so nothing is given away.
       this.parts.ctx.log.error({ err: unsettled }, "a budget could not be settled");
+      return undefined;
     }
-    return this.parts.begun.fail(brokenOf(error), this.#record(ending, total, charged));
   }
 
   /** Whether more was reported than an attempt can use; puts it on record, and the rules that bounded it are not believed. */

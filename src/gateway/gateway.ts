@@ -13,9 +13,9 @@ import type { Clock } from "../kernel/clock.ts";
 import { seesAll } from "../kernel/ctx.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import { NotCanonicalError } from "../kernel/canonical-json.ts";
-import type { Fault } from "../kernel/fault.ts";
+import { Fault } from "../kernel/fault.ts";
 import { digestInTurns, writeInTurns } from "../kernel/json-turns.ts";
-import { endOf, throwIfEnded } from "../kernel/standing.ts";
+import { endOf } from "../kernel/standing.ts";
 import { landAnswer } from "./attempts.ts";
 import type { AttemptParts, Landed } from "./attempts.ts";
 import { CallBodies } from "./bodies.ts";
@@ -318,7 +318,7 @@ export class Gateway {
       reply: await digestInTurns(body),
     });
     // Keeping what was said may take a while.
-    throwIfEnded(course.parts.ctx.signal);
+    withholdIfEnded(course, facts);
     return { kind: "whole", facts, body };
   }
 
@@ -443,16 +443,22 @@ export class Gateway {
       finish: finishOf(reply),
       reply: await digestInTurns(body),
     });
-    throwIfEnded(course.parts.ctx.signal);
+    withholdIfEnded(course, facts);
     return { kind: "whole", facts, body };
   }
 
   /** Another caller's stream of the same product, passed on as it comes. */
   async #followed(course: Course, prepared: Prepared, pieces: AsyncIterable<StreamEvent>): Promise<ModelAnswer> {
     course.reasons.push("the same call was under way");
-    await course.parts.begun.intent;
+    const source = piecesSource(pieces);
+    try {
+      await course.parts.begun.intent;
+    } catch (error) {
+      source.broke(error);
+      throw error;
+    }
     return this.#stream(course, prepared, {
-      source: piecesSource(pieces),
+      source,
       attempt: undefined,
       asItCame: false,
       guards: false,
@@ -516,6 +522,14 @@ function misfitFault({ name }: Deployment, { refusal }: FormJudgement): Fault {
   return gatewayFault("reply.invalid", `the reply of ${name} ${refusal?.reason ?? "has not the form asked for"}`, {
     remedy: "ask for a form that the model can keep, name a stronger model, or send `X-Charter-Schema: report`",
   });
+}
+
+/** An answer that is on record and paid for is not given to a caller whose rights have ended since. @throws Why, and where it stands. */
+function withholdIfEnded({ parts: { ctx } }: Course, { intentIndex, outcomeIndex }: AnswerFacts): void {
+  const end = endOf(ctx.signal);
+  if (end === undefined) return;
+  const where = { intentIndex, ...(outcomeIndex === null ? {} : { outcomeIndex }) };
+  throw new Fault(end.code, `${end.message}; the answer is on record and withheld`, { ...end.facts, ...where });
 }
 
 /** What a kept answer is kept with. */

@@ -84,7 +84,10 @@ export class KeptAnswers {
     const turn = await this.#cache.ask(query);
     if (turn.kind !== "lead" || !terms.semanticCache || request.serves === "embeddings") return turn;
     const parts = { index: this.#similar, cache: this.#cache, embed };
-    const similar = await similarAnswer(parts, query, call, circumstances);
+    const similar = await similarAnswer(parts, query, call, circumstances).catch((error: unknown) => {
+      turn.lead.fail(error);
+      throw error;
+    });
     if (similar === undefined) return turn;
     const { answer } = similar;
     if (answer === undefined) return { kind: "lead", lead: remembering(turn.lead, () => similar.remember()) };

@@ -72,24 +72,25 @@ export class Room {
     const there = this.#held.find((held) => held.deployment === deployment && fits(held, wanted));
     if (there !== undefined) return seated(there, wanted);
     await this.#giveBack((held) => held.seats === 0 && !held.isAhead);
-    return seated(await this.#hold(deployment, wanted, false), wanted);
+    return await this.#hold(deployment, wanted, (held) => seated(held, wanted));
   }
 
   /** Holds room for attempts that may follow. @throws `budget.insufficient`, `budget.price_unknown`. */
   async ahead(deployment: Deployment, wanted: Wanted): Promise<void> {
-    await this.#hold(deployment, wanted, true);
+    await this.#hold(deployment, wanted);
   }
 
-  async #hold(deployment: Deployment, wanted: Wanted, isAhead: boolean): Promise<Held> {
+  /** @param use What the room is for, at once, before another attempt of the call can take it; it is kept ahead without. */
+  async #hold<Use>(deployment: Deployment, wanted: Wanted, use?: (held: Held) => Use): Promise<Use> {
     const { tokens, microdollars, flex } = wanted;
     const request = { ...this.#payer, model: deployment.name, tokens, microdollars };
     const { held: reservation, kept } = await this.#budgets.admit(request, flex);
     // It is waited for once an answer has landed, and a call may have failed by then.
     kept.catch(() => {});
     const free = { tokens: reservation.tokens, microdollars: reservation.microdollars };
-    const held: Held = { reservation, deployment, kept, free, seats: 0, isAhead };
+    const held: Held = { reservation, deployment, kept, free, seats: 0, isAhead: use === undefined };
     this.#held.push(held);
-    return held;
+    return use?.(held) as Use;
   }
 
   /** An attempt has cost nothing: its room serves the next one. */

@@ -225,6 +225,8 @@ export function openGate(parts: GateParts): Gate {
     };
     const fail = async (error: unknown, call?: CallRecord): Promise<never> => {
       const known = [...findings, ...reported];
+      // A refusal can end a session too: a token that was shown twice.
+      if (reported.length > 0 && changesAuthority(attempt.target)) await open.quiet();
       const facts = call === undefined ? {} : { call };
       if (!(error instanceof Fault)) {
         await end({ outcome: "failed", code: "internal.error", ...facts }, known);

@@ -4,6 +4,9 @@ import type { Confirm, Database } from "../db/index.ts";
 import type { HaltTables } from "./store/migrations.ts";
 import { governanceFault } from "./errors.ts";
 
+/** After how long a halt that could not be made durable is tried again, milliseconds. */
+const saveAgainMs = 1000;
+
 /** The scope of a halt that stops every product. */
 export const everyProduct = "*";
 
@@ -50,6 +53,26 @@ export async function openHalts(database: Database): Promise<Halts> {
     changes++;
     for (const listener of listeners) listener();
   };
+  /** Makes a halt durable; one that cannot be saved now is tried again until it is, or is cleared. */
+  const save = async (halt: Halt): Promise<void> => {
+    const row = { scope: halt.scope, threat: halt.threat, intent_index: halt.intentIndex, since_ms: halt.sinceMs };
+    try {
+      await db.transact((tx) =>
+        tx
+          .insertInto("governance_halts")
+          .values(row)
+          .onConflict((conflict) => conflict.column("scope").doNothing())
+          .execute(),
+      );
+    } catch (error) {
+      setTimeout(() => {
+        if (unsaved.get(halt.scope) === halt) save(halt).catch(() => {});
+      }, saveAgainMs).unref();
+      throw error;
+    }
+    unsaved.delete(halt.scope);
+    changes++;
+  };
   return {
     stops: (product) => halts.size > 0 && (halts.has(everyProduct) || (product !== null && halts.has(product))),
     suspends: (id) => halts.size > 0 && halts.has(id),
@@ -60,16 +83,7 @@ export async function openHalts(database: Database): Promise<Halts> {
       halts.set(halt.scope, halt);
       unsaved.set(halt.scope, halt);
       changed();
-      const row = { scope: halt.scope, threat: halt.threat, intent_index: halt.intentIndex, since_ms: halt.sinceMs };
-      await db.transact((tx) =>
-        tx
-          .insertInto("governance_halts")
-          .values(row)
-          .onConflict((conflict) => conflict.column("scope").doNothing())
-          .execute(),
-      );
-      unsaved.delete(halt.scope);
-      changes++;
+      await save(halt);
     },
     async clear(scope, intentIndex, confirm) {
       const halt = halts.get(scope);

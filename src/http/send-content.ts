@@ -7,7 +7,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { depositoryFault } from "../depository/index.ts";
 import type { Artifact, Shelf } from "../depository/index.ts";
 import type { Ctx } from "../kernel/ctx.ts";
-import { endOf } from "../kernel/standing.ts";
+import { endOf, throwIfEnded } from "../kernel/standing.ts";
 import { conditionOf } from "./conditions.ts";
 import { digestHeader } from "./digest-header.ts";
 import { httpFault } from "./errors.ts";
@@ -37,6 +37,8 @@ export async function sendContent(
   }
   const part = range.kind === "part" ? { first: range.first, last: range.last } : undefined;
   const body = await shelf.content(ctx, artifact.artifact_id, () => part);
+  // From here on nothing is waited for before the listener below is there.
+  throwIfEnded(ctx.signal);
   void reply.headers(wholeHeadersOf(artifact));
   if (part) {
     void reply

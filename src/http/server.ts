@@ -87,6 +87,7 @@ export async function buildServer(services: Services, limits: HttpLimits, tls?: 
     parseJson(
       await collectBody(request, body, request.routeOptions.bodyLimit, bodyTooLarge),
       request.routeOptions.config.jsonBounds,
+      request.ctx?.signal,
     ),
   );
   let stopping = false;

@@ -129,19 +129,23 @@ export class StoredKeys implements Keys, KeyWriter {
   }
 
   async revoke(id: string, by: { readonly intentIndex?: number; readonly confirm?: Confirm }): Promise<KeyRecord> {
-    const row = await this.#db.transact(async (tx) => {
-      await by.confirm?.(tx);
-      await tx
-        .updateTable("identity_keys")
-        .set({ revoked_ms: this.#clock.nowMs(), revoked_intent: by.intentIndex ?? null })
-        .where("id", "=", id)
-        .where("revoked_ms", "is", null)
-        .execute();
-      return tx.selectFrom("identity_keys").selectAll().where("id", "=", id).executeTakeFirst();
-    });
-    if (row === undefined) throw identityFault("key.not_found", "There is no such key.");
-    this.#revoked(id);
-    return recordOf(row);
+    try {
+      const row = await this.#db.transact(async (tx) => {
+        await by.confirm?.(tx);
+        await tx
+          .updateTable("identity_keys")
+          .set({ revoked_ms: this.#clock.nowMs(), revoked_intent: by.intentIndex ?? null })
+          .where("id", "=", id)
+          .where("revoked_ms", "is", null)
+          .execute();
+        return tx.selectFrom("identity_keys").selectAll().where("id", "=", id).executeTakeFirst();
+      });
+      if (row === undefined) throw identityFault("key.not_found", "There is no such key.");
+      return recordOf(row);
+    } finally {
+      // Also after an error: a lost connection does not tell whether the commit went through.
+      this.#revoked(id);
+    }
   }
 }
 

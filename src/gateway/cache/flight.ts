@@ -145,12 +145,26 @@ export class Flight implements Lead {
         if (this.#record !== undefined) return { kind: "answer", record: this.#record };
         // An end without a record, and a stream that is no longer whole, have nothing for those who come first to it now.
         if (this.#state !== "open" || this.#partial) return { kind: "again" };
-        if (streamed && this.#shown) return { kind: "stream", pieces: this.#stream(caller, this.#entered(caller)) };
+        if (streamed && this.#shown) return { kind: "stream", pieces: this.#followedBy(caller) };
         await this.#woken(caller);
       }
     } finally {
       leave();
     }
+  }
+
+  /** The pieces for a follower, who is counted out also when it gives up before it has asked for the first. */
+  #followedBy(caller: AbortSignal): AsyncIterable<StreamEvent> {
+    const leave = this.#entered(caller);
+    const pieces = this.#stream(caller, leave);
+    const iterator: AsyncIterator<StreamEvent, void> = {
+      next: () => pieces.next(),
+      return: () => {
+        leave();
+        return pieces.return();
+      },
+    };
+    return { [Symbol.asyncIterator]: () => iterator };
   }
 
   async *#stream(caller: AbortSignal, leave: () => void): AsyncGenerator<StreamEvent, void> {

@@ -3,6 +3,7 @@ import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { NotCanonicalError } from "../../kernel/canonical-json.ts";
 import type { Ctx } from "../../kernel/ctx.ts";
+import { plainBounds } from "../../kernel/json-bounds.ts";
 import { canonicalInTurns, digestInTurns } from "../../kernel/json-turns.ts";
 import { maxJsonBodyBytes } from "../../kernel/limits.ts";
 import { bodyOf, contentFault } from "../../depository/index.ts";
@@ -108,7 +109,10 @@ async function storeEnvelope(services: Services, ctx: Ctx, request: FastifyReque
   if (declared !== undefined && (await digestInTurns(bytes)) !== declared) {
     throw contentFault("content.digest_mismatch", "the body does not hash to the declared digest");
   }
-  const { fields, forged } = splitEnvelope(await parseJson(bytes), Object.keys(envelopeProperties));
+  const { fields, forged } = splitEnvelope(
+    await parseJson(bytes, plainBounds, ctx.signal),
+    Object.keys(envelopeProperties),
+  );
   const validate = request.compileValidationSchema(envelopeSchema);
   if (!validate(fields)) {
     const [first] = validate.errors ?? [];

@@ -96,25 +96,29 @@ export class StoredClients implements Clients, ClientWriter {
 
   async revoke(id: string, intentIndex: number, confirm?: Confirm): Promise<ClientRecord> {
     const nowMs = this.#clock.nowMs();
-    const row = await this.#db.transact(async (tx: Transaction<OAuthTables>) => {
-      await confirm?.(tx);
-      const revoked = await tx
-        .updateTable("oauth_clients")
-        .set({ revoked_ms: nowMs })
-        .where("id", "=", id)
-        .where("revoked_ms", "is", null)
-        .executeTakeFirstOrThrow();
-      if (revoked.numUpdatedRows > 0n) {
-        await recordEffect(tx, intentIndex, nowMs);
-        const families = tx.updateTable("oauth_grants").set({ revoked_ms: nowMs });
-        await families.where("client", "=", id).where("revoked_ms", "is", null).execute();
-      }
-      return tx.selectFrom("oauth_clients").selectAll().where("id", "=", id).executeTakeFirst();
-    });
-    this.#known.forget(id);
-    this.#changed(id);
-    if (row === undefined) throw oauthFault("client.not_found", "there is no such client");
-    return recordOf(row);
+    try {
+      const row = await this.#db.transact(async (tx: Transaction<OAuthTables>) => {
+        await confirm?.(tx);
+        const revoked = await tx
+          .updateTable("oauth_clients")
+          .set({ revoked_ms: nowMs })
+          .where("id", "=", id)
+          .where("revoked_ms", "is", null)
+          .executeTakeFirstOrThrow();
+        if (revoked.numUpdatedRows > 0n) {
+          await recordEffect(tx, intentIndex, nowMs);
+          const families = tx.updateTable("oauth_grants").set({ revoked_ms: nowMs });
+          await families.where("client", "=", id).where("revoked_ms", "is", null).execute();
+        }
+        return tx.selectFrom("oauth_clients").selectAll().where("id", "=", id).executeTakeFirst();
+      });
+      if (row === undefined) throw oauthFault("client.not_found", "there is no such client");
+      return recordOf(row);
+    } finally {
+      // Also after an error: a lost connection does not tell whether the commit went through.
+      this.#known.forget(id);
+      this.#changed(id);
+    }
   }
 }
 

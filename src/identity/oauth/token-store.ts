@@ -95,21 +95,24 @@ export class TokenStore {
       await confirm?.();
       return this.#holdClient(this.#db.read, unit.client);
     }
-    await this.#db.transact(async (tx) => {
-      await confirm?.(tx);
-      await this.#holdClient(tx, unit.client);
-      if (intentIndex !== undefined) await recordEffect(tx, intentIndex, nowMs);
-      for (const grant of grants) await this.#insertGrant(tx, grant, nowMs);
-      await this.#holdGrants(tx, unit, nowMs);
-      for (const [id, use] of unit.consumed) await consume(tx, id, use, nowMs);
-      for (const token of tokens) await insertToken(tx, token, nowMs);
-      for (const assertion of assertions) await insertAssertion(tx, assertion, nowMs);
-      await revoke(tx, unit, nowMs);
-      for (const work of unit.also) await work(tx as unknown as Transaction<unknown>);
-    });
-    if (ended === 0) return;
-    this.#revocations++;
-    for (const id of [...unit.revokedGrants, ...unit.revokedTokens.keys()]) this.#changed(id);
+    try {
+      await this.#db.transact(async (tx) => {
+        await confirm?.(tx);
+        await this.#holdClient(tx, unit.client);
+        if (intentIndex !== undefined) await recordEffect(tx, intentIndex, nowMs);
+        for (const grant of grants) await this.#insertGrant(tx, grant, nowMs);
+        await this.#holdGrants(tx, unit, nowMs);
+        for (const [id, use] of unit.consumed) await consume(tx, id, use, nowMs);
+        for (const token of tokens) await insertToken(tx, token, nowMs);
+        for (const assertion of assertions) await insertAssertion(tx, assertion, nowMs);
+        await revoke(tx, unit, nowMs);
+        for (const work of unit.also) await work(tx as unknown as Transaction<unknown>);
+      });
+    } finally {
+      // Also after an error: a lost connection does not tell whether the commit went through.
+      if (ended > 0) this.#revocations++;
+      for (const id of [...unit.revokedGrants, ...unit.revokedTokens.keys()]) this.#changed(id);
+    }
   }
 
   /** Forgets what expired long enough ago that nothing alive depends on it. */
