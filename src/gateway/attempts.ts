@@ -119,6 +119,7 @@ async function attemptOnce(
   let landing: Landing | undefined;
   let status: number | undefined;
   let failure: string | undefined;
+  let hasLeft = false;
   try {
     assertSent(wire, deployment, parameters.askedOf(name));
     landing = await parts.fleet.attempt(deployment, {
@@ -126,6 +127,7 @@ async function attemptOnce(
       wire,
       body,
       dialect,
+      leaving: () => (hasLeft = true),
       passed: name === call.dialect ? passed : {},
       deadlines: parts.deadlines,
       signal,
@@ -142,7 +144,8 @@ async function attemptOnce(
     landing?.broke(error);
     // What was refused has been paid for, and whose caller has gone may be.
     const isPaid = error instanceof Fault && error.code === "reply.invalid";
-    if (!isPaid && !mayBeBilled(error) && !signal.aborted) course.charges.unbilled(attempt);
+    const mayCost = isPaid || mayBeBilled(error) || signal.aborted;
+    if (!hasLeft || !mayCost) course.charges.unbilled(attempt);
     if (error instanceof StatusFault) ({ status } = error);
     failure = error instanceof Fault ? error.code : signal.aborted ? "call.aborted" : "internal.error";
     course.reasons.push(`${deployment.name} failed: ${failure}`);

@@ -29,6 +29,8 @@ export interface Attempt {
   /** The body, as it goes out. */
   readonly body: string | Buffer;
   readonly dialect: Pick<UpstreamDialect, "readError">;
+  /** Told when the request is about to leave: from here on the provider may bill for it. */
+  readonly leaving: () => void;
   /** Headers of the caller that the dialect passes on. */
   readonly passed: Readonly<Record<string, string>>;
   readonly deadlines: Deadlines;
@@ -176,6 +178,7 @@ export class Fleet implements AsyncDisposable {
         });
       }
       const headers = { ...provider.headers, ...passed, ...wire.headers, ...credential(provider, key.secret) };
+      attempt.leaving();
       const answer = await upstream.send({ path: wire.path, headers, body, deadlines, signal });
       const { status } = answer;
       if (status >= 200 && status < 300) {

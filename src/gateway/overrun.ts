@@ -1,16 +1,21 @@
 // An attempt that is reported to have used more than it can: what is said of it, and what one is charged that nobody read.
 import type { Finding } from "../governance/index.ts";
 import type { TokenBound } from "./bounds/index.ts";
-import type { Seat } from "./room.ts";
+import type { Amount, Seat } from "./room.ts";
 import type { Cost } from "./usage.ts";
 
 /** One attempt, with the room that it holds and the most that it can use. */
 export interface Attempted {
   readonly seat: Seat;
   readonly bound: TokenBound;
+  /** What is known of it by its bytes and rules; less than it holds where nothing, or only the window, bounds it. */
+  readonly known: Amount;
   /** What it has most likely read, where no provider says so. */
   readonly likelyTokens: () => number;
 }
+
+/** Tokens that files, sounds and pictures without a rule count for when nobody knows what they were: a book of a hundred pages. */
+const unruledMediaTokens = 50_000;
 
 /** In which ways a cost is beyond what the attempt can use; none for one that keeps to it. */
 export function reasonsBeyond({ seat, bound }: Attempted, { usage, microdollars }: Cost): readonly string[] {
@@ -52,19 +57,28 @@ export function excessOf({ bound }: Attempted, { usage }: Cost): number {
   return Math.max(part(usage.inputTokens, bound.inputTokens), part(usage.outputTokens, bound.outputTokens));
 }
 
-/** What an attempt counts of which nobody knows how far it was: all that was held for it. */
-export function unreadCost({ seat, bound }: Attempted): Cost {
-  const outputTokens = Math.min(bound.outputTokens, seat.tokens);
+/**
+ * What an attempt counts of which nobody knows how far it was: the most that it can cost. Where nothing bounds that, or the
+ * window alone, what is held only keeps others out; then it is what is known of the call, and so much for media without a rule.
+ */
+export function unreadCost({ seat, bound, known }: Attempted): Cost {
+  const isBounded = bound.without === undefined && bound.knownTokens === undefined;
+  const media = !isBounded && bound.hasMedia ? unruledMediaTokens : 0;
+  const tokens = isBounded ? seat.tokens : Math.min(seat.tokens, known.tokens + media);
+  const outputTokens = Math.min(bound.outputTokens, tokens);
+  const share =
+    known.microdollars === null ? null : Math.ceil((known.microdollars * tokens) / Math.max(1, known.tokens));
+  const microdollars = isBounded || share === null ? seat.microdollars : Math.min(share, seat.microdollars ?? share);
   return {
     usage: {
-      inputTokens: seat.tokens - outputTokens,
+      inputTokens: tokens - outputTokens,
       outputTokens,
       cacheReadTokens: 0,
       cacheWriteTokens: 0,
       reasoningTokens: 0,
       estimated: true,
     },
-    microdollars: seat.microdollars,
+    microdollars,
   };
 }
 

@@ -89,7 +89,7 @@ export interface Asked {
   readonly product: string | null;
   readonly inputTokens: number;
   /** What is asked for beside words, which decides the price. */
-  readonly parameters: Pick<Assessment, "askedOf" | "unpriced">;
+  readonly parameters: Pick<Assessment, "askedOf" | "effects" | "unpriced">;
   readonly signal?: AbortSignal;
 }
 
@@ -116,6 +116,7 @@ async function draftOf(
     text: typeof written.body === "string" ? written.body : written.body.toString("utf8"),
     deployment,
     answers: answersOf(call),
+    runsTools: parameters.effects.has("tools"),
     standingOf: (hasMedia) => standings.of(product, deployment.name, hasMedia),
   });
   const boundWith = (limit: number): TokenBound => tokensWith(answerTokensOf(call, limit));
@@ -137,7 +138,11 @@ async function draftOf(
   };
   const attemptedWith = (limit: number): Omit<Attempted, "seat"> => {
     const most = boundWith(limit);
-    return { bound: most, likelyTokens: () => Math.min(most.inputTokens, likelyTokensOf(call, deployment.bounds)) };
+    return {
+      bound: most,
+      known: knownWith(limit),
+      likelyTokens: () => Math.min(most.inputTokens, likelyTokensOf(call, deployment.bounds)),
+    };
   };
   return { write, written, attemptedWith, knownWith, wished, smallest, wanted, name, dialect };
 }

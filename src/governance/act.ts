@@ -27,7 +27,7 @@ import { changesAuthority, holding, unlessStopped } from "./holding.ts";
 import { OpenCalls } from "./open-calls.ts";
 import { permissionDenied } from "./permission.ts";
 import { refusal } from "./refusal.ts";
-import { credentialSuspended, isSuspended, Refusals } from "./refusals.ts";
+import { credentialSuspended, reachesTooFar, Refusals, suspensionOf } from "./refusals.ts";
 import { scanThreats } from "./threats/index.ts";
 import type { Finding } from "./threats/index.ts";
 import { threatLimitsOf } from "./threat-limits.ts";
@@ -95,8 +95,10 @@ export function openGate(parts: GateParts): Gate {
   const permissionRefusal = (ctx: Ctx, grants?: Attempt["grants"]): Fault | undefined =>
     permissionDenied(ctx, constitution.data.roles, grants);
 
-  const suspension = ({ principal }: Ctx, { endsOwnSession }: Pick<Attempt, "endsOwnSession">): Fault | undefined =>
-    endsOwnSession !== true && isSuspended(halts, principal) ? credentialSuspended() : undefined;
+  const suspension = ({ principal }: Ctx, { endsOwnSession }: Pick<Attempt, "endsOwnSession">): Fault | undefined => {
+    const id = endsOwnSession === true ? undefined : suspensionOf(halts, principal);
+    return id === undefined ? undefined : credentialSuspended(id);
+  };
 
   const detect = (
     ctx: Ctx,
@@ -189,7 +191,8 @@ export function openGate(parts: GateParts): Gate {
     const lacking = permissionRefusal(ctx, attempt.grants);
     const forbidden = ended ?? lacking;
     const findings = detect(ctx, attempt, forbidden === undefined ? "permitted" : "forbidden");
-    const repeated = ended === undefined && lacking !== undefined ? refusals.count(ctx) : undefined;
+    const isAgainst = lacking !== undefined || reachesTooFar(decision);
+    const repeated = ended === undefined && isAgainst ? refusals.count(ctx) : undefined;
     const refused = !decision.allow || forbidden !== undefined || findings.some(({ blocks }) => blocks);
     const intent = ledger.append([
       leafOf(ctx, attempt, {

@@ -1,7 +1,7 @@
-// Counts, per credential, the attempts that were refused because the caller may not make them. One that goes on and on is
+// Counts, per credential, the attempts that were refused because the caller may not make them, anywhere or there. One that goes on and on is
 // suspended: it changes nothing more, governance included, until an admin clears the halt that bears its id with a reason.
 // Others notice nothing. An application that acts for a person is counted and suspended for that person alone.
-import type { ConstitutionLimits } from "../constitution/index.ts";
+import type { ConstitutionLimits, Decision } from "../constitution/index.ts";
 import { accountableFor } from "../kernel/ctx.ts";
 import type { Ctx, Principal } from "../kernel/ctx.ts";
 import type { Fault } from "../kernel/fault.ts";
@@ -52,16 +52,28 @@ export class Refusals {
   }
 }
 
-/** Whether a caller is suspended: by itself, as the person that an application acts for, or as what belongs to one that is. */
-export function isSuspended(halts: Pick<Halts, "suspends">, principal: Principal): boolean {
-  return [principal.id, accountableFor(principal), principal.owner].some(
-    (id) => id !== undefined && halts.suspends(id),
-  );
+/** Articles that say something of a request or of the moment, and not of what its caller may do. */
+const ofRequests: ReadonlySet<string> = new Set([
+  "RULE_04_PROVENANCE_LOCKED",
+  "RULE_06_GOVERNANCE_LOCKS",
+  "RULE_07_LEGAL_DEFENSIBILITY",
+]);
+
+/** Whether the constitution denies what the caller may not do, or may not do there. */
+export function reachesTooFar({ allow, articles }: Decision): boolean {
+  return !allow && !articles.some((article) => ofRequests.has(article));
+}
+
+/** By which id a caller is suspended: by itself, as the person that an application acts for, or as what belongs to one that is. */
+export function suspensionOf(halts: Pick<Halts, "suspends">, principal: Principal): string | undefined {
+  const { id, owner } = principal;
+  return [id, accountableFor(principal), owner].find((each) => each !== undefined && halts.suspends(each));
 }
 
 /** The refusal of a suspended credential. */
-export function credentialSuspended(): Fault {
-  return governanceFault("credential.suspended", "the credential is suspended and changes nothing; it may read on", {
-    remedy: "ask an admin to clear the halt that bears its id with a recorded reason (charter halts clear)",
+export function credentialSuspended(id: string): Fault {
+  return governanceFault("credential.suspended", `${id} is suspended and changes nothing; it may read on`, {
+    remedy:
+      "see GET /v1/halts for the reason, and ask an admin to clear it with a recorded one (charter halts clear ID)",
   });
 }

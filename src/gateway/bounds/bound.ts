@@ -31,6 +31,8 @@ export interface Bounded {
   readonly deployment: Pick<Deployment, "contextTokens" | "bounds" | "serves">;
   /** Answers that are made, whether or not they are shown. */
   readonly answers: number;
+  /** Whether the call asks for tools that the provider runs itself, by what its parameters say. */
+  readonly runsTools?: boolean;
   /** How far the deployment's rules are believed. */
   readonly standingOf: (hasMedia: boolean) => Standing;
 }
@@ -43,7 +45,14 @@ const endTokens = 16;
 const most = { inputTokens: 1_000_000_000, outputTokens: 200_000_000 };
 
 /** The most tokens of one attempt, by the most tokens of each answer. */
-export function boundOf({ call, text, deployment, answers, standingOf }: Bounded): (answer: number) => TokenBound {
+export function boundOf({
+  call,
+  text,
+  deployment,
+  answers,
+  runsTools,
+  standingOf,
+}: Bounded): (answer: number) => TokenBound {
   const { bounds, contextTokens, serves } = deployment;
   // Each text to be embedded has a window of its own.
   const window =
@@ -55,7 +64,8 @@ export function boundOf({ call, text, deployment, answers, standingOf }: Bounded
   const overhead = bounds.overheadTokens * (call.tools.length > 0 || call.untranslated !== undefined ? 2 : 1);
   const sum = Math.max(0, written - media.inlineChars) + media.tokens + overhead;
   const known = Math.min(Math.ceil(sum * factor), window ?? most.inputTokens);
-  const unbounded = bounds.unbounded ?? (reach.of === "none" ? reach.why : undefined) ?? broken[trust].forGood;
+  const tools = runsTools === true ? "the provider runs tools itself" : undefined;
+  const unbounded = bounds.unbounded ?? (reach.of === "none" ? reach.why : tools) ?? broken[trust].forGood;
   const unruled = media.without ?? (reach.of === "window" ? reach.why : undefined) ?? broken[trust].rules;
   const isWhole = unbounded === undefined && unruled !== undefined && window !== undefined;
   const without = unbounded ?? (isWhole ? undefined : unruled);

@@ -93,16 +93,16 @@ describe("how far the bytes of a call bound it", () => {
     ],
     ["servers of tools", { untranslated: ["/mcp_servers"] }, "none"],
     ["plugins", { untranslated: ["/plugins"] }, "none"],
-    ["whatever nobody knows", { untranslated: ["/a~1b~0c"] }, "none"],
+    ["whatever nobody knows", { untranslated: ["/a~1b~0c"] }, "bytes"],
     ["an image to be made", { raw: { modalities: ["text", "image"] } }, "none"],
-    ["a prediction", { raw: { prediction: { type: "content", content: "x" } } }, "none"],
+    ["a prediction", { raw: { prediction: { type: "content", content: "x" } } }, "window"],
     ["a context that is summed up", { raw: { context_management: { edits: [{ type: "compact_20260112" }] } } }, "none"],
     [
       "a context that is cleared",
       { raw: { context_management: { edits: [{ type: "clear_tool_uses_20250919" }] } } },
       "bytes",
     ],
-    ["unknown embeddings", { dialect: "embeddings", raw: { model: "m", input: "x", images: [] } }, "none"],
+    ["unknown embeddings", { dialect: "embeddings", raw: { model: "m", input: "x", images: [] } }, "bytes"],
   ])("with %s", (_name, fields, of) => {
     expect(reachOf(plainCall(fields)).of).toBe(of);
   });

@@ -1,7 +1,8 @@
-// What in a call stands for more than its bytes: content that the provider fetches or keeps, tools that it runs itself, and
-// parameters of which nobody knows what they do. Pure.
+// What in a call stands for more than its bytes: content that the provider fetches or keeps, and tools that it runs itself. Pure.
 //
-// 1. A parameter that is in no list here has an unknown effect, whatever its name says.
+// 1. A parameter that is in no list counts its bytes. Most change the words alone, and a call that holds a whole budget for one
+//    would keep out everybody else; where one does more, the provider's report says so, and the deployment's rules are believed
+//    no further (standings.ts).
 // 2. Content by reference is bounded by the window of the model; a tool of the provider is not, since each of its turns is
 //    billed anew.
 import type { ModelCall } from "../conversation.ts";
@@ -14,26 +15,6 @@ export interface Reach {
 
 const words = (text: string): ReadonlySet<string> => new Set(text.split(/\s+/).filter((word) => word !== ""));
 
-/** Parameters that change how a model answers, and neither what it reads nor how often it is asked. */
-const quiet = words(`
-  frequency_penalty presence_penalty repetition_penalty length_penalty no_repeat_ngram_size logit_bias top_logprobs logprobs
-  prompt_logprobs verbosity min_p top_a typical_p top_k top_p temperature dynatemp_range mirostat mirostat_eta mirostat_tau
-  seed random_seed stop stop_token_ids include_stop_str_in_output ignore_eos min_tokens skip_special_tokens
-  spaces_between_special_tokens add_generation_prompt continue_final_message add_special_tokens chat_template_kwargs
-  enable_thinking thinking thinking_budget thinking_config reasoning reasoning_format reasoning_effort reasoning_split
-  include_reasoning guided_json guided_regex guided_choice guided_grammar guided_decoding_backend structured_outputs grammar
-  json_schema format keep_alive truncate max_tokens max_completion_tokens max_new_tokens num_predict max_output_tokens
-  priority request_id cache_salt user metadata store safety_identifier prompt_cache_key prompt_cache_retention service_tier
-  inference_geo speed parallel_tool_calls tool_choice include text truncation stream_options output_config safe_prompt
-  prompt_mode usage provider best_of n audio safety_settings cache_control
-`);
-
-/** What a call for embeddings may say without being more than its bytes. */
-const quietForEmbeddings = words(`
-  model input encoding_format dimensions user input_type task truncate truncation normalized late_chunking embedding_type
-  output_dtype output_dimension priority
-`);
-
 /** Fields of a message; what else it holds may be anything. */
 const ofMessages = words(`
   role content name tool_calls tool_call_id function_call refusal reasoning reasoning_content reasoning_details thinking
@@ -45,6 +26,9 @@ const kept = words(
   "container previous_response_id conversation prompt cached_content cachedContent file_ids documents",
 );
 
+/** Parameters by which the provider is told to run tools of its own. */
+const providersTools = words("mcp_servers plugins web_search_options search_parameters");
+
 /** Tools whose results the caller sends, although the provider defines them. */
 const callersOwnTools = /^(?:custom|function|(?:bash|text_editor|computer|memory)_\d{8}|local_shell|apply_patch)$/;
 
@@ -53,7 +37,7 @@ const clearing = /^clear_/;
 
 /** How far the bytes of a call bound it. */
 export function reachOf(call: ModelCall): Reach {
-  if (call.dialect === "embeddings") return embeddingsReach(call);
+  if (call.dialect === "embeddings") return { of: "bytes" };
   let window: string | undefined;
   for (const pointer of call.untranslated ?? []) {
     const [first = "", second, ...rest] = pointer.slice(1).split("/").map(plainStep);
@@ -64,9 +48,7 @@ export function reachOf(call: ModelCall): Reach {
     } else if (second !== undefined && isContent(first)) {
       if (!isSaidInFull(rest)) window ??= `${pointer} lies with the provider`;
     } else if (kept.has(first)) window ??= `/${first} lies with the provider`;
-    else if (!quiet.has(first) && !isContent(first)) {
-      return { of: "none", why: `what /${first.slice(0, 64)} costs is not known` };
-    }
+    else if (providersTools.has(first)) return { of: "none", why: `the provider runs tools itself for /${first}` };
   }
   const own = ownReach(call);
   if (own !== undefined) return own;
@@ -74,18 +56,12 @@ export function reachOf(call: ModelCall): Reach {
   return window === undefined ? { of: "bytes" } : { of: "window", why: window };
 }
 
-/** Each text has a window of its own, so what is not known of such a call is bounded by nothing. */
-function embeddingsReach({ raw }: ModelCall): Reach {
-  const name = Object.keys(raw).find((key) => !quietForEmbeddings.has(key));
-  return name === undefined ? { of: "bytes" } : { of: "none", why: `what /${name.slice(0, 64)} costs is not known` };
-}
-
 /** What the dialects understand and pass on, and yet costs more than it says. */
 function ownReach({ raw }: ModelCall): Reach | undefined {
   const { context_management: edits, modalities, prediction } = raw;
-  // Rejected words of a prediction are billed beyond any limit, and none may be named beside it.
+  // Rejected words of a prediction are billed beyond any limit, and none may be named beside it; they are written after all.
   if (prediction !== undefined && prediction !== null) {
-    return { of: "none", why: "what /prediction costs is not known" };
+    return { of: "window", why: "rejected words of /prediction are billed" };
   }
   if (edits !== undefined && edits !== null && !clearsOnly(edits)) {
     return { of: "none", why: "what /context_management costs is not known" };

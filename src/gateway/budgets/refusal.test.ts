@@ -20,7 +20,7 @@ describe("a refusal for want of budget", () => {
     const { code, message, facts } = refused({ product: "P", model: "m" });
     expect(code).toBe("budget.insufficient");
     expect(message).toBe(
-      "the budget of tokens in total of product P, model m is not enough: of 1000, 20 are left and 50 were asked for",
+      "the budget of tokens in total of product P, model m is not enough: of 1000, 20 are left, 80 are held by calls under way and 50 were asked for",
     );
     expect(facts).toEqual({ limit: "tokens/total", remedy: "ask for less, or have an admin set a larger budget" });
   });
@@ -28,8 +28,15 @@ describe("a refusal for want of budget", () => {
   it("says to a call of a model that most of what was asked for may come back, and what asks for less", () => {
     const counter = counterOf(limitOn({ product: "P" }), nowMs);
     const { message, facts } = insufficient({ counter, asked: 50, used: 900, held: 80 }, "call", nowMs);
-    expect(message).toMatch(/20 are left and 50 were asked for, the most that the call can use$/);
+    expect(message).toMatch(
+      /20 are left, 80 are held by calls under way and 50 were asked for, the most that the call can use$/,
+    );
     expect(facts.remedy).toMatch(/^name a smaller limit for the answer, wait for calls under way to give back/);
+    // What is held comes back in seconds, whenever the window ends.
+    expect(facts.retryAfterSeconds).toBe(5);
+    const day = counterOf(limitOn({ product: "P" }, "tokens", "day"), nowMs);
+    const used = insufficient({ counter: day, asked: 150, used: 900, held: 80 }, "call", nowMs);
+    expect(used.facts.retryAfterSeconds).toBe(41_400);
   });
 
   it("says when the next window begins", () => {

@@ -7,6 +7,9 @@ import type { Counted, Counter } from "./store/counters.ts";
 import type { ReservationKind } from "./reservation.ts";
 import { windowEnd } from "./window.ts";
 
+/** When to come back for room that calls under way hold, seconds; most calls have ended by then. */
+const heldRetrySeconds = 5;
+
 /** The refusal of a call that a budget has no room for. */
 export function insufficient(
   { counter, asked, used, held }: { readonly counter: Counter; readonly asked: number } & Counted,
@@ -19,7 +22,10 @@ export function insufficient(
   // A budget that reaches beyond the caller's product says nothing about how much of it others have used.
   const own = limit.scope.product !== undefined || limit.scope.key !== undefined;
   const most = kind === "call" ? ", the most that the call can use" : "";
-  const numbers = own ? ` of ${limit.amount}, ${left} are left and ${asked} were asked for${most}` : "";
+  const underWay = held > 0 ? `, ${held} are held by calls under way` : "";
+  const numbers = own ? ` of ${limit.amount}, ${left} are left${underWay} and ${asked} were asked for${most}` : "";
+  // Room that only calls under way hold comes back when they end.
+  const isSoon = kind === "call" && held > 0 && used + asked <= (limit.amount ?? 0);
   // What a call may use at most is more than what it will use, and callers should know what to do about it.
   const less =
     kind === "call"
@@ -31,10 +37,14 @@ export function insufficient(
     {
       limit: `${limit.unit}/${limit.window}`,
       remedy:
-        endMs === null
+        endMs === null || isSoon
           ? `${less}, or have an admin set a larger budget`
           : `${less}, wait for the next ${limit.window}, or have an admin set a larger budget`,
-      ...(endMs === null ? {} : { retryAfterSeconds: Math.max(1, Math.ceil((endMs - nowMs) / 1000)) }),
+      ...(isSoon
+        ? { retryAfterSeconds: heldRetrySeconds }
+        : endMs === null
+          ? {}
+          : { retryAfterSeconds: Math.max(1, Math.ceil((endMs - nowMs) / 1000)) }),
     },
   );
 }

@@ -42,7 +42,7 @@ export interface Flex {
   /**
    * What is held in a unit that budgets limit, at least `least`. `share`: what is asked for, or less where that would leave
    * others nothing. `all`: everything that is left, so that nothing else is admitted meanwhile. `whole`: what is asked for, or
-   * everything that is left of a budget that is smaller than that.
+   * everything that is left of a budget that is smaller than that. Of a budget that products share, both take a part.
    */
   readonly takes: "share" | "all" | "whole";
 }

@@ -136,7 +136,6 @@ const unbounded: Readonly<Record<string, readonly [path: string, body: object]>>
     "/v1/messages",
     { model: "claude", ...limit, ...user(text), tools: [{ type: "web_search_20250305", name: "web_search" }] },
   ],
-  "an unknown parameter": ["/v1/chat/completions", { model: "dense", ...limit, ...user(text), hints: ["a"] }],
   "a prediction": [
     "/v1/chat/completions",
     { model: "dense", ...user(text), prediction: { type: "content", content: "x" } },

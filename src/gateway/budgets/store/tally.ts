@@ -147,7 +147,7 @@ function fitted(own: readonly Tally[], asked: Reservation, { least, takes }: Fle
   const granted = (unit: BudgetUnit, wanted: number, atLeast: number): number => {
     const limits = own.filter(({ counter: { limit } }) => limit.unit === unit && limit.amount !== null);
     if (limits.length === 0) return wanted;
-    const left = Math.min(maxAmount, ...limits.map((tally) => tally.roomFor(0)));
+    const left = Math.min(maxAmount, ...limits.map((tally) => roomIn(tally, atLeast)));
     if (takes === "all") return Math.max(atLeast, left);
     if (takes === "share") return Math.min(wanted, atLeast + Math.floor(Math.max(0, left - atLeast) / sharers));
     const isSmaller = limits.some(({ counter: { limit } }) => (limit.amount ?? wanted) < wanted);
@@ -160,6 +160,14 @@ function fitted(own: readonly Tally[], asked: Reservation, { least, takes }: Fle
     microdollars:
       microdollars === null ? null : granted("microdollars", microdollars, least.microdollars ?? microdollars),
   };
+}
+
+/** What a call may hold under a limit. Of one that other products share, it leaves them the most. */
+function roomIn(tally: Tally, atLeast: number): number {
+  const room = tally.roomFor(0);
+  const { product, key } = tally.counter.limit.scope;
+  const isShared = product === undefined && key === undefined;
+  return isShared ? atLeast + Math.floor(Math.max(0, room - atLeast) / sharers) : room;
 }
 
 /** What a reservation holds in a unit; null when that is not known. */
