@@ -54,8 +54,7 @@ export function holding({ constitution, standings, refusalOf, permissionRefusal 
       return permissionRefusal(ctx) === undefined ? permissionRefusal(present(ctx)) : undefined;
     },
     confirmation(ctx, { target }, judge, call) {
-      // Who changes credentials may change its own: it must not share a lock that it has to have alone a moment later.
-      const lock: Lock = changesAuthority(target) ? "alone" : "share";
+      const lock: Lock = changesAuthority(target) ? "turn" : "share";
       return async <T>(tx?: Transaction<T>): Promise<void> => {
         call.takesEffect();
         const { standing } = ctx;

@@ -2,9 +2,12 @@
 //
 // 1. Asked inside a transaction on PostgreSQL, the rows that answer are locked: whoever wants to revoke or change what was
 //    found waits until the transaction ends. On SQLite units run one after another, and nothing changes in between.
+//    Who asks in order to change such rows takes turns with all others that do (`db/turns.ts`), in this one order: the turn,
+//    then rows that are shared, then the rows that are changed.
 // 2. Many credentials cost as many statements as one, but for very many.
 import { CompiledQuery } from "kysely";
 import type { Kysely, Transaction } from "kysely";
+import { takeTurn } from "../db/index.ts";
 import type { Database } from "../db/index.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Principal, PrincipalKind, Role } from "../kernel/ctx.ts";
@@ -15,8 +18,8 @@ import { actingAs, lentUntil } from "./oauth/accounts.ts";
 import type { AccountStanding } from "./oauth/accounts.ts";
 import { builtInClient, builtInClientId } from "./oauth/client.ts";
 
-/** How the rows that answer are kept from changing: others may lock them likewise, or nobody else may. */
-export type Lock = "share" | "alone";
+/** How the rows that answer are kept from changing: by an act that changes none of their sort, or by one that takes its turn. */
+export type Lock = "share" | "turn";
 
 /** Ids in one statement; a list is filled up to one of these lengths, so that few statements are prepared. */
 const [one, many] = [1, 64];
@@ -63,7 +66,8 @@ export class Standings {
   ): Promise<ReadonlyMap<Credential, Principal | undefined>> {
     const nowMs = this.#clock.nowMs();
     const asked = credentials.filter(({ expiresMs }) => nowMs < expiresMs);
-    const locking = tx === undefined || this.#db.dialect === "sqlite" ? "" : locks[lock];
+    if (tx !== undefined && lock === "turn") await takeTurn(tx, this.#db.dialect);
+    const locking = tx === undefined || this.#db.dialect === "sqlite" ? "" : "for share";
     const found = await this.#find((tx ?? this.#db.read) as Kysely<unknown>, asked, locking);
     const present = new Map<Credential, Principal | undefined>();
     for (const credential of asked) {
@@ -133,7 +137,6 @@ export class Standings {
   }
 }
 
-const locks: Readonly<Record<Lock, string>> = { share: "for share", alone: "for no key update" };
 const userColumns = "id, kind, role, product, disabled, epoch";
 const clientColumns = "id, kind, role, product";
 
