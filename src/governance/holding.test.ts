@@ -60,7 +60,7 @@ beforeEach(async () => {
     leaves.push(...added);
     return leaves.length - added.length;
   };
-  const standings = new Standings(database, clock);
+  const standings = new Standings(database, clock, () => undefined);
   gate = openGate({ constitution, ledger: { append } as unknown as Ledger, halts, standings, log: silentLog });
 });
 afterEach(async () => {

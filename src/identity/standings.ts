@@ -12,11 +12,14 @@ import type { Database } from "../db/index.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Principal, PrincipalKind, Role } from "../kernel/ctx.ts";
 import type { Credential } from "../kernel/standing.ts";
+import type { LesserRole } from "../kernel/roles.ts";
 import { principalOfKey } from "./authenticator.ts";
 import type { KeyRow } from "./migrations.ts";
 import { actingAs, lentUntil } from "./oauth/accounts.ts";
 import type { AccountStanding } from "./oauth/accounts.ts";
 import { builtInClient, builtInClientId } from "./oauth/client.ts";
+import { boundByOwner } from "./owner.ts";
+import type { Owner } from "./owner.ts";
 
 /** How the rows that answer are kept from changing: by an act that changes none of their sort, or by one that takes its turn. */
 export type Lock = "share" | "turn";
@@ -47,10 +50,12 @@ const isUser = (id: string): boolean => id.startsWith("usr_");
 export class Standings {
   readonly #db: Database;
   readonly #clock: Clock;
+  readonly #lesser: LesserRole;
 
-  constructor(db: Database, clock: Clock) {
+  constructor(db: Database, clock: Clock, lesser: LesserRole) {
     this.#db = db;
     this.#clock = clock;
+    this.#lesser = lesser;
   }
 
   /** Who a credential stands for now, undefined when it stands no more; in a transaction, until that ends. */
@@ -71,7 +76,7 @@ export class Standings {
     const found = await this.#find((tx ?? this.#db.read) as Kysely<unknown>, asked, locking);
     const present = new Map<Credential, Principal | undefined>();
     for (const credential of asked) {
-      const principal = principalIn(found, credential, nowMs);
+      const principal = principalIn(found, credential, nowMs, this.#lesser);
       if (principal !== undefined) present.set(credential, principal);
     }
     return present;
@@ -140,25 +145,27 @@ export class Standings {
 const userColumns = "id, kind, role, product, disabled, epoch";
 const clientColumns = "id, kind, role, product";
 
-function principalIn(found: Found, credential: Credential, nowMs: number): Principal | undefined {
+function principalIn(found: Found, credential: Credential, nowMs: number, lesser: LesserRole): Principal | undefined {
   if (credential.kind === "key") {
     const row = found.keys.get(credential.id);
     if (row === undefined || nowMs >= (row.expires_ms ?? Number.POSITIVE_INFINITY)) return undefined;
-    if (row.owner !== null && !ownerStands(found, row.owner)) return undefined;
-    return principalOfKey(row);
+    if (row.owner === null) return principalOfKey(row);
+    const owner = ownerIn(found, row.owner);
+    return owner && boundByOwner(principalOfKey(row), owner, lesser);
   }
-  if (credential.kind === "token") return principalOfToken(found, credential);
+  if (credential.kind === "token") return principalOfToken(found, credential, lesser);
   // The present claims of another issuer's account are not known here; `undefined` would mean that it has ended.
   return credential.principal;
 }
 
-function ownerStands({ users, clients }: Found, owner: string): boolean {
-  return owner === builtInClientId || users.has(owner) || clients.has(owner);
+function ownerIn({ users, clients }: Found, id: string): Owner | undefined {
+  return id === builtInClientId ? builtInClient(false) : (users.get(id) ?? clients.get(id));
 }
 
 function principalOfToken(
   { users, clients, grants, revokedTokens }: Found,
   { account, client: clientId, epoch, grant, tokenId, expiresMs }: Extract<Credential, { kind: "token" }>,
+  lesser: LesserRole,
 ): Principal | undefined {
   if (grant === undefined ? revokedTokens.has(tokenId) : !grants.has(grant)) return undefined;
   const client = clientId === builtInClientId ? builtInClient(false) : clients.get(clientId);
@@ -167,5 +174,5 @@ function principalOfToken(
   if (account === clientId) return client.firstParty ? undefined : { id: account, kind, product, role };
   const standing = users.get(account);
   if (standing === undefined || standing.epoch !== epoch) return undefined;
-  return lentUntil(expiresMs, actingAs(account, standing, client), client);
+  return lentUntil(expiresMs, actingAs(account, standing, client, lesser), client);
 }
