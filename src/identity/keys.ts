@@ -3,7 +3,7 @@
 // 1. A key's text leaves `create` once and is kept nowhere; the table holds its SHA-256.
 // 2. A key is revoked at most once and never comes back; revoking it again changes nothing.
 // 3. Reading and changing are two objects; whoever holds only `Keys` can change nothing.
-import { takeTurn } from "../db/index.ts";
+import { aloneAt, takeTurn } from "../db/index.ts";
 import type { Confirm, Database } from "../db/index.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { instant } from "../kernel/clock.ts";
@@ -139,6 +139,7 @@ export class StoredKeys implements Keys, KeyWriter {
   async revoke(id: string, by: { readonly intentIndex?: number; readonly confirm?: Confirm }): Promise<KeyRecord> {
     const row = await this.#db.transact(async (tx) => {
       await by.confirm?.(tx);
+      await aloneAt(tx, this.#db.dialect, id);
       await tx
         .updateTable("identity_keys")
         .set({ revoked_ms: this.#clock.nowMs(), revoked_intent: by.intentIndex ?? null })

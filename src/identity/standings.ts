@@ -3,11 +3,11 @@
 // 1. Asked inside a transaction on PostgreSQL, the rows that answer are locked: whoever wants to revoke or change what was
 //    found waits until the transaction ends. On SQLite units run one after another, and nothing changes in between.
 //    Who asks in order to change such rows takes turns with all others that do (`db/turns.ts`), in this one order: the turn,
-//    then rows that are shared, then the rows that are changed.
+//    then rows that are shared, then the rows that are changed. A row's place in the queue is taken before the row.
 // 2. Many credentials cost as many statements as one, but for very many.
 import { CompiledQuery } from "kysely";
 import type { Kysely, Transaction } from "kysely";
-import { takeTurn } from "../db/index.ts";
+import { sharedPlace, takeTurn } from "../db/index.ts";
 import type { Database } from "../db/index.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Principal, PrincipalKind, Role } from "../kernel/ctx.ts";
@@ -107,7 +107,7 @@ export class Standings {
     ): Promise<Map<string, Row>> => this.#rows<Row>(db, { columns, table, more, locking }, [...wanted]);
     const owners = [...ids.owners].filter((id) => id !== builtInClientId);
     return {
-      keys: await rows<KeyRow>("*", "identity_keys", ids.keys, "and revoked_ms is null"),
+      keys: await rows<KeyRow>("identity_keys.*", "identity_keys", ids.keys, "and revoked_ms is null"),
       users: await rows<AccountStanding>(userColumns, "identity_users", owners.filter(isUser), "and disabled = 0"),
       clients: await rows<ClientStanding>(
         clientColumns,
@@ -134,7 +134,10 @@ export class Standings {
       const last = part.at(-1) ?? "";
       while (part.length > one && part.length < many) part.push(last);
       const places = part.map((_, i) => (this.#db.dialect === "postgres" ? `$${i + 1}` : "?")).join(", ");
-      const text = `select ${columns} from ${table} where ${idColumn} in (${places}) ${more} order by ${idColumn} ${locking}`;
+      // In a transaction it is one credential that is asked about.
+      const queued = locking !== "" && part.length === one ? `${sharedPlace("$1")}, ` : "";
+      const locked = locking === "" ? "" : `${locking} of ${table}`;
+      const text = `select ${columns} from ${queued}${table} where ${idColumn} in (${places}) ${more} order by ${idColumn} ${locked}`;
       const answer = await db.executeQuery<Record<string, string>>(CompiledQuery.raw(text, part));
       for (const row of answer.rows) rows.set(row[idColumn] ?? "", row as Row);
     }

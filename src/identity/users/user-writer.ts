@@ -2,7 +2,7 @@
 // writes, or after a statement that makes the others wait. Units that look at several rows take turns (`db/turns.ts`).
 import { sql } from "kysely";
 import type { Transaction } from "kysely";
-import { takeTurn } from "../../db/index.ts";
+import { aloneAt, takeTurn } from "../../db/index.ts";
 import type { Database } from "../../db/index.ts";
 import type { Clock } from "../../kernel/clock.ts";
 import { userFault } from "./errors.ts";
@@ -122,6 +122,7 @@ export class StoredUserWriter implements UserWriter {
     const tx = seen(transaction);
     const { passwordHash, mustChangePassword, expectedEpoch } = password;
     await takeTurn(tx, this.#db.dialect);
+    await aloneAt(tx, this.#db.dialect, id);
     const changed = await tx
       .updateTable("identity_users")
       .set({
@@ -243,6 +244,7 @@ export class StoredUserWriter implements UserWriter {
   /** Makes other changes of users wait until this transaction ends: two admins must not disable each other. */
   async #lock(tx: Tx, id: string): Promise<UserRecord> {
     await takeTurn(tx, this.#db.dialect);
+    await aloneAt(tx, this.#db.dialect, id);
     const row = tx.updateTable("identity_users").set({ epoch: sql<number>`epoch` });
     await row.where("id", "=", id).execute();
     return this.#get(tx, id);
