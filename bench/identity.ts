@@ -42,6 +42,7 @@ async function* verification(): AsyncGenerator<Figure> {
   await db.migrate(identityMigrations);
   const standing = { kind: "admin", role: "admin", product: null, disabled: false, epoch: 1 } as const;
   const accounts = {
+    lesserRole: () => undefined,
     check: async () => ({ id: "usr_bench", epoch: 1 }),
     standing: async () => standing,
     recordLogin: async () => {},

@@ -55,6 +55,8 @@ import type { Clock } from "./kernel/clock.ts";
 import type { Ctx, Log } from "./kernel/ctx.ts";
 import { privateFolderMode } from "./kernel/file-modes.ts";
 import { newId } from "./kernel/ids.ts";
+import { lesserRole } from "./kernel/roles.ts";
+import type { LesserRole } from "./kernel/roles.ts";
 
 import { readIfThere, replaceFile, syncFolder } from "./ledger/disk-files.ts";
 import { indexedEntries, ledgerMigrations, openLedger } from "./ledger/index.ts";
@@ -103,16 +105,19 @@ export async function startCharter(config: Config, options: StartOptions): Promi
   const instance = (await keptBytes(join(dataDir, "instance-id"))).toString("hex");
   const store = openArtifactStore(database, instance);
   const changed = (id: string): void => gate.changed(id);
+  const lesser: LesserRole = (one, other) => lesserRole(one, other, constitution.data.roles);
   const identity = opened.use(
     openIdentity({
       db: database,
       clock,
       log,
       changed,
+      lesserRole: lesser,
       // A key that belongs to somebody dies with them.
-      ownerStands: async (id) => {
-        if (!id.startsWith("usr_")) return (await oauth.clients.standing(id)) !== undefined;
-        return (await directory.users.standing(id))?.disabled === false;
+      ownerOf: async (id) => {
+        if (!id.startsWith("usr_")) return oauth.clients.standing(id);
+        const user = await directory.users.standing(id);
+        return user?.disabled === false ? user : undefined;
       },
     }),
   );
@@ -130,7 +135,7 @@ export async function startCharter(config: Config, options: StartOptions): Promi
   const blobs = opened.use(await openDiskBlobs({ dir: join(dataDir, "blobs"), log }));
   const counter = opened.use(await openCounter(config, clock, log));
   const halts = await openHalts(database);
-  const standings = new Standings(database, clock);
+  const standings = new Standings(database, clock, lesser);
   const gate = opened.use(openGate({ constitution, ledger, halts, standings, log }));
   const keyring = openKeyring({ gate, identity, constitution });
   const directory = opened.use(openUserDirectory({ db: database, clock, counter, changed, ...config.identity }));
@@ -154,6 +159,7 @@ export async function startCharter(config: Config, options: StartOptions): Promi
     clock,
     log,
     accounts: {
+      lesserRole: lesser,
       check: (shown) => signIn.check(shown),
       standing: (id) => users.standing(id),
       recordLogin: (tx, id, login) => writer.recordLogin(tx, id, login),

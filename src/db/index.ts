@@ -8,6 +8,7 @@ import type { SqliteOptions } from "./sqlite.ts";
 
 export type { Confirm, Database, Dialect, Durability, Migration } from "./database.ts";
 export { dbCodes } from "./errors.ts";
+export { aloneAt, sharedPlace, takeTurn } from "./turns.ts";
 
 /** Which database to open. */
 export type DatabaseOptions = SqliteOptions | PostgresOptions;

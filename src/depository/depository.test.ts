@@ -57,7 +57,7 @@ afterEach(async () => {
 /** A depository whose units of work pass through `around`; everything else is as in the house. */
 async function depositoryWith(around: Database["transact"]) {
   const store = openArtifactStore(database, "test");
-  const standings = new Standings(database, systemClock);
+  const standings = new Standings(database, systemClock, () => undefined);
   const gate = openGate({ constitution, ledger, halts: await openHalts(database), standings, log: silentLog });
   const shelf = openShelf({ constitution, gate, ledger, store, blobs });
   const troubled: Database = {

@@ -24,7 +24,7 @@ import type { Attempt, Begun, Deed, Done, Run } from "./attempt.ts";
 import { openClosings } from "./closings.ts";
 import type { Halts } from "./halts.ts";
 import { changesAuthority, holding, unlessStopped } from "./holding.ts";
-import { OpenCalls } from "./open-calls.ts";
+import { idIn, OpenCalls } from "./open-calls.ts";
 import { permissionDenied } from "./permission.ts";
 import { refusal } from "./refusal.ts";
 import { credentialSuspended, reachesTooFar, Refusals, suspensionOf } from "./refusals.ts";
@@ -202,7 +202,7 @@ export function openGate(parts: GateParts): Gate {
       }),
     ]);
     const judge = holds.judge(ctx, attempt);
-    const open = calls.enter(ctx, judge);
+    const open = calls.enter(ctx, judge, attempt);
     // Whoever carries the act on awaits it; until then its failure must not count as unhandled.
     intent.catch(() => open.leave());
     const reported: Finding[] = [];
@@ -229,7 +229,7 @@ export function openGate(parts: GateParts): Gate {
     const fail = async (error: unknown, call?: CallRecord): Promise<never> => {
       const known = [...findings, ...reported];
       // A refusal can end a session too: a token that was shown twice.
-      if (reported.length > 0 && changesAuthority(attempt.target)) await open.quiet();
+      if (reported.length > 0 && changesAuthority(attempt.target)) await open.quiet([idIn(attempt.resource)]);
       const facts = call === undefined ? {} : { call };
       if (!(error instanceof Fault)) {
         await end({ outcome: "failed", code: "internal.error", ...facts }, known);
@@ -242,14 +242,15 @@ export function openGate(parts: GateParts): Gate {
       throw new Fault(error.code, error.message, told, error.cause);
     };
     if (refused) {
-      const halted = halts.inForce().length;
+      const before = new Set(halts.inForce().map(({ scope }) => scope));
       if (forbidden === undefined) await haltAfter(ctx, attempt, findings, await intent);
       if (repeated !== undefined) {
         reported.push(repeated);
         await halt(ctx, accountableFor(ctx.principal), repeated.threat, await intent);
       }
       // A halt is on record after what had taken effect before it.
-      if (halts.inForce().length > halted) await open.quiet();
+      const halted = halts.inForce().flatMap(({ scope }) => (before.has(scope) ? [] : [scope]));
+      if (halted.length > 0) await open.quiet(halted);
       // An article outranks a missing permission: it would still stand if the permission were given.
       const byRules = !decision.allow || forbidden === undefined;
       return fail(byRules ? refusal(ctx, attempt, decision, findings) : forbidden);
@@ -264,7 +265,7 @@ export function openGate(parts: GateParts): Gate {
       confirm: holds.confirmation(ctx, attempt, judge, open),
       fail,
       async finish(deed) {
-        if (changesAuthority(attempt.target)) await open.quiet();
+        if (changesAuthority(attempt.target)) await open.quiet([idIn(attempt.resource)]);
         const all = [...findings, ...reported, ...detectLate(ctx, attempt, deed, findings)];
         const { digest, call } = deed;
         const outcomeIndex = await end(

@@ -10,6 +10,7 @@ import type { ConstitutionData } from "../constitution/index.ts";
 import { defaultRoles, isNetworkWithin } from "../identity/index.ts";
 import type { ClientDraft, UserChange, UserRecord } from "../identity/index.ts";
 import type { CallerKind, Principal, PrincipalKind, Role } from "../kernel/ctx.ts";
+import { isRoleWithin } from "../kernel/roles.ts";
 import type { AccountDraft } from "./account-draft.ts";
 
 /** What a credential can do, where from, and until when; null stands for "not bound". */
@@ -64,16 +65,6 @@ export function fieldsBeyond(
     owner: held.owner === null || given.owner === held.owner,
   };
   return (Object.keys(within) as AuthorityField[]).filter((field) => !within[field]);
-}
-
-/** A role lies within another one that has all its permissions and may call at least as often. */
-function isRoleWithin(given: Role, held: Role, roles: ConstitutionData["roles"]): boolean {
-  if (given === held) return true;
-  const [less, more] = [roles[given], roles[held]];
-  return (
-    less.requestsPerMinute <= more.requestsPerMinute &&
-    less.permissions.every((permission) => more.permissions.includes(permission))
-  );
 }
 
 /** Whether a list is bound at least as tightly as another one. */

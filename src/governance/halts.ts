@@ -1,5 +1,6 @@
 // Halts: a CRITICAL integrity finding stops the writes of a product, of one credential, or of the server, until an owner
 // clears it with a recorded reason (RULE_06). They are few and asked about on every act, so the ones in force are kept in memory.
+import type { Transaction } from "kysely";
 import type { Confirm, Database } from "../db/index.ts";
 import type { HaltTables } from "./store/migrations.ts";
 import { governanceFault } from "./errors.ts";
@@ -9,6 +10,9 @@ const saveAgainMs = 1000;
 
 /** The scope of a halt that stops every product. */
 export const everyProduct = "*";
+
+/** How often halts are read again when they change here meanwhile; they are set and cleared by hand or by findings. */
+const mostReadings = 5;
 
 /** Writes that are stopped. */
 export interface Halt {
@@ -32,8 +36,8 @@ export interface Halts {
   set(halt: Halt): Promise<void>;
   /** Lets writes go on; `intentIndex` announced it. Rejects with `governance.no_such_halt`, and with what `confirm` rejects with. */
   clear(scope: string, intentIndex: number, confirm?: Confirm): Promise<Halt>;
-  /** Takes over what other processes of the same database have set and cleared. */
-  refresh(): Promise<void>;
+  /** Takes over what other processes of the same database have set and cleared; in a transaction, as it sees the database. */
+  refresh<T>(tx?: Transaction<T>): Promise<void>;
   /** Calls `listener` whenever the halts in force have changed, before the change is acknowledged. */
   onChange(listener: () => void): void;
   /** Whether the halt that this ledger intent was to clear has been cleared. */
@@ -99,13 +103,17 @@ export async function openHalts(database: Database): Promise<Halts> {
       changed();
       return halt;
     },
-    async refresh() {
+    async refresh(tx) {
       // The file of SQLite belongs to one process.
       if (database.dialect === "sqlite") return;
-      const before = changes;
-      const inForce = await db.read.selectFrom("governance_halts").selectAll().execute();
-      // What was changed here meanwhile is newer than what was read.
-      if (before !== changes) return;
+      const reader = tx === undefined ? db.read : (tx as unknown as Transaction<HaltTables>);
+      let inForce: readonly HaltTables["governance_halts"][] = [];
+      for (let tries = 0, before = -1; before !== changes; tries++) {
+        // What was changed here meanwhile is newer than what was read.
+        if (tries === mostReadings) return;
+        before = changes;
+        inForce = await reader.selectFrom("governance_halts").selectAll().execute();
+      }
       const known = [...halts.keys()].toSorted().join(" ");
       halts = new Map([...inForce.map((row) => [row.scope, haltOf(row)] as const), ...unsaved]);
       if ([...halts.keys()].toSorted().join(" ") !== known) changed();

@@ -60,7 +60,7 @@ beforeEach(async () => {
     leaves.push(...added);
     return leaves.length - added.length;
   };
-  const standings = new Standings(database, clock);
+  const standings = new Standings(database, clock, () => undefined);
   gate = openGate({ constitution, ledger: { append } as unknown as Ledger, halts, standings, log: silentLog });
 });
 afterEach(async () => {
@@ -175,20 +175,67 @@ describe("an act that is begun", () => {
 });
 
 describe("an act that may end what others rest on", () => {
-  it("is on record after every act that took effect before it", async () => {
+  const ends = (id: string, operation = manage.operation): Attempt => ({
+    ...manage,
+    operation,
+    resource: `key/${id}`,
+  });
+  /** The operations whose outcomes are on record, in their order. */
+  const outcomes = () => leaves.flatMap(({ kind, operation }) => (kind === "outcome" ? [operation] : []));
+  /** An act that has taken effect and whose outcome is not on record before it may be. */
+  const hanging = async (by: Ctx) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    heldBack = promise;
+    const act = actAround(by, () => {});
+    await expect.poll(() => leaves.map(({ kind }) => kind)).toEqual(["intent"]);
+    return {
+      async release() {
+        resolve();
+        await act;
+      },
+    };
+  };
+
+  it("waits for no act that does not rest on what it ends", async () => {
+    const act = await hanging(ctxOf());
+    await actAround(ctxOf(admin), () => {}, ends("key_other"));
+    expect(outcomes()).toEqual([manage.operation]);
+    await act.release();
+  });
+
+  it("is on record after a while when one that rests on it hangs", async () => {
+    const act = await hanging(ctxOf());
+    await actAround(ctxOf(admin), () => {}, ends(product.id));
+    expect(outcomes()).toEqual([manage.operation]);
+    await act.release();
+  });
+
+  it("is on record after one that it ends and that waits for others itself", async () => {
+    const act = await hanging(ctxOf());
+    const acts = [
+      // It waits for the one that hangs; and the third, which ends the key of the second, waits for the second.
+      actAround(ctxOf(admin), () => {}, ends(product.id, "second")),
+      actAround(ctxOf({ ...admin, id: "key_c" }), () => {}, ends(admin.id, "third")),
+    ];
+    await expect.poll(() => leaves.filter(({ kind }) => kind === "intent").length).toBe(3);
+    await act.release();
+    await Promise.all(acts);
+    expect(outcomes()).toEqual([create.operation, "second", "third"]);
+  });
+
+  it("is on record after every act that rests on it and took effect before it", async () => {
     const { promise, resolve } = Promise.withResolvers<void>();
     heldBack = promise;
     const written = actAround(ctxOf(), () => {});
     // It has looked again, and its outcome is being written.
     await expect.poll(() => leaves.map(({ kind }) => kind)).toEqual(["intent"]);
-    const revoked = actAround(ctxOf(admin), () => {}, manage);
+    const revoked = actAround(ctxOf(admin), () => {}, ends(product.id));
     // Another act that came after it has come to its end.
     for (let i = 0; i < 3; i++) await actAround(ctxOf(), () => {}, { ...create, operation: "artifact.other" });
     expect(leaves.some(({ kind, operation }) => kind === "outcome" && operation === manage.operation)).toBe(false);
     resolve();
     await Promise.all([written, revoked]);
-    const outcomes = leaves.flatMap(({ kind, operation }) => (kind === "outcome" ? [operation] : []));
-    expect(outcomes.slice(-2)).toEqual([create.operation, manage.operation]);
+    expect(outcomes().slice(-2)).toEqual([create.operation, manage.operation]);
   });
 
   it("does not wait for others of its sort, which would wait for it", async () => {

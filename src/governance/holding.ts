@@ -9,6 +9,7 @@ import { stopGraceMs } from "../kernel/limits.ts";
 import { endOf } from "../kernel/standing.ts";
 import type { Attempt } from "./attempt.ts";
 import { governanceFault } from "./errors.ts";
+import type { Halts } from "./halts.ts";
 import type { Judge, OpenCall } from "./open-calls.ts";
 
 /** Judges attempts again. */
@@ -27,13 +28,14 @@ export interface Holding {
 export interface HoldingParts {
   readonly constitution: Constitution;
   readonly standings: Pick<Standings, "present">;
+  readonly halts: Pick<Halts, "refresh">;
   /** What the rules, the halts and the caller's permissions say to an attempt now. */
   readonly refusalOf: (ctx: Ctx, attempt: Attempt) => Fault | undefined;
   readonly permissionRefusal: (ctx: Ctx) => Fault | undefined;
 }
 
 /** Judges by the parts of the gate. */
-export function holding({ constitution, standings, refusalOf, permissionRefusal }: HoldingParts): Holding {
+export function holding({ constitution, standings, halts, refusalOf, permissionRefusal }: HoldingParts): Holding {
   const end = (ctx: Ctx): Fault | undefined => {
     if (ctx.standing?.stands(ctx.clock.nowMs()) === false) return credentialEnded();
     return endOf(ctx.signal);
@@ -54,12 +56,12 @@ export function holding({ constitution, standings, refusalOf, permissionRefusal 
       return permissionRefusal(ctx) === undefined ? permissionRefusal(present(ctx)) : undefined;
     },
     confirmation(ctx, { target }, judge, call) {
-      // Who changes credentials may change its own: it must not share a lock that it has to have alone a moment later.
-      const lock: Lock = changesAuthority(target) ? "alone" : "share";
+      const lock: Lock = changesAuthority(target) ? "turn" : "share";
       return async <T>(tx?: Transaction<T>): Promise<void> => {
         call.takesEffect();
         const { standing } = ctx;
         if (standing !== undefined) standing.see(await standings.present(standing.credential, tx, lock));
+        if (tx !== undefined) await halts.refresh(tx);
         const fault = judge();
         if (fault !== undefined) throw fault;
       };

@@ -1,6 +1,6 @@
 // Keys through the gate: an admin makes and revokes them, and each leaves its intent and outcome like any other change.
 import type { Constitution } from "../constitution/index.ts";
-import { identityFault, mintKey } from "../identity/index.ts";
+import { identityFault, mintKey, reachesNoFurther } from "../identity/index.ts";
 import type { Identity, KeyId, KeyRecord } from "../identity/index.ts";
 import type { Ctx, PrincipalKind, Role } from "../kernel/ctx.ts";
 import { digestOfJson } from "../kernel/hash.ts";
@@ -35,6 +35,18 @@ export interface Keyring {
 /** Keys behind the gate. */
 export function openKeyring(parts: { gate: Gate; identity: Identity; constitution: Constitution }): Keyring {
   const { gate, identity, constitution } = parts;
+  /** A key that reaches beyond its owner would be good for nothing. */
+  const checkOwner = async (id: string | undefined, product: string | null): Promise<void> => {
+    if (id === undefined) return;
+    const at = "body/owner";
+    const owner = await identity.ownerOf(id);
+    if (owner === undefined) throw identityFault("key.owner_not_found", "there is no such user or client", { at });
+    if (reachesNoFurther(product, owner)) return;
+    throw identityFault("key.owner_not_found", "the owner belongs to another product than the key would", {
+      at,
+      remedy: "make the key for the product of its owner",
+    });
+  };
   return {
     create(ctx, { kind, product, ...rest }) {
       const minted = mintKey(kind);
@@ -51,9 +63,7 @@ export function openKeyring(parts: { gate: Gate; identity: Identity; constitutio
           if (product !== undefined && !Object.hasOwn(constitution.data.products, product)) {
             throw governanceFault("product.not_found", "there is no such product", { at: "body/product" });
           }
-          if (rest.owner !== undefined && !(await identity.ownerStands(rest.owner))) {
-            throw identityFault("key.owner_not_found", "there is no such user or client", { at: "body/owner" });
-          }
+          await checkOwner(rest.owner, product ?? null);
           const record = await identity.keyWriter.create({
             minted,
             product: product ?? null,

@@ -3,12 +3,16 @@
 // 1. When a credential is revoked, its owner disabled or changed, or writes are halted here, every open call that this concerns
 //    is judged again before the change is acknowledged; one that may not go on is stopped with the reason.
 // 2. What passes with time, and what another process of the same database changes, reaches a call within about a second.
-// 3. An act that ends authority is on record after every act that had taken effect before it (`quiet`).
+// 3. An act that ends authority is on record after every act that rests on what ended and had taken effect before it (`quiet`).
+//    It waits for no other act, and for those no longer than `quietMs`: what hangs so long is on record after the end.
 import type { Standings } from "../identity/index.ts";
 import type { Ctx, Log } from "../kernel/ctx.ts";
 import type { Fault } from "../kernel/fault.ts";
-import { askAgainMs, reviewMs } from "../kernel/limits.ts";
+import { askAgainMs, quietMs, reviewMs } from "../kernel/limits.ts";
 import type { Credential } from "../kernel/standing.ts";
+import { within } from "../kernel/within.ts";
+import type { Attempt } from "./attempt.ts";
+import { everyProduct } from "./halts.ts";
 import type { Halts } from "./halts.ts";
 
 /** Says why a call may not go on, from what is known in memory; undefined when it may. */
@@ -18,8 +22,11 @@ export type Judge = () => Fault | undefined;
 export interface OpenCall {
   /** From here on its effect may take place; `leave` tells that its outcome is on record. */
   takesEffect(): void;
-  /** Resolves when every act that had begun to take effect is on record, but for those that wait likewise. */
-  quiet(): Promise<void>;
+  /**
+   * Resolves when every act that had begun to take effect and rests on one of these is on record, but for those that wait for
+   * this one, and after `quietMs` at the latest. They are ids of keys, users and clients, or scopes of halts.
+   */
+  quiet(ended: readonly string[]): Promise<void>;
   leave(): void;
 }
 
@@ -36,19 +43,28 @@ class Call implements OpenCall {
   readonly ctx: Ctx;
   readonly judge: Judge;
   readonly sinceMs = performance.now();
+  readonly attempt: Attempt | undefined;
   readonly #calls: Calls;
   #effect: { readonly done: Promise<void>; readonly resolve: () => void } | undefined;
-  #waits = false;
+  #waitsFor: readonly Call[] = [];
 
-  constructor(calls: Calls, ctx: Ctx, judge: Judge) {
+  constructor(calls: Calls, ctx: Ctx, judge: Judge, attempt?: Attempt) {
     this.#calls = calls;
     this.ctx = ctx;
     this.judge = judge;
+    this.attempt = attempt;
   }
 
-  /** Resolves when its outcome is on record; undefined for a call that has no effect yet, or waits for others itself. */
+  /** Resolves when its outcome is on record; undefined for a call that has no effect yet. */
   get effect(): Promise<void> | undefined {
-    return this.#waits ? undefined : this.#effect?.done;
+    return this.#effect?.done;
+  }
+
+  /** Whether its outcome comes after that of another call. */
+  waitsFor(other: Call, seen = new Set<Call>()): boolean {
+    if (seen.has(this)) return false;
+    seen.add(this);
+    return this.#waitsFor.some((each) => each === other || each.waitsFor(other, seen));
   }
 
   takesEffect(): void {
@@ -57,9 +73,13 @@ class Call implements OpenCall {
     this.#effect = { done, resolve };
   }
 
-  async quiet(): Promise<void> {
-    this.#waits = true;
-    await this.#calls.quiet();
+  async quiet(ended: readonly string[]): Promise<void> {
+    this.#waitsFor = this.#calls
+      .restingOn(ended)
+      .filter((call) => call !== this && call.effect !== undefined && !call.waitsFor(this));
+    const effects = this.#waitsFor.map(({ effect }) => effect);
+    if (await this.#calls.settled(effects)) return;
+    this.ctx.log.warn({ ended }, "an act that rests on what ended hangs; its outcome may be on record after the end");
   }
 
   leave(): void {
@@ -69,7 +89,9 @@ class Call implements OpenCall {
 }
 
 interface Calls {
-  quiet(): Promise<void>;
+  restingOn(ended: readonly string[]): readonly Call[];
+  /** Whether all of these, and what was being asked, came to their end in time. */
+  settled(effects: readonly unknown[]): Promise<boolean>;
   remove(call: Call): void;
 }
 
@@ -78,6 +100,7 @@ export class OpenCalls implements AsyncDisposable {
   readonly #parts: OpenCallsParts;
   readonly #open = new Set<Call>();
   readonly #asking = new Set<Promise<void>>();
+  #sweeping: Promise<void> | undefined;
   readonly #timer: NodeJS.Timeout;
   #constitutionHash: string;
   #askedMs = performance.now();
@@ -90,13 +113,18 @@ export class OpenCalls implements AsyncDisposable {
     this.#timer = setInterval(() => this.#sweep(), reviewMs).unref();
   }
 
-  /** Takes note of a call until it leaves. */
-  enter(ctx: Ctx, judge: Judge): OpenCall {
-    return this.#enter(ctx, judge);
+  /** Takes note of an act until it leaves. */
+  enter(ctx: Ctx, judge: Judge, attempt: Attempt): OpenCall {
+    return this.#enter(ctx, judge, attempt);
   }
 
-  #enter(ctx: Ctx, judge: Judge): Call {
-    const call = new Call({ quiet: () => this.#quiet(), remove: (each) => void this.#open.delete(each) }, ctx, judge);
+  #enter(ctx: Ctx, judge: Judge, attempt?: Attempt): Call {
+    const calls: Calls = {
+      restingOn: (ended) => [...this.#open].filter((each) => ended.some((scope) => concerns(each, scope))),
+      settled: (effects) => inTime(Promise.all([...this.#asking, ...effects])),
+      remove: (each) => void this.#open.delete(each),
+    };
+    const call = new Call(calls, ctx, judge, attempt);
     this.#open.add(call);
     return call;
   }
@@ -109,7 +137,7 @@ export class OpenCalls implements AsyncDisposable {
   /** The same for a call whose caller has just been recognised; what has changed since `changes` was not told to it. */
   admit(ctx: Ctx, judge: Judge, changes: number): OpenCall {
     const call = this.#enter(ctx, judge);
-    if (changes !== this.#changes) this.#ask([call]);
+    if (changes !== this.#changes) this.#askNow([call]);
     return call;
   }
 
@@ -117,7 +145,7 @@ export class OpenCalls implements AsyncDisposable {
   changed(id: string): void {
     this.#changes++;
     const concerned = [...this.#open].filter(({ ctx }) => restsOn(ctx.standing?.credential, id));
-    if (concerned.length > 0) this.#ask(concerned);
+    if (concerned.length > 0) this.#askNow(concerned);
   }
 
   /** Judges every open call again and stops those that may not go on. */
@@ -129,11 +157,6 @@ export class OpenCalls implements AsyncDisposable {
     }
   }
 
-  async #quiet(): Promise<void> {
-    const effects = [...this.#open].flatMap(({ effect }) => effect ?? []);
-    await Promise.all([...this.#asking, ...effects]);
-  }
-
   #sweep(): void {
     const { hash } = this.#parts.constitution;
     // Halts and changes of credentials are told when they happen; time passes without a word.
@@ -141,41 +164,67 @@ export class OpenCalls implements AsyncDisposable {
     else this.review();
     this.#constitutionHash = hash;
     const nowMs = performance.now();
-    if (nowMs - this.#askedMs < askAgainMs || this.#asking.size > 0) return;
+    // What is asked because of changes must not put this off: there may always be some.
+    if (nowMs - this.#askedMs < askAgainMs || this.#sweeping !== undefined) return;
     this.#askedMs = nowMs;
-    this.#ask(
-      [...this.#open].filter(({ sinceMs }) => nowMs - sinceMs >= askAgainMs),
-      true,
-    );
+    const old = [...this.#open].filter(({ sinceMs }) => nowMs - sinceMs >= askAgainMs);
+    this.#sweeping = this.#ask(old, true).finally(() => (this.#sweeping = undefined));
   }
 
-  /** Asks the database what these calls rest on, and judges them by what it says. */
-  #ask(calls: readonly Call[], halts = false): void {
-    const asking = (async () => {
-      try {
-        if (halts) await this.#parts.halts.refresh();
-        const standings = new Set(calls.flatMap(({ ctx }) => ctx.standing ?? []));
-        if (standings.size === 0) return;
-        const credentials = new Set([...standings].map(({ credential }) => credential));
-        const present = await this.#parts.standings.presentAll([...credentials]);
-        for (const standing of standings) standing.see(present.get(standing.credential));
-        this.review(calls);
-      } catch (error) {
-        this.#parts.log.warn({ err: error }, "what open calls rest on could not be asked about; trying again");
-      }
-    })();
+  /** Asks before the change that is the reason is acknowledged. */
+  #askNow(calls: readonly Call[]): void {
+    const asking = this.#ask(calls);
     this.#asking.add(asking);
     void asking.then(() => this.#asking.delete(asking));
   }
 
+  /** Asks the database what these calls rest on, and judges them by what it says. */
+  async #ask(calls: readonly Call[], halts = false): Promise<void> {
+    try {
+      if (halts) await this.#parts.halts.refresh();
+      const standings = new Set(calls.flatMap(({ ctx }) => ctx.standing ?? []));
+      if (standings.size === 0) return;
+      const credentials = new Set([...standings].map(({ credential }) => credential));
+      const present = await this.#parts.standings.presentAll([...credentials]);
+      for (const standing of standings) standing.see(present.get(standing.credential));
+      this.review(calls);
+    } catch (error) {
+      this.#parts.log.warn({ err: error }, "what open calls rest on could not be asked about; trying again");
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
-    await Promise.all(this.#asking);
+    await Promise.all([...this.#asking, this.#sweeping]);
   }
 }
 
 function hasExpired({ ctx: { standing, clock } }: Call): boolean {
   return standing?.stands(clock.nowMs()) === false;
+}
+
+/** Whether an act rests on something that ends, or is what a halt of this scope stops. */
+function concerns({ ctx, attempt }: Call, ended: string): boolean {
+  if (attempt === undefined) return false;
+  const { id, product } = ctx.principal;
+  const { kind, product: target } = attempt.target;
+  if (ended === everyProduct || ended === id || ended === (product ?? target)) return true;
+  // Who signs in shows no credential yet, and may do so for any account through any client.
+  if (ctx.standing === undefined && kind === "identity") return true;
+  return restsOn(ctx.standing?.credential, ended) || ended === idIn(attempt.resource);
+}
+
+/** The id that a resource names: `key_...` of `key/key_...`. */
+export function idIn(resource: string): string {
+  return resource.slice(resource.indexOf("/") + 1);
+}
+
+/** Whether what the end of something waits for came to its end; none of it rejects. */
+async function inTime(waiting: Promise<unknown>): Promise<boolean> {
+  return within(quietMs, waiting).then(
+    () => true,
+    () => false,
+  );
 }
 
 function restsOn(credential: Credential | undefined, id: string): boolean {

@@ -154,7 +154,7 @@ export class AccessTokenVerifier {
     if (sub === client_id) return client.firstParty ? undefined : { id: sub, kind, product, role };
     const standing = await this.#parts.accounts.standing(sub);
     if (standing === undefined || standing.disabled || standing.epoch !== epoch) return undefined;
-    return lentTo(client_id, actingAs(sub, standing, client), client);
+    return lentTo(client_id, actingAs(sub, standing, client, this.#parts.accounts.lesserRole), client);
   }
 
   /** The key that a token names; one of another process that this one has not met yet is looked up. */

@@ -11,11 +11,14 @@ import type { Principal, PrincipalKind, Role } from "../kernel/ctx.ts";
 import { equalSecrets } from "../kernel/hash.ts";
 import type { Authenticated } from "../kernel/standing.ts";
 import { Beliefs } from "./beliefs.ts";
+import type { LesserRole } from "../kernel/roles.ts";
 import { claimedId, hashOfKey } from "./key.ts";
 import { listOf } from "./keys.ts";
 import type { IdentityTables, KeyRow } from "./migrations.ts";
 import { defaultRoles, isWithin } from "./scope.ts";
 import type { LastUses } from "./last-uses.ts";
+import { boundByOwner } from "./owner.ts";
+import type { Owner } from "./owner.ts";
 
 /** The port: turns what a caller presents into who it is. */
 export interface Authenticator {
@@ -41,8 +44,9 @@ export interface KeyAuthenticatorParts {
   readonly db: Database;
   readonly clock: Clock;
   readonly lastUses: LastUses;
-  /** Whether the user or client that a key belongs to is in good standing. */
-  readonly ownerStands: (id: string) => Promise<boolean>;
+  /** The user or client that a key belongs to; undefined when it is not in good standing. */
+  readonly ownerOf: (id: string) => Promise<Owner | undefined>;
+  readonly lesserRole: LesserRole;
 }
 
 /** Authenticates API keys against the database. */
@@ -70,9 +74,11 @@ export class KeyAuthenticator implements Authenticator {
     if (id === undefined) return undefined;
     const known = await this.#known.about(id);
     const matches = equalSecrets(hashOfKey(credentialText), known?.textHash ?? this.#nobody);
-    if (!matches || known === undefined || !(await this.#isGood(known, address))) return undefined;
+    if (!matches || known === undefined || !this.#isGood(known, address)) return undefined;
+    const principal = await this.#bounded(known);
+    if (principal === undefined) return undefined;
     this.#parts.lastUses.saw(id);
-    return known;
+    return { principal, credential: known.credential };
   }
 
   /** Asks the database again for this key; called when it has been revoked here. */
@@ -80,10 +86,17 @@ export class KeyAuthenticator implements Authenticator {
     this.#known.forget(id);
   }
 
-  async #isGood({ revoked, expiresMs, networks, owner }: Known, address: string): Promise<boolean> {
+  #isGood({ revoked, expiresMs, networks }: Known, address: string): boolean {
     if (revoked || this.#parts.clock.nowMs() >= expiresMs) return false;
-    if (networks !== null && !isWithin(address, networks)) return false;
-    return owner === null || this.#parts.ownerStands(owner);
+    return networks === null || isWithin(address, networks);
+  }
+
+  /** Who shows a key, with no more than its owner has now. */
+  async #bounded({ principal, owner }: Known): Promise<Principal | undefined> {
+    if (owner === null) return principal;
+    const { ownerOf, lesserRole } = this.#parts;
+    const present = await ownerOf(owner);
+    return present && boundByOwner(principal, present, lesserRole);
   }
 }
 

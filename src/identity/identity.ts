@@ -2,12 +2,14 @@
 import type { Database } from "../db/index.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/ctx.ts";
+import type { LesserRole } from "../kernel/roles.ts";
 import { KeyAuthenticator } from "./authenticator.ts";
 import type { Authenticator } from "./authenticator.ts";
 import { Effects } from "./effects.ts";
 import type { Keys, KeyWriter } from "./keys.ts";
 import { StoredKeys } from "./keys.ts";
 import { LastUses } from "./last-uses.ts";
+import type { Owner } from "./owner.ts";
 
 /** The parts of this domain. Writers are for acts only. */
 export interface Identity extends AsyncDisposable {
@@ -15,8 +17,8 @@ export interface Identity extends AsyncDisposable {
   readonly keys: Keys;
   readonly keyWriter: KeyWriter;
   readonly effects: Effects;
-  /** Whether there is such a user or client, and it is in good standing. */
-  ownerStands(id: string): Promise<boolean>;
+  /** The user or client of an id that is in good standing. */
+  ownerOf(id: string): Promise<Owner | undefined>;
 }
 
 /** What identity is opened with; the database has run `identityMigrations`. */
@@ -24,26 +26,28 @@ export interface IdentityParts {
   readonly db: Database;
   readonly clock: Clock;
   readonly log: Log;
-  /** Whether there is such a user or client, and it is in good standing. */
-  readonly ownerStands: (id: string) => Promise<boolean>;
+  /** The user or client of an id that is in good standing. */
+  readonly ownerOf: (id: string) => Promise<Owner | undefined>;
+  /** By the constitution that is in force. */
+  readonly lesserRole: LesserRole;
   /** Told the id of every key whose revocation has become durable. */
   readonly changed?: (id: string) => void;
 }
 
 /** Puts the domain together. */
-export function openIdentity({ db, clock, log, ownerStands, changed }: IdentityParts): Identity {
+export function openIdentity({ db, clock, log, ownerOf, lesserRole, changed }: IdentityParts): Identity {
   const stored: StoredKeys = new StoredKeys(db, clock, (id) => {
     authenticator.forget(id);
     changed?.(id);
   });
   const lastUses = new LastUses(stored, clock, log);
-  const authenticator = new KeyAuthenticator({ db, clock, lastUses, ownerStands });
+  const authenticator = new KeyAuthenticator({ db, clock, lastUses, ownerOf, lesserRole });
   return {
     authenticator,
     keys: stored,
     keyWriter: stored,
     effects: new Effects(db),
-    ownerStands,
+    ownerOf,
     [Symbol.asyncDispose]: () => lastUses[Symbol.asyncDispose](),
   };
 }

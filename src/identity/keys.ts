@@ -3,6 +3,7 @@
 // 1. A key's text leaves `create` once and is kept nowhere; the table holds its SHA-256.
 // 2. A key is revoked at most once and never comes back; revoking it again changes nothing.
 // 3. Reading and changing are two objects; whoever holds only `Keys` can change nothing.
+import { aloneAt, takeTurn } from "../db/index.ts";
 import type { Confirm, Database } from "../db/index.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { instant } from "../kernel/clock.ts";
@@ -13,6 +14,9 @@ import { productBoundKinds } from "./key.ts";
 import type { IdentityTables, KeyRow } from "./migrations.ts";
 import { olderThan } from "./pages.ts";
 import { defaultRoles, maxScopeEntries, networkOf } from "./scope.ts";
+
+/** Keys whose last use is noted in one unit; others that change keys wait for no longer than that. */
+const notedAtOnce = 100;
 
 /** What may be read. */
 export interface Keys {
@@ -120,18 +124,23 @@ export class StoredKeys implements Keys, KeyWriter {
   }
 
   async markUsed(seen: ReadonlyMap<string, number>): Promise<void> {
-    if (seen.size === 0) return;
-    await this.#db.transact(async (tx) => {
-      for (const [id, last_used_ms] of seen) {
-        await tx.updateTable("identity_keys").set({ last_used_ms }).where("id", "=", id).execute();
-      }
-    });
+    const noted = [...seen];
+    while (noted.length > 0) {
+      const part = noted.splice(0, notedAtOnce);
+      await this.#db.transact(async (tx) => {
+        await takeTurn(tx, this.#db.dialect);
+        for (const [id, last_used_ms] of part) {
+          await tx.updateTable("identity_keys").set({ last_used_ms }).where("id", "=", id).execute();
+        }
+      });
+    }
   }
 
   async revoke(id: string, by: { readonly intentIndex?: number; readonly confirm?: Confirm }): Promise<KeyRecord> {
     try {
       const row = await this.#db.transact(async (tx) => {
         await by.confirm?.(tx);
+        await aloneAt(tx, this.#db.dialect, id);
         await tx
           .updateTable("identity_keys")
           .set({ revoked_ms: this.#clock.nowMs(), revoked_intent: by.intentIndex ?? null })

@@ -2,21 +2,27 @@
 //
 // 1. Asked inside a transaction on PostgreSQL, the rows that answer are locked: whoever wants to revoke or change what was
 //    found waits until the transaction ends. On SQLite units run one after another, and nothing changes in between.
+//    Who asks in order to change such rows takes turns with all others that do (`db/turns.ts`), in this one order: the turn,
+//    then rows that are shared, then the rows that are changed. A row's place in the queue is taken before the row.
 // 2. Many credentials cost as many statements as one, but for very many.
 import { CompiledQuery } from "kysely";
 import type { Kysely, Transaction } from "kysely";
+import { sharedPlace, takeTurn } from "../db/index.ts";
 import type { Database } from "../db/index.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Principal, PrincipalKind, Role } from "../kernel/ctx.ts";
 import type { Credential } from "../kernel/standing.ts";
+import type { LesserRole } from "../kernel/roles.ts";
 import { principalOfKey } from "./authenticator.ts";
 import type { KeyRow } from "./migrations.ts";
 import { actingAs, lentTo } from "./oauth/accounts.ts";
 import type { AccountStanding } from "./oauth/accounts.ts";
 import { builtInClient, builtInClientId } from "./oauth/client.ts";
+import { boundByOwner } from "./owner.ts";
+import type { Owner } from "./owner.ts";
 
-/** How the rows that answer are kept from changing: others may lock them likewise, or nobody else may. */
-export type Lock = "share" | "alone";
+/** How the rows that answer are kept from changing: by an act that changes none of their sort, or by one that takes its turn. */
+export type Lock = "share" | "turn";
 
 /** Ids in one statement; a list is filled up to one of these lengths, so that few statements are prepared. */
 const [one, many] = [1, 64];
@@ -44,10 +50,12 @@ const isUser = (id: string): boolean => id.startsWith("usr_");
 export class Standings {
   readonly #db: Database;
   readonly #clock: Clock;
+  readonly #lesser: LesserRole;
 
-  constructor(db: Database, clock: Clock) {
+  constructor(db: Database, clock: Clock, lesser: LesserRole) {
     this.#db = db;
     this.#clock = clock;
+    this.#lesser = lesser;
   }
 
   /** Who a credential stands for now, undefined when it stands no more; in a transaction, until that ends. */
@@ -63,11 +71,12 @@ export class Standings {
   ): Promise<ReadonlyMap<Credential, Principal | undefined>> {
     const nowMs = this.#clock.nowMs();
     const asked = credentials.filter(({ expiresMs }) => nowMs < expiresMs);
-    const locking = tx === undefined || this.#db.dialect === "sqlite" ? "" : locks[lock];
+    if (tx !== undefined && lock === "turn") await takeTurn(tx, this.#db.dialect);
+    const locking = tx === undefined || this.#db.dialect === "sqlite" ? "" : "for share";
     const found = await this.#find((tx ?? this.#db.read) as Kysely<unknown>, asked, locking);
     const present = new Map<Credential, Principal | undefined>();
     for (const credential of asked) {
-      const principal = principalIn(found, credential, nowMs);
+      const principal = principalIn(found, credential, nowMs, this.#lesser);
       if (principal !== undefined) present.set(credential, principal);
     }
     return present;
@@ -98,7 +107,7 @@ export class Standings {
     ): Promise<Map<string, Row>> => this.#rows<Row>(db, { columns, table, more, locking }, [...wanted]);
     const owners = [...ids.owners].filter((id) => id !== builtInClientId);
     return {
-      keys: await rows<KeyRow>("*", "identity_keys", ids.keys, "and revoked_ms is null"),
+      keys: await rows<KeyRow>("identity_keys.*", "identity_keys", ids.keys, "and revoked_ms is null"),
       users: await rows<AccountStanding>(userColumns, "identity_users", owners.filter(isUser), "and disabled = 0"),
       clients: await rows<ClientStanding>(
         clientColumns,
@@ -125,7 +134,10 @@ export class Standings {
       const last = part.at(-1) ?? "";
       while (part.length > one && part.length < many) part.push(last);
       const places = part.map((_, i) => (this.#db.dialect === "postgres" ? `$${i + 1}` : "?")).join(", ");
-      const text = `select ${columns} from ${table} where ${idColumn} in (${places}) ${more} order by ${idColumn} ${locking}`;
+      // In a transaction it is one credential that is asked about.
+      const queued = locking !== "" && part.length === one ? `${sharedPlace("$1")}, ` : "";
+      const locked = locking === "" ? "" : `${locking} of ${table}`;
+      const text = `select ${columns} from ${queued}${table} where ${idColumn} in (${places}) ${more} order by ${idColumn} ${locked}`;
       const answer = await db.executeQuery<Record<string, string>>(CompiledQuery.raw(text, part));
       for (const row of answer.rows) rows.set(row[idColumn] ?? "", row as Row);
     }
@@ -133,29 +145,30 @@ export class Standings {
   }
 }
 
-const locks: Readonly<Record<Lock, string>> = { share: "for share", alone: "for no key update" };
 const userColumns = "id, kind, role, product, disabled, epoch";
 const clientColumns = "id, kind, role, product";
 
-function principalIn(found: Found, credential: Credential, nowMs: number): Principal | undefined {
+function principalIn(found: Found, credential: Credential, nowMs: number, lesser: LesserRole): Principal | undefined {
   if (credential.kind === "key") {
     const row = found.keys.get(credential.id);
     if (row === undefined || nowMs >= (row.expires_ms ?? Number.POSITIVE_INFINITY)) return undefined;
-    if (row.owner !== null && !ownerStands(found, row.owner)) return undefined;
-    return principalOfKey(row);
+    if (row.owner === null) return principalOfKey(row);
+    const owner = ownerIn(found, row.owner);
+    return owner && boundByOwner(principalOfKey(row), owner, lesser);
   }
-  if (credential.kind === "token") return principalOfToken(found, credential);
+  if (credential.kind === "token") return principalOfToken(found, credential, lesser);
   // The present claims of another issuer's account are not known here; `undefined` would mean that it has ended.
   return credential.principal;
 }
 
-function ownerStands({ users, clients }: Found, owner: string): boolean {
-  return owner === builtInClientId || users.has(owner) || clients.has(owner);
+function ownerIn({ users, clients }: Found, id: string): Owner | undefined {
+  return id === builtInClientId ? builtInClient(false) : (users.get(id) ?? clients.get(id));
 }
 
 function principalOfToken(
   { users, clients, grants, revokedTokens }: Found,
   { account, client: clientId, epoch, grant, tokenId }: Extract<Credential, { kind: "token" }>,
+  lesser: LesserRole,
 ): Principal | undefined {
   if (grant === undefined ? revokedTokens.has(tokenId) : !grants.has(grant)) return undefined;
   const client = clientId === builtInClientId ? builtInClient(false) : clients.get(clientId);
@@ -164,5 +177,5 @@ function principalOfToken(
   if (account === clientId) return client.firstParty ? undefined : { id: account, kind, product, role };
   const standing = users.get(account);
   if (standing === undefined || standing.epoch !== epoch) return undefined;
-  return lentTo(clientId, actingAs(account, standing, client), client);
+  return lentTo(clientId, actingAs(account, standing, client, lesser), client);
 }

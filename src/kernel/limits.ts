@@ -85,5 +85,11 @@ export const reviewMs = 250;
 /** How often the database is asked what open calls rest on, milliseconds; other processes may have changed it. */
 export const askAgainMs = 1_000;
 
+/**
+ * How long the end of something waits for acts that rest on it and have taken effect to be on record, milliseconds. An act whose
+ * transaction hangs must not keep anybody from revoking its credential.
+ */
+export const quietMs = 2_000;
+
 /** How long an act whose call was stopped may take to clean up before its caller is answered, milliseconds. */
 export const stopGraceMs = 400;

@@ -1,9 +1,13 @@
 // What identity promises on every database: keys are made, found, listed and revoked as `src/identity` says.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { defaultConstitutionDir, loadConstitution } from "../../src/constitution/index.ts";
 import type { Database } from "../../src/db/index.ts";
 import { identityMigrations, mintKey, openIdentity } from "../../src/identity/index.ts";
 import type { Identity, KeyId } from "../../src/identity/index.ts";
+import type { Owner } from "../../src/identity/owner.ts";
 import { silentLog } from "../../src/kernel/ctx.ts";
+import type { Role } from "../../src/kernel/ctx.ts";
+import { lesserRole } from "../../src/kernel/roles.ts";
 import type { DatabasePlace, DatabasePlaces } from "./databases.ts";
 
 /** Runs the suite on one database. */
@@ -13,7 +17,11 @@ export function identityContract(name: string, places: DatabasePlaces): void {
     let db: Database;
     let identity: Identity;
     let another: Identity;
-    const ownerStands = async (id: string): Promise<boolean> => id === "usr_good";
+    /** The one owner in good standing, with what a test changes of it. */
+    let owner: Owner = { role: "admin", product: null };
+    const ownerOf = async (id: string): Promise<Owner | undefined> => (id === "usr_good" ? owner : undefined);
+    const { roles } = loadConstitution(defaultConstitutionDir()).data;
+    const more = { ownerOf, lesserRole: (one: Role, other: Role) => lesserRole(one, other, roles) };
     let nowMs = Date.UTC(2026, 0, 1);
     const clock = { nowMs: () => nowMs };
 
@@ -21,8 +29,8 @@ export function identityContract(name: string, places: DatabasePlaces): void {
       place = await places();
       db = await place.open();
       await db.migrate(identityMigrations);
-      identity = openIdentity({ db, clock, log: silentLog, ownerStands });
-      another = openIdentity({ db, clock, log: silentLog, ownerStands });
+      identity = openIdentity({ db, clock, log: silentLog, ...more });
+      another = openIdentity({ db, clock, log: silentLog, ...more });
     });
 
     afterAll(async () => {
@@ -135,10 +143,27 @@ export function identityContract(name: string, places: DatabasePlaces): void {
       expect(await identity.authenticator.authenticate(owned.text, "127.0.0.1")).toMatchObject({ id: owned.id });
     });
 
+    it("gives a key no more than its owner has at the moment", async () => {
+      const minted = mintKey("executor");
+      const key = { minted, product: "GURUKUL", role: "operator", createdBy: "system", owner: "usr_good" } as const;
+      await identity.keyWriter.create(key);
+      const seen = async () => {
+        const principal = await identity.authenticator.authenticate(minted.text, "192.0.2.1");
+        return principal && [principal.role, principal.product];
+      };
+      expect(await seen()).toEqual(["operator", "GURUKUL"]);
+      owner = { role: "observer", product: "GURUKUL" };
+      expect(await seen()).toEqual(["observer", "GURUKUL"]);
+      owner = { role: "admin", product: "WORKFLOW" };
+      expect(await seen()).toBeUndefined();
+      owner = { role: "admin", product: null };
+      expect(await seen()).toEqual(["operator", "GURUKUL"]);
+    });
+
     it("notes when keys were last seen, but only when the server stops or a minute is over", async () => {
       const { minted } = await create();
       expect((await identity.keys.get(minted.id)).lastUsedAt).toBeNull();
-      const brief = openIdentity({ db, clock, log: silentLog, ownerStands });
+      const brief = openIdentity({ db, clock, log: silentLog, ...more });
       await brief.authenticator.authenticate(minted.text, "127.0.0.1");
       await brief[Symbol.asyncDispose]();
       expect((await identity.keys.get(minted.id)).lastUsedAt).toBe(new Date(nowMs).toISOString());

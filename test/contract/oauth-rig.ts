@@ -1,5 +1,6 @@
 // An authorization server over a database, without the rest of the house, and as many processes of it as a test wants.
 import { randomBytes } from "node:crypto";
+import { defaultConstitutionDir, loadConstitution } from "../../src/constitution/index.ts";
 import type { Database } from "../../src/db/index.ts";
 import { identityMigrations, newClientId, openOAuth, userFault } from "../../src/identity/index.ts";
 import type { OAuth, OAuthAnswer } from "../../src/identity/index.ts";
@@ -9,6 +10,7 @@ import type { TokenAccounts } from "../../src/identity/oauth/index.ts";
 import type { Clock } from "../../src/kernel/clock.ts";
 import { silentLog } from "../../src/kernel/ctx.ts";
 import { sha256Hex } from "../../src/kernel/hash.ts";
+import { lesserRole } from "../../src/kernel/roles.ts";
 import { pkce } from "../support/oauth.ts";
 import type { DatabasePlace } from "./databases.ts";
 
@@ -75,6 +77,7 @@ export async function oauthRig(place: DatabasePlace): Promise<OAuthRig> {
   const id = "usr_0190a0a0-0000-7000-8000-000000000001";
   const person: TestPerson = { id, password: "right", epoch: 1, disabled: false, breaks: undefined };
   const accounts: TokenAccounts = {
+    lesserRole: (one, other) => lesserRole(one, other, loadConstitution(defaultConstitutionDir()).data.roles),
     check: ({ password }) =>
       password === person.password
         ? Promise.resolve({ id: person.id, epoch: person.epoch })

@@ -20,6 +20,8 @@ import { silentLog } from "../../src/kernel/ctx.ts";
 import type { Ctx, Principal } from "../../src/kernel/ctx.ts";
 import { sha256Hex } from "../../src/kernel/hash.ts";
 import { newId } from "../../src/kernel/ids.ts";
+import { lesserRole } from "../../src/kernel/roles.ts";
+import type { LesserRole } from "../../src/kernel/roles.ts";
 import type { Ledger } from "../../src/ledger/index.ts";
 
 /** The rig. */
@@ -55,16 +57,19 @@ export async function openAuthorityRig(): Promise<AuthorityRig> {
   const dir = await mkdtemp(join(existsSync(memoryDir) ? memoryDir : tmpdir(), "charter-authority-"));
   const database = await openDatabase({ kind: "sqlite", file: join(dir, "charter.db") }, silentLog);
   await database.migrate([...identityMigrations, ...governanceMigrations]);
+  const lesser: LesserRole = (one, other) => lesserRole(one, other, constitution.data.roles);
   const users = new UserReader(database, clock);
   const stored = new StoredClients(database, clock, true);
   const identity = openIdentity({
     db: database,
     clock,
     log: silentLog,
-    ownerStands: async (id) =>
-      id.startsWith("usr_")
-        ? (await users.standing(id))?.disabled === false
-        : (await stored.standing(id)) !== undefined,
+    lesserRole: lesser,
+    ownerOf: async (id) => {
+      if (!id.startsWith("usr_")) return stored.standing(id);
+      const user = await users.standing(id);
+      return user?.disabled === false ? user : undefined;
+    },
   });
   let leaves = 0;
   const ledger = {
@@ -76,7 +81,7 @@ export async function openAuthorityRig(): Promise<AuthorityRig> {
     constitution: { ...constitution, data: patient },
     ledger,
     halts: await openHalts(database),
-    standings: new Standings(database, clock),
+    standings: new Standings(database, clock, lesser),
     log: silentLog,
   });
   const mails: Mail[] = [];

@@ -114,6 +114,27 @@ export const waysToEnd: readonly Way[] = [
     },
   },
   {
+    name: "the owner of its key gets a lower role",
+    status: 403,
+    code: "permission.denied",
+    async caller(charter) {
+      const { id: owner } = await personAt(charter);
+      const { key } = await keyAt(charter, { owner });
+      const body = { role: "observer" };
+      return { key, end: () => done(charter.ask(`/v1/users/${owner}`, { method: "PATCH", body })) };
+    },
+  },
+  {
+    name: "the owner of its key goes to another product",
+    ...ended,
+    async caller(charter) {
+      const { id: owner } = await personAt(charter);
+      const { key } = await keyAt(charter, { owner });
+      const body = { product: "GURUKUL" };
+      return { key, end: () => done(charter.ask(`/v1/users/${owner}`, { method: "PATCH", body })) };
+    },
+  },
+  {
     name: "its key expires",
     ...ended,
     async caller(charter, clock) {

@@ -1,6 +1,7 @@
 // What the authorization server needs of the people that sign in, and no more.
 import type { Transaction } from "kysely";
 import type { Principal, PrincipalKind, Role } from "../../kernel/ctx.ts";
+import type { LesserRole } from "../../kernel/roles.ts";
 import type { OAuthClient } from "./client.ts";
 
 /** Somebody who has shown a password. */
@@ -24,6 +25,8 @@ export interface AccountStanding {
 
 /** The people behind tokens. */
 export interface Accounts {
+  /** By the constitution that is in force. */
+  readonly lesserRole: LesserRole;
   /** Who a username and password belong to. Rejects with faults of its own; see `SignIn`. */
   check(shown: { readonly username: string; readonly password: string; readonly address: string }): Promise<Recognised>;
   /** What an account may do now; undefined when there is none. Up to 5 s old, and never older than a change made here. */
@@ -36,23 +39,21 @@ export interface Accounts {
   ): Promise<void>;
 }
 
-/** Roles from least to most. */
-const ladder: readonly Role[] = ["anonymous", "observer", "developer", "operator", "admin"];
-
 /**
  * Whom a client acts as when it carries a token of somebody: that person, with no more than the client's own role and
- * product. Undefined when the two belong to different products.
+ * product. Undefined when the two belong to different products, or when each role has a permission that the other lacks.
  */
 export function actingAs(
   id: string,
   standing: Pick<AccountStanding, "kind" | "role" | "product">,
   client: Pick<OAuthClient, "role" | "product" | "firstParty">,
+  lesser: LesserRole,
 ): Principal | undefined {
   const { kind, role, product } = standing;
   if (client.firstParty) return { id, kind, product, role };
   if (product !== null && client.product !== null && product !== client.product) return undefined;
-  const capped = ladder.indexOf(role) < ladder.indexOf(client.role) ? role : client.role;
-  return { id, kind, product: product ?? client.product, role: capped };
+  const capped = lesser(role, client.role);
+  return capped && { id, kind, product: product ?? client.product, role: capped };
 }
 
 /** Whom a client acts as, and through whom: what an application is lent is told apart from what the person holds. */

@@ -4,6 +4,7 @@
 // 2. A client is revoked once and never comes back; with it dies every token it got, in this process at once.
 // 3. Reading and changing are two objects.
 import type { Transaction } from "kysely";
+import { aloneAt } from "../../db/index.ts";
 import type { Confirm, Database } from "../../db/index.ts";
 import type { Clock } from "../../kernel/clock.ts";
 import { instant } from "../../kernel/clock.ts";
@@ -99,6 +100,7 @@ export class StoredClients implements Clients, ClientWriter {
     try {
       const row = await this.#db.transact(async (tx: Transaction<OAuthTables>) => {
         await confirm?.(tx);
+        await aloneAt(tx, this.#db.dialect, id);
         const revoked = await tx
           .updateTable("oauth_clients")
           .set({ revoked_ms: nowMs })

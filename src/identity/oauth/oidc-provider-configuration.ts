@@ -172,9 +172,11 @@ async function claimsOf(
     return { role, kind, ...(product === null ? {} : { product }) };
   }
   const standing = await accounts.standing(token.accountId);
-  const acting = standing && actingAs(token.accountId, standing, client);
+  const acting = standing && actingAs(token.accountId, standing, client, accounts.lesserRole);
   if (standing === undefined || acting === undefined) {
-    throw new errors.InvalidGrant("the account and the client belong to different products");
+    throw new errors.InvalidGrant(
+      "the account and the client belong to different products or have roles that do not compare",
+    );
   }
   const { role, kind, product } = acting;
   // The epoch in which the password was checked and not the one of now: what changed meanwhile ends this token too.

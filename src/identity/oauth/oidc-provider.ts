@@ -116,7 +116,10 @@ export class OidcProviderServer implements AuthorizationServer {
         if (await this.#mayAct(clientId, who.id)) {
           const grant = await openFamily(provider, this.#parts.accounts, unit, who, clientId, scopes);
           interaction.result = { login: { accountId: who.id, remember: false }, consent: { grantId: grant.jti } };
-        } else interaction.result = denial("the account and the application belong to different products");
+        } else
+          interaction.result = denial(
+            "the account and the application belong to different products or have roles that do not compare",
+          );
       } else interaction.result = denial("the request was not approved");
       await interaction.save(interaction.exp - Math.floor(Date.now() / 1000));
       const resumed = { method: "GET", path: `${oauthPaths.authorization}/${uid}`, cookie: cookieOf(started) } as const;
@@ -139,8 +142,10 @@ export class OidcProviderServer implements AuthorizationServer {
   /** Whether an application may act for an account at all. */
   async #mayAct(clientId: string, account: string): Promise<boolean> {
     const client = await this.#parts.clients.find(clientId);
-    const standing = await this.#parts.accounts.standing(account);
-    return client !== undefined && standing !== undefined && actingAs(account, standing, client) !== undefined;
+    const { accounts } = this.#parts;
+    const standing = await accounts.standing(account);
+    if (client === undefined || standing === undefined) return false;
+    return actingAs(account, standing, client, accounts.lesserRole) !== undefined;
   }
 
   /** The library has no words for an account that ends between its password and its token, and calls it a mistake of its own. */

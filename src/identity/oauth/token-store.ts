@@ -6,6 +6,7 @@
 // 3. A family that was revoked takes no further token, whatever was read before.
 // 4. Of refresh tokens and codes the SHA-256 is kept. The payload holds no token.
 import type { Kysely, Transaction } from "kysely";
+import { aloneAt } from "../../db/index.ts";
 import type { Confirm, Database } from "../../db/index.ts";
 import type { Clock } from "../../kernel/clock.ts";
 import { sha256Hex } from "../../kernel/hash.ts";
@@ -105,6 +106,7 @@ export class TokenStore {
         for (const [id, use] of unit.consumed) await consume(tx, id, use, nowMs);
         for (const token of tokens) await insertToken(tx, token, nowMs);
         for (const assertion of assertions) await insertAssertion(tx, assertion, nowMs);
+        for (const id of [...unit.revokedGrants].toSorted()) await aloneAt(tx, this.#db.dialect, id);
         await revoke(tx, unit, nowMs);
         for (const work of unit.also) await work(tx as unknown as Transaction<unknown>);
       });

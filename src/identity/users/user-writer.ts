@@ -1,7 +1,8 @@
 // Users as they are changed in the database. Every check that another transaction could spoil is made by the statement that
-// writes, or after a statement that makes the others wait.
+// writes, or after a statement that makes the others wait. Units that look at several rows take turns (`db/turns.ts`).
 import { sql } from "kysely";
 import type { Transaction } from "kysely";
+import { aloneAt, takeTurn } from "../../db/index.ts";
 import type { Database } from "../../db/index.ts";
 import type { Clock } from "../../kernel/clock.ts";
 import { userFault } from "./errors.ts";
@@ -136,6 +137,8 @@ export class StoredUserWriter implements UserWriter {
     const tx = seen(transaction);
     if (judge !== undefined) judge(await this.#lock(tx, id));
     const { passwordHash, mustChangePassword, expectedEpoch } = password;
+    await takeTurn(tx, this.#db.dialect);
+    await aloneAt(tx, this.#db.dialect, id);
     const changed = await tx
       .updateTable("identity_users")
       .set({
@@ -213,6 +216,7 @@ export class StoredUserWriter implements UserWriter {
   }
 
   async redeemToken<T>(transaction: Transaction<T>, purpose: TokenPurpose, tokenHash: string): Promise<UserId> {
+    await takeTurn(transaction, this.#db.dialect);
     const row = await seen(transaction)
       .deleteFrom("identity_user_tokens")
       .where("token_hash", "=", tokenHash)
@@ -240,6 +244,7 @@ export class StoredUserWriter implements UserWriter {
   async sweep(): Promise<number> {
     const nowMs = this.#clock.nowMs();
     const swept = await this.#db.transact(async (tx) => {
+      await takeTurn(tx, this.#db.dialect);
       await tx.deleteFrom("identity_user_tokens").where("expires_ms", "<=", nowMs).execute();
       return (
         tx
@@ -281,13 +286,12 @@ export class StoredUserWriter implements UserWriter {
     return owner?.user_id === id;
   }
 
-  /** Makes other changes to this user and to admins wait until this transaction ends: two admins must not disable each other. */
+  /** Makes other changes of users wait until this transaction ends: two admins must not disable each other. */
   async #lock(tx: Tx, id: string): Promise<UserRecord> {
-    await tx
-      .updateTable("identity_users")
-      .set({ epoch: sql<number>`epoch` })
-      .where((eb) => eb.or([eb("role", "=", "admin"), eb("id", "=", id)]))
-      .execute();
+    await takeTurn(tx, this.#db.dialect);
+    await aloneAt(tx, this.#db.dialect, id);
+    const row = tx.updateTable("identity_users").set({ epoch: sql<number>`epoch` });
+    await row.where("id", "=", id).execute();
     return this.#get(tx, id);
   }
 

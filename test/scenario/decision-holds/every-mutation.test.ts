@@ -113,6 +113,18 @@ describe("a change whose caller's rights have ended unseen", () => {
     ],
     ["the owner of its key is gone", "delete from identity_users where id = :user", 401, "credential.ended"],
     [
+      "the owner of its key has a lower role",
+      "update identity_users set role = 'developer' where id = :user",
+      403,
+      "permission.denied",
+    ],
+    [
+      "the owner of its key belongs to a product",
+      "update identity_users set product = 'GURUKUL' where id = :user",
+      401,
+      "credential.ended",
+    ],
+    [
       "its key has a lower role",
       "update identity_keys set role = 'developer' where id = :key",
       403,
@@ -138,7 +150,7 @@ describe("a change whose caller's rights have ended unseen", () => {
     ],
   ];
   it.each(unseen)("is refused when %s", async (_name, sql, status, code) => {
-    const { id: user } = await personAt(charter);
+    const { id: user } = await personAt(charter, { kind: "admin", role: "admin" });
     const { id, key } = (await charter.ask("/v1/keys", { body: { kind: "admin", owner: user } })).json;
     expect((await charter.ask("/api/v1/auth/me", { key })).status).toBe(200);
     const parameters = sql.includes(":user") ? { user } : { key: id };

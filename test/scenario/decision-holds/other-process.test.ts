@@ -70,6 +70,20 @@ describeWith(["postgres"], "requests that are open while another process ends so
     await eventually(async () => (await again()).status === 201);
   });
 
+  it("are refused under a halt of another process also when they are short, and go on when it has cleared it", async () => {
+    const { key } = await keyFor();
+    const store = () => charter.ask("/v1/artifacts", { key, body: envelope({ payload: Math.random() }) });
+    for (const scope of ["AI_ASSISTANT", "*"]) {
+      expect((await store()).status).toBe(201);
+      const halt = "insert into governance_halts (scope, threat, intent_index, since_ms) values ($1, 'T8', 0, 0)";
+      await other.query(halt, [scope]);
+      const refused = await store();
+      expect([refused.status, refused.json.code]).toEqual([403, "governance.halted"]);
+      await other.query("delete from governance_halts");
+      await eventually(async () => (await store()).status === 201);
+    }
+  });
+
   it("are refused in the transaction of their effect when the key ended while they waited for its row", async () => {
     const { id, key } = await keyFor();
     expect((await charter.ask("/v1/artifacts", { key, body: envelope({ payload: "first" }) })).status).toBe(201);
