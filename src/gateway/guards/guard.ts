@@ -5,6 +5,8 @@
 // 2. A match never holds what was matched: not in its detail, not in its rule.
 // 3. A redaction is visible: `[redacted: <rule>]` stands where the text stood.
 
+import type { LookAtView } from "./disguise/disguised.ts";
+import type { DecodingRoom } from "./disguise/room.ts";
 import type { Steps, Stretch } from "./stretch.ts";
 
 /** The guards that exist. */
@@ -46,13 +48,15 @@ export interface Guard {
   readonly name: GuardName;
   /**
    * What the text holds, by `start`, without overlaps. `hits` are the keywords of all guards in this text, where the
-   * caller has looked for them already, so that several guards read a text once.
+   * caller has looked for them already, so that several guards read a text once. `room` is what may be decoded.
    */
-  scan(text: string, hits?: readonly number[]): readonly Match[];
+  scan(text: string, hits?: readonly number[], room?: DecodingRoom): readonly Match[];
+  /** What it finds in a text behind a disguise. */
+  readonly look: LookAtView;
   /** The same stretch by stretch, for a text too long to be looked at in one go. */
   search(text: string): Search;
   /** What a provider's seal holds that somebody has put there: it is looked into, but a real one is drawn at random. */
-  sealed(text: string, stretch: Stretch): Steps<readonly Match[]>;
+  sealed(text: string, stretch: Stretch, room: DecodingRoom): Steps<readonly Match[]>;
   /**
    * Where in the text something may begin that only later text can decide; the length of the text when nothing may.
    * Never further from the end than `maxWindowChars`.
@@ -64,8 +68,8 @@ export interface Guard {
 export interface Search {
   /** Looks on, up to `end`; the last time up to the end of the text. `hits` are the keywords that end in between. */
   advance(end: number, hits: readonly number[]): void;
-  /** What the text holds, once all of it was looked at. */
-  matches(stretch: Stretch): Steps<readonly Match[]>;
+  /** What the text holds, once all of it was looked at; `disguised` is what the guard's look found behind its disguises. */
+  matches(stretch: Stretch, disguised: readonly Match[]): Steps<readonly Match[]>;
 }
 
 /** Most UTF-16 units that any rule needs to decide. */

@@ -5,8 +5,10 @@
 //    that the policy redacts, the call is denied.
 import { createHash } from "node:crypto";
 import type { Fault } from "../../kernel/fault.ts";
+import { disguisedMatches } from "./disguise/disguised.ts";
 import { said } from "./disguise/decoded-text.ts";
 import { mayBeDisguised } from "./disguise/glance.ts";
+import { DecodingRoom } from "./disguise/room.ts";
 import { guardFault } from "./errors.ts";
 import { maxHeldChars, redacted } from "./guard.ts";
 import type { Guard, GuardAction, GuardFinding, GuardPolicy, Match, Search } from "./guard.ts";
@@ -51,6 +53,8 @@ export class Inspection {
   readonly findings: GuardFinding[] = [];
   readonly walk = new TextWalk();
   readonly stretch = new Stretch();
+  /** What may be decoded of all texts together. */
+  readonly #room = new DecodingRoom();
   readonly looking: readonly Guard[];
   /** Texts in which nothing was found, and how many of them the caller's body has come to, in which they stand again. */
   readonly #clean: string[] = [];
@@ -159,7 +163,7 @@ export class Inspection {
     let hits = guardKeywords.hits(text);
     const before = this.findings.length;
     for (const guard of looking) {
-      const matches = guard.scan(current, hits);
+      const matches = guard.scan(current, hits, this.#room);
       if (matches.length === 0 || !this.#note(guard, matches)) continue;
       current = atOnce(redacted(current, matches, this.stretch));
       hits = guardKeywords.hits(current);
@@ -185,7 +189,7 @@ export class Inspection {
   *#placed(looking: readonly Guard[], text: string, kind: "seal" | "media"): Steps<string> {
     if (kind === "seal") {
       if (!looksSealed(text)) return yield* this.#longer(looking, text);
-      for (const guard of looking) this.#note(guard, yield* guard.sealed(text, this.stretch), false);
+      for (const guard of looking) this.#note(guard, yield* guard.sealed(text, this.stretch, this.#room), false);
       return text;
     }
     const { value, key } = this.walk.steps().at(-1) as { readonly value: object; readonly key: string | number };
@@ -240,8 +244,10 @@ export class Inspection {
   ): Steps<{ readonly guard: Guard; readonly matches: readonly Match[] } | undefined> {
     const searches = looking.map((guard) => guard.search(text));
     yield* searched(text, searches, this.stretch);
+    const looks = looking.map(({ look }) => look);
+    const disguised = yield* disguisedMatches(text, looks, this.stretch, this.#room);
     for (const [i, guard] of looking.entries()) {
-      const matches = yield* (searches[i] as Search).matches(this.stretch);
+      const matches = yield* (searches[i] as Search).matches(this.stretch, disguised[i] as readonly Match[]);
       if (matches.length > 0 && this.#note(guard, matches)) return { guard, matches };
     }
     return undefined;

@@ -1,0 +1,45 @@
+// How much hidden text one call may have the guards look at. Without a bound a small call could hold much, for compressed
+// bytes grow a thousandfold, and encodings stand in each other.
+
+/** Decoded characters that any call may have looked at: a compressed log of a megabyte, or a page in base64 many times. */
+const freeChars = 1_048_576;
+/** Decoded characters for each character of the call's own texts: text that stands three times in base64 needs two. */
+const growth = 3;
+/** Most decoded characters of one call, some seconds of work: about what the largest body holds as base64. */
+export const mostDecodedChars = 32 * 1_048_576;
+/** Most bytes that one compressed stretch is let grow to; what grows beyond is not looked at. */
+const mostInflatedBytes = 1_048_576;
+
+/** What is left to decode. */
+export class DecodingRoom {
+  /** Whether more would have been decoded than there was room for: the rest was not looked at. */
+  isOver = false;
+  #left = freeChars;
+  #given = freeChars;
+
+  /** Makes room for what a text of the call may hold. */
+  grow(chars: number): void {
+    const more = Math.min(growth * chars, mostDecodedChars - this.#given);
+    this.#given += more;
+    this.#left += more;
+  }
+
+  /** Takes room for decoded text; false when there is not enough, now and from here on. */
+  take(chars: number): boolean {
+    this.#left -= chars;
+    if (this.#left < 0) this.isOver = true;
+    return !this.isOver;
+  }
+
+  /** How large compressed bytes may grow. */
+  get inflatable(): number {
+    return Math.max(1, Math.min(mostInflatedBytes, this.#left));
+  }
+}
+
+/** Room for a text that is looked at by itself. */
+export function roomFor(text: string): DecodingRoom {
+  const room = new DecodingRoom();
+  room.grow(text.length);
+  return room;
+}
