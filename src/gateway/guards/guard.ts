@@ -156,6 +156,31 @@ export class Overlaps<Kind extends Match> {
   }
 }
 
+/** Of matches by `start` those that overlap none of others, which also come by `start`. */
+export function* apart(matches: readonly Match[], others: readonly Match[], stretch: Stretch): Steps<readonly Match[]> {
+  const kept: Match[] = [];
+  let next = 0;
+  for (const match of matches) {
+    while ((others[next]?.end ?? Infinity) <= match.start) next++;
+    if ((others[next]?.start ?? Infinity) >= match.end) kept.push(match);
+    if (stretch.isOver(matchWork)) yield;
+  }
+  return kept;
+}
+
+/** Matches of two lists, by `start`, that overlap nowhere. */
+export function* merged(left: readonly Match[], right: readonly Match[], stretch: Stretch): Steps<readonly Match[]> {
+  const all: Match[] = [];
+  let next = 0;
+  for (const match of left) {
+    for (; (right[next]?.start ?? Infinity) < match.start; next++) all.push(right[next] as Match);
+    all.push(match);
+    if (stretch.isOver(matchWork)) yield;
+  }
+  for (; next < right.length; next++) all.push(right[next] as Match);
+  return all;
+}
+
 /** By where matches begin, and the longer one first. */
 export function byPlace(left: Match, right: Match): number {
   return left.start - right.start || right.end - left.end;

@@ -8,9 +8,9 @@ import type { Fault } from "../../kernel/fault.ts";
 import { disguisedMatches } from "./disguise/disguised.ts";
 import { said } from "./disguise/decoded-text.ts";
 import { mayBeDisguised } from "./disguise/glance.ts";
-import { DecodingRoom } from "./disguise/room.ts";
+import { DecodingRoom, undecoded } from "./disguise/room.ts";
 import { guardFault } from "./errors.ts";
-import { maxHeldChars, redacted } from "./guard.ts";
+import { apart, maxHeldChars, merged, redacted } from "./guard.ts";
 import type { Guard, GuardAction, GuardFinding, GuardPolicy, Match, Search } from "./guard.ts";
 import { bytesOf, isBase64, isBinaryMedium, mediumOf, textOf, withText } from "./media.ts";
 import type { Medium } from "./media.ts";
@@ -84,7 +84,7 @@ export class Inspection {
     const secrets = this.looking.find(({ name }) => name === "secrets");
     if (secrets === undefined) return;
     this.walk.onEntering = (value, keys) => {
-      lookAtWhole(this.walk, value, keys, (matches) => this.#note(secrets, matches));
+      lookAtWhole(this.walk, value, keys, this.#room, (matches) => this.#note(secrets, matches));
     };
   }
 
@@ -128,7 +128,7 @@ export class Inspection {
   /** Looks at the seams between texts that are said one after the other, wherever they stand. */
   lookBetween(texts: readonly string[], at: string): void {
     const secrets = this.looking.find(({ name }) => name === "secrets");
-    const edits = secrets === undefined ? undefined : seamEdits(texts);
+    const edits = secrets === undefined ? undefined : seamEdits(texts, this.#room);
     if (secrets === undefined || edits === undefined || !this.#note(secrets, edits.matches, true, at)) return;
     for (const [index, text] of edits.texts) (this.#mends ??= new Map()).set(texts[index] ?? "", text);
     this.#changed += edits.texts.size;
@@ -139,7 +139,15 @@ export class Inspection {
     return this.#mends?.get(text) ?? text;
   }
 
+  /** Why the call or reply must not go on, once all of it was looked at. */
   denied(): Fault | undefined {
+    if (this.#room.isOver) {
+      const wanted = (["deny", "redact"] as const).flatMap((action) =>
+        this.looking.filter(({ name }) => this.#policy[name] === action),
+      );
+      const guard = wanted[0] ?? this.looking[0];
+      if (guard !== undefined) this.#note(guard, [undecoded(0, 0)], false, "");
+    }
     const reasons = this.findings.filter(({ action }) => action === "deny");
     const [first] = reasons;
     if (first === undefined) return undefined;
@@ -159,6 +167,7 @@ export class Inspection {
     if (this.#isInBody && this.#isClean(text)) return text;
     const known = this.#known?.get(text);
     if (known !== undefined) return this.#again(text, known);
+    this.#room.grow(text.length);
     let current = text;
     let hits = guardKeywords.hits(text);
     const before = this.findings.length;
@@ -189,6 +198,7 @@ export class Inspection {
   *#placed(looking: readonly Guard[], text: string, kind: "seal" | "media"): Steps<string> {
     if (kind === "seal") {
       if (!looksSealed(text)) return yield* this.#longer(looking, text);
+      this.#room.grow(text.length);
       for (const guard of looking) this.#note(guard, yield* guard.sealed(text, this.stretch, this.#room), false);
       return text;
     }
@@ -223,34 +233,29 @@ export class Inspection {
     const key = yield* this.#keyOf(text);
     const known = typeof key === "string" ? this.#digested?.get(key) : key;
     if (known !== undefined) return this.#again(text, known);
-    let current = text;
-    let left = looking;
-    while (left.length > 0) {
-      const found = yield* this.#search(left, current);
-      if (found === undefined) break;
-      current = yield* redacted(current, found.matches, this.stretch);
-      left = left.slice(left.indexOf(found.guard) + 1);
-    }
+    this.#room.grow(text.length);
+    const matches = yield* this.#search(looking, text);
+    const current = matches.length === 0 ? text : yield* redacted(text, matches, this.stretch);
     const first = this.#first(text, current);
     if (key === undefined) (this.#long ??= []).push([text, first]);
     else (this.#digested ??= new Map()).set(key, first);
     return current;
   }
 
-  /** Lets guards look at a text side by side, up to the first that changes it. */
-  *#search(
-    looking: readonly Guard[],
-    text: string,
-  ): Steps<{ readonly guard: Guard; readonly matches: readonly Match[] } | undefined> {
+  /** Lets guards look at a text side by side; what is to be redacted. What one redacts the next does not see. */
+  *#search(looking: readonly Guard[], text: string): Steps<readonly Match[]> {
     const searches = looking.map((guard) => guard.search(text));
     yield* searched(text, searches, this.stretch);
     const looks = looking.map(({ look }) => look);
     const disguised = yield* disguisedMatches(text, looks, this.stretch, this.#room);
+    let taken: readonly Match[] = [];
     for (const [i, guard] of looking.entries()) {
-      const matches = yield* (searches[i] as Search).matches(this.stretch, disguised[i] as readonly Match[]);
-      if (matches.length > 0 && this.#note(guard, matches)) return { guard, matches };
+      const found = yield* (searches[i] as Search).matches(this.stretch, disguised[i] as readonly Match[]);
+      const matches = taken.length === 0 ? found : yield* apart(found, taken, this.stretch);
+      if (matches.length === 0 || !this.#note(guard, matches)) continue;
+      taken = taken.length === 0 ? matches : yield* merged(taken, matches, this.stretch);
     }
-    return undefined;
+    return taken;
   }
 
   /** Notes what a guard found; true when it is to be redacted. What cannot be rewritten is denied instead. */

@@ -6,8 +6,9 @@ import { disguisedMatches, disguisedNow, joinedMatches } from "./disguise/disgui
 import { mayBeDisguised } from "./disguise/glance.ts";
 import { disguisedFrom } from "./disguise/open.ts";
 import { splitMatches, splitTokens } from "./disguise/split.ts";
+import { roomFor } from "./disguise/room.ts";
 import type { View } from "./disguise/view.ts";
-import { redacted } from "./guard.ts";
+import { redacted, redactionMarker } from "./guard.ts";
 import type { Guard, Match } from "./guard.ts";
 import { guardKeywords, letterRules, secretRules, strictRules } from "./rule-book.ts";
 import { searched } from "./searching.ts";
@@ -66,6 +67,8 @@ export const secretsGuard: Guard = {
 
 /** A text with a marker in place of every credential in it. */
 export function redactSecrets(text: string): string {
-  const matches = secretsGuard.scan(text);
+  const room = roomFor(text);
+  const matches = secretsGuard.scan(text, guardKeywords.hits(text), room);
+  if (room.isOver) return redactionMarker("undecoded");
   return matches.length === 0 ? text : atOnce(redacted(text, matches, new Stretch()));
 }

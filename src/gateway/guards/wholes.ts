@@ -1,4 +1,5 @@
 // Looks at what only a list or record as a whole shows: tokens that are cut over its texts, and what a key says of its value.
+import type { DecodingRoom } from "./disguise/room.ts";
 import { redactionMarker } from "./guard.ts";
 import type { Match } from "./guard.ts";
 import { mayBeCutIn, seamEdits } from "./seams.ts";
@@ -13,10 +14,11 @@ export function lookAtWhole(
   walk: TextWalk,
   value: object,
   keys: readonly string[] | undefined,
+  room: DecodingRoom,
   note: (matches: readonly Match[]) => boolean,
 ): void {
   if (keys === undefined) {
-    const edits = seamEdits(value as readonly unknown[]);
+    const edits = seamEdits(value as readonly unknown[], room);
     if (edits === undefined || !note(edits.matches)) return;
     for (const [index, text] of edits.texts) walk.putAt(index, text);
     return;
@@ -28,16 +30,20 @@ export function lookAtWhole(
     const named = typeof item === "string" ? namedSecret(key, item) : undefined;
     if (named !== undefined && note([named.match])) walk.putAt(key, named.text);
   }
-  if (mayBeCutIn(record, keys)) lookBetweenFields(walk, record, keys, note);
+  if (mayBeCutIn(record, keys)) lookBetweenFields(walk, record, keys, room, note);
 }
 
 function lookBetweenFields(
   walk: TextWalk,
   record: Readonly<Record<string, unknown>>,
   keys: readonly string[],
+  room: DecodingRoom,
   note: (matches: readonly Match[]) => boolean,
 ): void {
-  const all = seamEdits(keys.flatMap((key) => [key, record[key]]));
+  const all = seamEdits(
+    keys.flatMap((key) => [key, record[key]]),
+    room,
+  );
   if (all !== undefined && note(all.matches)) {
     for (const [index, text] of all.texts) {
       const key = keys[index >> 1] as string;
@@ -46,7 +52,13 @@ function lookBetweenFields(
     }
     return;
   }
-  const values = keys.length > 1 ? seamEdits(keys.map((key) => record[key])) : undefined;
+  const values =
+    keys.length > 1
+      ? seamEdits(
+          keys.map((key) => record[key]),
+          room,
+        )
+      : undefined;
   if (values === undefined || !note(values.matches)) return;
   for (const [index, text] of values.texts) walk.putAt(keys[index] as string, text);
 }

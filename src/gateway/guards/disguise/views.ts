@@ -22,12 +22,7 @@ export const overlapChars = 2048;
 const mostLayers = 3;
 
 /** The views of a text, window by window. */
-export function* viewsOf(
-  text: string,
-  stretch: Stretch,
-  room: DecodingRoom,
-  take: (view: View) => void,
-): Steps<void> {
+export function* viewsOf(text: string, stretch: Stretch, room: DecodingRoom, take: (view: View) => void): Steps<void> {
   for (let from = 0; ; from += windowChars - overlapChars) {
     const isWhole = from === 0 && text.length <= windowChars;
     const window = isWhole ? text : text.slice(from, from + windowChars);
@@ -110,7 +105,7 @@ function* viewsWithin(
 }
 
 function* decodedWithin(text: string, origin: View["origin"], decoding: Decoding, layer: number): Generator<View> {
-  if (!isSuspicious(text)) return;
+  if (decoding.room.isOver || !isSuspicious(text)) return;
   for (const { as, start, end, decoded } of encodedRuns(text)) {
     if (decoded.length === 0) continue;
     const span = origin(start, end);
