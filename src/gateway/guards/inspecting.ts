@@ -17,12 +17,12 @@ import type { Medium } from "./media.ts";
 import { looksSealed } from "./places.ts";
 import { guardKeywords } from "./rule-book.ts";
 import { searched } from "./searching.ts";
-import { seamEdits } from "./seams.ts";
+import { seamEdits, seamSteps } from "./seams.ts";
 import { secretsInBytes, secretsInLetters } from "./secrets.ts";
 import { atOnce, Stretch, stretchChars } from "./stretch.ts";
 import type { Steps } from "./stretch.ts";
 import { TextWalk } from "./text-walk.ts";
-import { lookAtWhole } from "./wholes.ts";
+import { lookAtLargeWhole, lookAtWhole, mostAtOnce } from "./wholes.ts";
 
 /** Most findings that are kept of one call; more say nothing more and only fill the record. */
 const maxFindings = 100;
@@ -52,7 +52,7 @@ export const textWork = 64;
 export class Inspection {
   readonly findings: GuardFinding[] = [];
   readonly walk = new TextWalk();
-  readonly stretch = new Stretch();
+  readonly stretch: Stretch;
   /** What may be decoded of all texts together. */
   readonly #room = new DecodingRoom();
   readonly looking: readonly Guard[];
@@ -70,10 +70,12 @@ export class Inspection {
   #changedInBody = 0;
   #denied = 0;
   #isInBody = false;
+  #secrets: Guard | undefined;
   /** Whether only guards look whose rules stand on keywords. */
   readonly #isNamed: boolean;
 
-  constructor(policy: GuardPolicy, looking: readonly Guard[]) {
+  constructor(policy: GuardPolicy, looking: readonly Guard[], holder?: string) {
+    this.stretch = new Stretch(holder);
     this.#policy = policy;
     this.#isNamed = policy.pii === "off";
     this.looking = looking;
@@ -83,8 +85,11 @@ export class Inspection {
   lookAtWholes(): void {
     const secrets = this.looking.find(({ name }) => name === "secrets");
     if (secrets === undefined) return;
+    this.#secrets = secrets;
     this.walk.onEntering = (value, keys) => {
+      if ((keys ?? (value as readonly unknown[])).length > mostAtOnce) return true;
       lookAtWhole(this.walk, value, keys, this.#room, (matches) => this.#note(secrets, matches));
+      return false;
     };
   }
 
@@ -108,6 +113,7 @@ export class Inspection {
       const { text } = walk;
       if (text.length > stretchChars || walk.kind !== "text") return false;
       const next = this.#short(looking, this.#mended(text));
+      if (next === undefined) return false;
       if (next !== text) walk.put(next);
       if (stretch.isOver(text.length + textWork)) return false;
     }
@@ -117,19 +123,27 @@ export class Inspection {
   /** What is to be done before looking on. */
   *pause(looking: readonly Guard[]): Steps<void> {
     const { text, kind } = this.walk;
-    if (text.length <= stretchChars && kind === "text") {
+    const secrets = this.#secrets;
+    if (kind === "whole") {
+      const note = (matches: readonly Match[]): boolean => secrets !== undefined && this.#note(secrets, matches);
+      return yield* lookAtLargeWhole(this.walk, this.#room, this.stretch, note);
+    }
+    if (text.length <= stretchChars && kind === "text" && !this.#room.isCut) {
       yield;
       return;
     }
+    this.#room.isCut = false;
     const next = yield* kind === "text" ? this.#longer(looking, this.#mended(text)) : this.#placed(looking, text, kind);
     if (next !== text) this.walk.put(next);
   }
 
   /** Looks at the seams between texts that are said one after the other, wherever they stand. */
-  lookBetween(texts: readonly string[], at: string): void {
+  *lookBetween(texts: readonly string[], at: string): Steps<void> {
     const secrets = this.looking.find(({ name }) => name === "secrets");
-    const edits = secrets === undefined ? undefined : seamEdits(texts, this.#room);
-    if (secrets === undefined || edits === undefined || !this.#note(secrets, edits.matches, true, at)) return;
+    if (secrets === undefined) return;
+    const isMany = texts.length > mostAtOnce;
+    const edits = isMany ? yield* seamSteps(texts, this.#room, this.stretch) : seamEdits(texts, this.#room);
+    if (edits === undefined || !this.#note(secrets, edits.matches, true, at)) return;
     for (const [index, text] of edits.texts) (this.#mends ??= new Map()).set(texts[index] ?? "", text);
     this.#changed += edits.texts.size;
   }
@@ -159,8 +173,8 @@ export class Inspection {
     });
   }
 
-  /** What stands in place of a text that is looked at in one go. */
-  #short(looking: readonly Guard[], text: string): string {
+  /** What stands in place of a text that is looked at in one go; undefined when it holds too much for that. */
+  #short(looking: readonly Guard[], text: string): string | undefined {
     if (this.#isNamed && text.length < minUnnamed && guardKeywords.isPlain(text)) {
       if (text.length < minDisguised || !mayBeDisguised(text)) return text;
     }
@@ -173,6 +187,7 @@ export class Inspection {
     const before = this.findings.length;
     for (const guard of looking) {
       const matches = guard.scan(current, hits, this.#room);
+      if (this.#room.isCut) return undefined;
       if (matches.length === 0 || !this.#note(guard, matches)) continue;
       current = atOnce(redacted(current, matches, this.stretch));
       hits = guardKeywords.hits(current);

@@ -7,6 +7,7 @@ import type { DecodingRoom } from "./disguise/room.ts";
 import type { View } from "./disguise/view.ts";
 import { redactionMarker } from "./guard.ts";
 import type { Match } from "./guard.ts";
+import type { Steps, Stretch } from "./stretch.ts";
 import { secretsInBytes } from "./secrets.ts";
 
 /** Fewer letters hold no token. */
@@ -51,6 +52,33 @@ export function seamEdits(texts: readonly unknown[], room?: DecodingRoom): SeamE
   seams.end();
   return seams.edits();
 }
+
+/** The same for texts that are many. */
+export function* seamSteps(
+  texts: readonly unknown[],
+  room: DecodingRoom,
+  stretch: Stretch,
+): Steps<SeamEdits | undefined> {
+  const ends = new Ends();
+  let isCut = false;
+  for (let i = 0; i < texts.length && !isCut; i++) {
+    isCut = ends.add(texts[i]);
+    if (stretch.isOver(endWork)) yield;
+  }
+  if (!isCut) return undefined;
+  const seams = new Seams(texts, room);
+  for (const [index, text] of texts.entries()) {
+    if (typeof text === "string") seams.add(index, text);
+    else seams.end();
+    if (stretch.isOver(seamWork)) yield;
+  }
+  seams.end();
+  return seams.edits();
+}
+
+/** What the ends of a text count for, in characters looked at, and what reading them as one with others does. */
+const endWork = 32;
+const seamWork = 512;
 
 /** Whether enough letters of tokens meet anywhere, with a digit or a mark among them; quick, for they seldom do. */
 function mayBeCut(texts: readonly unknown[]): boolean {
@@ -190,6 +218,7 @@ class Seams {
     const joined = this.#joined;
     // Encodings are undone only so far: all of a list or record is looked at in one go.
     const disguised = this.#room > 0 ? disguisedNow(joined, inView, this.#decoding) : [];
+    if (this.#decoding?.isCut === true) this.#decoding.isOver = true;
     this.#room -= joined.length;
     const found = [...secretsInBytes(joined), ...disguised];
     let taken = -1;

@@ -69,6 +69,6 @@ export const secretsGuard: Guard = {
 export function redactSecrets(text: string): string {
   const room = roomFor(text);
   const matches = secretsGuard.scan(text, guardKeywords.hits(text), room);
-  if (room.isOver) return redactionMarker("undecoded");
+  if (room.isIncomplete) return redactionMarker("undecoded");
   return matches.length === 0 ? text : atOnce(redacted(text, matches, new Stretch()));
 }

@@ -146,7 +146,7 @@ class GuardedStream implements StreamGuard {
     const room = roomFor(text);
     const all = this.#guards.flatMap(({ name, scan }) => {
       const found = scan(text, hits, room);
-      const matches = room.isOver ? [...found, undecoded(this.#before.length, text.length)] : found;
+      const matches = room.isIncomplete ? [...found, undecoded(this.#before.length, text.length)] : found;
       return matches.map((match): Seen => ({ ...match, guard: name }));
     });
     const sorted = all.toSorted((left, right) => left.start - right.start || right.end - left.end);

@@ -78,7 +78,12 @@ export function said(bytes: Buffer, room?: DecodingRoom): readonly Said[] {
     if (!control.test(text)) return [{ text, isBinary: false }];
   }
   const inflated = room === undefined ? undefined : inflatedOf(bytes, room);
-  if (inflated !== undefined) return said(inflated);
+  if (inflated !== undefined) {
+    const all = said(inflated);
+    // What is said takes its own room.
+    if (all.length === 0) room?.take(inflated.length);
+    return all;
+  }
   return [...wide(bytes), ...(holdsPiece(bytes) ? pieces(bytes.toString("latin1")) : [])];
 }
 
@@ -97,14 +102,13 @@ function inflatedOf(bytes: Buffer, room: DecodingRoom): Buffer | undefined {
   const inflate = inflaterOf(bytes);
   if (inflate === undefined) return undefined;
   if (!room.take(inflatingWork)) return undefined;
-  const most = room.inflatable;
   try {
-    const inflated = inflate(bytes, most);
+    const inflated = inflate(bytes, room.inflatable);
     // What compressed bytes hold is not inflated again: each layer could be a thousand times the one around it.
-    return room.take(inflated.length) && inflaterOf(inflated) === undefined ? inflated : undefined;
+    return inflaterOf(inflated) === undefined ? inflated : undefined;
   } catch (error) {
     // What grew too large was worked on; other bytes only begin alike.
-    if (error instanceof RangeError) room.take(most);
+    if (error instanceof RangeError) room.outgrown();
     return undefined;
   }
 }

@@ -90,7 +90,9 @@ export function hexDigits(text: string): string {
 
 /** A text of ASCII from its end to its beginning. */
 export function reversed(text: string): string {
-  return Buffer.from(text, "latin1").reverse().toString("latin1");
+  const bytes = Buffer.allocUnsafe(text.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(bytes.length - 1 - i);
+  return bytes.toString("latin1");
 }
 
 const turned = new Uint8Array(128);

@@ -53,6 +53,29 @@ describe("more encoded text than a call has room for", () => {
   });
 });
 
+describe("compressed text", () => {
+  const compressed = (text: string): string => gzipSync(text).toString("base64");
+
+  it("in a short text is looked at however much it grows, up to a megabyte", async () => {
+    const text = compressed(`${prose.repeat(12_000)} ${token}`);
+    expect(text.length).toBeLessThan(4096);
+    const { call, denied } = await guardCall(callOf(text), redact);
+    expect(denied).toBeUndefined();
+    expect(call.turns[0]!.parts[0]).toEqual({ kind: "text", text: "[redacted: github-pat]" });
+  });
+
+  it("that grows larger is refused", async () => {
+    const { denied } = await guardCall(callOf(compressed(`${prose.repeat(20_000)} ${token}`)), redact);
+    expect(denied?.code).toBe("guard.denied");
+  });
+
+  it("that is cut over two texts is refused when it is too large to be looked at there", async () => {
+    const text = compressed(`${prose.repeat(12_000)} ${token}`).slice(0, 1200);
+    const { denied } = await guardCall(callOf(text.slice(0, 600), text.slice(600)), redact);
+    expect(denied?.code).toBe("guard.denied");
+  });
+});
+
 describe("encoded text that a call has room for", () => {
   it.each([1, 2, 3])(
     "is looked at when a large text stands in base64 %d times, and nothing of it is refused",

@@ -9,13 +9,18 @@ const freeChars = 1_048_576;
 const growth = 3;
 /** Most decoded characters of one call, some seconds of work: about what the largest body holds as base64. */
 export const mostDecodedChars = 32 * 1_048_576;
-/** Most bytes that one compressed stretch is let grow to; what grows beyond is not looked at. */
+/** Most bytes that one compressed stretch may grow to, and in a text that is looked at in one go. */
 const mostInflatedBytes = 1_048_576;
+const mostInflatedAtOnce = 65_536;
 
 /** What is left to decode. */
 export class DecodingRoom {
   /** Whether more would have been decoded than there was room for: the rest was not looked at. */
   isOver = false;
+  /** Whether something was too large to be decoded in one go. */
+  isCut = false;
+  /** Whether a text is looked at in one go. */
+  isAtOnce = false;
   #left = freeChars;
   #given = freeChars;
 
@@ -35,7 +40,19 @@ export class DecodingRoom {
 
   /** How large compressed bytes may grow. */
   get inflatable(): number {
-    return Math.max(1, Math.min(mostInflatedBytes, this.#left));
+    return Math.max(1, Math.min(this.isAtOnce ? mostInflatedAtOnce : mostInflatedBytes, this.#left));
+  }
+
+  /** Compressed bytes grew beyond that. */
+  outgrown(): void {
+    this.take(this.inflatable);
+    if (this.isAtOnce) this.isCut = true;
+    else this.isOver = true;
+  }
+
+  /** Whether something was not looked at. */
+  get isIncomplete(): boolean {
+    return this.isOver || this.isCut;
   }
 }
 

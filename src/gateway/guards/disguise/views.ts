@@ -50,9 +50,11 @@ const last: { text: string; views: readonly View[] } = { text: "", views: [] };
 export function viewsAtOnce(text: string, room = roomFor(text)): readonly View[] {
   if (!mayBeDisguised(text)) return noViews;
   if (last.text === text) return last.views;
+  room.isAtOnce = true;
   const views = [...viewsWithin(text, asItIs, false, new Decoding(room), 0)];
+  room.isAtOnce = false;
   // Views that there was no room for may be made another time.
-  if (!room.isOver) {
+  if (!room.isIncomplete) {
     last.text = text;
     last.views = views;
   }
@@ -119,8 +121,11 @@ function* decodedWithin(text: string, origin: View["origin"], decoding: Decoding
       }
       for (const { text: inner, isBinary } of said(each, decoding.room)) {
         if (!decoding.room.take(inner.length)) return;
-        yield { text: inner, isBinary, isDecoded: true, origin: back };
-        yield* viewsWithin(inner, back, isBinary, decoding, layer + 1);
+        for (let from = 0; from === 0 || from + overlapChars < inner.length; from += windowChars - overlapChars) {
+          const window = inner.length <= windowChars ? inner : inner.slice(from, from + windowChars);
+          yield { text: window, isBinary, isDecoded: true, origin: back };
+          yield* viewsWithin(window, back, isBinary, decoding, layer + 1);
+        }
       }
     }
   }
