@@ -63,9 +63,14 @@ export function maySay(bytes: Uint8Array, length = bytes.length): boolean {
       continue;
     }
     run = 0;
-    if (kind === inText) continue;
-    isText = false;
-    if (i < sampleBytes && bytes[i] === 0) zeros++;
+    if (kind === 0) {
+      isText = false;
+      if (i < sampleBytes && bytes[i] === 0) zeros++;
+    }
+    // No piece that is long enough can follow.
+    if (!isText && length - i <= shortestPiece) {
+      if (zeros === 0 && (length - i) * 4 < Math.min(length, sampleBytes)) return false;
+    }
   }
   return isText || zeros * 4 >= Math.min(length, sampleBytes);
 }

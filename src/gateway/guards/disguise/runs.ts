@@ -30,6 +30,7 @@ const base64 = new RegExp(String.raw`[A-Za-z0-9+/_-]{16,}(?:={1,2}|(?:${joint}[A
 /** Base64 in short lines. */
 const shortLines =
   /(?<![A-Za-z0-9+/_-])(?:[A-Za-z0-9+/_-]{4,15}[ \t]{0,4}\r?\n[ \t]{0,80}){2,}[A-Za-z0-9+/_-]{2,}={0,2}/g;
+const mayBeShortLines = /[\w+/-]{4}[ \t]{0,4}\r?\n[ \t]{0,80}[\w+/-]{4,15}[ \t]{0,4}\r?\n/;
 /** Pairs of hexadecimal digits, with or without something between them. */
 const hex = /(?<![0-9A-Za-z])(?:(?:0x)?[0-9a-f]{2}[\s:,;-]{0,3}){16,}/gi;
 /** Bytes as decimal numbers. */
@@ -99,7 +100,7 @@ function rowsOf(text: string): Rows {
 export function* encodedRuns(text: string): Generator<EncodedRun> {
   const rows = rowsOf(text);
   yield* base64Runs(text, rows.base64);
-  if (text.includes("\n")) {
+  if (mayBeShortLines.test(text)) {
     for (const { start, end, found } of matchesOf(shortLines, text, [0, text.length])) {
       yield { as: "short lines", start, end, decoded: bytesOfBase64(found.replaceAll(notBase64, "")) };
     }
