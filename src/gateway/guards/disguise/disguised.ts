@@ -21,7 +21,7 @@ export function* disguisedMatches(
 ): Steps<readonly (readonly Match[])[]> {
   const found = looks.map((): Match[] => []);
   yield* viewsOf(text, stretch, room, (view) => {
-    const hits = hitsIn(view);
+    const hits = guardKeywords.hits(view.text);
     for (let i = 0; i < looks.length; i++) collect(found[i] as Match[], view, hits, looks[i] as LookAtView);
   });
   return found;
