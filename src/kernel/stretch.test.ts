@@ -34,7 +34,9 @@ describe("work in stretches", () => {
 
   it("is fair to holders: many works of one leave every second turn to another", async () => {
     const notes: string[] = [];
-    const many = ["a", "b", "c", "d"].map((name) => inTurns(work(name, 6, notes), new Stretch("many")));
+    const many = ["a", "b", "c", "d"].map((name) =>
+      Promise.resolve(inTurns(work(name, 6, notes), new Stretch("many"))),
+    );
     await inTurns(work("x", 6, notes), new Stretch("one"));
     // The first stretch of each is done at once.
     expect(notes.slice(0, 5)).toEqual(["a", "b", "c", "d", "x"]);

@@ -89,9 +89,9 @@ const waiting = new Map<string, (() => void)[]>();
 function turn(holder: string): Promise<void> {
   return new Promise((resolve) => {
     const own = waiting.get(holder);
-    if (own !== undefined) return void own.push(resolve);
-    waiting.set(holder, [resolve]);
-    if (waiting.size === 1) setImmediate(next);
+    if (own === undefined) waiting.set(holder, [resolve]);
+    else own.push(resolve);
+    if (own === undefined && waiting.size === 1) setImmediate(next);
   });
 }
 

@@ -5,8 +5,8 @@
 // 2. A match never holds what was matched: not in its detail, not in its rule.
 // 3. A redaction is visible: `[redacted: <rule>]` stands where the text stood.
 
-import type { LookAtView } from "./disguise/disguised.ts";
 import type { DecodingRoom } from "./disguise/room.ts";
+import type { View } from "./disguise/view.ts";
 import type { Steps, Stretch } from "./stretch.ts";
 
 /** The guards that exist. */
@@ -41,6 +41,14 @@ export interface Match {
   readonly severity: GuardSeverity;
   /** What it is, in words; nothing of the text itself. */
   readonly detail: string;
+}
+
+/** What a guard finds in a view, in the view's own places. `hits` are the keywords of all guards in it. */
+export type LookAtView = (view: View, hits: readonly number[]) => readonly Match[];
+
+/** What is found where there was not room for all that is encoded. */
+export function undecoded(start: number, end: number): Match {
+  return { rule: "undecoded", start, end, severity: "MEDIUM", detail: "too much encoded text to look at" };
 }
 
 /** One guard. */

@@ -8,9 +8,9 @@ import type { Fault } from "../../kernel/fault.ts";
 import { disguisedMatches } from "./disguise/disguised.ts";
 import { said } from "./disguise/decoded-text.ts";
 import { mayBeDisguised } from "./disguise/glance.ts";
-import { DecodingRoom, undecoded } from "./disguise/room.ts";
+import { DecodingRoom } from "./disguise/room.ts";
 import { guardFault } from "./errors.ts";
-import { apart, maxHeldChars, merged, redacted } from "./guard.ts";
+import { apart, maxHeldChars, merged, redacted, undecoded } from "./guard.ts";
 import type { Guard, GuardAction, GuardFinding, GuardPolicy, Match, Search } from "./guard.ts";
 import { bytesOf, isBase64, isBinaryMedium, mediumOf, textOf, withText } from "./media.ts";
 import type { Medium } from "./media.ts";
@@ -126,7 +126,8 @@ export class Inspection {
     const secrets = this.#secrets;
     if (kind === "whole") {
       const note = (matches: readonly Match[]): boolean => secrets !== undefined && this.#note(secrets, matches);
-      return yield* lookAtLargeWhole(this.walk, this.#room, this.stretch, note);
+      yield* lookAtLargeWhole(this.walk, this.#room, this.stretch, note);
+      return;
     }
     if (text.length <= stretchChars && kind === "text" && !this.#room.isCut) {
       yield;

@@ -64,7 +64,10 @@ export function* lookAtLargeWhole(
     if (stretch.isOver(nameWork)) yield;
   }
   const all = yield* seamSteps(texts, room, stretch);
-  if (all !== undefined && note(all.matches)) return putFields(walk, keys, all);
+  if (all !== undefined && note(all.matches)) {
+    putFields(walk, keys, all);
+    return;
+  }
   const between = yield* seamSteps(values, room, stretch);
   if (between === undefined || !note(between.matches)) return;
   for (const [index, text] of between.texts) walk.putAt(keys[index] as string, text);
@@ -92,7 +95,10 @@ function lookBetweenFields(
     keys.flatMap((key) => [key, record[key]]),
     room,
   );
-  if (all !== undefined && note(all.matches)) return putFields(walk, keys, all);
+  if (all !== undefined && note(all.matches)) {
+    putFields(walk, keys, all);
+    return;
+  }
   const values =
     keys.length > 1
       ? seamEdits(

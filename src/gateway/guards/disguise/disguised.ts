@@ -1,6 +1,6 @@
 // Runs the guards' looks over every view of a text, and joins what they find there with what stands in the text as it came.
 import type { WordHits } from "../anchored-rules.ts";
-import type { Match } from "../guard.ts";
+import type { LookAtView, Match } from "../guard.ts";
 import { guardKeywords } from "../rule-book.ts";
 import { atOnce, Stretch } from "../stretch.ts";
 import type { Steps } from "../stretch.ts";
@@ -8,9 +8,6 @@ import { roomFor } from "./room.ts";
 import type { DecodingRoom } from "./room.ts";
 import type { View } from "./view.ts";
 import { viewsAtOnce, viewsOf, windowChars } from "./views.ts";
-
-/** What a guard finds in a view, in the view's own places. `hits` are the keywords of all guards in it. */
-export type LookAtView = (view: View, hits: WordHits) => readonly Match[];
 
 /** What each of several looks finds behind the disguises of a text, in the places of the text. */
 export function* disguisedMatches(

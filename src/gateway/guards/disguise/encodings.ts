@@ -7,12 +7,12 @@ const scratch = Buffer.allocUnsafeSlow(longestByHand);
 
 const base64 = new Int8Array(128).fill(-1);
 const base32 = new Int8Array(128).fill(-1);
-for (const [i, each] of [..."ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"].entries()) {
+for (const [i, each] of Array.from("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/").entries()) {
   base64[each.charCodeAt(0)] = i;
 }
 base64[45] = 62;
 base64[95] = 63;
-for (const [i, each] of [..."ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"].entries()) base32[each.charCodeAt(0)] = i;
+for (const [i, each] of Array.from("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567").entries()) base32[each.charCodeAt(0)] = i;
 
 /** What letters of base64 come to; those that say nothing are left out. A run may have a beginning that is not part of what is
  *  encoded, so that each of four alignments is tried. */

@@ -1,8 +1,6 @@
 // How much hidden text one call may have the guards look at. Without a bound a small call could hold much, for compressed
 // bytes grow a thousandfold, and encodings stand in each other.
 
-import type { Match } from "../guard.ts";
-
 /** Decoded characters that any call may have looked at: a compressed log of a megabyte, or a page in base64 many times. */
 const freeChars = 1_048_576;
 /** Decoded characters for each character of the call's own texts: text that stands three times in base64 needs two. */
@@ -54,11 +52,6 @@ export class DecodingRoom {
   get isIncomplete(): boolean {
     return this.isOver || this.isCut;
   }
-}
-
-/** What is found where there was not room for all that is encoded. */
-export function undecoded(start: number, end: number): Match {
-  return { rule: "undecoded", start, end, severity: "MEDIUM", detail: "too much encoded text to look at" };
 }
 
 /** Room for a text that is looked at by itself. */
