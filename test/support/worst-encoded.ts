@@ -23,9 +23,9 @@ const cut = (text: string, length: number, by: string): string =>
 /** Chats with encoded text. */
 export const encodedChats: readonly WorstBody[] = [
   { name: "31 MB of prose in base64", make: () => said(Buffer.from(prose.repeat(366_000)).toString("base64")) },
-  { name: "8 MB of base64 in words", make: () => said(cut(drawn(6 * mebi), 40, " ")) },
+  { name: "4 MB of base64 in words", make: () => said(cut(drawn(3 * mebi), 40, " ")) },
   { name: "8 MB of base64 in short lines", make: () => said(cut(drawn(6 * mebi), 8, "\n")) },
-  { name: "9 000 messages of base64", make: () => said(...cut(drawn(mebi), 120, " ").split(" ")) },
+  { name: "9 000 messages of base64", make: () => said(...cut(drawn(mebi), 160, " ").split(" ")) },
   {
     name: "9 000 keys and values of base64",
     make: () => {
