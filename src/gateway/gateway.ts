@@ -14,6 +14,7 @@ import { seesAll } from "../kernel/ctx.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import { NotCanonicalError } from "../kernel/canonical-json.ts";
 import { Fault } from "../kernel/fault.ts";
+import { holderOf } from "../kernel/fair-share.ts";
 import { digestInTurns, writeInTurns } from "../kernel/json-turns.ts";
 import { endOf } from "../kernel/standing.ts";
 import { landAnswer } from "./attempts.ts";
@@ -284,7 +285,7 @@ export class Gateway {
     const { call, terms } = prepared;
     const { attempt, deployment, dialect, reply, bytes } = answer;
     const cost = this.#costOfWhole(prepared, answer, await replyTokensInTurns(reply));
-    const guarded = await guardReply(reply, terms.guards);
+    const guarded = await guardReply(reply, terms.guards, undefined, holderOf(prepared.product));
     for (const finding of guarded.findings) course.parts.begun.report(onRecord(finding));
     if (guarded.denied !== undefined) {
       return course.fail(guarded.denied, { ...cost, model: reply.model, finish: "error" });

@@ -7,6 +7,7 @@ import { hasPart, lastWords, outputTokensOf } from "./call-facts.ts";
 import { inputTokensInTurns } from "./call-tokens.ts";
 import type { Lookup, Wanted } from "./catalogue/index.ts";
 import type { DialectName, FrontDialect, ModelCall } from "./conversation.ts";
+import { holderOf } from "../kernel/fair-share.ts";
 import { endOf } from "../kernel/standing.ts";
 import { gatewayFault } from "./errors.ts";
 import { assess } from "./parameters/index.ts";
@@ -140,9 +141,9 @@ export class Preparation {
 }
 
 /** A call as the guards let it pass. @throws `call.aborted` when the caller has gone before they were through. */
-async function guarded({ signal }: Ctx, call: ModelCall, { guards }: ModelTerms): Promise<GuardedCall> {
+async function guarded({ signal, principal }: Ctx, call: ModelCall, { guards }: ModelTerms): Promise<GuardedCall> {
   try {
-    return await guardCall(call, guards, signal);
+    return await guardCall(call, guards, signal, holderOf(principal.product));
   } catch (error) {
     if (!signal.aborted) throw error;
     throw endOf(signal) ?? gatewayFault("call.aborted", "the caller has gone", {}, error);

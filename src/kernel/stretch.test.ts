@@ -32,6 +32,20 @@ describe("work in stretches", () => {
     for (const [i, count] of seen.entries()) expect(count - (seen[i - 1] ?? 2)).toBeLessThanOrEqual(1);
   });
 
+  it("is fair to holders: many works of one leave every second turn to another", async () => {
+    const notes: string[] = [];
+    const many = ["a", "b", "c", "d"].map((name) =>
+      Promise.resolve(inTurns(work(name, 6, notes), new Stretch("many"))),
+    );
+    await inTurns(work("x", 6, notes), new Stretch("one"));
+    // The first stretch of each is done at once.
+    expect(notes.slice(0, 5)).toEqual(["a", "b", "c", "d", "x"]);
+    expect(notes.length).toBeLessThanOrEqual(5 + 2 * 5 + 1);
+    await Promise.all(many);
+    expect(notes.length).toBe(30);
+    expect(notes.slice(15).join("")).toMatch(/^(?:[abcd])*$/);
+  });
+
   it("that begins in one round of the event loop shares one stretch of time", async () => {
     const looks: number[] = [];
     function* busy(): Steps<void> {

@@ -21,9 +21,18 @@ function endRound(): void {
   roundEndMs = 0;
 }
 
+/** Whose work it is when nobody says. */
+const noHolder = "";
+
 /** What has been done in one go. All that begins in one round of the event loop shares one stretch of time. */
 export class Stretch {
+  /** Whose work it is: holders have their turns one after the other, however many works each has. */
+  readonly holder: string;
   #work = 0;
+
+  constructor(holder = noHolder) {
+    this.holder = holder;
+  }
 
   /** Counts work, in characters that were looked at; says whether others should have their turn now. */
   isOver(work: number): boolean {
@@ -69,21 +78,30 @@ async function rest<Value>(steps: Steps<Value>, stretch: Stretch, signal: AbortS
 
 /** Lets everybody else have their turn before a next stretch. */
 export async function othersTurn(stretch: Stretch): Promise<void> {
-  await turn();
+  await turn(stretch.holder);
   stretch.renew();
 }
 
-/** Who waits for a turn, longest first. */
-const waiting: (() => void)[] = [];
+/** Who waits for a turn, by holder: the holder whose turn is next comes first, and of each what has waited longest. */
+const waiting = new Map<string, (() => void)[]>();
 
 /** One stretch per round of the event loop, however many works are under way. */
-function turn(): Promise<void> {
+function turn(holder: string): Promise<void> {
   return new Promise((resolve) => {
-    if (waiting.push(resolve) === 1) setImmediate(next);
+    const own = waiting.get(holder);
+    if (own === undefined) waiting.set(holder, [resolve]);
+    else own.push(resolve);
+    if (own === undefined && waiting.size === 1) setImmediate(next);
   });
 }
 
+/** The holder that had its turn is last from then on. */
 function next(): void {
-  waiting.shift()?.();
-  if (waiting.length > 0) setImmediate(next);
+  const [first] = waiting;
+  if (first === undefined) return;
+  const [holder, own] = first;
+  own.shift()?.();
+  waiting.delete(holder);
+  if (own.length > 0) waiting.set(holder, own);
+  if (waiting.size > 0) setImmediate(next);
 }

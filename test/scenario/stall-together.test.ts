@@ -46,6 +46,7 @@ const together = [
   ["eight", 8, "a form of 5 000 properties"],
   ["eight", 8, "31 MB of base64 in a picture"],
   ["eight", 8, "31 MB of text in Greek"],
+  ["eight", 8, "4 MB of base64 in words"],
   ["fifty", 50, "249 000 unordered keys at the top"],
   ["fifty", 50, "2 500 turns of an agent"],
 ] as const;

@@ -1,6 +1,8 @@
 // The bodies that cost a server most for their size: what a stranger would send to hold it up. Made when asked for, because
 // some are as large as a body may be.
 
+import { encodedChats } from "./worst-encoded.ts";
+
 /** A body of a call of a model, and what it is. */
 export interface WorstBody {
   readonly name: string;
@@ -37,6 +39,7 @@ const mebi = 1024 * 1024;
 
 /** Chats. */
 export const worstChats: readonly WorstBody[] = [
+  ...encodedChats,
   { name: "249 000 unordered keys at the top", refused: "maxCallParameters", make: () => chat(unorderedKeys(249_000)) },
   {
     name: "249 000 unordered keys in metadata",

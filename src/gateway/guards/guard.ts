@@ -5,6 +5,8 @@
 // 2. A match never holds what was matched: not in its detail, not in its rule.
 // 3. A redaction is visible: `[redacted: <rule>]` stands where the text stood.
 
+import type { DecodingRoom } from "./disguise/room.ts";
+import type { View } from "./disguise/view.ts";
 import type { Steps, Stretch } from "./stretch.ts";
 
 /** The guards that exist. */
@@ -41,18 +43,28 @@ export interface Match {
   readonly detail: string;
 }
 
+/** What a guard finds in a view, in the view's own places. `hits` are the keywords of all guards in it. */
+export type LookAtView = (view: View, hits: readonly number[]) => readonly Match[];
+
+/** What is found where there was not room for all that is encoded. */
+export function undecoded(start: number, end: number): Match {
+  return { rule: "undecoded", start, end, severity: "MEDIUM", detail: "too much encoded text to look at" };
+}
+
 /** One guard. */
 export interface Guard {
   readonly name: GuardName;
   /**
    * What the text holds, by `start`, without overlaps. `hits` are the keywords of all guards in this text, where the
-   * caller has looked for them already, so that several guards read a text once.
+   * caller has looked for them already, so that several guards read a text once. `room` is what may be decoded.
    */
-  scan(text: string, hits?: readonly number[]): readonly Match[];
+  scan(text: string, hits?: readonly number[], room?: DecodingRoom): readonly Match[];
+  /** What it finds in a text behind a disguise. */
+  readonly look: LookAtView;
   /** The same stretch by stretch, for a text too long to be looked at in one go. */
   search(text: string): Search;
   /** What a provider's seal holds that somebody has put there: it is looked into, but a real one is drawn at random. */
-  sealed(text: string, stretch: Stretch): Steps<readonly Match[]>;
+  sealed(text: string, stretch: Stretch, room: DecodingRoom): Steps<readonly Match[]>;
   /**
    * Where in the text something may begin that only later text can decide; the length of the text when nothing may.
    * Never further from the end than `maxWindowChars`.
@@ -64,8 +76,8 @@ export interface Guard {
 export interface Search {
   /** Looks on, up to `end`; the last time up to the end of the text. `hits` are the keywords that end in between. */
   advance(end: number, hits: readonly number[]): void;
-  /** What the text holds, once all of it was looked at. */
-  matches(stretch: Stretch): Steps<readonly Match[]>;
+  /** What the text holds, once all of it was looked at; `disguised` is what the guard's look found behind its disguises. */
+  matches(stretch: Stretch, disguised: readonly Match[]): Steps<readonly Match[]>;
 }
 
 /** Most UTF-16 units that any rule needs to decide. */
@@ -150,6 +162,31 @@ export class Overlaps<Kind extends Match> {
     }
     if (settled > 0) this.#waiting = this.#waiting.slice(settled);
   }
+}
+
+/** Of matches by `start` those that overlap none of others, which also come by `start`. */
+export function* apart(matches: readonly Match[], others: readonly Match[], stretch: Stretch): Steps<readonly Match[]> {
+  const kept: Match[] = [];
+  let next = 0;
+  for (const match of matches) {
+    while ((others[next]?.end ?? Infinity) <= match.start) next++;
+    if ((others[next]?.start ?? Infinity) >= match.end) kept.push(match);
+    if (stretch.isOver(matchWork)) yield;
+  }
+  return kept;
+}
+
+/** Matches of two lists, by `start`, that overlap nowhere. */
+export function* merged(left: readonly Match[], right: readonly Match[], stretch: Stretch): Steps<readonly Match[]> {
+  const all: Match[] = [];
+  let next = 0;
+  for (const match of left) {
+    for (; (right[next]?.start ?? Infinity) < match.start; next++) all.push(right[next] as Match);
+    all.push(match);
+    if (stretch.isOver(matchWork)) yield;
+  }
+  for (; next < right.length; next++) all.push(right[next] as Match);
+  return all;
 }
 
 /** By where matches begin, and the longer one first. */

@@ -5,6 +5,7 @@ import { anchoredRules } from "./anchored-rules.ts";
 import type { RuleSearch, WordHits } from "./anchored-rules.ts";
 import { disguisedMatches, disguisedNow } from "./disguise/disguised.ts";
 import { mayBeDisguised } from "./disguise/glance.ts";
+import { roomFor } from "./disguise/room.ts";
 import type { View } from "./disguise/view.ts";
 import { byPlace, matchWork, Overlaps } from "./guard.ts";
 import type { Guard, Match, Search } from "./guard.ts";
@@ -54,7 +55,8 @@ export function injectionSignals(text: string): InjectionSignals | Promise<Injec
 function* signalsIn(text: string, stretch: Stretch): Steps<InjectionSignals> {
   const search = new SignalSearch(text);
   yield* searched(text, [search], stretch);
-  return yield* search.signals(stretch);
+  const [disguised = noMatches] = yield* disguisedMatches(text, [look], stretch, roomFor(text));
+  return yield* search.signals(stretch, disguised);
 }
 
 /** A look for signals that is under way. */
@@ -74,14 +76,14 @@ class SignalSearch implements Search {
     this.#hidden.advance(end);
   }
 
-  *signals(stretch: Stretch): Steps<InjectionSignals> {
-    const kept = yield* this.#kept(stretch);
+  *signals(stretch: Stretch, disguised: readonly Match[]): Steps<InjectionSignals> {
+    const kept = yield* this.#kept(stretch, disguised);
     const score = yield* scoreOf(this.#text, kept, stretch);
     return { signals: kept.map((match) => ({ ...match, weight: weightAt(this.#text, match) })), score };
   }
 
-  *matches(stretch: Stretch): Steps<readonly Match[]> {
-    const kept = yield* this.#kept(stretch);
+  *matches(stretch: Stretch, disguised: readonly Match[]): Steps<readonly Match[]> {
+    const kept = yield* this.#kept(stretch, disguised);
     const score = yield* scoreOf(this.#text, kept, stretch);
     if (score < injectionThreshold) return noMatches;
     const said = ` (score ${score.toFixed(2)})`;
@@ -98,8 +100,8 @@ class SignalSearch implements Search {
   }
 
   /** What was found of every kind, by its start, without overlaps. */
-  *#kept(stretch: Stretch): Steps<Match[]> {
-    const others = [...hiddenMatches(this.#hidden), ...(yield* disguisedMatches(this.#text, look, stretch))];
+  *#kept(stretch: Stretch, disguised: readonly Match[]): Steps<Match[]> {
+    const others = [...hiddenMatches(this.#hidden), ...disguised];
     if (others.length === 0) return this.#rules.matches();
     others.sort(byPlace);
     const overlaps = new Overlaps<Match>();
@@ -162,28 +164,26 @@ function hiddenMatches(search: HiddenSearch): Match[] {
 const encodedOrders = { severity: "HIGH", detail: "an encoding of orders to the model" } as const;
 
 /** Signals where single characters were disguised; of what was decoded, whether all of it signals injection. */
-function look({ text, isBinary, isDecoded }: View): readonly Match[] {
+function look({ text, isBinary, isDecoded }: View, hits: WordHits): readonly Match[] {
   if (isBinary) return noMatches;
-  const found = rules.scan(text);
+  const found = rules.scan(text, hits);
   if (!isDecoded || found.length === 0) return found;
   if (atOnce(scoreOf(text, found, new Stretch())) < injectionThreshold) return noMatches;
   return [{ rule: "encoded-orders", start: 0, end: text.length, ...encodedOrders }];
 }
 
-/** Whether a text hides nothing, in whatever way. */
-function isPlain(text: string): boolean {
-  return !mayBeDisguised(text) || (!mayHide(text) && disguisedNow(text, look).length === 0);
-}
-
 /** Finds signals of injection from the threshold on, each with the score of the whole text. */
 export const injectionGuard: Guard = {
   name: "injection",
-  scan(text, hits = guardKeywords.hits(text)) {
-    if (isPlain(text) && rules.scan(text, hits).length === 0) return noMatches;
+  scan(text, hits = guardKeywords.hits(text), room) {
+    const isPlain = !mayBeDisguised(text);
+    const disguised = isPlain ? noMatches : disguisedNow(text, look, room);
+    if (disguised.length === 0 && (isPlain || !mayHide(text)) && rules.scan(text, hits).length === 0) return noMatches;
     const search = new SignalSearch(text);
     search.advance(text.length, hits);
-    return atOnce(search.matches(new Stretch()));
+    return atOnce(search.matches(new Stretch(), disguised));
   },
+  look,
   search: (text) => new SignalSearch(text),
   // The model does not read what is sealed; its provider does.
   // oxlint-disable-next-line require-yield -- there is nothing to do

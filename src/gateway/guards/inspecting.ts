@@ -5,22 +5,24 @@
 //    that the policy redacts, the call is denied.
 import { createHash } from "node:crypto";
 import type { Fault } from "../../kernel/fault.ts";
+import { disguisedMatches } from "./disguise/disguised.ts";
 import { said } from "./disguise/decoded-text.ts";
 import { mayBeDisguised } from "./disguise/glance.ts";
+import { DecodingRoom } from "./disguise/room.ts";
 import { guardFault } from "./errors.ts";
-import { maxHeldChars, redacted } from "./guard.ts";
+import { apart, maxHeldChars, merged, redacted, undecoded } from "./guard.ts";
 import type { Guard, GuardAction, GuardFinding, GuardPolicy, Match, Search } from "./guard.ts";
 import { bytesOf, isBase64, isBinaryMedium, mediumOf, textOf, withText } from "./media.ts";
 import type { Medium } from "./media.ts";
 import { looksSealed } from "./places.ts";
 import { guardKeywords } from "./rule-book.ts";
 import { searched } from "./searching.ts";
-import { seamEdits } from "./seams.ts";
+import { seamEdits, seamSteps } from "./seams.ts";
 import { secretsInBytes, secretsInLetters } from "./secrets.ts";
 import { atOnce, Stretch, stretchChars } from "./stretch.ts";
 import type { Steps } from "./stretch.ts";
 import { TextWalk } from "./text-walk.ts";
-import { lookAtWhole } from "./wholes.ts";
+import { lookAtLargeWhole, lookAtWhole, mostAtOnce } from "./wholes.ts";
 
 /** Most findings that are kept of one call; more say nothing more and only fill the record. */
 const maxFindings = 100;
@@ -50,7 +52,9 @@ export const textWork = 64;
 export class Inspection {
   readonly findings: GuardFinding[] = [];
   readonly walk = new TextWalk();
-  readonly stretch = new Stretch();
+  readonly stretch: Stretch;
+  /** What may be decoded of all texts together. */
+  readonly #room = new DecodingRoom();
   readonly looking: readonly Guard[];
   /** Texts in which nothing was found, and how many of them the caller's body has come to, in which they stand again. */
   readonly #clean: string[] = [];
@@ -66,10 +70,12 @@ export class Inspection {
   #changedInBody = 0;
   #denied = 0;
   #isInBody = false;
+  #secrets: Guard | undefined;
   /** Whether only guards look whose rules stand on keywords. */
   readonly #isNamed: boolean;
 
-  constructor(policy: GuardPolicy, looking: readonly Guard[]) {
+  constructor(policy: GuardPolicy, looking: readonly Guard[], holder?: string) {
+    this.stretch = new Stretch(holder);
     this.#policy = policy;
     this.#isNamed = policy.pii === "off";
     this.looking = looking;
@@ -79,8 +85,11 @@ export class Inspection {
   lookAtWholes(): void {
     const secrets = this.looking.find(({ name }) => name === "secrets");
     if (secrets === undefined) return;
+    this.#secrets = secrets;
     this.walk.onEntering = (value, keys) => {
-      lookAtWhole(this.walk, value, keys, (matches) => this.#note(secrets, matches));
+      if ((keys ?? (value as readonly unknown[])).length > mostAtOnce) return true;
+      lookAtWhole(this.walk, value, keys, this.#room, (matches) => this.#note(secrets, matches));
+      return false;
     };
   }
 
@@ -104,6 +113,7 @@ export class Inspection {
       const { text } = walk;
       if (text.length > stretchChars || walk.kind !== "text") return false;
       const next = this.#short(looking, this.#mended(text));
+      if (next === undefined) return false;
       if (next !== text) walk.put(next);
       if (stretch.isOver(text.length + textWork)) return false;
     }
@@ -113,19 +123,28 @@ export class Inspection {
   /** What is to be done before looking on. */
   *pause(looking: readonly Guard[]): Steps<void> {
     const { text, kind } = this.walk;
-    if (text.length <= stretchChars && kind === "text") {
+    const secrets = this.#secrets;
+    if (kind === "whole") {
+      const note = (matches: readonly Match[]): boolean => secrets !== undefined && this.#note(secrets, matches);
+      yield* lookAtLargeWhole(this.walk, this.#room, this.stretch, note);
+      return;
+    }
+    if (text.length <= stretchChars && kind === "text" && !this.#room.isCut) {
       yield;
       return;
     }
+    this.#room.isCut = false;
     const next = yield* kind === "text" ? this.#longer(looking, this.#mended(text)) : this.#placed(looking, text, kind);
     if (next !== text) this.walk.put(next);
   }
 
   /** Looks at the seams between texts that are said one after the other, wherever they stand. */
-  lookBetween(texts: readonly string[], at: string): void {
+  *lookBetween(texts: readonly string[], at: string): Steps<void> {
     const secrets = this.looking.find(({ name }) => name === "secrets");
-    const edits = secrets === undefined ? undefined : seamEdits(texts);
-    if (secrets === undefined || edits === undefined || !this.#note(secrets, edits.matches, true, at)) return;
+    if (secrets === undefined) return;
+    const isMany = texts.length > mostAtOnce;
+    const edits = isMany ? yield* seamSteps(texts, this.#room, this.stretch) : seamEdits(texts, this.#room);
+    if (edits === undefined || !this.#note(secrets, edits.matches, true, at)) return;
     for (const [index, text] of edits.texts) (this.#mends ??= new Map()).set(texts[index] ?? "", text);
     this.#changed += edits.texts.size;
   }
@@ -135,7 +154,15 @@ export class Inspection {
     return this.#mends?.get(text) ?? text;
   }
 
+  /** Why the call or reply must not go on, once all of it was looked at. */
   denied(): Fault | undefined {
+    if (this.#room.isOver) {
+      const wanted = (["deny", "redact"] as const).flatMap((action) =>
+        this.looking.filter(({ name }) => this.#policy[name] === action),
+      );
+      const guard = wanted[0] ?? this.looking[0];
+      if (guard !== undefined) this.#note(guard, [undecoded(0, 0)], false, "");
+    }
     const reasons = this.findings.filter(({ action }) => action === "deny");
     const [first] = reasons;
     if (first === undefined) return undefined;
@@ -147,19 +174,21 @@ export class Inspection {
     });
   }
 
-  /** What stands in place of a text that is looked at in one go. */
-  #short(looking: readonly Guard[], text: string): string {
+  /** What stands in place of a text that is looked at in one go; undefined when it holds too much for that. */
+  #short(looking: readonly Guard[], text: string): string | undefined {
     if (this.#isNamed && text.length < minUnnamed && guardKeywords.isPlain(text)) {
       if (text.length < minDisguised || !mayBeDisguised(text)) return text;
     }
     if (this.#isInBody && this.#isClean(text)) return text;
     const known = this.#known?.get(text);
     if (known !== undefined) return this.#again(text, known);
+    this.#room.grow(text.length);
     let current = text;
     let hits = guardKeywords.hits(text);
     const before = this.findings.length;
     for (const guard of looking) {
-      const matches = guard.scan(current, hits);
+      const matches = guard.scan(current, hits, this.#room);
+      if (this.#room.isCut) return undefined;
       if (matches.length === 0 || !this.#note(guard, matches)) continue;
       current = atOnce(redacted(current, matches, this.stretch));
       hits = guardKeywords.hits(current);
@@ -185,7 +214,8 @@ export class Inspection {
   *#placed(looking: readonly Guard[], text: string, kind: "seal" | "media"): Steps<string> {
     if (kind === "seal") {
       if (!looksSealed(text)) return yield* this.#longer(looking, text);
-      for (const guard of looking) this.#note(guard, yield* guard.sealed(text, this.stretch), false);
+      this.#room.grow(text.length);
+      for (const guard of looking) this.#note(guard, yield* guard.sealed(text, this.stretch, this.#room), false);
       return text;
     }
     const { value, key } = this.walk.steps().at(-1) as { readonly value: object; readonly key: string | number };
@@ -219,32 +249,29 @@ export class Inspection {
     const key = yield* this.#keyOf(text);
     const known = typeof key === "string" ? this.#digested?.get(key) : key;
     if (known !== undefined) return this.#again(text, known);
-    let current = text;
-    let left = looking;
-    while (left.length > 0) {
-      const found = yield* this.#search(left, current);
-      if (found === undefined) break;
-      current = yield* redacted(current, found.matches, this.stretch);
-      left = left.slice(left.indexOf(found.guard) + 1);
-    }
+    this.#room.grow(text.length);
+    const matches = yield* this.#search(looking, text);
+    const current = matches.length === 0 ? text : yield* redacted(text, matches, this.stretch);
     const first = this.#first(text, current);
     if (key === undefined) (this.#long ??= []).push([text, first]);
     else (this.#digested ??= new Map()).set(key, first);
     return current;
   }
 
-  /** Lets guards look at a text side by side, up to the first that changes it. */
-  *#search(
-    looking: readonly Guard[],
-    text: string,
-  ): Steps<{ readonly guard: Guard; readonly matches: readonly Match[] } | undefined> {
+  /** Lets guards look at a text side by side; what is to be redacted. What one redacts the next does not see. */
+  *#search(looking: readonly Guard[], text: string): Steps<readonly Match[]> {
     const searches = looking.map((guard) => guard.search(text));
     yield* searched(text, searches, this.stretch);
+    const looks = looking.map(({ look }) => look);
+    const disguised = yield* disguisedMatches(text, looks, this.stretch, this.#room);
+    let taken: readonly Match[] = [];
     for (const [i, guard] of looking.entries()) {
-      const matches = yield* (searches[i] as Search).matches(this.stretch);
-      if (matches.length > 0 && this.#note(guard, matches)) return { guard, matches };
+      const found = yield* (searches[i] as Search).matches(this.stretch, disguised[i] as readonly Match[]);
+      const matches = taken.length === 0 ? found : yield* apart(found, taken, this.stretch);
+      if (matches.length === 0 || !this.#note(guard, matches)) continue;
+      taken = taken.length === 0 ? matches : yield* merged(taken, matches, this.stretch);
     }
-    return undefined;
+    return taken;
   }
 
   /** Notes what a guard found; true when it is to be redacted. What cannot be rewritten is denied instead. */

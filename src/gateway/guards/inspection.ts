@@ -66,24 +66,28 @@ const placeInBody = (): string => "/raw";
 const placeOfChoices = (): string => "/choices";
 
 /**
- * Looks at a call before it goes to a model. Short calls are done at once; the promise is for those that take long.
+ * Looks at a call before it goes to a model. Short calls are done at once; the promise is for those that take long, of which
+ * each holder, the product whose call it is, has one stretch in turn.
  * @throws The signal's reason, when the caller has gone meanwhile.
  */
 export function guardCall(
   call: ModelCall,
   policy: GuardPolicy,
   signal?: AbortSignal,
+  holder?: string,
 ): GuardedCall | Promise<GuardedCall> {
   const looking = lookingFor(policy);
   if (looking.length === 0) return { call, findings: [] };
-  const inspection = new Inspection(policy, looking);
+  const inspection = new Inspection(policy, looking, holder);
   return inTurns(inspectCall(call, inspection), inspection.stretch, signal);
 }
 
 function* inspectCall(call: ModelCall, inspection: Inspection): Steps<GuardedCall> {
   const { walk, stretch, looking, findings } = inspection;
   const trusting = trustingOf(looking);
-  lookBetweenTurns(call.turns, inspection);
+  if (call.turns.length > 1 || (call.turns[0]?.parts.length ?? 0) > 1) {
+    yield* lookBetweenTurns(call.turns, inspection);
+  }
   for (let i = 0; i < call.turns.length; i++) {
     const { role, parts } = call.turns[i] as Turn;
     const places = placesInPart(role === "assistant");
@@ -122,13 +126,12 @@ function* inspectCall(call: ModelCall, inspection: Inspection): Steps<GuardedCal
 }
 
 /** The words of turns, one after the other: those of all, and those of the user, whom answers interrupt. */
-function lookBetweenTurns(turns: readonly Turn[], inspection: Inspection): void {
-  if (turns.length < 2 && (turns[0]?.parts.length ?? 0) < 2) return;
+function* lookBetweenTurns(turns: readonly Turn[], inspection: Inspection): Steps<void> {
   const all = turns.flatMap(({ parts }) => parts.flatMap(wordsOf));
   if (all.length < 2) return;
-  inspection.lookBetween(all, "/turns");
+  yield* inspection.lookBetween(all, "/turns");
   const users = turns.filter(({ role }) => role === "user").flatMap(({ parts }) => parts.flatMap(wordsOf));
-  if (users.length < all.length) inspection.lookBetween(users, "/turns");
+  if (users.length < all.length) yield* inspection.lookBetween(users, "/turns");
 }
 
 function wordsOf(part: Part): readonly string[] {
@@ -141,16 +144,17 @@ export function guardReply(
   reply: Reply,
   policy: GuardPolicy,
   signal?: AbortSignal,
+  holder?: string,
 ): GuardedReply | Promise<GuardedReply> {
   const looking = lookingFor(policy);
   if (looking.length === 0) return { reply, findings: [] };
-  const inspection = new Inspection(policy, looking);
+  const inspection = new Inspection(policy, looking, holder);
   return inTurns(inspectReply(reply, inspection), inspection.stretch, signal);
 }
 
 function* inspectReply(reply: Reply, inspection: Inspection): Steps<GuardedReply> {
   const { walk, stretch, looking, findings } = inspection;
-  for (const { parts } of reply.choices) inspection.lookBetween(parts.flatMap(wordsOf), placeOfChoices());
+  for (const { parts } of reply.choices) yield* inspection.lookBetween(parts.flatMap(wordsOf), placeOfChoices());
   walk.enter(reply.choices, placeOfChoices, placesInPart(true));
   while (!inspection.look(looking)) yield* inspection.pause(looking);
   const denied = inspection.denied();

@@ -1,7 +1,9 @@
 // The guard for personal data that has a form: e-mail addresses, telephone numbers, payment cards, IBANs and US social
 // security numbers. Names, addresses and everything else that has no form it does not see.
+import type { WordHits } from "./anchored-rules.ts";
 import { disguisedMatches, disguisedNow, joinedMatches } from "./disguise/disguised.ts";
 import { mayBeDisguised } from "./disguise/glance.ts";
+import type { DecodingRoom } from "./disguise/room.ts";
 import type { View } from "./disguise/view.ts";
 import { Overlaps } from "./guard.ts";
 import type { Guard, GuardSeverity, Match, Search } from "./guard.ts";
@@ -105,8 +107,9 @@ class PiiSearch implements Search {
     this.#overlaps.settle(end === text.length ? Infinity : i - maxLocalChars);
   }
 
-  *matches(stretch: Stretch): Steps<readonly Match[]> {
-    return joinedMatches(this.#overlaps.kept, yield* disguisedMatches(this.#text, look, stretch));
+  // oxlint-disable-next-line require-yield -- there is little to do
+  *matches(_: Stretch, disguised: readonly Match[]): Steps<readonly Match[]> {
+    return joinedMatches(this.#overlaps.kept, disguised);
   }
 
   get found(): readonly Match[] {
@@ -114,9 +117,9 @@ class PiiSearch implements Search {
   }
 }
 
-function scan(text: string): readonly Match[] {
+function scan(text: string, _?: WordHits, room?: DecodingRoom): readonly Match[] {
   const plain = plainly(text);
-  return mayBeDisguised(text) ? joinedMatches(plain, disguisedNow(text, look)) : plain;
+  return mayBeDisguised(text) ? joinedMatches(plain, disguisedNow(text, look, room)) : plain;
 }
 
 function plainly(text: string): readonly Match[] {
@@ -193,6 +196,10 @@ export const piiGuard: Guard = {
   name: "pii",
   scan,
   search: (text) => new PiiSearch(text),
-  sealed: (text, stretch) => disguisedMatches(text, look, stretch),
+  look,
+  *sealed(text, stretch, room) {
+    const [disguised = []] = yield* disguisedMatches(text, [look], stretch, room);
+    return disguised;
+  },
   openFrom,
 };

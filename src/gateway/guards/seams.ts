@@ -1,10 +1,13 @@
 // Finds tokens that are cut over texts which stand next to each other: parts of a message, items of a list, a key and its
 // value. Where one text ends and the next begins in letters of a token, both ends are read as one.
+import type { WordHits } from "./anchored-rules.ts";
 import { disguisedNow } from "./disguise/disguised.ts";
 import { looksDrawn } from "./disguise/split.ts";
+import type { DecodingRoom } from "./disguise/room.ts";
 import type { View } from "./disguise/view.ts";
 import { redactionMarker } from "./guard.ts";
 import type { Match } from "./guard.ts";
+import type { Steps, Stretch } from "./stretch.ts";
 import { secretsInBytes } from "./secrets.ts";
 
 /** Fewer letters hold no token. */
@@ -39,9 +42,9 @@ function isLetter(code: number): boolean {
 }
 
 /** Looks at the seams between texts; what is no text parts those around it. Undefined when nothing is found. */
-export function seamEdits(texts: readonly unknown[]): SeamEdits | undefined {
+export function seamEdits(texts: readonly unknown[], room?: DecodingRoom): SeamEdits | undefined {
   if (!mayBeCut(texts)) return undefined;
-  const seams = new Seams(texts);
+  const seams = new Seams(texts, room);
   for (const [index, text] of texts.entries()) {
     if (typeof text === "string") seams.add(index, text);
     else seams.end();
@@ -49,6 +52,33 @@ export function seamEdits(texts: readonly unknown[]): SeamEdits | undefined {
   seams.end();
   return seams.edits();
 }
+
+/** The same for texts that are many. */
+export function* seamSteps(
+  texts: readonly unknown[],
+  room: DecodingRoom,
+  stretch: Stretch,
+): Steps<SeamEdits | undefined> {
+  const ends = new Ends();
+  let isCut = false;
+  for (let i = 0; i < texts.length && !isCut; i++) {
+    isCut = ends.add(texts[i]);
+    if (stretch.isOver(endWork)) yield;
+  }
+  if (!isCut) return undefined;
+  const seams = new Seams(texts, room);
+  for (const [index, text] of texts.entries()) {
+    if (typeof text === "string") seams.add(index, text);
+    else seams.end();
+    if (stretch.isOver(seamWork)) yield;
+  }
+  seams.end();
+  return seams.edits();
+}
+
+/** What the ends of a text count for, in characters looked at, and what reading them as one with others does. */
+const endWork = 32;
+const seamWork = 512;
 
 /** Whether enough letters of tokens meet anywhere, with a digit or a mark among them; quick, for they seldom do. */
 function mayBeCut(texts: readonly unknown[]): boolean {
@@ -131,13 +161,15 @@ function isSign(code: number): boolean {
 class Seams {
   readonly #texts: readonly unknown[];
   #joined = "";
+  readonly #decoding: DecodingRoom | undefined;
   #room = mostUndone;
   #pieces: Piece[] = [];
   #cuts: Map<number, (Match & Piece)[]> | undefined;
   readonly #matches: Match[] = [];
 
-  constructor(texts: readonly unknown[]) {
+  constructor(texts: readonly unknown[], room: DecodingRoom | undefined) {
     this.#texts = texts;
+    this.#decoding = room;
   }
 
   add(index: number, text: string): void {
@@ -185,7 +217,8 @@ class Seams {
   #look(): void {
     const joined = this.#joined;
     // Encodings are undone only so far: all of a list or record is looked at in one go.
-    const disguised = this.#room > 0 ? disguisedNow(joined, inView) : [];
+    const disguised = this.#room > 0 ? disguisedNow(joined, inView, this.#decoding) : [];
+    if (this.#decoding?.isCut === true) this.#decoding.isOver = true;
     this.#room -= joined.length;
     const found = [...secretsInBytes(joined), ...disguised];
     let taken = -1;
@@ -209,7 +242,7 @@ class Seams {
     return pieces.some(({ index }) => {
       const own = this.#pieces.find((piece) => piece.index === index) as Piece;
       const text = (this.#texts[index] as string).slice(own.start, own.end);
-      return secretsInBytes(text).length > 0 || disguisedNow(text, inView).length > 0;
+      return secretsInBytes(text).length > 0 || disguisedNow(text, inView, this.#decoding).length > 0;
     });
   }
 
@@ -227,8 +260,8 @@ class Seams {
   }
 }
 
-function inView({ text }: View): readonly Match[] {
-  return secretsInBytes(text);
+function inView({ text }: View, hits: WordHits): readonly Match[] {
+  return secretsInBytes(text, hits);
 }
 
 function isBlank(code: number): boolean {

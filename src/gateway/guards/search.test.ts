@@ -6,6 +6,8 @@ import { guardNames, redacted, withoutOverlaps } from "./guard.ts";
 import type { Guard, Match } from "./guard.ts";
 import { guards } from "./guard-list.ts";
 import { guardKeywords } from "./rule-book.ts";
+import { disguisedMatches } from "./disguise/disguised.ts";
+import { roomFor } from "./disguise/room.ts";
 import { atOnce, Stretch } from "./stretch.ts";
 
 const planted = guardNames.flatMap((name) => guardCases(name, "dev").map(({ text }) => text));
@@ -38,7 +40,9 @@ function inStretches(guard: Guard, text: string, lengths: readonly number[]): re
   const words = guardKeywords.search(text);
   const search = guard.search(text);
   for (const end of ends(text, lengths)) search.advance(end, words.upTo(end));
-  return atOnce(search.matches(new Stretch()));
+  const stretch = new Stretch();
+  const [disguised = []] = atOnce(disguisedMatches(text, [guard.look], stretch, roomFor(text)));
+  return atOnce(search.matches(stretch, disguised));
 }
 
 describe("a look in stretches", () => {

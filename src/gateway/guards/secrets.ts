@@ -1,12 +1,14 @@
 // The guard for credentials: keys of providers by their form, keys and tokens by where they stand, and values that look
 // random behind telling names; also in disguise. It says nothing about secrets that have neither form nor name.
 import { anchoredRules } from "./anchored-rules.ts";
+import type { WordHits } from "./anchored-rules.ts";
 import { disguisedMatches, disguisedNow, joinedMatches } from "./disguise/disguised.ts";
 import { mayBeDisguised } from "./disguise/glance.ts";
 import { disguisedFrom } from "./disguise/open.ts";
 import { splitMatches, splitTokens } from "./disguise/split.ts";
+import { roomFor } from "./disguise/room.ts";
 import type { View } from "./disguise/view.ts";
-import { redacted } from "./guard.ts";
+import { redacted, redactionMarker } from "./guard.ts";
 import type { Guard, Match } from "./guard.ts";
 import { guardKeywords, letterRules, secretRules, strictRules } from "./rule-book.ts";
 import { searched } from "./searching.ts";
@@ -20,13 +22,13 @@ const letters = anchoredRules(letterRules, guardKeywords);
 const longestToken = 300;
 
 /** Between bytes that are no text only forms count that chance does not bring about. */
-function look({ text, isBinary }: View): readonly Match[] {
-  return isBinary ? strict.scan(text) : joinedMatches(rules.scan(text), splitTokens(text));
+function look({ text, isBinary }: View, hits: WordHits): readonly Match[] {
+  return isBinary ? strict.scan(text, hits) : joinedMatches(rules.scan(text, hits), splitTokens(text));
 }
 
 /** Credentials in bytes that are no text, by forms that chance does not bring about. */
-export function secretsInBytes(text: string): readonly Match[] {
-  return strict.scan(text);
+export function secretsInBytes(text: string, hits?: WordHits): readonly Match[] {
+  return strict.scan(text, hits);
 }
 
 /** Credentials among letters of base64, by forms with marks that letters drawn at random do not hold. */
@@ -39,23 +41,25 @@ export function* secretsInLetters(text: string, stretch: Stretch): Steps<readonl
 /** Finds credentials, on the way to a model and back. */
 export const secretsGuard: Guard = {
   name: "secrets",
-  scan(text, hits = guardKeywords.hits(text)) {
+  scan(text, hits = guardKeywords.hits(text), room) {
     const plain = joinedMatches(rules.scan(text, hits), splitTokens(text));
     if (!mayBeDisguised(text)) return plain;
-    return joinedMatches(plain, disguisedNow(text, look));
+    return joinedMatches(plain, disguisedNow(text, look, room));
   },
-  *sealed(text, stretch) {
+  look,
+  *sealed(text, stretch, room) {
     const plain = text.length <= longestToken ? strict.scan(text) : yield* secretsInLetters(text, stretch);
-    return joinedMatches(plain, yield* disguisedMatches(text, look, stretch));
+    const [disguised = []] = yield* disguisedMatches(text, [look], stretch, room);
+    return joinedMatches(plain, disguised);
   },
   openFrom: (text, hits) => Math.min(rules.openFrom(text, hits), disguisedFrom(text, rules.openFrom)),
   search(text) {
     const search = rules.search(text);
     return {
       advance: (end, hits) => search.advance(end, hits),
-      *matches(stretch) {
+      *matches(stretch, disguised) {
         const plain = joinedMatches(search.matches(), yield* splitMatches(text, stretch));
-        return joinedMatches(plain, yield* disguisedMatches(text, look, stretch));
+        return joinedMatches(plain, disguised);
       },
     };
   },
@@ -63,6 +67,8 @@ export const secretsGuard: Guard = {
 
 /** A text with a marker in place of every credential in it. */
 export function redactSecrets(text: string): string {
-  const matches = secretsGuard.scan(text);
+  const room = roomFor(text);
+  const matches = secretsGuard.scan(text, guardKeywords.hits(text), room);
+  if (room.isIncomplete) return redactionMarker("undecoded");
   return matches.length === 0 ? text : atOnce(redacted(text, matches, new Stretch()));
 }

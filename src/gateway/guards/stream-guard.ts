@@ -8,7 +8,8 @@
 import type { Fault } from "../../kernel/fault.ts";
 import type { WordHits } from "./anchored-rules.ts";
 import { guardFault } from "./errors.ts";
-import { maxWindowChars, redactionMarker } from "./guard.ts";
+import { maxWindowChars, redactionMarker, undecoded } from "./guard.ts";
+import { roomFor } from "./disguise/room.ts";
 import { longestTail, tailFrom } from "./disguise/open.ts";
 import type { Guard, GuardFinding, GuardName, GuardPolicy, Match } from "./guard.ts";
 import { guards } from "./guard-list.ts";
@@ -142,9 +143,12 @@ class GuardedStream implements StreamGuard {
   }
 
   #scan(text: string, hits: WordHits): readonly Seen[] {
-    const all = this.#guards.flatMap((guard) =>
-      guard.scan(text, hits).map((match) => ({ ...match, guard: guard.name })),
-    );
+    const room = roomFor(text);
+    const all = this.#guards.flatMap((guard) => {
+      const found = guard.scan(text, hits, room);
+      const matches = room.isIncomplete ? [...found, undecoded(this.#before.length, text.length)] : found;
+      return matches.map((match): Seen => ({ ...match, guard: guard.name }));
+    });
     const sorted = all.toSorted((left, right) => left.start - right.start || right.end - left.end);
     let end = this.#before.length;
     return sorted.filter((match) => {

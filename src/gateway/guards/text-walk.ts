@@ -32,7 +32,7 @@ export class TextWalk {
   /** The text that was come to last. */
   text = "";
   /** What it is, by where it stands. */
-  kind: PlaceKind = "text";
+  kind: PlaceKind | "whole" = "text";
   readonly #frames: Frame[] = [];
   #placeOf: PlaceOf = () => "";
   #places: PlaceReader = textOnly;
@@ -42,8 +42,9 @@ export class TextWalk {
   /** Lists and records with something to replace in them, however deep; undefined when it stands deeper. */
   #edits: Map<object, Edit | undefined> | undefined;
 
-  /** Is told of every list and record that is come to, before what is in it. */
-  onEntering: ((value: object, keys: readonly string[] | undefined) => void) | undefined;
+  /** Is told of every list and record that is come to, before what is in it; true when the walk is to stop there. */
+  onEntering: ((value: object, keys: readonly string[] | undefined) => boolean) | undefined;
+  #stops = false;
 
   /** Begins with a list or record; `index` and `part` are for `placeOf`. */
   enter(root: object, placeOf: PlaceOf, places: PlaceReader, index = 0, part = 0): void {
@@ -58,6 +59,12 @@ export class TextWalk {
   next(): boolean {
     const frames = this.#frames;
     for (;;) {
+      if (this.#stops) {
+        this.#stops = false;
+        this.text = "";
+        this.kind = "whole";
+        return true;
+      }
       const frame = frames[frames.length - 1];
       if (frame === undefined) return false;
       const { value, keys, taken } = frame;
@@ -86,6 +93,11 @@ export class TextWalk {
         return true;
       }
     }
+  }
+
+  /** The list or record that the walk has stopped at. */
+  get whole(): { readonly value: object; readonly keys: readonly string[] | undefined } {
+    return this.#frames[this.#frames.length - 1] as Frame;
   }
 
   /** Where the last text stands, or the record that it is a key of. */
@@ -194,7 +206,7 @@ export class TextWalk {
   #push(value: object): void {
     const keys = Array.isArray(value) ? undefined : Object.keys(value);
     this.#frames.push({ value, keys, taken: 0 });
-    this.onEntering?.(value, keys);
+    if (this.onEntering !== undefined) this.#stops = this.onEntering(value, keys);
   }
 
   /** Whether a value is a text to look at; a list or record is what is walked next. */

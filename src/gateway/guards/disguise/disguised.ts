@@ -1,32 +1,53 @@
-// Runs a guard's look over every view of a text, and joins what it finds there with what stands in the text as it came.
-import type { Match } from "../guard.ts";
+// Runs the guards' looks over every view of a text, and joins what they find there with what stands in the text as it came.
+import type { WordHits } from "../anchored-rules.ts";
+import type { LookAtView, Match } from "../guard.ts";
+import { guardKeywords } from "../rule-book.ts";
 import { atOnce, Stretch } from "../stretch.ts";
 import type { Steps } from "../stretch.ts";
+import { roomFor } from "./room.ts";
+import type { DecodingRoom } from "./room.ts";
 import type { View } from "./view.ts";
 import { viewsAtOnce, viewsOf, windowChars } from "./views.ts";
 
-/** What a guard finds in a view, in the view's own places. */
-export type LookAtView = (view: View) => readonly Match[];
-
-/** What a guard finds behind the disguises of a text, in the places of the text. */
-export function* disguisedMatches(text: string, look: LookAtView, stretch: Stretch): Steps<readonly Match[]> {
-  const found: Match[] = [];
-  yield* viewsOf(text, stretch, (view) => collect(found, view, look));
+/** What each of several looks finds behind the disguises of a text, in the places of the text. */
+export function* disguisedMatches(
+  text: string,
+  looks: readonly LookAtView[],
+  stretch: Stretch,
+  room: DecodingRoom,
+): Steps<readonly (readonly Match[])[]> {
+  const found = looks.map((): Match[] => []);
+  yield* viewsOf(text, stretch, room, (view) => {
+    const hits = guardKeywords.hits(view.text);
+    for (let i = 0; i < looks.length; i++) collect(found[i] as Match[], view, hits, looks[i] as LookAtView);
+  });
   return found;
 }
 
-/** The same in one go. */
-export function disguisedNow(text: string, look: LookAtView): readonly Match[] {
-  if (text.length > windowChars) return atOnce(disguisedMatches(text, look, new Stretch()));
+/** The same for one look, in one go. */
+export function disguisedNow(text: string, look: LookAtView, room = roomFor(text)): readonly Match[] {
+  if (text.length > windowChars) {
+    const [matches = noMatches] = atOnce(disguisedMatches(text, [look], new Stretch(), room));
+    return matches;
+  }
   let found: Match[] | undefined;
-  for (const view of viewsAtOnce(text)) collect((found ??= []), view, look);
+  for (const view of viewsAtOnce(text, room)) collect((found ??= []), view, hitsIn(view), look);
   return found ?? noMatches;
 }
 
 const noMatches: readonly Match[] = [];
 
-function collect(found: Match[], view: View, look: LookAtView): void {
-  for (const match of look(view)) {
+/** The keywords in views that were looked at before: one guard after the other looks at the same. */
+const known = new WeakMap<View, WordHits>();
+
+function hitsIn(view: View): WordHits {
+  let hits = known.get(view);
+  if (hits === undefined) known.set(view, (hits = guardKeywords.hits(view.text)));
+  return hits;
+}
+
+function collect(found: Match[], view: View, hits: WordHits, look: LookAtView): void {
+  for (const match of look(view, hits)) {
     const { start, end } = view.origin(match.start, match.end);
     found.push({ ...match, start, end, detail: `${match.detail}, in disguise` });
   }

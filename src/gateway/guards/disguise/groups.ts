@@ -10,6 +10,10 @@ const marks = [" ", "\n", "\r\n", ",", ", ", ".", "-", "/", "|", ":", ";", "!", 
 const fewestGroups = 3;
 /** Fewest characters that groups come to. */
 const fewestChars = 20;
+/** How much of the text around rows is looked at with them, characters: a name before a token, and what it is assigned with. */
+const around = 48;
+/** What stands in place of the text between two rows; no rule reads over it. */
+const parting = "\n\0\n";
 /** Longest group. */
 const longestGroup = 64;
 
@@ -35,11 +39,17 @@ export function* ungrouped(text: string, parent: View["origin"] = asItIs): Gener
     if (rows.length === 0) continue;
     // A shorter group behind the last may belong to them, or be a word that follows.
     for (const isLastIn of [true, false]) {
+      // The second view would be the first again.
+      if (!isLastIn && rows.every(({ last, end }) => end === last + mark.length)) break;
       const builder = new ViewBuilder(text);
+      let from = 0;
       for (const { start, last, end, step } of rows) {
+        if (start - around > from) builder.replace(from, start - around, from === 0 ? "" : parting);
+        from = end + around;
         const until = isLastIn ? end : last;
         for (let at = start + step - mark.length; at < until; at += step) builder.replace(at, at + mark.length, "");
       }
+      if (from < text.length) builder.replace(from, text.length, "");
       const view = builder.build(parent);
       if (view !== undefined) yield view;
     }

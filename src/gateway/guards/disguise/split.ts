@@ -167,7 +167,7 @@ function tokenAt(rule: AnchoredRule, text: string, keyword: number): Match | und
     if (start === undefined) continue;
     if (rule.standsFree !== false && start > 0 && /[A-Za-z0-9]/.test(text[start - 1] as string)) continue;
     const pieces = piecesFrom(text, start, rule.window);
-    if (pieces.length < 2) continue;
+    if (pieces.length < 2 || !mayBegin(rule, text, pieces)) continue;
     const match = matchIn(rule, text, pieces);
     if (match !== undefined) return match;
   }
@@ -210,6 +210,25 @@ function gapEnd(text: string, from: number): number | undefined {
     hasQuote ||= character === '"' || character === "'" || character === "`";
   }
   return at === from ? undefined : at;
+}
+
+/** What must not follow a token. */
+const tokenEnd = "(?![A-Za-z0-9])";
+/** Patterns without it: one that does not match all pieces together matches no first few of them. */
+const beginnings = new Map(
+  tokenRules
+    .filter(({ pattern }) => pattern.source.endsWith(tokenEnd))
+    .map((rule) => [rule, new RegExp(rule.pattern.source.slice(0, -tokenEnd.length), rule.pattern.flags)] as const),
+);
+
+/** Whether pieces may begin with a token; quick, for most do not. */
+function mayBegin(rule: AnchoredRule, text: string, pieces: readonly Piece[]): boolean {
+  const beginning = beginnings.get(rule);
+  if (beginning === undefined) return true;
+  let joined = "";
+  for (const { start, end } of pieces) joined += text.slice(start, end);
+  beginning.lastIndex = 0;
+  return beginning.test(joined);
 }
 
 /** The token that begins with the first piece and ends with one of the others. */
