@@ -19,6 +19,7 @@ const common = new RegExp(
     String.raw`\\+[x']${hexDigit}{2}`,
     String.raw`\\+[0-7]{3}`,
     String.raw`\\0{0,4}${hexDigit}{2} `,
+    String.raw`\\+[nrtbfv]`,
     String.raw`[Uu]\+${hexDigit}{4,6}(?: (?=[Uu]\+))?`,
     String.raw`\b[cC][hH]r?[rR]?\((?:0[xX]${hexDigit}{2}|\d{2,3})\)`,
     `&#[xX]0{0,6}${hexDigit}{1,6};?`,
@@ -76,6 +77,9 @@ function replaced(
   return builder.build(parent);
 }
 
+/** What escapes of one letter stand for. */
+const blanks: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t", b: "\b", f: "\f", v: "\v" };
+
 function characterOf(found: string): string | undefined {
   switch (found[0]) {
     case "%":
@@ -99,6 +103,8 @@ function characterOf(found: string): string | undefined {
     default: {
       if (found.endsWith("\b")) return "";
       const body = found.replace(/^\\+/, "");
+      const blank = blanks[body];
+      if (blank !== undefined) return blank;
       if (/^[0-7]{3}$/.test(body)) return characterAt(Number.parseInt(body, 8));
       return characterAt(Number.parseInt(body.replace(/^[uUx'{]{0,2}/, ""), 16));
     }
