@@ -37,7 +37,7 @@ import type { DialectName, FrontDialect, ModelCall, Reply, StreamEvent } from ".
 import { gatewayFault } from "./errors.ts";
 import type { Fleet } from "./fleet.ts";
 import { formChecker, guardReply, streamGuard } from "./guards/index.ts";
-import type { GuardFinding } from "./guards/index.ts";
+import type { GuardFinding, RawReply } from "./guards/index.ts";
 import { takeAllowance } from "./allowance.ts";
 import { KeptAnswers } from "./kept-answers.ts";
 import type { KnownBody } from "./kept-answers.ts";
@@ -284,7 +284,8 @@ export class Gateway {
     const { call, terms } = prepared;
     const { attempt, deployment, dialect, reply, bytes } = answer;
     const cost = this.#costOfWhole(prepared, answer, await replyTokensInTurns(reply));
-    const guarded = await guardReply(reply, terms.guards);
+    const isOwn = dialect === call.dialect && !call.stream;
+    const guarded = await guardReply(reply, terms.guards, isOwn ? rawOf(answer) : undefined);
     for (const finding of guarded.findings) course.parts.begun.report(onRecord(finding));
     if (guarded.denied !== undefined) {
       return course.fail(guarded.denied, { ...cost, model: reply.model, finish: "error" });
@@ -301,8 +302,9 @@ export class Gateway {
       return course.fail(error, { ...cost, model: reply.model, finish: "error" });
     }
     if (call.stream) return this.#replayed(course, prepared, priced, attempt, lead);
-    const asItCame = dialect === call.dialect && guarded.reply === reply;
-    const body = asItCame ? bytes : await this.#written(course, call, priced);
+    const asItCame = isOwn && guarded.reply === reply;
+    const sent = guarded.body === undefined ? bytes : await bytesOf(guarded.body);
+    const body = asItCame ? sent : await this.#written(course, call, priced);
     lead?.settle({
       reply: priced,
       deployment: deployment.name,
@@ -468,8 +470,7 @@ export class Gateway {
   }
 
   async #written({ parts: { ctx } }: Course, call: ModelCall, reply: Reply): Promise<Buffer> {
-    const written = await writeInTurns(this.#front(call).writeReply(call, reply, shownOf(ctx)));
-    return typeof written === "string" ? Buffer.from(written) : written;
+    return bytesOf(this.#front(call).writeReply(call, reply, shownOf(ctx)));
   }
 
   #front({ dialect }: ModelCall): FrontDialect {
@@ -530,6 +531,16 @@ function withholdIfEnded({ parts: { ctx } }: Course, { intentIndex, outcomeIndex
   if (end === undefined) return;
   const where = { intentIndex, ...(outcomeIndex === null ? {} : { outcomeIndex }) };
   throw new Fault(end.code, `${end.message}; the answer is on record and withheld`, { ...end.facts, ...where });
+}
+
+/** What a caller of the provider's own dialect gets; vectors are numbers, in which there is nothing to look for. */
+function rawOf({ dialect, reply, body }: WholeAnswer): RawReply | undefined {
+  return reply.vectors === undefined && typeof body === "object" && body !== null ? { dialect, body } : undefined;
+}
+
+async function bytesOf(body: object): Promise<Buffer> {
+  const written = await writeInTurns(body);
+  return typeof written === "string" ? Buffer.from(written) : written;
 }
 
 /** What a kept answer is kept with. */

@@ -2,7 +2,7 @@
 export type { Guard, GuardAction, GuardFinding, GuardName, GuardPolicy, GuardSeverity, Match } from "./guard.ts";
 export { guardCodes, guardFault } from "./errors.ts";
 export { guardCall, guardReply } from "./inspection.ts";
-export type { GuardedCall, GuardedReply } from "./inspection.ts";
+export type { GuardedCall, GuardedReply, RawReply } from "./inspection.ts";
 export { redactSecrets } from "./secrets.ts";
 export { streamGuard } from "./stream-guard.ts";
 export { othersTurn, Stretch, stretchChars } from "./stretch.ts";

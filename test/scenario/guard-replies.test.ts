@@ -1,0 +1,129 @@
+// Secrets in replies beside the model's words: in fields that Charter does not know, in names, sources and probabilities.
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { chatReply, questions, sendJson, startRig, startStub } from "../support/gateway.ts";
+import type { GatewayRig, Stub } from "../support/gateway.ts";
+
+let rig: GatewayRig;
+let stub: Stub;
+let strictKey = "";
+
+beforeAll(async () => {
+  stub = await startStub();
+  rig = await startRig({
+    providers: () => ({
+      own: { kind: "openai-compatible", baseUrl: `${stub.url}/v1`, keyless: true, open: true },
+      ownclaude: { kind: "anthropic", baseUrl: `${stub.url}/v1`, keyless: true, open: true },
+    }),
+    constitution: [
+      [["products", "WORKFLOW", "models"], { guards: { secrets: "deny", pii: "off", injection: "flag" } }],
+    ],
+  });
+  strictKey = await rig.charter.keyFor("product", "WORKFLOW");
+});
+afterAll(async () => {
+  await rig[Symbol.asyncDispose]();
+  await stub[Symbol.asyncDispose]();
+});
+
+const question = questions();
+const secret = ["ghp", "4kT9wQz7Lm2XvB8nRc5YhJ3sPd6FgA1uEo0W"].join("_");
+const tokens = secret.match(/.{1,3}/g)!.map((token) => ({ token, logprob: -1, bytes: null, top_logprobs: [] }));
+const seal = Buffer.from(Array.from({ length: 120 }, (_, i) => (i * 197 + 31) % 256)).toString("base64");
+
+/** A chat completion with more in its message, its choice and itself. */
+const withMore = (message: object, choice: object = {}, top: object = {}): object => ({
+  ...chatReply("m", "fine"),
+  choices: [
+    { index: 0, message: { role: "assistant", content: "fine", ...message }, finish_reason: "stop", ...choice },
+  ],
+  ...top,
+});
+
+const chatReplies: readonly (readonly [where: string, reply: object])[] = [
+  [
+    "the address and title of a source",
+    withMore({
+      annotations: [{ type: "url_citation", url_citation: { url: `https://x.example/?t=${secret}`, title: secret } }],
+    }),
+  ],
+  ["details of reasoning", withMore({ reasoning_details: [{ type: "reasoning.text", text: `a ${secret}` }] })],
+  ["an unknown field of a message", withMore({ provider_specific_fields: { deep: [{ x: secret }] } })],
+  ["a key of an unknown record", withMore({ provider_specific_fields: { [secret]: 1 } })],
+  [
+    "unknown fields of the reply",
+    withMore({}, {}, { citations: [`https://x?${secret}`], search_results: [{ title: secret }] }),
+  ],
+  ["its id", withMore({}, {}, { id: secret })],
+  ["its model and fingerprint", withMore({}, {}, { model: secret, system_fingerprint: secret })],
+  ["an unknown field in base64", withMore({ note: Buffer.from(`my ${secret} is`).toString("base64") })],
+];
+
+describe("a secret in a whole reply", () => {
+  it.each(chatReplies)("is taken out of %s, and refused where the terms say so", async (_where, reply) => {
+    stub.answer = (_request, response) => sendJson(response, reply);
+    const { status, text, json } = await rig.chat({ model: "own/teller", ...question() });
+    expect(status).toBe(200);
+    expect(text).not.toContain(secret);
+    expect(text).not.toContain(Buffer.from(`my ${secret}`).toString("base64").slice(0, 40));
+    expect(text).toContain("[redacted: github-pat");
+    expect(json.choices[0].message.content).toBe("fine");
+    const strict = await rig.chat({ model: "own/teller", ...question() }, { key: strictKey });
+    expect([strict.status, strict.json.code]).toEqual([403, "guard.denied"]);
+  });
+
+  it("is taken out of the probabilities of tokens, with them", async () => {
+    for (const content of ["fine", `key ${secret}`]) {
+      stub.answer = (_request, response) =>
+        sendJson(response, withMore({ content }, { logprobs: { content: [...tokens] } }));
+      const { json } = await rig.chat({ model: "own/teller", ...question() });
+      const told = (json.choices[0].logprobs?.content ?? []) as { token: string }[];
+      expect(told.map(({ token }) => token).join("")).not.toContain(secret);
+    }
+  });
+
+  it("is taken out of sources and stops of the Messages API, while seals pass byte for byte", async () => {
+    const content = [
+      { type: "thinking", thinking: "hm", signature: seal },
+      { type: "redacted_thinking", data: seal },
+      {
+        type: "web_search_tool_result",
+        tool_use_id: "t",
+        content: [{ type: "web_search_result", url: `https://x?${secret}`, title: secret, encrypted_content: seal }],
+      },
+      { type: "text", text: "ok", citations: [{ type: "char_location", cited_text: secret, document_index: 0 }] },
+    ];
+    stub.answer = (_request, response) =>
+      sendJson(response, {
+        id: "msg_1",
+        type: "message",
+        role: "assistant",
+        model: "m",
+        content,
+        stop_reason: "stop_sequence",
+        stop_sequence: secret,
+        usage: { input_tokens: 1, output_tokens: 1 },
+      });
+    const body = { model: "ownclaude/teller", max_tokens: 50, ...question() };
+    const { status, text, json } = await rig.charter.ask("/v1/messages", {
+      key: rig.productKey,
+      body,
+    });
+    expect(status, text).toBe(200);
+    expect(text).not.toContain(secret);
+    expect(json.content[0].signature).toBe(seal);
+    expect(json.content[1].data).toBe(seal);
+    expect(json.content[2].content[0].encrypted_content).toBe(seal);
+  });
+});
+
+describe("a whole reply without a secret", () => {
+  it("passes as it came, with whatever else it holds", async () => {
+    const reply = withMore({ annotations: [{ url: "https://x.example/a" }], extra: { a: [1, "two words here"] } });
+    const bytes = JSON.stringify(reply, null, 1);
+    stub.answer = (_request, response) => {
+      response.writeHead(200, { "content-type": "application/json" });
+      response.end(bytes);
+    };
+    expect((await rig.chat({ model: "own/teller", ...question() })).text).toBe(bytes);
+  });
+});
