@@ -36,7 +36,7 @@ import type { AnswerFacts } from "./course.ts";
 import type { DialectName, FrontDialect, ModelCall, Reply, StreamEvent } from "./conversation.ts";
 import { gatewayFault } from "./errors.ts";
 import type { Fleet } from "./fleet.ts";
-import { formChecker, guardReply, streamGuard } from "./guards/index.ts";
+import { formChecker, frameGuard, guardReply, streamGuard } from "./guards/index.ts";
 import type { GuardFinding, RawReply } from "./guards/index.ts";
 import { takeAllowance } from "./allowance.ts";
 import { KeptAnswers } from "./kept-answers.ts";
@@ -388,6 +388,7 @@ export class Gateway {
       source,
       front,
       asItCame,
+      frames: guards ? frameGuard(terms.guards) : undefined,
       guardFor: (choice) => (guards ? streamGuard(terms.guards, `/choices/${choice}/text`) : undefined),
       report: (findings) => {
         for (const finding of findings) course.parts.begun.report(onRecord(finding));

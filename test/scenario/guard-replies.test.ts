@@ -1,6 +1,6 @@
 // Secrets in replies beside the model's words: in fields that Charter does not know, in names, sources and probabilities.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { chatReply, questions, sendJson, startRig, startStub } from "../support/gateway.ts";
+import { chatReply, questions, readStream, sendEvents, sendJson, startRig, startStub } from "../support/gateway.ts";
 import type { GatewayRig, Stub } from "../support/gateway.ts";
 
 let rig: GatewayRig;
@@ -125,5 +125,114 @@ describe("a whole reply without a secret", () => {
       response.end(bytes);
     };
     expect((await rig.chat({ model: "own/teller", ...question() })).text).toBe(bytes);
+  });
+});
+
+const chunk = (delta: object, more: object = {}, top: object = {}): string =>
+  JSON.stringify({
+    id: "chatcmpl-own",
+    object: "chat.completion.chunk",
+    created: 1,
+    model: "m",
+    choices: [{ index: 0, delta, finish_reason: null, ...more }],
+    ...top,
+  });
+const ended = (frames: readonly string[]): readonly string[] => [
+  ...frames,
+  chunk({}, { finish_reason: "stop" }),
+  "[DONE]",
+];
+
+const streams: readonly (readonly [where: string, frames: readonly string[]])[] = [
+  ["an unknown field of a delta", [chunk({ content: "fine", annotations: [{ url: `https://x?${secret}` }] })]],
+  ["details of reasoning", [chunk({ content: "fine", reasoning_details: [{ type: "reasoning.text", text: secret }] })]],
+  ["a key", [chunk({ content: "fine", extra: { [secret]: 1 } })]],
+  ["its id", [chunk({ content: "fine" }, {}, { id: secret })]],
+  ["its model", [chunk({ content: "fine" }, {}, { model: secret })]],
+  ["a frame without words", [chunk({ content: "fine" }), JSON.stringify({ choices: [], citations: [secret] })]],
+  ["the name of a tool", [
+    chunk({ content: "fine" }),
+    chunk({ tool_calls: [{ index: 0, id: secret, type: "function", function: { name: secret, arguments: "{}" } }] }),
+  ]],
+]; // prettier-ignore
+
+describe("a secret in a stream beside its words", () => {
+  it.each(streams)("is taken out of %s, and refused where the terms say so", async (_where, frames) => {
+    stub.answer = (_request, response) => {
+      sendEvents(response, ended(frames));
+      response.end();
+    };
+    const { text } = await rig.chat({ model: "own/teller", ...question(), stream: true });
+    expect(text).not.toContain(secret);
+    expect(text).toContain("[redacted: github-pat");
+    expect(text).toContain("fine");
+    expect(readStream(text).data.at(-1)).toBe("[DONE]");
+    const strict = await rig.chat({ model: "own/teller", ...question(), stream: true }, { key: strictKey });
+    expect(strict.text).not.toContain(secret);
+    expect(strict.text).toContain("guard.denied");
+  });
+
+  it("is taken out of a comment and of the name of an event", async () => {
+    stub.answer = (_request, response) => {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.write(`: note ${secret}\n\nevent: ${secret}\ndata: ${chunk({ content: "fine" })}\n\n`);
+      for (const frame of ended([])) response.write(`data: ${frame}\n\n`);
+      response.end();
+    };
+    const { text } = await rig.chat({ model: "own/teller", ...question(), stream: true });
+    expect(text).not.toContain(secret);
+    expect(text).toContain("fine");
+  });
+
+  it("is taken out of what says words a second time", async () => {
+    stub.answer = (_request, response) => {
+      const said = tokens.map((each) =>
+        chunk({ content: each.token, note: each.token }, { logprobs: { content: [each] } }),
+      );
+      sendEvents(response, ended(said));
+      response.end();
+    };
+    const { text } = await rig.chat({ model: "own/teller", ...question(), stream: true });
+    for (const name of ["content", "note", "token"]) {
+      const told = [...text.matchAll(new RegExp(`"${name}":"([^"]*)"`, "g"))].map((match) => match[1]).join("");
+      expect(told).not.toContain(secret);
+    }
+  });
+
+  it("is not looked for where nothing is: the frames pass as they came, with seals in them", async () => {
+    const frames = ended([
+      chunk({ content: "fine", reasoning_details: [{ type: "reasoning.encrypted", data: seal }] }),
+      chunk({ content: " words" }, {}, { obfuscation: "a8Kz0pQ" }),
+    ]);
+    stub.answer = (_request, response) => {
+      sendEvents(response, frames);
+      response.end();
+    };
+    const { text } = await rig.chat({ model: "own/teller", ...question(), stream: true });
+    for (const frame of frames.slice(0, -1)) expect(text).toContain(`data: ${frame}\n\n`);
+  });
+
+  it("is taken out of sources of the Messages API", async () => {
+    const events = [
+      { type: "message_start", message: { id: "msg_1", type: "message", role: "assistant", model: "m", content: [], usage: { input_tokens: 1, output_tokens: 1 } } },
+      { type: "content_block_start", index: 0, content_block: { type: "web_search_tool_result", tool_use_id: "t", content: [{ type: "web_search_result", url: `https://x?${secret}`, title: "t", encrypted_content: seal }] } },
+      { type: "content_block_stop", index: 0 },
+      { type: "content_block_start", index: 1, content_block: { type: "text", text: "" } },
+      { type: "content_block_delta", index: 1, delta: { type: "text_delta", text: "fine" } },
+      { type: "content_block_delta", index: 1, delta: { type: "citations_delta", citation: { type: "char_location", cited_text: secret } } },
+      { type: "content_block_stop", index: 1 },
+      { type: "message_delta", delta: { stop_reason: "stop_sequence", stop_sequence: secret }, usage: { output_tokens: 1 } },
+      { type: "message_stop" },
+    ]; // prettier-ignore
+    stub.answer = (_request, response) => {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.end(events.map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`).join(""));
+    };
+    const body = { model: "ownclaude/teller", max_tokens: 50, stream: true, ...question() };
+    const { text } = await rig.charter.ask("/v1/messages", { key: rig.productKey, body });
+    expect(text).not.toContain(secret);
+    expect(text).toContain(seal);
+    expect(text).toContain("fine");
+    expect(text).toContain("event: message_stop");
   });
 });
