@@ -1,4 +1,5 @@
-// Secrets in replies beside the model's words: in fields that Charter does not know, in names, sources and probabilities.
+// Secrets beside words: in a reply's fields that Charter does not know, its names, sources and probabilities, and in the names
+// that a call is sent with.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { chatReply, questions, readStream, sendEvents, sendJson, startRig, startStub } from "../support/gateway.ts";
 import type { GatewayRig, Stub } from "../support/gateway.ts";
@@ -234,5 +235,21 @@ describe("a secret in a stream beside its words", () => {
     expect(text).toContain(seal);
     expect(text).toContain("fine");
     expect(text).toContain("event: message_stop");
+  });
+});
+
+describe("a secret in a name", () => {
+  it("refuses the call before it is on record, in a model's name and in a header", async () => {
+    const size = await rig.charter.ledgerSize();
+    const model = await rig.chat({ model: `own/${secret}`, ...question() });
+    expect([model.status, model.json.code, model.json.at]).toEqual([403, "guard.denied", "/model"]);
+    const { status, text } = await rig.charter.ask("/v1/messages", {
+      key: rig.productKey,
+      headers: { "anthropic-beta": secret },
+      body: { model: "claude-answers", max_tokens: 50, ...question() },
+    });
+    expect([status, text.includes("guard.denied")]).toEqual([403, true]);
+    expect(`${model.text}${text}`).not.toContain(secret);
+    expect((await rig.callsSince(size)).intents).toEqual([]);
   });
 });

@@ -4,6 +4,7 @@ export { guardCodes, guardFault } from "./errors.ts";
 export { guardCall, guardReply } from "./inspection.ts";
 export type { GuardedCall, GuardedReply, RawReply } from "./inspection.ts";
 export { redactSecrets } from "./secrets.ts";
+export { refusedNames } from "./called-names.ts";
 export { frameGuard } from "./frame-guard.ts";
 export type { FrameGuard } from "./frame-guard.ts";
 export { streamGuard } from "./stream-guard.ts";
