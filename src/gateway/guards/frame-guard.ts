@@ -19,7 +19,7 @@ import { atOnce, Stretch, stretchChars } from "./stretch.ts";
 const shortestChars = 6;
 /** How many texts are remembered in which nothing was found, and how long they may be. */
 const maxRemembered = 256;
-const maxRememberedChars = 512;
+const maxRememberedChars = 1024;
 /** Fields in which providers send seals. */
 const sealNames: ReadonlySet<string> = new Set([
   "signature", "data", "thought_signature", "encrypted_content", "encrypted_index", "encrypted_stdout",
@@ -79,7 +79,17 @@ export class FrameGuard {
   }
 
   #frame(raw: Buffer, pieces: readonly StreamEvent[]): Buffer {
-    const lines = raw.toString("utf8").split(/\r\n|\r|\n/);
+    const frame = raw.toString("utf8");
+    const bare = withoutWords(frame, pieces);
+    if (this.#clean.has(bare)) return raw;
+    const before = this.#findings.length;
+    const next = this.#rewritten(raw, frame, pieces);
+    if (this.#findings.length === before) this.#remember(bare);
+    return next;
+  }
+
+  #rewritten(raw: Buffer, frame: string, pieces: readonly StreamEvent[]): Buffer {
+    const lines = frame.split(/\r\n|\r|\n/);
     const data = lines.filter((line) => line.startsWith("data:")).map((line) => line.slice(5).replace(/^ /, ""));
     const others = lines.filter((line) => line !== "" && !line.startsWith("data:"));
     const nextOthers = others.map((line) => this.#text(line));
@@ -117,11 +127,14 @@ export class FrameGuard {
     if (text.length < shortestChars || this.#clean.has(text)) return text;
     const before = this.#findings.length;
     const next = sealNames.has(key) && looksSealed(text) ? this.#seal(text) : this.#words(text);
-    if (this.#findings.length === before && text.length <= maxRememberedChars) {
-      if (this.#clean.size >= maxRemembered) this.#clean.clear();
-      this.#clean.add(text);
-    }
+    if (this.#findings.length === before) this.#remember(text);
     return next;
+  }
+
+  #remember(text: string): void {
+    if (text.length > maxRememberedChars) return;
+    if (this.#clean.size >= maxRemembered) this.#clean.clear();
+    this.#clean.add(text);
   }
 
   #words(text: string): string {
@@ -168,6 +181,15 @@ function strictly({ name }: Guard, text: string): readonly Match[] {
 /** The words of pieces, which are looked at across frames. */
 function wordsOf(pieces: readonly StreamEvent[]): ReadonlySet<string> {
   return new Set(pieces.flatMap((piece) => ("text" in piece ? [piece.text] : [])));
+}
+
+/** A frame without the words of its only piece: most frames of a stream differ in nothing else. */
+function withoutWords(frame: string, pieces: readonly StreamEvent[]): string {
+  const [piece] = pieces;
+  if (pieces.length !== 1 || piece === undefined || !("text" in piece)) return frame;
+  const words = JSON.stringify(piece.text);
+  const from = frame.lastIndexOf(words);
+  return from < 0 ? frame : `${frame.slice(0, from)}""${frame.slice(from + words.length)}`;
 }
 
 function parsed(text: string): unknown {

@@ -28,6 +28,14 @@ const end = "(?![A-Za-z0-9])";
 const distinctive = /^(?=.*[_.-])(?!.*=)[\w.-]{4,}$/;
 const ambiguous = /^(?:sk-[0-9a-f]|key-)$/;
 
+/** No letter or digit stands in front, but for that of an escape. */
+const free = String.raw`(?:(?<![A-Za-z0-9])|(?<=\\[nrtbfv]))`;
+
+/** Behind a short word, letters touch a token on one side only: on both, encoded bytes bring it about by chance. */
+function touchable({ source }: RegExp, words: readonly string[]): string {
+  return words.some((word) => word.length < 5) ? `(?:${free}${source}|${source}${end})` : source;
+}
+
 /** Most letters behind a token that are taken out with it. */
 const maxTouchingChars = 256;
 const touching = new RegExp(`[A-Za-z0-9]{0,${maxTouchingChars}}`, "y");
@@ -55,7 +63,7 @@ function token(id: string, keywords: string, form: RegExp, what: string, more: M
   return {
     id,
     keywords: words,
-    pattern: new RegExp(touches ? form.source : `${form.source}${end}`, "y"),
+    pattern: new RegExp(touches ? touchable(form, words) : `${form.source}${end}`, "y"),
     window,
     undecided: undecidedToken,
     severity,
@@ -70,7 +78,7 @@ const hex = "0123456789abcdef".split("");
 const hasDigit = (text: string): boolean => /\d/.test(text);
 
 /** Behind a letter it holds a digit, unlike words in capitals. */
-const awsKeyId = /(?:(?<![A-Za-z0-9])|(?<=\\[nrtbfv])|(?=[A-Z]{4,19}\d))A(?:KIA|SIA|BIA|CCA)[A-Z0-9]{16}/;
+const awsKeyId = new RegExp(String.raw`(?:${free}|(?=[A-Z]{4,19}\d))A(?:KIA|SIA|BIA|CCA)[A-Z0-9]{16}`);
 
 const clouds: readonly AnchoredRule[] = [
   token("aws-access-key", "akia asia abia acca", awsKeyId, "an AWS access key id", { standsFree: false }),
