@@ -38,7 +38,9 @@ type LandedAnswer =
       readonly reply: Reply;
       /** The tier of service that the reply names beside its usage. */
       readonly serviceTier?: string;
+      /** What the provider sent, and the same read. */
       readonly bytes: Buffer;
+      readonly body: unknown;
     }
   | {
       readonly kind: "stream";
@@ -186,7 +188,7 @@ async function readHead(
   const body = await parsed(bytes);
   const reply = dialect.readReply(body);
   landing.complete();
-  return { kind: "whole", deployment, dialect: name, reply, ...tierOf(body), bytes };
+  return { kind: "whole", deployment, dialect: name, reply, ...tierOf(body), bytes, body };
 }
 
 /** A long answer is read in turns with everything else; the connection is given back meanwhile, since all of it is here. */

@@ -37,8 +37,8 @@ import type { AnswerFacts } from "./course.ts";
 import type { DialectName, FrontDialect, ModelCall, Reply, StreamEvent } from "./conversation.ts";
 import { gatewayFault } from "./errors.ts";
 import type { Fleet } from "./fleet.ts";
-import { formChecker, guardReply, streamGuard } from "./guards/index.ts";
-import type { GuardFinding } from "./guards/index.ts";
+import { formChecker, frameGuard, guardReply, streamGuard } from "./guards/index.ts";
+import type { GuardFinding, RawReply } from "./guards/index.ts";
 import { takeAllowance } from "./allowance.ts";
 import { KeptAnswers } from "./kept-answers.ts";
 import type { KnownBody } from "./kept-answers.ts";
@@ -285,7 +285,9 @@ export class Gateway {
     const { call, terms } = prepared;
     const { attempt, deployment, dialect, reply, bytes } = answer;
     const cost = this.#costOfWhole(prepared, answer, await replyTokensInTurns(reply));
-    const guarded = await guardReply(reply, terms.guards, undefined, holderOf(prepared.product));
+    const isOwn = dialect === call.dialect && !call.stream;
+    const raw = isOwn ? rawOf(answer) : undefined;
+    const guarded = await guardReply(reply, terms.guards, raw, undefined, holderOf(prepared.product));
     for (const finding of guarded.findings) course.parts.begun.report(onRecord(finding));
     if (guarded.denied !== undefined) {
       return course.fail(guarded.denied, { ...cost, model: reply.model, finish: "error" });
@@ -302,8 +304,9 @@ export class Gateway {
       return course.fail(error, { ...cost, model: reply.model, finish: "error" });
     }
     if (call.stream) return this.#replayed(course, prepared, priced, attempt, lead);
-    const asItCame = dialect === call.dialect && guarded.reply === reply;
-    const body = asItCame ? bytes : await this.#written(course, call, priced);
+    const asItCame = isOwn && guarded.reply === reply;
+    const sent = guarded.body === undefined ? bytes : await bytesOf(guarded.body);
+    const body = asItCame ? sent : await this.#written(course, call, priced);
     lead?.settle({
       reply: priced,
       deployment: deployment.name,
@@ -387,6 +390,7 @@ export class Gateway {
       source,
       front,
       asItCame,
+      frames: guards ? frameGuard(terms.guards) : undefined,
       guardFor: (choice) => (guards ? streamGuard(terms.guards, `/choices/${choice}/text`) : undefined),
       report: (findings) => {
         for (const finding of findings) course.parts.begun.report(onRecord(finding));
@@ -469,8 +473,7 @@ export class Gateway {
   }
 
   async #written({ parts: { ctx } }: Course, call: ModelCall, reply: Reply): Promise<Buffer> {
-    const written = await writeInTurns(this.#front(call).writeReply(call, reply, shownOf(ctx)));
-    return typeof written === "string" ? Buffer.from(written) : written;
+    return bytesOf(this.#front(call).writeReply(call, reply, shownOf(ctx)));
   }
 
   #front({ dialect }: ModelCall): FrontDialect {
@@ -531,6 +534,16 @@ function withholdIfEnded({ parts: { ctx } }: Course, { intentIndex, outcomeIndex
   if (end === undefined) return;
   const where = { intentIndex, ...(outcomeIndex === null ? {} : { outcomeIndex }) };
   throw new Fault(end.code, `${end.message}; the answer is on record and withheld`, { ...end.facts, ...where });
+}
+
+/** What a caller of the provider's own dialect gets; vectors are numbers, in which there is nothing to look for. */
+function rawOf({ dialect, reply, body }: WholeAnswer): RawReply | undefined {
+  return reply.vectors === undefined && typeof body === "object" && body !== null ? { dialect, body } : undefined;
+}
+
+async function bytesOf(body: object): Promise<Buffer> {
+  const written = await writeInTurns(body);
+  return typeof written === "string" ? Buffer.from(written) : written;
 }
 
 /** What a kept answer is kept with. */

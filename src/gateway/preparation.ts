@@ -12,7 +12,7 @@ import { endOf } from "../kernel/standing.ts";
 import { gatewayFault } from "./errors.ts";
 import { assess } from "./parameters/index.ts";
 import type { Fleet } from "./fleet.ts";
-import { guardCall } from "./guards/index.ts";
+import { guardCall, refusedNames } from "./guards/index.ts";
 import type { GuardedCall } from "./guards/index.ts";
 import type { CallOptions, Prepared } from "./prepared.ts";
 import { route } from "./router.ts";
@@ -43,7 +43,7 @@ export class Preparation {
     return { ...gateway.terms, ...own, parameters: { ...gateway.terms.parameters, ...own.parameters } };
   }
 
-  /** Reads a call and ranks who could answer it, without asking anybody. @throws `dialect.invalid`, `model.not_found`. */
+  /** Reads a call and ranks who could answer it, without asking anybody. @throws `dialect.invalid`, `model.not_found`, `guard.denied`. */
   async prepare(
     ctx: Ctx,
     dialect: DialectName,
@@ -84,7 +84,10 @@ export class Preparation {
     const terms = this.termsOf(product);
     const dataClass = options.dataClass ?? constitution.data.gateway.defaultDataClass;
     const { passed } = options;
-    const parameters = assess({ call: asked, passed, terms, dataClass, unlisted: unlistedName(wanted, lookup) });
+    const unlisted = unlistedName(wanted, lookup);
+    const refused = isForeign ? undefined : refusedNames({ "/model": unlisted, ...passed }, terms.guards);
+    if (refused !== undefined) throw refused;
+    const parameters = assess({ call: asked, passed, terms, dataClass, unlisted });
     const { call, findings, denied } = await guarded(ctx, asked, terms);
     const strategy = (wanted.kind === "any" ? wanted.strategy : undefined) ?? options.strategy ?? "balanced";
     const open = wanted.kind === "any" || wanted.kind === "tag";

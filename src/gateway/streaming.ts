@@ -15,7 +15,7 @@ import { Fault } from "../kernel/fault.ts";
 import { endOf, throwIfEnded } from "../kernel/standing.ts";
 import { runningHash } from "../kernel/hash.ts";
 import { othersTurn, Stretch, stretchChars } from "./guards/index.ts";
-import type { GuardFinding, StreamGuard } from "./guards/index.ts";
+import type { FrameGuard, GuardFinding, StreamGuard } from "./guards/index.ts";
 import { HeldBlocks, laneOf } from "./held-blocks.ts";
 import type { Block, WordPiece } from "./held-blocks.ts";
 import type { Item } from "./intake.ts";
@@ -43,6 +43,8 @@ export interface StreamParts {
   readonly front: FrontDialect;
   /** The source speaks the caller's dialect, so that bytes can pass as they came. */
   readonly asItCame: boolean;
+  /** A guard for what frames hold beside words; undefined when the policy looks for nothing. */
+  readonly frames: FrameGuard | undefined;
   /** A guard for the text of one choice; undefined when the policy looks for nothing. */
   readonly guardFor: (choice: number) => StreamGuard | undefined;
   readonly report: (findings: readonly GuardFinding[]) => void;
@@ -148,8 +150,9 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
   /** The bytes for some items, as one piece. */
   #pass(items: readonly Item[]): Buffer {
     const out: Buffer[] = [];
-    for (const item of items) {
+    for (const each of items) {
       if (this.#endFrame !== undefined) break;
+      const item = this.#framed(each);
       const raw = this.#parts.asItCame && !this.#rewrites ? item.raw : undefined;
       if (raw === undefined) for (const piece of item.pieces) out.push(...this.#written(this.#guarded(piece)));
       else {
@@ -163,8 +166,9 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
   /** The same for items that take the guards long, with turns for everybody else in between. */
   async #passLong(items: readonly Item[]): Promise<Buffer> {
     const out: Buffer[] = [];
-    for (const item of items) {
+    for (const each of items) {
       if (this.#endFrame !== undefined) break;
+      const item = this.#framed(each);
       const guarded: (readonly StreamEvent[])[] = [];
       for (const piece of item.pieces) guarded.push(await this.#guardedInParts(piece));
       const raw = this.#parts.asItCame && !this.#rewrites ? item.raw : undefined;
@@ -172,6 +176,19 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
       else out.push(...this.#forwarded(raw, item.pieces, guarded));
     }
     return joined(out);
+  }
+
+  /** An item as the product's guards let it pass, but for the words in it, which they look at across items. */
+  #framed(item: Item): Item {
+    const { frames, asItCame, report } = this.#parts;
+    if (frames === undefined) return item;
+    const { raw, pieces, findings, denied } = frames.look(
+      asItCame && !this.#rewrites ? item.raw : undefined,
+      item.pieces,
+    );
+    if (findings.length > 0) report(findings);
+    if (denied !== undefined) throw denied;
+    return { ...(raw === undefined ? {} : { raw }), pieces };
   }
 
   /** Blocks as they came, or rewritten from the first one on in which a guard has changed something. */

@@ -65,6 +65,15 @@ export const undecidedToken = /[\w.+/=~:%@$!#-]*$/y;
 /** The rest of a line may still follow. */
 export const undecidedLine = /[^\r\n]*$/y;
 
+/** Letters of escapes that stand for white space or a control character, as JSON and programs write them. */
+const escapeLetters = "nrtbfv0ae";
+
+/** Whether no word stands before a place: the letter of an escape, as in `\\n`, belongs to none. */
+function isFreeAt(text: string, at: number): boolean {
+  if (at === 0 || !isWord(text.charCodeAt(at - 1))) return true;
+  return at > 1 && text.charCodeAt(at - 2) === 92 && escapeLetters.includes(text[at - 1] as string);
+}
+
 function isWord(code: number): boolean {
   return (code > 47 && code < 58) || (code > 64 && code < 91) || (code > 96 && code < 123);
 }
@@ -193,7 +202,7 @@ class Settling {
 function matchOf(rule: AnchoredRule, text: string, at: number): Match | number | undefined {
   for (const back of rule.back ?? zero) {
     const start = at - back;
-    if (start < 0 || (rule.standsFree !== false && start > 0 && isWord(text.charCodeAt(start - 1)))) continue;
+    if (start < 0 || (rule.standsFree !== false && !isFreeAt(text, start))) continue;
     rule.pattern.lastIndex = start;
     const match = rule.pattern.exec(text);
     if (match === null) continue;

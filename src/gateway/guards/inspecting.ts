@@ -149,6 +149,11 @@ export class Inspection {
     this.#changed += edits.texts.size;
   }
 
+  /** Whether a text that stands in pieces elsewhere holds what is to be taken out. */
+  *holds(looking: readonly Guard[], text: string): Steps<boolean> {
+    return (yield* this.#search(looking, text)) !== undefined;
+  }
+
   /** A text without what it holds of a token that is cut over several. */
   #mended(text: string): string {
     return this.#mends?.get(text) ?? text;

@@ -6,13 +6,14 @@
 // 3. Signals of injection are looked for where strangers' words come in: in what the user says and what tools return.
 // 4. No caller holds up the others: what takes long is done in stretches, with turns for everybody else in between.
 import type { Fault } from "../../kernel/fault.ts";
-import type { ModelCall, Part, Reply, Turn } from "../conversation.ts";
+import type { DialectName, ModelCall, Part, Reply, Turn } from "../conversation.ts";
 import { guardFault } from "./errors.ts";
 import { guards } from "./guard-list.ts";
 import type { Guard, GuardFinding, GuardPolicy } from "./guard.ts";
 import { injectionGuard } from "./injection.ts";
 import { Inspection, textWork } from "./inspecting.ts";
-import { placesInBody, placesInPart, textOnly } from "./places.ts";
+import { placesInBody, placesInPart, placesInReply, textOnly } from "./places.ts";
+import { toldTokens, withoutTold } from "./told-tokens.ts";
 import { inTurns } from "./stretch.ts";
 import type { Steps } from "./stretch.ts";
 
@@ -24,9 +25,17 @@ export interface GuardedCall {
   readonly denied?: Fault;
 }
 
+/** A reply as its provider sent it, for callers who get it so. */
+export interface RawReply {
+  readonly dialect: DialectName;
+  readonly body: object;
+}
+
 /** What became of a reply. */
 export interface GuardedReply {
   readonly reply: Reply;
+  /** The body that stands in place of the provider's, where something was taken out of it that the reply does not hold. */
+  readonly body?: object;
   readonly findings: readonly GuardFinding[];
   /** Present when the reply must not be shown. */
   readonly denied?: Fault;
@@ -139,28 +148,55 @@ function wordsOf(part: Part): readonly string[] {
   return part.kind === "text" || part.kind === "refusal" ? [part.text] : [];
 }
 
-/** Looks at a whole reply before it is shown. Short replies are done at once, as calls are. */
+/**
+ * Looks at a whole reply before it is shown. Short replies are done at once, as calls are.
+ * @param raw Given when the caller gets the reply as its provider sent it, with whatever Charter does not know in it.
+ */
 export function guardReply(
   reply: Reply,
   policy: GuardPolicy,
+  raw?: RawReply,
   signal?: AbortSignal,
   holder?: string,
 ): GuardedReply | Promise<GuardedReply> {
   const looking = lookingFor(policy);
   if (looking.length === 0) return { reply, findings: [] };
   const inspection = new Inspection(policy, looking, holder);
-  return inTurns(inspectReply(reply, inspection), inspection.stretch, signal);
+  return inTurns(inspectReply(reply, raw, inspection), inspection.stretch, signal);
 }
 
-function* inspectReply(reply: Reply, inspection: Inspection): Steps<GuardedReply> {
+function* inspectReply(reply: Reply, raw: RawReply | undefined, inspection: Inspection): Steps<GuardedReply> {
   const { walk, stretch, looking, findings } = inspection;
   for (const { parts } of reply.choices) yield* inspection.lookBetween(parts.flatMap(wordsOf), placeOfChoices());
   walk.enter(reply.choices, placeOfChoices, placesInPart(true));
   while (!inspection.look(looking)) yield* inspection.pause(looking);
+  const named = { id: reply.id, model: reply.model };
+  walk.enter(named, placeBeside, textOnly);
+  while (!inspection.look(looking)) yield* inspection.pause(looking);
+  // Where something is to be taken out already, the reply is written anew from what Charter knows of it.
+  const body = raw === undefined || walk.replaces ? undefined : yield* inspectRaw(raw, inspection);
   const denied = inspection.denied();
   if (denied !== undefined) return { reply, findings, denied };
+  if (body !== undefined) return { reply, body, findings };
   if (!walk.replaces) return { reply, findings };
-  return { reply: { ...reply, choices: yield* walk.rebuilt(reply.choices, stretch) }, findings };
+  const choices = yield* walk.rebuilt(reply.choices, stretch);
+  return { reply: { ...reply, ...(yield* walk.rebuilt(named, stretch)), choices }, findings };
+}
+
+/** Looks at what a provider's body holds beside what Charter knows; undefined when nothing is to be taken out. */
+function* inspectRaw({ dialect, body }: RawReply, inspection: Inspection): Steps<object | undefined> {
+  const { walk, stretch, looking } = inspection;
+  const told = new Set<object>();
+  for (const { choice, text } of toldTokens(body)) {
+    if (yield* inspection.holds(looking, text)) told.add(choice);
+  }
+  const left = withoutTold(body, told);
+  inspection.enterBody();
+  inspection.lookAtWholes();
+  walk.enter(left, placeInBody, placesInReply(dialect));
+  while (!inspection.look(looking)) yield* inspection.pause(looking);
+  const next = yield* walk.rebuilt(left, stretch);
+  return next === body ? undefined : next;
 }
 
 /** What a tool returned holds strangers' words, whoever says the turn. */

@@ -65,11 +65,41 @@ const messages: readonly Place[] = [
   },
 ];
 
+/** Places in replies, as providers send them. */
+const chatReply: readonly Place[] = [
+  { kind: "media", path: "choices/*/message/audio/data" },
+  { kind: "media", path: "choices/*/message/images/*/image_url/url", type: ["image_url"], above: 1 },
+  { kind: "seal", path: "choices/*/message/tool_calls/*/extra_content/google/thought_signature" },
+  { kind: "seal", path: "choices/*/message/extra_content/google/thought_signature" },
+  { kind: "seal", path: "choices/*/message/reasoning_details/*/data", type: ["reasoning.encrypted"] },
+  { kind: "seal", path: "choices/*/message/reasoning_details/*/signature", type: ["reasoning.text"] },
+];
+
+const responsesReply: readonly Place[] = [
+  { kind: "media", path: "output/*/result", type: ["image_generation_call"] },
+  { kind: "seal", path: "output/*/encrypted_content", type: ["reasoning", "compaction"] },
+];
+
+const messagesReply: readonly Place[] = [
+  { kind: "seal", path: "content/*/signature", type: ["thinking"] },
+  { kind: "seal", path: "content/*/data", type: ["redacted_thinking"] },
+  { kind: "seal", path: "content/*/content/*/encrypted_content", type: ["web_search_result"] },
+  { kind: "seal", path: "content/*/citations/*/encrypted_index", type: ["web_search_result_location"] },
+  { kind: "seal", path: "content/*/content/encrypted_stdout", type: ["encrypted_code_execution_result"] },
+  { kind: "seal", path: "content/*/encrypted_content", type: ["compaction"] },
+];
+
 /** Places in bodies, by dialect. */
 const bodies: Readonly<Partial<Record<DialectName, ReadonlyMap<string, Place>>>> = {
   "openai-chat": byPath(chat),
   "openai-responses": byPath(responses),
   "anthropic-messages": byPath(messages),
+};
+
+const replies: typeof bodies = {
+  "openai-chat": byPath(chatReply),
+  "openai-responses": byPath(responsesReply),
+  "anthropic-messages": byPath(messagesReply),
 };
 
 function byPath(places: readonly Place[]): ReadonlyMap<string, Place> {
@@ -78,7 +108,9 @@ function byPath(places: readonly Place[]): ReadonlyMap<string, Place> {
 
 /** The last names of all places: a text under any other is text. */
 const names: ReadonlySet<string> = new Set(
-  [...chat, ...responses, ...messages].map(({ path }) => path.slice(path.lastIndexOf("/") + 1)),
+  [...chat, ...responses, ...messages, ...chatReply, ...responsesReply, ...messagesReply].map(({ path }) =>
+    path.slice(path.lastIndexOf("/") + 1),
+  ),
 );
 /** The same for parts in the neutral form. */
 const partNames: ReadonlySet<string> = new Set(["data", "url", "signature", "redacted"]);
@@ -91,7 +123,15 @@ export const textOnly: PlaceReader = () => "text";
 
 /** For the body of a call in a dialect. */
 export function placesInBody(dialect: DialectName): PlaceReader {
-  const places = bodies[dialect];
+  return placesAmong(bodies[dialect]);
+}
+
+/** For the body of a reply in a dialect. */
+export function placesInReply(dialect: DialectName): PlaceReader {
+  return placesAmong(replies[dialect]);
+}
+
+function placesAmong(places: ReadonlyMap<string, Place> | undefined): PlaceReader {
   if (places === undefined) return textOnly;
   return (steps, key) => (names.has(key) ? kindIn(places, steps()) : "text");
 }

@@ -65,6 +65,7 @@ describe("the rules", () => {
       "Basic ",
       "![](https://a?a=",
       "aaaa",
+      "\\",
     ]) {
       for (const guard of guards) scanned(guard, piece);
     }

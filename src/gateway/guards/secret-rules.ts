@@ -14,35 +14,76 @@ interface More {
   readonly severity?: GuardSeverity;
   readonly accept?: (found: string) => boolean;
   readonly standsFree?: boolean;
+  /** True when no letter may touch it, whatever its words are. */
+  readonly exact?: boolean;
 }
 
 /** No letter or digit may follow: a longer text is something else. */
 const end = "(?![A-Za-z0-9])";
 
+/**
+ * Words whose letters and marks, with the form behind them, chance does not bring about: such a token is one wherever it
+ * stands, whatever letters touch it. Shorter words and forms of hexadecimal digits alone end other words, as in `disk-`.
+ */
+const distinctive = /^(?=.*[_.-])(?!.*=)[\w.-]{4,}$/;
+const ambiguous = /^(?:sk-[0-9a-f]|key-)$/;
+
+/** No letter or digit stands in front, but for that of an escape. */
+const free = String.raw`(?:(?<![A-Za-z0-9])|(?<=\\[nrtbfv]))`;
+
+/** Behind a short word, letters touch a token on one side only: on both, encoded bytes bring it about by chance. */
+function touchable({ source }: RegExp, words: readonly string[]): string {
+  return words.some((word) => word.length < 5) ? `(?:${free}${source}|${source}${end})` : source;
+}
+
+/** Most letters behind a token that are taken out with it. */
+const maxTouchingChars = 256;
+const touching = new RegExp(`[A-Za-z0-9]{0,${maxTouchingChars}}`, "y");
+
+/** What follows a token and could be of it must not make it look plain. */
+const toldChars = 40;
+
+function looksRandom(found: string, entropy: number): boolean {
+  return entropyOf(found) >= entropy || (found.length > toldChars && entropyOf(found.slice(0, toldChars)) >= entropy);
+}
+
+/** Where the letters end that touch a token. */
+function endOfLetters(text: string, from: number): number {
+  touching.lastIndex = from;
+  touching.test(text);
+  return touching.lastIndex;
+}
+
 /** A rule for a token: an id, the words it stands on, its form, and what it is. */
 function token(id: string, keywords: string, form: RegExp, what: string, more: More = {}): AnchoredRule {
   const { back, window = 300, entropy = 3, severity = "CRITICAL", accept, standsFree } = more;
+  const words = keywords.split(" ");
+  const touches =
+    back === undefined && words.every((word) => distinctive.test(word) && !ambiguous.test(word)) && !more.exact;
   return {
     id,
-    keywords: keywords.split(" "),
-    pattern: new RegExp(`${form.source}${end}`, "y"),
+    keywords: words,
+    pattern: new RegExp(touches ? touchable(form, words) : `${form.source}${end}`, "y"),
     window,
     undecided: undecidedToken,
     severity,
     detail: what,
-    accept: (found) => entropyOf(found) >= entropy && !isMask(found) && (accept?.(found) ?? true),
+    accept: (found) => looksRandom(found, entropy) && !isMask(found) && (accept?.(found) ?? true),
     ...(back && { back }),
-    ...(standsFree !== undefined && { standsFree }),
+    ...(touches ? { standsFree: false, extend: endOfLetters } : standsFree !== undefined && { standsFree }),
   };
 }
 
 const hex = "0123456789abcdef".split("");
 const hasDigit = (text: string): boolean => /\d/.test(text);
 
+/** Behind a letter it holds a digit, unlike words in capitals. */
+const awsKeyId = new RegExp(String.raw`(?:${free}|(?=[A-Z]{4,19}\d))A(?:KIA|SIA|BIA|CCA)[A-Z0-9]{16}`);
+
 const clouds: readonly AnchoredRule[] = [
-  token("aws-access-key", "akia asia abia acca", /A(?:KIA|SIA|BIA|CCA)[A-Z0-9]{16}/, "an AWS access key id"),
+  token("aws-access-key", "akia asia abia acca", awsKeyId, "an AWS access key id", { standsFree: false }),
   token("aws-bedrock-key", "absk", /ABSK[A-Za-z0-9+/]{100,269}={0,2}/, "an Amazon Bedrock API key"),
-  token("gcp-api-key", "aiza", /AIza[\w-]{35}/, "a Google API key"),
+  token("gcp-api-key", "aiza", /AIza[\w-]{35}/, "a Google API key", { standsFree: false }),
   token("gcp-oauth-client-secret", "gocspx-", /GOCSPX-[\w-]{28}/, "a Google OAuth client secret"),
   token("gcp-oauth-access-token", "ya29.", /ya29\.[\w-]{30,250}/, "a Google OAuth access token"),
   token("gcp-refresh-token", "1//0", /1\/\/0[\w-]{40,200}/, "a Google OAuth refresh token"),

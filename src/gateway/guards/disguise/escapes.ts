@@ -9,16 +9,18 @@ const sign = /[%\\&=<+(\x08\x1B]/;
 const hexDigit = "[0-9a-fA-F]";
 /** Marks of a page that stand inside a word. */
 const markup = String.raw`(?<=[\w.-])(?:</?[a-zA-Z][a-zA-Z0-9]{0,10}(?:\s[^<>]{0,60})?/?>|<!--[^>]{0,60}-->){1,4}(?=[\w.-])`;
+// A run of backslashes is read from its beginning only, so that the time does not grow with its square.
 const common = new RegExp(
   [
     `%u${hexDigit}{4}`,
     `(?:%${hexDigit}{2})+`,
-    String.raw`\\+u\{0{0,4}${hexDigit}{1,6}\}`,
-    String.raw`\\+u${hexDigit}{4}`,
-    String.raw`\\+U${hexDigit}{8}`,
-    String.raw`\\+[x']${hexDigit}{2}`,
-    String.raw`\\+[0-7]{3}`,
+    String.raw`(?<!\\)\\+u\{0{0,4}${hexDigit}{1,6}\}`,
+    String.raw`(?<!\\)\\+u${hexDigit}{4}`,
+    String.raw`(?<!\\)\\+U${hexDigit}{8}`,
+    String.raw`(?<!\\)\\+[x']${hexDigit}{2}`,
+    String.raw`(?<!\\)\\+[0-7]{3}`,
     String.raw`\\0{0,4}${hexDigit}{2} `,
+    String.raw`(?<!\\)\\+[nrtbfv]`,
     String.raw`[Uu]\+${hexDigit}{4,6}(?: (?=[Uu]\+))?`,
     String.raw`\b[cC][hH]r?[rR]?\((?:0[xX]${hexDigit}{2}|\d{2,3})\)`,
     `&#[xX]0{0,6}${hexDigit}{1,6};?`,
@@ -76,6 +78,9 @@ function replaced(
   return builder.build(parent);
 }
 
+/** What escapes of one letter stand for. */
+const blanks: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t", b: "\b", f: "\f", v: "\v" };
+
 function characterOf(found: string): string | undefined {
   switch (found[0]) {
     case "%":
@@ -99,6 +104,8 @@ function characterOf(found: string): string | undefined {
     default: {
       if (found.endsWith("\b")) return "";
       const body = found.replace(/^\\+/, "");
+      const blank = blanks[body];
+      if (blank !== undefined) return blank;
       if (/^[0-7]{3}$/.test(body)) return characterAt(Number.parseInt(body, 8));
       return characterAt(Number.parseInt(body.replace(/^[uUx'{]{0,2}/, ""), 16));
     }

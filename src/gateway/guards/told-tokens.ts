@@ -1,0 +1,45 @@
+// The probabilities of a reply's tokens say its words a second time, token by token: where words are taken out, these go too.
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Words that a choice says in its probabilities alone. */
+interface Told {
+  readonly choice: object;
+  readonly text: string;
+}
+
+/** The words that the probabilities of each choice of a reply say, but for those that its message says itself. */
+export function toldTokens(body: object): readonly Told[] {
+  return choicesOf(body).flatMap((choice) => {
+    const message = fieldsOf(fieldsOf(choice)["message"]);
+    const logprobs = fieldsOf(fieldsOf(choice)["logprobs"]);
+    return ["content", "refusal"].flatMap((name) => {
+      const text = listOf(logprobs[name])
+        .map((each) => fieldsOf(each)["token"])
+        .filter((token) => typeof token === "string")
+        .join("");
+      return text === "" || text === message[name] ? [] : [{ choice: choice as object, text }];
+    });
+  });
+}
+
+/** A body without the probabilities of some of its choices; itself when there are none. */
+export function withoutTold(body: object, told: ReadonlySet<object>): object {
+  if (told.size === 0) return body;
+  const choices = choicesOf(body).map((choice) =>
+    told.has(choice as object) ? { ...(choice as object), logprobs: null } : choice,
+  );
+  return { ...body, choices };
+}
+
+function choicesOf(body: object): readonly unknown[] {
+  return listOf((body as Fields)["choices"]);
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function fieldsOf(value: unknown): Fields {
+  return typeof value === "object" && value !== null ? (value as Fields) : {};
+}
