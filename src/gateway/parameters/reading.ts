@@ -10,6 +10,7 @@ import { hourMark } from "./cache-marks.ts";
 import { decisiveNames, governedNames, mergedObjects } from "./governed.ts";
 import type { Governed } from "./governed.ts";
 import { isAddress, likelyEffects } from "./likely.ts";
+import { assertLimits } from "./limits.ts";
 import { mediaUses } from "./media.ts";
 import { canonicalName, pointerStep } from "./names.ts";
 import { ordinaryNames } from "./ordinary.ts";
@@ -19,8 +20,9 @@ import type { Json } from "./json.ts";
 import { isPlainTool, settingsOf, toolsIn, toolUses } from "./tools.ts";
 import type { Asked, Use } from "./use.ts";
 
-/** Reads a call. @throws `dialect.invalid` for another spelling of what Charter decides by, and for too many values. */
+/** Reads a call. @throws `dialect.invalid` for another spelling of what Charter decides by, a limit that is no number, too many values. */
 export function readAsked(call: ModelCall): Asked {
+  assertLimits(call);
   const reader = new Reader(call);
   reader.body();
   return reader;
