@@ -50,7 +50,7 @@ const ofParts = fieldsOf(
 
 /** Fields in whose text some server looks for media. */
 const mediaFields: ReadonlySet<string> = new Set(
-  "url image_url video_url audio_url file_url file_data input_audio input_image input_file image document data file".split(
+  "url images image_url video_url audio_url file_url file_data input_audio input_image input_file image document data file".split(
     " ",
   ),
 );
@@ -112,16 +112,14 @@ class ContentReader {
   }
 
   #record(record: Json, fields: Fields): void {
-    // What a provider's own tools have said holds addresses that have been read already.
     const type = record["type"];
-    if (typeof type === "string" && type.endsWith("_tool_result")) return;
     for (const key in record) {
       const value = record[key];
       if (value === undefined || value === null) continue;
       if (!fields.known.has(key)) this.#stray(key, value, fields);
       else if (typeof value === "object") {
         if (key === "cache_control" && isLong(value)) this.#finds.mark(this.#at(key));
-        if (!fields.free.has(key)) this.#step(key, () => this.#inside(value));
+        if (!fields.free.has(key)) this.#step(key, () => this.#inside(value, mediaFields.has(key)));
       } else if (typeof value === "string" && mediaFields.has(key) && address.test(value)) {
         // The words of a text may begin with an address.
         if (key !== "data" || type !== "text") this.#finds.url(value, this.#later(key));
@@ -129,10 +127,14 @@ class ContentReader {
     }
   }
 
-  #inside(value: object): void {
+  #inside(value: object, isMedia: boolean): void {
     if (!Array.isArray(value)) return this.#record(value as Json, ofParts);
     for (const [i, item] of value.entries()) {
-      if (typeof item === "object" && item !== null) this.#step(i, () => this.#inside(item as object));
+      if (typeof item === "string") {
+        if (isMedia && address.test(item)) this.#finds.url(item, this.#later(String(i)));
+      } else if (typeof item === "object" && item !== null && !isResult(item)) {
+        this.#step(i, () => this.#inside(item as object, isMedia));
+      }
     }
   }
 
@@ -158,6 +160,17 @@ class ContentReader {
   }
 }
 
+/** Results of a provider's own tools: the addresses in them have been read already. */
+const results: ReadonlySet<unknown> = new Set(
+  "web_search web_fetch code_execution bash_code_execution text_editor_code_execution tool_search mcp"
+    .split(" ")
+    .map((tool) => `${tool}_tool_result`),
+);
+
+function isResult(block: object): boolean {
+  return results.has((block as { readonly type?: unknown }).type);
+}
+
 /** Whether a mark asks for more than the ordinary five minutes. */
 function isLong(control: object): boolean {
   const { ttl } = control as { readonly ttl?: unknown };
@@ -165,17 +178,17 @@ function isLong(control: object): boolean {
 }
 
 /** Looks at the mark of a whole body. */
-export function readCacheControl(control: unknown, finds: Finds): void {
+export function readCacheControl(control: unknown, at: string, finds: Finds): void {
   if (!isRecord(control)) return;
   for (const key of Object.keys(control)) {
     const field = ofParts.known.has(key) ? undefined : ofParts.byName.get(canonicalName(key));
-    if (field !== undefined) finds.twin(`/cache_control/${pointerStep(key)}`, field);
+    if (field !== undefined) finds.twin(`${at}/${pointerStep(key)}`, field);
   }
-  if (isLong(control)) finds.mark("/cache_control");
+  if (isLong(control)) finds.mark(at);
 }
 
 /** Documents beside the messages: where one of them, or a field of one, is an address, it may be fetched. */
-export function readDocuments(documents: unknown, finds: Finds): void {
+export function readDocuments(documents: unknown, place: string, finds: Finds): void {
   const look = (value: unknown, at: string): void => {
     if (typeof value === "string") {
       if (address.test(value)) finds.url(value, () => at);
@@ -183,5 +196,5 @@ export function readDocuments(documents: unknown, finds: Finds): void {
       for (const [key, inner] of Object.entries(value)) look(inner, `${at}/${pointerStep(key)}`);
     }
   };
-  look(documents, "/documents");
+  look(documents, place);
 }

@@ -17,6 +17,7 @@ import { canonicalName, pointerStep } from "./names.ts";
 import { ordinaryNames } from "./ordinary.ts";
 import type { OrdinaryNames } from "./ordinary.ts";
 import { isName, isRecord } from "./json.ts";
+import { ofSettings, schemaFields, settingsNames } from "./settings.ts";
 import type { Json } from "./json.ts";
 import { isPlainTool, settingsOf, toolsIn, toolUses } from "./tools.ts";
 import type { Asked, Use } from "./use.ts";
@@ -53,7 +54,7 @@ class Reader implements Asked {
       const value = raw[key];
       if (value === undefined || value === null) continue;
       if (this.#ordinary.spelled.has(key)) {
-        if (settingsNames.has(key)) this.#inside(value, () => `/${key}`, ofSettings);
+        this.#settings(canonicalName(key), value, () => `/${key}`);
         continue;
       }
       const name = canonicalName(key);
@@ -61,7 +62,10 @@ class Reader implements Asked {
       if (decisive !== undefined && decisive !== key) throw otherSpelling(`/${pointerStep(key)}`, decisive);
       const at = (): string => `/${pointerStep(key)}`;
       if (this.#member(name, value, at, true)) continue;
-      if (this.#ordinary.canonical.has(name)) continue;
+      if (this.#ordinary.canonical.has(name)) {
+        this.#settings(name, value, at);
+        continue;
+      }
       this.unknown.push(key);
       if (!languageNames.has(key)) this.#unlisted(name, value, at);
     }
@@ -70,8 +74,7 @@ class Reader implements Asked {
     mediaUses(this.#call, (use) => this.#use(use));
     for (const field of ["messages", "system", "input"]) readContents(raw[field], `/${field}`, this.#finds);
     readOffers(raw["tools"], "/tools", this.#finds);
-    readCacheControl(raw["cache_control"], this.#finds);
-    readDocuments(raw["documents"], this.#finds);
+    readOffers(raw["functions"], "/functions", this.#finds);
   }
 
   /** Looks at one member of the body, or of an object that is merged into it; false when nothing is known of it. */
@@ -151,9 +154,17 @@ class Reader implements Asked {
       const decisive = decisiveNames.get(name);
       if (decisive === "model") this.#use({ at: place(), name: "model", effects: ["model"] });
       else if (decisive !== undefined) throw otherSpelling(place(), decisive);
-      else if (!this.#member(name, inner, place, true) && !this.#ordinary.canonical.has(name))
-        this.#unlisted(name, inner, place);
+      else if (this.#member(name, inner, place, true)) continue;
+      else if (this.#ordinary.canonical.has(name)) this.#settings(name, inner, place);
+      else this.#unlisted(name, inner, place);
     }
+  }
+
+  /** An ordinary parameter, by its canonical name: what stands inside may change more than it does. */
+  #settings(name: string, value: unknown, at: () => string): void {
+    if (settingsNames.has(name)) this.#inside(value, at, ofSettings);
+    if (name === "cachecontrol") readCacheControl(value, at(), this.#finds);
+    if (name === "documents") readDocuments(value, at(), this.#finds);
   }
 
   /** A value of which nothing is known: what servers read anywhere is looked for, and a JSON Schema is left alone. */
@@ -257,20 +268,6 @@ class Reader implements Asked {
 
 /** Names that mean something to JavaScript and to no server: what stands inside is data. */
 const languageNames: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
-
-/** Fields of a JSON Schema whose members are names of what a reply holds. */
-const schemaFields: ReadonlySet<string> = new Set(["properties", "patternProperties", "$defs", "definitions"]);
-
-/** The same, where a schema itself has a field. */
-const ofSettings: ReadonlySet<string> = new Set([...schemaFields, "schema", "json_schema", "parameters"]);
-
-/** Ordinary parameters that are objects of settings: what stands inside may change more than they do. */
-const settingsNames: ReadonlySet<string> = new Set(
-  (
-    "reasoning thinking stream_options chat_template_kwargs usage think cache_control prompt_cache_options tool_choice " +
-    "response_format text output_config output_format context_management compaction citation_options structured_outputs"
-  ).split(" "),
-);
 
 /** Whether a value asks for nothing but the ordinary: null, one of the known words, or a list of such. */
 function isOrdinary(value: unknown, ordinary: readonly unknown[] = []): boolean {

@@ -138,6 +138,22 @@ describe("a parameter that chooses past the router is refused, on record, and no
     ["chat", { thinking: { type: "enabled", model: "else" } }, "/thinking/model", "model"],
     ["chat", { stream_options: { webhook_url: url } }, "/stream_options/webhook_url", "reach"],
     ["chat", { response_format: { type: "json_object", models: ["else"] } }, "/response_format/models", "model"],
+    ["chat", { Reasoning: { model: "else" } }, "/Reasoning/model", "model"],
+    ["chat", { streamOptions: { webhook_url: url } }, "/streamOptions/webhook_url", "reach"],
+    ["chat", { extra_body: { reasoning: { models: ["else"] } } }, "/extra_body/reasoning/models", "model"],
+    ["chat", { extra_body: { documents: [inside.url] } }, "/extra_body/documents/0", "reach"],
+    ["chat", { functions: [{ name: "f", server_url: url }] }, "/functions/0/server_url", "reach"],
+    ["chat", { messages: [{ role: "user", content: "a", images: [inside.url] }] }, "/messages/0/images/0", "reach"],
+    [
+      "chat",
+      {
+        messages: [
+          { role: "user", type: "mcp_tool_result", content: [{ type: "text", text: "a", image_url: inside }] },
+        ],
+      },
+      "/messages/0/content/0/image_url/url",
+      "reach",
+    ],
     ["chat", { documents: [inside.url] }, "/documents/0", "reach"],
     ["chat", { documents: [{ title: "a", at: inside.url }] }, "/documents/0/at", "reach"],
     ["messages", { thinking: { type: "disabled", fallbacks: ["else"] } }, "/thinking/fallbacks", "model"],
