@@ -110,7 +110,16 @@ export function valueAt(raw: ModelCall["raw"], pointer: string): unknown {
 }
 
 /** Names under which servers take a limit of the output; which of several counts, each decides for itself. */
-const limitNames = ["max_tokens", "max_completion_tokens", "max_output_tokens", "max_new_tokens", "num_predict"];
+const outputLimitNames = [
+  "max_tokens",
+  "max_completion_tokens",
+  "max_output_tokens",
+  "max_new_tokens",
+  "num_predict",
+  "min_tokens",
+];
+/** Names of every number by which room for the output is reserved. */
+export const limitNames: readonly string[] = [...outputLimitNames, "n", "best_of"];
 /** Most output tokens that are reckoned with: beyond it no budget has room, and sums and prices stay exact. */
 const mostOutputTokens = 200_000_000;
 
@@ -122,7 +131,7 @@ export function outputTokensOf(call: ModelCall, otherwise: number): number {
 /** The most tokens of one answer, by whatever in its body a server could go by. @param otherwise Without a limit. */
 export function answerTokensOf({ raw, maxOutputTokens }: ModelCall, otherwise: number): number {
   let most = maxOutputTokens ?? otherwise;
-  for (const name of limitNames) most = Math.max(most, countIn(raw, name));
+  for (const name of outputLimitNames) most = Math.max(most, countIn(raw, name));
   return Math.min(mostOutputTokens, most);
 }
 

@@ -2,6 +2,7 @@
 // be billed, and whether it says something about the deployment.
 import { Fault } from "../kernel/fault.ts";
 import type { FaultFacts } from "../kernel/fault.ts";
+import { JsonRefusal } from "../kernel/json-bounds.ts";
 import type { Deployment, Provider } from "./catalogue/index.ts";
 import type { UpstreamDialect } from "./conversation.ts";
 import { cleanWords } from "./provider-words.ts";
@@ -85,6 +86,13 @@ export function unavailable({ name }: Deployment, why: string, seconds: number):
   return new UpstreamBusy("model.unavailable", detail, { retryAfterSeconds: Math.max(1, seconds) });
 }
 
+/** A stream of a good status stopped before it had said anything. */
+export class StreamCutShort extends Fault {
+  constructor(code: "upstream.garbled" | "upstream.failed", detail: string, cause?: unknown) {
+    super(code, detail, {}, cause);
+  }
+}
+
 /** There was no place at a deployment; another one may have one. */
 export class UpstreamBusy extends Fault {}
 
@@ -101,19 +109,30 @@ export function mayPass(error: unknown): "here" | "elsewhere" | "nowhere" {
     return error.status >= 500 || error.status === 408 || error.status === 425 ? "here" : "elsewhere";
   }
   if (!(error instanceof Fault)) return "nowhere";
+  // How much is too much is decided here, and the same deployment would say as much again.
+  if (isTooMuch(error)) return "elsewhere";
   // The same model may say it better the next time.
   if (error.code === "reply.invalid") return "here";
   return isFailure(error) ? "here" : error.code === "model.busy" ? "elsewhere" : "nowhere";
 }
 
-/** Whether a provider may bill for an attempt that failed: it was at work, and took too long or said too much for us. */
+/** Whether a provider may bill for an attempt that failed: it was at work or had begun to answer, or said too much for us. */
 export function mayBeBilled(error: unknown): boolean {
+  if (isTooMuch(error) || error instanceof StreamCutShort) return true;
   if (!(error instanceof UpstreamFault) || !error.reachedUpstream) return false;
-  return error.code === "upstream.timeout" || error.facts.limit === "maxBytes";
+  return error.code === "upstream.timeout" || error.hasAnswered;
+}
+
+/** Whether an answer is well-formed as far as was read, and refused for a limit of Charter's own. */
+function isTooMuch(error: unknown): boolean {
+  if (!(error instanceof Fault) || error.code !== "upstream.garbled") return false;
+  if (error.facts.limit !== undefined) return true;
+  const { cause } = error;
+  return cause instanceof JsonRefusal && cause.flaw !== "malformed" && cause.flaw !== "encoding";
 }
 
 /** Whether what was read of an answer shows that the provider failed: it is no reply, or reports an error of its own. */
 export function isFailure(error: unknown): boolean {
-  if (!(error instanceof Fault) || error.facts.limit === "maxBytes") return false;
+  if (!(error instanceof Fault) || isTooMuch(error)) return false;
   return error.code === "upstream.garbled" || error.code === "upstream.failed";
 }

@@ -11,6 +11,7 @@ import { SseDecoder, sseFrame } from "./dialects/index.ts";
 import type { SseBlock } from "./dialects/index.ts";
 import { gatewayFault } from "./errors.ts";
 import type { Landing } from "./fleet.ts";
+import { StreamCutShort } from "./fleet-faults.ts";
 import { cleanWords } from "./provider-words.ts";
 
 /** One block of a stream with what it says. */
@@ -65,7 +66,7 @@ export class Intake {
       }
       if (pieces.length > 0 && pieces.at(-1)?.kind === "end") throw nothingSaid();
       if (heldBytes > maxSilentBytes) {
-        throw gatewayFault("upstream.garbled", `the provider's stream says nothing in ${maxSilentBytes} bytes`);
+        throw new StreamCutShort("upstream.garbled", `the provider's stream says nothing in ${maxSilentBytes} bytes`);
       }
     }
   }
@@ -113,7 +114,7 @@ export class Intake {
     if (last.length > 0) items.push({ raw: Buffer.alloc(0), pieces: last });
     if (items.length > 0) return items;
     if (!this.#ended && !this.#finished && this.#first === undefined) {
-      throw gatewayFault("upstream.failed", "the provider's stream stopped before its end", {}, "no end");
+      throw new StreamCutShort("upstream.failed", "the provider's stream stopped before its end", "no end");
     }
     return undefined;
   }
@@ -181,7 +182,7 @@ function ownWords({ raw, event }: SseBlock): Buffer {
 const likeOurs = /(?:^\uFEFF?|[\r\n]):[ \t]*charter/;
 
 function nothingSaid(): Fault {
-  return gatewayFault("upstream.garbled", "the provider's stream ended before it began", {}, "no reply");
+  return new StreamCutShort("upstream.garbled", "the provider's stream ended before it began", "no reply");
 }
 
 /** Words of errors that are about everything that the server has asked a provider for. */

@@ -43,11 +43,20 @@ export const maxCallInputs = 8192;
 /** Deepest nesting of a model's reply; the arguments of a tool may stand in it as JSON. */
 export const maxReplyDepth = 64;
 
-/** Most values in a model's reply: 2 048 vectors of 1 536 numbers have three million. */
-export const maxReplyNodes = 4_000_000;
+/**
+ * Most values in a model's reply: 2 048 vectors of 1 536 numbers have three million, and the 20 likeliest words for each of
+ * 32 000 tokens, with their bytes, five and a half.
+ */
+export const maxReplyNodes = 6_000_000;
 
-/** Most lists and records in a model's reply: the 20 likeliest words for each of 4 000 tokens have 170 000. */
-export const maxReplyContainers = 250_000;
+/**
+ * Most lists and records in a model's reply: the 20 likeliest words for each of 32 000 tokens, with their bytes, have 43 for
+ * each token. The longest reply in bytes is met before that by most.
+ */
+export const maxReplyContainers = 1_400_000;
+
+/** Most lists and records in a model's reply beside the probabilities of its tokens: these are read one by one, in one go. */
+export const maxReplyParts = 250_000;
 
 /** Most values in one event of a stream. */
 export const maxEventValues = 20_000;

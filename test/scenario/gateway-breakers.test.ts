@@ -1,6 +1,7 @@
 // Breakers over the whole app, on a clock that the test moves by hand.
 import { describe, expect, it } from "vitest";
-import { handClock, questions, startRig } from "../support/gateway.ts";
+import { maxReplyContainers, maxReplyParts } from "../../src/kernel/limits.ts";
+import { handClock, questions, sendJson, startRig, startStub } from "../support/gateway.ts";
 
 const quick = {
   "upstream-headers-timeout-ms": "400",
@@ -45,6 +46,44 @@ describe("a breaker", () => {
       await timed.chat({ ...question(), model: "answers", stream: script === "cut-mid-stream" });
     }
     expect((await timed.charter.ask("/circuit-breakers")).json["answers"]).toMatchObject({ state: "open" });
+  });
+
+  it("does not count an answer that is refused for a limit of Charter's own, and no such answer is asked for again", async () => {
+    await using stub = await startStub();
+    await using timed = await startRig({
+      clock: handClock(),
+      providers: () => ({ own: { kind: "openai-compatible", baseUrl: `${stub.url}/v1`, keyless: true } }),
+      deployments: [{ name: "long", provider: "own" }],
+    });
+    const message = { role: "assistant", content: "Hi" };
+    const bodies = [
+      { more: Array.from({ length: maxReplyParts }, () => []) },
+      { logprobs: { content: Array.from({ length: maxReplyContainers }, () => []) } },
+    ];
+    for (const [i, more] of [...bodies, ...bodies, ...bodies].entries()) {
+      stub.answer = (_request, response) => sendJson(response, { choices: [{ index: 0, message, ...more }] });
+      const { status, json } = await timed.chat({ ...question(), model: "long" });
+      expect([status, json.code, stub.seen.length]).toEqual([502, "upstream.garbled", i + 1]);
+    }
+    expect((await timed.charter.ask("/circuit-breakers")).json["long"]).toMatchObject({ state: "closed" });
+  });
+
+  it("is not met by the probabilities of a long answer, with the bytes of every token", async () => {
+    await using stub = await startStub();
+    await using timed = await startRig({
+      providers: () => ({ own: { kind: "openai-compatible", baseUrl: `${stub.url}/v1`, keyless: true } }),
+      deployments: [{ name: "long", provider: "own" }],
+    });
+    const likely = { token: " a", logprob: -0.25, bytes: [32, 97] };
+    const token = { ...likely, top_logprobs: Array.from({ length: 20 }, () => likely) };
+    const logprobs = { content: Array.from({ length: 20_000 }, () => token) };
+    const message = { role: "assistant", content: " a".repeat(20_000) };
+    const usage = { prompt_tokens: 9, completion_tokens: 20_000, total_tokens: 20_009 };
+    stub.answer = (_request, response) =>
+      sendJson(response, { choices: [{ index: 0, message, finish_reason: "stop", logprobs }], usage });
+    const asked = { ...question(), model: "long", max_tokens: 20_000, logprobs: true, top_logprobs: 20 };
+    const { status, json } = await timed.chat(asked);
+    expect([status, json.choices[0].logprobs.content.length, stub.seen.length]).toEqual([200, 20_000, 1]);
   });
 
   it("does not count what the request is to blame for, nor limits", async () => {

@@ -1,7 +1,9 @@
 // Providers that fail in every way they know: what the caller gets, what stands on record, and what the budget pays.
+import type { ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { APIError } from "openai";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { maxReplyParts } from "../../src/kernel/limits.ts";
 import type { Leaf } from "../../src/ledger/index.ts";
 import {
   questions,
@@ -168,6 +170,55 @@ describe("a provider that fails before it has said anything", () => {
     const headers = { "x-charter-project": "failing" };
     await rig.chat({ ...question(), model: "up/cut-before-headers" }, { headers });
     expect(await settledBudget(rig, "failing")).toEqual({ used: 0, held: 0 });
+  });
+});
+
+describe("an answer that had begun and was not used", () => {
+  const limit = 500;
+  const json = (response: ServerResponse, body: string): void =>
+    void response.writeHead(200, { "content-type": "application/json" }).end(body);
+  const broken: Readonly<Record<string, { readonly stream: boolean; answer(response: ServerResponse): void }>> = {
+    "cut in the middle of its body": {
+      stream: false,
+      answer(response) {
+        response.writeHead(200, { "content-type": "application/json", "content-length": 1000 });
+        response.write('{"id":"x",', () => response.destroy());
+      },
+    },
+    "cut before its first event": {
+      stream: true,
+      answer(response) {
+        response.writeHead(200, { "content-type": "text/event-stream" });
+        response.write(": wait\n\n", () => response.destroy());
+      },
+    },
+    "ended before its first event": {
+      stream: true,
+      answer: (response) => void response.writeHead(200, { "content-type": "text/event-stream" }).end(": wait\n\n"),
+    },
+    "nested deeper than is read": {
+      stream: false,
+      answer: (response) => json(response, `{"choices":[],"x":${"[".repeat(9000)}${"]".repeat(9000)}}`),
+    },
+    "of more parts than are read": {
+      stream: false,
+      answer: (response) => json(response, `{"choices":[],"x":[${"[],".repeat(maxReplyParts)}[]]}`),
+    },
+  };
+
+  it.each(Object.keys(broken))("may have been billed, so what was held for it is charged: %s", async (name) => {
+    const project = name.replaceAll(" ", "-");
+    const headers = { "x-charter-project": project };
+    stub.answer = (_request, response) => broken[name]?.answer(response);
+    const { stream } = broken[name]!;
+    const { status } = await rig.chat(
+      { ...question(), model: `own/${project}`, max_tokens: limit, stream },
+      { headers },
+    );
+    expect(status).toBe(502);
+    const { used, held } = await settledBudget(rig, project);
+    expect(held).toBe(0);
+    expect(used).toBeGreaterThanOrEqual(limit);
   });
 });
 

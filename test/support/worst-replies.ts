@@ -42,6 +42,25 @@ const wholes: readonly Omit<WorstReply, "streamed">[] = [
   { name: "250 000 keys", make: () => whole(`"content":"x",${unorderedKeys(250_000)}`) },
   { name: "a depth of a million", make: () => whole(`"content":"x","more":${"[".repeat(mebi)}${"]".repeat(mebi)}`) },
   { name: "100 000 calls of tools", make: () => whole(`"content":null,"tool_calls":[${many(100_000, call)}]`) },
+  { name: "300 000 calls of tools", make: () => whole(`"content":null,"tool_calls":[${many(300_000, call)}]`) },
+  {
+    name: "600 000 choices",
+    make: () => `{${head},"choices":[${many(600_000, '{"message":{"content":"x"}}')}],${usage}}`,
+  },
+  {
+    name: "900 000 texts of a content",
+    make: () => whole(`"content":[${many(900_000, '{"type":"text","text":"xy"}')}]`),
+  },
+  {
+    name: "400 000 pictures",
+    make: () =>
+      whole(`"content":"x","images":[${many(400_000, '{"image_url":{"url":"data:image/png;base64,AAAA"}}')}]`),
+  },
+  {
+    name: "1 300 000 empty vectors",
+    vectors: true,
+    make: () => `{"object":"list","model":"m","data":[${many(690_000, '{"embedding":[]}')}],${usage}}`,
+  },
   { name: "30 000 calls of tools", make: () => whole(`"content":null,"tool_calls":[${many(30_000, call)}]`) },
   { name: "9 000 calls of tools", make: () => whole(`"content":null,"tool_calls":[${many(9000, call)}]`) },
   {
@@ -57,11 +76,15 @@ const wholes: readonly Omit<WorstReply, "streamed">[] = [
     make: () => whole(`"content":"x","images":[${many(60_000, '{"image_url":{"url":"data:image/png;base64,AAAA"}}')}]`),
   },
   {
-    name: "probabilities of 4 000 tokens",
+    name: "1 300 000 empty probabilities",
+    make: () => whole('"content":"x"', `,"logprobs":{"content":[${many(1_300_000, '{"logprob":-1}')}]}`),
+  },
+  {
+    name: "probabilities of 30 000 tokens",
     make: () =>
       whole(
         '"content":"x"',
-        `,"logprobs":{"content":[${many(4000, `{"token":"a","logprob":-0.1,"bytes":[97],"top_logprobs":[${many(20, '{"token":"b","logprob":-1.25,"bytes":[98]}')}]}`)}]}`,
+        `,"logprobs":{"content":[${many(30_000, `{"token":"a","logprob":-0.1,"bytes":[97],"top_logprobs":[${many(20, '{"token":"b","logprob":-1.25,"bytes":[98]}')}]}`)}]}`,
       ),
   },
   { name: "what is no JSON after 30 MB", make: () => `${whole(`"content":"${"x".repeat(30 * mebi)}"`)}]` },

@@ -6,6 +6,7 @@
 //    not bound it, the call has no bound (`without`).
 import type { Deployment } from "../catalogue/index.ts";
 import type { ModelCall } from "../conversation.ts";
+import { thoughtTokensOf } from "../thought.ts";
 import { mediaBoundOf } from "./media-bound.ts";
 import { reachOf } from "./references.ts";
 import type { Standing } from "./standings.ts";
@@ -71,11 +72,14 @@ export function boundOf({
   const without = unbounded ?? (isWhole ? undefined : unruled);
   // A limit that was not kept is no limit: what is read and what is written share the window.
   const leastOutput = isWhole && trust === "window" ? answers * window : 0;
-  const thinking = call.reasoning?.budgetTokens ?? 0;
+  const thought = thoughtTokensOf(call.raw);
+  // Anthropic counts thought within the answer's limit. Of the servers that speak OpenAI's API, some do not.
+  const beside = call.dialect === "anthropic-messages" ? 0 : thought;
+  const within = Math.max(call.reasoning?.budgetTokens ?? 0, thought);
   const outputTokens = (answer: number): number => {
     if (serves === "embeddings") return 0;
     // Thought that may be longer than the answer is not within the answer's limit.
-    const each = answer + (thinking > answer ? thinking : 0) + endTokens;
+    const each = answer + (within > answer ? within : beside) + endTokens;
     return Math.min(most.outputTokens, Math.max(leastOutput, Math.ceil(answers * each * factor)));
   };
   // Some servers read the question anew for every answer.

@@ -130,6 +130,22 @@ describe("the bound of an attempt", () => {
     expect([inputTokens, hasMedia]).toEqual([2 + 512 + 1400, true]);
   });
 
+  it("counts thought as output, within the answer's limit only where Anthropic's API says so", () => {
+    const written = (fields: Partial<ModelCall>) => bound(plainCall(fields))(5000).outputTokens;
+    const more = written({ raw: { thinking_budget: 4000 } }) - written({});
+    expect(more).toBe(4000);
+    for (const raw of [
+      { thinking: { type: "enabled", budget_tokens: 100_000 } },
+      { reasoning: { max_tokens: 100_000 } },
+      { chat_template_kwargs: { thinking_budget: 100_000 } },
+    ]) {
+      expect(written({ raw }) - written({}), JSON.stringify(raw)).toBe(100_000);
+      expect(written({ raw, dialect: "anthropic-messages" }) - written({})).toBe(100_000);
+    }
+    const thinking = { type: "enabled", budget_tokens: 4000 };
+    expect(written({ raw: { thinking }, dialect: "anthropic-messages" })).toBe(written({}));
+  });
+
   it("takes for no image what its URL calls something else, and for no text what begins as a document", () => {
     for (const url of ["https://a.example/a.pdf?b", "https://www.youtube.com/watch?v=1", "https://a.example/a.MP4#x"]) {
       expect(bound(said({ kind: "image", source: { kind: "url", url } }))(10).without, url).toMatch(/file/);

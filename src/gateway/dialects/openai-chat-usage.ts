@@ -19,6 +19,9 @@ export function writeChatUsage(raw: JsonObject | null, usage: Usage | null): Jso
   };
 }
 
+/** Most tokens whose probabilities are added up. */
+const mostTokens = 250_000;
+
 /** Adds up the natural logarithms of the probabilities in a choice's `logprobs`. */
 export class LogprobMean {
   #sum = 0;
@@ -26,7 +29,8 @@ export class LogprobMean {
 
   add(logprobs: unknown): void {
     const content = (logprobs as { content?: unknown } | null | undefined)?.content;
-    if (!Array.isArray(content)) return;
+    // No answer has so many tokens, and all are gone through in one go.
+    if (!Array.isArray(content) || content.length > mostTokens) return;
     for (const token of content as readonly ({ logprob?: unknown } | null)[]) {
       if (typeof token?.logprob !== "number") continue;
       this.#sum += token.logprob;

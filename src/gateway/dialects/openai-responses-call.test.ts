@@ -154,6 +154,26 @@ describe("a call of the Responses API", () => {
     );
   });
 
+  it("says of a tool that the caller runs that it cannot be translated, and not who runs it otherwise", () => {
+    const told = (tool: object): string => {
+      try {
+        read({ tools: [tool] });
+      } catch (error) {
+        return (error as Error).message;
+      }
+      return "";
+    };
+    for (const tool of [
+      { type: "custom", name: "apply_patch", format: { type: "grammar", syntax: "lark", definition: "start: 1" } },
+      { type: "local_shell" },
+      { type: "namespace", name: "n", tools: [] },
+      { type: "shell", environment: { type: "local" } },
+    ]) {
+      expect(told(tool)).toContain("cannot be translated for this upstream");
+    }
+    expect(told({ type: "web_search" })).toContain("only its provider runs");
+  });
+
   it.each<[object, string]>([
     [{ previous_response_id: "resp_1" }, "/previous_response_id"],
     [{ conversation: "conv_1" }, "/conversation"],

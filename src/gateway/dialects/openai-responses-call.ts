@@ -17,6 +17,7 @@ import {
   textIn,
   wordIn,
 } from "./fields.ts";
+import { isCallers } from "../parameters/tools.ts";
 import { efforts, noteUnknown, readOffer, readSchemaForm } from "./openai-chat-call.ts";
 import { readInput } from "./openai-responses-items.ts";
 
@@ -25,6 +26,8 @@ const understood = new Set([
   ..."model input instructions tools tool_choice parallel_tool_calls text max_output_tokens temperature".split(" "),
   ..."top_p reasoning stream stream_options store background include metadata user service_tier".split(" "),
   ..."safety_identifier prompt_cache_key prompt_cache_retention prompt_cache_options max_tool_calls".split(" "),
+  // Codex says here who asks; it asks nothing of the answer.
+  "client_metadata",
 ]);
 
 const ordinary: Readonly<Record<string, unknown>> = { truncation: "disabled", top_logprobs: 0 };
@@ -83,7 +86,10 @@ function readTools(body: JsonObject): ToolOffer[] {
     const at = `/tools/${index}`;
     const tool = asObject(item, at);
     if (neededTextIn(tool, "type", at) === "function") return readOffer(tool, at);
-    throw unsupported(`${at}/type names a tool that only its provider runs; functions are offered here`, `${at}/type`);
+    const what = isCallers(tool)
+      ? "a tool that the caller runs and that is no function, and such a tool cannot be translated for this upstream"
+      : "a tool that only its provider runs";
+    throw unsupported(`${at}/type names ${what}; functions are offered here`, `${at}/type`);
   });
 }
 

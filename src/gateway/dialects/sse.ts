@@ -4,7 +4,7 @@
 // 2. How the bytes are cut into chunks changes nothing. A byte is looked at once and copied at most once.
 // 3. One event is at most 1 MiB; a longer one is refused, so that a stream that never ends an event costs bounded memory.
 import type { SseEvent } from "../conversation.ts";
-import { garbled } from "./faults.ts";
+import { gatewayFault } from "../errors.ts";
 
 /** The most bytes of one event, its line ends included. A chunk of a reply has some hundred. */
 export const maxEventBytes = 1024 * 1024;
@@ -124,7 +124,9 @@ export class SseDecoder {
 }
 
 function limited(bytes: number): void {
-  if (bytes > maxEventBytes) throw garbled(`an event of the provider's stream is larger than ${maxEventBytes} bytes`);
+  if (bytes <= maxEventBytes) return;
+  const sentence = `an event of the provider's stream is larger than ${maxEventBytes} bytes`;
+  throw gatewayFault("upstream.garbled", sentence, { limit: "maxEventBytes" });
 }
 
 /** Reads the fields of one block whose lines end with line feeds. `id` and `retry` mean nothing to a call. */

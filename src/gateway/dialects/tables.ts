@@ -5,6 +5,7 @@ import { embeddingsFront, embeddingsUpstream } from "./embeddings.ts";
 import { geminiUpstream } from "./gemini.ts";
 import { openaiChatFront, openaiChatUpstream } from "./openai-chat.ts";
 import { openaiResponsesFront, openaiResponsesUpstream } from "./openai-responses.ts";
+import { withBoundedReplies } from "./reply-parts.ts";
 
 type Table<Dialect> = Readonly<Partial<Record<DialectName, Dialect>>>;
 
@@ -18,9 +19,9 @@ export const frontDialects: Table<FrontDialect> = {
 
 /** What Charter speaks to upstreams. */
 export const upstreamDialects: Table<UpstreamDialect> = {
-  "openai-chat": openaiChatUpstream,
-  "openai-responses": openaiResponsesUpstream,
-  "anthropic-messages": anthropicMessagesUpstream,
-  gemini: geminiUpstream,
-  embeddings: embeddingsUpstream,
+  "openai-chat": withBoundedReplies(openaiChatUpstream),
+  "openai-responses": withBoundedReplies(openaiResponsesUpstream),
+  "anthropic-messages": withBoundedReplies(anthropicMessagesUpstream),
+  gemini: withBoundedReplies(geminiUpstream),
+  embeddings: withBoundedReplies(embeddingsUpstream),
 };

@@ -64,9 +64,14 @@ const address = /^\s*(?:https?|wss?|grpcs?|tcp|udp|unix|ftps?|s3|gs|file):\/\//i
 
 /** What a parameter most likely changes, by its canonical name; nothing when nothing speaks for it. */
 export function likelyEffects(name: string, value: unknown): readonly ParameterEffect[] {
-  if (!anyWord.test(name) || harmless.test(name)) return [];
+  if (!isTelling(name)) return [];
   const effects = kinds.flatMap((kind) => (kind.words.test(name) && kind.when(value) ? kind.effects : []));
   return [...new Set(effects)];
+}
+
+/** Whether a canonical name says that something may be changed. */
+export function isTelling(name: string): boolean {
+  return anyWord.test(name) && !harmless.test(name);
 }
 
 /** Whether a value is an address, or a list that holds one. */

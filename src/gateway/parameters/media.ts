@@ -51,7 +51,7 @@ function isInside(host: string): boolean {
 }
 
 /** What reading a URL changes: one that is no web address, or one of the network that a provider stands in, reaches further. */
-function effectsOfUrl(url: string): readonly ParameterEffect[] {
+export function effectsOfUrl(url: string): readonly ParameterEffect[] {
   const parsed = URL.parse(url);
   if (parsed === null) return ["fetch"];
   if (!["http:", "https:"].includes(parsed.protocol)) return ["fetch", "reach"];

@@ -18,7 +18,8 @@ const own: Readonly<Record<DialectName, string>> = {
     "separate_reasoning stream_reasoning mirostat mirostat_tau mirostat_eta keep_alive format think transforms usage " +
     "safe_prompt prompt_mode random_seed citation_options disable_tool_validation documents max_tool_calls return_token_ids",
   "openai-responses":
-    "input instructions max_output_tokens max_tool_calls include text truncation top_logprobs context_management prompt moderation",
+    "input instructions max_output_tokens max_tool_calls include text truncation top_logprobs context_management prompt moderation " +
+    "client_metadata",
   "anthropic-messages":
     "messages system max_tokens stop_sequences output_config output_format context_management compaction diagnostics betas " +
     "anthropic_version anthropic_beta",
@@ -51,7 +52,7 @@ export const leftOut: Readonly<Record<DialectName, readonly string[]>> = {
   "openai-chat":
     "user metadata store service_tier safety_identifier prediction prompt_cache_key prompt_cache_retention".split(" "),
   "openai-responses":
-    "user metadata store service_tier safety_identifier include prompt_cache_key prompt_cache_retention prompt_cache_options max_tool_calls".split(
+    "user metadata store service_tier safety_identifier include prompt_cache_key prompt_cache_retention prompt_cache_options max_tool_calls client_metadata".split(
       " ",
     ),
   "anthropic-messages": "metadata service_tier inference_geo speed cache_control diagnostics context_management".split(

@@ -92,6 +92,30 @@ describe("what Charter decides by", () => {
   });
 });
 
+describe("a limit by which room is reserved", () => {
+  it.each<[object, at: string]>([
+    [{ best_of: "20" }, "/best_of"],
+    [{ max_new_tokens: "100000" }, "/max_new_tokens"],
+    [{ num_predict: -1 }, "/num_predict"],
+    [{ max_output_tokens: [9] }, "/max_output_tokens"],
+    [{ min_tokens: "9" }, "/min_tokens"],
+    [{ thinking_budget: "100000" }, "/thinking_budget"],
+    [{ thinking_budget: -1 }, "/thinking_budget"],
+    [{ reasoning: { max_tokens: "100000" } }, "/reasoning/max_tokens"],
+    [{ thinking: { budget_tokens: "unlimited" } }, "/thinking/budget_tokens"],
+    [{ chat_template_kwargs: { thinkingBudget: "1e5" } }, "/chat_template_kwargs/thinkingBudget"],
+    [{ reasoning_effort: "100000" }, "/reasoning_effort"],
+  ])("is a number of at least zero: %j", (more, at) => {
+    expect(() => readAsked(chat({ ...more }))).toThrow(
+      expect.objectContaining({ code: "dialect.invalid", facts: expect.objectContaining({ at }) }),
+    );
+  });
+
+  it("may be left out, null or a fraction", () => {
+    expect(readAsked(chat({ best_of: null, max_new_tokens: 5.5, thinking_budget: 0, reasoning: {} })).uses).toEqual([]);
+  });
+});
+
 describe("the tables", () => {
   it("call no name both ordinary and governed, and none twice", () => {
     const names = everyName.map(({ name }) => canonicalName(name));

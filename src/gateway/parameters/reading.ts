@@ -6,21 +6,25 @@
 import { maxParameterValues } from "../../kernel/limits.ts";
 import type { ModelCall } from "../conversation.ts";
 import { gatewayFault } from "../errors.ts";
-import { hourMark } from "./cache-marks.ts";
+import { readCacheControl, readContents, readDocuments, readOffers } from "./contents.ts";
+import type { Finds } from "./contents.ts";
 import { decisiveNames, governedNames, mergedObjects } from "./governed.ts";
 import type { Governed } from "./governed.ts";
-import { isAddress, likelyEffects } from "./likely.ts";
-import { mediaUses } from "./media.ts";
+import { isAddress, isTelling, likelyEffects } from "./likely.ts";
+import { assertLimits } from "./limits.ts";
+import { effectsOfUrl, mediaUses } from "./media.ts";
 import { canonicalName, pointerStep } from "./names.ts";
 import { ordinaryNames } from "./ordinary.ts";
 import type { OrdinaryNames } from "./ordinary.ts";
 import { isName, isRecord } from "./json.ts";
+import { ofSettings, schemaFields, settingsNames } from "./settings.ts";
 import type { Json } from "./json.ts";
 import { isPlainTool, settingsOf, toolsIn, toolUses } from "./tools.ts";
 import type { Asked, Use } from "./use.ts";
 
-/** Reads a call. @throws `dialect.invalid` for another spelling of what Charter decides by, and for too many values. */
+/** Reads a call. @throws `dialect.invalid` for another spelling of what Charter decides by, a limit that is no number, too many values. */
 export function readAsked(call: ModelCall): Asked {
+  assertLimits(call);
   const reader = new Reader(call);
   reader.body();
   return reader;
@@ -32,7 +36,11 @@ class Reader implements Asked {
   readonly #call: ModelCall;
   readonly #ordinary: OrdinaryNames;
   readonly #told = new Set<string>();
+  /** Members of messages that were met, by their keys. */
+  readonly #strays = new Map<string, { readonly name: string; readonly isPlain: boolean }>();
   #left = maxParameterValues;
+  /** Whether what is looked at is kept by the provider and read by nobody there. */
+  #isKept = false;
 
   constructor(call: ModelCall) {
     this.#call = call;
@@ -44,25 +52,29 @@ class Reader implements Asked {
     for (const key of Object.keys(raw)) {
       this.#count();
       const value = raw[key];
-      if (value === undefined || value === null || this.#ordinary.spelled.has(key)) continue;
+      if (value === undefined || value === null) continue;
+      if (this.#ordinary.spelled.has(key)) {
+        this.#settings(canonicalName(key), value, () => `/${key}`);
+        continue;
+      }
       const name = canonicalName(key);
       const decisive = decisiveNames.get(name);
       if (decisive !== undefined && decisive !== key) throw otherSpelling(`/${pointerStep(key)}`, decisive);
       const at = (): string => `/${pointerStep(key)}`;
       if (this.#member(name, value, at, true)) continue;
-      if (this.#ordinary.canonical.has(name)) continue;
+      if (this.#ordinary.canonical.has(name)) {
+        this.#settings(name, value, at);
+        continue;
+      }
       this.unknown.push(key);
       if (!languageNames.has(key)) this.#unlisted(name, value, at);
     }
     this.#nested(raw["metadata"], "/metadata");
     this.#tools(raw["tools"], "/tools");
-    this.#messages(raw["messages"]);
-    const mark = hourMark(raw);
-    if (mark !== undefined) {
-      const measure = { of: "media", value: "an hour" } as const;
-      this.#use({ at: mark, name: "cache_control for an hour", effects: ["price"], measure });
-    }
     mediaUses(this.#call, (use) => this.#use(use));
+    for (const field of ["messages", "system", "input"]) readContents(raw[field], `/${field}`, this.#finds);
+    readOffers(raw["tools"], "/tools", this.#finds);
+    readOffers(raw["functions"], "/functions", this.#finds);
   }
 
   /** Looks at one member of the body, or of an object that is merged into it; false when nothing is known of it. */
@@ -88,13 +100,15 @@ class Reader implements Asked {
     this.#inside(value, at);
   }
 
-  /** Values that clients keep for themselves: texts say nothing, objects may be read by a broker. */
+  /** Values that clients keep for themselves: texts say nothing, objects may be read by a broker. Nobody fetches an address there. */
   #nested(value: unknown, at: string): void {
     if (!isRecord(value)) return;
+    this.#isKept = true;
     for (const key of Object.keys(value)) {
       this.#count();
       if (isRecord(value[key])) this.#inside(value[key], () => `${at}/${pointerStep(key)}`);
     }
+    this.#isKept = false;
   }
 
   #governed({ name, row, parts }: Governed, value: unknown, at: () => string): void {
@@ -140,24 +154,32 @@ class Reader implements Asked {
       const decisive = decisiveNames.get(name);
       if (decisive === "model") this.#use({ at: place(), name: "model", effects: ["model"] });
       else if (decisive !== undefined) throw otherSpelling(place(), decisive);
-      else if (!this.#member(name, inner, place, true) && !this.#ordinary.canonical.has(name))
-        this.#unlisted(name, inner, place);
+      else if (this.#member(name, inner, place, true)) continue;
+      else if (this.#ordinary.canonical.has(name)) this.#settings(name, inner, place);
+      else this.#unlisted(name, inner, place);
     }
   }
 
+  /** An ordinary parameter, by its canonical name: what stands inside may change more than it does. */
+  #settings(name: string, value: unknown, at: () => string): void {
+    if (settingsNames.has(name)) this.#inside(value, at, ofSettings);
+    if (name === "cachecontrol") readCacheControl(value, at(), this.#finds);
+    if (name === "documents") readDocuments(value, at(), this.#finds);
+  }
+
   /** A value of which nothing is known: what servers read anywhere is looked for, and a JSON Schema is left alone. */
-  #inside(value: unknown, at: () => string): void {
+  #inside(value: unknown, at: () => string, left: ReadonlySet<string> = schemaFields): void {
     if (typeof value !== "object" || value === null) return;
     if (Array.isArray(value)) {
       for (const [i, item] of value.entries()) {
         this.#count();
-        this.#inside(item, () => `${at()}/${i}`);
+        this.#inside(item, () => `${at()}/${i}`, left);
       }
       return;
     }
     const record = value as Json;
     for (const key of Object.keys(record)) {
-      if (schemaFields.has(key)) continue;
+      if (left.has(key)) continue;
       this.#count();
       const inner = record[key];
       if (inner === undefined || inner === null) continue;
@@ -170,7 +192,7 @@ class Reader implements Asked {
       }
       if (!this.#member(name, inner, place, false)) {
         this.#address(inner, place);
-        this.#inside(inner, place);
+        this.#inside(inner, place, left);
       }
     }
   }
@@ -190,27 +212,45 @@ class Reader implements Asked {
     }
   }
 
-  /** Members of messages beside their words: some APIs take tools and settings in the middle of a conversation. */
-  #messages(messages: unknown): void {
-    if (!Array.isArray(messages)) return;
-    for (const [i, message] of messages.entries()) {
-      if (!isRecord(message)) continue;
-      for (const key in message) {
-        if (messageFields.has(key)) continue;
-        const value = message[key];
-        if (value === undefined || value === null) continue;
-        const place = (): string => `/messages/${i}/${pointerStep(key)}`;
-        const name = canonicalName(key);
-        if (name === "role" || name === "content") throw otherSpelling(place(), name);
-        if (name === "tools") this.#tools(value, place());
-        else if (name === "model" && isName(value)) this.#use({ at: place(), name, effects: ["model"] });
-        else this.#member(name, value, place, true);
-      }
+  /** What is found in messages and tools. */
+  readonly #finds: Finds = {
+    twin: (at, field) => {
+      throw otherSpelling(at, field);
+    },
+    url: (url, at) => this.#use({ at: at(), name: "media by URL", effects: effectsOfUrl(url) }),
+    mark: (at) => {
+      const measure = { of: "media", value: "an hour" } as const;
+      this.#use({ at, name: "cache_control for an hour", effects: ["price"], measure });
+    },
+    unknown: (key, value, at, isOfMessage) => this.#stray(key, value, at, isOfMessage),
+  };
+
+  /** A member of a message that is not its words: some APIs take tools and settings in the middle of a conversation. */
+  #stray(key: string, value: unknown, at: () => string, isOfMessage: boolean): void {
+    let stray = this.#strays.get(key);
+    if (stray === undefined) {
+      this.#count();
+      const name = canonicalName(key);
+      stray = { name, isPlain: !governedNames.has(name) && !mergedObjects.has(name) && !isTelling(name) };
+      this.#strays.set(key, stray);
     }
+    const { name, isPlain } = stray;
+    if (name === "tools") {
+      this.#tools(value, at());
+      readOffers(value, at(), this.#finds);
+    } else if (isPlain && name !== "model") {
+      this.#address(value, at);
+      this.#inside(value, at);
+    } else if (name === "model" && isName(value)) this.#use({ at: at(), name, effects: ["model"] });
+    else if (!this.#member(name, value, at, isOfMessage)) this.#unlisted(name, value, at);
   }
 
   /** Notes a use, and of several that ask for the same thing the first. None is left out, however many there are. */
-  #use(use: Use): void {
+  #use(asked: Use): void {
+    // What is only kept is handed on to no address.
+    const effects = this.#isKept ? asked.effects.filter((effect) => effect !== "reach") : asked.effects;
+    if (effects.length === 0) return;
+    const use = { ...asked, effects };
     const key = `${use.name}\n${use.effects.join()}\n${use.measure?.value ?? ""}`;
     if (this.#told.has(key)) return;
     this.#told.add(key);
@@ -228,17 +268,6 @@ class Reader implements Asked {
 
 /** Names that mean something to JavaScript and to no server: what stands inside is data. */
 const languageNames: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
-
-/** Members of a message that hold its words, who says them, and calls of tools. */
-const messageFields: ReadonlySet<string> = new Set(
-  (
-    "role content name tool_calls tool_call_id function_call refusal reasoning reasoning_content reasoning_details " +
-    "annotations cache_control prefix weight id type audio"
-  ).split(" "),
-);
-
-/** Fields of a JSON Schema whose members are names of what a reply holds. */
-const schemaFields: ReadonlySet<string> = new Set(["properties", "patternProperties", "$defs", "definitions"]);
 
 /** Whether a value asks for nothing but the ordinary: null, one of the known words, or a list of such. */
 function isOrdinary(value: unknown, ordinary: readonly unknown[] = []): boolean {

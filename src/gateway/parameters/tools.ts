@@ -14,7 +14,7 @@ export function isPlainTool(tool: Json): boolean {
 }
 
 /** Whether the caller runs a tool of this type. One without a type is a function in the Messages API. */
-function isCallers(tool: Json): boolean {
+export function isCallers(tool: Json): boolean {
   const type = typeOf(tool);
   if (type === "namespace") return true;
   // A shell runs where its environment is.

@@ -44,7 +44,7 @@ export function connectionFault(
     const standing = { retryable: false, reachedUpstream };
     return new UpstreamFault("upstream.failed", "The request to the provider cannot be sent.", standing, {}, cause);
   }
-  const standing = { retryable: true, reachedUpstream };
+  const standing = { retryable: true, reachedUpstream, hasAnswered: stage === "answered" };
   if (code === "UND_ERR_CONNECT_TIMEOUT") {
     const detail = "No connection to the provider could be had in time.";
     return new UpstreamFault("upstream.timeout", detail, standing, { limit: "connectMs" }, cause);

@@ -69,12 +69,15 @@ export interface AttemptStanding {
   readonly retryable: boolean;
   /** The request was at least partly sent, so that it may have been worked on and billed. */
   readonly reachedUpstream: boolean;
+  /** The answer had begun, so that the work was most likely done and is billed. */
+  readonly hasAnswered?: boolean;
 }
 
 /** A failure of an upstream or of the way to it. */
 export class UpstreamFault extends Fault<UpstreamFaultCode> implements AttemptStanding {
   readonly retryable: boolean;
   readonly reachedUpstream: boolean;
+  readonly hasAnswered: boolean;
 
   constructor(
     code: UpstreamFaultCode,
@@ -86,6 +89,7 @@ export class UpstreamFault extends Fault<UpstreamFaultCode> implements AttemptSt
     super(code, detail, facts, cause);
     this.retryable = standing.retryable;
     this.reachedUpstream = standing.reachedUpstream;
+    this.hasAnswered = standing.hasAnswered === true;
   }
 }
 

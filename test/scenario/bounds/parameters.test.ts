@@ -67,6 +67,9 @@ async function seenOf(
 const picture = (at: string) => ({
   messages: [{ role: "user", content: [{ type: "image_url", image_url: { url: at } }] }],
 });
+const part = (content: object) => ({ messages: [{ role: "user", content: [content] }] });
+const bytes = { url: "data:image/png;base64,AAAA" };
+const inside = { url: "http://169.254.169.254/x" };
 const secret = { "x-charter-data-class": "confidential" };
 const url = "https://elsewhere.test/mcp";
 
@@ -122,6 +125,38 @@ describe("a parameter that chooses past the router is refused, on record, and no
     ["chat", { metadata: { router: { model: "else" } } }, "/metadata/router/model", "model"],
     ["chat", picture("file:///etc/passwd"), "/messages", "reach"],
     ["chat", picture("http://169.254.169.254/latest"), "/messages", "reach"],
+    ["chat", part({ type: "text", text: "a", image_url: inside }), "/messages/0/content/0/image_url/url", "reach"],
+    ["chat", part({ type: "image_url", image_url: bytes, proxy: url }), "/messages/0/content/0/proxy", "reach"],
+    ["chat", { messages: [{ role: "user", content: "a", see: [{ at: url }] }] }, "/messages/0/see/0/at", "reach"],
+    [
+      "chat",
+      { messages: [{ role: "user", content: "a", additional_tools: [{ type: "mcp", server_url: url }] }] },
+      "/messages/0/additional_tools/0/server_url",
+      "reach",
+    ],
+    ["chat", { reasoning: { effort: "low", model: "else" } }, "/reasoning/model", "model"],
+    ["chat", { thinking: { type: "enabled", model: "else" } }, "/thinking/model", "model"],
+    ["chat", { stream_options: { webhook_url: url } }, "/stream_options/webhook_url", "reach"],
+    ["chat", { response_format: { type: "json_object", models: ["else"] } }, "/response_format/models", "model"],
+    ["chat", { Reasoning: { model: "else" } }, "/Reasoning/model", "model"],
+    ["chat", { streamOptions: { webhook_url: url } }, "/streamOptions/webhook_url", "reach"],
+    ["chat", { extra_body: { reasoning: { models: ["else"] } } }, "/extra_body/reasoning/models", "model"],
+    ["chat", { extra_body: { documents: [inside.url] } }, "/extra_body/documents/0", "reach"],
+    ["chat", { functions: [{ name: "f", server_url: url }] }, "/functions/0/server_url", "reach"],
+    ["chat", { messages: [{ role: "user", content: "a", images: [inside.url] }] }, "/messages/0/images/0", "reach"],
+    [
+      "chat",
+      {
+        messages: [
+          { role: "user", type: "mcp_tool_result", content: [{ type: "text", text: "a", image_url: inside }] },
+        ],
+      },
+      "/messages/0/content/0/image_url/url",
+      "reach",
+    ],
+    ["chat", { documents: [inside.url] }, "/documents/0", "reach"],
+    ["chat", { documents: [{ title: "a", at: inside.url }] }, "/documents/0/at", "reach"],
+    ["messages", { thinking: { type: "disabled", fallbacks: ["else"] } }, "/thinking/fallbacks", "model"],
     ["chat", picture("http://[::1]:8080/"), "/messages", "reach"],
     ["messages", { fallbacks: [{ model: "else" }] }, "/fallbacks", "model"],
     ["messages", { inference_geo: "us" }, "/inference_geo", "place"],
@@ -154,6 +189,25 @@ describe("another spelling of what Charter decides by", () => {
     ["chat", { extra_body: { max_tokens: 100_000 } }, "/extra_body/max_tokens"],
     ["chat", { STREAM: true }, "/STREAM"],
     ["chat", { messages: [{ role: "user", content: "a", Content: "unseen" }] }, "/messages/0/Content"],
+    ["chat", { messages: [{ role: "user", content: "a", toolCalls: [] }] }, "/messages/0/toolCalls"],
+    ["chat", part({ type: "image_url", image_url: bytes, Image_Url: inside }), "/messages/0/content/0/Image_Url"],
+    [
+      "chat",
+      part({ type: "image_url", image_url: { ...bytes, URL: inside.url } }),
+      "/messages/0/content/0/image_url/URL",
+    ],
+    ["chat", part({ type: "text", text: "a", TEXT: "unseen" }), "/messages/0/content/0/TEXT"],
+    ["chat", { tools: [{ type: "function", Type: "web_search", function: { name: "f" } }] }, "/tools/0/Type"],
+    ["chat", { tools: [{ type: "function", function: { name: "f", NAME: "g" } }] }, "/tools/0/function/NAME"],
+    [
+      "messages",
+      part({ type: "text", text: "a", cache_control: { type: "ephemeral", TTL: "1h" } }),
+      "/messages/0/content/0/cache_control/TTL",
+    ],
+    ["messages", { cache_control: { type: "ephemeral", Ttl: "1h" } }, "/cache_control/Ttl"],
+    ["messages", { system: [{ type: "text", text: "a", cacheControl: {} }] }, "/system/0/cacheControl"],
+    ["chat", { best_of: "20" }, "/best_of"],
+    ["chat", { reasoning: { max_tokens: "100000" } }, "/reasoning/max_tokens"],
     ["messages", { System: "unseen" }, "/System"],
     ["responses", { Input: "unseen" }, "/Input"],
     ["embeddings", { mo_del: "else" }, "/mo_del"],
@@ -180,6 +234,34 @@ describe("what ordinary agents send goes to the provider as it is", () => {
     ["chat", { guided_json: { type: "object", properties: { url: { type: "string" }, model: { type: "string" } } } }],
     ["chat", { modalities: ["text"], use_beam_search: true, cache_salt: "s", priority: 1 }],
     ["chat", picture("https://elsewhere.test/a.png")],
+    ["chat", { metadata: { session_id: "x", callback_url: url, trace: { endpoint: url, deep: [url] } } }],
+    ["chat", { documents: [{ title: "a", text: "b", url }], stream_options: { include_usage: true } }],
+    ["chat", { reasoning: { effort: "low", exclude: true, max_tokens: 20 }, usage: { include: true } }],
+    [
+      "chat",
+      {
+        response_format: {
+          type: "json_schema",
+          json_schema: { name: "x", schema: { $schema: url, type: "object", default: { model: "x" } } },
+        },
+      },
+    ],
+    [
+      "chat",
+      {
+        messages: [
+          {
+            role: "assistant",
+            content: "b",
+            annotations: [{ type: "url_citation", url_citation: { url } }],
+            citations: [url],
+            parsed: { model: "x", url },
+            provider_specific_fields: { citations: [url] },
+          },
+          { role: "user", content: `${url} says?`, timestamp: 5 },
+        ],
+      },
+    ],
     ["chat", { web_search_options: {}, plugins: [{ id: "web" }], store: true }],
     [
       "messages",
@@ -198,10 +280,54 @@ describe("what ordinary agents send goes to the provider as it is", () => {
     ],
     ["messages", { tools: [{ name: "f", input_schema: { type: "object", properties: { url: { type: "string" } } } }] }],
     ["embeddings", { dimensions: 4, user: "u" }],
+    [
+      "messages",
+      {
+        messages: [
+          { role: "user", content: "a" },
+          {
+            role: "assistant",
+            content: [{ type: "tool_use", id: "t", name: "f", input: { URL: url, url, Type: "x" } }],
+          },
+          {
+            role: "user",
+            content: [
+              { type: "tool_result", tool_use_id: "t", content: [{ type: "text", text: url }] },
+              { type: "search_result", source: url, title: "t", content: [{ type: "text", text: "x" }] },
+              { type: "document", source: { type: "text", media_type: "text/plain", data: `${url} is it` } },
+            ],
+          },
+        ],
+      },
+    ],
   ])("%s %j", async (door, more) => {
     const { answer, seen } = await seenOf(() => ask(door, more));
     expect([answer.status, answer.json.detail]).toEqual([200, undefined]);
     expect(seen).toMatchObject(more);
+  });
+});
+
+describe("what Codex says of itself", () => {
+  it("is left out for a provider whose API has no word for it, on record", async () => {
+    const { answer, seen } = await seenOf(() => ask("responses", { client_metadata: { x: "y" } }));
+    expect([answer.status, seen]).toEqual([200, expect.not.objectContaining({ client_metadata: expect.anything() })]);
+    expect(answer.headers.get("x-charter-dropped")).toContain("client_metadata");
+  });
+});
+
+describe("a mark that keeps a prefix for an hour", () => {
+  const cache_control = { type: "ephemeral", ttl: "1h" };
+  const text = { type: "text", text: "a", cache_control };
+  it.each<[string, object]>([
+    ["in a document's content", part({ type: "document", source: { type: "content", content: [text] } })],
+    ["in a tool's result", part({ type: "tool_result", tool_use_id: "t", content: [text] })],
+    ["on a tool", { tools: [{ name: "f", input_schema: { type: "object" }, cache_control }] }],
+    ["in the system prompt", { system: [text] }],
+    ["on the whole", { cache_control }],
+  ])("counts %s", async (_name, more) => {
+    const size = await rig.charter.ledgerSize();
+    expect((await ask("messages", more)).status).toBe(200);
+    expect((await rig.outcomeSince(size)).call?.governedParameters).toContain("cache_control for an hour (price)");
   });
 });
 
