@@ -45,7 +45,9 @@ export async function reserveAttempt(
 ): Promise<ReservedAttempt> {
   const draft = await draftOf(parts, asked, deployment);
   const { write, written, attemptedWith, knownWith, wished, smallest, wanted, name, dialect } = draft;
-  const seat = await room.take(deployment, wanted);
+  const seat = await room.take(deployment, wanted).catch((error: unknown) => {
+    throw namingCause(error, asked.parameters.unpriced);
+  });
   if (smallest === wished || holds(seat, wanted)) {
     return { ...written, ...attemptedWith(wished), seat, name, dialect };
   }
@@ -145,6 +147,16 @@ async function draftOf(
     };
   };
   return { write, written, attemptedWith, knownWith, wished, smallest, wanted, name, dialect };
+}
+
+/** A refusal for want of a price says what has none, where that is not the model. */
+function namingCause(error: unknown, unpriced: readonly string[]): unknown {
+  const [first] = unpriced;
+  if (!(error instanceof Fault) || error.code !== "budget.price_unknown" || first === undefined) return error;
+  return new Fault(error.code, `nobody can say beforehand what ${unpriced.join(", ")} will cost; ${error.message}`, {
+    ...error.facts,
+    remedy: "leave it out, or call under no budget in money",
+  });
 }
 
 function timesOver({ tokens, microdollars }: Amount, times: number): Amount {

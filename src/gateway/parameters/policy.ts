@@ -20,8 +20,12 @@ export function refusalOf(use: Use, { parameters }: Terms, dataClass: DataClass)
     at: redactSecrets(use.at),
     policies: ["gateway.terms"],
     limit: `parameters.${effect}`,
-    remedy: `${remedies[effect]}, or ask an owner to change parameters.${effect} of the product's terms in the constitution`,
+    remedy: `${remedies[effect]},${classRemedy(allowance)} or ask an owner to change parameters.${effect} of the product's terms in the constitution`,
   });
+}
+
+function classRemedy(allowance: Allowance): string {
+  return allowance === "refuse" ? "" : ` name ${allowance} data with X-Charter-Data-Class where that is true,`;
 }
 
 /** Whether terms allow an effect with data of a class. */
