@@ -1,7 +1,7 @@
 // Room in the budgets for one attempt: the request is written, the most that it can cost is found, and room for that is taken
 // before the provider is asked. A caller that names no limit of the answer is given one, so that there is a most.
 import { Fault } from "../kernel/fault.ts";
-import { boundOf, likelyTokensOf } from "./bounds/index.ts";
+import { boundOf, likelyTokensOf, mostTokensOfBytes, mostTokensOfText } from "./bounds/index.ts";
 import type { Standings, TokenBound } from "./bounds/index.ts";
 import { answersOf, answerTokensOf } from "./call-facts.ts";
 import { dialectOf } from "./catalogue/index.ts";
@@ -115,7 +115,8 @@ async function draftOf(
   const written = await write(isOpen ? wished : undefined);
   const tokensWith = boundOf({
     call,
-    text: typeof written.body === "string" ? written.body : written.body.toString("utf8"),
+    textTokens:
+      typeof written.body === "string" ? mostTokensOfText(written.body) : await mostTokensOfBytes(written.body, signal),
     deployment,
     answers: answersOf(call),
     runsTools: parameters.effects.has("tools"),

@@ -48,6 +48,7 @@ export const worstChats: readonly WorstBody[] = [
   },
   {
     name: "9 000 unordered keys in each of ten records",
+    refused: "maxParameterValues",
     make: () =>
       chat(
         many(10, "")
@@ -57,8 +58,16 @@ export const worstChats: readonly WorstBody[] = [
       ),
   },
   { name: "4 000 unordered keys at the top", refused: "maxCallParameters", make: () => chat(unorderedKeys(4000)) },
-  { name: "200 unordered keys at the top with lists", make: () => chat(unorderedKeys(200, `[${many(1000, "1")}]`)) },
-  { name: "250 000 items in an unknown list", make: () => chat(`"list":[${many(249_900, "1")}]`) },
+  {
+    name: "200 unordered keys at the top with lists",
+    refused: "maxParameterValues",
+    make: () => chat(unorderedKeys(200, `[${many(1000, "1")}]`)),
+  },
+  {
+    name: "250 000 items in an unknown list",
+    refused: "maxParameterValues",
+    make: () => chat(`"list":[${many(249_900, "1")}]`),
+  },
   { name: "240 000 empty lists", refused: "maxJsonContainers", make: () => chat(`"list":[${many(240_000, "[]")}]`) },
   {
     name: "4 000 000 empty records",
@@ -178,9 +187,14 @@ export const worstChats: readonly WorstBody[] = [
     refused: "dialect.invalid",
     make: () => chat(`"x":[${many(9000, "1".repeat(330))}]`),
   },
-  { name: "200 000 fractions", make: () => chat(`"x":[${many(200_000, "0.1234567890123456789e-7")}]`) },
+  {
+    name: "200 000 fractions",
+    refused: "maxParameterValues",
+    make: () => chat(`"x":[${many(200_000, "0.1234567890123456789e-7")}]`),
+  },
   {
     name: "30 000 texts of 1 000 characters",
+    refused: "maxParameterValues",
     make: () => chat(`"x":[${many(30_000, `"${"lorem ipsum ".repeat(83)}"`)}]`),
   },
   { name: "a million times the same key", refused: "maxCallParameters", make: () => chat(many(1_000_000, '"a":1')) },

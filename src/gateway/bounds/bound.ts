@@ -10,7 +10,6 @@ import { thoughtTokensOf } from "../thought.ts";
 import { mediaBoundOf } from "./media-bound.ts";
 import { reachOf } from "./references.ts";
 import type { Standing } from "./standings.ts";
-import { mostTokensOfText } from "./text-bound.ts";
 
 /** The most tokens of one attempt. */
 export interface TokenBound {
@@ -27,8 +26,8 @@ export interface TokenBound {
 /** What is bounded. */
 export interface Bounded {
   readonly call: ModelCall;
-  /** The request's body as it goes upstream. */
-  readonly text: string;
+  /** The most tokens that the request's body can be, as it goes upstream; see `text-bound.ts`. */
+  readonly textTokens: number;
   readonly deployment: Pick<Deployment, "contextTokens" | "bounds" | "serves">;
   /** Answers that are made, whether or not they are shown. */
   readonly answers: number;
@@ -48,7 +47,7 @@ const most = { inputTokens: 1_000_000_000, outputTokens: 200_000_000 };
 /** The most tokens of one attempt, by the most tokens of each answer. */
 export function boundOf({
   call,
-  text,
+  textTokens,
   deployment,
   answers,
   runsTools,
@@ -61,9 +60,8 @@ export function boundOf({
   const media = mediaBoundOf(call, bounds);
   const reach = reachOf(call);
   const { factor, trust } = standingOf(media.count > 0);
-  const written = mostTokensOfText(text, window === undefined ? undefined : window + media.inlineChars);
   const overhead = bounds.overheadTokens * (call.tools.length > 0 || call.untranslated !== undefined ? 2 : 1);
-  const sum = Math.max(0, written - media.inlineChars) + media.tokens + overhead;
+  const sum = Math.max(0, textTokens - media.inlineChars) + media.tokens + overhead;
   const known = Math.min(Math.ceil(sum * factor), window ?? most.inputTokens);
   const tools = runsTools === true ? "the provider runs tools itself" : undefined;
   const unbounded = bounds.unbounded ?? (reach.of === "none" ? reach.why : tools) ?? broken[trust].forGood;

@@ -7,7 +7,7 @@ import { boundOf } from "./bound.ts";
 import { reachOf } from "./references.ts";
 import { mostSecondsOf } from "./sound.ts";
 import { Standings } from "./standings.ts";
-import { mostTokensOfText } from "./text-bound.ts";
+import { mostTokensOfBytes, mostTokensOfText } from "./text-bound.ts";
 
 const forms = ["NFC", "NFKC"] as const;
 const anyText = fc.oneof(
@@ -40,7 +40,13 @@ describe("the most tokens of a text", () => {
 
   it("are the bytes of plain English, and not counted further once they are enough", () => {
     expect(mostTokensOfText("Why is the sky blue?")).toBe(20);
-    expect(mostTokensOfText("ﷺ".repeat(100), 200)).toBe(300);
+    expect(mostTokensOfText("ﷺ".repeat(100))).toBe(3300);
+  });
+
+  it("are the same of bytes, however long the text is and wherever a character is cut", async () => {
+    for (const text of ["plain ".repeat(40_000), "aﷺ".repeat(60_000), "x" + "😀é".repeat(50_000)]) {
+      expect(await mostTokensOfBytes(Buffer.from(text))).toBe(mostTokensOfText(text));
+    }
   });
 });
 
@@ -113,7 +119,7 @@ describe("the bound of an attempt", () => {
   const bound = (call: ModelCall, more: object = {}, standings = new Standings()) =>
     boundOf({
       call,
-      text: JSON.stringify(call.raw),
+      textTokens: mostTokensOfText(JSON.stringify(call.raw)),
       deployment: { ...deployment, ...more },
       answers: 1,
       standingOf: (hasMedia) => standings.of("P", "d", hasMedia),

@@ -3,3 +3,4 @@ export { boundOf } from "./bound.ts";
 export type { TokenBound } from "./bound.ts";
 export { likelyTokensOf } from "./likely.ts";
 export { Standings } from "./standings.ts";
+export { mostTokensOfBytes, mostTokensOfText } from "./text-bound.ts";

@@ -2,12 +2,32 @@
 // bytes to fall back on, stands for one byte at least, so a text has no more tokens than bytes in UTF-8. Some tokenizers
 // normalise the text first (NFC, NFKC), which makes some characters longer: U+FDFA becomes 33 bytes out of 3. Pure.
 
-/** The most tokens that a text can be. @param enough From so many on, nobody wants to know exactly. */
-export function mostTokensOfText(text: string, enough = Number.POSITIVE_INFINITY): number {
+import { isAscii } from "node:buffer";
+import { othersTurn, Stretch } from "../../kernel/stretch.ts";
+
+/** The most tokens that a text can be. */
+export function mostTokensOfText(text: string): number {
   const bytes = Buffer.byteLength(text);
   // Every normal form leaves ASCII as it is.
-  return bytes === text.length || bytes >= enough ? bytes : bytes + growth(text);
+  return bytes === text.length ? bytes : bytes + growth(text);
 }
+
+/** The same for the bytes of a text of any length, in turns with everybody else. */
+export async function mostTokensOfBytes(bytes: Buffer, signal?: AbortSignal): Promise<number> {
+  if (isAscii(bytes)) return bytes.length;
+  const decoder = new TextDecoder();
+  const stretch = new Stretch();
+  let most = bytes.length;
+  for (let at = 0; at < bytes.length; at += slice) {
+    most += growth(decoder.decode(bytes.subarray(at, at + slice), { stream: true }));
+    if (stretch.isOver(slice)) await othersTurn(stretch);
+    signal?.throwIfAborted();
+  }
+  return most;
+}
+
+/** Bytes that are looked at in one go. */
+const slice = 64 * 1024;
 
 /** Blocks of Unicode that hold every character which a normal form makes longer; a test looks for others. */
 const growingBlocks = [
