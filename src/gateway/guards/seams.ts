@@ -80,6 +80,9 @@ export function* seamSteps(
 const endWork = 32;
 const seamWork = 512;
 
+/** White space around a text that is looked past, characters; what is behind more of it meets nothing. */
+const mostWhite = 4096;
+
 /** Whether enough letters of tokens meet anywhere, with a digit or a mark among them; quick, for they seldom do. */
 function mayBeCut(texts: readonly unknown[]): boolean {
   const ends = new Ends();
@@ -121,8 +124,8 @@ class Ends {
     }
     let from = 0;
     let to = text.length;
-    while (from < to && text.charCodeAt(from) < 33) from++;
-    while (to > from && text.charCodeAt(to - 1) < 33) to--;
+    while (from < to && from < mostWhite && text.charCodeAt(from) < 33) from++;
+    while (to > from && text.length - to < mostWhite && text.charCodeAt(to - 1) < 33) to--;
     let isTelling = this.#pieces > 0 && this.#isTelling;
     let at = from;
     for (; at < to && at - from < longestEnd; at++) {

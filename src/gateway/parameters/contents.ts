@@ -5,7 +5,7 @@
 // 3. What nobody knows is handed on to be looked into. Words, arguments of tools and what a provider said before are free.
 import { isRecord } from "./json.ts";
 import type { Json } from "./json.ts";
-import { canonicalName, pointerStep } from "./names.ts";
+import { beginsWith, canonicalName, pointerStep } from "./names.ts";
 
 /** What is told of what is found. */
 export interface Finds {
@@ -56,7 +56,7 @@ const mediaFields: ReadonlySet<string> = new Set(
 );
 
 /** An address with a scheme, or with that of whoever reads it. */
-const address = /^\s*(?:(?!data:)[a-z][a-z\d+.-]*:)?[\\/]{2}/i;
+const address = /^\s*(?:(?!data:)[a-z][a-z\d+.-]{0,63}:)?[\\/]{2}/i;
 
 const ofTools = fieldsOf(
   "type name description strict cache_control defer_loading allowed_callers eager_input_streaming format environment " +
@@ -120,7 +120,7 @@ class ContentReader {
       else if (typeof value === "object") {
         if (key === "cache_control" && isLong(value)) this.#finds.mark(this.#at(key));
         if (!fields.free.has(key)) this.#step(key, () => this.#inside(value, mediaFields.has(key)));
-      } else if (typeof value === "string" && mediaFields.has(key) && address.test(value)) {
+      } else if (typeof value === "string" && mediaFields.has(key) && beginsWith(address, value)) {
         // The words of a text may begin with an address.
         if (key !== "data" || type !== "text") this.#finds.url(value, this.#later(key));
       }
@@ -131,7 +131,7 @@ class ContentReader {
     if (!Array.isArray(value)) return this.#record(value as Json, ofParts);
     for (const [i, item] of value.entries()) {
       if (typeof item === "string") {
-        if (isMedia && address.test(item)) this.#finds.url(item, this.#later(String(i)));
+        if (isMedia && beginsWith(address, item)) this.#finds.url(item, this.#later(String(i)));
       } else if (typeof item === "object" && item !== null && !isResult(item)) {
         this.#step(i, () => this.#inside(item as object, isMedia));
       }
@@ -191,7 +191,7 @@ export function readCacheControl(control: unknown, at: string, finds: Finds): vo
 export function readDocuments(documents: unknown, place: string, finds: Finds): void {
   const look = (value: unknown, at: string): void => {
     if (typeof value === "string") {
-      if (address.test(value)) finds.url(value, () => at);
+      if (beginsWith(address, value)) finds.url(value, () => at);
     } else if (typeof value === "object" && value !== null) {
       for (const [key, inner] of Object.entries(value)) look(inner, `${at}/${pointerStep(key)}`);
     }

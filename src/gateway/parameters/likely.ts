@@ -1,5 +1,6 @@
 // What a parameter that no table names most likely changes, by the words in its name and the form of its value. New
 // parameters of old kinds appear every month, and one that chooses a model is not let through because its name is new.
+import { beginsWith } from "./names.ts";
 import type { ParameterEffect } from "../../constitution/index.ts";
 import { isName } from "./json.ts";
 
@@ -76,6 +77,6 @@ export function isTelling(name: string): boolean {
 
 /** Whether a value is an address, or a list that holds one. */
 export function isAddress(value: unknown): boolean {
-  if (typeof value === "string") return address.test(value);
-  return Array.isArray(value) && value.some((item) => typeof item === "string" && address.test(item));
+  if (typeof value === "string") return beginsWith(address, value);
+  return Array.isArray(value) && value.some((item) => typeof item === "string" && beginsWith(address, item));
 }
