@@ -62,9 +62,9 @@ export class HeldBlocks {
     this.#blocks.push(block);
     for (const [words, text] of this.#words(block.pieces)) words.taken += text;
     for (const [words, text] of this.#words(guarded)) {
+      // What was let pass before is what came; only what is let pass now can differ.
+      this.#isChanged ||= !words.taken.startsWith(text, words.passed.length);
       words.passed += text;
-      // Only words that were let pass some more can have come to differ.
-      this.#isChanged ||= !words.taken.startsWith(words.passed);
     }
   }
 

@@ -188,7 +188,7 @@ function withoutWords(frame: string, pieces: readonly StreamEvent[]): string {
   const [piece] = pieces;
   if (pieces.length !== 1 || piece === undefined || !("text" in piece)) return frame;
   const words = JSON.stringify(piece.text);
-  const from = frame.lastIndexOf(words);
+  const from = frame.indexOf(words);
   return from < 0 ? frame : `${frame.slice(0, from)}""${frame.slice(from + words.length)}`;
 }
 
