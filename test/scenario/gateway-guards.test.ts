@@ -2,6 +2,7 @@
 import type { ServerResponse } from "node:http";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import {
+  chatChunk,
   chatReply,
   filesHolding,
   questions,
@@ -10,6 +11,7 @@ import {
   sendJson,
   startRig,
   startStub,
+  wordsOf,
 } from "../support/gateway.ts";
 import type { GatewayRig, Stub } from "../support/gateway.ts";
 
@@ -117,14 +119,7 @@ describe("a secret in a prompt", () => {
     const said = `Your token is ${secret}, keep it.`;
     stub.answer = ({ json }, response) => {
       if (json.stream !== true) return sendJson(response, chatReply(json.model, said));
-      const chunk = (delta: object, finish: string | null = null): string =>
-        JSON.stringify({
-          id: "chatcmpl-own",
-          object: "chat.completion.chunk",
-          created: 1,
-          model: json.model,
-          choices: [{ index: 0, delta, finish_reason: finish }],
-        });
+      const chunk = (delta: object, finish?: string): string => chatChunk(json.model, delta, finish);
       const pieces = said.match(/.{1,7}/g)!;
       sendEvents(response, [
         chunk({ role: "assistant", content: "" }),
@@ -137,12 +132,7 @@ describe("a secret in a prompt", () => {
     for (const stream of [false, true]) {
       const size = await rig.charter.ledgerSize();
       const { text } = await rig.chat({ model: "own/teller", ...question(), stream });
-      const words = stream
-        ? readStream(text)
-            .data.slice(0, -1)
-            .map((each) => JSON.parse(each).choices[0]?.delta.content ?? "")
-            .join("")
-        : JSON.parse(text).choices[0].message.content;
+      const words = stream ? wordsOf(readStream(text)) : JSON.parse(text).choices[0].message.content;
       expect(words).toMatch(/^Your token is \[redacted: [\w-]+\], keep it\.$/);
       if (stream) expect(readStream(text).data.at(-1)).toBe("[DONE]");
       await rig.outcomeSince(size);
@@ -154,22 +144,9 @@ describe("a secret in a prompt", () => {
 describe("a stream that says very much at once", () => {
   const filling = "Nothing to see here, 日本 and \u{1F40C}. ".repeat(8000);
   const streamOf = (model: string, texts: readonly string[]): readonly string[] => [
-    ...texts.map((content) =>
-      JSON.stringify({
-        id: "chatcmpl-own",
-        object: "chat.completion.chunk",
-        created: 1,
-        model,
-        choices: [{ index: 0, delta: { content }, finish_reason: null }],
-      }),
-    ),
+    ...texts.map((content) => chatChunk(model, { content })),
     "[DONE]",
   ];
-  const wordsOf = (text: string): string =>
-    readStream(text)
-      .data.slice(0, -1)
-      .map((each) => JSON.parse(each).choices[0]?.delta.content ?? "")
-      .join("");
 
   it("goes through as it came, but for a secret in the middle of it", async () => {
     for (const planted of ["no secret", secret]) {
@@ -180,7 +157,7 @@ describe("a stream that says very much at once", () => {
       };
       const { status, text } = await rig.chat({ model: "own/teller", ...question(), stream: true });
       expect(status).toBe(200);
-      expect(wordsOf(text) === said.join("").replace(secret, "[redacted: github-pat]"), planted).toBe(true);
+      expect(wordsOf(readStream(text)) === said.join("").replace(secret, "[redacted: github-pat]"), planted).toBe(true);
     }
   });
 });
@@ -188,14 +165,6 @@ describe("a stream that says very much at once", () => {
 describe("a secret in what a model wants a tool to do", () => {
   const words = JSON.stringify({ token: secret, note: "log in" });
   const tools = [{ type: "function", function: { name: "login", parameters: { type: "object" } } }];
-  const chunk = (model: string, delta: object, finish: string | null = null): string =>
-    JSON.stringify({
-      id: "chatcmpl-own",
-      object: "chat.completion.chunk",
-      created: 1,
-      model,
-      choices: [{ index: 0, delta, finish_reason: finish }],
-    });
   const asked = (json: { model: string; stream?: boolean }, response: ServerResponse): void => {
     const head = { index: 0, id: "c1", type: "function", function: { name: "login", arguments: "" } };
     if (json.stream !== true) {
@@ -210,11 +179,11 @@ describe("a secret in what a model wants a tool to do", () => {
       });
     }
     sendEvents(response, [
-      chunk(json.model, { role: "assistant", tool_calls: [head] }),
+      chatChunk(json.model, { role: "assistant", tool_calls: [head] }),
       ...words
         .match(/.{1,9}/g)!
-        .map((text) => chunk(json.model, { tool_calls: [{ index: 0, function: { arguments: text } }] })),
-      chunk(json.model, {}, "tool_calls"),
+        .map((text) => chatChunk(json.model, { tool_calls: [{ index: 0, function: { arguments: text } }] })),
+      chatChunk(json.model, {}, "tool_calls"),
       "[DONE]",
     ]);
     response.end();
@@ -241,15 +210,7 @@ describe("a reply that the product's terms refuse", () => {
       const pieces = ["Your word", " is ", secret.slice(0, 9), secret.slice(9), ". And more.", " And more."];
       sendEvents(
         response,
-        pieces.map((content) =>
-          JSON.stringify({
-            id: "chatcmpl-own",
-            object: "chat.completion.chunk",
-            created: 1,
-            model: json.model,
-            choices: [{ index: 0, delta: { content }, finish_reason: null }],
-          }),
-        ),
+        pieces.map((content) => chatChunk(json.model, { content })),
       );
     };
     const whole = await rig.chat({ model: "own/teller", ...question() }, { key: strictKey });

@@ -2,7 +2,7 @@
 // providers seal comes back to them byte for byte.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { evasions } from "../../bench/load/guard-evasions.ts";
-import { questions, readStream, sendEvents, startRig, startStub } from "../support/gateway.ts";
+import { chatChunk, questions, readStream, sendEvents, startRig, startStub, wordsOf } from "../support/gateway.ts";
 import type { GatewayRig, Stub } from "../support/gateway.ts";
 
 let rig: GatewayRig;
@@ -111,23 +111,13 @@ describe("a secret in disguise", () => {
       const disguised = evasions.find((each) => each.name === name)!.apply(secret, fixed);
       const said = `Compare ${disguised} , keep it.`;
       stub.answer = ({ json }, response) => {
-        const chunk = (delta: object, finish: string | null = null): string =>
-          JSON.stringify({
-            id: "chatcmpl-own",
-            object: "chat.completion.chunk",
-            created: 1,
-            model: json.model,
-            choices: [{ index: 0, delta, finish_reason: finish }],
-          });
+        const chunk = (delta: object, finish?: string): string => chatChunk(json.model, delta, finish);
         const pieces = said.match(/[^]{1,5}/g)!;
         sendEvents(response, [...pieces.map((content) => chunk({ content })), chunk({}, "stop"), "[DONE]"]);
         response.end();
       };
       const { text } = await rig.chat({ model: "own/teller", ...questions()(), stream: true });
-      const words = readStream(text)
-        .data.slice(0, -1)
-        .map((each) => JSON.parse(each).choices[0]?.delta.content ?? "")
-        .join("");
+      const words = wordsOf(readStream(text));
       expect(words, name).toBe("Compare [redacted: github-pat] , keep it.");
     }
   });
