@@ -1,9 +1,9 @@
 // How often the guards are right: precision and recall on labelled texts, by guard and by rule, on texts that the rules were
 // written with and on texts that they were not.
-import { guards } from "../src/gateway/guards/guard-list.ts";
-import { tokenRules } from "../src/gateway/guards/secret-rules.ts";
-import { secretsGuard } from "../src/gateway/guards/secrets.ts";
-import type { Guard } from "../src/gateway/guards/guard.ts";
+import { guards } from "../src/guards/guard-list.ts";
+import { tokenRules } from "../src/guards/secret-rules.ts";
+import { secretsGuard } from "../src/guards/secrets.ts";
+import type { Guard } from "../src/guards/guard.ts";
 import { runAlone } from "./bench.ts";
 import type { Bench, Figure } from "./bench.ts";
 import { evadedCases, evasions, isTaken } from "./load/guard-evasions.ts";

@@ -1,10 +1,10 @@
 // How long the guards take over a call, and how long they hold up everybody else while they look through a large one.
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import type { ModelCall, Turn } from "../src/gateway/conversation.ts";
-import { defaultGuardPolicy } from "../src/gateway/guards/guard.ts";
-import type { GuardPolicy } from "../src/gateway/guards/guard.ts";
-import { guardCall } from "../src/gateway/guards/inspection.ts";
-import { guardKeywords } from "../src/gateway/guards/rule-book.ts";
+import type { ModelCall, Turn } from "../src/models/conversation.ts";
+import { defaultGuardPolicy } from "../src/guards/guard.ts";
+import type { GuardPolicy } from "../src/guards/guard.ts";
+import { guardCall } from "../src/guards/inspection.ts";
+import { guardKeywords } from "../src/guards/rule-book.ts";
 import { costFigure, nearestRank, numberText, runAlone } from "./bench.ts";
 import type { Bench, Figure } from "./bench.ts";
 import { plainCall } from "../test/support/model-call.ts";

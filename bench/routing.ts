@@ -1,14 +1,14 @@
 // How well the analyser ranks prompts by what a stronger model gains on them, on labelled prompts that its weights were
 // fitted on, on prompts that they never saw, and on whole families of tasks that they never saw; and how long it takes.
 // The figure is APGR (RouteLLM, arXiv 2406.18665): 0.5 is what a random choice recovers.
-import { openAnalyser } from "../src/gateway/analyser/index.ts";
-import type { Analyser } from "../src/gateway/analyser/index.ts";
-import { samplesOf } from "../scripts/analyser/fitting.ts";
-import type { Sample } from "../scripts/analyser/fitting.ts";
-import { rankingIntervals, rankingOf, seeded } from "../scripts/analyser/gain.ts";
-import type { Interval } from "../scripts/analyser/gain.ts";
-import { hasLabelled, labelledSets, readLabelled } from "../scripts/analyser/labelled.ts";
-import { crossValidated, familyGroup, folds, scoresOn } from "../scripts/analyser/validation.ts";
+import { openAnalyser } from "../src/routing/index.ts";
+import type { Analyser } from "../src/routing/index.ts";
+import { samplesOf } from "../scripts/routing/fitting.ts";
+import type { Sample } from "../scripts/routing/fitting.ts";
+import { rankingIntervals, rankingOf, seeded } from "../scripts/routing/gain.ts";
+import type { Interval } from "../scripts/routing/gain.ts";
+import { hasLabelled, labelledSets, readLabelled } from "../scripts/routing/labelled.ts";
+import { crossValidated, familyGroup, folds, scoresOn } from "../scripts/routing/validation.ts";
 import { costFigure, nearestRank, numberText, rateFigure, runAlone } from "./bench.ts";
 import type { Bench, BenchOptions, Figure } from "./bench.ts";
 

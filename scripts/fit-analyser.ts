@@ -1,16 +1,16 @@
-// Fits the weights of the calibrated analyser and writes src/gateway/analyser/weights.json with where they come from:
+// Fits the weights of the calibrated analyser and writes src/routing/weights.json with where they come from:
 // `node scripts/fit-analyser.ts`. Needs the labelled prompts beside the project; says so when they are not there.
 //
 // The committed weights are fitted on all labelled prompts. The figures beside them come from five-fold
 // cross-validation with the same code: every prompt is ranked by weights that saw neither it nor a near-duplicate.
 import { writeFileSync } from "node:fs";
-import { CalibratedAnalyser } from "../src/gateway/analyser/calibrated.ts";
-import { modelFrom } from "../src/gateway/analyser/model.ts";
-import type { PackedModel } from "../src/gateway/analyser/model.ts";
-import { fitted, samplesOf } from "./analyser/fitting.ts";
-import { rankingIntervals, seeded } from "./analyser/gain.ts";
-import { hasLabelled, labelledSets, readLabelled } from "./analyser/labelled.ts";
-import { crossValidated, folds } from "./analyser/validation.ts";
+import { CalibratedAnalyser } from "../src/routing/calibrated.ts";
+import { modelFrom } from "../src/routing/model.ts";
+import type { PackedModel } from "../src/routing/model.ts";
+import { fitted, samplesOf } from "./routing/fitting.ts";
+import { rankingIntervals, seeded } from "./routing/gain.ts";
+import { hasLabelled, labelledSets, readLabelled } from "./routing/labelled.ts";
+import { crossValidated, folds } from "./routing/validation.ts";
 
 /** Seeds the trees' choice of rows and columns, and the bootstrap. */
 const seed = 4;
@@ -21,7 +21,7 @@ const knotCount = 101;
  * nano and only the most demanding tenth expert; the rest is split between easy, medium and hard.
  */
 const levels = [0.1, 0.4, 0.7, 0.9] as const;
-const target = new URL("../src/gateway/analyser/weights.json", import.meta.url);
+const target = new URL("../src/routing/weights.json", import.meta.url);
 
 /** Fits, calibrates and describes. */
 function weights(): object {

@@ -15,21 +15,14 @@ import type { ArtifactStore } from "./depository/index.ts";
 import { bodyKeeper } from "./app/keep-bodies.ts";
 import { openGateway } from "./app/open-gateway.ts";
 import { closeToOthers } from "./app/private-folder.ts";
-import { openVitals } from "./gateway/deliberation/disk-vitals.ts";
-import { Deliberation, gatewayThinker, Host } from "./gateway/deliberation/index.ts";
-import { budgetMigrations, openBudgets, openGovernedBudgets } from "./gateway/budgets/index.ts";
-import type { Budgets } from "./gateway/budgets/index.ts";
-import {
-  everyProduct,
-  governanceMigrations,
-  openAccounts,
-  openClientRegistry,
-  openGate,
-  openHalts,
-  openKeyring,
-  openSessions,
-} from "./governance/index.ts";
-import type { Accounts, Halts, Keyring } from "./governance/index.ts";
+import { openVitals } from "./deliberation/disk-vitals.ts";
+import { Deliberation, gatewayThinker, Host } from "./deliberation/index.ts";
+import { budgetMigrations, openBudgets, openGovernedBudgets } from "./budgets/index.ts";
+import type { Budgets } from "./budgets/index.ts";
+import { everyProduct, governanceMigrations, openGate, openHalts } from "./governance/index.ts";
+import { openAccounts, openClientRegistry, openKeyring, openSessions } from "./accounts/index.ts";
+import type { Halts } from "./governance/index.ts";
+import type { Accounts, Keyring } from "./accounts/index.ts";
 import { buildServer, cursorsUnder, drainServer, openTls } from "./http/index.ts";
 import {
   eitherCredential,
@@ -58,7 +51,7 @@ import { newId } from "./kernel/ids.ts";
 import { lesserRole } from "./kernel/roles.ts";
 import type { LesserRole } from "./kernel/roles.ts";
 
-import { readIfThere, replaceFile, syncFolder } from "./ledger/disk-files.ts";
+import { readIfThere, replaceFile, syncFolder } from "./durable-files/disk-files.ts";
 import { indexedEntries, ledgerMigrations, openLedger } from "./ledger/index.ts";
 import type { DiskLedger, Leaf } from "./ledger/index.ts";
 

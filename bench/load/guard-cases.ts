@@ -2,8 +2,8 @@
 // so that every run measures the same texts, and two seeds keep development and test apart.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { guardNames } from "../../src/gateway/guards/guard.ts";
-import type { GuardName } from "../../src/gateway/guards/guard.ts";
+import { guardNames } from "../../src/guards/guard.ts";
+import type { GuardName } from "../../src/guards/guard.ts";
 
 /** Texts that rules may be written with, and texts that they are judged by. */
 export type Split = "dev" | "test";
@@ -166,7 +166,7 @@ function decoded(text: string): string {
 
 /** The cases of one guard in one split. */
 export function guardCases(guard: GuardName, split: Split): readonly GuardCase[] {
-  const path = join(import.meta.dirname, "../../src/gateway/guards/cases", `${guard}.json`);
+  const path = join(import.meta.dirname, "../../src/guards/cases", `${guard}.json`);
   const file = JSON.parse(readFileSync(path, "utf8")) as CaseFile;
   const filler = new Filler(numbersFrom(seeds[split]));
   const mine = (_text: string, i: number) => i % 2 === (split === "dev" ? 0 : 1);

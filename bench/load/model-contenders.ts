@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { stringify } from "yaml";
-import { maxAmount } from "../../src/gateway/budgets/index.ts";
+import { maxAmount } from "../../src/budgets/index.ts";
 import { startPeer } from "../peer.ts";
 import type { CallTarget } from "./model-load.ts";
 import { spawnNode } from "./model-process.ts";

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { bodyOf } from "../depository/index.ts";
 import type { Depository, Draft, Stored } from "../depository/index.ts";
 import type { BodyKeeper, KeptBody, KeptCall } from "../gateway/index.ts";
-import { Concurrency } from "../gateway/upstreams/concurrency.ts";
+import { Concurrency } from "../outbound/concurrency.ts";
 import { systemClock } from "../kernel/clock.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import { holderOf } from "../kernel/fair-share.ts";

@@ -3,29 +3,29 @@ import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import type { Config } from "../config/index.ts";
 import type { Constitution } from "../constitution/index.ts";
-import type { Budgets } from "../gateway/budgets/index.ts";
-import { MemoryCache } from "../gateway/cache/memory-cache.ts";
-import { MemorySemanticIndex } from "../gateway/cache/memory-semantic-index.ts";
-import { openRedisCache } from "../gateway/cache/redis-cache.ts";
+import type { Budgets } from "../budgets/index.ts";
+import { MemoryCache } from "../answer-cache/memory-cache.ts";
+import { MemorySemanticIndex } from "../answer-cache/memory-semantic-index.ts";
+import { openRedisCache } from "../answer-cache/redis-cache.ts";
+import { Fleet, Gateway, observers } from "../gateway/index.ts";
+import { openAnalyser } from "../routing/index.ts";
 import {
-  AnswerCache,
   defaultCatalogueText,
-  Fleet,
   frontDialects,
-  Gateway,
   Lookup,
-  observers,
-  openAnalyser,
   openPrices,
   readCatalogue,
   simulatedDeployments,
   upstreamDialects,
-} from "../gateway/index.ts";
-import type { BodyKeeper, Provider, SecretSource, Upstream } from "../gateway/index.ts";
-import { OpenTelemetryObserver } from "../gateway/telemetry/opentelemetry-observer.ts";
-import { PrometheusObserver } from "../gateway/telemetry/prometheus-observer.ts";
-import { SimulatedUpstream } from "../gateway/upstreams/simulated-upstream.ts";
-import { UndiciUpstream } from "../gateway/upstreams/undici-upstream.ts";
+} from "../models/index.ts";
+import { AnswerCache } from "../answer-cache/index.ts";
+import type { BodyKeeper } from "../gateway/index.ts";
+import type { Upstream } from "../outbound/index.ts";
+import type { Provider, SecretSource } from "../models/index.ts";
+import { OpenTelemetryObserver } from "../telemetry/opentelemetry-observer.ts";
+import { PrometheusObserver } from "../telemetry/prometheus-observer.ts";
+import { SimulatedUpstream } from "../models/simulated/upstream.ts";
+import { UndiciUpstream } from "../outbound/undici-upstream.ts";
 import type { Gate } from "../governance/index.ts";
 import type { Counter } from "../identity/index.ts";
 import type { Clock } from "../kernel/clock.ts";

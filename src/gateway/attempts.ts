@@ -4,28 +4,27 @@
 // 2. A failure that another deployment may not share moves on to it; where there is none, the same one is tried again after
 //    a pause, within the budget of retries. So it is with an answer that is not accepted.
 // 3. What the provider refuses as wrong is the caller's to mend and is not tried elsewhere.
+import { modelFault, tierOf } from "../models/index.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Fault } from "../kernel/fault.ts";
 import { JsonRefusal, plainBounds } from "../kernel/json-bounds.ts";
 import type { JsonBounds } from "../kernel/json-bounds.ts";
 import { readInTurns } from "../kernel/json-turns.ts";
 import { maxReplyContainers, maxReplyDepth, maxReplyNodes } from "../kernel/limits.ts";
-import type { Deployment } from "./catalogue/index.ts";
+import type { Deployment, DialectName, ModelCall, Reply, UpstreamDialect } from "../models/index.ts";
 import type { Course } from "./course.ts";
-import type { DialectName, ModelCall, Reply, UpstreamDialect } from "./conversation.ts";
 import { gatewayFault } from "./errors.ts";
 import type { Fleet, Landing } from "./fleet.ts";
 import { mayBeBilled, mayPass, StatusFault } from "./fleet-faults.ts";
 import { Intake } from "./intake.ts";
 import type { Attempted } from "./overrun.ts";
-import { assertSent } from "./parameters/index.ts";
+import { assertSent } from "../parameters/index.ts";
 import { reserveAttempt } from "./reserving.ts";
 import type { ReservingParts } from "./reserving.ts";
 import { reasonsOf } from "./router.ts";
 import type { Candidate } from "./router.ts";
-import { tierOf } from "./service-tier.ts";
-import { backoffMs } from "./upstreams/index.ts";
-import type { Deadlines } from "./upstreams/index.ts";
+import { backoffMs } from "../outbound/index.ts";
+import type { Deadlines } from "../outbound/index.ts";
 
 /** An answer that nobody has seen yet. */
 export type Landed = { readonly attempt: Attempted } & LandedAnswer;
@@ -199,7 +198,7 @@ async function parsed(bytes: Buffer): Promise<unknown> {
   } catch (error) {
     const isTooMuch = error instanceof JsonRefusal && error.flaw !== "malformed";
     const reason = isTooMuch ? `the provider's answer ${error.message}` : "the provider's answer is no JSON";
-    throw gatewayFault("upstream.garbled", reason, {}, error);
+    throw modelFault("upstream.garbled", reason, {}, error);
   }
 }
 

@@ -1,7 +1,7 @@
 // How much one call may hold. Reading, guarding and translating a call is work for each message, tool and input; what is
 // beyond these bounds is refused before any of it, with the name of the limit.
+import { modelFault } from "../models/index.ts";
 import { maxCallInputs, maxCallMessages, maxCallTools } from "../kernel/limits.ts";
-import { gatewayFault } from "./errors.ts";
 
 interface Bound {
   readonly field: string;
@@ -35,5 +35,5 @@ export function checkSize(body: Readonly<Record<string, unknown>>): void {
 
 function check(list: unknown, { field, most, limit, remedy }: Bound): void {
   if (!Array.isArray(list) || list.length <= most) return;
-  throw gatewayFault("dialect.invalid", `/${field} holds more than ${most} items`, { at: `/${field}`, limit, remedy });
+  throw modelFault("dialect.invalid", `/${field} holds more than ${most} items`, { at: `/${field}`, limit, remedy });
 }

@@ -3,14 +3,13 @@
 import type { AttemptParts, Landed, Trial } from "./attempts.ts";
 import { landAnswer } from "./attempts.ts";
 import { samples, verdictOn } from "./cascade/index.ts";
-import type { ModelCall } from "./conversation.ts";
+import type { ModelCall, Cost } from "../models/index.ts";
 import type { Course } from "./course.ts";
-import type { Cost } from "./usage.ts";
-import type { FormChecker } from "./guards/index.ts";
+import type { FormChecker } from "../structured-output/index.ts";
 import type { Candidate } from "./router.ts";
-import { textOf } from "./call-facts.ts";
+import { textOf } from "../models/index.ts";
 import { reserveAhead } from "./reserving.ts";
-import { tierFor } from "./strategy.ts";
+import { tierFor } from "../routing/index.ts";
 
 /** Who is asked first, and who is asked when that is not enough. */
 export interface Ladder {

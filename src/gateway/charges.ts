@@ -3,7 +3,7 @@
 import { unreadCost, withinBound } from "./overrun.ts";
 import type { Attempted } from "./overrun.ts";
 import type { Room } from "./room.ts";
-import type { Cost } from "./usage.ts";
+import type { Cost } from "../models/index.ts";
 
 /** The attempts of one call, until it ends. */
 export class Charges {

@@ -2,12 +2,12 @@
 // nobody knows a price.
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { unlistedDeployment } from "./catalogue/catalogue.ts";
-import type { Deployment, Provider, TokenPrice } from "./catalogue/index.ts";
+import { unlistedDeployment } from "../models/catalogue/catalogue.ts";
+import type { Deployment, Provider, TokenPrice } from "../models/catalogue/index.ts";
 import { costOf, costOfCut, estimateOf } from "./costing.ts";
-import { upstreamDialects } from "./dialects/index.ts";
-import { mergeUsage, openPrices } from "./prices/index.ts";
-import { noUsage } from "./usage.ts";
+import { upstreamDialects } from "../models/dialects.ts";
+import { mergeUsage, openPrices } from "../models/prices/index.ts";
+import { noUsage } from "../models/usage.ts";
 
 const openaiChat = upstreamDialects["openai-chat"]!;
 const prices = openPrices({ clock: { nowMs: () => Date.parse("2026-06-01T12:00:00Z") } });

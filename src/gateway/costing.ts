@@ -1,10 +1,7 @@
 // What a call used and what that costs, from whatever the provider reported, and an estimate where it reported nothing that
 // can be believed. A stream costs what the same reply would cost whole: both are priced here, from the same account.
-import type { Deployment } from "./catalogue/index.ts";
-import { costReported, knowsServices, serviceReported } from "./prices/index.ts";
-import type { Prices, Service } from "./prices/index.ts";
-import { isSameModel } from "./same-model.ts";
-import type { Cost, Usage } from "./usage.ts";
+import type { Deployment, Prices, Service, Cost, Usage } from "../models/index.ts";
+import { costReported, knowsServices, serviceReported, isSameModel } from "../models/index.ts";
 
 type RawUsage = Readonly<Record<string, unknown>>;
 

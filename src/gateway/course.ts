@@ -6,22 +6,20 @@ import type { Ctx } from "../kernel/ctx.ts";
 import { Fault } from "../kernel/fault.ts";
 import type { Digest } from "../kernel/hash.ts";
 import type { CallBodies } from "./bodies.ts";
-import type { Standings } from "./bounds/index.ts";
+import type { Standings, ModelCall, Shown, Cost } from "../models/index.ts";
 import { asPaid, Charges, totalOf } from "./charges.ts";
 import type { Charged } from "./charges.ts";
-import type { ModelCall, Shown } from "./conversation.ts";
 import { StatusFault } from "./fleet-faults.ts";
-import { bounded } from "./parameters/index.ts";
-import type { Assessment } from "./parameters/index.ts";
+import { bounded } from "../parameters/index.ts";
+import type { Assessment } from "../parameters/index.ts";
 import type { CallFacts, GatewayObserver, Phase } from "./observer.ts";
 import type { FormJudgement, FormVerdict } from "./reply-form.ts";
 import { excessOf, overrunOf, reasonsBeyond } from "./overrun.ts";
 import type { Amount, Room } from "./room.ts";
 import type { Candidate, Route } from "./router.ts";
-import type { Strategy } from "./strategy.ts";
-import { UpstreamFault } from "./upstreams/index.ts";
-import { noUsage } from "./usage.ts";
-import type { Cost } from "./usage.ts";
+import type { Strategy } from "../routing/index.ts";
+import { UpstreamFault } from "../outbound/index.ts";
+import { noUsage } from "../models/index.ts";
 
 /** What a call is known by. */
 export interface CourseParts {

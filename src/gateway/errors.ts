@@ -9,16 +9,8 @@ export const gatewayCodes = {
   "model.busy": "Every deployment that could answer limits this server; try again after `Retry-After` seconds.",
   "model.unavailable": "Every deployment that could answer is failing, busy or not configured.",
   "breaker.not_found": "No deployment of this name has a breaker.",
-  "dialect.invalid": "The request does not follow the API that it was sent to.",
-  "dialect.unsupported": "The request uses something that the chosen model's provider cannot express.",
-  "parameter.refused":
-    "The product's terms refuse a parameter of the request, or what it changes for data of this class.",
   "call.aborted": "The caller left before the answer was complete; read in the ledger and nowhere else.",
   "reply.invalid": "No model gave a reply of the form that was asked for, and the caller wants no other.",
-  "upstream.garbled": "The provider answered with something that is no reply.",
-  "upstream.refused": "The provider refused the request.",
-  "upstream.failed": "The provider failed, or the connection to it did.",
-  "upstream.timeout": "The provider did not answer in the time allowed.",
 } as const;
 
 /** Makes a gateway fault. */

@@ -3,11 +3,10 @@
 import { Fault } from "../kernel/fault.ts";
 import type { FaultFacts } from "../kernel/fault.ts";
 import { JsonRefusal } from "../kernel/json-bounds.ts";
-import type { Deployment, Provider } from "./catalogue/index.ts";
-import type { UpstreamDialect } from "./conversation.ts";
+import type { Deployment, Provider, UpstreamDialect } from "../models/index.ts";
 import { cleanWords } from "./provider-words.ts";
-import { UpstreamFault } from "./upstreams/index.ts";
-import type { UpstreamAnswer } from "./upstreams/index.ts";
+import { UpstreamFault } from "../outbound/index.ts";
+import type { UpstreamAnswer } from "../outbound/index.ts";
 
 /** Largest body of a refusal that is read for the provider's words, bytes. */
 const maxErrorBytes = 64 * 1024;

@@ -6,10 +6,11 @@
 // 2. What is remembered of models that callers name is bounded for each product by itself.
 import type { Clock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/ctx.ts";
-import type { Deployment, Provider } from "./catalogue/index.ts";
+import type { Deployment, Provider, ProviderKeys } from "../models/index.ts";
 import type { Health } from "./router.ts";
-import { Breakers, DeniedKeys, KeyRing, RetryBudget, SpentKeys } from "./upstreams/index.ts";
-import type { Breaker, BreakerStats, ProviderKeys } from "./upstreams/index.ts";
+import { Breakers, RetryBudget } from "../outbound/index.ts";
+import { DeniedKeys, KeyRing, SpentKeys } from "../models/index.ts";
+import type { Breaker, BreakerStats } from "../outbound/index.ts";
 
 /** Outcomes that the share of successes looks back on, and weight of the newest latency, as exponential averages. */
 const [successWeight, latencyWeight] = [0.1, 0.2];

@@ -4,8 +4,7 @@
 import type { Clock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/ctx.ts";
 import { holderOf } from "../kernel/fair-share.ts";
-import type { Deployment, Provider } from "./catalogue/index.ts";
-import type { UpstreamDialect, WireRequest } from "./conversation.ts";
+import type { Deployment, Provider, UpstreamDialect, WireRequest } from "../models/index.ts";
 import { gatewayFault } from "./errors.ts";
 import { isFailure, refusalOf, saysSpent, StatusFault, unavailable, wordsOf } from "./fleet-faults.ts";
 import { FleetShare, madeOnce } from "./fleet-share.ts";
@@ -13,8 +12,9 @@ import type { Station } from "./fleet-share.ts";
 import { overviewOf, worstOf } from "./fleet-overview.ts";
 import type { BreakerOverview } from "./fleet-overview.ts";
 import type { Health } from "./router.ts";
-import { Concurrency, outcomeOf, ProviderKeys } from "./upstreams/index.ts";
-import type { BreakerStats, Deadlines, Permit, Place, Upstream, UpstreamAnswer } from "./upstreams/index.ts";
+import { Concurrency, outcomeOf } from "../outbound/index.ts";
+import { ProviderKeys } from "../models/index.ts";
+import type { BreakerStats, Deadlines, Permit, Place, Upstream, UpstreamAnswer } from "../outbound/index.ts";
 
 /** Most calls that wait for a place at one deployment, and how long; then another deployment is tried. */
 const line = { maxWaiting: 1024, maxWaitMs: 10_000 };

@@ -7,6 +7,7 @@
 // 4. A call whose credential ends, or whose product is halted, ends with that reason: what it has used is charged and on
 //    record, and what is left of its answer goes to nobody.
 // 5. What a caller may not have, and what nobody can give, is refused with the reason and without asking any provider.
+import { modelFault, tokensOfReply, replyTokensInTurns, dialectOf, Standings, noUsage } from "../models/index.ts";
 import type { Finding, Gate } from "../governance/index.ts";
 import type { Counter } from "../identity/index.ts";
 import type { Clock } from "../kernel/clock.ts";
@@ -21,24 +22,30 @@ import { landAnswer } from "./attempts.ts";
 import type { AttemptParts, Landed } from "./attempts.ts";
 import { CallBodies } from "./bodies.ts";
 import type { BodyKeeper } from "./bodies.ts";
-import type { Budgets } from "./budgets/index.ts";
+import type { Budgets } from "../budgets/index.ts";
 import { landCascade, wholeCall } from "./cascade.ts";
-import { digestsOf } from "./cache/index.ts";
-import type { AnswerCache, BodyDigests, HeldAnswer, Lead, SemanticIndex } from "./cache/index.ts";
-import { tokensOfReply } from "./call-facts.ts";
-import { replyTokensInTurns } from "./call-tokens.ts";
+import { digestsOf } from "../answer-cache/index.ts";
+import type { AnswerCache, BodyDigests, HeldAnswer, Lead, SemanticIndex } from "../answer-cache/index.ts";
 import { checkSize } from "./call-size.ts";
-import { dialectOf } from "./catalogue/index.ts";
-import type { Deployment, TokenPrice } from "./catalogue/index.ts";
+import type {
+  Deployment,
+  TokenPrice,
+  DialectName,
+  FrontDialect,
+  ModelCall,
+  Reply,
+  StreamEvent,
+  Prices,
+  Cost,
+} from "../models/index.ts";
 import { costOf, costOfCut } from "./costing.ts";
-import { Standings } from "./bounds/index.ts";
 import { Course, shownOf } from "./course.ts";
 import type { AnswerFacts } from "./course.ts";
-import type { DialectName, FrontDialect, ModelCall, Reply, StreamEvent } from "./conversation.ts";
 import { gatewayFault } from "./errors.ts";
 import type { Fleet } from "./fleet.ts";
-import { formChecker, frameGuard, guardReply, streamGuard } from "./guards/index.ts";
-import type { GuardFinding, RawReply } from "./guards/index.ts";
+import { frameGuard, guardReply, streamGuard } from "../guards/index.ts";
+import { formChecker } from "../structured-output/index.ts";
+import type { GuardFinding, RawReply } from "../guards/index.ts";
 import { takeAllowance } from "./allowance.ts";
 import { KeptAnswers } from "./kept-answers.ts";
 import type { KnownBody } from "./kept-answers.ts";
@@ -50,7 +57,6 @@ import { enforcesForm, nobody } from "./prepared.ts";
 import type { CallOptions, Prepared } from "./prepared.ts";
 import { judgeReply, StreamedForm } from "./reply-form.ts";
 import type { FormJudgement } from "./reply-form.ts";
-import type { Prices } from "./prices/index.ts";
 import type { Attempted } from "./overrun.ts";
 import { Room } from "./room.ts";
 import { mayCall } from "./router.ts";
@@ -58,8 +64,6 @@ import type { Health } from "./router.ts";
 import { vectorOf } from "./similar.ts";
 import { StreamedAnswer } from "./streaming.ts";
 import type { Said, Source } from "./streaming.ts";
-import { noUsage } from "./usage.ts";
-import type { Cost } from "./usage.ts";
 
 /** An answer: whole, or as it comes. */
 export type ModelAnswer =
@@ -515,7 +519,7 @@ async function knownBy(body: Readonly<Record<string, unknown>>, signal: AbortSig
   } catch (error) {
     if (signal.aborted) throw gatewayFault("call.aborted", "the caller has gone", {}, error);
     if (!(error instanceof NotCanonicalError)) throw error;
-    throw gatewayFault("dialect.invalid", `the body has no canonical form: ${error.message}`, {
+    throw modelFault("dialect.invalid", `the body has no canonical form: ${error.message}`, {
       remedy: "send well-formed text, and large integers as strings",
     });
   }

@@ -1,6 +1,6 @@
 import { array, assert, nat, property, string, tuple } from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { StreamEvent } from "./conversation.ts";
+import type { StreamEvent } from "../models/conversation.ts";
 import { HeldBlocks } from "./held-blocks.ts";
 import type { Block } from "./held-blocks.ts";
 

@@ -2,7 +2,7 @@
 //
 // 1. Blocks pass in their order and as they came, once all the words up to their end were let pass unchanged.
 // 2. When the guards change words, everything that waits is given as pieces, with the changed words where they stood.
-import type { StreamEvent } from "./conversation.ts";
+import type { StreamEvent } from "../models/index.ts";
 
 /** A piece that holds words of the model. */
 export type WordPiece = Extract<StreamEvent, { readonly choice: number; readonly text: string }>;

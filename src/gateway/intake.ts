@@ -4,12 +4,10 @@
 // 2. A stream is pulled: nothing is read ahead of whoever takes the batches.
 // 3. A stream that stops without an end is a failure, unless the model had said why it stopped.
 // 4. What Charter says of a call in a comment, nobody else says in its name: such comments of an upstream are left out.
+import { modelFault, SseDecoder, sseFrame } from "../models/index.ts";
 import type { Fault } from "../kernel/fault.ts";
 import { othersTurn, Stretch } from "../kernel/stretch.ts";
-import type { StreamEvent, StreamReader } from "./conversation.ts";
-import { SseDecoder, sseFrame } from "./dialects/index.ts";
-import type { SseBlock } from "./dialects/index.ts";
-import { gatewayFault } from "./errors.ts";
+import type { StreamEvent, StreamReader, SseBlock } from "../models/index.ts";
 import type { Landing } from "./fleet.ts";
 import { StreamCutShort } from "./fleet-faults.ts";
 import { cleanWords } from "./provider-words.ts";
@@ -197,5 +195,5 @@ function failureOf(
   const cause = cleanWords(code, keys);
   // Of limits and money a provider says how much all callers of the key have used.
   const words = aboutAll.test(`${code} ${message}`) ? "a limit of the server's account" : cleanWords(message, keys);
-  return gatewayFault("upstream.failed", `the provider reported an error in its stream: ${words}`, {}, cause);
+  return modelFault("upstream.failed", `the provider reported an error in its stream: ${words}`, {}, cause);
 }

@@ -2,7 +2,7 @@
 //
 // Only what is meant to come out the same is looked up: a temperature above 0, or several choices, ask for something new.
 import type { Constitution } from "../constitution/index.ts";
-import { addressOf, canonicalCall, contentInTurns, partitionOf } from "./cache/index.ts";
+import { addressOf, canonicalCall, contentInTurns, partitionOf } from "../answer-cache/index.ts";
 import type {
   Address,
   AnswerCache,
@@ -13,8 +13,8 @@ import type {
   Query,
   SemanticIndex,
   Turn,
-} from "./cache/index.ts";
-import type { ModelCall } from "./conversation.ts";
+} from "../answer-cache/index.ts";
+import type { ModelCall } from "../models/index.ts";
 import type { Course } from "./course.ts";
 import { enforcesForm } from "./prepared.ts";
 import type { CallOptions, Prepared } from "./prepared.ts";

@@ -1,7 +1,7 @@
 // What the gateway tells those who watch it: numbers, names and times of each attempt and each call, never a word of a
 // prompt or a reply. A port: metrics and traces are drivers of it. Observers are told and never asked; they must not throw.
 import type { ParameterEffect } from "../constitution/index.ts";
-import type { Usage } from "./usage.ts";
+import type { Usage } from "../models/index.ts";
 
 /** A stretch of a call's course, by the clock of `performance.now()`, milliseconds. */
 export interface Phase {

@@ -1,8 +1,7 @@
 // An attempt that is reported to have used more than it can: what is said of it, and what one is charged that nobody read.
 import type { Finding } from "../governance/index.ts";
-import type { TokenBound } from "./bounds/index.ts";
+import type { TokenBound, Cost } from "../models/index.ts";
 import type { Amount, Seat } from "./room.ts";
-import type { Cost } from "./usage.ts";
 
 /** One attempt, with the room that it holds and the most that it can use. */
 export interface Attempted {

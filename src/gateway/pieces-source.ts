@@ -1,8 +1,8 @@
 // An answer that does not come from an upstream, as a source of pieces: kept, whole, or another call's.
-import { piecesOf } from "./cache/index.ts";
-import type { Reply, StreamEvent } from "./conversation.ts";
+import { modelFault } from "../models/index.ts";
+import { piecesOf } from "../answer-cache/index.ts";
+import type { Reply, StreamEvent } from "../models/index.ts";
 import { othersTurn, Stretch } from "../kernel/stretch.ts";
-import { gatewayFault } from "./errors.ts";
 import type { Item } from "./intake.ts";
 import type { Source } from "./streaming.ts";
 
@@ -10,7 +10,7 @@ import type { Source } from "./streaming.ts";
 export function piecesSource(from: Reply | readonly StreamEvent[] | AsyncIterable<StreamEvent>): Source {
   if (Symbol.asyncIterator in from) return new LiveSource(from);
   const pieces = "choices" in from ? piecesOf(from) : from;
-  if (pieces === undefined) throw gatewayFault("dialect.unsupported", "this reply cannot be streamed");
+  if (pieces === undefined) throw modelFault("dialect.unsupported", "this reply cannot be streamed");
   const stretch = new Stretch();
   let at = 0;
   return {

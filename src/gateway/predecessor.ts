@@ -1,10 +1,10 @@
 // The words of the predecessor's router over the same gateway: a query in, a tier and a model out. Costs are in dollars
 // there, as a number; the integer micro-dollars stand beside them.
 import type { DataClass } from "../constitution/index.ts";
-import type { Deployment } from "./catalogue/index.ts";
+import type { Deployment } from "../models/index.ts";
 import type { CallOptions } from "./prepared.ts";
 import type { Route } from "./router.ts";
-import type { Strategy } from "./strategy.ts";
+import type { Strategy } from "../routing/index.ts";
 
 /** A query as `POST /route` and `POST /execute` take it. */
 export interface RouterQuery {

@@ -1,13 +1,13 @@
 // A call as far as it is understood before anybody is asked, and how that is told to people.
 import type { DataClass, ModelTerms } from "../constitution/index.ts";
-import type { CacheControl } from "./cache/index.ts";
-import type { ModelCall } from "./conversation.ts";
+import type { CacheControl } from "../answer-cache/index.ts";
+import type { ModelCall } from "../models/index.ts";
 import { gatewayFault } from "./errors.ts";
-import type { Assessment } from "./parameters/index.ts";
-import type { GuardFinding } from "./guards/index.ts";
+import type { Assessment } from "../parameters/index.ts";
+import type { GuardFinding } from "../guards/index.ts";
 import { reasonsOf } from "./router.ts";
 import type { Route, RouteRequest } from "./router.ts";
-import type { Strategy } from "./strategy.ts";
+import type { Strategy } from "../routing/index.ts";
 
 /** What may be done about a reply that has not the form asked for. */
 export const schemaModes = ["report", "enforce"] as const;

@@ -1,5 +1,5 @@
 // What a provider says of a failure, made fit to be read by a caller: short, and without a secret. Providers repeat keys.
-import { redactSecrets } from "./guards/index.ts";
+import { redactSecrets } from "../guards/index.ts";
 
 /** Longest message of a provider that is passed on, characters. */
 const maxWords = 500;

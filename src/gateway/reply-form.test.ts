@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { Choice, Part, ReplyForm, StreamEvent } from "./conversation.ts";
-import { formChecker } from "./guards/index.ts";
+import type { Choice, Part, ReplyForm, StreamEvent } from "../models/conversation.ts";
+import { formChecker } from "../structured-output/index.ts";
 import { judgeReply, StreamedForm } from "./reply-form.ts";
 
 const forms = formChecker();

@@ -4,9 +4,9 @@
 //    keywords that are not supported, a text beyond the bounds of the reader, a reply that refuses or calls a tool.
 // 2. A reply is looked at and never changed.
 import { Fault } from "../kernel/fault.ts";
-import type { ReplyForm, StreamEvent, Reply } from "./conversation.ts";
-import { maxDataChars } from "./guards/index.ts";
-import type { FormChecker, Refusal } from "./guards/index.ts";
+import type { ReplyForm, StreamEvent, Reply } from "../models/index.ts";
+import { maxDataChars } from "../structured-output/index.ts";
+import type { FormChecker, Refusal } from "../structured-output/index.ts";
 
 /** What is said of a reply's form. */
 export type FormVerdict = "valid" | "invalid" | "unchecked";

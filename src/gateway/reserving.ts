@@ -1,17 +1,29 @@
 // Room in the budgets for one attempt: the request is written, the most that it can cost is found, and room for that is taken
 // before the provider is asked. A caller that names no limit of the answer is given one, so that there is a most.
 import { Fault } from "../kernel/fault.ts";
-import { boundOf, likelyTokensOf, mostTokensOfBytes, mostTokensOfText } from "./bounds/index.ts";
-import type { Standings, TokenBound } from "./bounds/index.ts";
-import { answersOf, answerTokensOf } from "./call-facts.ts";
-import { dialectOf } from "./catalogue/index.ts";
-import type { Deployment } from "./catalogue/index.ts";
-import type { DialectName, ModelCall, UpstreamDialect, WireRequest } from "./conversation.ts";
+import {
+  boundOf,
+  likelyTokensOf,
+  mostTokensOfBytes,
+  mostTokensOfText,
+  answersOf,
+  answerTokensOf,
+  dialectOf,
+} from "../models/index.ts";
+import type {
+  Standings,
+  TokenBound,
+  Deployment,
+  DialectName,
+  ModelCall,
+  UpstreamDialect,
+  WireRequest,
+  Prices,
+} from "../models/index.ts";
 import { writeInTurns } from "../kernel/json-turns.ts";
 import { estimateOf } from "./costing.ts";
 import type { Attempted } from "./overrun.ts";
-import type { Assessment } from "./parameters/index.ts";
-import type { Prices } from "./prices/index.ts";
+import type { Assessment } from "../parameters/index.ts";
 import type { Amount, Room, Wanted } from "./room.ts";
 
 /** The least that a call which names no limit is given for its answer where the budgets have little left. */

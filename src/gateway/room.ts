@@ -3,10 +3,8 @@
 // 1. An attempt is made with room for the most that it can cost, held under the deployment that is asked. What an attempt held
 //    that cost nothing serves the next one; what may have been billed stays held, and the next attempt needs room of its own.
 // 2. A call ends once; each reservation is then charged with what its own attempts used, or given back.
-import type { Budgets, Flex, Reservation } from "./budgets/index.ts";
-import type { TokenBound } from "./bounds/index.ts";
-import type { Deployment } from "./catalogue/index.ts";
-import type { Cost } from "./usage.ts";
+import type { Budgets, Flex, Reservation } from "../budgets/index.ts";
+import type { TokenBound, Deployment, Cost } from "../models/index.ts";
 
 /** Tokens, and micro-dollars or null where no price is known. */
 export interface Amount {

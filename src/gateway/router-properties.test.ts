@@ -5,10 +5,10 @@ import { describe, expect, it } from "vitest";
 import { deployment, provider, request, termsOf, well } from "../../test/support/routing.ts";
 import { dataClasses } from "../constitution/index.ts";
 import type { DataClass } from "../constitution/index.ts";
-import type { Deployment } from "./catalogue/index.ts";
+import type { Deployment } from "../models/catalogue/index.ts";
 import { mayCall, route } from "./router.ts";
 import type { Health } from "./router.ts";
-import { strategies } from "./strategy.ts";
+import { strategies } from "../routing/strategy.ts";
 
 describe("patterns of the terms", () => {
   const one = deployment("sea-7b", { model: "org/sea-7b-chat" });

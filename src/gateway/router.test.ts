@@ -3,8 +3,8 @@
 import { describe, expect, it } from "vitest";
 import { defaultScore, deployment, provider, request, termsOf, well } from "../../test/support/routing.ts";
 import { dataClasses } from "../constitution/index.ts";
-import { defaultCatalogueText, readCatalogue } from "./catalogue/index.ts";
-import type { Deployment } from "./catalogue/index.ts";
+import { defaultCatalogueText, readCatalogue } from "../models/catalogue/index.ts";
+import type { Deployment } from "../models/catalogue/index.ts";
 import { reasonsOf, route, scoreOf } from "./router.ts";
 import type { Health, RouteRequest } from "./router.ts";
 

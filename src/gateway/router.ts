@@ -7,9 +7,9 @@
 // 4. Deployments of the wanted tier come first, by score; then those of stronger tiers, nearest first; then weaker ones.
 import { dataClasses } from "../constitution/index.ts";
 import type { DataClass, ModelTerms, ScoreTerms } from "../constitution/index.ts";
-import type { Deployment, Wanted } from "./catalogue/index.ts";
-import { tierFor } from "./strategy.ts";
-import type { Strategy } from "./strategy.ts";
+import type { Deployment, Wanted } from "../models/index.ts";
+import { tierFor } from "../routing/index.ts";
+import type { Strategy } from "../routing/index.ts";
 
 /** What a call needs, as far as the choice of a model goes. */
 export interface RouteRequest {

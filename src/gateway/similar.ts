@@ -1,8 +1,8 @@
 // Answers to questions that mean the same, for products that opt in. The question is embedded by a model of the catalogue, as
 // a call of its own that is decided, paid and recorded like any other; what is found never crosses products.
-import { addressOf, semanticParts } from "./cache/index.ts";
-import type { AnswerCache, CallCircumstances, Embed, HeldAnswer, Query, SemanticIndex } from "./cache/index.ts";
-import type { ModelCall } from "./conversation.ts";
+import { addressOf, semanticParts } from "../answer-cache/index.ts";
+import type { AnswerCache, CallCircumstances, Embed, HeldAnswer, Query, SemanticIndex } from "../answer-cache/index.ts";
+import type { ModelCall } from "../models/index.ts";
 
 /** What was found for a question. */
 export interface Similar {

@@ -6,21 +6,20 @@
 // 3. After the first byte nothing is tried elsewhere: a stream that breaks ends with a typed error frame of its dialect, and
 //    so does one whose call is ended from here.
 // 4. The call's outcome is durable before the last frame, which a comment with what Charter has to say precedes.
-import type { DialectName, Finish, FrontDialect, Reply, StreamEvent, StreamWriter } from "./conversation.ts";
+import type { DialectName, Finish, FrontDialect, Reply, StreamEvent, StreamWriter, Cost } from "../models/index.ts";
 import { gatewayFault } from "./errors.ts";
 import { shownOf } from "./course.ts";
 import type { AnswerFacts, Course, Ending } from "./course.ts";
-import type { Cost } from "./usage.ts";
 import { Fault } from "../kernel/fault.ts";
 import { endOf, throwIfEnded } from "../kernel/standing.ts";
 import { runningHash } from "../kernel/hash.ts";
-import { othersTurn, Stretch, stretchChars } from "./guards/index.ts";
-import type { FrameGuard, GuardFinding, StreamGuard } from "./guards/index.ts";
+import { othersTurn, Stretch, stretchChars } from "../guards/index.ts";
+import type { FrameGuard, GuardFinding, StreamGuard } from "../guards/index.ts";
 import { HeldBlocks, laneOf } from "./held-blocks.ts";
 import type { Block, WordPiece } from "./held-blocks.ts";
 import type { Item } from "./intake.ts";
 import type { StreamedForm } from "./reply-form.ts";
-import { TextTally } from "./call-facts.ts";
+import { TextTally } from "../models/index.ts";
 
 /** Where pieces come from: an upstream, another call that is followed, or an answer that is kept. */
 export interface Source {

@@ -11,7 +11,6 @@ import { defaultRoles, isNetworkWithin } from "../identity/index.ts";
 import type { ClientDraft, UserChange, UserRecord } from "../identity/index.ts";
 import type { CallerKind, Principal, PrincipalKind, Role } from "../kernel/ctx.ts";
 import { isRoleWithin } from "../kernel/roles.ts";
-import type { AccountDraft } from "./account-draft.ts";
 
 /** What a credential can do, where from, and until when; null stands for "not bound". */
 export interface Authority {
@@ -103,7 +102,11 @@ export function authorityOfAccount({
   kind,
   role,
   product,
-}: Pick<AccountDraft, "kind" | "role"> & { readonly product?: string | null }): Authority {
+}: {
+  readonly kind: PrincipalKind;
+  readonly role?: Role;
+  readonly product?: string | null;
+}): Authority {
   return { ...unbound, kind, role: role ?? defaultRoles[kind], product: product ?? null };
 }
 

@@ -2,9 +2,15 @@
 import { constitutionCodes } from "../constitution/index.ts";
 import { dbCodes } from "../db/index.ts";
 import { contentCodes, depositoryCodes } from "../depository/index.ts";
-import { budgetCodes, cacheCodes, catalogueCodes, gatewayCodes, guardCodes, priceCodes } from "../gateway/index.ts";
+import { gatewayCodes } from "../gateway/index.ts";
+import { guardCodes } from "../guards/index.ts";
+import { catalogueCodes, priceCodes, modelCodes } from "../models/index.ts";
+import { cacheCodes } from "../answer-cache/index.ts";
+import { budgetCodes } from "../budgets/index.ts";
 import { governanceCodes } from "../governance/index.ts";
 import { identityCodes, oauthCodes, userCodes } from "../identity/index.ts";
+import { parameterCodes } from "../parameters/index.ts";
+import { outputCodes } from "../structured-output/index.ts";
 import { ledgerCodes } from "../ledger/index.ts";
 import { httpCodes } from "./errors.ts";
 
@@ -19,10 +25,13 @@ export const errorCodes = {
   ...depositoryCodes,
   ...contentCodes,
   ...gatewayCodes,
+  ...modelCodes,
+  ...parameterCodes,
   ...catalogueCodes,
   ...budgetCodes,
   ...cacheCodes,
   ...guardCodes,
+  ...outputCodes,
   ...priceCodes,
   ...ledgerCodes,
   ...dbCodes,

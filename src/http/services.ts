@@ -1,10 +1,11 @@
 // What the HTTP door needs of the house, handed in by the composition root.
 import type { Constitution } from "../constitution/index.ts";
 import type { Depository, Shelf } from "../depository/index.ts";
-import type { Accounts, ClientRegistry, Gate, Halts, Keyring, Sessions } from "../governance/index.ts";
+import type { Gate, Halts } from "../governance/index.ts";
+import type { Accounts, ClientRegistry, Keyring, Sessions } from "../accounts/index.ts";
 import type { Authenticator, Rates, SigningKeys } from "../identity/index.ts";
-import type { GovernedBudgets } from "../gateway/budgets/index.ts";
-import type { Deliberation } from "../gateway/deliberation/index.ts";
+import type { GovernedBudgets } from "../budgets/index.ts";
+import type { Deliberation } from "../deliberation/index.ts";
 import type { Gateway } from "../gateway/index.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/ctx.ts";

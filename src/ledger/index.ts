@@ -1,11 +1,11 @@
 // The door of the ledger: open it, mend it, export it, and the words its callers share.
 export type { CallRecord, Leaf, LeafKind, Outcome } from "./leaf.ts";
 export type { Entry, EntryQuery, Ledger, LedgerCondition, OpenIntent } from "./ledger.ts";
-export { openLedger } from "./disk.ts";
-export type { DiskLedger, LedgerOptions } from "./disk.ts";
+export { openLedger } from "./disk/disk.ts";
+export type { DiskLedger, LedgerOptions } from "./disk/disk.ts";
 export { indexedEntries, ledgerMigrations } from "./index-store.ts";
 export { ledgerCodes, ledgerFault } from "./errors.ts";
-export { acceptedLosses } from "./disk-accepted.ts";
+export { acceptedLosses } from "./disk/accepted.ts";
 export { tilePath, tilesBetween, tileWidth } from "./tiles.ts";
-export { repairLedger } from "./disk-repair.ts";
-export type { FoundDamage, RepairOptions, RepairReport } from "./disk-repair.ts";
+export { repairLedger } from "./disk/repair.ts";
+export type { FoundDamage, RepairOptions, RepairReport } from "./disk/repair.ts";

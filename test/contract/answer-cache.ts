@@ -8,7 +8,7 @@ import {
   noWishes,
   partitionOf,
   readCacheControl,
-} from "../../src/gateway/cache/index.ts";
+} from "../../src/answer-cache/index.ts";
 import type {
   Address,
   Answer,
@@ -18,8 +18,8 @@ import type {
   NearStore,
   Query,
   Turn,
-} from "../../src/gateway/cache/index.ts";
-import type { ModelCall, Reply } from "../../src/gateway/conversation.ts";
+} from "../../src/answer-cache/index.ts";
+import type { ModelCall, Reply } from "../../src/models/conversation.ts";
 import { sha256Hex } from "../../src/kernel/hash.ts";
 import type { Clock } from "../../src/kernel/clock.ts";
 import { silentLog } from "../../src/kernel/ctx.ts";

@@ -1,7 +1,7 @@
 // Any order of events: what is admitted is what a model on paper admits, and counters are the sums of the calls.
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Budgets, Reservation } from "../../src/gateway/budgets/index.ts";
+import type { Budgets, Reservation } from "../../src/budgets/index.ts";
 import type { BudgetRig } from "./budget-rig.ts";
 import { noonMs } from "./budget-rig.ts";
 

@@ -2,8 +2,8 @@
 // counters that is independent of the code that keeps them.
 import { sql } from "kysely";
 import type { Database } from "../../src/db/index.ts";
-import { budgetMigrations, openBudgets } from "../../src/gateway/budgets/index.ts";
-import type { BudgetDraft, Budgets, BudgetLine, ReserveRequest } from "../../src/gateway/budgets/index.ts";
+import { budgetMigrations, openBudgets } from "../../src/budgets/index.ts";
+import type { BudgetDraft, Budgets, BudgetLine, ReserveRequest } from "../../src/budgets/index.ts";
 import { identityMigrations } from "../../src/identity/index.ts";
 import { silentLog } from "../../src/kernel/ctx.ts";
 import type { DatabasePlace, DatabasePlaces } from "./databases.ts";

@@ -1,9 +1,9 @@
-// What budgets promise on every database: `src/gateway/budgets/budgets.ts` in executable form.
+// What budgets promise on every database: `src/budgets/budgets.ts` in executable form.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { BudgetRig, defaultTokens, noonMs, outcomesOf } from "./budget-rig.ts";
 import { budgetHistory } from "./budget-history.ts";
 import { budgetProperties } from "./budget-properties.ts";
-import type { StateQuery } from "../../src/gateway/budgets/index.ts";
+import type { StateQuery } from "../../src/budgets/index.ts";
 import type { DatabasePlaces } from "./databases.ts";
 
 /** Runs the suite on one database, which the budgets share with others or have for themselves. */

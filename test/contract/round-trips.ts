@@ -1,7 +1,7 @@
 // What a dialect that is spoken on both sides promises: what one side says the other reads back as it was meant.
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { FrontDialect, ModelCall, Reply, UpstreamDialect } from "../../src/gateway/conversation.ts";
+import type { FrontDialect, ModelCall, Reply, UpstreamDialect } from "../../src/models/conversation.ts";
 import { cut, gathered, piecesOf } from "../support/reply-pieces.ts";
 
 /** A dialect, calls and replies that it has words for, and a call that its replies answer. */

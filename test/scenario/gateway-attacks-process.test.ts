@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openDatabase } from "../../src/db/index.ts";
-import { openBudgets } from "../../src/gateway/budgets/index.ts";
+import { openBudgets } from "../../src/budgets/index.ts";
 import { silentLog } from "../../src/kernel/ctx.ts";
 import { filesHolding, handClock, providerKeys, sendJson, startStub, writeRigFiles } from "../support/gateway.ts";
 import type { RigFiles, Stub } from "../support/gateway.ts";

@@ -3,7 +3,7 @@
 import { once } from "node:events";
 import { setTimeout } from "node:timers/promises";
 import { openDatabase } from "../../src/db/index.ts";
-import { openBudgets } from "../../src/gateway/budgets/index.ts";
+import { openBudgets } from "../../src/budgets/index.ts";
 import { systemClock } from "../../src/kernel/clock.ts";
 import { silentLog } from "../../src/kernel/ctx.ts";
 

@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../../src/kernel/clock.ts";
 import { silentLog } from "../../src/kernel/ctx.ts";
-import { openOnDisk } from "../../src/ledger/disk-journal.ts";
-import type { JournalFile, OpenJournalFile } from "../../src/ledger/disk-journal.ts";
-import { DiskLog } from "../../src/ledger/disk-log.ts";
-import type { DiskLogOptions } from "../../src/ledger/disk-opening.ts";
+import { openOnDisk } from "../../src/ledger/disk/journal.ts";
+import type { JournalFile, OpenJournalFile } from "../../src/ledger/disk/journal.ts";
+import { DiskLog } from "../../src/ledger/disk/log.ts";
+import type { DiskLogOptions } from "../../src/ledger/disk/opening.ts";
 import type { Leaf } from "../../src/ledger/leaf.ts";
 
 /** A folder that is removed with all it holds. */

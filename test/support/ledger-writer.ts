@@ -1,6 +1,6 @@
 // Appends intents with their outcomes from ten writers until it is killed, and prints every acknowledged index with the
 // request it stands for. Started by the test that kills it.
-import { DiskLog } from "../../src/ledger/disk-log.ts";
+import { DiskLog } from "../../src/ledger/disk/log.ts";
 import { systemClock } from "../../src/kernel/clock.ts";
 import { silentLog } from "../../src/kernel/ctx.ts";
 import { intentLeaf } from "./ledger-folder.ts";

@@ -1,5 +1,5 @@
 // A call in the neutral form that asks for nothing in particular.
-import type { ModelCall } from "../../src/gateway/conversation.ts";
+import type { ModelCall } from "../../src/models/conversation.ts";
 
 /** A call as a dialect reads it that says no more than it must; `fields` are what it says besides. */
 export function plainCall(fields: Partial<ModelCall> = {}): ModelCall {

@@ -1,7 +1,7 @@
 // Streams of dialects for tests: reads the text of a stream into pieces, puts pieces together to what a whole reply holds, and
 // cuts a whole reply into pieces.
-import type { Choice, Finish, Part, Reply, StreamEvent, UpstreamDialect } from "../../src/gateway/conversation.ts";
-import { SseDecoder } from "../../src/gateway/dialects/sse.ts";
+import type { Choice, Finish, Part, Reply, StreamEvent, UpstreamDialect } from "../../src/models/conversation.ts";
+import { SseDecoder } from "../../src/models/wire/sse.ts";
 
 /** The pieces that a dialect reads in the text of a stream which then closes. */
 export function piecesOf(dialect: UpstreamDialect, text: string): StreamEvent[] {

@@ -1,8 +1,8 @@
 // What tests of the routing begin with: a deployment that anything may go to, a call that anything may answer, and terms that
 // allow everything.
 import { defaultConstitutionDir, loadConstitution } from "../../src/constitution/index.ts";
-import { unlistedDeployment } from "../../src/gateway/catalogue/catalogue.ts";
-import type { Deployment, Provider } from "../../src/gateway/catalogue/index.ts";
+import { unlistedDeployment } from "../../src/models/catalogue/catalogue.ts";
+import type { Deployment, Provider } from "../../src/models/catalogue/index.ts";
 import type { Health, RouteRequest, RouteTerms } from "../../src/gateway/router.ts";
 
 /** How the default constitution scores. */

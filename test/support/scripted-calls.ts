@@ -1,6 +1,6 @@
 // Calls and attempts as the gateway tells of them, for tests of those who watch; and the metrics as Prometheus reads them.
 import type { AttemptFacts, CallFacts } from "../../src/gateway/observer.ts";
-import { noUsage } from "../../src/gateway/usage.ts";
+import { noUsage } from "../../src/models/usage.ts";
 
 /** A call that went well, with what the test is about in place of the usual. */
 export function scriptedCall(own: Partial<CallFacts> = {}): CallFacts {

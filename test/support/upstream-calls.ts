@@ -1,8 +1,8 @@
 // Calls through the undici driver to a scripted upstream, for tests.
 import { inspect } from "node:util";
-import { UndiciUpstream } from "../../src/gateway/upstreams/undici-upstream.ts";
-import { UpstreamFault } from "../../src/gateway/upstreams/upstream.ts";
-import type { Deadlines, UpstreamAnswer } from "../../src/gateway/upstreams/upstream.ts";
+import { UndiciUpstream } from "../../src/outbound/undici-upstream.ts";
+import { UpstreamFault } from "../../src/outbound/upstream.ts";
+import type { Deadlines, UpstreamAnswer } from "../../src/outbound/upstream.ts";
 import { startUpstream } from "./upstream.ts";
 import type { ScriptedUpstream, SeenRequest } from "./upstream.ts";
 

@@ -1,5 +1,5 @@
 // `charter budget ...`: what products may spend on models, and what they have spent.
-import { budgetIdPattern, budgetWindows, maxAmount } from "../../gateway/budgets/index.ts";
+import { budgetIdPattern, budgetWindows, maxAmount } from "../../budgets/index.ts";
 import { budgetBar, limitText, resetText, usageText, whoseText } from "../budget-table.ts";
 import { pathOf } from "../client.ts";
 import type { Call, Command } from "../command.ts";

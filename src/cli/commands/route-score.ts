@@ -5,7 +5,7 @@
 // run after the answers before it, with exit code 1. Keys beside "prompt" are let through, so that a data set's own lines
 // can be piped in.
 import { once } from "node:events";
-import type { Analyser, AnalyserKind } from "../../gateway/analyser/index.ts";
+import type { Analyser, AnalyserKind } from "../../routing/index.ts";
 import type { Command } from "../command.ts";
 import { complain, printable } from "../io.ts";
 import { linesOf, maxLineLength } from "../lines.ts";
@@ -26,7 +26,7 @@ export const routeScore: Command = {
     { line: "route score --analyser classic < prompts.jsonl", does: "scores a file of prompts by the keyword rules" },
   ],
   run: async ({ io, options }) => {
-    const { analyserKinds, openAnalyser } = await import("../../gateway/analyser/index.ts");
+    const { analyserKinds, openAnalyser } = await import("../../routing/index.ts");
     const kind = options.text("analyser") ?? "calibrated";
     const isKind = (name: string): name is AnalyserKind => analyserKinds.some((each) => each === name);
     if (!isKind(kind)) throw new UsageError(`--analyser must be ${analyserKinds.join(" or ")}, not ${kind}`);

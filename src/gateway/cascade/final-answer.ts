@@ -1,7 +1,7 @@
 // What a reply comes down to, so that replies in other words can be compared. Pure.
 import { canonicalJson } from "../../kernel/canonical-json.ts";
-import type { Choice } from "../conversation.ts";
-import { textOf } from "../call-facts.ts";
+import type { Choice } from "../../models/index.ts";
+import { textOf } from "../../models/index.ts";
 
 /** Longest text that is compared, characters: the end of a reply holds its answer. */
 const maxCompared = 20_000;

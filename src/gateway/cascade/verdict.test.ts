@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Choice, Reply } from "../conversation.ts";
+import type { Choice, Reply } from "../../models/conversation.ts";
 import { finalAnswer } from "./final-answer.ts";
 import { samples, verdictOn } from "./verdict.ts";
 

@@ -2,7 +2,7 @@
 // model's own confidence where the provider gives it, and by whether it says the same thing when asked again. Pure.
 //
 // Votes help mostly where answers are few and short; a form that does not hold outranks them, and so does confidence.
-import type { Choice, Reply } from "../conversation.ts";
+import type { Choice, Reply } from "../../models/index.ts";
 import { finalAnswer, words } from "./final-answer.ts";
 
 /** What the verifier says. */

@@ -1,7 +1,7 @@
 // Claims on budgets: callers that manage their own work reserve before it, and commit or release afterwards.
 import type { FastifyInstance } from "fastify";
-import { maxAmount } from "../../gateway/budgets/index.ts";
-import type { Claim, Reservation } from "../../gateway/budgets/index.ts";
+import { maxAmount } from "../../budgets/index.ts";
+import type { Claim, Reservation } from "../../budgets/index.ts";
 import { instant } from "../../kernel/clock.ts";
 import { defined } from "../query.ts";
 import { route } from "../route.ts";

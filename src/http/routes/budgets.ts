@@ -1,7 +1,7 @@
 // Budgets: how they stand, and the limits that admins set. Claims on them have a file of their own.
 import type { FastifyInstance } from "fastify";
-import { budgetIdPattern, budgetUnits, budgetWindows, maxAmount } from "../../gateway/budgets/index.ts";
-import type { BudgetDraft, BudgetId } from "../../gateway/budgets/index.ts";
+import { budgetIdPattern, budgetUnits, budgetWindows, maxAmount } from "../../budgets/index.ts";
+import type { BudgetDraft, BudgetId } from "../../budgets/index.ts";
 import { idPage } from "../id-page.ts";
 import type { PageOf } from "../id-page.ts";
 import { defined, one } from "../query.ts";

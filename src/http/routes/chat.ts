@@ -3,8 +3,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { dataClasses } from "../../constitution/index.ts";
 import type { DataClass } from "../../constitution/index.ts";
-import { readCacheControl, schemaModes, strategies } from "../../gateway/index.ts";
-import type { CallOptions, DialectName, SchemaMode, Strategy } from "../../gateway/index.ts";
+import { schemaModes } from "../../gateway/index.ts";
+import { strategies } from "../../routing/index.ts";
+import { readCacheControl } from "../../answer-cache/index.ts";
+import type { CallOptions, SchemaMode } from "../../gateway/index.ts";
+import type { Strategy } from "../../routing/index.ts";
+import type { DialectName } from "../../models/index.ts";
 import type { Ctx } from "../../kernel/ctx.ts";
 import { plainBounds } from "../../kernel/json-bounds.ts";
 import type { JsonBounds } from "../../kernel/json-bounds.ts";

@@ -8,7 +8,7 @@ import {
   fallbackReasons,
   maxDepth,
   thermalStates,
-} from "../../gateway/deliberation/index.ts";
+} from "../../deliberation/index.ts";
 import { route } from "../route.ts";
 import { answer, record } from "../schemas.ts";
 import type { Services } from "../services.ts";

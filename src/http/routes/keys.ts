@@ -3,7 +3,7 @@ import type { FastifyInstance } from "fastify";
 import { principalKinds, roles } from "../../kernel/ctx.ts";
 import { keyIdPattern } from "../../identity/index.ts";
 import type { KeyId } from "../../identity/index.ts";
-import type { KeyDraft } from "../../governance/index.ts";
+import type { KeyDraft } from "../../accounts/index.ts";
 import { operations } from "../operations.ts";
 import { idPage } from "../id-page.ts";
 import type { PageOf } from "../id-page.ts";

@@ -2,16 +2,8 @@
 // words.
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { dataClasses } from "../../constitution/index.ts";
-import {
-  chatOf,
-  dollars,
-  explanationOf,
-  gatewayFault,
-  named,
-  optionsOf,
-  routeAnswer,
-  strategies,
-} from "../../gateway/index.ts";
+import { chatOf, dollars, explanationOf, gatewayFault, named, optionsOf, routeAnswer } from "../../gateway/index.ts";
+import { strategies } from "../../routing/index.ts";
 import type { ModelStanding, RouterQuery } from "../../gateway/index.ts";
 import { httpFault } from "../errors.ts";
 import { route } from "../route.ts";

@@ -2,7 +2,7 @@
 // here it is read, and the answer is given the form that the RFCs ask for.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { OAuthAnswer } from "../../identity/index.ts";
-import type { OAuthForm } from "../../governance/index.ts";
+import type { OAuthForm } from "../../accounts/index.ts";
 import { oauthRefusalSchema, sendOAuthRefusal } from "../oauth-refusal.ts";
 import { addressOf } from "../plugins/proxies.ts";
 import { countRequest } from "../rate-limits.ts";

@@ -1,6 +1,6 @@
 // The accounts of others, for admins.
 import type { FastifyInstance } from "fastify";
-import type { AccountDraft, ImportedAccount } from "../../governance/index.ts";
+import type { AccountDraft, ImportedAccount } from "../../accounts/index.ts";
 import { maxEmailLength, maxUsernameLength, userIdPattern } from "../../identity/index.ts";
 import type { UserChange, UserId, UserRecord } from "../../identity/index.ts";
 import { principalKinds, roles } from "../../kernel/ctx.ts";

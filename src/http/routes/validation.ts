@@ -1,7 +1,8 @@
 // What a text would come to where a model's answer is used as data, or where a stranger's words reach a model. Nothing is
 // kept, and nothing of the text comes back but its safe value.
 import type { FastifyInstance } from "fastify";
-import { injectionSignals, injectionThreshold, parseText, recordReader } from "../../gateway/guards/index.ts";
+import { injectionSignals, injectionThreshold } from "../../guards/index.ts";
+import { parseText, recordReader } from "../../structured-output/index.ts";
 import { route } from "../route.ts";
 import { answer, record } from "../schemas.ts";
 import type { Services } from "../services.ts";

@@ -5,7 +5,7 @@ import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { OperationName } from "../../../src/http/index.ts";
 import { operations } from "../../../src/http/index.ts";
-import type { KeyDraft } from "../../../src/governance/index.ts";
+import type { KeyDraft } from "../../../src/accounts/index.ts";
 import type { ClientDraft, UserChange } from "../../../src/identity/index.ts";
 import { principalKinds } from "../../../src/kernel/ctx.ts";
 import type { Principal, Role } from "../../../src/kernel/ctx.ts";

@@ -1,0 +1,11 @@
+// The door of accounts.
+export type { AccountDraft, AccountNames, ImportedAccount } from "./account-draft.ts";
+export type { AccountParts, Imported, WithOneTimePassword } from "./account.ts";
+export { openAccounts } from "./accounts.ts";
+export type { Accounts } from "./accounts.ts";
+export { openClientRegistry } from "./clients.ts";
+export type { ClientRegistry } from "./clients.ts";
+export { openKeyring } from "./keyring.ts";
+export type { KeyDraft, Keyring } from "./keyring.ts";
+export { openSessions } from "./sessions.ts";
+export type { OAuthForm, Sessions } from "./sessions.ts";

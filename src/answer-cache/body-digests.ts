@@ -1,0 +1,83 @@
+// What a body is known by: the digest of all of it, which goes on record, and the digest of what decides its answer, under
+// which an answer is kept. Both come from one walk over the body, in turns with everything else when the body is long.
+import { createHash } from "node:crypto";
+import { NotCanonicalError } from "../kernel/canonical-json.ts";
+import type { Digest } from "../kernel/hash.ts";
+import { isLarge, writeJson } from "../kernel/json-writer.ts";
+import type { JsonForm } from "../kernel/json-writer.ts";
+import { atOnce, inTurns, Stretch } from "../kernel/stretch.ts";
+import type { Steps } from "../kernel/stretch.ts";
+
+/** SHA-256 of what decides a body's answer, 64 hex digits. */
+export type ContentDigest = string & { readonly __contentDigest: true };
+
+/** What a body is known by. */
+export interface BodyDigests {
+  /** SHA-256 over the RFC 8785 form of the whole body. */
+  readonly prompt: Digest;
+  readonly content: ContentDigest;
+}
+
+type Body = Readonly<Record<string, unknown>>;
+
+/**
+ * Top-level parameters that do not change what a model answers: how the answer is delivered (`stream`,
+ * `stream_options`), who asks within the product (`user`, `safety_identifier`, `metadata`), and what the provider keeps
+ * for itself (`store`, `prompt_cache_key`).
+ */
+export const indifferentParameters: ReadonlySet<string> = new Set([
+  "stream",
+  "stream_options",
+  "user",
+  "metadata",
+  "store",
+  "safety_identifier",
+  "prompt_cache_key",
+]);
+
+/** Both digests. @throws NotCanonicalError for a body that has no canonical form; the signal's reason. */
+export function digestsOf(body: Body, signal?: AbortSignal): BodyDigests | Promise<BodyDigests> {
+  const stretch = new Stretch();
+  const steps = digestSteps(body, "canonical", stretch);
+  return isLarge(body) ? inTurns(steps, stretch, signal) : atOnce(steps);
+}
+
+/** The digest of what decides the answer to a short body, which need not have a canonical form. */
+export function contentOf(body: Body): ContentDigest {
+  return atOnce(digestSteps(body, "sorted", new Stretch())).content;
+}
+
+/** The same for a body of any length. */
+export function contentInTurns(body: Body, signal?: AbortSignal): ContentDigest | Promise<ContentDigest> {
+  const stretch = new Stretch();
+  return inTurns(contentSteps(body, stretch), stretch, signal);
+}
+
+function* contentSteps(body: Body, stretch: Stretch): Steps<ContentDigest> {
+  return (yield* digestSteps(body, "sorted", stretch)).content;
+}
+
+function* digestSteps(body: Body, form: JsonForm, stretch: Stretch): Steps<BodyDigests> {
+  const whole = createHash("sha256");
+  const content = createHash("sha256");
+  let isFirst = true;
+  let hasContent = false;
+  for (const key of Object.keys(body).sort()) {
+    const value = body[key];
+    if (value === undefined) continue;
+    if (form === "canonical" && !key.isWellFormed()) throw new NotCanonicalError("a string holds a lone surrogate");
+    const name = `${JSON.stringify(key)}:`;
+    const counts = !indifferentParameters.has(key);
+    whole.update(isFirst ? `{${name}` : `,${name}`);
+    if (counts) content.update(hasContent ? `,${name}` : name);
+    isFirst = false;
+    hasContent ||= counts;
+    const take = (text: string): void => {
+      whole.update(text);
+      if (counts) content.update(text);
+    };
+    yield* writeJson(value, form, take, stretch);
+  }
+  whole.update(isFirst ? "{}" : "}");
+  return { prompt: `sha256:${whole.digest("hex")}`, content: content.digest("hex") as ContentDigest };
+}

@@ -1,0 +1,215 @@
+// Budgets: room is reserved before a call and settled after it.
+//
+// 1. A call is admitted only when every budget that covers it has room for it: used + held + asked <= limit, for all or none,
+//    whoever else asks at the same time, in this process or another one of the same database.
+// 2. What is reserved is settled, released or expires, once; the sum of what is held is that of the reservations held.
+// 3. A call counts in the windows in which it was reserved, whenever it ends, and under the budgets in force when it ends.
+// 4. What a call used is what counts. What it used beyond its reservation is charged as far as every budget that covers it has
+//    room, so that used + held never passes a limit; only a limit that is set below what is used already stands below it.
+// 5. An unknown price is never 0: under a budget in money such a call is refused, and where the cost stays unknown afterwards,
+//    the estimate is charged.
+// 6. Counting starts with the calls, not with the budget: one that is set today covers what its window has used already.
+import { newId } from "../kernel/ids.ts";
+import type { Clock } from "../kernel/clock.ts";
+import type { Log } from "../kernel/ctx.ts";
+import type { Confirm, Database } from "../db/index.ts";
+import { Batcher } from "./batcher.ts";
+import { checkAmount, checkDraft, checkName, newBudgetId } from "./budget.ts";
+import type { Budget, BudgetDraft, BudgetId } from "./budget.ts";
+import { budgetFault } from "./errors.ts";
+import { insufficient, priceUnknown } from "./refusal.ts";
+import { defaultProject, ended, reservationLifeMs } from "./reservation.ts";
+import type { End, Flex, Reservation, ReservationId, Reserved, ReserveRequest } from "./reservation.ts";
+import { readState } from "./state.ts";
+import type { BudgetState, StateQuery } from "./state.ts";
+import type { Ended } from "./store/batch.ts";
+import { StoredLimits } from "./store/limits.ts";
+import type { Opened } from "./store/tally.ts";
+import type { BudgetPage, LimitChange } from "./store/limits.ts";
+import { abandoned, findClaim, sweepHistory } from "./store/history.ts";
+import type { ClaimName } from "./store/history.ts";
+import type { BudgetTables } from "./store/tables.ts";
+import { Till } from "./till.ts";
+
+/**
+ * Budgets, and the room that calls are promised under them. `effect` is the ledger index of the intent that is carried out; it
+ * goes on record as having taken effect, in the same transaction, whose first step `confirm` is. Disposing waits for what was asked.
+ */
+export interface Budgets extends AsyncDisposable {
+  /** Promises room. Rejects with `budget.insufficient`, `budget.price_unknown` or `budget.invalid`. */
+  reserve(request: ReserveRequest, effect?: number, confirm?: Confirm): Promise<Reserved>;
+  /**
+   * Promises room to a call of a model, before that is certain to outlive the process. With `flex`, what is held may be less or
+   * more than what was asked for. Rejects as `reserve` does.
+   */
+  admit(request: CallRequest, flex?: Flex): Promise<Admitted>;
+  /**
+   * Charges what the call used: tokens, and micro-dollars or null where the cost is unknown. `applied` is false when the
+   * reservation had ended before, and nothing is charged again; so it may be repeated after a failure.
+   */
+  settle(
+    held: Reservation,
+    tokens: number,
+    microdollars: number | null,
+    effect?: number,
+    confirm?: Confirm,
+  ): Promise<Ended>;
+  /** Gives the room back. */
+  release(held: Reservation, effect?: number, confirm?: Confirm): Promise<Ended>;
+  /** Ends what was abandoned: calls are charged their estimate, claims given back. Resolves with how many. */
+  expire(nowMs: number): Promise<number>;
+  /** Deletes reservations and counters that nobody needs any more; what was used stays counted. Resolves with how many. */
+  sweep(nowMs: number): Promise<number>;
+  /** The newest claim of a product under a request id; undefined when there is none. */
+  claim(name: ClaimName): Promise<Reservation | undefined>;
+  state(query: StateQuery): Promise<BudgetState>;
+  /** Budgets in force, newest first. */
+  list(page: BudgetPage): Promise<readonly Budget[]>;
+  /** Puts a limit in force from now on; it supersedes the one of the same scope, unit and window. Rejects with `budget.invalid`. */
+  set(draft: BudgetDraft, change: LimitChange, id?: BudgetId): Promise<Budget>;
+  /** Takes a limit out of force. Rejects with `budget.not_found`. */
+  clear(id: string, change: LimitChange): Promise<Budget>;
+}
+
+/** What budgets are made of. */
+export interface BudgetParts {
+  /** Has run `budgetMigrations`, and those of identity, whose table of effects is written to. */
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Most tokens of a product and project that no budget names, over all of time; 0 for no limit. */
+  readonly defaultTokens: number;
+  /** Whether this process alone uses the database, as it does with SQLite: then calls are counted in memory first. */
+  readonly alone: boolean;
+}
+
+/** A call of a model asks for room; it is never the same request twice. */
+export type CallRequest = Omit<ReserveRequest, "kind" | "requestId">;
+
+/** Room that a call of a model was promised. */
+export interface Admitted {
+  readonly held: Reservation;
+  /** Resolves when the promise outlives the process; nothing of an answer may be seen before. */
+  readonly kept: Promise<void>;
+}
+
+/** Reservations that are looked for at a time when they expire. */
+const expiringAtATime = 500;
+
+/** Opens the budgets of a database. */
+export function openBudgets({ db: database, clock, log, defaultTokens, alone }: BudgetParts): Budgets {
+  const db = database.tables<BudgetTables>();
+  const limits = new StoredLimits(db, clock, defaultTokens);
+  const batcher = new Batcher(db, limits);
+  const till = alone ? new Till(db, limits) : undefined;
+  /** Runs what changes the tables while nobody counts in memory. */
+  const exclusively = <T>(work: () => Promise<T>): Promise<T> => till?.exclusively(work) ?? work();
+  const promised = (opened: Opened, made: Reservation): Reservation => {
+    if (opened.outcome === "insufficient") throw insufficient(opened, made.kind, clock.nowMs());
+    if (opened.outcome === "price_unknown") throw priceUnknown(opened.limit);
+    return opened.reservation;
+  };
+  const admit = async (made: Reservation, flex?: Flex): Promise<Admitted> => {
+    if (till === undefined) {
+      return { held: promised(await batcher.open({ made, effect: undefined, flex }), made), kept: Promise.resolve() };
+    }
+    const { opened, kept } = await till.open(made, flex);
+    return { held: promised(opened, made), kept };
+  };
+  const end = async (held: Reservation, how: End, effect?: number, confirm?: Confirm): Promise<Ended> => {
+    const after = ended(held, how);
+    const done = await till?.end(after);
+    if (done === undefined) return exclusively(() => batcher.end({ ended: after, effect, confirm }));
+    await done.kept;
+    return { applied: true, reservation: done.reservation };
+  };
+
+  return {
+    async reserve(request, effect, confirm) {
+      if (request.kind === "call" && request.requestId === undefined && effect === undefined) {
+        const { held, kept } = await admit(reservationFor(request, clock));
+        await kept;
+        return { ...held, duplicate: false };
+      }
+      const made = reservationFor(request, clock);
+      const opened = await exclusively(() => batcher.open({ made, effect, confirm }));
+      return { ...promised(opened, made), duplicate: opened.outcome === "duplicate" };
+    },
+    async admit(request, flex) {
+      if (flex !== undefined) checkAmount(flex.least.tokens, "tokens");
+      return admit(reservationFor({ ...request, kind: "call" }, clock), flex);
+    },
+    async settle(held, tokens, microdollars, effect, confirm) {
+      checkAmount(tokens, "tokens");
+      if (microdollars !== null) checkAmount(microdollars, "microdollars");
+      return end(held, { to: "settled", tokens, microdollars }, effect, confirm);
+    },
+    release: (held, effect, confirm) => end(held, { to: "released" }, effect, confirm),
+    async expire(nowMs) {
+      let count = 0;
+      for (;;) {
+        await till?.save();
+        const found = await abandoned(db, nowMs, expiringAtATime);
+        const results = await Promise.all(found.map((held) => end(held, { to: "expired" })));
+        const applied = results.filter((result) => result.applied).length;
+        count += applied;
+        // Another process may be at it too: whoever finds that nothing was left to do stops.
+        if (found.length < expiringAtATime || applied === 0) break;
+      }
+      if (count > 0) log.warn({ reservations: count }, "ended reservations of calls that never came back");
+      return count;
+    },
+    sweep: (nowMs) => sweepHistory(db, nowMs),
+    claim: (name) => findClaim(db, name),
+    async state(query) {
+      await till?.save();
+      return readState(db.read, await limits.book(db.read), query, clock.nowMs());
+    },
+    list: (page) => limits.list(page),
+    async set(draft, change, id = newBudgetId(clock)) {
+      checkDraft(draft);
+      return exclusively(() => limits.set(draft, change, id));
+    },
+    async clear(id, change) {
+      const cleared = await exclusively(() => limits.clear(id, change));
+      if (cleared === undefined) throw budgetFault("budget.not_found", "there is no such budget in force");
+      return cleared;
+    },
+    async [Symbol.asyncDispose]() {
+      await till?.[Symbol.asyncDispose]();
+      await batcher[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** The record of a request. @throws `budget.invalid`. */
+function reservationFor(request: ReserveRequest, clock: Clock): Reservation {
+  const { kind, key, model, tokens, microdollars } = request;
+  checkAmount(tokens, "tokens");
+  if (microdollars !== null) checkAmount(microdollars, "microdollars");
+  for (const field of ["product", "project", "key", "model", "requestId", "task", "purpose"] as const) {
+    const name = request[field];
+    if (typeof name === "string") checkName(name, field);
+  }
+  const id: ReservationId = newId<"reservation">(clock);
+  const createdMs = clock.nowMs();
+  return {
+    id,
+    requestId: request.requestId ?? id,
+    kind,
+    product: request.product,
+    project: request.project ?? defaultProject,
+    key,
+    model,
+    task: request.task ?? null,
+    purpose: request.purpose ?? null,
+    tokens,
+    microdollars,
+    state: "held",
+    createdMs,
+    expiresMs: createdMs + reservationLifeMs,
+    intentIndex: request.intentIndex ?? null,
+    settledTokens: null,
+    settledMicrodollars: null,
+  };
+}

@@ -1,0 +1,14 @@
+// What budgets refuse, as callers may read it.
+import { faultsOf } from "../kernel/fault.ts";
+
+/** The codes of budgets, each with its public sentence. */
+export const budgetCodes = {
+  "budget.insufficient": "A budget that covers the call has not enough left.",
+  "budget.price_unknown": "A budget in money covers the call, and what the call costs is not known.",
+  "budget.not_found": "There is no such budget or reservation, or it belongs to another product.",
+  "budget.ended": "The reservation has been settled, released or has expired.",
+  "budget.invalid": "A budget, an amount or a name is not of the form that budgets have.",
+} as const;
+
+/** Makes a fault of budgets. */
+export const budgetFault = faultsOf(budgetCodes);

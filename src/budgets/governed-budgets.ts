@@ -1,0 +1,210 @@
+// Budgets through the gate: who may set limits, and the claims of callers that manage their own work.
+//
+// 1. A claim is made, committed and released on account of one product: the caller's own, or one that an admin names.
+// 2. Limits are set and cleared by admins that belong to no product.
+// 3. Whoever belongs to a product sees its budgets only.
+import type { Constitution } from "../constitution/index.ts";
+import { governanceFault } from "../governance/index.ts";
+import type { Act, Done, Gate } from "../governance/index.ts";
+import type { Ctx } from "../kernel/ctx.ts";
+import { digestOfJson } from "../kernel/hash.ts";
+import { newId } from "../kernel/ids.ts";
+import { newBudgetId } from "./budget.ts";
+import type { Budget, BudgetDraft } from "./budget.ts";
+import type { Budgets } from "./budgets.ts";
+import { budgetFault } from "./errors.ts";
+import { defaultProject } from "./reservation.ts";
+import type { Reservation } from "./reservation.ts";
+import type { BudgetState, StateQuery } from "./state.ts";
+import type { BudgetPage } from "./store/limits.ts";
+
+/** What a caller claims. */
+export interface Claim {
+  /** The product that pays; the caller's own when absent. */
+  readonly product?: string;
+  readonly project?: string;
+  readonly task: string;
+  readonly purpose: string;
+  readonly model: string;
+  readonly tokens: number;
+  /** Absent when the price is not known. */
+  readonly microdollars?: number;
+  /** Makes the request idempotent for 300 s; a new one when absent. */
+  readonly requestId?: string;
+}
+
+/** A claim that was admitted, or one whose twin is still being decided. */
+export type Claimed =
+  | { readonly outcome: "approved"; readonly reservation: Reservation; readonly duplicate: boolean }
+  | { readonly outcome: "in_progress"; readonly requestId: string };
+
+/** How a claim is named afterwards. */
+export interface ClaimOf {
+  readonly product?: string;
+  readonly project?: string;
+  readonly task?: string;
+  readonly requestId: string;
+}
+
+/** Budgets, governed. */
+export interface GovernedBudgets {
+  /** Reserves room. Rejects with `budget.insufficient`, `budget.price_unknown`, `budget.invalid` or `product.not_found`. */
+  request(ctx: Ctx, claim: Claim): Promise<Done<Claimed>>;
+  /**
+   * Charges what was used, beyond the claim as far as the budgets have room; the same commit again changes nothing. Rejects with
+   * `budget.not_found` or `budget.ended`.
+   */
+  commit(ctx: Ctx, claim: ClaimOf, tokens: number, microdollars: number | null): Promise<Done<Reservation>>;
+  /** Gives the room back; the same release again changes nothing. Rejects with `budget.not_found` or `budget.ended`. */
+  release(ctx: Ctx, claim: ClaimOf): Promise<Done<Reservation>>;
+  state(ctx: Ctx, query: StateQuery): Promise<BudgetState>;
+  /** Sets a limit. Rejects with `budget.invalid` or `product.not_found`. */
+  set(ctx: Ctx, draft: BudgetDraft): Promise<Done<Budget>>;
+  /** Takes a limit out of force. Rejects with `budget.not_found`. */
+  clear(ctx: Ctx, id: string): Promise<Done<Budget>>;
+  list(ctx: Ctx, page: Omit<BudgetPage, "product">): Promise<readonly Budget[]>;
+}
+
+/** What governed budgets are made of. */
+export interface GovernedBudgetParts {
+  readonly gate: Gate;
+  readonly budgets: Budgets;
+  readonly constitution: Constitution;
+}
+
+/** Whether a charge is for so much used: the same, or as much of it beyond what was held as there was room for. */
+function isChargeFor(charged: number | null, used: number | null, held: number): boolean {
+  if (charged === null || used === null) return charged === used;
+  return charged === used || (charged >= held && charged < used);
+}
+
+const manageBudgets = { action: "MANAGE_GOVERNANCE", target: { kind: "governance", product: null } } as const;
+
+/** Puts budgets behind the gate. */
+export function openGovernedBudgets({ gate, budgets, constitution }: GovernedBudgetParts): GovernedBudgets {
+  const deciding = new Set<string>();
+  const checkProduct = (product: string | null | undefined, at: string): void => {
+    if (typeof product !== "string" || Object.hasOwn(constitution.data.products, product)) return;
+    throw governanceFault("product.not_found", "there is no such product", { at });
+  };
+  const attemptOf = (ctx: Ctx, operation: string, product: string | undefined, requestId: string) => ({
+    operation,
+    resource: `budget_request/${requestId}`,
+    action: "CREATE" as const,
+    target: { kind: "completion" as const, product: product ?? ctx.principal.product },
+  });
+
+  /** Ends a claim; `same` tells whether one that has ended already ended just so. */
+  const endClaim = (
+    ctx: Ctx,
+    operation: string,
+    name: ClaimOf,
+    end: (held: Reservation, act: Act) => ReturnType<Budgets["settle"]>,
+    same: (reservation: Reservation) => boolean,
+  ): Promise<Done<Reservation>> => {
+    const attempt = attemptOf(ctx, operation, name.product, name.requestId);
+    return gate.act(ctx, attempt, async (act) => {
+      const held = await budgets.claim({ ...name, product: attempt.target.product });
+      if (held === undefined) throw budgetFault("budget.not_found", "there is no such reservation");
+      const { applied, reservation } = await end(held, act);
+      if (reservation === undefined) throw budgetFault("budget.not_found", "there is no such reservation any more");
+      if (!applied && !same(reservation)) {
+        throw budgetFault("budget.ended", `the reservation is ${reservation.state} already`, {
+          remedy: "make a new request",
+        });
+      }
+      return { value: reservation, digest: digestOfJson(reservation) };
+    });
+  };
+
+  return {
+    request(ctx, { product: named, requestId: given, ...claim }) {
+      const requestId = given ?? newId<"request">(ctx.clock);
+      const attempt = attemptOf(ctx, "budget.request", named, requestId);
+      const { product } = attempt.target;
+      return gate.act<Claimed>(ctx, attempt, async ({ intentIndex, confirm }) => {
+        // Only once the caller is known to be allowed: the answer tells whether there is such a product.
+        checkProduct(product, "body/product");
+        const name = JSON.stringify([product, claim.project ?? defaultProject, claim.task, requestId]);
+        if (deciding.has(name)) {
+          await confirm();
+          return { value: { outcome: "in_progress", requestId } };
+        }
+        deciding.add(name);
+        try {
+          const made = await budgets.reserve(
+            {
+              ...claim,
+              kind: "claim",
+              product,
+              requestId,
+              key: ctx.principal.id,
+              microdollars: claim.microdollars ?? null,
+              intentIndex,
+            },
+            intentIndex,
+            confirm,
+          );
+          const { duplicate, ...reservation } = made;
+          return { value: { outcome: "approved", reservation, duplicate }, digest: digestOfJson(reservation) };
+        } finally {
+          deciding.delete(name);
+        }
+      });
+    },
+    commit: (ctx, name, tokens, microdollars) =>
+      endClaim(
+        ctx,
+        "budget.commit",
+        name,
+        (held, { intentIndex, confirm }) => budgets.settle(held, tokens, microdollars, intentIndex, confirm),
+        (ended) =>
+          ended.state === "settled" &&
+          isChargeFor(ended.settledTokens, tokens, ended.tokens) &&
+          isChargeFor(ended.settledMicrodollars, microdollars, ended.microdollars ?? 0),
+      ),
+    release: (ctx, name) =>
+      endClaim(
+        ctx,
+        "budget.release",
+        name,
+        (held, { intentIndex, confirm }) => budgets.release(held, intentIndex, confirm),
+        ({ state, kind }) => state === "released" || (state === "expired" && kind === "claim"),
+      ),
+    async state(ctx, query) {
+      const own = ctx.principal.product;
+      const product = query.product ?? own ?? undefined;
+      gate.permit(ctx, { kind: "governance", product: product ?? null });
+      const { project } = query;
+      const state = await budgets.state({
+        ...(product === undefined ? {} : { product }),
+        ...(project === undefined ? {} : { project }),
+      });
+      if (own === null) return state;
+      return { ...state, budgets: state.budgets.filter(({ scope }) => scope.product === own) };
+    },
+    set(ctx, draft) {
+      const id = newBudgetId(ctx.clock);
+      const attempt = { operation: "budget.set", resource: `budget/${id}`, ...manageBudgets };
+      return gate.act(ctx, { ...attempt, digest: digestOfJson(draft) }, async ({ intentIndex, confirm }) => {
+        checkProduct(draft.scope.product, "body/scope/product");
+        const budget = await budgets.set(draft, { by: ctx.principal.id, intentIndex, confirm }, id);
+        return { value: budget, digest: digestOfJson(budget) };
+      });
+    },
+    clear: (ctx, id) =>
+      gate.act(
+        ctx,
+        { operation: "budget.clear", resource: `budget/${id}`, ...manageBudgets },
+        async ({ intentIndex, confirm }) => {
+          const budget = await budgets.clear(id, { by: ctx.principal.id, intentIndex, confirm });
+          return { value: budget, digest: digestOfJson(budget) };
+        },
+      ),
+    async list(ctx, page) {
+      const own = ctx.principal.product;
+      gate.permit(ctx, { kind: "governance", product: own });
+      return budgets.list({ ...page, ...(own === null ? {} : { product: own }) });
+    },
+  };
+}

@@ -1,0 +1,176 @@
+// What a batch does to counters, reckoned before it is written. Pure: locked counters go in, changes come out.
+import type { Confirm } from "../../db/index.ts";
+import { maxAmount, maxCounted } from "../budget.ts";
+import type { BudgetUnit } from "../budget.ts";
+import type { Limit, LimitBook } from "../limit-book.ts";
+import { chargeOf } from "../reservation.ts";
+import type { Charge, Flex, Reservation } from "../reservation.ts";
+import { counterOf } from "./counters.ts";
+import type { Counted, Counter, CounterChange } from "./counters.ts";
+
+/** A reservation that is to end: the record as it will be. */
+export interface Ending {
+  readonly ended: Reservation;
+  readonly effect: number | undefined;
+  /** Makes sure that the intent may still be carried out. */
+  readonly confirm?: Confirm | undefined;
+}
+
+/** What became of an opening. */
+export type Opened =
+  | { readonly outcome: "admitted" | "duplicate"; readonly reservation: Reservation }
+  | ({ readonly outcome: "insufficient"; readonly counter: Counter; readonly asked: number } & Counted)
+  | { readonly outcome: "price_unknown"; readonly limit: Limit };
+
+/** A counter while its changes are gathered. */
+export class Tally {
+  readonly counter: Counter;
+  readonly #before: Counted;
+  #used = 0;
+  #held = 0;
+  #admitted = false;
+
+  constructor(counter: Counter, before: Counted) {
+    this.counter = counter;
+    this.#before = before;
+  }
+
+  get now(): Counted {
+    return { used: this.#before.used + this.#used, held: this.#before.held + this.#held };
+  }
+
+  free(held: number, used: number): void {
+    this.#held -= held;
+    this.#used = Math.min(this.#used + used, maxCounted - this.#before.used);
+  }
+
+  hasRoomFor(amount: number): boolean {
+    const { used, held } = this.now;
+    return used + held + amount <= this.#most;
+  }
+
+  /** The most that may be held besides, and the most that a call which holds `own` may be charged. */
+  roomFor(own: number): number {
+    const { used, held } = this.now;
+    return Math.max(own, this.#most - used - held + own);
+  }
+
+  hold(amount: number): void {
+    this.#held += amount;
+    this.#admitted = true;
+  }
+
+  get change(): CounterChange {
+    const ceiling = this.#admitted ? this.#most : null;
+    return { name: this.counter.name, usedMore: this.#used, heldMore: this.#held, ceiling };
+  }
+
+  get #most(): number {
+    return this.counter.limit.amount ?? maxCounted;
+  }
+}
+
+/** The counters of a reservation under the limits in force, in the windows in which it was made. */
+export function countersOf(book: LimitBook, reservation: Reservation): readonly Counter[] {
+  return book.covering(reservation).map((limit) => counterOf(limit, reservation.createdMs));
+}
+
+/** Moves what ended from held to used; gives the charges, and the records of what was charged less than it used. */
+export function chargeAll(book: LimitBook, tallies: ReadonlyMap<string, Tally>, endings: ReadonlyMap<string, Ending>) {
+  const charges: { readonly reservation: Reservation; readonly charge: Charge }[] = [];
+  const cut = new Map<string, Reservation>();
+  for (const { ended } of endings.values()) {
+    const counters = countersOf(book, ended);
+    const reservation = withinLimits(tallies, counters, ended);
+    if (reservation !== ended) cut.set(reservation.id, reservation);
+    const charge = chargeOf(reservation);
+    if (charge !== undefined) charges.push({ reservation, charge });
+    for (const { name, limit } of counters) {
+      tallies.get(name)?.free(amountOf(reservation, limit.unit) ?? 0, charge?.[limit.unit] ?? 0);
+    }
+  }
+  return { charges, cut };
+}
+
+/** Whether a reservation ended with more than it held. */
+export function exceeds({ tokens, microdollars, settledTokens, settledMicrodollars }: Reservation): boolean {
+  return (settledTokens ?? 0) > tokens || (settledMicrodollars ?? 0) > (microdollars ?? 0);
+}
+
+/**
+ * The record of an ended reservation, charged within the limits: with what it held, and beyond that with no more than is free
+ * under every limit that covers it. So no report of what was used takes a counter past its limit.
+ */
+export function withinLimits(
+  tallies: ReadonlyMap<string, Tally>,
+  counters: readonly Counter[],
+  ended: Reservation,
+): Reservation {
+  if (!exceeds(ended)) return ended;
+  const most = { tokens: Number.POSITIVE_INFINITY, microdollars: Number.POSITIVE_INFINITY };
+  for (const { name, limit } of counters) {
+    const room = limit.amount === null ? undefined : tallies.get(name)?.roomFor(amountOf(ended, limit.unit) ?? 0);
+    if (room !== undefined) most[limit.unit] = Math.min(most[limit.unit], room);
+  }
+  const { settledTokens, settledMicrodollars } = ended;
+  const tokens = settledTokens === null ? null : Math.min(settledTokens, most.tokens);
+  const microdollars = settledMicrodollars === null ? null : Math.min(settledMicrodollars, most.microdollars);
+  if (tokens === settledTokens && microdollars === settledMicrodollars) return ended;
+  return { ...ended, settledTokens: tokens, settledMicrodollars: microdollars };
+}
+
+/** Holds room for a reservation under all its counters, or says which of them has none. */
+export function admit(
+  tallies: ReadonlyMap<string, Tally>,
+  counters: readonly Counter[],
+  asked: Reservation,
+  flex?: Flex,
+): Opened {
+  const own = counters.flatMap(({ name }) => tallies.get(name) ?? []);
+  const made = flex === undefined ? asked : fitted(own, asked, flex);
+  for (const { counter, now } of own) {
+    const { limit } = counter;
+    const amount = amountOf(made, limit.unit);
+    if (amount === null) return { outcome: "price_unknown", limit };
+    if (!tallies.get(counter.name)?.hasRoomFor(amount))
+      return { outcome: "insufficient", counter, asked: amount, ...now };
+  }
+  for (const tally of own) tally.hold(amountOf(made, tally.counter.limit.unit) ?? 0);
+  return { outcome: "admitted", reservation: made };
+}
+
+/** What is beyond the least of a request is at most such a part of what is left, so that calls at the same time find some too. */
+const sharers = 8;
+
+/** The request with as much as there is room for: no less than its least, which is then refused where it does not fit. */
+function fitted(own: readonly Tally[], asked: Reservation, { least, takes }: Flex): Reservation {
+  const granted = (unit: BudgetUnit, wanted: number, atLeast: number): number => {
+    const limits = own.filter(({ counter: { limit } }) => limit.unit === unit && limit.amount !== null);
+    if (limits.length === 0) return wanted;
+    const left = Math.min(maxAmount, ...limits.map((tally) => roomIn(tally, atLeast)));
+    if (takes === "all") return Math.max(atLeast, left);
+    if (takes === "share") return Math.min(wanted, atLeast + Math.floor(Math.max(0, left - atLeast) / sharers));
+    const isSmaller = limits.some(({ counter: { limit } }) => (limit.amount ?? wanted) < wanted);
+    return isSmaller ? Math.max(atLeast, left) : wanted;
+  };
+  const { microdollars } = asked;
+  return {
+    ...asked,
+    tokens: granted("tokens", asked.tokens, least.tokens),
+    microdollars:
+      microdollars === null ? null : granted("microdollars", microdollars, least.microdollars ?? microdollars),
+  };
+}
+
+/** What a call may hold under a limit. Of one that other products share, it leaves them the most. */
+function roomIn(tally: Tally, atLeast: number): number {
+  const room = tally.roomFor(0);
+  const { product, key } = tally.counter.limit.scope;
+  const isShared = product === undefined && key === undefined;
+  return isShared ? atLeast + Math.floor(Math.max(0, room - atLeast) / sharers) : room;
+}
+
+/** What a reservation holds in a unit; null when that is not known. */
+export function amountOf({ tokens, microdollars }: Reservation, unit: BudgetUnit): number | null {
+  return unit === "tokens" ? tokens : microdollars;
+}

@@ -1,0 +1,150 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { BudgetRig, defaultTokens } from "../../test/contract/budget-rig.ts";
+import { sqlitePlace } from "../../test/contract/databases.ts";
+import type { Database, Durability } from "../db/index.ts";
+import { dbFault } from "../db/errors.ts";
+import { silentLog } from "../kernel/ctx.ts";
+import { openBudgets } from "./budgets.ts";
+import type { Budgets } from "./budgets.ts";
+
+/** A database whose disk can be full. */
+class Disk {
+  isFull = false;
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  tables<Narrowed>(): Database<Narrowed> {
+    const db = this.#db.tables<Narrowed>();
+    return {
+      dialect: db.dialect,
+      read: db.read,
+      tables: () => db.tables(),
+      migrate: (migrations) => db.migrate(migrations),
+      transact: (work, durability?: Durability) =>
+        this.isFull
+          ? Promise.reject(dbFault("db.full", "The database has no room left."))
+          : db.transact(work, durability),
+      [Symbol.asyncDispose]: () => db[Symbol.asyncDispose](),
+    };
+  }
+}
+
+describe("the till", () => {
+  let rig: BudgetRig;
+  let product: string;
+
+  beforeEach(async () => {
+    rig = await BudgetRig.open(sqlitePlace, true);
+    product = rig.newProduct();
+  });
+  afterEach(async () => {
+    await rig.budgets.state({ product });
+    expect(await rig.wrongCounters()).toEqual([]);
+    await rig[Symbol.asyncDispose]();
+  });
+
+  it("admits at once and says afterwards that the promise is kept", async () => {
+    await rig.reserve(product, 1);
+    const asked = Array.from({ length: 200 }, () => rig.budgets.admit(rig.request(product, 100_000)));
+    const admitted = (await Promise.allSettled(asked)).flatMap((each) =>
+      each.status === "fulfilled" ? [each.value] : [],
+    );
+    expect(admitted).toHaveLength(9);
+    await Promise.all(admitted.map(({ kept }) => kept));
+    await rig.kill();
+    expect(await rig.line(product)).toMatchObject({ used: 0, held: 900_001 });
+  });
+
+  it("loses neither a charge nor a promise to a kill, whether they were saved or not", async () => {
+    const saved = await rig.reserve(product, 100);
+    const alsoSaved = await rig.reserve(product, 200);
+    expect((await rig.line(product)).held).toBe(300);
+    await rig.budgets.settle(saved, 60, 7);
+    await rig.budgets.settle(await rig.reserve(product, 30), 20, 3);
+    await rig.budgets.release(await rig.reserve(product, 4));
+    const open = await rig.reserve(product, 1_000);
+    await rig.kill();
+    expect(await rig.line(product)).toMatchObject({ used: 80, held: 1_200 });
+    expect((await rig.budgets.state({ product })).usage.day).toMatchObject({ calls: 2, tokens: 80, microdollars: 10 });
+    await rig.kill();
+    expect((await rig.budgets.settle(alsoSaved, 10, null)).applied).toBe(true);
+    rig.clock.ms = open.expiresMs;
+    expect(await rig.budgets.expire(rig.clock.ms)).toBe(1);
+    expect(await rig.line(product)).toMatchObject({ used: 1_090, held: 0 });
+  });
+
+  it("leaves no row of a call that began and ended between two saves", async () => {
+    await rig.reserve(product, 1);
+    for (let i = 0; i < 20; i++) await rig.budgets.settle(await rig.reserve(product, 10), 10, null);
+    expect(await rig.line(product)).toMatchObject({ used: 200, held: 1 });
+    const rows = rig.db.tables<{ budget_reservations: { id: string }; budget_journal: { id: number } }>().read;
+    expect(await rows.selectFrom("budget_reservations").select("id").execute()).toHaveLength(1);
+    expect(await rows.selectFrom("budget_journal").select("id").execute()).toHaveLength(0);
+  });
+
+  it("saves by itself", async () => {
+    await rig.budgets.settle(await rig.reserve(product, 10), 10, null);
+    const { read } = rig.db.tables<{ budget_usage: { tokens: number } }>();
+    const used = () => read.selectFrom("budget_usage").select("tokens").executeTakeFirst();
+    await expect.poll(used, { timeout: 5_000 }).toEqual({ tokens: 10 });
+  });
+
+  it("counts calls and claims that come at once under one limit", async () => {
+    const asked = Array.from({ length: 300 }, (_, i) =>
+      rig.reserve(product, 10_000, { kind: i % 3 === 0 ? "claim" : "call" }),
+    );
+    const made = (await Promise.allSettled(asked)).flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
+    expect(made).toHaveLength(defaultTokens / 10_000);
+    await Promise.all(
+      made.map((held, i) => (i % 2 === 0 ? rig.budgets.settle(held, 5_000, null) : rig.budgets.release(held))),
+    );
+    expect(await rig.line(product)).toMatchObject({ used: 250_000, held: 0 });
+  });
+
+  describe("on a full disk", () => {
+    let disk: Disk;
+    let budgets: Budgets;
+
+    beforeEach(async () => {
+      disk = new Disk(rig.db);
+      await rig.budgets[Symbol.asyncDispose]();
+      const { clock } = rig;
+      const db = disk.tables<unknown>();
+      budgets = openBudgets({
+        db: { ...db, tables: () => disk.tables() },
+        clock,
+        log: silentLog,
+        defaultTokens,
+        alone: true,
+      });
+      rig.budgets = budgets;
+    });
+
+    it("keeps what happened until there is room, and admits nobody meanwhile", async () => {
+      const early = await budgets.reserve(rig.request(product, 500));
+      disk.isFull = true;
+      const { held, kept } = await budgets.admit(rig.request(product, 100));
+      await expect(kept).rejects.toMatchObject({ code: "db.full" });
+      await expect(budgets.admit(rig.request(product, 1))).rejects.toMatchObject({ code: "db.full" });
+      await expect(budgets.settle(early, 300, null)).rejects.toMatchObject({ code: "db.full" });
+      await expect(budgets.settle(held, 70, null)).rejects.toMatchObject({ code: "db.full" });
+      await expect(budgets.state({ product })).rejects.toMatchObject({ code: "db.full" });
+      disk.isFull = false;
+      expect(await rig.line(product)).toMatchObject({ used: 370, held: 0 });
+      await budgets.release(await budgets.reserve(rig.request(product, 1)));
+    });
+
+    it("saves without being asked once there is room", async () => {
+      const held = await budgets.reserve(rig.request(product, 500));
+      disk.isFull = true;
+      await expect(budgets.settle(held, 300, null)).rejects.toMatchObject({ code: "db.full" });
+      disk.isFull = false;
+      const { read } = rig.db.tables<{ budget_usage: { tokens: number } }>();
+      const used = () => read.selectFrom("budget_usage").select("tokens").executeTakeFirst();
+      await expect.poll(used, { timeout: 5_000 }).toEqual({ tokens: 300 });
+    });
+  });
+});

@@ -1,0 +1,11 @@
+// The door of durable-files.
+export {
+  DurableFolder,
+  ignoreMissing,
+  isNoSpace,
+  readIfThere,
+  replaceFile,
+  syncFolder,
+  systemCode,
+} from "./disk-files.ts";
+export type { FileToWrite } from "./disk-files.ts";

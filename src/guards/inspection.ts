@@ -1,0 +1,216 @@
+// Puts a whole call or a whole reply through the guards and does what the product's policy says.
+//
+// 1. A call in which nothing is found, or nothing that the policy redacts, is returned as the same object.
+// 2. What is redacted is redacted in the turns, tools and inputs, and in the caller's own body, which goes to upstreams of
+//    the same dialect as it came. Where that cannot be done the call is denied.
+// 3. Signals of injection are looked for where strangers' words come in: in what the user says and what tools return.
+// 4. No caller holds up the others: what takes long is done in stretches, with turns for everybody else in between.
+import type { Fault } from "../kernel/fault.ts";
+import type { DialectName, ModelCall, Part, Reply, Turn } from "../models/index.ts";
+import { guardFault } from "./errors.ts";
+import { guards } from "./guard-list.ts";
+import type { Guard, GuardFinding, GuardPolicy } from "./guard.ts";
+import { injectionGuard } from "./injection.ts";
+import { Inspection, textWork } from "./inspecting.ts";
+import { placesInBody, placesInPart, placesInReply, textOnly } from "./places.ts";
+import { toldTokens, withoutTold } from "./told-tokens.ts";
+import { inTurns } from "./stretch.ts";
+import type { Steps } from "./stretch.ts";
+
+/** What became of a call. */
+export interface GuardedCall {
+  readonly call: ModelCall;
+  readonly findings: readonly GuardFinding[];
+  /** Present when the call must not go on. */
+  readonly denied?: Fault;
+}
+
+/** A reply as its provider sent it, for callers who get it so. */
+export interface RawReply {
+  readonly dialect: DialectName;
+  readonly body: object;
+}
+
+/** What became of a reply. */
+export interface GuardedReply {
+  readonly reply: Reply;
+  /** The body that stands in place of the provider's, where something was taken out of it that the reply does not hold. */
+  readonly body?: object;
+  readonly findings: readonly GuardFinding[];
+  /** Present when the reply must not be shown. */
+  readonly denied?: Fault;
+}
+
+/** The guards that a policy does not turn off, by policy: there are few, and they are asked for with every call. */
+const lookingBy = new WeakMap<GuardPolicy, readonly Guard[]>();
+const trustingBy = new WeakMap<readonly Guard[], readonly Guard[]>();
+
+function lookingFor(policy: GuardPolicy): readonly Guard[] {
+  let looking = lookingBy.get(policy);
+  if (looking === undefined) {
+    looking = guards.filter(({ name }) => policy[name] !== "off");
+    lookingBy.set(policy, looking);
+  }
+  return looking;
+}
+
+/** Of these guards those that look at words which are not strangers'. */
+function trustingOf(looking: readonly Guard[]): readonly Guard[] {
+  let trusting = trustingBy.get(looking);
+  if (trusting === undefined) {
+    trusting = looking.filter((guard) => guard !== injectionGuard);
+    trustingBy.set(looking, trusting);
+  }
+  return trusting;
+}
+
+/** Whether a call has no texts beside its turns and its body. */
+function isBare({ inputs, tools, form, stop }: ModelCall): boolean {
+  return inputs === undefined && tools.length === 0 && stop.length === 0 && form.kind === "text";
+}
+
+const placeOfPart = (turn: number, part: number): string => `/turns/${turn}/parts/${part}`;
+const placeBeside = (): string => "";
+const placeInBody = (): string => "/raw";
+const placeOfChoices = (): string => "/choices";
+
+/**
+ * Looks at a call before it goes to a model. Short calls are done at once; the promise is for those that take long, of which
+ * each holder, the product whose call it is, has one stretch in turn.
+ * @throws The signal's reason, when the caller has gone meanwhile.
+ */
+export function guardCall(
+  call: ModelCall,
+  policy: GuardPolicy,
+  signal?: AbortSignal,
+  holder?: string,
+): GuardedCall | Promise<GuardedCall> {
+  const looking = lookingFor(policy);
+  if (looking.length === 0) return { call, findings: [] };
+  const inspection = new Inspection(policy, looking, holder);
+  return inTurns(inspectCall(call, inspection), inspection.stretch, signal);
+}
+
+function* inspectCall(call: ModelCall, inspection: Inspection): Steps<GuardedCall> {
+  const { walk, stretch, looking, findings } = inspection;
+  const trusting = trustingOf(looking);
+  if (call.turns.length > 1 || (call.turns[0]?.parts.length ?? 0) > 1) {
+    yield* lookBetweenTurns(call.turns, inspection);
+  }
+  for (let i = 0; i < call.turns.length; i++) {
+    const { role, parts } = call.turns[i] as Turn;
+    const places = placesInPart(role === "assistant");
+    for (let j = 0; j < parts.length; j++) {
+      const part = parts[j] as Part;
+      walk.enter(part, placeOfPart, places, i, j);
+      const guards = role === "user" || isForeign(part) ? looking : trusting;
+      while (!inspection.look(guards)) yield* inspection.pause(guards);
+    }
+  }
+  inspection.lookAtWholes();
+  const beside = { inputs: call.inputs, tools: call.tools, form: call.form, stop: call.stop };
+  if (!isBare(call)) {
+    walk.enter(beside, placeBeside, textOnly);
+    while (!inspection.look(trusting)) yield* inspection.pause(trusting);
+  }
+  inspection.enterBody();
+  walk.enter(call.raw, placeInBody, placesInBody(call.dialect));
+  while (!inspection.look(trusting)) yield* inspection.pause(trusting);
+
+  const denied = inspection.denied();
+  if (denied !== undefined) return { call, findings, denied };
+  if (!walk.replaces) return { call, findings };
+  const raw = yield* walk.rebuilt(call.raw, stretch);
+  const disguised = raw === call.raw ? undisguised(call, inspection) : undefined;
+  if (disguised !== undefined) return { call, findings, denied: disguised };
+  const turns: Turn[] = [];
+  for (const turn of call.turns) {
+    const parts: Part[] = [];
+    for (const part of turn.parts) parts.push(yield* walk.rebuilt(part, stretch));
+    turns.push(parts.some((part, i) => part !== turn.parts[i]) ? { ...turn, parts } : turn);
+    if (stretch.isOver(textWork)) yield;
+  }
+  const { inputs, ...others } = yield* walk.rebuilt(beside, stretch);
+  return { call: { ...call, ...others, turns, raw, ...(inputs && { inputs }) }, findings };
+}
+
+/** The words of turns, one after the other: those of all, and those of the user, whom answers interrupt. */
+function* lookBetweenTurns(turns: readonly Turn[], inspection: Inspection): Steps<void> {
+  const all = turns.flatMap(({ parts }) => parts.flatMap(wordsOf));
+  if (all.length < 2) return;
+  yield* inspection.lookBetween(all, "/turns");
+  const users = turns.filter(({ role }) => role === "user").flatMap(({ parts }) => parts.flatMap(wordsOf));
+  if (users.length < all.length) yield* inspection.lookBetween(users, "/turns");
+}
+
+function wordsOf(part: Part): readonly string[] {
+  if (part.kind === "tool_result") return part.parts.flatMap(wordsOf);
+  return part.kind === "text" || part.kind === "refusal" ? [part.text] : [];
+}
+
+/**
+ * Looks at a whole reply before it is shown. Short replies are done at once, as calls are.
+ * @param raw Given when the caller gets the reply as its provider sent it, with whatever Charter does not know in it.
+ */
+export function guardReply(
+  reply: Reply,
+  policy: GuardPolicy,
+  raw?: RawReply,
+  signal?: AbortSignal,
+  holder?: string,
+): GuardedReply | Promise<GuardedReply> {
+  const looking = lookingFor(policy);
+  if (looking.length === 0) return { reply, findings: [] };
+  const inspection = new Inspection(policy, looking, holder);
+  return inTurns(inspectReply(reply, raw, inspection), inspection.stretch, signal);
+}
+
+function* inspectReply(reply: Reply, raw: RawReply | undefined, inspection: Inspection): Steps<GuardedReply> {
+  const { walk, stretch, looking, findings } = inspection;
+  for (const { parts } of reply.choices) yield* inspection.lookBetween(parts.flatMap(wordsOf), placeOfChoices());
+  walk.enter(reply.choices, placeOfChoices, placesInPart(true));
+  while (!inspection.look(looking)) yield* inspection.pause(looking);
+  const named = { id: reply.id, model: reply.model };
+  walk.enter(named, placeBeside, textOnly);
+  while (!inspection.look(looking)) yield* inspection.pause(looking);
+  // Where something is to be taken out already, the reply is written anew from what Charter knows of it.
+  const body = raw === undefined || walk.replaces ? undefined : yield* inspectRaw(raw, inspection);
+  const denied = inspection.denied();
+  if (denied !== undefined) return { reply, findings, denied };
+  if (body !== undefined) return { reply, body, findings };
+  if (!walk.replaces) return { reply, findings };
+  const choices = yield* walk.rebuilt(reply.choices, stretch);
+  return { reply: { ...reply, ...(yield* walk.rebuilt(named, stretch)), choices }, findings };
+}
+
+/** Looks at what a provider's body holds beside what Charter knows; undefined when nothing is to be taken out. */
+function* inspectRaw({ dialect, body }: RawReply, inspection: Inspection): Steps<object | undefined> {
+  const { walk, stretch, looking } = inspection;
+  const told = new Set<object>();
+  for (const { choice, text } of toldTokens(body)) {
+    if (yield* inspection.holds(looking, text)) told.add(choice);
+  }
+  const left = withoutTold(body, told);
+  inspection.enterBody();
+  inspection.lookAtWholes();
+  walk.enter(left, placeInBody, placesInReply(dialect));
+  while (!inspection.look(looking)) yield* inspection.pause(looking);
+  const next = yield* walk.rebuilt(left, stretch);
+  return next === body ? undefined : next;
+}
+
+/** What a tool returned holds strangers' words, whoever says the turn. */
+function isForeign(part: Part): boolean {
+  return part.kind === "tool_result";
+}
+
+/**
+ * A call whose text was redacted while its body, which some upstreams get as it came, was not: the text stands there in
+ * another spelling. An empty body belongs to a call that Charter itself made.
+ */
+function undisguised(call: ModelCall, inspection: Inspection): Fault | undefined {
+  if (Object.keys(call.raw).length === 0 || inspection.isBodyAlike) return undefined;
+  return guardFault("guard.denied", "what a guard found could not be redacted in the body of the call", {
+    remedy: "take it out of the text and send the call again",
+  });
+}

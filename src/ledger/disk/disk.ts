@@ -1,0 +1,206 @@
+// The ledger on disk: the log, the derived index of its entries, and the closing of what a crash cut off.
+import { instant } from "../../kernel/clock.ts";
+import type { Database } from "../../db/index.ts";
+import { DiskLog } from "./log.ts";
+import type { DiskLogOptions } from "./opening.ts";
+import { Indexer } from "../indexer.ts";
+import type { IndexedLog } from "../indexer.ts";
+import { EntryIndexStore } from "../index-store.ts";
+import type { Leaf } from "../leaf.ts";
+import type { Entry, EntryQuery, Ledger, OpenIntent } from "../ledger.ts";
+import { tileWidth } from "../tiles.ts";
+
+/** What a ledger is opened with. */
+export interface LedgerOptions extends DiskLogOptions {
+  /** Holds the derived index; `ledgerMigrations` must have been applied. */
+  readonly database: Database;
+}
+
+/** The ledger with what only its own operator does. */
+export interface DiskLedger extends Ledger {
+  /** Writes everything durable as tiles now; resolves with whether that succeeded. */
+  publish(): Promise<boolean>;
+  /** The index in the database remembers another log of this name: somebody exchanged the ledger's files, or the database. */
+  readonly exchanged: boolean;
+}
+
+/** Interrupted intents that are closed in one commit. */
+const closedAtOnce = 256;
+
+/** Opens a ledger, checking every byte of it. Rejects with `ledger.locked` or `ledger.key_unusable`. */
+export async function openLedger(options: LedgerOptions): Promise<DiskLedger> {
+  const log = await DiskLog.open(options);
+  return new OpenLedger(log, options, await remembersAnother(log, options.database));
+}
+
+/** Whether the index has seen another entry where this log now has one: both are sound, so one of them was exchanged. */
+async function remembersAnother(log: DiskLog, database: Database): Promise<boolean> {
+  const { next, lastHash } = await new EntryIndexStore(database).position();
+  // An index that is ahead of the log says that entries are missing, which is found as damage.
+  if (next === 0 || next > log.size || log.condition().state === "damaged") return false;
+  if ((await indexedLog(log).leafHash(next - 1)) === lastHash) return false;
+  // Where an operator went on without a lost end, the place is taken by a leaf that says so: that is on record, not exchanged.
+  const [leaf] = await indexedLog(log).leaves(next - 1, next);
+  return leaf?.operation !== "ledger.entry_lost";
+}
+
+class OpenLedger implements DiskLedger {
+  readonly origin: string;
+  readonly verifierKey: string;
+  readonly exchanged: boolean;
+  readonly #log: DiskLog;
+  readonly #options: LedgerOptions;
+  readonly #store: EntryIndexStore;
+  readonly #indexer: Indexer;
+  #interrupted: readonly number[];
+
+  constructor(log: DiskLog, options: LedgerOptions, exchanged: boolean) {
+    this.exchanged = exchanged;
+    this.#log = log;
+    this.#options = options;
+    this.origin = log.origin;
+    this.verifierKey = log.verifierKey;
+    this.#interrupted = log.openIntents;
+    this.#store = new EntryIndexStore(options.database);
+    this.#indexer = new Indexer(indexedLog(log), this.#store, options.log);
+    log.onCommit(() => this.#indexer.wake());
+    if (log.size > 0) this.#indexer.wake();
+  }
+
+  get size(): number {
+    return this.#log.size;
+  }
+
+  condition() {
+    return this.#log.condition();
+  }
+
+  append(leaves: readonly Leaf[]): Promise<number> {
+    return this.#log.append(leaves);
+  }
+
+  checkpoint(): string {
+    return this.#log.checkpoint();
+  }
+
+  async entry(index: number): Promise<Entry> {
+    return { index, leaf: parseLeaf(await this.#log.entryBytes(index)) };
+  }
+
+  async entries(query: EntryQuery): Promise<readonly Entry[]> {
+    const found: Entry[] = [];
+    // Lost entries are passed over, and the page is filled up behind them: a short page is the last one.
+    for (let { after = -1 } = query; ;) {
+      const limit = query.limit - found.length;
+      const indexes = await this.#matching({ ...query, after, limit });
+      const entries = await Promise.all(indexes.map((index) => this.entry(index).catch(whenLost)));
+      found.push(...entries.filter((entry) => entry !== undefined));
+      after = indexes.at(-1) ?? after;
+      if (indexes.length < limit || found.length === query.limit) return found;
+    }
+  }
+
+  async outcomeOf(intentIndex: number): Promise<Entry | undefined> {
+    await this.#indexer.reach(this.size);
+    const index = await this.#store.outcomeOf(intentIndex);
+    return index === undefined ? undefined : this.entry(index);
+  }
+
+  proof(index: number): Promise<string> {
+    return this.#log.proof(index);
+  }
+
+  tile(level: number, index: number, width: number): Promise<Uint8Array | undefined> {
+    return this.#log.tile(level, index, width);
+  }
+
+  bundle(index: number, width: number): Promise<Uint8Array | undefined> {
+    return this.#log.bundle(index, width);
+  }
+
+  async closeInterrupted(applied: (intent: OpenIntent) => Promise<boolean>): Promise<number> {
+    const intents = this.#interrupted;
+    for (let from = 0; from < intents.length; from += closedAtOnce) {
+      const outcomes: Leaf[] = [];
+      for (const index of intents.slice(from, from + closedAtOnce)) {
+        const { leaf } = await this.entry(index);
+        const isApplied = await applied({ index, leaf });
+        outcomes.push(interruptedOutcome({ index, leaf }, isApplied, instant(this.#options.clock.nowMs())));
+      }
+      await this.append(outcomes);
+      this.#interrupted = intents.slice(from + closedAtOnce);
+    }
+    return intents.length;
+  }
+
+  publish(): Promise<boolean> {
+    return this.#log.publish();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#indexer.stop();
+    await this.#log[Symbol.asyncDispose]();
+  }
+
+  /** Indexes of the entries that match; without a filter they follow from the index alone. */
+  async #matching(query: EntryQuery): Promise<number[]> {
+    const { after = -1, limit, ...filters } = query;
+    const { size } = this;
+    if (Object.values(filters).some((filter) => filter !== undefined)) {
+      return this.#store.matching(query, await this.#indexer.reach(size));
+    }
+    const first = Math.max(0, after + 1);
+    return Array.from({ length: Math.max(0, Math.min(limit, size - first)) }, (_, offset) => first + offset);
+  }
+}
+
+/** The outcome that closes an intent which a crash cut off. */
+function interruptedOutcome({ index, leaf }: OpenIntent, isApplied: boolean, time: string): Leaf {
+  const { product, resource, operation, requestId, constitutionHash } = leaf;
+  return {
+    v: 1,
+    kind: "outcome",
+    outcome: "interrupted",
+    code: isApplied ? "effect.applied" : "effect.none",
+    intent: index,
+    time,
+    principal: "system",
+    principalKind: "system",
+    operation,
+    requestId,
+    constitutionHash,
+    ...(product === undefined ? {} : { product }),
+    ...(resource === undefined ? {} : { resource }),
+  };
+}
+
+function parseLeaf(bytes: Buffer): Leaf {
+  return JSON.parse(bytes.toString()) as Leaf;
+}
+
+/** A listing passes over entries whose bytes are gone; anything else that goes wrong is the caller's to know. */
+function whenLost(error: unknown): undefined {
+  if (error instanceof Error && "code" in error && error.code === "ledger.entry_lost") return undefined;
+  throw error;
+}
+
+function indexedLog(log: DiskLog): IndexedLog {
+  return {
+    get size() {
+      return log.size;
+    },
+    leaves: async (from, to) => {
+      const leaves: (Leaf | undefined)[] = [];
+      for (let index = from; index < to; index++) {
+        const bytes = await log.entryBytes(index).catch(whenLost);
+        leaves.push(bytes === undefined ? undefined : parseLeaf(bytes));
+      }
+      return leaves;
+    },
+    leafHash: async (index) => {
+      const offset = index % tileWidth;
+      const tile = await log.tile(0, Math.floor(index / tileWidth), offset + 1);
+      return tile === undefined ? "" : Buffer.from(tile.subarray(-32)).toString("hex");
+    },
+  };
+}

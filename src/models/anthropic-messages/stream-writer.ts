@@ -1,0 +1,174 @@
+// Writes a streamed message as the official clients read it.
+//
+// 1. The order is `message_start`, then blocks one after the other (start, deltas, stop), `message_delta`, `message_stop`.
+// 2. Clients stop reading an event name that they do not know, so every frame names its event.
+// 3. Providers of other dialects report usage last: `message_start` carries zeros unless more is known by then, and
+//    `message_delta`, held back until the end, carries the final numbers, those of the input too.
+import type { Finish, ModelCall, Shown, StreamEvent, StreamWriter } from "../conversation.ts";
+import { garbled } from "../wire/faults.ts";
+import type { JsonObject } from "../wire/fields.ts";
+import { writeMessagesError } from "./error.ts";
+import { writeStop } from "./stop.ts";
+import { unknownUsage, writeMessagesUsage } from "./usage.ts";
+import { sseFrame } from "../wire/sse.ts";
+
+/** The block that is open: words, reasoning, or the tool call of a slot. */
+type Open = { readonly kind: "text" | "reasoning" } | { readonly kind: "tool"; readonly slot: number };
+
+type ToolStart = Extract<StreamEvent, { kind: "tool_start" }>;
+
+/** Writes the frames of one streamed message. The API knows one answer per call, so only the first choice is written. */
+export class MessagesStreamWriter implements StreamWriter {
+  readonly #call: ModelCall;
+  readonly #shown: Shown;
+  /** Tool calls that have begun while another one was open; their blocks open with their first arguments. */
+  readonly #waiting = new Map<number, ToolStart>();
+  #open: Open | undefined;
+  #blocks = 0;
+  #started = false;
+  #finish: Finish = "unknown";
+  #usage: JsonObject = unknownUsage;
+
+  constructor(call: ModelCall, shown: Shown) {
+    this.#call = call;
+    this.#shown = shown;
+  }
+
+  write(event: StreamEvent): string {
+    return "choice" in event && event.choice !== 0 ? "" : this.#write(event);
+  }
+
+  #write(event: StreamEvent): string {
+    switch (event.kind) {
+      case "start":
+        return this.#start(event.id, event.model);
+      case "text":
+        return this.#text(event.text);
+      case "refusal":
+        return this.#text(event.text);
+      case "reasoning":
+        return this.#reasoning(event);
+      case "tool_start":
+        return this.#toolStart(event);
+      case "tool_arguments":
+        return this.#arguments(event.slot, event.text);
+      case "finish":
+        this.#finish = event.finish;
+        return "";
+      case "usage":
+        this.#usage = writeMessagesUsage(event.raw, event.usage ?? null);
+        return "";
+      case "error":
+        return this.fail(event);
+      default:
+        return this.#end();
+    }
+  }
+
+  fail(error: { readonly code: string; readonly message: string }): string {
+    return frame("error", writeMessagesError(error));
+  }
+
+  #start(id: string, model: string): string {
+    if (this.#started) return "";
+    this.#started = true;
+    const message = {
+      id: id === "" ? this.#shown.id : id,
+      type: "message",
+      role: "assistant",
+      model,
+      container: null,
+      content: [],
+      stop_reason: null,
+      stop_details: null,
+      stop_sequence: null,
+      usage: this.#usage,
+    };
+    return frame("message_start", { type: "message_start", message });
+  }
+
+  #text(text: string): string {
+    if (text === "") return "";
+    const opened = this.#open?.kind === "text" ? "" : this.#begin({ kind: "text" }, { type: "text", text: "" });
+    return opened + this.#delta(`{"type":"text_delta","text":${JSON.stringify(text)}}`);
+  }
+
+  #reasoning(event: Extract<StreamEvent, { kind: "reasoning" }>): string {
+    if (event.redacted !== undefined) {
+      const block = { type: "redacted_thinking", data: event.redacted };
+      return this.#begin({ kind: "reasoning" }, block) + this.#close();
+    }
+    if (event.text === "" && event.signature === undefined) return "";
+    let frames = "";
+    if (this.#open?.kind !== "reasoning") {
+      frames = this.#begin({ kind: "reasoning" }, { type: "thinking", thinking: "", signature: "" });
+    }
+    if (event.text !== "") {
+      frames += this.#delta(`{"type":"thinking_delta","thinking":${JSON.stringify(event.text)}}`);
+    }
+    if (event.signature === undefined) return frames;
+    // A seal ends what it seals: further reasoning is a block of its own.
+    frames += this.#delta(`{"type":"signature_delta","signature":${JSON.stringify(event.signature)}}`);
+    return frames + this.#close();
+  }
+
+  #toolStart(start: ToolStart): string {
+    if (this.#open?.kind !== "tool") return this.#openTool(start);
+    this.#waiting.set(start.slot, start);
+    return "";
+  }
+
+  #openTool(start: ToolStart): string {
+    this.#waiting.delete(start.slot);
+    const block = { type: "tool_use", id: start.id, name: start.name, input: {} };
+    return this.#begin({ kind: "tool", slot: start.slot }, block);
+  }
+
+  #arguments(slot: number, text: string): string {
+    if (text === "") return "";
+    let frames = "";
+    if (this.#open?.kind !== "tool" || this.#open.slot !== slot) {
+      const start = this.#waiting.get(slot);
+      if (start === undefined) throw garbled("the provider's stream goes back to a tool call that it had left");
+      frames = this.#openTool(start);
+    }
+    return frames + this.#delta(`{"type":"input_json_delta","partial_json":${JSON.stringify(text)}}`);
+  }
+
+  #begin(open: Open, block: JsonObject): string {
+    const before = this.#start("", this.#call.model) + (open.kind === "tool" ? this.#close() : this.#settle());
+    this.#open = open;
+    const event = { type: "content_block_start", index: this.#blocks, content_block: block };
+    return before + frame("content_block_start", event);
+  }
+
+  /** `delta` is JSON. */
+  #delta(delta: string): string {
+    return `event: content_block_delta\ndata: {"type":"content_block_delta","index":${this.#blocks},"delta":${delta}}\n\n`;
+  }
+
+  #close(): string {
+    if (this.#open === undefined) return "";
+    this.#open = undefined;
+    const index = this.#blocks++;
+    return frame("content_block_stop", { type: "content_block_stop", index });
+  }
+
+  /** Closes the open block and writes the tool calls that are still waiting, which have no arguments. */
+  #settle(): string {
+    let frames = this.#close();
+    for (const start of this.#waiting.values()) frames += this.#openTool(start) + this.#close();
+    return frames;
+  }
+
+  #end(): string {
+    const before = this.#start("", this.#call.model) + this.#settle();
+    const delta = { ...writeStop(this.#finish), stop_sequence: null, container: null };
+    const event = { type: "message_delta", delta, usage: this.#usage };
+    return before + frame("message_delta", event) + frame("message_stop", { type: "message_stop" });
+  }
+}
+
+function frame(event: string, data: Readonly<Record<string, unknown>>): string {
+  return sseFrame(JSON.stringify(data), event);
+}

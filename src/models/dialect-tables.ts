@@ -1,0 +1,27 @@
+// The dialects by name.
+import type { DialectName, FrontDialect, UpstreamDialect } from "./conversation.ts";
+import { anthropicMessagesFront, anthropicMessagesUpstream } from "./anthropic-messages/dialect.ts";
+import { embeddingsFront, embeddingsUpstream } from "./wire/embeddings.ts";
+import { geminiUpstream } from "./gemini/dialect.ts";
+import { openaiChatFront, openaiChatUpstream } from "./openai-chat/dialect.ts";
+import { openaiResponsesFront, openaiResponsesUpstream } from "./openai-responses/dialect.ts";
+import { withBoundedReplies } from "./wire/reply-parts.ts";
+
+type Table<Dialect> = Readonly<Partial<Record<DialectName, Dialect>>>;
+
+/** What callers speak to Charter. */
+export const frontDialects: Table<FrontDialect> = {
+  "openai-chat": openaiChatFront,
+  "openai-responses": openaiResponsesFront,
+  "anthropic-messages": anthropicMessagesFront,
+  embeddings: embeddingsFront,
+};
+
+/** What Charter speaks to upstreams. */
+export const upstreamDialects: Table<UpstreamDialect> = {
+  "openai-chat": withBoundedReplies(openaiChatUpstream),
+  "openai-responses": withBoundedReplies(openaiResponsesUpstream),
+  "anthropic-messages": withBoundedReplies(anthropicMessagesUpstream),
+  gemini: withBoundedReplies(geminiUpstream),
+  embeddings: withBoundedReplies(embeddingsUpstream),
+};

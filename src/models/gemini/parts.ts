@@ -1,0 +1,58 @@
+// Reads the parts of what Gemini says, the same way from whole replies and from pieces of a stream.
+import { garbled } from "../wire/faults.ts";
+import type { JsonObject } from "../wire/fields.ts";
+import { isObject } from "../wire/fields.ts";
+import { tagSeal } from "./seal.ts";
+
+/** What one part says. */
+export type Said =
+  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "thought"; readonly text: string }
+  /** Gemini's seal, tagged. */
+  | { readonly kind: "seal"; readonly signature: string }
+  | { readonly kind: "call"; readonly id: string; readonly name: string; readonly arguments: string };
+
+/**
+ * What a candidate's content says, in order. A seal on a tool call comes before the call, a seal on a text after it. Parts
+ * that only the provider's own tools make are passed over, since Charter never offers those.
+ * @throws `upstream.garbled` for media, which were not asked for and have no place in a reply.
+ */
+export function readParts(content: unknown): Said[] {
+  if (!isObject(content)) return [];
+  const parts = content["parts"];
+  if (!Array.isArray(parts)) return [];
+  const said: Said[] = [];
+  for (const part of parts) {
+    if (!isObject(part)) throw garbled("a part of the provider's reply is no object");
+    readPart(part, said);
+  }
+  return said;
+}
+
+function readPart(part: JsonObject, said: Said[]): void {
+  const { text, thoughtSignature, functionCall } = part;
+  const seal: Said | undefined =
+    typeof thoughtSignature === "string" && thoughtSignature !== ""
+      ? { kind: "seal", signature: tagSeal(thoughtSignature) }
+      : undefined;
+  if (isObject(functionCall)) {
+    const { id, name, args } = functionCall;
+    if (typeof name !== "string") throw garbled("a function call of the provider's reply has no name");
+    if (seal !== undefined) said.push(seal);
+    const known = typeof id === "string" ? id : "";
+    said.push({ kind: "call", id: known, name, arguments: JSON.stringify(args ?? {}) });
+    return;
+  }
+  if (part["inlineData"] !== undefined) throw garbled("the provider's reply holds media that were not asked for");
+  if (typeof text === "string" && text !== "") said.push({ kind: part["thought"] === true ? "thought" : "text", text });
+  if (seal !== undefined) said.push(seal);
+}
+
+/**
+ * An id for a tool call that Gemini gave none: unlike those of other replies where the reply has an id, and within the 40
+ * characters that OpenAI allows.
+ */
+export function madeCallId(replyId: string, choice: number, slot: number): string {
+  const tail = replyId.replaceAll(/[^\w-]/g, "").slice(-24);
+  return `call_${tail}_${choice}_${slot}`;
+}

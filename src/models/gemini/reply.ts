@@ -1,0 +1,72 @@
+// Reads a whole reply of the Gemini API.
+import type { Choice, Part, Reply } from "../conversation.ts";
+import { garbled } from "../wire/faults.ts";
+import type { Draft, JsonObject } from "../wire/fields.ts";
+import { isObject, put } from "../wire/fields.ts";
+import { readFinishReason } from "./finish.ts";
+import { madeCallId, readParts } from "./parts.ts";
+
+/** Reads a reply. @throws `upstream.garbled` for a body without candidates that names no reason for it. */
+export function readGeminiReply(body: unknown): Reply {
+  if (!isObject(body)) throw garbled("the provider's reply is no object");
+  const id = textOf(body["responseId"]);
+  const candidates = body["candidates"];
+  const usage = body["usageMetadata"];
+  let choices: Choice[];
+  if (Array.isArray(candidates) && candidates.length > 0) choices = readCandidates(candidates, id);
+  else if (isBlocked(body)) choices = [{ parts: [], finish: "content_filter" }];
+  else throw garbled("the provider's reply has no candidates");
+  return {
+    id,
+    model: textOf(body["modelVersion"]),
+    choices,
+    rawUsage: isObject(usage) ? usage : null,
+    usage: null,
+  };
+}
+
+/** Whether the provider refused the prompt. */
+export function isBlocked(body: JsonObject): boolean {
+  const feedback = body["promptFeedback"];
+  return isObject(feedback) && typeof feedback["blockReason"] === "string";
+}
+
+/** A text, empty when there is none. */
+export function textOf(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+/** The number of a candidate; the first has none in some replies. */
+export function indexOf(candidate: JsonObject): number {
+  return typeof candidate["index"] === "number" ? candidate["index"] : 0;
+}
+
+function readCandidates(candidates: readonly unknown[], replyId: string): Choice[] {
+  const read = candidates.map((candidate) => {
+    if (!isObject(candidate)) throw garbled("a candidate of the provider's reply is no object");
+    return { index: indexOf(candidate), choice: readCandidate(candidate, replyId) };
+  });
+  return read.toSorted((a, b) => a.index - b.index).map(({ choice }) => choice);
+}
+
+function readCandidate(candidate: JsonObject, replyId: string): Choice {
+  const parts: Part[] = [];
+  let calls = 0;
+  for (const said of readParts(candidate["content"])) {
+    const last = parts.at(-1);
+    if (said.kind === "text") parts.push({ kind: "text", text: said.text });
+    else if (said.kind === "thought") parts.push({ kind: "reasoning", text: said.text });
+    else if (said.kind === "call") {
+      const id = said.id === "" ? madeCallId(replyId, indexOf(candidate), calls) : said.id;
+      parts.push({ kind: "tool_call", id, name: said.name, arguments: said.arguments });
+      calls++;
+    } else if (last?.kind === "reasoning" && last.signature === undefined) {
+      // The seal is on the thought before it, or on the call after it: both stand together.
+      parts[parts.length - 1] = { ...last, signature: said.signature };
+    } else parts.push({ kind: "reasoning", text: "", signature: said.signature });
+  }
+  const choice: Draft<Choice> = { parts, finish: readFinishReason(candidate["finishReason"], calls > 0) };
+  const mean = candidate["avgLogprobs"];
+  put(choice, "meanLogprob", typeof mean === "number" ? mean : undefined);
+  return choice;
+}

@@ -1,0 +1,53 @@
+// The door of models.
+export { Standings, boundOf, likelyTokensOf, mostTokensOfBytes, mostTokensOfText } from "./bounds/index.ts";
+export type { TokenBound } from "./bounds/index.ts";
+export {
+  TextTally,
+  answerTokensOf,
+  answersOf,
+  hasPart,
+  lastWords,
+  limitNames,
+  outputTokensOf,
+  textOf,
+  tokensOfReply,
+} from "./call-facts.ts";
+export { inputTokensInTurns, replyTokensInTurns } from "./call-tokens.ts";
+export {
+  Lookup,
+  catalogueCodes,
+  defaultCatalogueText,
+  dialectOf,
+  readCatalogue,
+  simulatedDeployments,
+} from "./catalogue/index.ts";
+export type { Deployment, Provider, SecretSource, TokenPrice, Wanted } from "./catalogue/index.ts";
+export type {
+  Choice,
+  DialectName,
+  Finish,
+  FrontDialect,
+  ModelCall,
+  Part,
+  Reply,
+  ReplyForm,
+  Shown,
+  StreamEvent,
+  StreamReader,
+  StreamWriter,
+  Turn,
+  UpstreamDialect,
+  WireRequest,
+} from "./conversation.ts";
+export { SseDecoder, frontDialects, sseFrame, upstreamDialects } from "./dialects.ts";
+export type { SseBlock } from "./dialects.ts";
+export { modelCodes, modelFault } from "./errors.ts";
+export { costReported, knowsServices, openPrices, priceCodes, serviceReported } from "./prices/index.ts";
+export type { Prices, Service } from "./prices/index.ts";
+export { DeniedKeys, KeyRing, ProviderKeys, SpentKeys } from "./provider-keys.ts";
+export type { HeldKey, KeyRingOptions, KeyStanding } from "./provider-keys.ts";
+export { isSameModel } from "./same-model.ts";
+export { tierOf } from "./service-tier.ts";
+export { thoughtLimitsIn } from "./thought.ts";
+export { noUsage } from "./usage.ts";
+export type { Cost, Usage } from "./usage.ts";

@@ -1,0 +1,177 @@
+// Reads the body of POST /v1/chat/completions. Parameters that Charter does not know stay in `raw` and reach upstreams that
+// speak this dialect; those that it knows must have the type that the API gives them.
+import type { ModelCall, ReplyForm, ToolChoice, ToolOffer } from "../conversation.ts";
+import type { Draft, JsonObject } from "../wire/fields.ts";
+import {
+  asObject,
+  asText,
+  flagIn,
+  integerIn,
+  listIn,
+  missing,
+  neededObjectIn,
+  neededTextIn,
+  numberIn,
+  objectIn,
+  put,
+  textIn,
+  unlike,
+  wordIn,
+} from "../wire/fields.ts";
+import { readMessages } from "./messages.ts";
+
+/** What the neutral form holds, and what asks nothing of the answer: who asks, how it is stored, billed or sped up. */
+const understood = new Set([
+  ..."model messages tools tool_choice parallel_tool_calls functions function_call response_format".split(" "),
+  ..."max_tokens max_completion_tokens temperature top_p top_k stop seed n logprobs stream stream_options".split(" "),
+  ..."reasoning_effort user metadata store service_tier safety_identifier prediction".split(" "),
+  ..."prompt_cache_key prompt_cache_retention".split(" "),
+]);
+
+/** What many clients send although it asks for the ordinary. */
+const ordinary: Readonly<Record<string, unknown>> = {
+  frequency_penalty: 0,
+  presence_penalty: 0,
+  top_logprobs: 0,
+  verbosity: "medium",
+};
+
+/** The levels of reasoning that may be asked for. */
+export const efforts = ["none", "minimal", "low", "medium", "high", "xhigh"] as const;
+
+/** Reads a call. @throws `dialect.invalid` with the JSON pointer of the first wrong value. */
+export function readChatCall(body: JsonObject): ModelCall {
+  const untranslated: string[] = [];
+  const call: Draft<ModelCall> = {
+    dialect: "openai-chat",
+    raw: body,
+    model: neededTextIn(body, "model", ""),
+    turns: readMessages(body, untranslated),
+    tools: readTools(body, untranslated),
+    form: readForm(body),
+    stop: readStop(body),
+    choices: integerIn(body, "n", "", 1) ?? 1,
+    stream: flagIn(body, "stream", "") ?? false,
+    wantsUsage: false,
+  };
+  const options = objectIn(body, "stream_options", "");
+  if (options !== undefined) call.wantsUsage = flagIn(options, "include_usage", "/stream_options") ?? false;
+  put(call, "toolChoice", readToolChoice(body, untranslated));
+  put(call, "parallelToolCalls", flagIn(body, "parallel_tool_calls", ""));
+  readSampling(body, call);
+  readEffort(body, call, untranslated);
+  noteUnknown(body, understood, ordinary, untranslated);
+  if (untranslated.length > 0) call.untranslated = untranslated;
+  return call;
+}
+
+function readSampling(body: JsonObject, call: Draft<ModelCall>): void {
+  const older = integerIn(body, "max_tokens", "", 1);
+  put(call, "maxOutputTokens", integerIn(body, "max_completion_tokens", "", 1) ?? older);
+  put(call, "temperature", numberIn(body, "temperature", "", 0, 2));
+  put(call, "topP", numberIn(body, "top_p", "", 0, 1));
+  // Not OpenAI's, but of most servers that speak its dialect; -1 and 0 mean "no limit" there.
+  const topK = integerIn(body, "top_k", "", -1);
+  if (topK !== undefined && topK > 0) call.topK = topK;
+  put(call, "seed", integerIn(body, "seed", "", Number.MIN_SAFE_INTEGER));
+  put(call, "logprobs", flagIn(body, "logprobs", ""));
+}
+
+/** A word that is not among the common ones is still sent to upstreams of this dialect, which may know it. */
+function readEffort(body: JsonObject, call: Draft<ModelCall>, untranslated: string[]): void {
+  const word = textIn(body, "reasoning_effort", "");
+  const effort = efforts.find((known) => known === word);
+  if (effort !== undefined) call.reasoning = { effort };
+  else if (word !== undefined) untranslated.push("/reasoning_effort");
+}
+
+/** Adds the pointers of the parameters that ask for something and are neither understood nor at their ordinary value. */
+export function noteUnknown(
+  body: JsonObject,
+  understood: ReadonlySet<string>,
+  ordinary: JsonObject,
+  untranslated: string[],
+): void {
+  for (const key of Object.keys(body)) {
+    const value = body[key];
+    if (understood.has(key) || value === undefined || value === null || value === ordinary[key]) continue;
+    untranslated.push(`/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`);
+  }
+}
+
+function readStop(body: JsonObject): readonly string[] {
+  const stop = body["stop"];
+  if (stop === undefined || stop === null) return [];
+  if (typeof stop === "string") return [stop];
+  if (!Array.isArray(stop)) throw unlike("/stop", "text or a list of texts", stop);
+  return stop.map((word, index) => asText(word, `/stop/${index}`));
+}
+
+function readTools(body: JsonObject, untranslated: string[]): ToolOffer[] {
+  const offers: ToolOffer[] = [];
+  for (const [index, item] of (listIn(body, "tools", "") ?? []).entries()) {
+    const at = `/tools/${index}`;
+    const tool = asObject(item, at);
+    if (neededTextIn(tool, "type", at) === "function") {
+      offers.push(readOffer(neededObjectIn(tool, "function", at), `${at}/function`));
+    } else {
+      untranslated.push(at);
+    }
+  }
+  for (const [index, item] of (listIn(body, "functions", "") ?? []).entries()) {
+    const at = `/functions/${index}`;
+    offers.push(readOffer(asObject(item, at), at));
+  }
+  return offers;
+}
+
+/** Reads the description of one function; the Responses dialect has the same fields one level higher. */
+export function readOffer(from: JsonObject, at: string): ToolOffer {
+  const offer: Draft<ToolOffer> = { name: neededTextIn(from, "name", at) };
+  put(offer, "description", textIn(from, "description", at));
+  put(offer, "parameters", objectIn(from, "parameters", at));
+  put(offer, "strict", flagIn(from, "strict", at));
+  return offer;
+}
+
+function readToolChoice(body: JsonObject, untranslated: string[]): ToolChoice | undefined {
+  const choice = body["tool_choice"];
+  if (choice === undefined || choice === null) return readFunctionCall(body);
+  if (typeof choice === "string") return wordIn(body, "tool_choice", "", ["auto", "none", "required"] as const);
+  const object = asObject(choice, "/tool_choice");
+  if (neededTextIn(object, "type", "/tool_choice") !== "function") {
+    untranslated.push("/tool_choice");
+    return undefined;
+  }
+  return { name: neededTextIn(neededObjectIn(object, "function", "/tool_choice"), "name", "/tool_choice/function") };
+}
+
+/** The older form of `tool_choice`, which has no word for "some function". */
+function readFunctionCall(body: JsonObject): ToolChoice | undefined {
+  const choice = body["function_call"];
+  if (typeof choice === "string") return wordIn(body, "function_call", "", ["auto", "none"] as const);
+  const object = objectIn(body, "function_call", "");
+  return object === undefined ? undefined : { name: neededTextIn(object, "name", "/function_call") };
+}
+
+function readForm(body: JsonObject): ReplyForm {
+  const format = objectIn(body, "response_format", "");
+  if (format === undefined) return { kind: "text" };
+  const types = ["text", "json_object", "json_schema"] as const;
+  const type = wordIn(format, "type", "/response_format", types) ?? missing("/response_format", "type");
+  if (type !== "json_schema") return { kind: type === "text" ? "text" : "json" };
+  const at = "/response_format/json_schema";
+  return readSchemaForm(neededObjectIn(format, "json_schema", "/response_format"), at);
+}
+
+/** Reads a named schema. Its description becomes the schema's own, which every dialect can carry. */
+export function readSchemaForm(from: JsonObject, at: string): ReplyForm {
+  const description = textIn(from, "description", at);
+  const schema = objectIn(from, "schema", at) ?? {};
+  return {
+    kind: "schema",
+    name: neededTextIn(from, "name", at),
+    schema: description === undefined ? schema : { description, ...schema },
+    strict: flagIn(from, "strict", at) ?? false,
+  };
+}

@@ -1,0 +1,25 @@
+// Chat completions, the dialect of OpenAI that most servers speak: POST /v1/chat/completions.
+import type { FrontDialect, UpstreamDialect } from "../conversation.ts";
+import { readChatCall } from "./call.ts";
+import { readChatError } from "./error.ts";
+import { readChatReply, writeChatReply } from "./reply.ts";
+import { writeChatCall } from "./request.ts";
+import { ChatStreamReader } from "./stream-reader.ts";
+import { ChatStreamWriter } from "./stream-writer.ts";
+
+/** Chat completions as callers speak them to Charter. */
+export const openaiChatFront: FrontDialect = {
+  name: "openai-chat",
+  readCall: readChatCall,
+  writeReply: writeChatReply,
+  streamWriter: (call, shown) => new ChatStreamWriter(call, shown),
+};
+
+/** Chat completions as Charter speaks them to upstreams. */
+export const openaiChatUpstream: UpstreamDialect = {
+  name: "openai-chat",
+  writeCall: writeChatCall,
+  readReply: readChatReply,
+  streamReader: () => new ChatStreamReader(),
+  readError: readChatError,
+};

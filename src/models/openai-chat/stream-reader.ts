@@ -1,0 +1,227 @@
+// Reads a streamed chat completion, as OpenAI defines it and as the many servers of its dialect vary it.
+//
+// 1. Each choice finishes once. A finish that comes together with words may be followed by more of them (some servers write
+//    "stop" on every chunk), so it is held back until the next chunk without words for the choice, or the end.
+// 2. A tool call begins once its name is known; calls are told apart by index, else by id, else by order. A new id with a
+//    name on a used index is a new call, because some servers number every parallel call 0.
+// 3. `end` comes with `[DONE]`; a server that closes without it is read to the end by `close`.
+import type { Finish, SseEvent, StreamEvent, StreamReader } from "../conversation.ts";
+import { parseEvent } from "../wire/event-json.ts";
+import { garbled } from "../wire/faults.ts";
+import type { Draft, JsonObject } from "../wire/fields.ts";
+import { isObject, put } from "../wire/fields.ts";
+import { readChatError } from "./error.ts";
+import { readFinish } from "./finish.ts";
+import { tierOf } from "../service-tier.ts";
+import { idOf, madeToolId, readSaid, textOr, usageOf } from "./reply.ts";
+import { LogprobMean } from "./usage.ts";
+
+/** The event that ends a stream of this dialect. */
+export const doneData = "[DONE]";
+
+/** Reads the chunks of one streamed reply. */
+export class ChatStreamReader implements StreamReader {
+  readonly #choices = new Map<number, ChoiceReader>();
+  #id = "";
+  #started = false;
+  #ended = false;
+  #failed = false;
+
+  read(event: SseEvent): readonly StreamEvent[] {
+    if (this.#ended || this.#failed || event.data === "") return [];
+    if (event.data === doneData) return this.#end();
+    const chunk = parseChunk(event.data);
+    const events: StreamEvent[] = [];
+    const error = event.event === "error" || hasError(chunk) ? readChatError(asErrorBody(chunk)) : undefined;
+    if (error !== undefined) {
+      this.#failed = true;
+      return [{ kind: "error", code: error.code ?? "error", message: error.message ?? "" }];
+    }
+    const choices: readonly unknown[] = Array.isArray(chunk["choices"]) ? chunk["choices"] : [];
+    this.#start(chunk, choices.length > 0, events);
+    for (const choice of choices) if (isObject(choice)) this.#choice(choice, events);
+    if (choices.length === 0) this.#release(events);
+    const usage = usageOf(chunk);
+    if (usage !== undefined) events.push({ kind: "usage", raw: usage, ...tierOf(chunk) });
+    return events;
+  }
+
+  close(): readonly StreamEvent[] {
+    if (this.#ended || this.#failed || this.#choices.size === 0) return [];
+    const whole = [...this.#choices.values()].every((choice) => choice.hasFinish);
+    return whole ? this.#end() : [];
+  }
+
+  /** Azure's first chunk is about the prompt and names neither id nor model. */
+  #start(chunk: JsonObject, speaks: boolean, events: StreamEvent[]): void {
+    if (this.#started) return;
+    const id = idOf(chunk);
+    if (id === "" && !speaks) return;
+    this.#started = true;
+    this.#id = id;
+    events.push({ kind: "start", id, model: textOr(chunk["model"], "") });
+  }
+
+  #choice(choice: JsonObject, events: StreamEvent[]): void {
+    const index = typeof choice["index"] === "number" ? choice["index"] : 0;
+    let reader = this.#choices.get(index);
+    if (reader === undefined) {
+      reader = new ChoiceReader(index, this.#id);
+      this.#choices.set(index, reader);
+    }
+    reader.read(choice, events);
+  }
+
+  #release(events: StreamEvent[]): void {
+    for (const choice of this.#choices.values()) choice.release(events);
+  }
+
+  #end(): readonly StreamEvent[] {
+    this.#ended = true;
+    const events: StreamEvent[] = [];
+    for (const choice of this.#choices.values()) choice.end(events);
+    events.push({ kind: "end" });
+    return events;
+  }
+}
+
+function parseChunk(data: string): JsonObject {
+  let chunk: unknown;
+  try {
+    chunk = parseEvent(data);
+  } catch (cause) {
+    throw garbled("a piece of the provider's stream is no JSON", cause);
+  }
+  if (!isObject(chunk)) throw garbled("a piece of the provider's stream is no object");
+  return chunk;
+}
+
+function hasError(chunk: JsonObject): boolean {
+  return (chunk["error"] !== undefined && chunk["error"] !== null) || chunk["object"] === "error";
+}
+
+/** Groq names the event and sends the bare error as its data. */
+function asErrorBody(chunk: JsonObject): unknown {
+  return hasError(chunk) ? chunk : { error: chunk };
+}
+
+/** A tool call whose pieces arrive one by one. */
+interface Slot {
+  readonly number: number;
+  id: string;
+  started: boolean;
+  /** Arguments that came before the name. */
+  early: string;
+}
+
+class ChoiceReader {
+  readonly #index: number;
+  readonly #replyId: string;
+  readonly #slots: Slot[] = [];
+  readonly #byKey = new Map<number | string, Slot>();
+  #mean: LogprobMean | undefined;
+  #reason: unknown;
+  #refused = false;
+  #finished = false;
+
+  constructor(index: number, replyId: string) {
+    this.#index = index;
+    this.#replyId = replyId;
+  }
+
+  /** Whether the server has said why the choice ended. */
+  get hasFinish(): boolean {
+    return this.#finished || this.#reason !== undefined;
+  }
+
+  read(choice: JsonObject, events: StreamEvent[]): void {
+    const before = events.length;
+    const delta = choice["delta"] ?? choice["message"];
+    if (isObject(delta)) this.#delta(delta, events);
+    const logprobs = choice["logprobs"];
+    if (logprobs !== undefined && logprobs !== null) (this.#mean ??= new LogprobMean()).add(logprobs);
+    const reason = choice["finish_reason"];
+    if (typeof reason === "string" && reason !== "") this.#reason = reason;
+    if (events.length === before) this.release(events);
+  }
+
+  /** Says a finish that was held back. */
+  release(events: StreamEvent[]): void {
+    if (this.#reason !== undefined) this.#finish(readFinish(this.#reason, this.#said), events);
+  }
+
+  /** Says a finish even where the server gave none. */
+  end(events: StreamEvent[]): void {
+    this.#finish(readFinish(this.#reason, this.#said), events);
+  }
+
+  get #said(): { readonly tools: boolean; readonly refusal: boolean } {
+    return { tools: this.#slots.length > 0, refusal: this.#refused };
+  }
+
+  #finish(finish: Finish, events: StreamEvent[]): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    const said: Draft<Extract<StreamEvent, { kind: "finish" }>> = { kind: "finish", choice: this.#index, finish };
+    put(said, "meanLogprob", this.#mean?.mean);
+    events.push(said);
+  }
+
+  #delta(delta: JsonObject, events: StreamEvent[]): void {
+    const choice = this.#index;
+    const content = delta["content"];
+    const said = typeof content === "string" ? undefined : readSaid(content);
+    const thought = textOr(delta["reasoning_content"], textOr(delta["reasoning"], "")) || (said?.thought ?? "");
+    if (thought !== "") events.push({ kind: "reasoning", choice, text: thought });
+    const text = said === undefined ? (content as string) : said.text;
+    if (text !== "") events.push({ kind: "text", choice, text });
+    const refusal = textOr(delta["refusal"], "");
+    if (refusal !== "") {
+      this.#refused = true;
+      events.push({ kind: "refusal", choice, text: refusal });
+    }
+    const calls = delta["tool_calls"];
+    if (Array.isArray(calls)) for (const call of calls as unknown[]) if (isObject(call)) this.#call(call, events);
+    if (isObject(delta["function_call"])) this.#call({ index: 0, function: delta["function_call"] }, events);
+  }
+
+  #call(call: JsonObject, events: StreamEvent[]): void {
+    const inner = isObject(call["function"]) ? call["function"] : {};
+    const id = textOr(call["id"], "");
+    const name = textOr(inner["name"], "");
+    const slot = this.#slotOf(call["index"], id, name);
+    if (slot.id === "") slot.id = id;
+    const words = isObject(inner["arguments"]) ? JSON.stringify(inner["arguments"]) : textOr(inner["arguments"], "");
+    if (!slot.started && name === "") {
+      slot.early += words;
+      return;
+    }
+    const choice = this.#index;
+    let text = words;
+    if (!slot.started) {
+      slot.started = true;
+      if (slot.id === "") slot.id = madeToolId(this.#replyId, choice, slot.number);
+      events.push({ kind: "tool_start", choice, slot: slot.number, id: slot.id, name });
+      text = slot.early + words;
+    }
+    if (text !== "") events.push({ kind: "tool_arguments", choice, slot: slot.number, text });
+  }
+
+  #slotOf(index: unknown, id: string, name: string): Slot {
+    const last = this.#slots.at(-1);
+    if (typeof index === "number") {
+      const slot = this.#byKey.get(index);
+      const another = slot?.started === true && name !== "" && id !== "" && id !== slot.id;
+      return slot === undefined || another ? this.#open(index, id) : slot;
+    }
+    if (id !== "") return this.#byKey.get(id) ?? this.#open(id, id);
+    return last === undefined || (name !== "" && last.started) ? this.#open(`#${this.#slots.length}`, id) : last;
+  }
+
+  #open(key: number | string, id: string): Slot {
+    const slot: Slot = { number: this.#slots.length, id, started: false, early: "" };
+    this.#slots.push(slot);
+    this.#byKey.set(key, slot);
+    return slot;
+  }
+}

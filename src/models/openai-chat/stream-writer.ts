@@ -1,0 +1,106 @@
+// Writes a streamed chat completion: chunk objects, then the usage where the caller asked for it, then `[DONE]`.
+import type { Finish, ModelCall, Shown, StreamEvent, StreamWriter } from "../conversation.ts";
+import type { JsonObject } from "../wire/fields.ts";
+import { writeFinish } from "./finish.ts";
+import { speaksOlderForm } from "./reply.ts";
+import { doneData } from "./stream-reader.ts";
+import { writeChatUsage } from "./usage.ts";
+import { sseFrame } from "../wire/sse.ts";
+
+/** Writes the frames of one streamed reply. */
+export class ChatStreamWriter implements StreamWriter {
+  readonly #call: ModelCall;
+  readonly #shown: Shown;
+  readonly #olderForm: boolean;
+  readonly #spoken = new Set<number>();
+  readonly #refused = new Set<number>();
+  /** What every chunk begins with, up to the choices. */
+  #head = "";
+  #usage: JsonObject | undefined;
+
+  constructor(call: ModelCall, shown: Shown) {
+    this.#call = call;
+    this.#shown = shown;
+    this.#olderForm = speaksOlderForm(call);
+    this.#begin("", call.model);
+  }
+
+  write(event: StreamEvent): string {
+    switch (event.kind) {
+      case "start":
+        this.#begin(event.id, event.model);
+        return "";
+      case "text":
+        return this.#delta(event.choice, `"content":${JSON.stringify(event.text)}`);
+      case "refusal":
+        this.#refused.add(event.choice);
+        return this.#delta(event.choice, `"refusal":${JSON.stringify(event.text)}`);
+      case "reasoning":
+        return event.text === "" ? "" : this.#delta(event.choice, `"reasoning_content":${JSON.stringify(event.text)}`);
+      case "tool_start":
+        return this.#toolStart(event);
+      case "tool_arguments":
+        return this.#toolArguments(event);
+      case "finish":
+        return this.#finish(event.choice, event.finish);
+      case "usage":
+        this.#usage = writeChatUsage(event.raw, event.usage ?? null);
+        return "";
+      case "error":
+        return this.fail(event);
+      default:
+        return this.#end();
+    }
+  }
+
+  fail(error: { readonly code: string; readonly message: string }): string {
+    const { code, message } = error;
+    return sseFrame(JSON.stringify({ error: { message, type: "server_error", code } }));
+  }
+
+  #begin(id: string, model: string): void {
+    const head = {
+      id: id === "" ? this.#shown.id : id,
+      object: "chat.completion.chunk",
+      created: Math.floor(this.#shown.createdMs / 1000),
+      model,
+    };
+    this.#head = JSON.stringify(head).slice(0, -1);
+  }
+
+  /** One chunk. `fields` are the inner fields of the delta as JSON; the first delta of a choice names the role. */
+  #delta(choice: number, fields: string, finish = "null"): string {
+    let inner = fields;
+    if (!this.#spoken.has(choice)) {
+      this.#spoken.add(choice);
+      inner = fields === "" ? `"role":"assistant","content":""` : `"role":"assistant",${fields}`;
+    }
+    const usage = this.#call.wantsUsage ? `,"usage":null` : "";
+    const body = `"index":${choice},"delta":{${inner}},"logprobs":null,"finish_reason":${finish}`;
+    return `data: ${this.#head},"choices":[{${body}}]${usage}}\n\n`;
+  }
+
+  #toolStart(event: Extract<StreamEvent, { kind: "tool_start" }>): string {
+    const called = { name: event.name, arguments: "" };
+    if (this.#olderForm) return this.#delta(event.choice, `"function_call":${JSON.stringify(called)}`);
+    const call = { index: event.slot, id: event.id, type: "function", function: called };
+    return this.#delta(event.choice, `"tool_calls":[${JSON.stringify(call)}]`);
+  }
+
+  #toolArguments(event: Extract<StreamEvent, { kind: "tool_arguments" }>): string {
+    const words = JSON.stringify(event.text);
+    if (this.#olderForm) return this.#delta(event.choice, `"function_call":{"arguments":${words}}`);
+    return this.#delta(event.choice, `"tool_calls":[{"index":${event.slot},"function":{"arguments":${words}}}]`);
+  }
+
+  #finish(choice: number, finish: Finish): string {
+    const word = writeFinish(finish, this.#refused.has(choice));
+    return this.#delta(choice, "", JSON.stringify(this.#olderForm && word === "tool_calls" ? "function_call" : word));
+  }
+
+  #end(): string {
+    const done = sseFrame(doneData);
+    if (!this.#call.wantsUsage || this.#usage === undefined) return done;
+    return `data: ${this.#head},"choices":[],"usage":${JSON.stringify(this.#usage)}}\n\n${done}`;
+  }
+}

@@ -1,0 +1,127 @@
+// Reads the body of POST /v1/responses. Charter keeps no conversations, so whatever refers to an earlier response or asks for
+// one to be worked on later is refused; `store` is accepted and answered with false.
+import type { ModelCall, ReplyForm, ToolChoice, ToolOffer } from "../conversation.ts";
+import { unsupported } from "../wire/faults.ts";
+import type { Draft, JsonObject } from "../wire/fields.ts";
+import {
+  asObject,
+  asText,
+  flagIn,
+  integerIn,
+  listIn,
+  missing,
+  neededTextIn,
+  numberIn,
+  objectIn,
+  put,
+  textIn,
+  wordIn,
+} from "../wire/fields.ts";
+import { isCallers } from "../../parameters/index.ts";
+import { efforts, noteUnknown, readOffer, readSchemaForm } from "../openai-chat/call.ts";
+import { readInput } from "./items.ts";
+
+/** What the neutral form holds, and what asks nothing of the answer. */
+const understood = new Set([
+  ..."model input instructions tools tool_choice parallel_tool_calls text max_output_tokens temperature".split(" "),
+  ..."top_p reasoning stream stream_options store background include metadata user service_tier".split(" "),
+  ..."safety_identifier prompt_cache_key prompt_cache_retention prompt_cache_options max_tool_calls".split(" "),
+  // Codex says here who asks; it asks nothing of the answer.
+  "client_metadata",
+]);
+
+const ordinary: Readonly<Record<string, unknown>> = { truncation: "disabled", top_logprobs: 0 };
+
+/** The extra output that asks for reasoning in a form that can be sent back. */
+export const sealedReasoning = "reasoning.encrypted_content";
+
+/**
+ * Reads a call.
+ * @throws `dialect.invalid` with the JSON pointer of the first wrong value, `dialect.unsupported` for what needs a stored
+ * conversation or a tool that Charter does not run.
+ */
+export function readResponsesCall(body: JsonObject): ModelCall {
+  refuseStored(body);
+  const untranslated: string[] = [];
+  const call: Draft<ModelCall> = {
+    dialect: "openai-responses",
+    raw: body,
+    model: neededTextIn(body, "model", ""),
+    turns: readInput(body, untranslated),
+    tools: readTools(body),
+    form: readForm(body, untranslated),
+    stop: [],
+    choices: 1,
+    stream: flagIn(body, "stream", "") ?? false,
+    wantsUsage: true,
+  };
+  put(call, "toolChoice", readToolChoice(body));
+  put(call, "parallelToolCalls", flagIn(body, "parallel_tool_calls", ""));
+  put(call, "maxOutputTokens", integerIn(body, "max_output_tokens", "", 1));
+  put(call, "temperature", numberIn(body, "temperature", "", 0, 2));
+  put(call, "topP", numberIn(body, "top_p", "", 0, 1));
+  readReasoning(body, call, untranslated);
+  for (const [index, extra] of (listIn(body, "include", "") ?? []).entries()) {
+    if (asText(extra, `/include/${index}`) !== sealedReasoning) untranslated.push(`/include/${index}`);
+  }
+  noteUnknown(body, understood, ordinary, untranslated);
+  if (untranslated.length > 0) call.untranslated = untranslated;
+  return call;
+}
+
+function refuseStored(body: JsonObject): void {
+  flagIn(body, "store", "");
+  for (const key of ["previous_response_id", "conversation", "prompt"]) {
+    const value = body[key];
+    if (value === undefined || value === null) continue;
+    throw unsupported(`/${key} refers to something stored, and Charter keeps no conversations or prompts`, `/${key}`);
+  }
+  if (flagIn(body, "background", "") === true) {
+    throw unsupported("/background asks for an answer later, and Charter keeps no answers", "/background");
+  }
+}
+
+function readTools(body: JsonObject): ToolOffer[] {
+  return (listIn(body, "tools", "") ?? []).map((item, index) => {
+    const at = `/tools/${index}`;
+    const tool = asObject(item, at);
+    if (neededTextIn(tool, "type", at) === "function") return readOffer(tool, at);
+    const what = isCallers(tool)
+      ? "a tool that the caller runs and that is no function, and such a tool cannot be translated for this upstream"
+      : "a tool that only its provider runs";
+    throw unsupported(`${at}/type names ${what}; functions are offered here`, `${at}/type`);
+  });
+}
+
+function readToolChoice(body: JsonObject): ToolChoice | undefined {
+  const choice = body["tool_choice"];
+  if (typeof choice === "string") return wordIn(body, "tool_choice", "", ["auto", "none", "required"] as const);
+  const object = objectIn(body, "tool_choice", "");
+  if (object === undefined) return undefined;
+  if (neededTextIn(object, "type", "/tool_choice") !== "function") {
+    throw unsupported("/tool_choice names something other than a function", "/tool_choice");
+  }
+  return { name: neededTextIn(object, "name", "/tool_choice") };
+}
+
+function readForm(body: JsonObject, untranslated: string[]): ReplyForm {
+  const text = objectIn(body, "text", "");
+  if (text === undefined) return { kind: "text" };
+  const verbosity = textIn(text, "verbosity", "/text");
+  if (verbosity !== undefined && verbosity !== "medium") untranslated.push("/text/verbosity");
+  const at = "/text/format";
+  const format = objectIn(text, "format", "/text");
+  if (format === undefined) return { kind: "text" };
+  const type = wordIn(format, "type", at, ["text", "json_object", "json_schema"] as const) ?? missing(at, "type");
+  if (type !== "json_schema") return { kind: type === "text" ? "text" : "json" };
+  return readSchemaForm(format, at);
+}
+
+function readReasoning(body: JsonObject, call: Draft<ModelCall>, untranslated: string[]): void {
+  const reasoning = objectIn(body, "reasoning", "");
+  if (reasoning === undefined) return;
+  const word = textIn(reasoning, "effort", "/reasoning");
+  const effort = efforts.find((known) => known === word);
+  if (effort !== undefined) call.reasoning = { effort };
+  else if (word !== undefined) untranslated.push("/reasoning/effort");
+}

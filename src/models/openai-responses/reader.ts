@@ -1,0 +1,204 @@
+// Reads replies of the Responses dialect, whole and streamed.
+import { modelFault } from "../errors.ts";
+import type { Finish, Part, Reply, SseEvent, StreamEvent, StreamReader } from "../conversation.ts";
+import { parseEvent } from "../wire/event-json.ts";
+import { garbled } from "../wire/faults.ts";
+import type { JsonObject } from "../wire/fields.ts";
+import { isObject } from "../wire/fields.ts";
+import { readChatError } from "../openai-chat/error.ts";
+import { tierOf } from "../service-tier.ts";
+import { idOf, textOr, usageOf } from "../openai-chat/reply.ts";
+
+/** Reads a reply. @throws `upstream.garbled` for a body without output, `upstream.failed` for a response that failed. */
+export function readResponsesReply(body: unknown): Reply {
+  if (!isObject(body)) throw garbled("the provider's reply is no object");
+  const error = readChatError(body);
+  if (error !== undefined) throw modelFault("upstream.failed", "the provider reported an error", {}, error);
+  if (!Array.isArray(body["output"])) throw garbled("the provider's reply has no output");
+  const parts = (body["output"] as unknown[]).flatMap((item) => (isObject(item) ? readItem(item) : []));
+  return {
+    id: idOf(body),
+    model: textOr(body["model"], ""),
+    choices: [{ parts, finish: readFinish(body, parts) }],
+    rawUsage: usageOf(body) ?? null,
+    usage: null,
+  };
+}
+
+function readItem(item: JsonObject): Part[] {
+  switch (item["type"]) {
+    case "message":
+      return textsOf(item["content"]).map(({ type, text }): Part => {
+        return { kind: type === "refusal" ? "refusal" : "text", text };
+      });
+    case "reasoning": {
+      const shown = textsOf(item["summary"]);
+      const text = (shown.length > 0 ? shown : textsOf(item["content"])).map((part) => part.text).join("\n\n");
+      return text === "" ? [] : [{ kind: "reasoning", text }];
+    }
+    case "function_call":
+      return [{ kind: "tool_call", ...toolOf(item), arguments: textOr(item["arguments"], "") }];
+    default:
+      return [];
+  }
+}
+
+function toolOf(item: JsonObject): { readonly id: string; readonly name: string } {
+  const { name } = item;
+  if (typeof name !== "string") throw garbled("a tool call of the provider's reply has no name");
+  return { id: textOr(item["call_id"], idOf(item)), name };
+}
+
+function textsOf(list: unknown): { readonly type: unknown; readonly text: string }[] {
+  if (!Array.isArray(list)) return [];
+  return (list as unknown[]).flatMap((part) => {
+    if (!isObject(part)) return [];
+    const text = textOr(part["text"], textOr(part["refusal"], ""));
+    return text === "" ? [] : [{ type: part["type"], text }];
+  });
+}
+
+function readFinish(response: JsonObject, parts: readonly { readonly kind: string }[]): Finish {
+  if (response["status"] === "failed" || response["status"] === "cancelled") return "error";
+  if (response["status"] === "incomplete") {
+    const details = response["incomplete_details"];
+    const reason = isObject(details) ? details["reason"] : undefined;
+    if (reason === "content_filter") return "content_filter";
+    return reason === "max_output_tokens" ? "length" : "unknown";
+  }
+  if (parts.some((part) => part.kind === "tool_call" || part.kind === "tool_start")) return "tool_calls";
+  return parts.some((part) => part.kind === "refusal") ? "refusal" : "stop";
+}
+
+/** What was heard of one place in the output. */
+interface Heard {
+  readonly slot: number;
+  readonly kind: "tool_start" | "other";
+  /** Words of the current part came in pieces, so that its end repeats them. */
+  inPieces: boolean;
+}
+
+/** Reads the events of one streamed reply. */
+export class ResponsesStreamReader implements StreamReader {
+  readonly #heard = new Map<unknown, Heard>();
+  #slots = 0;
+  #refused = false;
+  #started = false;
+  #ended = false;
+
+  read(event: SseEvent): readonly StreamEvent[] {
+    if (this.#ended || event.data === "" || event.data === "[DONE]") return [];
+    let body: unknown;
+    try {
+      body = parseEvent(event.data);
+    } catch (cause) {
+      throw garbled("a piece of the provider's stream is no JSON", cause);
+    }
+    if (!isObject(body)) throw garbled("a piece of the provider's stream is no object");
+    return this.#read(body, textOr(body["type"], event.event ?? ""));
+  }
+
+  /** A stream of this dialect says its own end. */
+  close(): readonly StreamEvent[] {
+    return [];
+  }
+
+  #read(body: JsonObject, type: string): readonly StreamEvent[] {
+    switch (type) {
+      case "response.created":
+      case "response.in_progress":
+        return this.#start(body["response"]);
+      case "response.output_item.added":
+        return this.#item(body);
+      case "response.output_text.delta":
+        return this.#piece(body, "text", body["delta"]);
+      case "response.output_text.done":
+        return this.#rest(body, "text", body["text"]);
+      case "response.refusal.delta":
+        return this.#piece(body, "refusal", body["delta"]);
+      case "response.refusal.done":
+        return this.#rest(body, "refusal", body["refusal"]);
+      case "response.reasoning_summary_part.added":
+        return body["summary_index"] === 0 ? [] : this.#piece(body, "reasoning", "\n\n");
+      case "response.reasoning_summary_text.delta":
+      case "response.reasoning_text.delta":
+        return this.#piece(body, "reasoning", body["delta"]);
+      case "response.function_call_arguments.delta":
+        return this.#piece(body, "tool_arguments", body["delta"]);
+      case "response.function_call_arguments.done":
+        return this.#rest(body, "tool_arguments", body["arguments"]);
+      case "response.completed":
+      case "response.incomplete":
+        return this.#end(body["response"]);
+      case "response.failed":
+      case "error":
+        return this.#fail(body);
+      default:
+        return [];
+    }
+  }
+
+  #start(response: unknown): readonly StreamEvent[] {
+    if (this.#started || !isObject(response)) return [];
+    this.#started = true;
+    return [{ kind: "start", id: idOf(response), model: textOr(response["model"], "") }];
+  }
+
+  #item(body: JsonObject): readonly StreamEvent[] {
+    const { item } = body;
+    if (!isObject(item) || item["type"] !== "function_call") return [];
+    const slot = this.#slots++;
+    this.#heard.set(body["output_index"], { slot, kind: "tool_start", inPieces: false });
+    return [{ kind: "tool_start", choice: 0, slot, ...toolOf(item) }];
+  }
+
+  #piece(
+    body: JsonObject,
+    kind: "text" | "refusal" | "reasoning" | "tool_arguments",
+    words: unknown,
+  ): readonly StreamEvent[] {
+    const text = textOr(words, "");
+    if (text === "") return [];
+    let heard = this.#heard.get(body["output_index"]);
+    if (heard === undefined) {
+      if (kind === "tool_arguments") throw garbled("the provider's stream gives arguments to no tool call");
+      heard = { slot: 0, kind: "other", inPieces: false };
+      this.#heard.set(body["output_index"], heard);
+    }
+    heard.inPieces = true;
+    if (kind === "tool_arguments") return [{ kind, choice: 0, slot: heard.slot, text }];
+    if (kind === "refusal") this.#refused = true;
+    return [{ kind, choice: 0, text }];
+  }
+
+  /** Servers that do not cut the words into pieces say them only where they end. */
+  #rest(body: JsonObject, kind: "text" | "refusal" | "tool_arguments", words: unknown): readonly StreamEvent[] {
+    const heard = this.#heard.get(body["output_index"]);
+    const events = heard?.inPieces === true ? [] : this.#piece(body, kind, words);
+    const now = this.#heard.get(body["output_index"]);
+    if (now !== undefined) now.inPieces = false;
+    return events;
+  }
+
+  #end(response: unknown): readonly StreamEvent[] {
+    this.#ended = true;
+    const whole = isObject(response) ? response : {};
+    const kinds: { readonly kind: string }[] = [...this.#heard.values()];
+    if (this.#refused) kinds.push({ kind: "refusal" });
+    const events: StreamEvent[] = [{ kind: "finish", choice: 0, finish: readFinish(whole, kinds) }];
+    const usage = usageOf(whole);
+    if (usage !== undefined) events.push({ kind: "usage", raw: usage, ...tierOf(whole) });
+    events.push({ kind: "end" });
+    return events;
+  }
+
+  #fail(body: JsonObject): readonly StreamEvent[] {
+    this.#ended = true;
+    const error = readChatError(body["response"]) ?? readChatError({ error: body["error"] ?? body }) ?? {};
+    const events: StreamEvent[] = [];
+    const usage = isObject(body["response"]) ? usageOf(body["response"]) : undefined;
+    if (usage !== undefined) events.push({ kind: "usage", raw: usage });
+    events.push({ kind: "error", code: error.code ?? "error", message: error.message ?? "" });
+    return events;
+  }
+}

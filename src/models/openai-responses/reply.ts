@@ -1,0 +1,163 @@
+// Writes a whole reply of the Responses dialect: the response object and its output items.
+import type { Choice, Finish, ModelCall, Part, Reply, Shown } from "../conversation.ts";
+import type { Usage } from "../usage.ts";
+import type { JsonObject } from "../wire/fields.ts";
+import { sealedReasoning } from "./call.ts";
+import { sealReasoning } from "./seal.ts";
+
+/** An output item or a part of one. */
+export type Item = Record<string, unknown>;
+
+/** Where a response stands, with what it says of its own end. */
+export interface Outcome {
+  readonly status: "in_progress" | "completed" | "incomplete" | "failed";
+  readonly reason?: "max_output_tokens" | "content_filter";
+  readonly error?: { readonly code: string; readonly message: string };
+}
+
+/** The ids and fixed facts of one response. */
+export interface ResponseHead {
+  readonly id: string;
+  readonly model: string;
+  /** Unix seconds. */
+  readonly createdAt: number;
+}
+
+/** The head of a response; its id has the prefix that this API gives to ids of responses. */
+export function headOf(id: string, model: string, shown: Shown): ResponseHead {
+  const known = id === "" ? shown.id : id;
+  return {
+    id: known.startsWith("resp_") ? known : `resp_${known}`,
+    model,
+    createdAt: Math.floor(shown.createdMs / 1000),
+  };
+}
+
+/** The id of an output item: as unique as that of its response. */
+export function itemId(prefix: "msg" | "fc" | "rs", head: ResponseHead, index: number): string {
+  return `${prefix}_${head.id.slice("resp_".length)}_${index}`;
+}
+
+/** Writes a reply. */
+export function writeResponsesReply(call: ModelCall, reply: Reply, shown: Shown): Record<string, unknown> {
+  const head = headOf(reply.id, reply.model, shown);
+  const choice: Choice = reply.choices[0] ?? { parts: [], finish: "unknown" };
+  const refused = choice.parts.some((part) => part.kind === "refusal");
+  const outcome = outcomeOf(choice.finish, refused);
+  return writeResponse(call, head, outcome, writeItems(call, head, choice.parts, outcome), {
+    raw: reply.rawUsage,
+    usage: reply.usage,
+  });
+}
+
+/** How a response with this finish ends. A refusal without words was a filter's. */
+export function outcomeOf(finish: Finish, refused: boolean): Outcome {
+  if (finish === "length") return { status: "incomplete", reason: "max_output_tokens" };
+  if (finish === "content_filter" || (finish === "refusal" && !refused)) {
+    return { status: "incomplete", reason: "content_filter" };
+  }
+  if (finish === "error") {
+    return { status: "failed", error: { code: "server_error", message: "The provider reported an error." } };
+  }
+  return { status: "completed" };
+}
+
+/** The response object. What the caller asked for is repeated as this API does, except that nothing is stored. */
+export function writeResponse(
+  call: ModelCall,
+  head: ResponseHead,
+  outcome: Outcome,
+  output: readonly Item[],
+  used: { readonly raw: JsonObject | null; readonly usage: Usage | null },
+): Record<string, unknown> {
+  const { raw } = call;
+  return {
+    id: head.id,
+    object: "response",
+    created_at: head.createdAt,
+    status: outcome.status,
+    background: false,
+    error: outcome.error ?? null,
+    incomplete_details: outcome.reason === undefined ? null : { reason: outcome.reason },
+    instructions: raw["instructions"] ?? null,
+    max_output_tokens: raw["max_output_tokens"] ?? null,
+    metadata: raw["metadata"] ?? {},
+    model: head.model,
+    output,
+    parallel_tool_calls: raw["parallel_tool_calls"] ?? true,
+    previous_response_id: null,
+    reasoning: raw["reasoning"] ?? { effort: null, summary: null },
+    store: false,
+    temperature: raw["temperature"] ?? null,
+    text: raw["text"] ?? { format: { type: "text" } },
+    tool_choice: raw["tool_choice"] ?? "auto",
+    tools: raw["tools"] ?? [],
+    top_p: raw["top_p"] ?? null,
+    truncation: raw["truncation"] ?? "disabled",
+    usage: outcome.status === "in_progress" ? null : (writeUsage(used.raw, used.usage) ?? null),
+  };
+}
+
+/** The provider's own usage where it is of this dialect and was believed, otherwise one built from what was read. */
+function writeUsage(raw: JsonObject | null, usage: Usage | null): JsonObject | undefined {
+  const own = raw !== null && typeof raw["input_tokens"] === "number" && typeof raw["total_tokens"] === "number";
+  if (own && usage?.estimated !== true) return raw;
+  if (usage === null) return undefined;
+  return {
+    input_tokens: usage.inputTokens,
+    input_tokens_details: { cached_tokens: usage.cacheReadTokens },
+    output_tokens: usage.outputTokens,
+    output_tokens_details: { reasoning_tokens: usage.reasoningTokens },
+    total_tokens: usage.inputTokens + usage.outputTokens,
+  };
+}
+
+function writeItems(call: ModelCall, head: ResponseHead, parts: readonly Part[], outcome: Outcome): Item[] {
+  const items: Item[] = [];
+  const status = outcome.status === "completed" ? "completed" : "incomplete";
+  let content: Item[] | undefined;
+  for (const part of parts) {
+    if (part.kind === "text" || part.kind === "refusal") {
+      if (content === undefined) {
+        content = [];
+        items.push(messageItem(itemId("msg", head, items.length), status, content));
+      }
+      content.push(contentPart(part.kind, part.text));
+      continue;
+    }
+    content = undefined;
+    if (part.kind === "tool_call") items.push(toolItem(itemId("fc", head, items.length), status, part));
+    else if (part.kind === "reasoning") {
+      items.push(reasoningItem(call, itemId("rs", head, items.length), part.text, sealReasoning(part)));
+    }
+  }
+  return items;
+}
+
+/** A message of the assistant. */
+export function messageItem(id: string, status: string, content: readonly Item[]): Item {
+  return { id, type: "message", status, role: "assistant", content };
+}
+
+/** A part of a message. */
+export function contentPart(kind: "text" | "refusal", text: string): Item {
+  if (kind === "refusal") return { type: "refusal", refusal: text };
+  return { type: "output_text", text, annotations: [], logprobs: [] };
+}
+
+/** A call of a function. */
+export function toolItem(
+  id: string,
+  status: string,
+  call: { readonly id: string; readonly name: string; readonly arguments: string },
+): Item {
+  return { id, type: "function_call", status, call_id: call.id, name: call.name, arguments: call.arguments };
+}
+
+/** Reasoning: its words as a summary, and its seal only where the caller asked to send it back. */
+export function reasoningItem(call: ModelCall, id: string, text: string, seal: string | undefined): Item {
+  const item: Item = { id, type: "reasoning", summary: text === "" ? [] : [{ type: "summary_text", text }] };
+  const include = call.raw["include"];
+  if (Array.isArray(include) && include.includes(sealedReasoning)) item["encrypted_content"] = seal ?? null;
+  return item;
+}

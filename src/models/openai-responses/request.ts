@@ -1,0 +1,122 @@
+// Writes a call to an upstream that speaks the Responses dialect: the caller's own body where it came in this dialect,
+// otherwise one built from the neutral form. Nothing is stored there.
+import type { ModelCall, Part, ReplyForm, Target, Turn, WireRequest } from "../conversation.ts";
+import { refuseUntranslated, unsupported } from "../wire/faults.ts";
+import { put } from "../wire/fields.ts";
+import { effortOf } from "../openai-chat/request.ts";
+import { writeMedia } from "../openai-chat/media.ts";
+
+type Item = Record<string, unknown>;
+
+/** The request for one call. @throws `dialect.unsupported` for what a response cannot say. */
+export function writeResponsesCall(call: ModelCall, target: Target): WireRequest {
+  const own = call.dialect === "openai-responses";
+  const body: Item = own ? { ...call.raw, model: target.model, store: false } : builtBody(call, target);
+  if (call.maxOutputTokens === undefined) put(body, "max_output_tokens", target.outputLimit);
+  return { path: "/responses", headers: {}, body };
+}
+
+function builtBody(call: ModelCall, target: Target): Item {
+  refuseUntranslated(call);
+  refuseUnsayable(call);
+  const body: Item = { model: target.model, input: writeInput(call.turns), store: false };
+  if (call.tools.length > 0) {
+    // Functions are strict here unless they say otherwise; elsewhere it is the other way round.
+    body["tools"] = call.tools.map(({ parameters = null, strict = false, ...offer }) => {
+      return { type: "function", ...offer, parameters, strict };
+    });
+    const choice = call.toolChoice;
+    put(body, "tool_choice", typeof choice === "object" ? { type: "function", name: choice.name } : choice);
+    put(body, "parallel_tool_calls", call.parallelToolCalls);
+  }
+  put(body, "text", writeForm(call.form));
+  put(body, "max_output_tokens", call.maxOutputTokens);
+  put(body, "temperature", call.temperature);
+  put(body, "top_p", call.topP);
+  const effort = effortOf(call);
+  if (effort !== undefined) body["reasoning"] = { effort };
+  if (call.stream) body["stream"] = true;
+  return body;
+}
+
+function refuseUnsayable(call: ModelCall): void {
+  const asked: readonly (readonly [boolean, string])[] = [
+    [call.inputs !== undefined, "embed texts"],
+    [call.topK !== undefined, "limit sampling to the top k tokens"],
+    [call.stop.length > 0, "stop at given words"],
+    [call.seed !== undefined, "sample from a given seed"],
+    [call.choices > 1, "answer more than once"],
+    [call.logprobs === true, "give the tokens' probabilities in the form asked for"],
+  ];
+  const unsayable = asked.find(([is]) => is);
+  if (unsayable !== undefined) throw unsupported(`the Responses API cannot ${unsayable[1]}`);
+}
+
+function writeForm(form: ReplyForm): unknown {
+  if (form.kind === "text") return undefined;
+  if (form.kind === "json") return { format: { type: "json_object" } };
+  return { format: { type: "json_schema", name: form.name, schema: form.schema, strict: form.strict } };
+}
+
+function writeInput(turns: readonly Turn[]): Item[] {
+  const items: Item[] = [];
+  for (const turn of turns) {
+    let said: Item[] = [];
+    const flush = (): void => {
+      if (said.length > 0) items.push({ role: turn.role, content: said });
+      said = [];
+    };
+    for (const part of turn.parts) {
+      const item = turn.role === "system" ? undefined : itemOf(part);
+      if (item === undefined) {
+        const content = contentOf(part, turn.role);
+        if (content !== undefined) said.push(content);
+        continue;
+      }
+      flush();
+      items.push(item);
+    }
+    flush();
+  }
+  return items;
+}
+
+/** The parts that are items of their own. */
+function itemOf(part: Part): Item | undefined {
+  if (part.kind === "tool_call") {
+    return { type: "function_call", call_id: part.id, name: part.name, arguments: part.arguments };
+  }
+  if (part.kind !== "tool_result") return undefined;
+  const [only] = part.parts;
+  const plain = only === undefined ? "" : part.parts.length === 1 && only.kind === "text" ? only.text : undefined;
+  const output: Item[] | string =
+    plain ??
+    part.parts.flatMap((inner): Item[] => {
+      const content = contentOf(inner, "user");
+      return content === undefined ? [] : [content];
+    });
+  return { type: "function_call_output", call_id: part.id, output: part.isError === true ? failed(output) : output };
+}
+
+/** There is no field that says that a tool failed, so the words say it. */
+function failed(output: Item[] | string): Item[] | string {
+  return typeof output === "string" ? `Error: ${output}` : [{ type: "input_text", text: "Error:" }, ...output];
+}
+
+/** A part of a message; reasoning of earlier turns, which only its own provider can use, is left out. */
+function contentOf(part: Part, role: Turn["role"]): Item | undefined {
+  if (part.kind === "reasoning") return undefined;
+  if (role === "assistant") {
+    if (part.kind === "text") return { type: "output_text", text: part.text };
+    if (part.kind === "refusal") return { type: "refusal", refusal: part.text };
+  } else if (part.kind === "text") return { type: "input_text", text: part.text };
+  else if (part.kind === "image" && role === "user") {
+    return { type: "input_image", image_url: writeMedia(part.source), detail: part.detail ?? "auto" };
+  } else if (part.kind === "file" && role === "user") {
+    const file: Item = { type: "input_file" };
+    put(file, "filename", part.name);
+    file[part.source.kind === "url" ? "file_url" : "file_data"] = writeMedia(part.source);
+    return file;
+  }
+  throw unsupported(`a part of kind ${part.kind} cannot be said by the ${role} in the Responses API`);
+}

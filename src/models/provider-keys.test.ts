@@ -1,0 +1,130 @@
+import { inspect } from "node:util";
+import { describe, expect, it } from "vitest";
+import { silentLog } from "../kernel/ctx.ts";
+import { DeniedKeys, KeyRing } from "./provider-keys.ts";
+
+const startMs = Date.UTC(2026, 0, 1);
+const secrets = ["sk-first-aaaa", "sk-second-bbbb", "sk-third-cccc"];
+
+/** A ring on a clock of its own, with everything it logs. */
+function rig(keys: readonly string[] = secrets) {
+  let nowMs = startMs;
+  const lines: string[] = [];
+  const write = (fields: object, message: string): void => void lines.push(JSON.stringify({ ...fields, message }));
+  const log = { ...silentLog, warn: write, error: write };
+  const ring = new KeyRing({ provider: "acme", secrets: keys, clock: { nowMs: () => nowMs }, log });
+  const take = () => ring.take()!;
+  return { ring, take, lines, pass: (ms: number) => (nowMs += ms) };
+}
+
+describe("a ring of keys", () => {
+  it("uses its keys in turn", () => {
+    const { take } = rig();
+    expect([1, 2, 3, 4].map(() => take().secret)).toEqual([...secrets, secrets[0]]);
+  });
+
+  it("leaves a limited key alone as long as the provider said, and uses the others meanwhile", () => {
+    const { ring, take, pass } = rig();
+    const key = take();
+    expect(ring.answered(key, 429, { "retry-after": "7" })).toBe(true);
+    expect([1, 2, 3, 4].map(() => take().index)).toEqual([1, 2, 1, 2]);
+    pass(6999);
+    expect([take().index, take().index]).not.toContain(0);
+    pass(1);
+    expect([1, 2, 3].map(() => take().index)).toContain(0);
+  });
+
+  it("leaves a refused key alone for five minutes and reports it", () => {
+    const { ring, take, lines, pass } = rig();
+    ring.answered(take(), 401, {});
+    expect(lines).toHaveLength(1);
+    expect(JSON.parse(lines[0]!)).toMatchObject({ provider: "acme", key: 0, status: 401 });
+    expect(ring.standing()[0]).toMatchObject({ state: "refused", restsUntilMs: startMs + 300_000 });
+    pass(299_999);
+    expect([take().index, take().index]).not.toContain(0);
+    pass(1);
+    expect(ring.standing()[0]).toMatchObject({ state: "ready", restsUntilMs: null });
+  });
+
+  it("says when the first key is back when all of them rest", () => {
+    const { ring, take, pass } = rig();
+    expect(ring.answered(take(), 429, { "retry-after": "60" })).toBe(true);
+    expect(ring.answered(take(), 401, {})).toBe(true);
+    expect(ring.answered(take(), 429, { "retry-after": "20" })).toBe(false);
+    expect(ring.take()).toBeUndefined();
+    expect(ring.readyAtMs).toBe(startMs + 20_000);
+    pass(20_000);
+    expect(ring.readyAtMs).toBe(startMs + 20_000);
+    expect(take().index).toBe(2);
+  });
+
+  it("asks a key last where it was denied, for five minutes and nowhere else", () => {
+    const { ring, take, lines, pass } = rig();
+    const [here, elsewhere] = [new DeniedKeys(), new DeniedKeys()];
+    expect(ring.wasDenied(take(), here, "large")).toBe(true);
+    expect([1, 2, 3].map(() => ring.take(here)!.index)).toEqual([1, 2, 1]);
+    expect([1, 2, 3].map(() => ring.take(elsewhere)!.index)).toEqual([2, 0, 1]);
+    expect(ring.standing().every(({ state }) => state === "ready")).toBe(true);
+    expect(JSON.parse(lines[0]!)).toMatchObject({ provider: "acme", deployment: "large", key: 0 });
+    pass(300_000);
+    expect([1, 2, 3].map(() => ring.take(here)!.index)).toContain(0);
+  });
+
+  it("turns to denied keys when nobody else is left, and forgets the denial when one is let in", () => {
+    const { ring } = rig();
+    const here = new DeniedKeys();
+    const first = ring.take(here)!;
+    expect(ring.wasDenied(first, here, "large")).toBe(true);
+    ring.answered(ring.take(here)!, 429, {});
+    expect(ring.wasDenied(ring.take(here)!, here, "large")).toBe(false);
+    expect([1, 2, 3].map(() => ring.take(here)!.index)).toEqual([0, 2, 0]);
+    here.delete(first);
+    expect([1, 2, 3].map(() => ring.take(here)!.index)).toEqual([0, 0, 0]);
+  });
+
+  it("is not woken up by an answer that asks for less", () => {
+    const { ring, take, lines } = rig();
+    const key = take();
+    ring.answered(key, 429, { "retry-after": "60" });
+    ring.answered(key, 429, { "retry-after": "1" });
+    ring.answered(key, 200, {});
+    expect(ring.standing()[0]).toMatchObject({ restsUntilMs: startMs + 60_000 });
+    expect(lines).toHaveLength(1);
+  });
+
+  it("learns nothing about keys from other answers", () => {
+    const { ring, take } = rig();
+    for (const status of [200, 400, 404, 500, 529]) expect(ring.answered(take(), status, {})).toBe(false);
+    expect(ring.standing().every(({ state }) => state === "ready")).toBe(true);
+  });
+
+  it("without keys has one empty key, which rests as well", () => {
+    const { ring, take } = rig([]);
+    expect(ring.size).toBe(1);
+    const key = take();
+    expect(key.secret).toBeUndefined();
+    expect(ring.answered(key, 429, {})).toBe(false);
+    expect(ring.take()).toBeUndefined();
+    expect(ring.readyAtMs).toBe(startMs + 10_000);
+    expect(ring.standing()[0]).toMatchObject({ name: null, state: "limited" });
+  });
+
+  it("never shows a key: not in its log, its listing, or to inspect and JSON", () => {
+    const { ring, take, lines } = rig();
+    const key = take();
+    ring.answered(key, 401, {});
+    ring.answered(take(), 429, {});
+    const shown = [
+      ...lines,
+      JSON.stringify(ring.standing()),
+      JSON.stringify(key),
+      inspect(ring, { depth: 9 }),
+      inspect(key),
+    ];
+    expect(lines).toHaveLength(2);
+    for (const text of shown) for (const secret of secrets) expect(text).not.toContain(secret.slice(-4));
+    const names = ring.standing().map(({ name }) => name);
+    expect(new Set(names).size).toBe(3);
+    expect(lines[0]).toContain(names[0]);
+  });
+});

@@ -1,0 +1,90 @@
+// When to try again and when to stop: what may be retried, how long to wait, and how many retries all calls together get.
+//
+// The budget keeps a failing upstream from being hit by several times its usual load: beyond a small allowance, retries
+// are a fifth of the calls and no more, however many calls fail.
+import type { Clock } from "../kernel/clock.ts";
+import { UpstreamFault } from "./upstream.ts";
+
+/** Statuses below 500 that a later attempt may get past: a time-out, a request that came too early, a limit. */
+const retryableStatuses = new Set([408, 425, 429]);
+/** Statuses from 500 on that say that the request itself cannot be served. */
+const finalStatuses = new Set([501, 505]);
+
+/** Whether another attempt may succeed, after an answer's status or after what was thrown instead of an answer. */
+export function retryable(result: unknown): boolean {
+  if (typeof result === "number") return result >= 500 ? !finalStatuses.has(result) : retryableStatuses.has(result);
+  return result instanceof UpstreamFault && result.retryable;
+}
+
+/** How waits grow. */
+export interface BackoffTerms {
+  /** Upper end of the first wait, milliseconds. */
+  readonly baseMs: number;
+  /** Upper end of any wait, milliseconds. */
+  readonly capMs: number;
+}
+
+/** The waits that Charter makes: short, since a person may be waiting and there are other deployments. */
+export const backoffTerms: BackoffTerms = { baseMs: 100, capMs: 5000 };
+
+/**
+ * How long to wait before retry number `attempt` (from 0), milliseconds, by full jitter: random between 0 and
+ * min(cap, base * 2 ** attempt). Source: Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
+ *
+ * @param random a number in [0, 1)
+ */
+export function backoffMs(attempt: number, random: () => number, terms: BackoffTerms = backoffTerms): number {
+  return Math.floor(random() * Math.min(terms.capMs, terms.baseMs * 2 ** attempt));
+}
+
+/** How many retries there are. */
+export interface RetryTerms {
+  /** Retries that each call earns. */
+  readonly perCall: number;
+  /** Retries that each second earns, so that a quiet upstream is retried too. */
+  readonly perSecond: number;
+  /** Most that can be saved up. */
+  readonly most: number;
+}
+
+/** The terms that Charter runs with: a fifth of the calls plus two a second, of which ten seconds' worth can be saved. */
+export const retryTerms: RetryTerms = { perCall: 0.2, perSecond: 2, most: 20 };
+
+/**
+ * The retries that the calls of one upstream share: a token bucket. In any stretch of time with `n` calls over `t` seconds,
+ * at most `most + perCall * n + perSecond * t` retries are granted.
+ */
+export class RetryBudget {
+  readonly #clock: Clock;
+  readonly #terms: RetryTerms;
+  #tokens: number;
+  #filledMs: number;
+
+  constructor(clock: Clock, terms: RetryTerms = retryTerms) {
+    this.#clock = clock;
+    this.#terms = terms;
+    this.#tokens = terms.most;
+    this.#filledMs = clock.nowMs();
+  }
+
+  /** A call begins; its retries are not calls. */
+  call(): void {
+    this.#add(this.#terms.perCall);
+  }
+
+  /** Takes one retry; false when there is none left, and then the failure stands. */
+  tryRetry(): boolean {
+    const nowMs = this.#clock.nowMs();
+    // A clock that is set back earns nothing.
+    const passedMs = Math.max(0, nowMs - this.#filledMs);
+    this.#filledMs = nowMs;
+    this.#add((passedMs / 1000) * this.#terms.perSecond);
+    if (this.#tokens < 1) return false;
+    this.#tokens -= 1;
+    return true;
+  }
+
+  #add(tokens: number): void {
+    this.#tokens = Math.min(this.#terms.most, this.#tokens + tokens);
+  }
+}

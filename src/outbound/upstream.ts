@@ -1,0 +1,115 @@
+// The port between "send this request to that deployment" and bytes. Promises of every driver:
+//
+// 1. `send` settles within its deadlines, and nothing that fails later escapes as an unhandled rejection.
+// 2. When the signal aborts, the connection is closed at once and whoever waits is rejected with the signal's reason.
+// 3. The body is pulled: a slow reader slows the upstream, and no more than one window is held for it.
+// 4. Redirects are handed back as answers, never followed. Only the identity encoding is asked for.
+// 5. No credential of a request stands in a fault or in its cause.
+import { Fault } from "../kernel/fault.ts";
+import type { FaultFacts } from "../kernel/fault.ts";
+
+/** How long to wait, milliseconds. All four run at once where they apply. */
+export interface Deadlines {
+  /** From the call until the request is being written: waiting for a connection, new or free. */
+  readonly connectMs: number;
+  /** From the first byte written until the whole head of the answer is here. */
+  readonly headersMs: number;
+  /** Between two pieces of the body; does not run while the reader is the one who is slow. */
+  readonly idleMs: number;
+  /** From the call until the end of the body. */
+  readonly totalMs: number;
+}
+
+/** The name of a deadline, as the facts of `upstream.timeout` give it. */
+export type DeadlineName = keyof Deadlines;
+
+/** One request to one deployment; always a POST. */
+export interface UpstreamRequest {
+  /** Path below the upstream's base URL, beginning with a slash: `/chat/completions`. */
+  readonly path: string;
+  /** Names in lower case. `content-type` is `application/json` unless given. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | Buffer;
+  readonly deadlines: Deadlines;
+  /** Aborts when nobody wants the answer any more. */
+  readonly signal: AbortSignal;
+}
+
+/** The head of an answer, of any status, and a way to its body: read `body` or call `collect`, once. */
+export interface UpstreamAnswer {
+  readonly status: number;
+  /** Names in lower case; repeated ones joined with a comma. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  /**
+   * The body, pulled by the reader; leaving the loop cancels.
+   * @throws UpstreamFault while it is read, or the signal's reason.
+   */
+  readonly body: AsyncIterable<Buffer>;
+  /**
+   * The whole body.
+   * @throws UpstreamFault, `upstream.garbled` for more than `maxBytes`; or the signal's reason.
+   */
+  collect(maxBytes: number): Promise<Buffer>;
+  /** Stops reading and closes the connection; what was read stays read. Harmless when the body has ended. */
+  cancel(): void;
+}
+
+/** Where calls of one or several deployments go. */
+export interface Upstream extends AsyncDisposable {
+  /** @throws UpstreamFault, or the signal's reason. */
+  send(request: UpstreamRequest): Promise<UpstreamAnswer>;
+}
+
+/** What can go wrong between Charter and an upstream. */
+export type UpstreamFaultCode = "upstream.failed" | "upstream.timeout" | "upstream.garbled";
+
+/** What a failed attempt means for the next one. */
+export interface AttemptStanding {
+  /** Another attempt, here or elsewhere, may succeed. Whether the caller has already seen bytes is not known here. */
+  readonly retryable: boolean;
+  /** The request was at least partly sent, so that it may have been worked on and billed. */
+  readonly reachedUpstream: boolean;
+  /** The answer had begun, so that the work was most likely done and is billed. */
+  readonly hasAnswered?: boolean;
+}
+
+/** A failure of an upstream or of the way to it. */
+export class UpstreamFault extends Fault<UpstreamFaultCode> implements AttemptStanding {
+  readonly retryable: boolean;
+  readonly reachedUpstream: boolean;
+  readonly hasAnswered: boolean;
+
+  constructor(
+    code: UpstreamFaultCode,
+    detail: string,
+    standing: AttemptStanding,
+    facts: FaultFacts = {},
+    cause?: unknown,
+  ) {
+    super(code, detail, facts, cause);
+    this.retryable = standing.retryable;
+    this.reachedUpstream = standing.reachedUpstream;
+    this.hasAnswered = standing.hasAnswered === true;
+  }
+}
+
+const timeoutDetails: Readonly<Record<DeadlineName, string>> = {
+  connectMs: "No connection to the provider could be had in time.",
+  headersMs: "The provider did not begin to answer in time.",
+  idleMs: "The provider stopped in the middle of its answer.",
+  totalMs: "The provider's answer took longer than the call may take.",
+};
+
+/** The fault for a deadline that passed. After the total one there is no time left for another attempt. */
+export function deadlineFault(limit: DeadlineName, reachedUpstream: boolean): UpstreamFault {
+  const standing = { retryable: limit !== "totalMs", reachedUpstream };
+  return new UpstreamFault("upstream.timeout", timeoutDetails[limit], standing, { limit });
+}
+
+/** The fault for a body larger than its reader takes. */
+export function oversizeFault(): UpstreamFault {
+  const standing = { retryable: false, reachedUpstream: true };
+  return new UpstreamFault("upstream.garbled", "The provider's answer is larger than Charter takes.", standing, {
+    limit: "maxBytes",
+  });
+}

@@ -1,0 +1,22 @@
+// Limits by which room is reserved must be numbers. A server that takes text for a number, or a negative number for no limit,
+// would write more than was reserved for.
+import { modelFault, limitNames, thoughtLimitsIn } from "../models/index.ts";
+import type { ModelCall } from "../models/index.ts";
+
+/** @throws `dialect.invalid` for a limit of the output, or of thought, that is no number of at least zero. */
+export function assertLimits({ raw }: ModelCall): void {
+  for (const name of limitNames) {
+    const value = raw[name];
+    if (value === undefined || value === null || (typeof value === "number" && value >= 0)) continue;
+    throw noCount(`/${name}`);
+  }
+  for (const { at, isCount } of thoughtLimitsIn(raw)) if (!isCount) throw noCount(at);
+}
+
+function noCount(at: string): Error {
+  const short = at.length > 128 ? `${at.slice(0, 128)}…` : at;
+  return modelFault("dialect.invalid", `${short.toWellFormed()} is a limit, and no number of at least 0`, {
+    at: short.toWellFormed(),
+    remedy: "send a number, or leave the limit out",
+  });
+}

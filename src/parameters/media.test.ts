@@ -1,0 +1,70 @@
+// Media that do not come with the call.
+import { describe, expect, it } from "vitest";
+import { frontDialects } from "../models/dialects.ts";
+import type { ModelCall } from "../models/conversation.ts";
+import { mediaUses } from "./media.ts";
+import type { Use } from "./use.ts";
+
+const effectsOf = (url: string): unknown => {
+  const content = [{ type: "image_url", image_url: { url } }];
+  const call = frontDialects["openai-chat"]!.readCall({ model: "m", messages: [{ role: "user", content }] });
+  return usesOf(call).map(({ effects }) => effects);
+};
+
+function usesOf(call: ModelCall): readonly Use[] {
+  const uses: Use[] = [];
+  mediaUses(call, (use) => uses.push(use));
+  return uses;
+}
+
+describe("an image by URL", () => {
+  it.each([
+    "https://elsewhere.test/a.png",
+    "http://93.184.216.34/",
+    "https://[2606:2800:220:1::1]/",
+    "//elsewhere.test/a.png",
+  ])("is fetched: %s", (url) => {
+    expect(effectsOf(url)).toEqual([["fetch"]]);
+  });
+
+  it.each([
+    "http://localhost/",
+    "http://metadata/",
+    "http://metadata.google.internal./",
+    "http://127.1/",
+    "http://0x7f000001/",
+    "http://2130706433/",
+    "http://10.1.2.3/",
+    "http://172.31.0.1/",
+    "http://192.168.0.1/",
+    "http://169.254.169.254/",
+    "http://100.100.100.200/",
+    "http://[::1]/",
+    "http://[::ffff:10.0.0.1]/",
+    "http://[fd00::1]/",
+    "file:///etc/passwd",
+    "FILE:/etc/passwd",
+    "gopher://elsewhere.test/",
+  ])("reaches into a network: %s", (url) => {
+    expect(effectsOf(url)).toEqual([["fetch", "reach"]]);
+  });
+
+  it("that brings its bytes along asks for nothing", () => {
+    expect(effectsOf("data:image/png;base64,AAAA")).toEqual([]);
+  });
+});
+
+describe("bytes that are a URL", () => {
+  it("are one, since some servers take it", () => {
+    const content = [
+      { type: "file", file: { file_data: "https://elsewhere.test/a.pdf" } },
+      { type: "input_audio", input_audio: { data: "http://10.0.0.1/a.wav", format: "wav" } },
+      { type: "file", file: { file_data: "JVBERi0xLjQK" } },
+    ];
+    const call = frontDialects["openai-chat"]!.readCall({ model: "m", messages: [{ role: "user", content }] });
+    expect(usesOf(call).map(({ name, effects }) => [name, effects])).toEqual([
+      ["file by URL", ["fetch"]],
+      ["audio by URL", ["fetch", "reach"]],
+    ]);
+  });
+});

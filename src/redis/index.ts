@@ -1,0 +1,2 @@
+// The door of redis.
+export { RedisConnection } from "./redis-connection.ts";

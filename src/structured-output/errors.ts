@@ -1,0 +1,12 @@
+// What the parsers of model output refuse.
+import { faultsOf } from "../kernel/fault.ts";
+
+/** The codes of structured output, each with its public meaning. */
+export const outputCodes = {
+  "output.refused": "What the model answered does not have the form that was asked for, and is not passed on as data.",
+  "schema.refused":
+    "The JSON Schema for the reply cannot be used: it is too large, too deep or not of the supported kind.",
+} as const;
+
+/** Makes a fault of structured output. */
+export const outputFault = faultsOf(outputCodes);
