@@ -2,10 +2,9 @@
 const floors = [
   ["kernel"],
   ["config", "db", "durable-files", "redis", "outbound"],
-  ["identity", "ledger", "constitution", "structured-output", "routing"],
+  ["identity", "ledger", "constitution", "routing"],
   ["governance", "models"],
-  ["accounts", "depository", "budgets", "guards", "answer-cache"],
-  ["parameters"],
+  ["accounts", "depository", "budgets", "guards", "structured-output", "answer-cache"],
   ["gateway"],
   ["deliberation", "telemetry"],
 ];
@@ -42,7 +41,7 @@ export default {
       severity: "error",
       comment: "A domain is entered through its index.ts; only the composition root names a driver.",
       from: { path: "^src/([^/]+)/", pathNot: ["^src/app/", test] },
-      to: { path: `^src/(${domains})/`, pathNot: ["^src/$1/", "/index[.]ts$"] },
+      to: { path: `^src/(${domains})/`, pathNot: ["^src/$1/", "^src/[^/]+/index[.]ts$"] },
     },
     {
       name: "fastify-only-in-http",

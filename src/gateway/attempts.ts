@@ -4,7 +4,7 @@
 // 2. A failure that another deployment may not share moves on to it; where there is none, the same one is tried again after
 //    a pause, within the budget of retries. So it is with an answer that is not accepted.
 // 3. What the provider refuses as wrong is the caller's to mend and is not tried elsewhere.
-import { modelFault, tierOf } from "../models/index.ts";
+import { modelFault, tierOf, assertSent } from "../models/index.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Fault } from "../kernel/fault.ts";
 import { JsonRefusal, plainBounds } from "../kernel/json-bounds.ts";
@@ -18,7 +18,6 @@ import type { Fleet, Landing } from "./fleet.ts";
 import { mayBeBilled, mayPass, StatusFault } from "./fleet-faults.ts";
 import { Intake } from "./intake.ts";
 import type { Attempted } from "./overrun.ts";
-import { assertSent } from "../parameters/index.ts";
 import { reserveAttempt } from "./reserving.ts";
 import type { ReservingParts } from "./reserving.ts";
 import { reasonsOf } from "./router.ts";

@@ -14,3 +14,4 @@ export { explanationOf, schemaModes } from "./prepared.ts";
 export type { CallOptions, SchemaMode } from "./prepared.ts";
 export type { AttemptFacts, CallFacts, Phase } from "./observer.ts";
 export type { Health } from "./router.ts";
+export { parameterCodes } from "./parameters/index.ts";

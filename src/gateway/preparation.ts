@@ -8,7 +8,7 @@ import type { Lookup, Wanted, DialectName, FrontDialect, ModelCall } from "../mo
 import { holderOf } from "../kernel/fair-share.ts";
 import { endOf } from "../kernel/standing.ts";
 import { gatewayFault } from "./errors.ts";
-import { assess } from "../parameters/index.ts";
+import { assess } from "./parameters/index.ts";
 import type { Fleet } from "./fleet.ts";
 import { guardCall, refusedNames } from "../guards/index.ts";
 import type { GuardedCall } from "../guards/index.ts";

@@ -3,7 +3,7 @@ import type { DataClass, ModelTerms } from "../constitution/index.ts";
 import type { CacheControl } from "../answer-cache/index.ts";
 import type { ModelCall } from "../models/index.ts";
 import { gatewayFault } from "./errors.ts";
-import type { Assessment } from "../parameters/index.ts";
+import type { Assessment } from "./parameters/index.ts";
 import type { GuardFinding } from "../guards/index.ts";
 import { reasonsOf } from "./router.ts";
 import type { Route, RouteRequest } from "./router.ts";

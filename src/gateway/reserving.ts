@@ -23,7 +23,7 @@ import type {
 import { writeInTurns } from "../kernel/json-turns.ts";
 import { estimateOf } from "./costing.ts";
 import type { Attempted } from "./overrun.ts";
-import type { Assessment } from "../parameters/index.ts";
+import type { Assessment } from "./parameters/index.ts";
 import type { Amount, Room, Wanted } from "./room.ts";
 
 /** The least that a call which names no limit is given for its answer where the budgets have little left. */

@@ -2,14 +2,13 @@
 import { constitutionCodes } from "../constitution/index.ts";
 import { dbCodes } from "../db/index.ts";
 import { contentCodes, depositoryCodes } from "../depository/index.ts";
-import { gatewayCodes } from "../gateway/index.ts";
+import { gatewayCodes, parameterCodes } from "../gateway/index.ts";
 import { guardCodes } from "../guards/index.ts";
 import { catalogueCodes, priceCodes, modelCodes } from "../models/index.ts";
 import { cacheCodes } from "../answer-cache/index.ts";
 import { budgetCodes } from "../budgets/index.ts";
 import { governanceCodes } from "../governance/index.ts";
 import { identityCodes, oauthCodes, userCodes } from "../identity/index.ts";
-import { parameterCodes } from "../parameters/index.ts";
 import { outputCodes } from "../structured-output/index.ts";
 import { ledgerCodes } from "../ledger/index.ts";
 import { httpCodes } from "./errors.ts";

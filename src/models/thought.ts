@@ -1,6 +1,6 @@
 // How long a model may think, by whatever in a caller's body a server could go by. Servers differ in the name, in the place
 // and in whether the limit of the answer holds for thought as well. Pure.
-import { canonicalName } from "../parameters/index.ts";
+import { canonicalName } from "./parameters/names.ts";
 
 /** Parameters that say how a model thinks, and whether every number in them counts or only one whose name says so. */
 const settings: ReadonlyMap<string, "every" | "named"> = new Map([

@@ -17,7 +17,7 @@ import {
   textIn,
   wordIn,
 } from "../wire/fields.ts";
-import { isCallers } from "../../parameters/index.ts";
+import { isCallers } from "../parameters/tools.ts";
 import { efforts, noteUnknown, readOffer, readSchemaForm } from "../openai-chat/call.ts";
 import { readInput } from "./items.ts";
 

@@ -1,6 +1,6 @@
 // Headers that go to the provider: of Anthropic's betas, what each changes. Most only allow a parameter that the body must
 // then name, and that one is looked at; those are left out of the header, on record, where the terms refuse what they allow.
-import type { ParameterEffect } from "../constitution/index.ts";
+import type { ParameterEffect } from "../../constitution/index.ts";
 import { likelyEffects } from "./likely.ts";
 import { canonicalName } from "./names.ts";
 

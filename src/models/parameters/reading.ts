@@ -3,9 +3,9 @@
 // 1. Every spelling that some server could take for a governed name counts as that name, at any depth where one could read it.
 // 2. Null asks for nothing; of a name that stands there twice, the value that is sent is the one that is read.
 // 3. Content is not looked at here: texts, schemas, arguments of tools, metadata.
-import { modelFault } from "../models/index.ts";
-import { maxParameterValues } from "../kernel/limits.ts";
-import type { ModelCall } from "../models/index.ts";
+import { modelFault } from "../errors.ts";
+import { maxParameterValues } from "../../kernel/limits.ts";
+import type { ModelCall } from "../conversation.ts";
 import { readCacheControl, readContents, readDocuments, readOffers } from "./contents.ts";
 import type { Finds } from "./contents.ts";
 import { decisiveNames, governedNames, mergedObjects } from "./governed.ts";

@@ -1,7 +1,7 @@
 // Names of models that say more than which model: which provider of a broker answers, with which tools, or that the broker
 // is to choose. They count only where the caller made the name up, at open providers; what the catalogue lists is the
 // operator's own choice.
-import type { ParameterEffect } from "../constitution/index.ts";
+import type { ParameterEffect } from "../../constitution/index.ts";
 
 /** What the words after a colon mean at OpenRouter and at Hugging Face's router; other words are versions. */
 const variants: readonly (readonly [words: string, effects: readonly ParameterEffect[]])[] = [

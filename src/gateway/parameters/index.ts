@@ -1,7 +1,4 @@
 // The door of the parameters: what a call asks of its provider beside words, what the terms say to it, and what goes on record.
 export { assess, bounded } from "./assessment.ts";
 export type { Assessment } from "./assessment.ts";
-export { assertSent } from "./sent.ts";
-export { canonicalName } from "./names.ts";
-export { isCallers } from "./tools.ts";
 export { parameterCodes } from "./errors.ts";

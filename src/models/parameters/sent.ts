@@ -1,6 +1,8 @@
 // A last look at what is about to be sent: it must be what was decided and what was reserved for.
-import { dialectOf } from "../models/index.ts";
-import type { Deployment, WireRequest, Service } from "../models/index.ts";
+import { dialectOf } from "../catalogue/index.ts";
+import type { Deployment } from "../catalogue/index.ts";
+import type { WireRequest } from "../conversation.ts";
+import type { Service } from "../prices/index.ts";
 import { governedNames } from "./governed.ts";
 import { canonicalName } from "./names.ts";
 

@@ -1,6 +1,6 @@
 // Parameters that are known and change nothing but the words of an answer, who asks, or how the answer is delivered. Their
 // values are free: schemas, texts, tokens. What is neither here nor among the governed ones is unknown.
-import type { DialectName } from "../models/index.ts";
+import type { DialectName } from "../conversation.ts";
 import { namesIn } from "./names.ts";
 
 const everywhere =

@@ -5,7 +5,7 @@
 // Sources, as of November 2026: the types of OpenAI's and Anthropic's SDKs; the API references of OpenRouter (provider
 // routing, plugins, presets, variants, service tiers), Groq, Gemini, xAI, Perplexity, DashScope, Azure OpenAI; the request
 // models of vLLM, SGLang, TGI and llama.cpp; LiteLLM's "Clientside LLM credentials" and router settings.
-import type { ParameterEffect } from "../constitution/index.ts";
+import type { ParameterEffect } from "../../constitution/index.ts";
 
 /** Where a name counts. */
 export type Reach =

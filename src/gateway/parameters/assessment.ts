@@ -1,16 +1,11 @@
 // Everything that is decided about the parameters of one call, before anybody is asked.
-import type { DataClass, ParameterEffect } from "../constitution/index.ts";
-import type { Fault } from "../kernel/fault.ts";
-import type { DialectName, ModelCall, Service } from "../models/index.ts";
-import { redactSecrets } from "../guards/index.ts";
-import { betaOf } from "./betas.ts";
-import { effectsOfModelName } from "./model-names.ts";
-import { pointerStep } from "./names.ts";
-import { leftOut } from "./ordinary.ts";
+import type { DataClass, ParameterEffect } from "../../constitution/index.ts";
+import type { Fault } from "../../kernel/fault.ts";
+import type { DialectName, ModelCall, Service, Use } from "../../models/index.ts";
+import { redactSecrets } from "../../guards/index.ts";
+import { betaOf, effectsOfModelName, pointerStep, leftOut, readAsked } from "../../models/index.ts";
 import { allows, refusalOf, unknownRefusal } from "./policy.ts";
 import type { Terms } from "./policy.ts";
-import { readAsked } from "./reading.ts";
-import type { Use } from "./use.ts";
 
 /** What was decided about a call's parameters. */
 export interface Assessment {

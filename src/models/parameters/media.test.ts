@@ -1,7 +1,7 @@
 // Media that do not come with the call.
 import { describe, expect, it } from "vitest";
-import { frontDialects } from "../models/dialects.ts";
-import type { ModelCall } from "../models/conversation.ts";
+import { frontDialects } from "../dialects.ts";
+import type { ModelCall } from "../conversation.ts";
 import { mediaUses } from "./media.ts";
 import type { Use } from "./use.ts";
 

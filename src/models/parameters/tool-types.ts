@@ -1,6 +1,6 @@
 // Tools by who runs them, as data. What the caller runs is the caller's; what the provider runs reaches further than the
 // model's words. A type that is not here is taken for one that the provider runs.
-import type { ParameterEffect } from "../constitution/index.ts";
+import type { ParameterEffect } from "../../constitution/index.ts";
 import { namesIn } from "./names.ts";
 
 /** What offering a tool allows the provider to do. */

@@ -1,7 +1,9 @@
 // Limits by which room is reserved must be numbers. A server that takes text for a number, or a negative number for no limit,
 // would write more than was reserved for.
-import { modelFault, limitNames, thoughtLimitsIn } from "../models/index.ts";
-import type { ModelCall } from "../models/index.ts";
+import { modelFault } from "../errors.ts";
+import { limitNames } from "../call-facts.ts";
+import { thoughtLimitsIn } from "../thought.ts";
+import type { ModelCall } from "../conversation.ts";
 
 /** @throws `dialect.invalid` for a limit of the output, or of thought, that is no number of at least zero. */
 export function assertLimits({ raw }: ModelCall): void {

@@ -1,9 +1,9 @@
 // What is read from a body, whatever spelling and depth it comes in.
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { maxParameterValues } from "../kernel/limits.ts";
-import type { ModelCall } from "../models/conversation.ts";
-import { frontDialects } from "../models/dialects.ts";
+import { maxParameterValues } from "../../kernel/limits.ts";
+import type { ModelCall } from "../conversation.ts";
+import { frontDialects } from "../dialects.ts";
 import { decisiveNames, mergedObjects } from "./governed.ts";
 import { governedRows } from "./governed-rows.ts";
 import { canonicalName } from "./names.ts";

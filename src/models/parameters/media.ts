@@ -1,6 +1,6 @@
 // Media that do not come with the call: by URL, which the provider fetches, and by an id, which lie with the provider.
-import type { ParameterEffect } from "../constitution/index.ts";
-import type { ModelCall, Part } from "../models/index.ts";
+import type { ParameterEffect } from "../../constitution/index.ts";
+import type { ModelCall, Part } from "../conversation.ts";
 import { isRecord, valueAt } from "./json.ts";
 import type { Use } from "./use.ts";
 

@@ -1,6 +1,6 @@
 // The last look at what is sent.
 import { describe, expect, it } from "vitest";
-import { readCatalogue } from "../models/catalogue/index.ts";
+import { readCatalogue } from "../catalogue/index.ts";
 import { assertSent } from "./sent.ts";
 
 const { deployments } = readCatalogue(

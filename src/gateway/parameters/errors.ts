@@ -1,5 +1,5 @@
 // The code of a parameter that the terms refuse.
-import { faultsOf } from "../kernel/fault.ts";
+import { faultsOf } from "../../kernel/fault.ts";
 
 /** The codes of the parameters, each with its public meaning. */
 export const parameterCodes = {

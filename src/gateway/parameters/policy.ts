@@ -1,10 +1,10 @@
 // What a product's terms say to what a call asks for.
 import { parameterFault } from "./errors.ts";
-import { dataClasses, parameterEffects } from "../constitution/index.ts";
-import type { Allowance, DataClass, ModelTerms, ParameterEffect } from "../constitution/index.ts";
-import type { Fault } from "../kernel/fault.ts";
-import { redactSecrets } from "../guards/index.ts";
-import type { Use } from "./use.ts";
+import { dataClasses, parameterEffects } from "../../constitution/index.ts";
+import type { Allowance, DataClass, ModelTerms, ParameterEffect } from "../../constitution/index.ts";
+import type { Fault } from "../../kernel/fault.ts";
+import { redactSecrets } from "../../guards/index.ts";
+import type { Use } from "../../models/index.ts";
 
 /** Terms of parameters. */
 export type Terms = Pick<ModelTerms, "parameters" | "unknownParameters">;

@@ -1,7 +1,7 @@
 // What a parameter that no table names most likely changes, by the words in its name and the form of its value. New
 // parameters of old kinds appear every month, and one that chooses a model is not let through because its name is new.
 import { beginsWith } from "./names.ts";
-import type { ParameterEffect } from "../constitution/index.ts";
+import type { ParameterEffect } from "../../constitution/index.ts";
 import { isName } from "./json.ts";
 
 interface Likely {

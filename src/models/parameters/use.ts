@@ -1,5 +1,5 @@
 // What a call asks of its provider beside words.
-import type { ParameterEffect } from "../constitution/index.ts";
+import type { ParameterEffect } from "../../constitution/index.ts";
 import type { Measure } from "./governed-rows.ts";
 
 /** One thing that a call asks for. */
