@@ -41,7 +41,7 @@ export default {
       severity: "error",
       comment: "A domain is entered through its index.ts; only the composition root names a driver.",
       from: { path: "^src/([^/]+)/", pathNot: ["^src/app/", test] },
-      to: { path: `^src/(${domains})/`, pathNot: ["^src/$1/", "^src/[^/]+/index[.]ts$"] },
+      to: { path: `^src/(${domains})/`, pathNot: ["^src/$1/", "^src/([^/]+|ledger/verify)/index[.]ts$"] },
     },
     {
       name: "fastify-only-in-http",

@@ -7,7 +7,6 @@ export {
   answersOf,
   hasPart,
   lastWords,
-  limitNames,
   outputTokensOf,
   textOf,
   tokensOfReply,
@@ -48,7 +47,6 @@ export { DeniedKeys, KeyRing, ProviderKeys, SpentKeys } from "./provider-keys.ts
 export type { HeldKey, KeyRingOptions, KeyStanding } from "./provider-keys.ts";
 export { isSameModel } from "./same-model.ts";
 export { tierOf } from "./service-tier.ts";
-export { thoughtLimitsIn } from "./thought.ts";
 export { noUsage } from "./usage.ts";
 export type { Cost, Usage } from "./usage.ts";
 export { betaOf } from "./parameters/betas.ts";

@@ -109,7 +109,7 @@ class BadLineError extends Error {
 
 /** The prices with those of a file, whose problems are said with line and column. */
 async function openPriceList(io: Io, file: string | undefined): Promise<Prices> {
-  const { openPrices } = await import("../../models/prices/index.ts");
+  const { openPrices } = await import("../../models/index.ts");
   if (file === undefined) return openPrices({ clock: systemClock });
   const document = parseYaml(file, await readFile(resolve(io.cwd, file), "utf8"));
   if (document.problems.length > 0) throw new Error(document.problems.map(problemText).join("\n"));
