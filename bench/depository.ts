@@ -7,7 +7,7 @@ import { rateFigure, costFigure, numberText, runAlone } from "./bench.ts";
 import type { Bench, BenchOptions, Figure } from "./bench.ts";
 import type { FileLoad, FileResult } from "./load/file-per-blob.ts";
 import { inProcess } from "./load/process.ts";
-import { startThrowaway } from "../test/support/throwaway.ts";
+import { startThrowaway } from "../test/support/servers/throwaway.ts";
 import type { WriteLoad, WriteResult } from "./load/writers.ts";
 
 const sizeBytes = 4096;

@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Client } from "undici";
-import { startThrowaway } from "../test/support/throwaway.ts";
+import { startThrowaway } from "../test/support/servers/throwaway.ts";
 import { costFigure, nearestRank, numberText, runAlone } from "./bench.ts";
 import type { Bench, BenchOptions, Figure } from "./bench.ts";
 import { fillHistory } from "./load/history.ts";

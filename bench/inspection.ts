@@ -7,7 +7,7 @@ import { guardCall } from "../src/guards/inspection.ts";
 import { guardKeywords } from "../src/guards/rule-book.ts";
 import { costFigure, nearestRank, numberText, runAlone } from "./bench.ts";
 import type { Bench, Figure } from "./bench.ts";
-import { plainCall } from "../test/support/model-call.ts";
+import { plainCall } from "../test/support/gateway/model-call.ts";
 
 /** Prompts as people send them, of 100 to 300 characters; one holds a guard's keyword, one letters beyond ASCII. */
 const prompts = [

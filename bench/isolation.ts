@@ -3,7 +3,7 @@
 import { Client } from "undici";
 import { systemClock } from "../src/kernel/clock.ts";
 import { newId } from "../src/kernel/ids.ts";
-import { startThrowaway } from "../test/support/throwaway.ts";
+import { startThrowaway } from "../test/support/servers/throwaway.ts";
 import { costFigure, nearestRank, numberText, runAlone } from "./bench.ts";
 import type { Bench, Figure } from "./bench.ts";
 

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import { freePort } from "../test/support/servers.ts";
+import { freePort } from "../test/support/servers/servers.ts";
 import { spawnNode } from "./load/model-process.ts";
 import type { Spawned } from "./load/model-process.ts";
 

@@ -2,8 +2,8 @@
 //
 // 1. Every statement that is printed was checked first; one that does not hold ends the demo with exit status 1.
 // 2. Nothing is left behind: servers are stopped and folders removed, also after Ctrl-C.
-import { startThrowaway } from "../test/support/throwaway.ts";
-import type { Throwaway } from "../test/support/throwaway.ts";
+import { startThrowaway } from "../test/support/servers/throwaway.ts";
+import type { Throwaway } from "../test/support/servers/throwaway.ts";
 import { Claims } from "./demo/claims.ts";
 import { proveOne, showTampering, takeAway, verifierStandsAlone, verifyCopy, verifyWithGo } from "./demo/evidence.ts";
 import { showFullHouse } from "./demo/limits.ts";

@@ -14,9 +14,9 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describeApi } from "../src/http/index.ts";
-import { bypassReasons, startGateway } from "../test/support/prism-gateway.ts";
-import type { Bypass, Counts } from "../test/support/prism-gateway.ts";
-import { freePort } from "../test/support/servers.ts";
+import { bypassReasons, startGateway } from "../test/support/http/prism-gateway.ts";
+import type { Bypass, Counts } from "../test/support/http/prism-gateway.ts";
+import { freePort } from "../test/support/servers/servers.ts";
 
 const root = resolve(import.meta.dirname, "..");
 const prismFolder = join(root, "test/prism");

@@ -21,7 +21,7 @@ import { sslscan, testssl } from "../test/security/testssl.ts";
 import { wapiti } from "../test/security/wapiti.ts";
 import { startWeakServers } from "../test/security/vulnerable.ts";
 import type { WeakServers } from "../test/security/vulnerable.ts";
-import { aptInstall, hasCommand, securityPackages } from "../test/support/packages.ts";
+import { aptInstall, hasCommand, securityPackages } from "../test/support/servers/packages.ts";
 
 const checks: readonly Check[] = [sqlmap, wapiti, ffuf, limits, slowhttptest, testssl, sslscan];
 

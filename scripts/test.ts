@@ -6,9 +6,9 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
-import { aptInstall, packages } from "../test/support/packages.ts";
-import { startPostgres } from "../test/support/servers.ts";
-import type { PostgresServer } from "../test/support/servers.ts";
+import { aptInstall, packages } from "../test/support/servers/packages.ts";
+import { startPostgres } from "../test/support/servers/servers.ts";
+import type { PostgresServer } from "../test/support/servers/servers.ts";
 
 /** The parts of vitest's json report that are counted. */
 interface Report {

@@ -34,7 +34,7 @@ const enough = 8192;
 export async function startProvider(): Promise<Contender & AsyncDisposable> {
   // Its streams without an end gather listeners, which it would say again and again.
   const quiet = "--disable-warning=MaxListenersExceededWarning";
-  const process = spawnNode([quiet, join(root, "test/support/upstream-process.ts")]);
+  const process = spawnNode([quiet, join(root, "test/support/gateway/upstream-process.ts")]);
   const { url } = await process.next<{ url: string }>();
   return { name: "direct", target: { url, headers: {} }, process, [Symbol.asyncDispose]: () => end(process) };
 }

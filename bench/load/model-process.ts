@@ -5,7 +5,7 @@ import type { ChildProcess } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
-import { plainEnv } from "../../test/support/charter.ts";
+import { plainEnv } from "../../test/support/app/charter.ts";
 
 /** Longest wait for a process to be ready or to go, milliseconds. */
 const patienceMs = 60_000;

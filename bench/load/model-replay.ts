@@ -6,7 +6,7 @@ import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Pool } from "undici";
-import { seededRandom } from "../../test/support/process.ts";
+import { seededRandom } from "../../test/support/app/process.ts";
 
 /** One request of the workload. */
 interface Ask {

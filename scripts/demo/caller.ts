@@ -1,8 +1,8 @@
 // Speaking to the server: over HTTP as a client would, and through the `charter` command as a person would.
 import { spawn } from "node:child_process";
 import { request } from "node:http";
-import { launcher } from "../../test/support/throwaway.ts";
-import { plainEnv } from "../../test/support/charter.ts";
+import { launcher } from "../../test/support/servers/throwaway.ts";
+import { plainEnv } from "../../test/support/app/charter.ts";
 
 /** An answer with its body read. */
 export interface Answer {

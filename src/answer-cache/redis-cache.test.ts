@@ -10,9 +10,9 @@ import {
   textOf,
   turnOf,
 } from "../../test/contract/answer-cache.ts";
-import { startRedis } from "../../test/support/redis.ts";
-import type { RedisServer } from "../../test/support/redis.ts";
-import { describeWith } from "../../test/support/requires.ts";
+import { startRedis } from "../../test/support/servers/redis.ts";
+import type { RedisServer } from "../../test/support/servers/redis.ts";
+import { describeWith } from "../../test/support/servers/requires.ts";
 import { systemClock } from "../kernel/clock.ts";
 import { silentLog } from "../kernel/ctx.ts";
 import type { Log } from "../kernel/ctx.ts";

@@ -5,13 +5,13 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { BudgetRig } from "../../test/contract/budget-rig.ts";
-import { describeWith } from "../../test/support/requires.ts";
-import { freshPostgres } from "../../test/support/postgres.ts";
-import type { FreshPostgres } from "../../test/support/postgres.ts";
+import { describeWith } from "../../test/support/servers/requires.ts";
+import { freshPostgres } from "../../test/support/servers/postgres.ts";
+import type { FreshPostgres } from "../../test/support/servers/postgres.ts";
 import { openDatabase } from "../db/index.ts";
 import { silentLog } from "../kernel/ctx.ts";
 
-const taker = fileURLToPath(new URL("../../test/support/budget-taker.ts", import.meta.url));
+const taker = fileURLToPath(new URL("../../test/support/storage/budget-taker.ts", import.meta.url));
 
 describeWith(["postgres"], "with a PostgreSQL server", () => {
   describe("budgets that three processes share", () => {

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { PassThrough, Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { folderOf, naiveLeaf, naiveLog, naiveProof, noteKey } from "../../test/support/naive-log.ts";
-import { serveLog } from "../../test/support/log-server.ts";
+import { folderOf, naiveLeaf, naiveLog, naiveProof, noteKey } from "../../test/support/ledger/naive-log.ts";
+import { serveLog } from "../../test/support/ledger/log-server.ts";
 import { Client } from "./client.ts";
 import { runProgram } from "./program.ts";
 

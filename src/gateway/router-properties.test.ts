@@ -2,7 +2,7 @@
 // ever a candidate.
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { deployment, provider, request, termsOf, well } from "../../test/support/routing.ts";
+import { deployment, provider, request, termsOf, well } from "../../test/support/gateway/routing.ts";
 import { dataClasses } from "../constitution/index.ts";
 import type { DataClass } from "../constitution/index.ts";
 import type { Deployment } from "../models/catalogue/index.ts";

@@ -1,7 +1,7 @@
 // The choice of a deployment: what rules one out, in which order the others are tried, and the score, which is checked
 // against values worked out by hand.
 import { describe, expect, it } from "vitest";
-import { defaultScore, deployment, provider, request, termsOf, well } from "../../test/support/routing.ts";
+import { defaultScore, deployment, provider, request, termsOf, well } from "../../test/support/gateway/routing.ts";
 import { dataClasses } from "../constitution/index.ts";
 import { defaultCatalogueText, readCatalogue } from "../models/catalogue/index.ts";
 import type { Deployment } from "../models/catalogue/index.ts";

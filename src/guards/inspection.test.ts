@@ -1,7 +1,7 @@
 // Holds guarded calls and replies to the policy: what is redacted is redacted everywhere it would go, what is denied does not
 // go, and what is clean is not touched.
 import { describe, expect, it } from "vitest";
-import { plainCall } from "../../test/support/model-call.ts";
+import { plainCall } from "../../test/support/gateway/model-call.ts";
 import { Fault } from "../kernel/fault.ts";
 import { mintKey } from "../identity/index.ts";
 import type { ModelCall, Reply, Turn } from "../models/conversation.ts";

@@ -1,7 +1,7 @@
 // Holds guarded calls to looking at structure: a seal or the bytes of a medium pass only where the dialect's schema has them,
 // and even there they are looked at.
 import { describe, expect, it } from "vitest";
-import { plainCall } from "../../test/support/model-call.ts";
+import { plainCall } from "../../test/support/gateway/model-call.ts";
 import { defaultGuardPolicy } from "./guard.ts";
 import type { GuardPolicy } from "./guard.ts";
 import { guardCall, guardReply } from "./inspection.ts";

@@ -19,7 +19,7 @@ const exceptions: Readonly<Record<string, string>> = {
   "test/scenario/file-modes.test.ts": "a password in a URL that the test plants",
   "test/scenario/gateway-bodies.test.ts": "a made-up key that the test plants",
   "test/security/disguises.ts": "a name and password of basic authentication that the test plants",
-  "test/support/fuzz-mutation.ts": "a token without a signature that the test sends",
+  "test/support/attack/fuzz-mutation.ts": "a token without a signature that the test sends",
 };
 
 function sources(folder: string): readonly string[] {

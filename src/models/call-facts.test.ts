@@ -1,7 +1,7 @@
 // About how many tokens a call is, and which of its words say what is wanted.
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { plainCall } from "../../test/support/model-call.ts";
+import { plainCall } from "../../test/support/gateway/model-call.ts";
 import { hasPart, inputTokensOf, lastWords, outputTokensOf, textOf, TextTally, tokensOfText } from "./call-facts.ts";
 import type { ModelCall, Part, Turn } from "./conversation.ts";
 

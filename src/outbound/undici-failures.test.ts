@@ -3,9 +3,9 @@ import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { faultOf, secret, send, textOf, upstreamCalls } from "../../test/support/upstream-calls.ts";
-import type { UpstreamCalls } from "../../test/support/upstream-calls.ts";
-import type { ScriptedUpstream } from "../../test/support/upstream.ts";
+import { faultOf, secret, send, textOf, upstreamCalls } from "../../test/support/gateway/upstream-calls.ts";
+import type { UpstreamCalls } from "../../test/support/gateway/upstream-calls.ts";
+import type { ScriptedUpstream } from "../../test/support/gateway/upstream.ts";
 
 let calls: UpstreamCalls;
 let scripted: ScriptedUpstream;

@@ -4,10 +4,10 @@ import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { certificatesAt } from "../../test/support/certificates.ts";
-import { faultOf, secret, send, textOf, thrownBy, upstreamCalls } from "../../test/support/upstream-calls.ts";
-import type { UpstreamCalls } from "../../test/support/upstream-calls.ts";
-import type { ScriptedUpstream } from "../../test/support/upstream.ts";
+import { certificatesAt } from "../../test/support/http/certificates.ts";
+import { faultOf, secret, send, textOf, thrownBy, upstreamCalls } from "../../test/support/gateway/upstream-calls.ts";
+import type { UpstreamCalls } from "../../test/support/gateway/upstream-calls.ts";
+import type { ScriptedUpstream } from "../../test/support/gateway/upstream.ts";
 
 /** What the operating system may hold between two processes besides the window: the buffers of two sockets. */
 const socketBuffersBytes = 8 * 1024 * 1024;

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { scriptedCall } from "../../test/support/scripted-calls.ts";
-import { plainAttributes, startTraceReceiver } from "../../test/support/trace-receiver.ts";
-import type { OtlpSpan, TraceReceiver } from "../../test/support/trace-receiver.ts";
+import { scriptedCall } from "../../test/support/gateway/scripted-calls.ts";
+import { plainAttributes, startTraceReceiver } from "../../test/support/gateway/trace-receiver.ts";
+import type { OtlpSpan, TraceReceiver } from "../../test/support/gateway/trace-receiver.ts";
 import type { Log } from "../kernel/ctx.ts";
 import { silentLog } from "../kernel/ctx.ts";
 import { noUsage } from "../models/usage.ts";

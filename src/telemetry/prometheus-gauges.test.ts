@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { silentLog } from "../kernel/ctx.ts";
-import { samplesOf, total } from "../../test/support/scripted-calls.ts";
-import type { Sample } from "../../test/support/scripted-calls.ts";
+import { samplesOf, total } from "../../test/support/gateway/scripted-calls.ts";
+import type { Sample } from "../../test/support/gateway/scripted-calls.ts";
 import type { BudgetLine } from "../budgets/index.ts";
 import { unlistedDeployment } from "../models/catalogue/catalogue.ts";
 import type { Deployment, Provider } from "../models/catalogue/index.ts";

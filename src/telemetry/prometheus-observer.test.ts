@@ -2,9 +2,9 @@ import { spawnSync } from "node:child_process";
 import * as fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import { silentLog } from "../kernel/ctx.ts";
-import { samplesOf, scriptedAttempt, scriptedCall, total } from "../../test/support/scripted-calls.ts";
-import type { Sample } from "../../test/support/scripted-calls.ts";
-import { describeWith } from "../../test/support/requires.ts";
+import { samplesOf, scriptedAttempt, scriptedCall, total } from "../../test/support/gateway/scripted-calls.ts";
+import type { Sample } from "../../test/support/gateway/scripted-calls.ts";
+import { describeWith } from "../../test/support/servers/requires.ts";
 import type { CallFacts } from "../gateway/observer.ts";
 import { PrometheusObserver } from "./prometheus-observer.ts";
 

@@ -23,7 +23,7 @@ import type { ModelCall, Reply } from "../../src/models/conversation.ts";
 import { sha256Hex } from "../../src/kernel/hash.ts";
 import type { Clock } from "../../src/kernel/clock.ts";
 import { silentLog } from "../../src/kernel/ctx.ts";
-import { plainCall } from "../support/model-call.ts";
+import { plainCall } from "../support/gateway/model-call.ts";
 
 /** A store and a way to let time pass for it. */
 export interface StorePlace extends AsyncDisposable {

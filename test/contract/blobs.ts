@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Blobs, ByteRange, StoredBlob } from "../../src/depository/blobs/blobs.ts";
 import { digestOf } from "../../src/kernel/hash.ts";
 import { maxPackedBlobBytes } from "../../src/kernel/limits.ts";
-import { inPieces } from "../support/pieces.ts";
+import { inPieces } from "../support/gateway/pieces.ts";
 
 /** One medium under test, which outlives the stores opened on it. */
 export interface BlobMedium extends AsyncDisposable {

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { openDatabase } from "../../src/db/index.ts";
 import type { Database } from "../../src/db/index.ts";
 import { silentLog } from "../../src/kernel/ctx.ts";
-import { describeWith } from "../support/requires.ts";
-import { freshPostgres } from "../support/postgres.ts";
+import { describeWith } from "../support/servers/requires.ts";
+import { freshPostgres } from "../support/servers/postgres.ts";
 
 /** One empty database that can be opened, closed and opened again, until the place is disposed of. */
 export interface DatabasePlace extends AsyncDisposable {

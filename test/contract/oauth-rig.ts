@@ -11,7 +11,7 @@ import type { Clock } from "../../src/kernel/clock.ts";
 import { silentLog } from "../../src/kernel/ctx.ts";
 import { sha256Hex } from "../../src/kernel/hash.ts";
 import { lesserRole } from "../../src/kernel/roles.ts";
-import { pkce } from "../support/oauth.ts";
+import { pkce } from "../support/identity/oauth.ts";
 import type { DatabasePlace } from "./databases.ts";
 
 /** One process of the server. */

@@ -2,7 +2,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { FrontDialect, ModelCall, Reply, UpstreamDialect } from "../../src/models/conversation.ts";
-import { cut, gathered, piecesOf } from "../support/reply-pieces.ts";
+import { cut, gathered, piecesOf } from "../support/gateway/reply-pieces.ts";
 
 /** A dialect, calls and replies that it has words for, and a call that its replies answer. */
 export interface SpokenDialect {

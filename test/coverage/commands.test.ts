@@ -7,8 +7,8 @@ import { PassThrough } from "node:stream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { commands } from "../../src/cli/commands.ts";
 import { runProgram } from "../../src/cli/program.ts";
-import { envelope, startTestCharter } from "../support/in-process.ts";
-import type { TestCharter } from "../support/in-process.ts";
+import { envelope, startTestCharter } from "../support/app/in-process.ts";
+import type { TestCharter } from "../support/app/in-process.ts";
 
 /** What a command does to the server: `local` commands talk to none, `public` ones read what anyone may read. */
 type Reach = "local" | "public" | "read" | "mutation";

@@ -5,10 +5,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { describeApi } from "../../src/http/index.ts";
 import type { OperationName } from "../../src/http/index.ts";
 import { verifyLedger } from "../../src/ledger/verify/index.ts";
-import { startTestCharter } from "../support/in-process.ts";
-import type { Answer, TestCharter } from "../support/in-process.ts";
-import { openWalk, operationNames, rowOf } from "../support/walk.ts";
-import type { Walk } from "../support/walk.ts";
+import { startTestCharter } from "../support/app/in-process.ts";
+import type { Answer, TestCharter } from "../support/app/in-process.ts";
+import { openWalk, operationNames, rowOf } from "../support/http/walk.ts";
+import type { Walk } from "../support/http/walk.ts";
 
 /** What anyone may call, and nothing else. A new line here is a decision. */
 const publicOperations: readonly OperationName[] = [

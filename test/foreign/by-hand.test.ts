@@ -7,9 +7,9 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { verifyProof } from "../../src/ledger/verify/index.ts";
-import { writeRealLedger } from "../support/real-ledger.ts";
-import type { RealLedger } from "../support/real-ledger.ts";
-import { describeWith } from "../support/requires.ts";
+import { writeRealLedger } from "../support/ledger/real-ledger.ts";
+import type { RealLedger } from "../support/ledger/real-ledger.ts";
+import { describeWith } from "../support/servers/requires.ts";
 
 const run = promisify(execFile);
 const recipe = new URL("../../docs/operating/verify-by-hand.md", import.meta.url);

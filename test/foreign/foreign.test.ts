@@ -10,10 +10,10 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { verifyLedger } from "../../src/ledger/verify/index.ts";
-import { goPath } from "../support/packages.ts";
-import { writeRealLedger } from "../support/real-ledger.ts";
-import type { RealLedger } from "../support/real-ledger.ts";
-import { describeWith } from "../support/requires.ts";
+import { goPath } from "../support/servers/packages.ts";
+import { writeRealLedger } from "../support/ledger/real-ledger.ts";
+import type { RealLedger } from "../support/ledger/real-ledger.ts";
+import { describeWith } from "../support/servers/requires.ts";
 
 const run = promisify(execFile);
 const acts = 450;

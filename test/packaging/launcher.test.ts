@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, describe, expect, it } from "vitest";
-import { olderNode } from "../support/charter.ts";
+import { olderNode } from "../support/app/charter.ts";
 
 const launcher = resolve("bin/charter.cjs");
 /** A command that waits for stdin, so that it can be interrupted, and needs no server. */

@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { plainEnv, plainPath, startServer } from "../support/charter.ts";
+import { plainEnv, plainPath, startServer } from "../support/app/charter.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "charter-package-"));
 const user = join(folder, "user");

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { olderNode, plainEnv, startServer } from "../support/charter.ts";
+import { olderNode, plainEnv, startServer } from "../support/app/charter.ts";
 
 const launcher = resolve("bin/charter.cjs");
 let folder: string;

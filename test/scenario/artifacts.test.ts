@@ -3,8 +3,8 @@ import { createHash, randomBytes } from "node:crypto";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { envelope, startTestCharter } from "../support/in-process.ts";
-import type { TestCharter } from "../support/in-process.ts";
+import { envelope, startTestCharter } from "../support/app/in-process.ts";
+import type { TestCharter } from "../support/app/in-process.ts";
 
 let charter: TestCharter;
 let product: string;

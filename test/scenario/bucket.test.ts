@@ -1,8 +1,8 @@
 // The predecessor's write path keeps its order: size (400), governance (403), threats (403), then the write.
 import { request } from "node:http";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startTestCharter } from "../support/in-process.ts";
-import type { TestCharter } from "../support/in-process.ts";
+import { startTestCharter } from "../support/app/in-process.ts";
+import type { TestCharter } from "../support/app/in-process.ts";
 
 let charter: TestCharter;
 let agent: string;

@@ -3,8 +3,8 @@
 import { PassThrough } from "node:stream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { runProgram } from "../../src/cli/program.ts";
-import { startTestCharter } from "../support/in-process.ts";
-import type { TestCharter } from "../support/in-process.ts";
+import { startTestCharter } from "../support/app/in-process.ts";
+import type { TestCharter } from "../support/app/in-process.ts";
 
 let charter: TestCharter;
 const keys = { assistant: "", agent: "", gurukul: "", auditor: "" };

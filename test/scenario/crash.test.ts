@@ -9,8 +9,8 @@ import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { digestOf } from "../../src/kernel/hash.ts";
-import { announcedSeed, seededRandom, spawnCharter } from "../support/process.ts";
-import type { CharterProcess, Reply } from "../support/process.ts";
+import { announcedSeed, seededRandom, spawnCharter } from "../support/app/process.ts";
+import type { CharterProcess, Reply } from "../support/app/process.ts";
 import {
   everyEntry,
   expectAllThere,
@@ -18,8 +18,8 @@ import {
   expectInLedger,
   expectQuotasAddUp,
   expectSound,
-} from "../support/record.ts";
-import type { Acknowledged } from "../support/record.ts";
+} from "../support/ledger/record.ts";
+import type { Acknowledged } from "../support/ledger/record.ts";
 
 const kills = 50;
 const writers = 24;

@@ -5,8 +5,8 @@ import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { launcher, spawnCharter } from "../support/process.ts";
-import { everyEntry } from "../support/record.ts";
+import { launcher, spawnCharter } from "../support/app/process.ts";
+import { everyEntry } from "../support/ledger/record.ts";
 
 let root: string;
 /** A data folder that was stopped in order, and one that was killed, so that its last entries are in the journal only. */

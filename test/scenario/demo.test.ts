@@ -2,8 +2,8 @@
 import { spawnSync } from "node:child_process";
 import { resolve } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { plainEnv } from "../support/charter.ts";
-import { requirement } from "../support/requires.ts";
+import { plainEnv } from "../support/app/charter.ts";
+import { requirement } from "../support/servers/requires.ts";
 
 let status: number | null;
 let shown: string;

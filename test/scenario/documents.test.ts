@@ -7,8 +7,8 @@ import {
   ordinaryContext,
 } from "../../src/constitution/index.ts";
 import { scanThreats } from "../../src/governance/threats/index.ts";
-import { startTestCharter } from "../support/in-process.ts";
-import type { TestCharter } from "../support/in-process.ts";
+import { startTestCharter } from "../support/app/in-process.ts";
+import type { TestCharter } from "../support/app/in-process.ts";
 
 const constitution = loadConstitution(defaultConstitutionDir());
 let charter: TestCharter;

@@ -4,7 +4,7 @@ import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { envelope, startTestCharter } from "../support/in-process.ts";
+import { envelope, startTestCharter } from "../support/app/in-process.ts";
 
 it("halts every product when the ledger is not the one that the database remembers, until an admin clears it", async () => {
   const folders = await Promise.all([1, 2].map(() => mkdtemp(join(tmpdir(), "charter-exchanged-"))));

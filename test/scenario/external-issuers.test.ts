@@ -3,10 +3,10 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startOidcIssuer } from "../support/oidc-process.ts";
-import type { OidcIssuer } from "../support/oidc-process.ts";
-import { envelope, startTestCharter } from "../support/in-process.ts";
-import type { TestCharter } from "../support/in-process.ts";
+import { startOidcIssuer } from "../support/identity/oidc-process.ts";
+import type { OidcIssuer } from "../support/identity/oidc-process.ts";
+import { envelope, startTestCharter } from "../support/app/in-process.ts";
+import type { TestCharter } from "../support/app/in-process.ts";
 
 describe("tokens of an external issuer", () => {
   let dir: string;

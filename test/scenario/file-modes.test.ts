@@ -6,9 +6,9 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startTestCharter } from "../support/in-process.ts";
-import { launcher, spawnCharter } from "../support/process.ts";
-import type { CharterProcess } from "../support/process.ts";
+import { startTestCharter } from "../support/app/in-process.ts";
+import { launcher, spawnCharter } from "../support/app/process.ts";
+import type { CharterProcess } from "../support/app/process.ts";
 
 let root: string;
 beforeAll(async () => void (root = await mkdtemp(join(tmpdir(), "charter-modes-"))));

@@ -8,9 +8,9 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { digestOf } from "../../src/kernel/hash.ts";
-import { announcedSeed, seededRandom, spawnCharter } from "../support/process.ts";
-import type { CharterProcess, Reply } from "../support/process.ts";
-import { describeWith } from "../support/requires.ts";
+import { announcedSeed, seededRandom, spawnCharter } from "../support/app/process.ts";
+import type { CharterProcess, Reply } from "../support/app/process.ts";
+import { describeWith } from "../support/servers/requires.ts";
 import {
   everyEntry,
   expectAllThere,
@@ -18,8 +18,8 @@ import {
   expectInLedger,
   expectQuotasAddUp,
   expectSound,
-} from "../support/record.ts";
-import type { Acknowledged } from "../support/record.ts";
+} from "../support/ledger/record.ts";
+import type { Acknowledged } from "../support/ledger/record.ts";
 
 const diskBytes = 48 * 1024 * 1024;
 const ballastBytes = 12 * 1024 * 1024;

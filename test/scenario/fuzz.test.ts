@@ -7,15 +7,15 @@ import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { errorCodes, statusOf } from "../../src/http/index.ts";
 import type { ErrorCode } from "../../src/http/index.ts";
-import { contractOf, operationsOf, referred } from "../support/described-api.ts";
-import type { ApiDocument, Contract, DescribedOperation, PlainAnswer } from "../support/described-api.ts";
-import { draftsOf, fuzzed, Pool, send } from "../support/fuzz-request.ts";
-import type { Draft, Fuzzed } from "../support/fuzz-request.ts";
-import { mutatedDraftsOf } from "../support/fuzz-mutation.ts";
-import { envelope, startTestCharter } from "../support/in-process.ts";
-import type { TestCharter } from "../support/in-process.ts";
-import { announcedSeed } from "../support/process.ts";
-import type { Resolve } from "../support/schema-arbitrary.ts";
+import { contractOf, operationsOf, referred } from "../support/http/described-api.ts";
+import type { ApiDocument, Contract, DescribedOperation, PlainAnswer } from "../support/http/described-api.ts";
+import { draftsOf, fuzzed, Pool, send } from "../support/attack/fuzz-request.ts";
+import type { Draft, Fuzzed } from "../support/attack/fuzz-request.ts";
+import { mutatedDraftsOf } from "../support/attack/fuzz-mutation.ts";
+import { envelope, startTestCharter } from "../support/app/in-process.ts";
+import type { TestCharter } from "../support/app/in-process.ts";
+import { announcedSeed } from "../support/app/process.ts";
+import type { Resolve } from "../support/http/schema-arbitrary.ts";
 
 /** Requests over all operations together; each gets its part. */
 const budget = 8000;

@@ -7,9 +7,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { constitutionWith } from "../support/constitution.ts";
-import { spawnCharter } from "../support/process.ts";
-import type { CharterProcess, Reply } from "../support/process.ts";
+import { constitutionWith } from "../support/app/constitution.ts";
+import { spawnCharter } from "../support/app/process.ts";
+import type { CharterProcess, Reply } from "../support/app/process.ts";
 
 const pauseAt = 100;
 const reopenBelow = 75;

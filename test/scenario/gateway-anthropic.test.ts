@@ -10,9 +10,9 @@ import {
 } from "@anthropic-ai/sdk";
 import type Anthropic from "@anthropic-ai/sdk";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { providerKeys, sendJson, startRig, startStub } from "../support/gateway.ts";
-import type { GatewayRig, Stub } from "../support/gateway.ts";
-import { toolArguments } from "../support/upstream-bodies.ts";
+import { providerKeys, sendJson, startRig, startStub } from "../support/gateway/gateway.ts";
+import type { GatewayRig, Stub } from "../support/gateway/gateway.ts";
+import { toolArguments } from "../support/gateway/upstream-bodies.ts";
 
 let rig: GatewayRig;
 let stub: Stub;

@@ -10,13 +10,20 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openDatabase } from "../../src/db/index.ts";
 import { openBudgets } from "../../src/budgets/index.ts";
 import { silentLog } from "../../src/kernel/ctx.ts";
-import { filesHolding, handClock, providerKeys, sendJson, startStub, writeRigFiles } from "../support/gateway.ts";
-import type { RigFiles, Stub } from "../support/gateway.ts";
-import { announcedSeed, seededRandom, spawnCharter } from "../support/process.ts";
-import type { CharterProcess } from "../support/process.ts";
-import { everyEntry, expectEachIntentClosed, expectSound } from "../support/record.ts";
-import { startUpstream } from "../support/upstream.ts";
-import type { ScriptedUpstream } from "../support/upstream.ts";
+import {
+  filesHolding,
+  handClock,
+  providerKeys,
+  sendJson,
+  startStub,
+  writeRigFiles,
+} from "../support/gateway/gateway.ts";
+import type { RigFiles, Stub } from "../support/gateway/gateway.ts";
+import { announcedSeed, seededRandom, spawnCharter } from "../support/app/process.ts";
+import type { CharterProcess } from "../support/app/process.ts";
+import { everyEntry, expectEachIntentClosed, expectSound } from "../support/ledger/record.ts";
+import { startUpstream } from "../support/gateway/upstream.ts";
+import type { ScriptedUpstream } from "../support/gateway/upstream.ts";
 
 const kills = 8;
 const callers = 24;

@@ -1,10 +1,10 @@
 // What providers of bad faith try at the gateway: to be believed about what was used, to be taken for Charter, to forge
 // frames, to fill its memory, to get a key or a header through to a caller.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { chunk, completion, hello, pour, startAttacked, stream, whole } from "../support/attacked.ts";
-import type { Attacked } from "../support/attacked.ts";
-import { providerKeys, readStream, sendJson, startStub } from "../support/gateway.ts";
-import type { Stub } from "../support/gateway.ts";
+import { chunk, completion, hello, pour, startAttacked, stream, whole } from "../support/attack/attacked.ts";
+import type { Attacked } from "../support/attack/attacked.ts";
+import { providerKeys, readStream, sendJson, startStub } from "../support/gateway/gateway.ts";
+import type { Stub } from "../support/gateway/gateway.ts";
 
 let on: Attacked;
 beforeAll(async () => {

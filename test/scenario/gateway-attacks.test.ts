@@ -3,10 +3,10 @@
 // holds anything.
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { completion, hello, startAttacked, stream, whole } from "../support/attacked.ts";
-import type { Attacked } from "../support/attacked.ts";
-import { sendEvents, sendJson } from "../support/gateway.ts";
-import type { Answer } from "../support/in-process.ts";
+import { completion, hello, startAttacked, stream, whole } from "../support/attack/attacked.ts";
+import type { Attacked } from "../support/attack/attacked.ts";
+import { sendEvents, sendJson } from "../support/gateway/gateway.ts";
+import type { Answer } from "../support/app/in-process.ts";
 
 let on: Attacked;
 beforeAll(async () => {

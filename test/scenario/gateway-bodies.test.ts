@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { canonicalJson } from "../../src/kernel/canonical-json.ts";
 import { digestOf } from "../../src/kernel/hash.ts";
 import type { Leaf } from "../../src/ledger/index.ts";
-import { questions, readStream, startRig } from "../support/gateway.ts";
-import type { GatewayRig } from "../support/gateway.ts";
+import { questions, readStream, startRig } from "../support/gateway/gateway.ts";
+import type { GatewayRig } from "../support/gateway/gateway.ts";
 
 let rig: GatewayRig;
 beforeAll(async () => {

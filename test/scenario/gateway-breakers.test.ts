@@ -1,7 +1,7 @@
 // Breakers over the whole app, on a clock that the test moves by hand.
 import { describe, expect, it } from "vitest";
 import { maxReplyContainers, maxReplyParts } from "../../src/kernel/limits.ts";
-import { handClock, questions, sendJson, startRig, startStub } from "../support/gateway.ts";
+import { handClock, questions, sendJson, startRig, startStub } from "../support/gateway/gateway.ts";
 
 const quick = {
   "upstream-headers-timeout-ms": "400",

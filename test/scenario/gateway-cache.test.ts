@@ -2,8 +2,8 @@
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { questions, readStream, scriptedAnswer, startRig } from "../support/gateway.ts";
-import type { GatewayRig } from "../support/gateway.ts";
+import { questions, readStream, scriptedAnswer, startRig } from "../support/gateway/gateway.ts";
+import type { GatewayRig } from "../support/gateway/gateway.ts";
 
 let rig: GatewayRig;
 

@@ -15,11 +15,11 @@ import {
   startRig,
   startStub,
   writeRigFiles,
-} from "../support/gateway.ts";
-import type { GatewayRig, Stub } from "../support/gateway.ts";
-import { spawnCharter } from "../support/process.ts";
-import { expectSound } from "../support/record.ts";
-import { startUpstream } from "../support/upstream.ts";
+} from "../support/gateway/gateway.ts";
+import type { GatewayRig, Stub } from "../support/gateway/gateway.ts";
+import { spawnCharter } from "../support/app/process.ts";
+import { expectSound } from "../support/ledger/record.ts";
+import { startUpstream } from "../support/gateway/upstream.ts";
 
 let rig: GatewayRig;
 let stub: Stub;

@@ -17,14 +17,14 @@ import {
   startRig,
   startStub,
   writeRigFiles,
-} from "../support/gateway.ts";
-import type { GatewayRig, Stub } from "../support/gateway.ts";
-import { spawnCharter } from "../support/process.ts";
-import type { CharterProcess } from "../support/process.ts";
-import { everyEntry, expectEachIntentClosed } from "../support/record.ts";
-import { startRedis } from "../support/redis.ts";
-import { describeWith } from "../support/requires.ts";
-import { startUpstream } from "../support/upstream.ts";
+} from "../support/gateway/gateway.ts";
+import type { GatewayRig, Stub } from "../support/gateway/gateway.ts";
+import { spawnCharter } from "../support/app/process.ts";
+import type { CharterProcess } from "../support/app/process.ts";
+import { everyEntry, expectEachIntentClosed } from "../support/ledger/record.ts";
+import { startRedis } from "../support/servers/redis.ts";
+import { describeWith } from "../support/servers/requires.ts";
+import { startUpstream } from "../support/gateway/upstream.ts";
 
 let rig: GatewayRig;
 let stub: Stub;

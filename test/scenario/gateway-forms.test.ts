@@ -10,8 +10,8 @@ import {
   startRig,
   startStub,
   wordsOf,
-} from "../support/gateway.ts";
-import type { GatewayRig, Stub } from "../support/gateway.ts";
+} from "../support/gateway/gateway.ts";
+import type { GatewayRig, Stub } from "../support/gateway/gateway.ts";
 
 const schema = {
   type: "object",

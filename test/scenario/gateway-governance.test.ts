@@ -15,12 +15,12 @@ import {
   startRig,
   startStub,
   writeRigFiles,
-} from "../support/gateway.ts";
-import type { GatewayRig, Stub } from "../support/gateway.ts";
-import { startTestCharter } from "../support/in-process.ts";
-import { spawnCharter } from "../support/process.ts";
-import { everyEntry, expectEachIntentClosed, expectSound } from "../support/record.ts";
-import { startUpstream } from "../support/upstream.ts";
+} from "../support/gateway/gateway.ts";
+import type { GatewayRig, Stub } from "../support/gateway/gateway.ts";
+import { startTestCharter } from "../support/app/in-process.ts";
+import { spawnCharter } from "../support/app/process.ts";
+import { everyEntry, expectEachIntentClosed, expectSound } from "../support/ledger/record.ts";
+import { startUpstream } from "../support/gateway/upstream.ts";
 
 let rig: GatewayRig;
 let stub: Stub;

@@ -12,8 +12,8 @@ import {
   startRig,
   startStub,
   wordsOf,
-} from "../support/gateway.ts";
-import type { GatewayRig, Stub } from "../support/gateway.ts";
+} from "../support/gateway/gateway.ts";
+import type { GatewayRig, Stub } from "../support/gateway/gateway.ts";
 
 let rig: GatewayRig;
 let stub: Stub;

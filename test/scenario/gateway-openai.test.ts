@@ -2,9 +2,9 @@
 import { APIError, AuthenticationError, BadRequestError, ConflictError, NotFoundError, RateLimitError } from "openai";
 import type OpenAI from "openai";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { toolArguments } from "../support/upstream-bodies.ts";
-import { sendJson, startRig, startStub } from "../support/gateway.ts";
-import type { GatewayRig, Stub } from "../support/gateway.ts";
+import { toolArguments } from "../support/gateway/upstream-bodies.ts";
+import { sendJson, startRig, startStub } from "../support/gateway/gateway.ts";
+import type { GatewayRig, Stub } from "../support/gateway/gateway.ts";
 
 let rig: GatewayRig;
 let stub: Stub;

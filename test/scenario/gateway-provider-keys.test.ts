@@ -12,10 +12,10 @@ import {
   startRig,
   startStub,
   writeRigFiles,
-} from "../support/gateway.ts";
-import type { GatewayRig, Stub } from "../support/gateway.ts";
-import { spawnCharter } from "../support/process.ts";
-import { startUpstream } from "../support/upstream.ts";
+} from "../support/gateway/gateway.ts";
+import type { GatewayRig, Stub } from "../support/gateway/gateway.ts";
+import { spawnCharter } from "../support/app/process.ts";
+import { startUpstream } from "../support/gateway/upstream.ts";
 
 let rig: GatewayRig;
 let stub: Stub;

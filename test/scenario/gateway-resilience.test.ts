@@ -14,8 +14,8 @@ import {
   settledBudget,
   startRig,
   startStub,
-} from "../support/gateway.ts";
-import type { DeploymentRow, GatewayRig, Stub } from "../support/gateway.ts";
+} from "../support/gateway/gateway.ts";
+import type { DeploymentRow, GatewayRig, Stub } from "../support/gateway/gateway.ts";
 
 const quick = {
   "upstream-headers-timeout-ms": "400",

@@ -1,8 +1,8 @@
 // What calls of models may spend: reserved before, settled after, exact under any crowd, and not to be passed by.
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { chatReply, questions, rigPrice, sendJson, startRig, startStub } from "../support/gateway.ts";
-import type { GatewayRig, Stub } from "../support/gateway.ts";
+import { chatReply, questions, rigPrice, sendJson, startRig, startStub } from "../support/gateway/gateway.ts";
+import type { GatewayRig, Stub } from "../support/gateway/gateway.ts";
 
 let rig: GatewayRig;
 let stub: Stub;

@@ -1,7 +1,7 @@
 // Who is asked, through the whole app: the cascade, tiers, tags and strategies, and questions that mean the same.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startRig } from "../support/gateway.ts";
-import type { GatewayRig } from "../support/gateway.ts";
+import { startRig } from "../support/gateway/gateway.ts";
+import type { GatewayRig } from "../support/gateway/gateway.ts";
 
 /** The predecessor's rules call this hard, whatever weights the calibrated analyser has. */
 const hard = "Give a complex, detailed, comprehensive multi-step constitutional analysis of it.";

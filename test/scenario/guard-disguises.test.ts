@@ -2,8 +2,16 @@
 // providers seal comes back to them byte for byte.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { evasions } from "../../bench/load/guard-evasions.ts";
-import { chatChunk, questions, readStream, sendEvents, startRig, startStub, wordsOf } from "../support/gateway.ts";
-import type { GatewayRig, Stub } from "../support/gateway.ts";
+import {
+  chatChunk,
+  questions,
+  readStream,
+  sendEvents,
+  startRig,
+  startStub,
+  wordsOf,
+} from "../support/gateway/gateway.ts";
+import type { GatewayRig, Stub } from "../support/gateway/gateway.ts";
 
 let rig: GatewayRig;
 let stub: Stub;

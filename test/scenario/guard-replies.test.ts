@@ -1,8 +1,16 @@
 // Secrets beside words: in a reply's fields that Charter does not know, its names, sources and probabilities, and in the names
 // that a call is sent with.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { chatReply, questions, readStream, sendEvents, sendJson, startRig, startStub } from "../support/gateway.ts";
-import type { GatewayRig, Stub } from "../support/gateway.ts";
+import {
+  chatReply,
+  questions,
+  readStream,
+  sendEvents,
+  sendJson,
+  startRig,
+  startStub,
+} from "../support/gateway/gateway.ts";
+import type { GatewayRig, Stub } from "../support/gateway/gateway.ts";
 
 let rig: GatewayRig;
 let stub: Stub;

@@ -1,10 +1,10 @@
 // What every answer carries and what a request may say about itself: security headers, request ids, CORS, the client's
 // address behind proxies, and the host.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startTestCharter } from "../support/in-process.ts";
-import type { TestCharter } from "../support/in-process.ts";
-import { sendBytes } from "../support/wire.ts";
-import type { WireAnswer } from "../support/wire.ts";
+import { startTestCharter } from "../support/app/in-process.ts";
+import type { TestCharter } from "../support/app/in-process.ts";
+import { sendBytes } from "../support/http/wire.ts";
+import type { WireAnswer } from "../support/http/wire.ts";
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 const expected: Readonly<Record<string, string>> = {

@@ -7,19 +7,19 @@ import { join } from "node:path";
 import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { errorCodes } from "../../src/http/index.ts";
-import { hostileRequests } from "../support/hostile.ts";
-import type { Hostile } from "../support/hostile.ts";
-import { announcedSeed, everyPage, inParallel, spawnCharter } from "../support/process.ts";
-import type { CharterProcess } from "../support/process.ts";
+import { hostileRequests } from "../support/attack/hostile.ts";
+import type { Hostile } from "../support/attack/hostile.ts";
+import { announcedSeed, everyPage, inParallel, spawnCharter } from "../support/app/process.ts";
+import type { CharterProcess } from "../support/app/process.ts";
 import {
   everyEntry,
   expectAllThere,
   expectEachIntentClosed,
   expectQuotasAddUp,
   expectSound,
-} from "../support/record.ts";
-import { sendBytes } from "../support/wire.ts";
-import type { WireAnswer, WireOutcome } from "../support/wire.ts";
+} from "../support/ledger/record.ts";
+import { sendBytes } from "../support/http/wire.ts";
+import type { WireAnswer, WireOutcome } from "../support/http/wire.ts";
 
 const requests = 10_000;
 const width = 24;

@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { announcedSeed, seededRandom, spawnCharter } from "../support/process.ts";
-import type { CharterProcess } from "../support/process.ts";
-import { everyEntry, expectEachIntentClosed, expectSound } from "../support/record.ts";
+import { announcedSeed, seededRandom, spawnCharter } from "../support/app/process.ts";
+import type { CharterProcess } from "../support/app/process.ts";
+import { everyEntry, expectEachIntentClosed, expectSound } from "../support/ledger/record.ts";
 
 const kills = 8;
 const password = "four quiet horses graze";

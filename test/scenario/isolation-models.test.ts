@@ -13,9 +13,9 @@ import {
   sendJson,
   startRig,
   startStub,
-} from "../support/gateway.ts";
-import type { GatewayRig, Stub, StubRequest } from "../support/gateway.ts";
-import type { Answer } from "../support/in-process.ts";
+} from "../support/gateway/gateway.ts";
+import type { GatewayRig, Stub, StubRequest } from "../support/gateway/gateway.ts";
+import type { Answer } from "../support/app/in-process.ts";
 
 let rig: GatewayRig;
 let stub: Stub;

@@ -9,12 +9,12 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { PrincipalKind } from "../../src/kernel/ctx.ts";
-import { bearerOf, logIn, newcomerAt } from "../support/attacks.ts";
-import { constitutionWith } from "../support/constitution.ts";
-import { envelope, startTestCharter } from "../support/in-process.ts";
-import type { Answer, Ask, TestCharter } from "../support/in-process.ts";
-import { openWalk, operationNames, rowOf } from "../support/walk.ts";
-import type { Walk } from "../support/walk.ts";
+import { bearerOf, logIn, newcomerAt } from "../support/attack/attacks.ts";
+import { constitutionWith } from "../support/app/constitution.ts";
+import { envelope, startTestCharter } from "../support/app/in-process.ts";
+import type { Answer, Ask, TestCharter } from "../support/app/in-process.ts";
+import { openWalk, operationNames, rowOf } from "../support/http/walk.ts";
+import type { Walk } from "../support/http/walk.ts";
 
 const a = { product_id: "AI_ASSISTANT", artifact_type: "ConversationArtifact" };
 const b = { product_id: "GURUKUL", artifact_type: "ContentArtifact" };

@@ -8,8 +8,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { PrincipalKind } from "../../src/kernel/ctx.ts";
 import { newId } from "../../src/kernel/ids.ts";
 import { systemClock } from "../../src/kernel/clock.ts";
-import { everyPage, spawnCharter } from "../support/process.ts";
-import type { CharterProcess, ProcessAsk, Reply } from "../support/process.ts";
+import { everyPage, spawnCharter } from "../support/app/process.ts";
+import type { CharterProcess, ProcessAsk, Reply } from "../support/app/process.ts";
 
 const a = { product: "AI_ASSISTANT", type: "ConversationArtifact" };
 const b = { product: "GURUKUL", type: "ContentArtifact" };

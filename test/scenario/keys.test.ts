@@ -1,7 +1,7 @@
 // What narrows an API key: its role, the operations, networks and time it is good for, and whom it belongs to.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startTestCharter } from "../support/in-process.ts";
-import type { Answer, TestCharter } from "../support/in-process.ts";
+import { startTestCharter } from "../support/app/in-process.ts";
+import type { Answer, TestCharter } from "../support/app/in-process.ts";
 
 let charter: TestCharter;
 let nowMs = Date.UTC(2026, 10, 1);

@@ -4,10 +4,10 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { OperationName } from "../../src/http/index.ts";
 import type { PrincipalKind, Role } from "../../src/kernel/ctx.ts";
-import { startTestCharter } from "../support/in-process.ts";
-import type { TestCharter } from "../support/in-process.ts";
-import { letterOf, openWalk, operationNames } from "../support/walk.ts";
-import type { Walk } from "../support/walk.ts";
+import { startTestCharter } from "../support/app/in-process.ts";
+import type { TestCharter } from "../support/app/in-process.ts";
+import { letterOf, openWalk, operationNames } from "../support/http/walk.ts";
+import type { Walk } from "../support/http/walk.ts";
 
 /** The callers, in the order of the table's columns. Things belong to AI_ASSISTANT. */
 const callers: readonly (readonly [name: string, kind: PrincipalKind, role: Role, product?: string])[] = [

@@ -2,10 +2,10 @@
 import { exportJWK, exportSPKI, generateKeyPair, importJWK, SignJWT, UnsecuredJWT } from "jose";
 import type { JWTPayload } from "jose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startTestCharter } from "../support/in-process.ts";
-import type { TestCharter } from "../support/in-process.ts";
-import { approve, clientAt, me, personAt, pkce, postForm, signIn } from "../support/oauth.ts";
-import type { Person, Registered } from "../support/oauth.ts";
+import { startTestCharter } from "../support/app/in-process.ts";
+import type { TestCharter } from "../support/app/in-process.ts";
+import { approve, clientAt, me, personAt, pkce, postForm, signIn } from "../support/identity/oauth.ts";
+import type { Person, Registered } from "../support/identity/oauth.ts";
 
 const redirectUri = "https://app.example/callback";
 const tokenPath = "/api/v1/auth/token";

@@ -5,10 +5,10 @@ import * as oauth from "oauth4webapi";
 import * as openid from "openid-client";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { runProgram } from "../../src/cli/program.ts";
-import { startTestCharter } from "../support/in-process.ts";
-import type { TestCharter } from "../support/in-process.ts";
-import { approve, clientAt, me, personAt, postForm, refresh, signIn } from "../support/oauth.ts";
-import type { Person } from "../support/oauth.ts";
+import { startTestCharter } from "../support/app/in-process.ts";
+import type { TestCharter } from "../support/app/in-process.ts";
+import { approve, clientAt, me, personAt, postForm, refresh, signIn } from "../support/identity/oauth.ts";
+import type { Person } from "../support/identity/oauth.ts";
 
 const insecure = { [oauth.allowInsecureRequests]: true };
 const redirectUri = "http://127.0.0.1:8400/callback";

@@ -14,12 +14,12 @@ import {
   newcomerAt,
   tokenBy,
   visit,
-} from "../support/attacks.ts";
-import { startTestCharter } from "../support/in-process.ts";
-import type { Answer, TestCharter } from "../support/in-process.ts";
-import { mailsTo, tokenFor } from "../support/mail.ts";
-import { clientAt, me, personAt, pkce, refresh, signIn } from "../support/oauth.ts";
-import type { Person } from "../support/oauth.ts";
+} from "../support/attack/attacks.ts";
+import { startTestCharter } from "../support/app/in-process.ts";
+import type { Answer, TestCharter } from "../support/app/in-process.ts";
+import { mailsTo, tokenFor } from "../support/identity/mail.ts";
+import { clientAt, me, personAt, pkce, refresh, signIn } from "../support/identity/oauth.ts";
+import type { Person } from "../support/identity/oauth.ts";
 
 let charter: TestCharter;
 /** As many addresses as a test wants: a trusted proxy says which. */

@@ -2,11 +2,11 @@
 // and forms that two readers would read in two ways.
 import { generateKeyPairSync } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { auth, authorizeUrl, back, codeFor, tokenBy, visit } from "../support/attacks.ts";
-import { startTestCharter } from "../support/in-process.ts";
-import type { TestCharter } from "../support/in-process.ts";
-import { approve, clientAt, me, personAt, pkce } from "../support/oauth.ts";
-import type { Person } from "../support/oauth.ts";
+import { auth, authorizeUrl, back, codeFor, tokenBy, visit } from "../support/attack/attacks.ts";
+import { startTestCharter } from "../support/app/in-process.ts";
+import type { TestCharter } from "../support/app/in-process.ts";
+import { approve, clientAt, me, personAt, pkce } from "../support/identity/oauth.ts";
+import type { Person } from "../support/identity/oauth.ts";
 
 let charter: TestCharter;
 let person: Person;

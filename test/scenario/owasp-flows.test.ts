@@ -1,11 +1,11 @@
 // OWASP API4 and API6:2023: work that a stranger can cause, and flows that a machine could walk again and again.
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { auth, goodPassword, logIn, newcomerAt, visit } from "../support/attacks.ts";
-import { startTestCharter } from "../support/in-process.ts";
-import type { Answer, TestCharter } from "../support/in-process.ts";
-import { mailsIn, mailsTo } from "../support/mail.ts";
-import { clientAt, me, personAt } from "../support/oauth.ts";
+import { auth, goodPassword, logIn, newcomerAt, visit } from "../support/attack/attacks.ts";
+import { startTestCharter } from "../support/app/in-process.ts";
+import type { Answer, TestCharter } from "../support/app/in-process.ts";
+import { mailsIn, mailsTo } from "../support/identity/mail.ts";
+import { clientAt, me, personAt } from "../support/identity/oauth.ts";
 
 let charter: TestCharter;
 beforeAll(async () => void (charter = await startTestCharter({ flags: { "trusted-proxies": "127.0.0.1" } })));

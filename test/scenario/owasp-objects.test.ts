@@ -1,11 +1,11 @@
 // OWASP API1:2023, broken object level authorization: whoever knows the id of a thing, or holds something made for another,
 // gets no further by it. The things belong to AI_ASSISTANT, the attackers to GURUKUL or to nobody.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { auth, bearerOf, codeFor, newcomerAt, tokenBy } from "../support/attacks.ts";
-import { envelope, startTestCharter } from "../support/in-process.ts";
-import type { TestCharter } from "../support/in-process.ts";
-import { clientAt, me, personAt, postForm, refresh } from "../support/oauth.ts";
-import type { Person, Registered } from "../support/oauth.ts";
+import { auth, bearerOf, codeFor, newcomerAt, tokenBy } from "../support/attack/attacks.ts";
+import { envelope, startTestCharter } from "../support/app/in-process.ts";
+import type { TestCharter } from "../support/app/in-process.ts";
+import { clientAt, me, personAt, postForm, refresh } from "../support/identity/oauth.ts";
+import type { Person, Registered } from "../support/identity/oauth.ts";
 
 const other = { product: "GURUKUL" };
 const own = { product: "AI_ASSISTANT" };

@@ -1,14 +1,14 @@
 // OWASP API3, API5 and API9:2023: fields that nobody may set or see, functions that nobody but an admin has, and the whole
 // inventory of paths and verbs.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { auth, back, bearerOf, goodPassword, newcomerAt, visit } from "../support/attacks.ts";
+import { auth, back, bearerOf, goodPassword, newcomerAt, visit } from "../support/attack/attacks.ts";
 import { operations } from "../../src/http/index.ts";
 import type { Operation } from "../../src/http/index.ts";
-import { startTestCharter } from "../support/in-process.ts";
-import type { TestCharter } from "../support/in-process.ts";
-import { me, personAt, signIn } from "../support/oauth.ts";
-import { openWalk, operationNames, rowOf } from "../support/walk.ts";
-import { sendBytes } from "../support/wire.ts";
+import { startTestCharter } from "../support/app/in-process.ts";
+import type { TestCharter } from "../support/app/in-process.ts";
+import { me, personAt, signIn } from "../support/identity/oauth.ts";
+import { openWalk, operationNames, rowOf } from "../support/http/walk.ts";
+import { sendBytes } from "../support/http/wire.ts";
 
 let charter: TestCharter;
 beforeAll(async () => void (charter = await startTestCharter()));

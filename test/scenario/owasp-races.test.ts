@@ -2,12 +2,12 @@
 // looked at from between them. Hashing is the slow step, so a queue of it holds a request where it is to be held.
 import { hashSync } from "bcryptjs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { auth, back, bearerOf, codeFor, goodPassword, logIn, newcomerAt, tokenBy } from "../support/attacks.ts";
-import { startTestCharter } from "../support/in-process.ts";
-import type { Answer, TestCharter } from "../support/in-process.ts";
-import { mailsTo, tokenFor } from "../support/mail.ts";
-import { clientAt, me, personAt, refresh, signIn } from "../support/oauth.ts";
-import type { Person } from "../support/oauth.ts";
+import { auth, back, bearerOf, codeFor, goodPassword, logIn, newcomerAt, tokenBy } from "../support/attack/attacks.ts";
+import { startTestCharter } from "../support/app/in-process.ts";
+import type { Answer, TestCharter } from "../support/app/in-process.ts";
+import { mailsTo, tokenFor } from "../support/identity/mail.ts";
+import { clientAt, me, personAt, refresh, signIn } from "../support/identity/oauth.ts";
+import type { Person } from "../support/identity/oauth.ts";
 
 let charter: TestCharter;
 let people = 0;

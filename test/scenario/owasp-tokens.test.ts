@@ -3,12 +3,12 @@ import { createHmac, randomBytes } from "node:crypto";
 import { SignJWT, decodeJwt, decodeProtectedHeader, exportJWK, generateKeyPair } from "jose";
 import type { CryptoKey } from "jose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { assembled, auth, back, bearerOf, codeFor, resigned, tokenBy } from "../support/attacks.ts";
-import type { Changes } from "../support/attacks.ts";
-import { startTestCharter } from "../support/in-process.ts";
-import type { TestCharter } from "../support/in-process.ts";
-import { clientAt, me, personAt, postForm } from "../support/oauth.ts";
-import type { Person } from "../support/oauth.ts";
+import { assembled, auth, back, bearerOf, codeFor, resigned, tokenBy } from "../support/attack/attacks.ts";
+import type { Changes } from "../support/attack/attacks.ts";
+import { startTestCharter } from "../support/app/in-process.ts";
+import type { TestCharter } from "../support/app/in-process.ts";
+import { clientAt, me, personAt, postForm } from "../support/identity/oauth.ts";
+import type { Person } from "../support/identity/oauth.ts";
 
 let charter: TestCharter;
 let person: Person;

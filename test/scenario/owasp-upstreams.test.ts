@@ -6,11 +6,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SignJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { auth, authorizeUrl, back, goodPassword, listen, logIn, tokenBy, visit } from "../support/attacks.ts";
-import type { Listener } from "../support/attacks.ts";
-import { envelope, startTestCharter } from "../support/in-process.ts";
-import type { TestCharter } from "../support/in-process.ts";
-import { clientAt, me, pkce, postForm } from "../support/oauth.ts";
+import { auth, authorizeUrl, back, goodPassword, listen, logIn, tokenBy, visit } from "../support/attack/attacks.ts";
+import type { Listener } from "../support/attack/attacks.ts";
+import { envelope, startTestCharter } from "../support/app/in-process.ts";
+import type { TestCharter } from "../support/app/in-process.ts";
+import { clientAt, me, pkce, postForm } from "../support/identity/oauth.ts";
 
 let dir: string;
 beforeAll(async () => void (dir = await mkdtemp(join(tmpdir(), "charter-upstreams-"))));

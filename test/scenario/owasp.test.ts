@@ -5,10 +5,10 @@ import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { operations } from "../../src/http/index.ts";
-import { envelope, startTestCharter } from "../support/in-process.ts";
-import type { Answer, Ask, TestCharter } from "../support/in-process.ts";
-import { clientAt, me, personAt, pkce, postForm, refresh, signIn } from "../support/oauth.ts";
-import { openWalk, operationNames } from "../support/walk.ts";
+import { envelope, startTestCharter } from "../support/app/in-process.ts";
+import type { Answer, Ask, TestCharter } from "../support/app/in-process.ts";
+import { clientAt, me, personAt, pkce, postForm, refresh, signIn } from "../support/identity/oauth.ts";
+import { openWalk, operationNames } from "../support/http/walk.ts";
 
 let charter: TestCharter;
 beforeAll(async () => {

@@ -3,11 +3,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { envelope, startTestCharter } from "../support/in-process.ts";
-import type { TestCharter } from "../support/in-process.ts";
-import { freshPostgres } from "../support/postgres.ts";
-import type { FreshPostgres } from "../support/postgres.ts";
-import { describeWith } from "../support/requires.ts";
+import { envelope, startTestCharter } from "../support/app/in-process.ts";
+import type { TestCharter } from "../support/app/in-process.ts";
+import { freshPostgres } from "../support/servers/postgres.ts";
+import type { FreshPostgres } from "../support/servers/postgres.ts";
+import { describeWith } from "../support/servers/requires.ts";
 
 describeWith(["postgres"], "Charter on PostgreSQL", () => {
   let postgres: FreshPostgres;

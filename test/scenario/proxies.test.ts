@@ -7,13 +7,13 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { Agent, request } from "undici";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { certificateFolder } from "../support/certificates.ts";
-import type { CertificateFolder } from "../support/certificates.ts";
-import { prepareCaddy, prepareNginx } from "../support/front-proxies.ts";
-import type { FrontProxy, PreparedProxy } from "../support/front-proxies.ts";
-import { spawnCharter } from "../support/process.ts";
-import type { CharterProcess } from "../support/process.ts";
-import { describeWith } from "../support/requires.ts";
+import { certificateFolder } from "../support/http/certificates.ts";
+import type { CertificateFolder } from "../support/http/certificates.ts";
+import { prepareCaddy, prepareNginx } from "../support/http/front-proxies.ts";
+import type { FrontProxy, PreparedProxy } from "../support/http/front-proxies.ts";
+import { spawnCharter } from "../support/app/process.ts";
+import type { CharterProcess } from "../support/app/process.ts";
+import { describeWith } from "../support/servers/requires.ts";
 
 const streamed = "/v1/artifacts?product=AI_ASSISTANT&type=ConversationArtifact";
 

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
-import { spawnCharter } from "../support/process.ts";
+import { spawnCharter } from "../support/app/process.ts";
 
 it("the ledger answers filtered questions after pauses of every length", async () => {
   const dataDir = await mkdtemp(join(tmpdir(), "charter-quiet-"));

@@ -12,13 +12,13 @@ import { operations } from "../../src/http/index.ts";
 import type { Operation } from "../../src/http/index.ts";
 import { roles } from "../../src/kernel/ctx.ts";
 import type { PrincipalKind, Role } from "../../src/kernel/ctx.ts";
-import { constitutionWith } from "../support/constitution.ts";
-import { envelope, startTestCharter } from "../support/in-process.ts";
-import type { Answer, Ask, TestCharter } from "../support/in-process.ts";
-import { spawnCharter } from "../support/process.ts";
-import type { CharterProcess } from "../support/process.ts";
-import { startRedis } from "../support/redis.ts";
-import { describeWith } from "../support/requires.ts";
+import { constitutionWith } from "../support/app/constitution.ts";
+import { envelope, startTestCharter } from "../support/app/in-process.ts";
+import type { Answer, Ask, TestCharter } from "../support/app/in-process.ts";
+import { spawnCharter } from "../support/app/process.ts";
+import type { CharterProcess } from "../support/app/process.ts";
+import { startRedis } from "../support/servers/redis.ts";
+import { describeWith } from "../support/servers/requires.ts";
 
 /** The limits of the documents, by role. */
 const perMinute: Readonly<Record<Role, number>> = {

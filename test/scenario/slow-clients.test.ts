@@ -2,10 +2,10 @@
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { envelope, startTestCharter } from "../support/in-process.ts";
-import type { TestCharter } from "../support/in-process.ts";
-import { establishedAt, openManySlow, openSlow } from "../support/slow-sockets.ts";
-import type { SlowSocket } from "../support/slow-sockets.ts";
+import { envelope, startTestCharter } from "../support/app/in-process.ts";
+import type { TestCharter } from "../support/app/in-process.ts";
+import { establishedAt, openManySlow, openSlow } from "../support/attack/slow-sockets.ts";
+import type { SlowSocket } from "../support/attack/slow-sockets.ts";
 
 const many = 200;
 /** Well above what the slow sockets of these tests manage, and well below loopback. */

@@ -4,11 +4,11 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { operations } from "../../src/http/operations.ts";
-import type { ApiDocument } from "../support/described-api.ts";
-import { everyPage, inParallel } from "../support/process.ts";
-import { figures, mostMs, shortestStall, startStallRig } from "../support/stall-rig.ts";
-import type { Stall, StallRig } from "../support/stall-rig.ts";
-import { worstRequests } from "../support/worst-requests.ts";
+import type { ApiDocument } from "../support/http/described-api.ts";
+import { everyPage, inParallel } from "../support/app/process.ts";
+import { figures, mostMs, shortestStall, startStallRig } from "../support/attack/stall-rig.ts";
+import type { Stall, StallRig } from "../support/attack/stall-rig.ts";
+import { worstRequests } from "../support/attack/worst-requests.ts";
 
 const document = JSON.parse(readFileSync("openapi.json", "utf8")) as ApiDocument;
 /** Artifacts that the listings hold; each with metadata of the most bytes that are accepted. */

@@ -1,10 +1,10 @@
 // Many large requests at the same time: they take turns, so that the loop is held no longer than by one of them; they leave
 // room for other products' calls, large and small; and what they take together is bounded.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { mostMs, startStallRig } from "../support/stall-rig.ts";
-import type { Stall, StallRig } from "../support/stall-rig.ts";
-import { worstChats } from "../support/worst-bodies.ts";
-import type { WorstRequest } from "../support/worst-requests.ts";
+import { mostMs, startStallRig } from "../support/attack/stall-rig.ts";
+import type { Stall, StallRig } from "../support/attack/stall-rig.ts";
+import { worstChats } from "../support/attack/worst-bodies.ts";
+import type { WorstRequest } from "../support/attack/worst-requests.ts";
 
 /**
  * Most memory that the server may take, whatever is sent: six times what bodies may hold (as they came, as text, in the views of

@@ -1,17 +1,17 @@
 // No call of a model holds the event loop: the worst bodies of each API, accepted or refused, are read, checked, guarded,
 // digested, translated and sent in turns with everything else, and so are the worst replies of a provider.
 //
-// What is asserted is the processor time of the server's main thread between two turns of its loop (support/loop-probe.ts):
+// What is asserted is the processor time of the server's main thread between two turns of its loop (support/attack/loop-probe.ts):
 // on a quiet machine it is the pause that everybody feels, and on a loaded one it does not grow with the load, as time on
 // the wall does. A body is measured up to four times and its shortest pause counts, because a collection of what others left
 // may fall into it. The longest waits of a caller in another process are printed beside it, with those at rest.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { figures, mostMs, shortestStall, startStallRig } from "../support/stall-rig.ts";
-import type { Stall, StallRig } from "../support/stall-rig.ts";
-import { worstChats, worstEmbeddings, worstMessages, worstResponses } from "../support/worst-bodies.ts";
-import type { WorstBody } from "../support/worst-bodies.ts";
-import { startWorstProvider, worstReplies } from "../support/worst-replies.ts";
-import type { WorstRequest } from "../support/worst-requests.ts";
+import { figures, mostMs, shortestStall, startStallRig } from "../support/attack/stall-rig.ts";
+import type { Stall, StallRig } from "../support/attack/stall-rig.ts";
+import { worstChats, worstEmbeddings, worstMessages, worstResponses } from "../support/attack/worst-bodies.ts";
+import type { WorstBody } from "../support/attack/worst-bodies.ts";
+import { startWorstProvider, worstReplies } from "../support/attack/worst-replies.ts";
+import type { WorstRequest } from "../support/attack/worst-requests.ts";
 
 let rig: StallRig;
 let provider: Awaited<ReturnType<typeof startWorstProvider>>;

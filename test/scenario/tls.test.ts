@@ -18,9 +18,9 @@ import { startCharter } from "../../src/app.ts";
 import { runProgram } from "../../src/cli/program.ts";
 import { loadConfig } from "../../src/config/index.ts";
 import type { Log } from "../../src/kernel/ctx.ts";
-import { certificateFolder, certificatesAt } from "../support/certificates.ts";
-import type { CertificateFolder } from "../support/certificates.ts";
-import { describeWith } from "../support/requires.ts";
+import { certificateFolder, certificatesAt } from "../support/http/certificates.ts";
+import type { CertificateFolder } from "../support/http/certificates.ts";
+import { describeWith } from "../support/servers/requires.ts";
 
 const yearMs = 365 * 24 * 60 * 60 * 1000;
 

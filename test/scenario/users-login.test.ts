@@ -3,10 +3,10 @@ import { createRequire } from "node:module";
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startTestCharter } from "../support/in-process.ts";
-import type { Answer, TestCharter } from "../support/in-process.ts";
-import { tokenFor } from "../support/mail.ts";
-import { postForm } from "../support/oauth.ts";
+import { startTestCharter } from "../support/app/in-process.ts";
+import type { Answer, TestCharter } from "../support/app/in-process.ts";
+import { tokenFor } from "../support/identity/mail.ts";
+import { postForm } from "../support/identity/oauth.ts";
 
 const bcrypt = createRequire(import.meta.url)("bcryptjs") as { hashSync(password: string, rounds: number): string };
 const password = "seven tangled umbrellas";

@@ -2,10 +2,10 @@
 import { createServer } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
 import { describe, expect, it } from "vitest";
-import { startTestCharter } from "../support/in-process.ts";
-import type { Answer, TestCharter } from "../support/in-process.ts";
-import { mailUser, startMailServer } from "../support/mail-server.ts";
-import { parsedMail, tokenIn } from "../support/mail.ts";
+import { startTestCharter } from "../support/app/in-process.ts";
+import type { Answer, TestCharter } from "../support/app/in-process.ts";
+import { mailUser, startMailServer } from "../support/identity/mail-server.ts";
+import { parsedMail, tokenIn } from "../support/identity/mail.ts";
 
 const auth = "/api/v1/auth";
 const start = (smtpUrl: string, more: Record<string, string> = {}): Promise<TestCharter> =>

@@ -2,9 +2,9 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startTestCharter } from "../support/in-process.ts";
-import type { Answer, TestCharter } from "../support/in-process.ts";
-import { mailsIn, mailsTo, tokenFor } from "../support/mail.ts";
+import { startTestCharter } from "../support/app/in-process.ts";
+import type { Answer, TestCharter } from "../support/app/in-process.ts";
+import { mailsIn, mailsTo, tokenFor } from "../support/identity/mail.ts";
 
 /** What every test here starts with: limits that tests do not reach. */
 const flags = { "rate-factor": "100000" };

@@ -2,8 +2,8 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { launcher } from "../support/process.ts";
-import type { CharterProcess } from "../support/process.ts";
+import { launcher } from "../support/app/process.ts";
+import type { CharterProcess } from "../support/app/process.ts";
 import type { Finding, Look } from "./check.ts";
 import type { House } from "./house.ts";
 

@@ -1,7 +1,7 @@
 // What the Charter under attack holds: artifacts with a history, keys, people and clients, some of them only there to be
 // attacked, so that an attack which locks one out does not end the attack on the next operation.
 import { createHash, randomBytes } from "node:crypto";
-import type { CharterProcess } from "../support/process.ts";
+import type { CharterProcess } from "../support/app/process.ts";
 import type { Contents, Values, Variant } from "./samples.ts";
 
 const product = "AI_ASSISTANT";

@@ -4,9 +4,9 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Agent, request } from "undici";
-import type { ApiDocument } from "../support/described-api.ts";
-import { launcher, spawnCharter } from "../support/process.ts";
-import type { CharterProcess } from "../support/process.ts";
+import type { ApiDocument } from "../support/http/described-api.ts";
+import { launcher, spawnCharter } from "../support/app/process.ts";
+import type { CharterProcess } from "../support/app/process.ts";
 import { fill } from "./contents.ts";
 import type { Contents } from "./samples.ts";
 

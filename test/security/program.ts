@@ -3,7 +3,7 @@
 import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { plainPath } from "../support/charter.ts";
+import { plainPath } from "../support/app/charter.ts";
 
 /** How a program ended. */
 export interface Ending {

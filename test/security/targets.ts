@@ -4,10 +4,10 @@ import { randomUUID } from "node:crypto";
 import * as fc from "fast-check";
 import { operations } from "../../src/http/index.ts";
 import type { Operation, OperationName } from "../../src/http/index.ts";
-import { operationsOf, referred } from "../support/described-api.ts";
-import type { ApiDocument, DescribedOperation, Parameter } from "../support/described-api.ts";
-import { Known, valuesOf } from "../support/schema-arbitrary.ts";
-import type { Schema } from "../support/schema-arbitrary.ts";
+import { operationsOf, referred } from "../support/http/described-api.ts";
+import type { ApiDocument, DescribedOperation, Parameter } from "../support/http/described-api.ts";
+import { Known, valuesOf } from "../support/http/schema-arbitrary.ts";
+import type { Schema } from "../support/http/schema-arbitrary.ts";
 import { refusedAnyway, sampleOf } from "./samples.ts";
 import type { Contents, Values, Variant } from "./samples.ts";
 

@@ -8,7 +8,7 @@ import { silentLog } from "../../kernel/ctx.ts";
 import type { StoredBlob } from "./blobs.ts";
 import { openDiskBlobs } from "./disk.ts";
 
-const writer = join(import.meta.dirname, "../../../test/support/blob-writer.ts");
+const writer = join(import.meta.dirname, "../../../test/support/storage/blob-writer.ts");
 
 /** Starts a writer on a folder, kills it after some acknowledgements, and returns all that it acknowledged. */
 async function killedAfter(dir: string, acknowledgements: number): Promise<StoredBlob[]> {

@@ -1,7 +1,7 @@
 // Holds the guards to a bound on what one call has them decode, and to refusing what lies beyond it.
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { plainCall } from "../../../test/support/model-call.ts";
+import { plainCall } from "../../../test/support/gateway/model-call.ts";
 import type { GuardPolicy } from "../guard.ts";
 import { guardCall, guardReply } from "../inspection.ts";
 import { redactSecrets } from "../secrets.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { assert, property, string } from "fast-check";
 import { describe, expect, it } from "vitest";
-import { parsedMail } from "../../../test/support/mail.ts";
+import { parsedMail } from "../../../test/support/identity/mail.ts";
 import { systemClock } from "../../kernel/clock.ts";
 import { consoleMailer } from "./console-mail.ts";
 import { diskMailer } from "./disk-mail.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { mailUser, startMailServer } from "../../../test/support/mail-server.ts";
+import { mailUser, startMailServer } from "../../../test/support/identity/mail-server.ts";
 import { silentLog } from "../../kernel/ctx.ts";
 import type { Mail, Mailer } from "./mailer.ts";
 import { Outbox } from "./outbox.ts";

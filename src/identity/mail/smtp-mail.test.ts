@@ -1,7 +1,7 @@
 import { createServer } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
 import { describe, expect, it } from "vitest";
-import { mailUser, startMailServer } from "../../../test/support/mail-server.ts";
+import { mailUser, startMailServer } from "../../../test/support/identity/mail-server.ts";
 import { smtpMailer } from "./smtp-mail.ts";
 
 const from = "Charter <charter@example.org>";

@@ -5,9 +5,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createClient } from "@redis/client";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { counterContract } from "../../../test/contract/counters.ts";
-import { startRedis } from "../../../test/support/redis.ts";
-import type { RedisServer } from "../../../test/support/redis.ts";
-import { describeWith } from "../../../test/support/requires.ts";
+import { startRedis } from "../../../test/support/servers/redis.ts";
+import type { RedisServer } from "../../../test/support/servers/redis.ts";
+import { describeWith } from "../../../test/support/servers/requires.ts";
 import { systemClock } from "../../kernel/clock.ts";
 import { silentLog } from "../../kernel/ctx.ts";
 import type { Log } from "../../kernel/ctx.ts";
@@ -15,7 +15,7 @@ import type { Counter } from "./counter.ts";
 import { openRedisCounter } from "./redis-counter.ts";
 
 const limit = { limit: 5, windowMs: 3_600_000 };
-const taker = new URL("../../../test/support/counter-taker.ts", import.meta.url).pathname;
+const taker = new URL("../../../test/support/identity/counter-taker.ts", import.meta.url).pathname;
 
 /** Tries until it is so; the time limit of the test ends it. */
 async function until(isSo: () => Promise<boolean> | boolean): Promise<void> {

@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { describe, expect, it } from "vitest";
-import { intentLeaf, ledgerFolder } from "../../../test/support/ledger-folder.ts";
+import { intentLeaf, ledgerFolder } from "../../../test/support/ledger/ledger-folder.ts";
 
-const writer = new URL("../../../test/support/ledger-writer.ts", import.meta.url).pathname;
+const writer = new URL("../../../test/support/ledger/ledger-writer.ts", import.meta.url).pathname;
 /** Rounds of writing and killing; a scenario test of the whole server kills many more times. */
 const kills = 5;
 

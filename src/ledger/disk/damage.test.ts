@@ -1,8 +1,8 @@
 import { cp, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { intentLeaf, ledgerFolder } from "../../../test/support/ledger-folder.ts";
-import type { LedgerFolder } from "../../../test/support/ledger-folder.ts";
+import { intentLeaf, ledgerFolder } from "../../../test/support/ledger/ledger-folder.ts";
+import type { LedgerFolder } from "../../../test/support/ledger/ledger-folder.ts";
 import { systemClock } from "../../kernel/clock.ts";
 import { silentLog } from "../../kernel/ctx.ts";
 import type { RepairReport } from "./repair.ts";

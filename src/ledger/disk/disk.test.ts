@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { onBothDialects, sqlitePlace } from "../../../test/contract/databases.ts";
-import { intentLeaf, outcomeLeaf } from "../../../test/support/ledger-folder.ts";
+import { intentLeaf, outcomeLeaf } from "../../../test/support/ledger/ledger-folder.ts";
 import type { Database } from "../../db/index.ts";
 import { systemClock } from "../../kernel/clock.ts";
 import { silentLog } from "../../kernel/ctx.ts";

@@ -7,7 +7,7 @@ import {
   ledgerFolder,
   outcomeLeaf,
   systemError,
-} from "../../../test/support/ledger-folder.ts";
+} from "../../../test/support/ledger/ledger-folder.ts";
 import { maxCommitLeaves } from "../../kernel/limits.ts";
 import { ballastFile } from "./disk-reserve.ts";
 import { leafHash } from "../merkle.ts";

@@ -8,7 +8,7 @@ import {
   naiveLeaf,
   naiveLog,
   noteKey,
-} from "../../../test/support/naive-log.ts";
+} from "../../../test/support/ledger/naive-log.ts";
 import { verifyLedger } from "./index.ts";
 
 const origin = "charter.test/log";

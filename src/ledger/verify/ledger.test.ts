@@ -11,8 +11,8 @@ import {
   naiveLog,
   noteKey,
   signedNote,
-} from "../../../test/support/naive-log.ts";
-import { serveLog } from "../../../test/support/log-server.ts";
+} from "../../../test/support/ledger/naive-log.ts";
+import { serveLog } from "../../../test/support/ledger/log-server.ts";
 import { findLedger, verifyLedger } from "./index.ts";
 
 const origin = "charter.test/log";

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { noteKey, signedNote } from "../../../test/support/naive-log.ts";
+import { noteKey, signedNote } from "../../../test/support/ledger/naive-log.ts";
 import { FormError, openCheckpoint, parseVerifierKey } from "./note.ts";
 
 const origin = "charter.test/log";

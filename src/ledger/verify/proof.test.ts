@@ -8,8 +8,8 @@ import {
   naiveProof,
   noteKey,
   sha256Of,
-} from "../../../test/support/naive-log.ts";
-import { describeWith, vectorsFolder } from "../../../test/support/requires.ts";
+} from "../../../test/support/ledger/naive-log.ts";
+import { describeWith, vectorsFolder } from "../../../test/support/servers/requires.ts";
 import { consistencyHolds, inclusionHolds } from "./inclusion.ts";
 import { verifyProof } from "./index.ts";
 

@@ -1,7 +1,7 @@
 // The official client reads what Charter writes in the Messages dialect.
 import Anthropic, { NotFoundError } from "@anthropic-ai/sdk";
 import { describe, expect, it } from "vitest";
-import { cut } from "../../../test/support/reply-pieces.ts";
+import { cut } from "../../../test/support/gateway/reply-pieces.ts";
 import type { Reply, StreamEvent } from "../conversation.ts";
 import { anthropicMessagesFront } from "./dialect.ts";
 import { writeMessagesError } from "./error.ts";

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { gathered, piecesOf } from "../../../test/support/reply-pieces.ts";
+import { gathered, piecesOf } from "../../../test/support/gateway/reply-pieces.ts";
 import type { Finish, StreamEvent } from "../conversation.ts";
 import { anthropicMessagesFront, anthropicMessagesUpstream } from "./dialect.ts";
 import { writeMessagesError } from "./error.ts";

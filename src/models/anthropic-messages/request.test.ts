@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { plainCall } from "../../../test/support/model-call.ts";
+import { plainCall } from "../../../test/support/gateway/model-call.ts";
 import type { ModelCall } from "../conversation.ts";
 import { anthropicMessagesFront, anthropicMessagesUpstream } from "./dialect.ts";
 

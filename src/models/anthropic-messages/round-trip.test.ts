@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { cut, gathered, piecesOf } from "../../../test/support/reply-pieces.ts";
+import { cut, gathered, piecesOf } from "../../../test/support/gateway/reply-pieces.ts";
 import type { Finish, MediaSource, ModelCall, Part, Reply, StreamEvent, Turn } from "../conversation.ts";
 import { anthropicMessagesFront, anthropicMessagesUpstream } from "./dialect.ts";
 

@@ -3,7 +3,7 @@ import Anthropic from "@anthropic-ai/sdk";
 import * as fc from "fast-check";
 import OpenAI from "openai";
 import { describe, expect, it } from "vitest";
-import { gathered, piecesOf } from "../../../test/support/reply-pieces.ts";
+import { gathered, piecesOf } from "../../../test/support/gateway/reply-pieces.ts";
 import type { FrontDialect, StreamEvent, UpstreamDialect } from "../conversation.ts";
 import type { Usage } from "../usage.ts";
 import { anthropicMessagesFront, anthropicMessagesUpstream } from "./dialect.ts";

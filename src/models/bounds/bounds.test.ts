@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { plainCall } from "../../../test/support/model-call.ts";
+import { plainCall } from "../../../test/support/gateway/model-call.ts";
 import type { ModelCall, Part } from "../conversation.ts";
 import { defaultBounds } from "../catalogue/model-families.ts";
 import { boundOf } from "./bound.ts";

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { gathered, piecesOf } from "../../../test/support/reply-pieces.ts";
+import { gathered, piecesOf } from "../../../test/support/gateway/reply-pieces.ts";
 import type { Finish } from "../conversation.ts";
 import { geminiUpstream } from "./dialect.ts";
 

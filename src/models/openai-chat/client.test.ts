@@ -1,7 +1,7 @@
 // The official client reads what Charter writes as chat completions and embeddings.
 import OpenAI, { APIError } from "openai";
 import { describe, expect, it } from "vitest";
-import { cut } from "../../../test/support/reply-pieces.ts";
+import { cut } from "../../../test/support/gateway/reply-pieces.ts";
 import type { Reply, StreamEvent } from "../conversation.ts";
 import { embeddingsFront } from "../wire/embeddings.ts";
 import { openaiChatFront } from "./dialect.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { plainCall } from "../../../test/support/model-call.ts";
+import { plainCall } from "../../../test/support/gateway/model-call.ts";
 import type { ModelCall, Part } from "../conversation.ts";
 import { openaiChatFront, openaiChatUpstream } from "./dialect.ts";
 

@@ -1,7 +1,7 @@
 // The official client reads what Charter writes in the Responses dialect.
 import OpenAI from "openai";
 import { describe, expect, it } from "vitest";
-import { cut } from "../../../test/support/reply-pieces.ts";
+import { cut } from "../../../test/support/gateway/reply-pieces.ts";
 import type { Finish, Part, Reply, StreamEvent } from "../conversation.ts";
 import { openaiResponsesFront } from "./dialect.ts";
 

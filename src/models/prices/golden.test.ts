@@ -2,7 +2,7 @@
 // recorded from real calls, with the price in dollars that each provider's table gives.
 import { readFileSync } from "node:fs";
 import { beforeAll, expect, it } from "vitest";
-import { describeWith, usagesFile } from "../../../test/support/requires.ts";
+import { describeWith, usagesFile } from "../../../test/support/servers/requires.ts";
 import { openPrices } from "./index.ts";
 
 /**

@@ -10,8 +10,8 @@ import type { ClientDraft, UserChange } from "../../../src/identity/index.ts";
 import { principalKinds } from "../../../src/kernel/ctx.ts";
 import type { Principal, Role } from "../../../src/kernel/ctx.ts";
 import { Fault } from "../../../src/kernel/fault.ts";
-import { openAuthorityRig } from "../../support/authority-rig.ts";
-import type { AuthorityRig } from "../../support/authority-rig.ts";
+import { openAuthorityRig } from "../../support/identity/authority-rig.ts";
+import type { AuthorityRig } from "../../support/identity/authority-rig.ts";
 import { beyond, reachOf } from "./reach.ts";
 import type { Acting } from "./reach.ts";
 

@@ -1,9 +1,9 @@
 // Ways from a narrow credential to a wide one, over HTTP: every one ends at the gate, on record.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startTestCharter } from "../../support/in-process.ts";
-import type { Answer, TestCharter } from "../../support/in-process.ts";
-import { mailsTo, tokenFor } from "../../support/mail.ts";
-import { clientAt, personAt, postForm, signIn } from "../../support/oauth.ts";
+import { startTestCharter } from "../../support/app/in-process.ts";
+import type { Answer, TestCharter } from "../../support/app/in-process.ts";
+import { mailsTo, tokenFor } from "../../support/identity/mail.ts";
+import { clientAt, personAt, postForm, signIn } from "../../support/identity/oauth.ts";
 
 let charter: TestCharter;
 const nowMs = Date.UTC(2026, 10, 1);

@@ -2,11 +2,11 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { OperationName } from "../../../src/http/index.ts";
 import { principalKinds, roles } from "../../../src/kernel/ctx.ts";
-import { startTestCharter } from "../../support/in-process.ts";
-import type { TestCharter } from "../../support/in-process.ts";
-import { postForm } from "../../support/oauth.ts";
-import { letterOf, openWalk, operationNames } from "../../support/walk.ts";
-import type { Walk } from "../../support/walk.ts";
+import { startTestCharter } from "../../support/app/in-process.ts";
+import type { TestCharter } from "../../support/app/in-process.ts";
+import { postForm } from "../../support/identity/oauth.ts";
+import { letterOf, openWalk, operationNames } from "../../support/http/walk.ts";
+import type { Walk } from "../../support/http/walk.ts";
 
 let charter: TestCharter;
 let walk: Walk;

@@ -4,11 +4,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { constitutionWith } from "../../support/constitution.ts";
-import { envelope, startTestCharter } from "../../support/in-process.ts";
-import type { TestCharter } from "../../support/in-process.ts";
-import { approve, clientAt, me, personAt, pkce, postForm } from "../../support/oauth.ts";
-import type { Person } from "../../support/oauth.ts";
+import { constitutionWith } from "../../support/app/constitution.ts";
+import { envelope, startTestCharter } from "../../support/app/in-process.ts";
+import type { TestCharter } from "../../support/app/in-process.ts";
+import { approve, clientAt, me, personAt, pkce, postForm } from "../../support/identity/oauth.ts";
+import type { Person } from "../../support/identity/oauth.ts";
 
 const redirectUri = "https://app.example/back";
 let folder: string;

@@ -2,8 +2,8 @@
 // is wrong is not believed again.
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { dearest, startMetered } from "../../support/metered.ts";
-import type { Account, Metered } from "../../support/metered.ts";
+import { dearest, startMetered } from "../../support/gateway/metered.ts";
+import type { Account, Metered } from "../../support/gateway/metered.ts";
 
 let on: Metered;
 beforeAll(async () => {

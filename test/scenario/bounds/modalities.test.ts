@@ -2,8 +2,8 @@
 // that keeps to its rules, what the provider accounts.
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { dearest, startMetered } from "../../support/metered.ts";
-import type { Metered } from "../../support/metered.ts";
+import { dearest, startMetered } from "../../support/gateway/metered.ts";
+import type { Metered } from "../../support/gateway/metered.ts";
 
 const window = 400_000;
 const crowd = 200;

@@ -14,8 +14,8 @@ import {
   sendJson,
   startRig,
   startStub,
-} from "../../support/gateway.ts";
-import type { GatewayRig, Stub } from "../../support/gateway.ts";
+} from "../../support/gateway/gateway.ts";
+import type { GatewayRig, Stub } from "../../support/gateway/gateway.ts";
 
 let rig: GatewayRig;
 let stub: Stub;

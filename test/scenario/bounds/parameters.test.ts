@@ -1,10 +1,10 @@
 // What a call asks of its provider beside words is what the terms decided: which model answers and where, what is run,
 // read, handed on and kept. The upstream's own view of each request is what counts.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { questions, startRig } from "../../support/gateway.ts";
-import type { GatewayRig } from "../../support/gateway.ts";
-import type { Answer } from "../../support/in-process.ts";
-import { expectSound } from "../../support/record.ts";
+import { questions, startRig } from "../../support/gateway/gateway.ts";
+import type { GatewayRig } from "../../support/gateway/gateway.ts";
+import type { Answer } from "../../support/app/in-process.ts";
+import { expectSound } from "../../support/ledger/record.ts";
 
 let rig: GatewayRig;
 let openKey: string;

@@ -1,10 +1,10 @@
 // The same promise where the tables are in PostgreSQL and every batch decides in the database.
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { startMetered } from "../../support/metered.ts";
-import type { Metered } from "../../support/metered.ts";
-import { freshPostgres } from "../../support/postgres.ts";
-import type { FreshPostgres } from "../../support/postgres.ts";
-import { describeWith } from "../../support/requires.ts";
+import { startMetered } from "../../support/gateway/metered.ts";
+import type { Metered } from "../../support/gateway/metered.ts";
+import { freshPostgres } from "../../support/servers/postgres.ts";
+import type { FreshPostgres } from "../../support/servers/postgres.ts";
+import { describeWith } from "../../support/servers/requires.ts";
 
 describeWith(["postgres"], "200 calls at once on PostgreSQL", () => {
   let postgres: FreshPostgres;

@@ -2,12 +2,12 @@
 // what was given before is on record before the end is.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Leaf } from "../../../src/ledger/index.ts";
-import { leavesOf } from "../../support/gateway.ts";
-import { startTestCharter } from "../../support/in-process.ts";
-import type { Answer, TestCharter } from "../../support/in-process.ts";
-import { approve, clientAt, me, personAt, pkce, postForm, refresh, signIn } from "../../support/oauth.ts";
-import type { Person } from "../../support/oauth.ts";
-import { eventually } from "../../support/open-request.ts";
+import { leavesOf } from "../../support/gateway/gateway.ts";
+import { startTestCharter } from "../../support/app/in-process.ts";
+import type { Answer, TestCharter } from "../../support/app/in-process.ts";
+import { approve, clientAt, me, personAt, pkce, postForm, refresh, signIn } from "../../support/identity/oauth.ts";
+import type { Person } from "../../support/identity/oauth.ts";
+import { eventually } from "../../support/http/open-request.ts";
 
 const redirectUri = "https://app.example/back";
 let charter: TestCharter;

@@ -2,11 +2,11 @@
 // room that was reserved is given back.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Leaf } from "../../../src/ledger/index.ts";
-import { byRevocation, clearHalt, haltProduct, waysToEnd } from "../../support/endings.ts";
-import { handClock, leavesOf } from "../../support/gateway.ts";
-import { envelope, startTestCharter } from "../../support/in-process.ts";
-import type { TestCharter } from "../../support/in-process.ts";
-import { eventually, openRequest } from "../../support/open-request.ts";
+import { byRevocation, clearHalt, haltProduct, waysToEnd } from "../../support/app/endings.ts";
+import { handClock, leavesOf } from "../../support/gateway/gateway.ts";
+import { envelope, startTestCharter } from "../../support/app/in-process.ts";
+import type { TestCharter } from "../../support/app/in-process.ts";
+import { eventually, openRequest } from "../../support/http/open-request.ts";
 
 const clock = handClock();
 let charter: TestCharter;

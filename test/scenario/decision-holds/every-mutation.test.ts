@@ -4,13 +4,13 @@ import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { OperationName } from "../../../src/http/index.ts";
-import { handClock, leavesOf } from "../../support/gateway.ts";
-import { haltProduct } from "../../support/endings.ts";
-import { personAt, signIn } from "../../support/oauth.ts";
-import { startTestCharter } from "../../support/in-process.ts";
-import type { TestCharter } from "../../support/in-process.ts";
-import { openWalk, operationNames, rowOf } from "../../support/walk.ts";
-import type { Walk } from "../../support/walk.ts";
+import { handClock, leavesOf } from "../../support/gateway/gateway.ts";
+import { haltProduct } from "../../support/app/endings.ts";
+import { personAt, signIn } from "../../support/identity/oauth.ts";
+import { startTestCharter } from "../../support/app/in-process.ts";
+import type { TestCharter } from "../../support/app/in-process.ts";
+import { openWalk, operationNames, rowOf } from "../../support/http/walk.ts";
+import type { Walk } from "../../support/http/walk.ts";
 
 /** Calls of models look in memory, which the process is told; `model-calls.test.ts` ends those. */
 const inMemory: readonly OperationName[] = [

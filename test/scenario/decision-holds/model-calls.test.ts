@@ -1,10 +1,10 @@
 // Calls of models that are open when what their caller may do ends: a stream ends with the error frame of its dialect, a whole
 // answer is not given, and what was used until then is charged and on record.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { byHalt, byRevocation, clearHalt, waysToEnd } from "../../support/endings.ts";
-import { handClock, settledBudget, startRig } from "../../support/gateway.ts";
-import type { GatewayRig } from "../../support/gateway.ts";
-import { eventually, openRequest } from "../../support/open-request.ts";
+import { byHalt, byRevocation, clearHalt, waysToEnd } from "../../support/app/endings.ts";
+import { handClock, settledBudget, startRig } from "../../support/gateway/gateway.ts";
+import type { GatewayRig } from "../../support/gateway/gateway.ts";
+import { eventually, openRequest } from "../../support/http/open-request.ts";
 
 const clock = handClock();
 let rig: GatewayRig;

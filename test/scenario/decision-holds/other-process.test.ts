@@ -5,14 +5,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Client } from "pg";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { envelope, startTestCharter } from "../../support/in-process.ts";
-import { leavesOf } from "../../support/gateway.ts";
-import type { TestCharter } from "../../support/in-process.ts";
-import { personAt, signIn } from "../../support/oauth.ts";
-import { eventually, openRequest } from "../../support/open-request.ts";
-import { freshPostgres } from "../../support/postgres.ts";
-import type { FreshPostgres } from "../../support/postgres.ts";
-import { describeWith } from "../../support/requires.ts";
+import { envelope, startTestCharter } from "../../support/app/in-process.ts";
+import { leavesOf } from "../../support/gateway/gateway.ts";
+import type { TestCharter } from "../../support/app/in-process.ts";
+import { personAt, signIn } from "../../support/identity/oauth.ts";
+import { eventually, openRequest } from "../../support/http/open-request.ts";
+import { freshPostgres } from "../../support/servers/postgres.ts";
+import type { FreshPostgres } from "../../support/servers/postgres.ts";
+import { describeWith } from "../../support/servers/requires.ts";
 
 const streamed = "/v1/artifacts?product=AI_ASSISTANT&type=ConversationArtifact";
 

@@ -1,10 +1,10 @@
 // Callers that end each other, and many requests that end at once.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { byRevocation, clearHalt, haltProduct } from "../../support/endings.ts";
-import { handClock } from "../../support/gateway.ts";
-import { startTestCharter } from "../../support/in-process.ts";
-import type { TestCharter } from "../../support/in-process.ts";
-import { eventually, openRequest } from "../../support/open-request.ts";
+import { byRevocation, clearHalt, haltProduct } from "../../support/app/endings.ts";
+import { handClock } from "../../support/gateway/gateway.ts";
+import { startTestCharter } from "../../support/app/in-process.ts";
+import type { TestCharter } from "../../support/app/in-process.ts";
+import { eventually, openRequest } from "../../support/http/open-request.ts";
 
 const clock = handClock();
 let charter: TestCharter;

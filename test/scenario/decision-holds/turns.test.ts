@@ -10,13 +10,13 @@ import { Standings } from "../../../src/identity/index.ts";
 import { systemClock } from "../../../src/kernel/clock.ts";
 import { silentLog } from "../../../src/kernel/ctx.ts";
 import type { Credential } from "../../../src/kernel/standing.ts";
-import { envelope, startTestCharter } from "../../support/in-process.ts";
-import type { TestCharter } from "../../support/in-process.ts";
-import { personAt, signIn } from "../../support/oauth.ts";
-import { eventually } from "../../support/open-request.ts";
-import { freshPostgres } from "../../support/postgres.ts";
-import type { FreshPostgres } from "../../support/postgres.ts";
-import { describeWith } from "../../support/requires.ts";
+import { envelope, startTestCharter } from "../../support/app/in-process.ts";
+import type { TestCharter } from "../../support/app/in-process.ts";
+import { personAt, signIn } from "../../support/identity/oauth.ts";
+import { eventually } from "../../support/http/open-request.ts";
+import { freshPostgres } from "../../support/servers/postgres.ts";
+import type { FreshPostgres } from "../../support/servers/postgres.ts";
+import { describeWith } from "../../support/servers/requires.ts";
 
 describeWith(["postgres"], "changes of who may do what", () => {
   let postgres: FreshPostgres;

@@ -3,11 +3,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { constitutionWith } from "../../support/constitution.ts";
-import { envelope, startTestCharter } from "../../support/in-process.ts";
-import type { Answer, TestCharter } from "../../support/in-process.ts";
-import { approve, clientAt, personAt, pkce, postForm, signIn } from "../../support/oauth.ts";
-import type { Person } from "../../support/oauth.ts";
+import { constitutionWith } from "../../support/app/constitution.ts";
+import { envelope, startTestCharter } from "../../support/app/in-process.ts";
+import type { Answer, TestCharter } from "../../support/app/in-process.ts";
+import { approve, clientAt, personAt, pkce, postForm, signIn } from "../../support/identity/oauth.ts";
+import type { Person } from "../../support/identity/oauth.ts";
 
 const places = {
   AI_ASSISTANT: "ConversationArtifact",
