@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { anthropicMessagesFront } from "./dialect.ts";
 
-const example = JSON.parse(readFileSync(new URL("fixtures/anthropic-call.json", import.meta.url), "utf8"));
+const example = JSON.parse(readFileSync(new URL("../fixtures/anthropic-call.json", import.meta.url), "utf8"));
 const plain = { model: "m", max_tokens: 10, messages: [{ role: "user", content: "hello" }] };
 
 describe("reading a call of the Messages API", () => {

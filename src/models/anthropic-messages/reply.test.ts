@@ -6,7 +6,7 @@ import { anthropicMessagesFront, anthropicMessagesUpstream } from "./dialect.ts"
 import { writeMessagesError } from "./error.ts";
 import { writeMessagesUsage } from "./usage.ts";
 
-const fixture = (name: string) => readFileSync(new URL(`fixtures/${name}`, import.meta.url), "utf8");
+const fixture = (name: string) => readFileSync(new URL(`../fixtures/${name}`, import.meta.url), "utf8");
 const upstream = anthropicMessagesUpstream;
 const call = anthropicMessagesFront.readCall({ model: "m", max_tokens: 1, messages: [{ role: "user", content: "x" }] });
 const shown = { createdMs: 0, id: "msg_charter" };

@@ -4,7 +4,7 @@ import { gathered, piecesOf } from "../../../test/support/gateway/reply-pieces.t
 import type { Finish } from "../conversation.ts";
 import { geminiUpstream } from "./dialect.ts";
 
-const fixture = (name: string) => readFileSync(new URL(`fixtures/${name}`, import.meta.url), "utf8");
+const fixture = (name: string) => readFileSync(new URL(`../fixtures/${name}`, import.meta.url), "utf8");
 const body = JSON.parse(fixture("gemini-reply.json"));
 
 function candidate(finishReason: string | undefined, parts: readonly object[] = []): object {

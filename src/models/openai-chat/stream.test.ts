@@ -5,7 +5,7 @@ import type { StreamEvent } from "../conversation.ts";
 import { openaiChatUpstream as upstream } from "./dialect.ts";
 
 function fixture(name: string): StreamEvent[] {
-  return piecesOf(upstream, readFileSync(new URL(`fixtures/openai-chat-${name}.sse`, import.meta.url), "utf8"));
+  return piecesOf(upstream, readFileSync(new URL(`../fixtures/openai-chat-${name}.sse`, import.meta.url), "utf8"));
 }
 
 /** The pieces of a stream with these chunks. */

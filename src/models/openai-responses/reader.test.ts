@@ -5,7 +5,7 @@ import type { StreamEvent } from "../conversation.ts";
 import { openaiResponsesUpstream as upstream } from "./dialect.ts";
 
 function fixture(name: string): string {
-  return readFileSync(new URL(`fixtures/openai-responses-${name}`, import.meta.url), "utf8");
+  return readFileSync(new URL(`../fixtures/openai-responses-${name}`, import.meta.url), "utf8");
 }
 
 const body = JSON.parse(fixture("reply.json")) as Record<string, unknown>;

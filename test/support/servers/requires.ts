@@ -24,7 +24,7 @@ export type Need =
 export type Requirement = { readonly available: true } | { readonly available: false; readonly reason: string };
 
 /** The folder of RFC 6962 proof vectors, which lies beside the project on some machines. */
-export const vectorsFolder = new URL("../../../../shared/data/tlog", import.meta.url);
+export const vectorsFolder = new URL("../../../../shared/data/tlog/", import.meta.url);
 
 /** Accounts of real model calls with their expected prices, which lie beside the project on some machines. */
 export const usagesFile = new URL("../../../../shared/data/prices/usages.json", import.meta.url);
