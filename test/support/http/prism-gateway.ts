@@ -86,7 +86,8 @@ const largeBytes = 9_000_000;
 /** Starts the gateway. `wildcards` are the paths of the document whose last parameter takes the rest of the URL. */
 export async function startGateway(wildcards: readonly string[]): Promise<Gateway> {
   const exchanges = new Map<string, Exchange>();
-  const agent = new Agent({ keepAlive: true });
+  // A new connection each time: one that lay idle may be closed at the moment when a loaded machine sends on it.
+  const agent = new Agent({ keepAlive: false });
   const counts: Counts = {
     through: 0,
     restored: 0,
@@ -328,6 +329,7 @@ async function listening(
   const server = createServer({ maxHeaderSize: 64 * 1024 }, (request, response) => {
     handle(request, response).catch(() => request.socket.destroy());
   });
+  server.keepAliveTimeout = 0;
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   return server;
