@@ -19,9 +19,9 @@ import { openVitals } from "./deliberation/disk-vitals.ts";
 import { Deliberation, gatewayThinker, Host } from "./deliberation/index.ts";
 import { budgetMigrations, openBudgets, openGovernedBudgets } from "./budgets/index.ts";
 import type { Budgets } from "./budgets/index.ts";
-import { everyProduct, governanceMigrations, openGate, openHalts } from "./governance/index.ts";
+import { openHaltAdministration, everyProduct, governanceMigrations, openGate, openHalts } from "./governance/index.ts";
 import { openAccounts, openClientRegistry, openKeyring, openSessions } from "./accounts/index.ts";
-import type { Halts } from "./governance/index.ts";
+import type { Gate, Halts } from "./governance/index.ts";
 import type { Accounts, Keyring } from "./accounts/index.ts";
 import { buildServer, cursorsUnder, drainServer, openTls } from "./http/index.ts";
 import {
@@ -129,7 +129,7 @@ export async function startCharter(config: Config, options: StartOptions): Promi
   const counter = opened.use(await openCounter(config, clock, log));
   const halts = await openHalts(database);
   const standings = new Standings(database, clock, lesser);
-  const gate = opened.use(openGate({ constitution, ledger, halts, standings, log }));
+  const gate = opened.use(openGate({ constitution, ledger, halts, standings, database, log }));
   const keyring = openKeyring({ gate, identity, constitution });
   const directory = opened.use(openUserDirectory({ db: database, clock, counter, changed, ...config.identity }));
   const outbox = opened.use(new Outbox(openMailer(config, clock, log), log));
@@ -201,7 +201,7 @@ export async function startCharter(config: Config, options: StartOptions): Promi
   );
 
   const sweep = setInterval(
-    () => void sweepStore({ store, users: directory.writer, oauth, effects: identity.effects, budgets }, clock, log),
+    () => void sweepStore({ store, users: directory.writer, oauth, gate, budgets }, clock, log),
     sweepEveryMs,
   ).unref();
   opened.defer(() => clearInterval(sweep));
@@ -210,7 +210,7 @@ export async function startCharter(config: Config, options: StartOptions): Promi
   let first: FirstCredentials = {};
   if (condition.state === "open") {
     await store.dropReservationsOf(instance);
-    first = await settle({ clock, log, constitution, ledger, identity, halts, store, keyring, accounts }, options);
+    first = await settle({ clock, log, constitution, ledger, gate, identity, halts, keyring, accounts }, options);
   } else {
     log.error({ condition }, "the ledger is not open: writes are refused until an operator decides");
   }
@@ -224,7 +224,7 @@ export async function startCharter(config: Config, options: StartOptions): Promi
       constitution,
       ledger,
       gate,
-      halts,
+      halts: openHaltAdministration({ gate, halts }),
       authenticator: eitherCredential(identity.authenticator, oauth.verifier, external),
       rates: new Rates(counter, constitution.data, config.http.rateFactor),
       keys: keyring,
@@ -274,9 +274,9 @@ interface SettledParts {
   readonly log: Log;
   readonly constitution: Constitution;
   readonly ledger: DiskLedger;
+  readonly gate: Gate;
   readonly identity: Identity;
   readonly halts: Halts;
-  readonly store: ArtifactStore;
   readonly keyring: Keyring;
   readonly accounts: Accounts;
 }
@@ -286,7 +286,7 @@ type FirstCredentials = Pick<Charter, "adminKey" | "adminPassword">;
 
 /** Closes what a crash left open, puts the start on record, and makes an admin and an admin's key where they are due. */
 async function settle(parts: SettledParts, options: StartOptions): Promise<FirstCredentials> {
-  const { clock, log, constitution, ledger, identity, halts, store, keyring, accounts } = parts;
+  const { clock, log, constitution, ledger, gate, identity, halts, keyring, accounts } = parts;
   const system: Ctx = {
     principal: { id: "system", kind: "admin", product: null, role: "admin" },
     operation: "server.start",
@@ -320,14 +320,7 @@ async function settle(parts: SettledParts, options: StartOptions): Promise<First
     });
     await halts.set({ scope: everyProduct, threat, intentIndex, sinceMs: clock.nowMs() });
   };
-  const closed = await ledger.closeInterrupted(
-    async ({ index }) =>
-      (await identity.effects.wasApplied(index)) ||
-      (await identity.keys.wasApplied(index)) ||
-      (await halts.wasApplied(index)) ||
-      (await store.wasApplied(index)),
-  );
-  await identity.effects.forget(clock.nowMs());
+  const closed = await gate.recover();
   if (ledger.exchanged) await haltExchanged();
   if (closed > 0) log.warn({ closed }, "closed the intents that a crash had left open");
   await record("server.start", {
@@ -343,8 +336,6 @@ async function settle(parts: SettledParts, options: StartOptions): Promise<First
   };
 }
 
-/** An intent is given its outcome at once, or at the next start; a month covers a server that an operator left halted. */
-const effectsKeptMs = 30 * 24 * 60 * 60_000;
 /** How often expired reservations and idempotency keys are swept, milliseconds; nothing waits for it. */
 const sweepEveryMs = 60_000;
 
@@ -353,16 +344,16 @@ async function sweepStore(
     store,
     users,
     oauth,
-    effects,
+    gate,
     budgets,
-  }: { store: ArtifactStore; users: UserWriter; oauth: OAuth; effects: Identity["effects"]; budgets: Budgets },
+  }: { store: ArtifactStore; users: UserWriter; oauth: OAuth; gate: Gate; budgets: Budgets },
   clock: Clock,
   log: Log,
 ): Promise<void> {
   try {
     await users.sweep();
     await oauth.store.sweep();
-    await effects.forget(clock.nowMs() - effectsKeptMs);
+    await gate.sweep();
     await budgets.expire(clock.nowMs());
     await budgets.sweep(clock.nowMs());
     const reservations = await store.expireReservations(clock.nowMs());

@@ -2,7 +2,7 @@
 // how mail leaves.
 import { createHmac } from "node:crypto";
 import type { Transaction } from "kysely";
-import { emailKeyOf, recordEffect } from "../identity/index.ts";
+import { emailKeyOf } from "../identity/index.ts";
 import type { Mail } from "../identity/index.ts";
 import { digestOfJson } from "../kernel/hash.ts";
 import type { Digest } from "../kernel/hash.ts";
@@ -15,7 +15,7 @@ export interface AccountRecords {
   resource(user: { readonly id: string } | undefined): string;
   /** The digest of a record that holds an e-mail address, with the address replaced by its HMAC. */
   digest(record: { readonly email: string }): Digest;
-  /** Carries out a change and notes its effect in one transaction; the standing of the user is read anew afterwards. */
+  /** Carries out a change in the act's transaction; the standing of the user is read anew afterwards. */
   change<T>(act: Act, id: string, work: (tx: Transaction<unknown>) => Promise<T>): Promise<T>;
   /** Counts a mail to an address; false when it has had too many of the same sort lately and none may go. */
   admits(sort: MailSort, email: string): Promise<boolean>;
@@ -33,7 +33,7 @@ const mailLimit = { limit: 3, windowMs: 3_600_000, group: "mail" };
 
 /** The shared parts of acts on accounts. */
 export function accountRecords(parts: AccountParts): AccountRecords {
-  const { database, clock, directory, outbox, counter, salt } = parts;
+  const { directory, outbox, counter, salt } = parts;
   const admits = async (sort: MailSort, email: string): Promise<boolean> => {
     // What is no address gets no mail, and must not be counted as one that it becomes in some spelling.
     const address = emailKeyOf(email);
@@ -55,14 +55,9 @@ export function accountRecords(parts: AccountParts): AccountRecords {
       ];
       return digestOfJson(Object.fromEntries(fields.map(whole)));
     },
-    async change({ intentIndex, confirm }, id, work) {
+    async change(act, id, work) {
       try {
-        return await database.transact(async (tx) => {
-          await confirm(tx);
-          const value = await work(tx);
-          await recordEffect(tx, intentIndex, clock.nowMs());
-          return value;
-        });
+        return await act.transact(work);
       } finally {
         // Also after an error: a lost connection does not tell whether the commit went through.
         directory.users.forget(id);

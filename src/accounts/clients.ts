@@ -65,7 +65,7 @@ export function openClientRegistry(parts: ClientRegistryParts): ClientRegistry {
         ...manageCredentials,
         grants: authorityOfClient(draft),
       };
-      return gate.act(ctx, attempt, async ({ intentIndex, confirm }) => {
+      return gate.act(ctx, attempt, async (act) => {
         await checkDraft(draft);
         if (draft.product !== undefined && !Object.hasOwn(constitution.data.products, draft.product)) {
           throw governanceFault("product.not_found", "there is no such product", { at: "body/product" });
@@ -79,8 +79,7 @@ export function openClientRegistry(parts: ClientRegistryParts): ClientRegistry {
             createdBy: ctx.principal.id,
             ...(secret === undefined ? {} : { secretHash: sha256Hex(secret) }),
           },
-          intentIndex,
-          confirm,
+          act,
         );
         return { value: { ...record, ...(secret === undefined ? {} : { secret }) }, digest: digestOfJson(record) };
       });
@@ -89,8 +88,8 @@ export function openClientRegistry(parts: ClientRegistryParts): ClientRegistry {
       gate.act(
         ctx,
         { operation: "client.revoke", resource: `client/${id}`, ...manageCredentials },
-        async ({ intentIndex, confirm }) => {
-          const record = await clients.revoke(id, intentIndex, confirm);
+        async (act) => {
+          const record = await clients.revoke(id, act);
           return { value: record, digest: digestOfJson(record) };
         },
       ),
@@ -103,10 +102,10 @@ export function openClientRegistry(parts: ClientRegistryParts): ClientRegistry {
       return gate.act(
         ctx,
         { operation: "signing_key.rotate", resource, ...manageCredentials },
-        async ({ intentIndex, confirm }) => {
+        async (act) => {
           if ((await signingKeys.jwks()).keys.length >= mostPublishedKeys) throw tooManyKeys();
           const minted = await signingKeys.mint();
-          const record = await signingKeys.rotate(minted, intentIndex, confirm);
+          const record = await signingKeys.rotate(minted, act);
           return { value: record, digest: digestOfJson(minted.publicJwk) };
         },
       );

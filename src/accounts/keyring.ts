@@ -56,20 +56,14 @@ export function openKeyring(parts: { gate: Gate; identity: Identity; constitutio
           ...manageCredentials,
           grants: [authorityOfKey({ kind, ...(product === undefined ? {} : { product }), ...rest })],
         },
-        async ({ intentIndex, confirm }) => {
+        async (act) => {
           // Only once the caller is known to be allowed: the answer tells whether there is such a product.
           if (product !== undefined && !Object.hasOwn(constitution.data.products, product)) {
             throw governanceFault("product.not_found", "there is no such product", { at: "body/product" });
           }
           await checkOwner(rest.owner, product ?? null);
-          const record = await identity.keyWriter.create({
-            minted,
-            product: product ?? null,
-            ...rest,
-            createdBy: ctx.principal.id,
-            intentIndex,
-            confirm,
-          });
+          const key = { minted, product: product ?? null, ...rest, createdBy: ctx.principal.id };
+          const record = await identity.keyWriter.create(key, act);
           return { value: { ...record, key: minted.text }, digest: digestOfJson(record) };
         },
       );
@@ -78,8 +72,8 @@ export function openKeyring(parts: { gate: Gate; identity: Identity; constitutio
       gate.act(
         ctx,
         { operation: "key.revoke", resource: `key/${id}`, ...manageCredentials },
-        async ({ intentIndex, confirm }) => {
-          const record = await identity.keyWriter.revoke(id, { intentIndex, confirm });
+        async (act) => {
+          const record = await identity.keyWriter.revoke(id, act);
           return { value: record, digest: digestOfJson(record) };
         },
       ),

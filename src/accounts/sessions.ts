@@ -52,7 +52,7 @@ export interface SessionsParts {
 
 /** Sessions behind the gate. */
 export function openSessions({ gate, server, verifier, store, accountOf }: SessionsParts): Sessions {
-  const act = async <T>(
+  const attempted = async <T>(
     ctx: Ctx,
     attempt: Pick<Attempt, "operation" | "resource" | "endsOwnSession">,
     run: Run<T>,
@@ -67,10 +67,10 @@ export function openSessions({ gate, server, verifier, store, accountOf }: Sessi
 
   const token = async (ctx: Ctx, form: OAuthForm): Promise<OAuthAnswer> => {
     const resource = await subjectOf(form);
-    return act(ctx, { operation: ctx.operation, resource }, async ({ intentIndex, confirm, report }) => {
-      const circumstances = { address: ctx.address, intentIndex, confirm };
+    return attempted(ctx, { operation: ctx.operation, resource }, async (act) => {
+      const circumstances = { address: ctx.address, act };
       const answer = await server.handle({ endpoint: "token", ...form }, circumstances);
-      return { value: accepted(answer, report), ...digestOf(answer) };
+      return { value: accepted(answer, act.report), ...digestOf(answer) };
     });
   };
 
@@ -81,13 +81,13 @@ export function openSessions({ gate, server, verifier, store, accountOf }: Sessi
       return token(ctx, { form: form.toString() });
     },
     revoke: (ctx, form) =>
-      act(
+      attempted(
         ctx,
         { operation: ctx.operation, resource: clientResource(claimedClient(form)), endsOwnSession: true },
-        async ({ intentIndex, confirm, report }) => {
-          const circumstances = { address: ctx.address, intentIndex, confirm };
+        async (act) => {
+          const circumstances = { address: ctx.address, act };
           const answer = await server.handle({ endpoint: "revoke", ...form }, circumstances);
-          accepted(answer, report);
+          accepted(answer, act.report);
           return { value: undefined };
         },
       ),
@@ -95,10 +95,10 @@ export function openSessions({ gate, server, verifier, store, accountOf }: Sessi
       const resource = ctx.principal.id.startsWith("usr_")
         ? `user/${ctx.principal.id}`
         : clientResource(ctx.principal.id);
-      return act(
+      return attempted(
         ctx,
         { operation: ctx.operation, resource, endsOwnSession: true },
-        async ({ intentIndex, confirm }) => {
+        async (act) => {
           const claims = await verifier.claimsOf(credential);
           if (claims === undefined) {
             throw oauthFault("session.none", "only a session can be ended, and this credential is none", {
@@ -108,7 +108,7 @@ export function openSessions({ gate, server, verifier, store, accountOf }: Sessi
           const ending = new UnitOfWork(ctx.address);
           if (claims.gid === undefined) ending.revokedTokens.set(claims.jti, claims.exp * 1000);
           else ending.revokedGrants.add(claims.gid);
-          await store.commit(ending, intentIndex, confirm);
+          await store.commit(ending, act);
           return { value: undefined, digest: digestOfJson({ ended: claims.gid ?? claims.jti }) };
         },
       );
@@ -119,10 +119,10 @@ export function openSessions({ gate, server, verifier, store, accountOf }: Sessi
     decide: (ctx, query, verdict) => {
       const resource = clientResource(new URLSearchParams(query).get("client_id") ?? undefined);
       let told: string | undefined;
-      const decided = act(ctx, { operation: ctx.operation, resource }, async ({ intentIndex, confirm, report }) => {
-        const answer = await server.authorize(query, verdict, { address: ctx.address, intentIndex, confirm });
+      const decided = attempted(ctx, { operation: ctx.operation, resource }, async (act) => {
+        const answer = await server.authorize(query, verdict, { address: ctx.address, act });
         if (answer.refusal !== undefined) told = answer.location;
-        const { location } = accepted(answer, report);
+        const { location } = accepted(answer, act.report);
         if (location === undefined) throw new Error("an approval that leads nowhere");
         return { value: { location }, ...digestOf(answer) };
       });

@@ -6,8 +6,9 @@
 // 3. An intent that may not be carried out any more is rejected alone, and the rest of its batch goes on.
 // 4. A transaction that fails rejects everything in its batch; nothing of it has been changed, unless the connection was lost
 //    while it was committed. Ending the same reservation again is safe.
+import type { BudgetAct } from "./reservation.ts";
 import type { Transaction } from "kysely";
-import type { Confirm, Database, Durability } from "../db/index.ts";
+import type { Database, Durability } from "../db/index.ts";
 import { Fault } from "../kernel/fault.ts";
 import { Batches, MissingCounters } from "./store/batch.ts";
 import type { BatchResult, Ended, Opening } from "./store/batch.ts";
@@ -133,8 +134,8 @@ export class Batcher implements AsyncDisposable {
 }
 
 /** Whether a reservation, or its end, is what a caller of the API is told: that must be durable first. */
-function isClaim({ kind }: Pick<Reservation, "kind">, { effect }: { readonly effect: number | undefined }): boolean {
-  return kind === "claim" || effect !== undefined;
+function isClaim({ kind }: Pick<Reservation, "kind">, { act }: { readonly act?: BudgetAct | undefined }): boolean {
+  return kind === "claim" || act !== undefined;
 }
 
 /** The part of a batch whose intents may still be carried out, and how to tell the others. */
@@ -143,13 +144,13 @@ async function confirmed(
   batch: Batch,
 ): Promise<{ readonly held: Batch; readonly refused: readonly (() => void)[] }> {
   const refused: (() => void)[] = [];
-  const those = async <One extends Waiting<{ readonly confirm?: Confirm | undefined }, never>>(
+  const those = async <One extends Waiting<{ readonly act?: BudgetAct | undefined }, never>>(
     waiting: readonly One[],
   ): Promise<One[]> => {
     const held: One[] = [];
     for (const each of waiting) {
       try {
-        await each.asked.confirm?.(tx);
+        await each.asked.act?.confirm(tx);
         held.push(each);
       } catch (error) {
         // Only what was refused; a transaction that is lost is lost for all.

@@ -12,11 +12,10 @@
 import { newId } from "../kernel/ids.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/ctx.ts";
-import type { Confirm, Database } from "../db/index.ts";
+import type { Database } from "../db/index.ts";
 import { Batcher } from "./batcher.ts";
 import { checkAmount, checkDraft, checkName, newBudgetId } from "./budget.ts";
 import type { Budget, BudgetDraft, BudgetId } from "./budget.ts";
-import { budgetFault } from "./errors.ts";
 import { insufficient, priceUnknown } from "./refusal.ts";
 import { defaultProject, ended, reservationLifeMs } from "./reservation.ts";
 import type { End, Flex, Reservation, ReservationId, Reserved, ReserveRequest } from "./reservation.ts";
@@ -27,17 +26,18 @@ import { StoredLimits } from "./store/limits.ts";
 import type { Opened } from "./store/tally.ts";
 import type { BudgetPage, LimitChange } from "./store/limits.ts";
 import { abandoned, findClaim, sweepHistory } from "./store/history.ts";
+import type { BudgetAct } from "./reservation.ts";
 import type { ClaimName } from "./store/history.ts";
 import type { BudgetTables } from "./store/tables.ts";
 import { Till } from "./till.ts";
 
 /**
- * Budgets, and the room that calls are promised under them. `effect` is the ledger index of the intent that is carried out; it
- * goes on record as having taken effect, in the same transaction, whose first step `confirm` is. Disposing waits for what was asked.
+ * Budgets, and the room that calls are promised under them. `act` is what is carried out, where it is one. Disposing waits for
+ * what was asked.
  */
 export interface Budgets extends AsyncDisposable {
   /** Promises room. Rejects with `budget.insufficient`, `budget.price_unknown` or `budget.invalid`. */
-  reserve(request: ReserveRequest, effect?: number, confirm?: Confirm): Promise<Reserved>;
+  reserve(request: ReserveRequest, act?: BudgetAct): Promise<Reserved>;
   /**
    * Promises room to a call of a model, before that is certain to outlive the process. With `flex`, what is held may be less or
    * more than what was asked for. Rejects as `reserve` does.
@@ -47,15 +47,9 @@ export interface Budgets extends AsyncDisposable {
    * Charges what the call used: tokens, and micro-dollars or null where the cost is unknown. `applied` is false when the
    * reservation had ended before, and nothing is charged again; so it may be repeated after a failure.
    */
-  settle(
-    held: Reservation,
-    tokens: number,
-    microdollars: number | null,
-    effect?: number,
-    confirm?: Confirm,
-  ): Promise<Ended>;
+  settle(held: Reservation, tokens: number, microdollars: number | null, act?: BudgetAct): Promise<Ended>;
   /** Gives the room back. */
-  release(held: Reservation, effect?: number, confirm?: Confirm): Promise<Ended>;
+  release(held: Reservation, act?: BudgetAct): Promise<Ended>;
   /** Ends what was abandoned: calls are charged their estimate, claims given back. Resolves with how many. */
   expire(nowMs: number): Promise<number>;
   /** Deletes reservations and counters that nobody needs any more; what was used stays counted. Resolves with how many. */
@@ -73,7 +67,7 @@ export interface Budgets extends AsyncDisposable {
 
 /** What budgets are made of. */
 export interface BudgetParts {
-  /** Has run `budgetMigrations`, and those of identity, whose table of effects is written to. */
+  /** Has run `budgetMigrations`. */
   readonly db: Database;
   readonly clock: Clock;
   readonly log: Log;
@@ -111,40 +105,40 @@ export function openBudgets({ db: database, clock, log, defaultTokens, alone }: 
   };
   const admit = async (made: Reservation, flex?: Flex): Promise<Admitted> => {
     if (till === undefined) {
-      return { held: promised(await batcher.open({ made, effect: undefined, flex }), made), kept: Promise.resolve() };
+      return { held: promised(await batcher.open({ made, flex }), made), kept: Promise.resolve() };
     }
     const { opened, kept } = await till.open(made, flex);
     return { held: promised(opened, made), kept };
   };
-  const end = async (held: Reservation, how: End, effect?: number, confirm?: Confirm): Promise<Ended> => {
+  const end = async (held: Reservation, how: End, act?: BudgetAct): Promise<Ended> => {
     const after = ended(held, how);
     const done = await till?.end(after);
-    if (done === undefined) return exclusively(() => batcher.end({ ended: after, effect, confirm }));
+    if (done === undefined) return exclusively(() => batcher.end({ ended: after, act }));
     await done.kept;
     return { applied: true, reservation: done.reservation };
   };
 
   return {
-    async reserve(request, effect, confirm) {
-      if (request.kind === "call" && request.requestId === undefined && effect === undefined) {
+    async reserve(request, act) {
+      if (request.kind === "call" && request.requestId === undefined && act === undefined) {
         const { held, kept } = await admit(reservationFor(request, clock));
         await kept;
         return { ...held, duplicate: false };
       }
       const made = reservationFor(request, clock);
-      const opened = await exclusively(() => batcher.open({ made, effect, confirm }));
+      const opened = await exclusively(() => batcher.open({ made, act }));
       return { ...promised(opened, made), duplicate: opened.outcome === "duplicate" };
     },
     async admit(request, flex) {
       if (flex !== undefined) checkAmount(flex.least.tokens, "tokens");
       return admit(reservationFor({ ...request, kind: "call" }, clock), flex);
     },
-    async settle(held, tokens, microdollars, effect, confirm) {
+    async settle(held, tokens, microdollars, act) {
       checkAmount(tokens, "tokens");
       if (microdollars !== null) checkAmount(microdollars, "microdollars");
-      return end(held, { to: "settled", tokens, microdollars }, effect, confirm);
+      return end(held, { to: "settled", tokens, microdollars }, act);
     },
-    release: (held, effect, confirm) => end(held, { to: "released" }, effect, confirm),
+    release: (held, act) => end(held, { to: "released" }, act),
     async expire(nowMs) {
       let count = 0;
       for (;;) {
@@ -170,11 +164,7 @@ export function openBudgets({ db: database, clock, log, defaultTokens, alone }: 
       checkDraft(draft);
       return exclusively(() => limits.set(draft, change, id));
     },
-    async clear(id, change) {
-      const cleared = await exclusively(() => limits.clear(id, change));
-      if (cleared === undefined) throw budgetFault("budget.not_found", "there is no such budget in force");
-      return cleared;
-    },
+    clear: (id, change) => exclusively(() => limits.clear(id, change)),
     async [Symbol.asyncDispose]() {
       await till?.[Symbol.asyncDispose]();
       await batcher[Symbol.asyncDispose]();

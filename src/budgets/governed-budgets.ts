@@ -122,12 +122,12 @@ export function openGovernedBudgets({ gate, budgets, constitution }: GovernedBud
       const requestId = given ?? newId<"request">(ctx.clock);
       const attempt = attemptOf(ctx, "budget.request", named, requestId);
       const { product } = attempt.target;
-      return gate.act<Claimed>(ctx, attempt, async ({ intentIndex, confirm }) => {
+      return gate.act<Claimed>(ctx, attempt, async (act) => {
         // Only once the caller is known to be allowed: the answer tells whether there is such a product.
         checkProduct(product, "body/product");
         const name = JSON.stringify([product, claim.project ?? defaultProject, claim.task, requestId]);
         if (deciding.has(name)) {
-          await confirm();
+          await act.confirm();
           return { value: { outcome: "in_progress", requestId } };
         }
         deciding.add(name);
@@ -140,10 +140,9 @@ export function openGovernedBudgets({ gate, budgets, constitution }: GovernedBud
               requestId,
               key: ctx.principal.id,
               microdollars: claim.microdollars ?? null,
-              intentIndex,
+              intentIndex: act.intentIndex,
             },
-            intentIndex,
-            confirm,
+            act,
           );
           const { duplicate, ...reservation } = made;
           return { value: { outcome: "approved", reservation, duplicate }, digest: digestOfJson(reservation) };
@@ -157,7 +156,7 @@ export function openGovernedBudgets({ gate, budgets, constitution }: GovernedBud
         ctx,
         "budget.commit",
         name,
-        (held, { intentIndex, confirm }) => budgets.settle(held, tokens, microdollars, intentIndex, confirm),
+        (held, act) => budgets.settle(held, tokens, microdollars, act),
         (ended) =>
           ended.state === "settled" &&
           isChargeFor(ended.settledTokens, tokens, ended.tokens) &&
@@ -168,7 +167,7 @@ export function openGovernedBudgets({ gate, budgets, constitution }: GovernedBud
         ctx,
         "budget.release",
         name,
-        (held, { intentIndex, confirm }) => budgets.release(held, intentIndex, confirm),
+        (held, act) => budgets.release(held, act),
         ({ state, kind }) => state === "released" || (state === "expired" && kind === "claim"),
       ),
     async state(ctx, query) {
@@ -186,9 +185,9 @@ export function openGovernedBudgets({ gate, budgets, constitution }: GovernedBud
     set(ctx, draft) {
       const id = newBudgetId(ctx.clock);
       const attempt = { operation: "budget.set", resource: `budget/${id}`, ...manageBudgets };
-      return gate.act(ctx, { ...attempt, digest: digestOfJson(draft) }, async ({ intentIndex, confirm }) => {
+      return gate.act(ctx, { ...attempt, digest: digestOfJson(draft) }, async (act) => {
         checkProduct(draft.scope.product, "body/scope/product");
-        const budget = await budgets.set(draft, { by: ctx.principal.id, intentIndex, confirm }, id);
+        const budget = await budgets.set(draft, { by: ctx.principal.id, act }, id);
         return { value: budget, digest: digestOfJson(budget) };
       });
     },
@@ -196,8 +195,8 @@ export function openGovernedBudgets({ gate, budgets, constitution }: GovernedBud
       gate.act(
         ctx,
         { operation: "budget.clear", resource: `budget/${id}`, ...manageBudgets },
-        async ({ intentIndex, confirm }) => {
-          const budget = await budgets.clear(id, { by: ctx.principal.id, intentIndex, confirm });
+        async (act) => {
+          const budget = await budgets.clear(id, { by: ctx.principal.id, act });
           return { value: budget, digest: digestOfJson(budget) };
         },
       ),

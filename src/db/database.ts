@@ -36,6 +36,19 @@ export type Durability = "durable" | "relaxed";
  */
 export type Confirm = <T>(tx?: Transaction<T>) => Promise<void>;
 
+/** How an act takes effect. */
+export interface Effect {
+  /**
+   * Opens the act's one transaction: confirms, runs the work and notes the effect, so that all of it becomes durable together
+   * or nothing does. Rejects with what `confirm` or the work rejects with; then nothing was changed.
+   */
+  transact<T, Tables = unknown>(work: (tx: Transaction<Tables>) => Promise<T>): Promise<T>;
+  /** Its first step, for a transaction that acts share; without one for an effect that lies in memory only. */
+  readonly confirm: Confirm;
+  /** Its last step, for a transaction that acts share: notes that the act takes effect with it, once. */
+  note<T>(tx: Transaction<T>): Promise<void>;
+}
+
 /** An open database. `Tables` is what the holder may name; each domain narrows it with `tables<T>()`. */
 export interface Database<Tables = unknown> extends AsyncDisposable {
   readonly dialect: Dialect;

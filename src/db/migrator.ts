@@ -6,6 +6,7 @@
 import { sql } from "kysely";
 import type { Transaction } from "kysely";
 import type { Database, Dialect, Migration } from "./database.ts";
+import { effectMigrations } from "./effects.ts";
 import { dbFault } from "./errors.ts";
 
 /** The history table. */
@@ -18,7 +19,7 @@ const historyLock = 0x6368_6172_7472;
 
 /** Applies the steps that have not run yet. Rejects with `db.newer_schema` when the database knows a step we do not. */
 export async function applyMigrations(database: Database, migrations: readonly Migration[]): Promise<void> {
-  const steps = migrations.toSorted((left, right) => (left.name < right.name ? -1 : 1));
+  const steps = [...effectMigrations, ...migrations].toSorted((left, right) => (left.name < right.name ? -1 : 1));
   const names = new Set(steps.map((step) => step.name));
   if (names.size !== steps.length) throw new Error("two migrations have the same name");
   const db = database.tables<History>();

@@ -1,6 +1,6 @@
 import { modelFault } from "../models/errors.ts";
 import * as fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { defaultConstitutionDir, loadConstitution } from "../constitution/index.ts";
 import { openGate } from "../governance/index.ts";
 import type { Halts } from "../governance/index.ts";
@@ -20,6 +20,7 @@ import { Host } from "./host.ts";
 import type { AskTerms, Message, Thinker, Thought } from "./thinker.ts";
 import type { Vitals } from "./vitals.ts";
 import type { Alarm } from "./watchdog.ts";
+import { temporaryDatabase } from "../../test/support/storage/temporary-database.ts";
 
 const constitution = loadConstitution(defaultConstitutionDir());
 const calm: Vitals = {
@@ -66,6 +67,12 @@ function bells() {
   return { alarm, ring: (ms: number) => set.get(ms)?.(), set };
 }
 
+let opened: Awaited<ReturnType<typeof temporaryDatabase>>;
+beforeAll(async () => {
+  opened = await temporaryDatabase();
+});
+afterAll(() => opened[Symbol.asyncDispose]());
+
 function rig(answers: Answers, { vitals = calm, halted = false }: { vitals?: Vitals; halted?: boolean } = {}) {
   const asked: Asked[] = [];
   const leaves: Leaf[] = [];
@@ -82,7 +89,7 @@ function rig(answers: Answers, { vitals = calm, halted = false }: { vitals?: Vit
     onChange: () => {},
   } as unknown as Halts;
   const standings = { present: async () => undefined, presentAll: async () => new Map() };
-  const gate = openGate({ constitution, ledger, halts, standings, log: silentLog });
+  const gate = openGate({ constitution, ledger, halts, standings, database: opened.database, log: silentLog });
   const thinker: Thinker = {
     product: "AI_ASSISTANT",
     async ask(messages, terms) {

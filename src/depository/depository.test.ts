@@ -58,8 +58,6 @@ afterEach(async () => {
 async function depositoryWith(around: Database["transact"]) {
   const store = openArtifactStore(database, "test");
   const standings = new Standings(database, systemClock, () => undefined);
-  const gate = openGate({ constitution, ledger, halts: await openHalts(database), standings, log: silentLog });
-  const shelf = openShelf({ constitution, gate, ledger, store, blobs });
   const troubled: Database = {
     ...database,
     dialect: "sqlite",
@@ -67,6 +65,9 @@ async function depositoryWith(around: Database["transact"]) {
     transact: around,
     tables: () => troubled as never,
   };
+  const halts = await openHalts(database);
+  const gate = openGate({ constitution, ledger, halts, standings, database: troubled, log: silentLog });
+  const shelf = openShelf({ constitution, gate, ledger, store, blobs });
   const parts = { constitution, gate, database: troubled, store, shelf, blobs, clock: systemClock };
   return { store, depository: openDepository(parts) };
 }

@@ -31,8 +31,7 @@ import { checkMetadata, fingerprintOf, provenance, retentionClassOf } from "./dr
 import type { Content, CreateOptions, Draft } from "./draft.ts";
 import { depositoryFault } from "./errors.ts";
 import type { Shelf } from "./shelf.ts";
-import type { ArtifactStore } from "./store/store.ts";
-import type { DepositoryTables } from "./store/tables.ts";
+import type { ArtifactStore, StoreTx } from "./store/store.ts";
 import { openTurns } from "./turns.ts";
 import { openUploads } from "./uploads.ts";
 import { openWriteGate } from "./write-gate.ts";
@@ -77,7 +76,6 @@ export function openDepository(parts: DepositoryParts): Depository {
   const { constitution, gate, store, shelf, clock } = parts;
   const { data } = constitution;
   const { limits } = data;
-  const database = parts.database.tables<DepositoryTables>();
   const activity = openActivity(clock, abandonedWindowMs);
   const uploads = openUploads({ ...parts, data, activity });
   const writers = openWriteGate({
@@ -178,15 +176,15 @@ export function openDepository(parts: DepositoryParts): Depository {
         digest: digestOf(reason),
         absent: !found,
       };
-      const act = gate.act(ctx, attempt, async ({ intentIndex, confirm }) => {
+      const act = gate.act(ctx, attempt, async ({ intentIndex, transact }) => {
         const change = { hold, reason, by: ctx.principal.id, intentIndex, nowMs: clock.nowMs() };
         if (!found) throw notThere();
         const artifactId = found.artifact_id;
-        const artifact = await database.transact(async (tx) => {
-          await confirm(tx);
-          return store.setHold(tx, { ...change, artifactId });
+        const artifact = await transact(async (tx: StoreTx) => {
+          const changed = await store.setHold(tx, { ...change, artifactId });
+          if (!changed) throw notThere();
+          return changed;
         });
-        if (!artifact) throw notThere();
         return { value: artifact, digest: digestOfJson({ artifact_id: id, hold, reason: digestOf(reason) }) };
       });
       return recorded(found, act);

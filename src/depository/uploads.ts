@@ -13,7 +13,7 @@ import type { Blobs } from "./blobs/blobs.ts";
 import { artifactFrom, checkRetention, fingerprintOf } from "./draft.ts";
 import type { Content, CreateOptions, Draft } from "./draft.ts";
 import { depositoryFault } from "./errors.ts";
-import type { ArtifactStore, Reserved, Settled } from "./store/store.ts";
+import type { ArtifactStore, Reserved, Settled, StoreTx } from "./store/store.ts";
 import type { DepositoryTables } from "./store/tables.ts";
 
 /** One create under way. */
@@ -22,7 +22,7 @@ export interface Upload {
   readonly draft: Draft;
   readonly content: Content;
   readonly options: CreateOptions;
-  readonly act: Pick<Act, "intentIndex" | "confirm">;
+  readonly act: Pick<Act, "intentIndex" | "transact">;
 }
 
 /** An upload that was carried out. */
@@ -63,8 +63,6 @@ export function openUploads(parts: {
       artifact: stored,
       productUsedBytes: usedBefore + stored.sizeBytes,
     });
-    let artifact: Artifact | undefined;
-    let settled = false;
     try {
       const blob = await blobs.put({
         product: draft.product,
@@ -74,22 +72,18 @@ export function openUploads(parts: {
         known: (digest) => store.findBlob(draft.product, digest),
         ...(content.expectedDigest === undefined ? {} : { expectedDigest: content.expectedDigest }),
       });
-      artifact = artifactFrom(ctx, data, draft, {
+      const artifact = artifactFrom(ctx, data, draft, {
         id,
         createdMs: clock.nowMs(),
         blob,
         intentIndex: upload.act.intentIndex,
       });
-      const outcome = await settle(ctx, upload, artifact, blob.location);
-      settled = true;
-      if (outcome.outcome !== "stored") throw settlementFault(outcome);
+      await settle(ctx, upload, artifact, blob.location);
       activity.stored(blob.sizeBytes);
       return carried(artifact);
     } catch (error) {
       if (error instanceof Fault && error.code === "content.aborted") activity.abandoned(ctx.principal.id);
-      if (settled || (await released(ctx, id))) throw error;
-      // The reservation is gone: it expired, or the commit was done and only its answer was lost on the way.
-      if (artifact && (await store.wasApplied(upload.act.intentIndex))) return carried(artifact);
+      await release(ctx, id);
       throw error;
     }
   }
@@ -103,13 +97,12 @@ export function openUploads(parts: {
     if (missing.length > 0) throw parentFault(missing);
   }
 
-  /** Gives room back; false when it was given back or used already. What cannot be released now expires by itself. */
-  async function released(ctx: Ctx, id: ArtifactId): Promise<boolean> {
+  /** Gives room back, unless it was given back or used already. What cannot be released now expires by itself. */
+  async function release(ctx: Ctx, id: ArtifactId): Promise<void> {
     try {
-      return await database.transact((tx) => store.release(tx, id));
+      await database.transact((tx) => store.release(tx, id));
     } catch (error) {
       ctx.log.warn({ err: error, requestId: ctx.requestId }, "a reservation could not be released and will expire");
-      return true;
     }
   }
 
@@ -133,7 +126,7 @@ export function openUploads(parts: {
     return reserved.product.usedBytes;
   }
 
-  async function settle(ctx: Ctx, upload: Upload, artifact: Artifact, location: string): Promise<Settled> {
+  async function settle(ctx: Ctx, upload: Upload, artifact: Artifact, location: string): Promise<void> {
     const { idempotencyKey: key, onlyIfNew } = upload.options;
     const nowMs = clock.nowMs();
     const settlement = {
@@ -153,9 +146,9 @@ export function openUploads(parts: {
             },
           }),
     };
-    return database.transact(async (tx) => {
-      await upload.act.confirm(tx);
-      return store.settle(tx, settlement);
+    await upload.act.transact(async (tx: StoreTx) => {
+      const settled = await store.settle(tx, settlement);
+      if (settled.outcome !== "stored") throw settlementFault(settled);
     });
   }
 

@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { defaultConstitutionDir, loadConstitution } from "../constitution/index.ts";
 import { systemClock } from "../kernel/clock.ts";
 import { silentLog } from "../kernel/ctx.ts";
@@ -10,6 +10,7 @@ import type { Leaf, Ledger } from "../ledger/index.ts";
 import { openGate } from "./act.ts";
 import type { Attempt, Run } from "./attempt.ts";
 import type { Halt, Halts } from "./halts.ts";
+import { temporaryDatabase } from "../../test/support/storage/temporary-database.ts";
 
 const constitution = loadConstitution(defaultConstitutionDir());
 const own = { kind: "artifact", product: "AI_ASSISTANT", artifactType: "ConversationArtifact" } as const;
@@ -36,7 +37,6 @@ function memoryHalts(): Halts & { set: (halt: Halt) => Promise<void> } {
     inForce: () => [...halts.values()],
     set: async (halt) => void halts.set(halt.scope, halt),
     clear: async (scope) => halts.get(scope) ?? Promise.reject(new Error("none")),
-    wasApplied: async () => false,
     refresh: async () => {},
     onChange: () => {},
   };
@@ -51,13 +51,20 @@ const one: Run<number> = async ({ confirm }) => {
 /** Nobody in these tests has shown a credential. */
 const standings = { present: async () => undefined, presentAll: async () => new Map<Credential, Principal>() };
 
+let opened: Awaited<ReturnType<typeof temporaryDatabase>>;
+beforeAll(async () => {
+  opened = await temporaryDatabase();
+});
+afterAll(() => opened[Symbol.asyncDispose]());
+
 function house() {
+  const { database } = opened;
   const memory = memoryLedger();
   const halts = memoryHalts();
   return {
     ...memory,
     halts,
-    gate: openGate({ constitution, ledger: memory.ledger, halts, standings, log: silentLog }),
+    gate: openGate({ constitution, ledger: memory.ledger, halts, standings, database, log: silentLog }),
   };
 }
 

@@ -10,11 +10,14 @@
 //    against the credential; a finding halts a product only where a caller of the product reached for what is the
 //    product's, otherwise the credential.
 // 8. What was decided still holds when the effect takes place: credential, permission, halts and constitution are looked at
-//    again in the effect's own transaction (`confirm`), and their end stops calls that are open (`watch`).
+//    again in the effect's own transaction, and their end stops calls that are open (`watch`).
+// 9. All that an act changes is one transaction, in which its intent is noted as having taken effect (`transact`). So a crash
+//    leaves no doubt, and neither does a connection that is lost while the transaction commits.
 import { ordinaryContext } from "../constitution/index.ts";
 import type { Constitution, Decision, DecisionRequest } from "../constitution/index.ts";
 import type { Standings } from "../identity/index.ts";
-import type { Confirm } from "../db/index.ts";
+import { Effects } from "../db/index.ts";
+import type { Confirm, Database } from "../db/index.ts";
 import { instant } from "../kernel/clock.ts";
 import { accountableFor } from "../kernel/ctx.ts";
 import type { Ctx, Log } from "../kernel/ctx.ts";
@@ -28,6 +31,7 @@ import { idIn, OpenCalls } from "./open-calls.ts";
 import { permissionDenied } from "./permission.ts";
 import { refusal } from "./refusal.ts";
 import { credentialSuspended, reachesTooFar, Refusals, suspensionOf } from "./refusals.ts";
+import { transaction } from "./transaction.ts";
 import { scanThreats } from "./threats/index.ts";
 import type { Finding } from "./threats/index.ts";
 import { threatLimitsOf } from "./threat-limits.ts";
@@ -50,6 +54,10 @@ export interface Gate extends AsyncDisposable {
   readonly changes: number;
   /** Looks again at every open call that rests on this key, user, client, family or token; its change is durable. */
   changed(id: string): void;
+  /** Closes, truly, what a crash left open; called once, before anything is attempted. Resolves with how many. */
+  recover(): Promise<number>;
+  /** Forgets the effects of acts whose outcomes are on record. */
+  sweep(): Promise<void>;
   /** Lets a caller into an operation that only reads, or throws `permission.denied`. */
   enter(ctx: Ctx): void;
   /**
@@ -65,6 +73,7 @@ export interface GateParts {
   readonly ledger: Ledger;
   readonly halts: Halts;
   readonly standings: Pick<Standings, "present" | "presentAll">;
+  readonly database: Database;
   readonly log: Log;
 }
 
@@ -75,6 +84,10 @@ export function openGate(parts: GateParts): Gate {
   const threatLimits = threatLimitsOf(constitution.data);
   const closings = openClosings(ledger);
   const refusals = new Refusals(constitution.data.limits);
+  const effects = new Effects(parts.database);
+  /** Intents whose outcome is not on record yet, and one after the newest of all. */
+  const unended = new Set<number>();
+  let afterNewest = 0;
 
   const decide = (
     ctx: Ctx,
@@ -204,12 +217,18 @@ export function openGate(parts: GateParts): Gate {
     const judge = holds.judge(ctx, attempt);
     const open = calls.enter(ctx, judge, attempt);
     // Whoever carries the act on awaits it; until then its failure must not count as unhandled.
-    intent.catch(() => open.leave());
+    intent.then(
+      (index) => {
+        unended.add(index);
+        afterNewest = Math.max(afterNewest, index + 1);
+      },
+      () => open.leave(),
+    );
     const reported: Finding[] = [];
     const end = async (fields: Partial<Leaf>, found: readonly Finding[]): Promise<number> => {
       const intentIndex = await intent;
       try {
-        return await closings.append([
+        const outcomeIndex = await closings.append([
           ...found
             .filter(({ severity }) => severity !== "LOW")
             .map(({ threat, severity, pattern, scope }) => {
@@ -222,6 +241,8 @@ export function openGate(parts: GateParts): Gate {
             }),
           leafOf(ctx, attempt, { kind: "outcome", intent: intentIndex, ...fields }),
         ]);
+        unended.delete(intentIndex);
+        return outcomeIndex;
       } finally {
         open.leave();
       }
@@ -306,6 +327,12 @@ export function openGate(parts: GateParts): Gate {
 
     begin,
 
+    recover: () => ledger.closeInterrupted((intents) => effects.among(intents)),
+
+    async sweep() {
+      await effects.forget(Math.min(afterNewest, ...unended));
+    },
+
     async act<T>(ctx: Ctx, attempt: Attempt, run: Run<T>): Promise<Done<T>> {
       const begun = await begin(ctx, attempt);
       const intentIndex = await begun.intent;
@@ -316,7 +343,13 @@ export function openGate(parts: GateParts): Gate {
           isConfirmed = true;
           return begun.confirm(tx);
         };
-        const running = run({ intentIndex, confirm, report: (finding) => begun.report(finding) });
+        const running = run({
+          intentIndex,
+          confirm,
+          note: (tx) => effects.note(tx, intentIndex),
+          transact: transaction(parts.database, effects, { intentIndex, confirm }),
+          report: (finding) => begun.report(finding),
+        });
         deed = await unlessStopped(running, ctx.signal, () => isConfirmed);
         if (!isConfirmed) throw new Error(`${attempt.operation} took effect without having looked again`);
       } catch (error) {

@@ -1,6 +1,6 @@
 // The words of an act: what is attempted, what was done, and what the caller gets to prove it with.
 import type { DecisionRequest } from "../constitution/index.ts";
-import type { Confirm } from "../db/index.ts";
+import type { Confirm, Effect } from "../db/index.ts";
 import type { Digest } from "../kernel/hash.ts";
 import type { CallRecord } from "../ledger/index.ts";
 import type { Authority } from "./attenuation.ts";
@@ -55,11 +55,11 @@ export interface Begun {
 }
 
 /** What an act is carried out with. */
-export interface Act {
+export interface Act extends Effect {
   readonly intentIndex: number;
   /**
-   * Looks again at what the decision rests on: the caller's credential, its permission, halts and the constitution. It is
-   * called first in the transaction of the effect, and an act that is done without it has failed. Rejects with the refusal.
+   * Looks again at what the decision rests on: the caller's credential, its permission, halts and the constitution. Rejects
+   * with the refusal. An act that is done without it has failed.
    */
   readonly confirm: Confirm;
   /** Puts a finding on record with the outcome, whatever that is; it blocks nothing, because it has happened. */

@@ -1,7 +1,7 @@
 // Halts: a CRITICAL integrity finding stops the writes of a product, of one credential, or of the server, until an owner
 // clears it with a recorded reason (RULE_06). They are few and asked about on every act, so the ones in force are kept in memory.
 import type { Transaction } from "kysely";
-import type { Confirm, Database } from "../db/index.ts";
+import type { Database, Effect } from "../db/index.ts";
 import type { HaltTables } from "./store/migrations.ts";
 import { governanceFault } from "./errors.ts";
 
@@ -34,14 +34,12 @@ export interface Halts {
   inForce(): readonly Halt[];
   /** Stops writes; a scope that is stopped already stays as it is. */
   set(halt: Halt): Promise<void>;
-  /** Lets writes go on; `intentIndex` announced it. Rejects with `governance.no_such_halt`, and with what `confirm` rejects with. */
-  clear(scope: string, intentIndex: number, confirm?: Confirm): Promise<Halt>;
+  /** Lets writes go on, as an act. Rejects with `governance.no_such_halt`, and with what the act is refused with. */
+  clear(scope: string, act: Pick<Effect, "transact">): Promise<Halt>;
   /** Takes over what other processes of the same database have set and cleared; in a transaction, as it sees the database. */
   refresh<T>(tx?: Transaction<T>): Promise<void>;
   /** Calls `listener` whenever the halts in force have changed, before the change is acknowledged. */
   onChange(listener: () => void): void;
-  /** Whether the halt that this ledger intent was to clear has been cleared. */
-  wasApplied(intentIndex: number): Promise<boolean>;
 }
 
 /** Opens the halts that were in force when the server stopped. */
@@ -89,15 +87,12 @@ export async function openHalts(database: Database): Promise<Halts> {
       changed();
       await save(halt);
     },
-    async clear(scope, intentIndex, confirm) {
+    async clear(scope, act) {
       const halt = halts.get(scope);
       if (!halt) throw governanceFault("governance.no_such_halt", `nothing is halted under "${scope}"`);
-      await db.transact(async (tx) => {
-        await confirm?.(tx);
-        const gone = await tx.deleteFrom("governance_halts").where("scope", "=", scope).returningAll().execute();
-        const rows = gone.map((row) => ({ ...row, cleared_intent: intentIndex }));
-        if (rows.length > 0) await tx.insertInto("governance_cleared_halts").values(rows).execute();
-      });
+      await act.transact((tx: Transaction<HaltTables>) =>
+        tx.deleteFrom("governance_halts").where("scope", "=", scope).execute(),
+      );
       halts.delete(scope);
       unsaved.delete(scope);
       changed();
@@ -117,10 +112,6 @@ export async function openHalts(database: Database): Promise<Halts> {
       const known = [...halts.keys()].toSorted().join(" ");
       halts = new Map([...inForce.map((row) => [row.scope, haltOf(row)] as const), ...unsaved]);
       if ([...halts.keys()].toSorted().join(" ") !== known) changed();
-    },
-    async wasApplied(intentIndex) {
-      const cleared = db.read.selectFrom("governance_cleared_halts").select("scope");
-      return (await cleared.where("cleared_intent", "=", intentIndex).executeTakeFirst()) !== undefined;
     },
   };
 }

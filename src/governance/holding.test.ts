@@ -18,6 +18,7 @@ import type { Act, Attempt } from "./attempt.ts";
 import { everyProduct, openHalts } from "./halts.ts";
 import type { Halts } from "./halts.ts";
 import { governanceMigrations } from "./store/migrations.ts";
+import { actOn } from "../../test/support/storage/acts.ts";
 
 const real = loadConstitution(defaultConstitutionDir());
 const create: Attempt = {
@@ -61,7 +62,8 @@ beforeEach(async () => {
     return leaves.length - added.length;
   };
   const standings = new Standings(database, clock, () => undefined);
-  gate = openGate({ constitution, ledger: { append } as unknown as Ledger, halts, standings, log: silentLog });
+  const ledger = { append } as unknown as Ledger;
+  gate = openGate({ constitution, ledger, halts, standings, database, log: silentLog });
 });
 afterEach(async () => {
   await gate[Symbol.asyncDispose]();
@@ -136,7 +138,7 @@ describe("an act that is begun", () => {
     expect(endOf(ctx.signal)).toMatchObject({ code: "governance.halted" });
     expect(() => begun.hold()).toThrow(expect.objectContaining({ code: "governance.halted" }));
     await begun.fail(endOf(ctx.signal)).catch(() => {});
-    await halts.clear("AI_ASSISTANT", 0);
+    await halts.clear("AI_ASSISTANT", actOn(database));
 
     const later = ctxOf();
     const ended = new Promise((resolve) => later.signal.addEventListener("abort", resolve));
@@ -159,7 +161,7 @@ describe("an act that is begun", () => {
     await expect.poll(() => leaves.length).toBe(1);
     await halt("AI_ASSISTANT");
     await expect(act).rejects.toMatchObject({ code: "governance.halted" });
-    await halts.clear("AI_ASSISTANT", 0);
+    await halts.clear("AI_ASSISTANT", actOn(database));
     resolve();
     await promise;
     await expect(confirmed).rejects.toMatchObject({ code: "governance.halted" });

@@ -1,7 +1,7 @@
 // What the HTTP door needs of the house, handed in by the composition root.
 import type { Constitution } from "../constitution/index.ts";
 import type { Depository, Shelf } from "../depository/index.ts";
-import type { Gate, Halts } from "../governance/index.ts";
+import type { Gate, HaltAdministration } from "../governance/index.ts";
 import type { Accounts, ClientRegistry, Keyring, Sessions } from "../accounts/index.ts";
 import type { Authenticator, Rates, SigningKeys } from "../identity/index.ts";
 import type { GovernedBudgets } from "../budgets/index.ts";
@@ -20,7 +20,7 @@ export interface Services {
   readonly constitution: Constitution;
   readonly ledger: Ledger;
   readonly gate: Gate;
-  readonly halts: Halts;
+  readonly halts: HaltAdministration;
   readonly authenticator: Authenticator;
   readonly rates: Rates;
   readonly keys: Keyring;

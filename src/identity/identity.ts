@@ -5,7 +5,6 @@ import type { Log } from "../kernel/ctx.ts";
 import type { LesserRole } from "../kernel/roles.ts";
 import { KeyAuthenticator } from "./authenticator.ts";
 import type { Authenticator } from "./authenticator.ts";
-import { Effects } from "./effects.ts";
 import type { Keys, KeyWriter } from "./keys.ts";
 import { StoredKeys } from "./keys.ts";
 import { LastUses } from "./last-uses.ts";
@@ -16,7 +15,6 @@ export interface Identity extends AsyncDisposable {
   readonly authenticator: Authenticator;
   readonly keys: Keys;
   readonly keyWriter: KeyWriter;
-  readonly effects: Effects;
   /** The user or client of an id that is in good standing. */
   ownerOf(id: string): Promise<Owner | undefined>;
 }
@@ -46,7 +44,6 @@ export function openIdentity({ db, clock, log, ownerOf, lesserRole, changed }: I
     authenticator,
     keys: stored,
     keyWriter: stored,
-    effects: new Effects(db),
     ownerOf,
     [Symbol.asyncDispose]: () => lastUses[Symbol.asyncDispose](),
   };

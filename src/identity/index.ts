@@ -10,7 +10,6 @@ export { ExternalIssuers, readIssuers } from "./issuers/index.ts";
 export type { Counted, Counter, Limit, RateClass, RateTerms, Taken } from "./rates/index.ts";
 export { countedAddress, Rates } from "./rates/index.ts";
 export { reachesNoFurther } from "./owner.ts";
-export { recordEffect } from "./effects.ts";
 export { defaultRoles, isNetworkWithin } from "./scope.ts";
 export {
   Outbox,

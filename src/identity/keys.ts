@@ -4,7 +4,8 @@
 // 2. A key is revoked at most once and never comes back; revoking it again changes nothing.
 // 3. Reading and changing are two objects; whoever holds only `Keys` can change nothing.
 import { aloneAt, takeTurn } from "../db/index.ts";
-import type { Confirm, Database } from "../db/index.ts";
+import type { Database, Effect } from "../db/index.ts";
+import type { Transaction } from "kysely";
 import type { Clock } from "../kernel/clock.ts";
 import { instant } from "../kernel/clock.ts";
 import type { PrincipalKind, Role } from "../kernel/ctx.ts";
@@ -26,8 +27,6 @@ export interface Keys {
   get(id: string): Promise<KeyRecord>;
   /** Whether any key was ever made; false at the very first start. */
   any(): Promise<boolean>;
-  /** Whether the change that this ledger intent announced has become durable. */
-  wasApplied(intentIndex: number): Promise<boolean>;
 }
 
 /** What a new key is to be. */
@@ -47,12 +46,12 @@ export interface NewKey {
   /** The user or client that the key belongs to. */
   readonly owner?: string;
   readonly createdBy: string;
-  /** Ledger index of the intent; left out for the key of the first start. */
-  readonly intentIndex?: number;
-  readonly confirm?: Confirm;
 }
 
-/** What may be changed; used inside an act, but for `markUsed`, which is bookkeeping. */
+/** An act that changes keys. */
+type KeyAct = Pick<Effect, "transact">;
+
+/** What may be changed, each by an act; but for `markUsed`, which is bookkeeping. */
 export interface KeyWriter {
   /** Notes when keys were last seen, milliseconds by id. */
   markUsed(seen: ReadonlyMap<string, number>): Promise<void>;
@@ -60,9 +59,9 @@ export interface KeyWriter {
    * Stores a minted key; the caller shows `minted.text` once.
    * Rejects with `key.product_required`, `key.label_invalid`, `key.scope_invalid` or `key.exists`.
    */
-  create(key: NewKey): Promise<KeyRecord>;
+  create(key: NewKey, act: KeyAct): Promise<KeyRecord>;
   /** Revokes a key; resolves with its record. Rejects with `key.not_found`. */
-  revoke(id: string, by: { readonly intentIndex?: number; readonly confirm?: Confirm }): Promise<KeyRecord>;
+  revoke(id: string, act: KeyAct): Promise<KeyRecord>;
 }
 
 /** Letters, marks, numbers, punctuation, symbols and spaces; nothing that is invisible or reverses the line. */
@@ -99,27 +98,17 @@ export class StoredKeys implements Keys, KeyWriter {
     return row !== undefined;
   }
 
-  async wasApplied(intentIndex: number): Promise<boolean> {
-    const row = await this.#db.read
-      .selectFrom("identity_keys")
-      .select("id")
-      .where((eb) => eb.or([eb("created_intent", "=", intentIndex), eb("revoked_intent", "=", intentIndex)]))
-      .executeTakeFirst();
-    return row !== undefined;
-  }
-
-  async create(key: NewKey): Promise<KeyRecord> {
+  async create(key: NewKey, act: KeyAct): Promise<KeyRecord> {
     const row = rowOf(key, this.#clock.nowMs());
-    const inserted = await this.#db.transact(async (tx) => {
-      await key.confirm?.(tx);
-      return tx
+    await act.transact(async (tx: Transaction<IdentityTables>) => {
+      const inserted = await tx
         .insertInto("identity_keys")
         .values(row)
         .onConflict((conflict) => conflict.column("id").doNothing())
         .executeTakeFirstOrThrow();
+      if (inserted.numInsertedOrUpdatedRows !== 1n)
+        throw identityFault("key.exists", "A key with this id exists already.");
     });
-    if (inserted.numInsertedOrUpdatedRows !== 1n)
-      throw identityFault("key.exists", "A key with this id exists already.");
     return recordOf(row);
   }
 
@@ -136,21 +125,20 @@ export class StoredKeys implements Keys, KeyWriter {
     }
   }
 
-  async revoke(id: string, by: { readonly intentIndex?: number; readonly confirm?: Confirm }): Promise<KeyRecord> {
+  async revoke(id: string, act: KeyAct): Promise<KeyRecord> {
     try {
-      const row = await this.#db.transact(async (tx) => {
-        await by.confirm?.(tx);
+      return await act.transact(async (tx: Transaction<IdentityTables>) => {
         await aloneAt(tx, this.#db.dialect, id);
         await tx
           .updateTable("identity_keys")
-          .set({ revoked_ms: this.#clock.nowMs(), revoked_intent: by.intentIndex ?? null })
+          .set({ revoked_ms: this.#clock.nowMs() })
           .where("id", "=", id)
           .where("revoked_ms", "is", null)
           .execute();
-        return tx.selectFrom("identity_keys").selectAll().where("id", "=", id).executeTakeFirst();
+        const row = await tx.selectFrom("identity_keys").selectAll().where("id", "=", id).executeTakeFirst();
+        if (row === undefined) throw identityFault("key.not_found", "There is no such key.");
+        return recordOf(row);
       });
-      if (row === undefined) throw identityFault("key.not_found", "There is no such key.");
-      return recordOf(row);
     } finally {
       // Also after an error: a lost connection does not tell whether the commit went through.
       this.#revoked(id);
@@ -206,9 +194,7 @@ function rowOf(key: NewKey, nowMs: number): KeyRow {
     text_hash: minted.textHash.toString("hex"),
     created_ms: nowMs,
     created_by: key.createdBy,
-    created_intent: key.intentIndex ?? null,
     revoked_ms: null,
-    revoked_intent: null,
   };
 }
 

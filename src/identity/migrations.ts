@@ -17,10 +17,7 @@ export interface KeyRow {
   last_used_ms: number | null;
   created_ms: number;
   created_by: string;
-  /** Ledger index of the intent that made the key; null for the key of the first start. */
-  created_intent: number | null;
   revoked_ms: number | null;
-  revoked_intent: number | null;
 }
 
 /** The tables of this domain. */

@@ -6,13 +6,13 @@
 // 3. A rotation takes effect at once in this process, and in others when they next look, at most `beliefMs` later.
 // 4. A process whose secret opens no current key makes one of its own beside those of the others: processes that do not share
 //    a secret sign with different keys and believe each other's.
+import type { Transaction } from "kysely";
 import { calculateJwkThumbprint, CompactEncrypt, compactDecrypt, exportJWK, generateKeyPair } from "jose";
 import type { JWK } from "jose";
-import type { Confirm, Database } from "../db/index.ts";
+import type { Database, Effect } from "../db/index.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { instant } from "../kernel/clock.ts";
 import type { Log } from "../kernel/ctx.ts";
-import { recordEffect } from "./effects.ts";
 import { beliefMs, isRecent } from "./beliefs.ts";
 import { accessTokenSeconds, skewSeconds } from "./oauth/lifetimes.ts";
 import type { OAuthTables, SigningKeyRow } from "./oauth/migrations.ts";
@@ -134,12 +134,10 @@ export class SigningKeys {
   }
 
   /** Lets a new key sign from now on, in place of all others. */
-  async rotate(minted: MintedSigningKey, intentIndex: number, confirm?: Confirm): Promise<SigningKeyRecord> {
+  async rotate(minted: MintedSigningKey, act: Pick<Effect, "transact">): Promise<SigningKeyRecord> {
     const nowMs = this.#parts.clock.nowMs();
     const row = rowOf(minted, nowMs);
-    await this.#db.transact(async (tx) => {
-      await confirm?.(tx);
-      await recordEffect(tx, intentIndex, nowMs);
+    await act.transact(async (tx: Transaction<OAuthTables>) => {
       const retire = tx.updateTable("identity_signing_keys").set({ retired_ms: nowMs, sealed: "" });
       await retire.where("retired_ms", "is", null).execute();
       await tx.insertInto("identity_signing_keys").values(row).execute();

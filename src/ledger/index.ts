@@ -1,6 +1,6 @@
 // The door of the ledger: open it, mend it, export it, and the words its callers share.
 export type { CallRecord, Leaf, LeafKind, Outcome } from "./leaf.ts";
-export type { Entry, EntryQuery, Ledger, LedgerCondition, OpenIntent } from "./ledger.ts";
+export type { Entry, EntryQuery, Ledger, LedgerCondition } from "./ledger.ts";
 export { openLedger } from "./disk/disk.ts";
 export type { DiskLedger, LedgerOptions } from "./disk/disk.ts";
 export { indexedEntries, ledgerMigrations } from "./index-store.ts";

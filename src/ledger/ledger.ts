@@ -36,11 +36,8 @@ export interface EntryQuery {
   readonly limit: number;
 }
 
-/** An intent that has no outcome yet. */
-export interface OpenIntent {
-  readonly index: number;
-  readonly leaf: Leaf;
-}
+/** Which of these intents, by index, have taken effect. */
+export type AppliedAmong = (intents: readonly number[]) => Promise<ReadonlySet<number>>;
 
 /** The ledger. */
 export interface Ledger extends AsyncDisposable {
@@ -69,9 +66,9 @@ export interface Ledger extends AsyncDisposable {
   bundle(index: number, width: number): Promise<Uint8Array | undefined>;
   /**
    * Closes every intent that had no outcome when the ledger was opened with an `interrupted` outcome.
-   * `applied` tells whether the act's effect had become durable before the crash. Resolves with how many were closed.
+   * `applied` tells which of them had taken effect durably before the crash. Resolves with how many were closed.
    */
-  closeInterrupted(applied: (intent: OpenIntent) => Promise<boolean>): Promise<number>;
+  closeInterrupted(applied: AppliedAmong): Promise<number>;
 }
 
 export type { Outcome };

@@ -3,6 +3,7 @@ import { sql } from "kysely";
 import { describe, expect, it } from "vitest";
 import type { BudgetRig } from "./budget-rig.ts";
 import { defaultTokens, noonMs } from "./budget-rig.ts";
+import { actOn, appliedOf } from "../support/storage/acts.ts";
 
 const dayMs = 86_400_000;
 
@@ -96,20 +97,18 @@ export function budgetHistory(rigNow: () => BudgetRig): void {
     it("are on record as effects of their intents, and so are claims", async () => {
       const rig = rigNow();
       const product = rig.newProduct();
-      const db = rig.db.tables<{ identity_effects: { intent: number } }>();
-      const applied = async (intent: number) =>
-        (await db.read.selectFrom("identity_effects").select("intent").where("intent", "=", intent).execute()).length;
+      const act = (intent: number) => actOn(rig.db, intent);
       const set = await rig.budgets.set(
         { scope: { product }, unit: "tokens", window: "total", limit: 5 },
-        { by: "a", intentIndex: 90_001 },
+        { by: "a", act: act(90_001) },
       );
-      await rig.budgets.clear(set.id, { by: "a", intentIndex: 90_002 });
-      const held = await rig.budgets.reserve(rig.request(product, 1, { requestId: "x" }), 90_003);
-      await rig.budgets.reserve(rig.request(product, 1, { requestId: "x" }), 90_004);
-      await rig.budgets.settle(held, 1, null, 90_005);
-      await rig.budgets.settle(held, 1, null, 90_006);
-      const found = await Promise.all([90_001, 90_002, 90_003, 90_004, 90_005, 90_006].map(applied));
-      expect(found).toEqual([1, 1, 1, 0, 1, 0]);
+      await rig.budgets.clear(set.id, { by: "a", act: act(90_002) });
+      const held = await rig.budgets.reserve(rig.request(product, 1, { requestId: "x" }), act(90_003));
+      await rig.budgets.reserve(rig.request(product, 1, { requestId: "x" }), act(90_004));
+      await rig.budgets.settle(held, 1, null, act(90_005));
+      await rig.budgets.settle(held, 1, null, act(90_006));
+      const found = await appliedOf(rig.db, [90_001, 90_002, 90_003, 90_004, 90_005, 90_006]);
+      expect(found).toEqual([true, true, true, false, true, false]);
     });
   });
 

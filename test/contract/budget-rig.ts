@@ -7,6 +7,7 @@ import type { BudgetDraft, Budgets, BudgetLine, ReserveRequest } from "../../src
 import { identityMigrations } from "../../src/identity/index.ts";
 import { silentLog } from "../../src/kernel/ctx.ts";
 import type { DatabasePlace, DatabasePlaces } from "./databases.ts";
+import { actOn } from "../support/storage/acts.ts";
 
 /** A moment in the middle of an hour, a day and a month. */
 export const noonMs = Date.UTC(2026, 5, 15, 12, 30);
@@ -28,7 +29,6 @@ export class BudgetRig implements AsyncDisposable {
   budgets: Budgets;
   #defaultTokens: number;
   #names = 0;
-  #intents = 0;
 
   private constructor(places: DatabasePlaces, place: DatabasePlace, db: Database, isAlone: boolean, tokens: number) {
     this.#places = places;
@@ -96,7 +96,7 @@ export class BudgetRig implements AsyncDisposable {
 
   /** A change that an admin makes under an intent of its own. */
   change() {
-    return { by: "key_admin", intentIndex: this.#intents++ };
+    return { by: "key_admin", act: actOn(this.db) };
   }
 
   /** The only line of a product's project, or the one that matches. */

@@ -9,6 +9,7 @@ import { silentLog } from "../../src/kernel/ctx.ts";
 import type { Role } from "../../src/kernel/ctx.ts";
 import { lesserRole } from "../../src/kernel/roles.ts";
 import type { DatabasePlace, DatabasePlaces } from "./databases.ts";
+import { actOn, appliedOf } from "../support/storage/acts.ts";
 
 /** Runs the suite on one database. */
 export function identityContract(name: string, places: DatabasePlaces): void {
@@ -40,10 +41,10 @@ export function identityContract(name: string, places: DatabasePlaces): void {
       await place[Symbol.asyncDispose]();
     });
 
-    const create = async (product: string | null = "AI_ASSISTANT", intentIndex?: number) => {
+    const create = async (product: string | null = "AI_ASSISTANT", intent?: number) => {
       const minted = mintKey(product === null ? "admin" : "product");
-      const key = { minted, product, createdBy: "system", ...(intentIndex === undefined ? {} : { intentIndex }) };
-      return { minted, record: await identity.keyWriter.create(key) };
+      const key = { minted, product, createdBy: "system" };
+      return { minted, record: await identity.keyWriter.create(key, actOn(db, intent)) };
     };
 
     it("knows that no key was ever made, until one is", async () => {
@@ -95,12 +96,11 @@ export function identityContract(name: string, places: DatabasePlaces): void {
     it("refuses a revoked key at once, even one it has just seen, and keeps the first time of revocation", async () => {
       const { minted } = await create();
       expect(await identity.authenticator.authenticate(minted.text, "127.0.0.1")).toBeDefined();
-      const revoked = await identity.keyWriter.revoke(minted.id, { intentIndex: 501 });
+      const revoked = await identity.keyWriter.revoke(minted.id, actOn(db));
       expect(revoked.revokedAt).toBe("2026-01-01T00:00:00.000Z");
       expect(await identity.authenticator.authenticate(minted.text, "127.0.0.1")).toBeUndefined();
       nowMs += 1_000;
-      expect(await identity.keyWriter.revoke(minted.id, { intentIndex: 502 })).toEqual(revoked);
-      expect(await identity.keys.wasApplied(502)).toBe(false);
+      expect(await identity.keyWriter.revoke(minted.id, actOn(db))).toEqual(revoked);
     });
 
     it("knows what narrows a key, and refuses it from other networks and after its expiry", async () => {
@@ -112,7 +112,7 @@ export function identityContract(name: string, places: DatabasePlaces): void {
         networks: ["10.0.0.0/8", "::1"],
         expiresAt,
       } as const;
-      const record = await identity.keyWriter.create({ minted, product: "WORKFLOW", createdBy: "system", ...scope });
+      const record = await identity.keyWriter.create({ minted, product: "WORKFLOW", createdBy: "system", ...scope }, actOn(db));
       expect(record).toMatchObject({ ...scope, networks: ["10.0.0.0/8", "::1/128"] });
       const from = (address: string) => identity.authenticator.authenticate(minted.text, address);
       expect(await from("10.200.3.4")).toMatchObject({ role: "observer", operations: ["artifact.read"] });
@@ -131,22 +131,22 @@ export function identityContract(name: string, places: DatabasePlaces): void {
       [{ expiresAt: "2020-01-01T00:00:00Z" }, "expiresAt"],
     ])("refuses the scope %j", async (scope, at) => {
       const key = { minted: mintKey("auditor"), product: null, createdBy: "system", ...scope };
-      await expect(identity.keyWriter.create(key)).rejects.toMatchObject({ code: "key.scope_invalid", facts: { at } });
+      await expect(identity.keyWriter.create(key, actOn(db))).rejects.toMatchObject({ code: "key.scope_invalid", facts: { at } });
     });
 
     it("refuses a key whose owner is in no good standing", async () => {
       const minted = mintKey("auditor");
-      await identity.keyWriter.create({ minted, product: null, createdBy: "system", owner: "usr_nobody" });
+      await identity.keyWriter.create({ minted, product: null, createdBy: "system", owner: "usr_nobody" }, actOn(db));
       expect(await identity.authenticator.authenticate(minted.text, "127.0.0.1")).toBeUndefined();
       const owned = mintKey("auditor");
-      await identity.keyWriter.create({ minted: owned, product: null, createdBy: "system", owner: "usr_good" });
+      await identity.keyWriter.create({ minted: owned, product: null, createdBy: "system", owner: "usr_good" }, actOn(db));
       expect(await identity.authenticator.authenticate(owned.text, "127.0.0.1")).toMatchObject({ id: owned.id });
     });
 
     it("gives a key no more than its owner has at the moment", async () => {
       const minted = mintKey("executor");
       const key = { minted, product: "GURUKUL", role: "operator", createdBy: "system", owner: "usr_good" } as const;
-      await identity.keyWriter.create(key);
+      await identity.keyWriter.create(key, actOn(db));
       const seen = async () => {
         const principal = await identity.authenticator.authenticate(minted.text, "192.0.2.1");
         return principal && [principal.role, principal.product];
@@ -172,7 +172,7 @@ export function identityContract(name: string, places: DatabasePlaces): void {
     it("notices within five seconds that another process has revoked a key", async () => {
       const { minted } = await create();
       expect(await identity.authenticator.authenticate(minted.text, "127.0.0.1")).toBeDefined();
-      await another.keyWriter.revoke(minted.id, {});
+      await another.keyWriter.revoke(minted.id, actOn(db));
       nowMs += 5_000;
       expect(await identity.authenticator.authenticate(minted.text, "127.0.0.1")).toBeUndefined();
     });
@@ -180,7 +180,7 @@ export function identityContract(name: string, places: DatabasePlaces): void {
     it("does not believe a remembered key longer because the clock was set back", async () => {
       const { minted } = await create();
       expect(await identity.authenticator.authenticate(minted.text, "127.0.0.1")).toBeDefined();
-      await another.keyWriter.revoke(minted.id, {});
+      await another.keyWriter.revoke(minted.id, actOn(db));
       nowMs -= 3_600_000;
       expect(await identity.authenticator.authenticate(minted.text, "127.0.0.1")).toBeUndefined();
       nowMs += 3_600_000;
@@ -189,11 +189,11 @@ export function identityContract(name: string, places: DatabasePlaces): void {
     it("refuses product keys without a product, unprintable labels and a second key with the same id", async () => {
       const minted = mintKey("ai_agent");
       const key = { minted, product: null, createdBy: "system" };
-      await expect(identity.keyWriter.create(key)).rejects.toMatchObject({ code: "key.product_required" });
+      await expect(identity.keyWriter.create(key, actOn(db))).rejects.toMatchObject({ code: "key.product_required" });
       const labelled = { ...key, product: "GURUKUL", label: "left\u202eright" };
-      await expect(identity.keyWriter.create(labelled)).rejects.toMatchObject({ code: "key.label_invalid" });
-      await identity.keyWriter.create({ ...labelled, label: "build server" });
-      await expect(identity.keyWriter.create({ ...labelled, label: "again" })).rejects.toMatchObject({
+      await expect(identity.keyWriter.create(labelled, actOn(db))).rejects.toMatchObject({ code: "key.label_invalid" });
+      await identity.keyWriter.create({ ...labelled, label: "build server" }, actOn(db));
+      await expect(identity.keyWriter.create({ ...labelled, label: "again" }, actOn(db))).rejects.toMatchObject({
         code: "key.exists",
       });
       expect((await identity.keys.get(minted.id)).label).toBe("build server");
@@ -201,15 +201,14 @@ export function identityContract(name: string, places: DatabasePlaces): void {
 
     it("says key.not_found for a key it does not have", async () => {
       await expect(identity.keys.get("key_nobody00")).rejects.toMatchObject({ code: "key.not_found" });
-      await expect(identity.keyWriter.revoke("key_nobody00", {})).rejects.toMatchObject({ code: "key.not_found" });
+      await expect(identity.keyWriter.revoke("key_nobody00", actOn(db))).rejects.toMatchObject({ code: "key.not_found" });
     });
 
     it("tells whether an intent was applied", async () => {
-      expect(await identity.keys.wasApplied(700)).toBe(false);
+      expect(await appliedOf(db, [700])).toEqual([false]);
       const { minted } = await create("GURUKUL", 700);
-      await identity.keyWriter.revoke(minted.id, { intentIndex: 701 });
-      expect(await identity.keys.wasApplied(700)).toBe(true);
-      expect(await identity.keys.wasApplied(701)).toBe(true);
+      await identity.keyWriter.revoke(minted.id, actOn(db, 701));
+      expect(await appliedOf(db, [700, 701])).toEqual([true, true]);
     });
 
     it("lists every key once, newest first, page by page", async () => {

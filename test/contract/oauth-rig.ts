@@ -4,7 +4,6 @@ import { defaultConstitutionDir, loadConstitution } from "../../src/constitution
 import type { Database } from "../../src/db/index.ts";
 import { identityMigrations, newClientId, openOAuth, userFault } from "../../src/identity/index.ts";
 import type { OAuth, OAuthAnswer } from "../../src/identity/index.ts";
-import { Effects } from "../../src/identity/effects.ts";
 import { OidcProviderServer } from "../../src/identity/oauth/oidc-provider.ts";
 import type { TokenAccounts } from "../../src/identity/oauth/index.ts";
 import type { Clock } from "../../src/kernel/clock.ts";
@@ -13,6 +12,7 @@ import { sha256Hex } from "../../src/kernel/hash.ts";
 import { lesserRole } from "../../src/kernel/roles.ts";
 import { pkce } from "../support/identity/oauth.ts";
 import type { DatabasePlace } from "./databases.ts";
+import { actOn } from "../support/storage/acts.ts";
 
 /** One process of the server. */
 export interface OAuthProcess {
@@ -34,7 +34,6 @@ export interface TestPerson {
 export interface OAuthRig extends AsyncDisposable {
   readonly db: Database;
   readonly person: TestPerson;
-  readonly effects: Effects;
   nowMs: number;
   process(secret?: Uint8Array): Promise<OAuthProcess>;
   /** Sends a form to an endpoint as an act of its own; resolves with the answer and the act's number. */
@@ -96,7 +95,6 @@ export async function oauthRig(place: DatabasePlace): Promise<OAuthRig> {
   const rig: OAuthRig = {
     db,
     person,
-    effects: new Effects(db),
     get nowMs() {
       return state.nowMs;
     },
@@ -112,7 +110,7 @@ export async function oauthRig(place: DatabasePlace): Promise<OAuthRig> {
     async send({ server }, endpoint, form) {
       const intent = ++intents;
       const request = { endpoint, form: new URLSearchParams(form).toString() };
-      return { answer: await server.handle(request, { address: "192.0.2.1", intentIndex: intent }), intent };
+      return { answer: await server.handle(request, { address: "192.0.2.1", act: actOn(db, intent) }), intent };
     },
     signIn: (at) => rig.send(at, "token", { grant_type: "password", username: "u", password: person.password }),
     refresh: (at, refresh_token, client = { client_id: "charter" }) =>
@@ -127,7 +125,7 @@ export async function oauthRig(place: DatabasePlace): Promise<OAuthRig> {
         grantTypes: ["authorization_code", "refresh_token"],
         redirectUris: [redirectUri],
       } as const;
-      await at.oauth.clients.create({ id, draft, secretHash: sha256Hex(secret), createdBy: "system" }, ++intents);
+      await at.oauth.clients.create({ id, draft, secretHash: sha256Hex(secret), createdBy: "system" }, actOn(db));
       const { verifier, challenge } = pkce();
       const query = new URLSearchParams({
         response_type: "code",
@@ -139,7 +137,7 @@ export async function oauthRig(place: DatabasePlace): Promise<OAuthRig> {
       const verdict = { approve: true, username: "u", password: person.password } as const;
       const { location = "" } = await at.server.authorize(query.toString(), verdict, {
         address: "",
-        intentIndex: ++intents,
+        act: actOn(db),
       });
       const code = new URL(location).searchParams.get("code") ?? "";
       return { client: { client_id: id, client_secret: secret }, code, verifier, redirectUri };

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { DatabasePlaces } from "./databases.ts";
 import { oauthRig, tokenOf } from "./oauth-rig.ts";
 import type { Approved, OAuthProcess, OAuthRig, Sent } from "./oauth-rig.ts";
+import { actOn, appliedOf } from "../support/storage/acts.ts";
 
 const dayMs = 24 * 3_600_000;
 
@@ -34,7 +35,7 @@ export function oauthContract(name: string, places: DatabasePlaces): void {
     it("gives tokens for a password, and puts on record that it did", async () => {
       const signedIn = await rig.signIn(one);
       expect(signedIn.answer.status).toBe(200);
-      expect(await rig.effects.wasApplied(signedIn.intent)).toBe(true);
+      expect(await appliedOf(rig.db, [signedIn.intent])).toEqual([true]);
       const access = tokenOf(signedIn, "access_token");
       expect(await two.oauth.verifier.verify(access)).toEqual({
         id: rig.person.id,
@@ -69,7 +70,7 @@ export function oauthContract(name: string, places: DatabasePlaces): void {
       const form = { grant_type: "password", username: "u", password: "wrong" };
       await expect(rig.send(one, "token", form)).rejects.toMatchObject({ code: "auth.invalid" });
       expect(await rig.dump()).toBe(before);
-      expect(await rig.effects.wasApplied(1)).toBe(false);
+      expect(await appliedOf(rig.db, [1])).toEqual([false]);
     });
 
     it("exchanges a refresh token for the next, each good once", async () => {
@@ -89,7 +90,7 @@ export function oauthContract(name: string, places: DatabasePlaces): void {
       const reused = await rig.refresh(two, tokenOf(first, "refresh_token"));
       expect(reused.answer).toMatchObject({ status: 400, body: { error: "invalid_grant" } });
       expect(reused.answer.reuse).toEqual({ model: "RefreshToken", grantId: first.answer.issued?.grant });
-      expect(await rig.effects.wasApplied(reused.intent)).toBe(true);
+      expect(await appliedOf(rig.db, [reused.intent])).toEqual([true]);
       expect((await rig.refresh(one, tokenOf(second, "refresh_token"))).answer.status).toBe(400);
       // In the process that noticed at once, in the other within five seconds; nobody else's session suffers.
       expect(await two.oauth.verifier.verify(tokenOf(second, "access_token"))).toBeUndefined();
@@ -114,7 +115,7 @@ export function oauthContract(name: string, places: DatabasePlaces): void {
       rig.person.breaks = new Error("the disk is gone");
       await expect(rig.signIn(one)).rejects.toThrow("the disk is gone");
       expect(await rig.dump()).toBe(before);
-      expect(await rig.effects.wasApplied(1)).toBe(false);
+      expect(await appliedOf(rig.db, [1])).toEqual([false]);
       rig.person.breaks = undefined;
       expect((await rig.signIn(one)).answer.status).toBe(200);
     });
@@ -253,8 +254,8 @@ export function oauthContract(name: string, places: DatabasePlaces): void {
     it("signs with a new key after a rotation, believes the old one until its tokens have expired, then no longer", async () => {
       const old = tokenOf(await rig.signIn(one), "access_token");
       const before = (await one.oauth.keys.jwks()).keys.map(({ kid }) => kid);
-      await one.oauth.keys.rotate(await one.oauth.keys.mint(), 900);
-      expect(await rig.effects.wasApplied(900)).toBe(true);
+      await one.oauth.keys.rotate(await one.oauth.keys.mint(), actOn(rig.db, 900));
+      expect(await appliedOf(rig.db, [900])).toEqual([true]);
       const fresh = tokenOf(await rig.signIn(one), "access_token");
       for (const at of [one, two]) {
         for (const token of [old, fresh]) expect(await at.oauth.verifier.verify(token)).toBeDefined();
@@ -285,7 +286,7 @@ export function oauthContract(name: string, places: DatabasePlaces): void {
         }
       };
       await check();
-      await one.oauth.keys.rotate(await one.oauth.keys.mint(), 901);
+      await one.oauth.keys.rotate(await one.oauth.keys.mint(), actOn(rig.db, 901));
       rig.nowMs += 5_000;
       await check();
     });
@@ -298,7 +299,7 @@ export function oauthContract(name: string, places: DatabasePlaces): void {
         return (await row.executeTakeFirstOrThrow()).sealed;
       };
       expect(await sealed()).toMatch(/^ey/);
-      await one.oauth.keys.rotate(await one.oauth.keys.mint(), 902);
+      await one.oauth.keys.rotate(await one.oauth.keys.mint(), actOn(rig.db, 902));
       expect(await sealed()).toBe("");
     });
 

@@ -1,7 +1,7 @@
 // What the users' store promises on every database: see `src/identity/users/users.ts`.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Database } from "../../src/db/index.ts";
-import { hashOfToken, identityMigrations, mintToken, newUserId, recordEffect } from "../../src/identity/index.ts";
+import { hashOfToken, identityMigrations, mintToken, newUserId } from "../../src/identity/index.ts";
 import type { NewUser, UserId, UserRecord } from "../../src/identity/index.ts";
 import { UserReader } from "../../src/identity/users/user-reader.ts";
 import { StoredUserWriter } from "../../src/identity/users/user-writer.ts";
@@ -125,20 +125,6 @@ export function usersContract(name: string, places: DatabasePlaces): void {
       });
       await expect(broken).rejects.toThrow("crash");
       await expect(users.byId(user.id)).rejects.toMatchObject({ code: "user.not_found" });
-    });
-
-    it("notes the effect of an intent in the transaction of the change", async () => {
-      const user = draft();
-      await db.transact(async (tx) => {
-        await writer.create(tx, user);
-        await recordEffect(tx, 4711, nowMs);
-      });
-      const again = db.transact(async (tx) => {
-        await writer.setDisabled(tx, user.id, true);
-        await recordEffect(tx, 4711, nowMs);
-      });
-      await expect(again).rejects.toThrow();
-      expect((await users.byId(user.id)).disabled).toBe(false);
     });
 
     it("changes what an admin may change, and moves an address", async () => {

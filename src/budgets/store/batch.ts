@@ -6,8 +6,8 @@
 // 3. What ends frees its room before anything new is admitted; what is new is admitted in order of arrival, under all its
 //    limits or under none.
 // 4. Nothing outside the transaction changes: on PostgreSQL it may be run again.
-import type { Confirm, Dialect } from "../../db/index.ts";
-import { recordEffect } from "../../identity/index.ts";
+import type { BudgetAct } from "../reservation.ts";
+import type { Dialect } from "../../db/index.ts";
 import type { LimitBook } from "../limit-book.ts";
 import { requestIdLifeMs } from "../reservation.ts";
 import type { Flex, Reservation } from "../reservation.ts";
@@ -15,19 +15,18 @@ import { CounterStatements } from "./counters.ts";
 import type { Counter, CounterChange } from "./counters.ts";
 import { byIdStatement, endStatement, makeStatement } from "./reservations.ts";
 import { UsageStatements } from "./usage.ts";
-import { RowsStatement, statement } from "./statement.ts";
+import { statement } from "../../db/index.ts";
+import { RowsStatement } from "./statement.ts";
 import type { BudgetTx } from "./statement.ts";
 import { admit, chargeAll, countersOf, exceeds, Tally } from "./tally.ts";
 import type { Ending, Opened } from "./tally.ts";
 import { endValuesOf, reservationOf, valuesOf } from "./tables.ts";
 import type { ReservationRow } from "./tables.ts";
 
-/** A reservation that is to be made; `effect` is the ledger index of an intent that it carries out. */
+/** A reservation that is to be made, and the act that makes it, where it is one. */
 export interface Opening {
   readonly made: Reservation;
-  readonly effect: number | undefined;
-  /** Makes sure that the intent may still be carried out. */
-  readonly confirm?: Confirm | undefined;
+  readonly act?: BudgetAct | undefined;
   readonly flex?: Flex | undefined;
 }
 
@@ -139,14 +138,8 @@ export class Batches {
       const fate = decided.get(first.id);
       return fate === undefined || fate.outcome === "admitted" ? { outcome: "duplicate", reservation: first } : fate;
     });
-    await recordEffects(
-      tx,
-      openings.filter((_, i) => opened[i]?.outcome === "admitted").map(({ made: each, effect }) => ({ each, effect })),
-    );
-    await recordEffects(
-      tx,
-      [...applied.values()].map(({ ended: each, effect }) => ({ each, effect })),
-    );
+    const done = [...openings.filter((_, i) => opened[i]?.outcome === "admitted"), ...applied.values()];
+    for (const { act } of done) await act?.note(tx);
     return { opened, ended: await this.#endedAs(tx, endings, applied, cut) };
   }
 
@@ -239,13 +232,6 @@ export class Batches {
       return { applied: false, reservation: now.get(ending.ended.id) };
     });
   }
-}
-
-async function recordEffects(
-  tx: BudgetTx,
-  done: readonly { readonly each: Reservation; readonly effect: number | undefined }[],
-): Promise<void> {
-  for (const { each, effect } of done) if (effect !== undefined) await recordEffect(tx, effect, each.createdMs);
 }
 
 function isChargedMore({ ended }: Ending): boolean {

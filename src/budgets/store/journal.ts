@@ -9,7 +9,7 @@ import type { Charge, Reservation } from "../reservation.ts";
 import { CounterStatements } from "./counters.ts";
 import type { Counted, Counter } from "./counters.ts";
 import { byIdStatement, endStatement, makeStatement } from "./reservations.ts";
-import { statement } from "./statement.ts";
+import { statement } from "../../db/index.ts";
 import type { BudgetTx, RowsStatement } from "./statement.ts";
 import { endValuesOf, reservationColumns, reservationOf, valuesOf } from "./tables.ts";
 import type { BudgetTables, ReservationRow } from "./tables.ts";

@@ -5,21 +5,20 @@
 import { sql } from "kysely";
 import type { Kysely } from "kysely";
 import type { Clock } from "../../kernel/clock.ts";
-import { recordEffect } from "../../identity/index.ts";
-import type { Confirm, Database } from "../../db/index.ts";
+import type { Database, Effect } from "../../db/index.ts";
 import { newBudgetId, slotOf } from "../budget.ts";
 import type { Budget, BudgetDraft, BudgetId } from "../budget.ts";
 import { LimitBook } from "../limit-book.ts";
+import { budgetFault } from "../errors.ts";
 import { lockAlone } from "./counters.ts";
 import type { BudgetTx } from "./statement.ts";
 import { budgetOf } from "./tables.ts";
 import type { BudgetTables, LimitRow } from "./tables.ts";
 
-/** Who changes a limit, under which intent. */
+/** Who changes a limit, by which act. */
 export interface LimitChange {
   readonly by: string;
-  readonly intentIndex: number;
-  readonly confirm?: Confirm;
+  readonly act: Pick<Effect, "transact">;
 }
 
 /** Which budgets a listing wants: those after the budget `after`, and those whose scope names the product. */
@@ -76,8 +75,7 @@ export class StoredLimits {
     const slot = slotOf(scope, unit, period);
     const ofProduct = product === undefined ? null : (product ?? "");
     const limit = { id, slot, scope: named, product: ofProduct, unit, period, amount };
-    const row = await this.#db.transact(async (tx) => {
-      await change.confirm?.(tx);
+    const row = await change.act.transact(async (tx: BudgetTx) => {
       await lockAlone(tx, this.#db.dialect);
       return this.#supersede(tx, limit, change);
     });
@@ -86,14 +84,15 @@ export class StoredLimits {
     return budget;
   }
 
-  /** Puts no limit in the place of a budget; undefined when it is not in force. */
-  async clear(id: string, change: LimitChange): Promise<Budget | undefined> {
-    return this.#db.transact(async (tx) => {
-      await change.confirm?.(tx);
+  /** Puts no limit in the place of a budget. Rejects with `budget.not_found` when it is not in force. */
+  async clear(id: string, change: LimitChange): Promise<Budget> {
+    return change.act.transact(async (tx: BudgetTx) => {
       await lockAlone(tx, this.#db.dialect);
       const row = await this.#inForce(tx).where("id", "=", id).executeTakeFirst();
       const cleared = row && budgetOf(row);
-      if (row === undefined || cleared === undefined) return undefined;
+      if (row === undefined || cleared === undefined) {
+        throw budgetFault("budget.not_found", "there is no such budget in force");
+      }
       const { slot, scope, product, unit, period } = row;
       await this.#supersede(
         tx,
@@ -107,7 +106,7 @@ export class StoredLimits {
   async #supersede(
     tx: BudgetTx,
     limit: Omit<LimitRow, "revision" | "created_ms" | "created_by">,
-    { by, intentIndex }: LimitChange,
+    { by }: LimitChange,
   ): Promise<LimitRow> {
     const nowMs = this.#clock.nowMs();
     const newest = await tx
@@ -128,7 +127,6 @@ export class StoredLimits {
       .execute();
     // A slot that nobody limits is no longer counted; set again, it is counted anew from the calls themselves.
     if (row.amount === null) await tx.deleteFrom("budget_counters").where("slot", "=", limit.slot).execute();
-    await recordEffect(tx, intentIndex, nowMs);
     return row;
   }
 

@@ -3,14 +3,12 @@
 // Numbers of rows are powers of two, so that a handful of texts serves every batch and stays prepared.
 import { CompiledQuery } from "kysely";
 import type { Kysely, QueryResult, Transaction } from "kysely";
-import type { Dialect } from "../../db/index.ts";
+import { placeholders } from "../../db/index.ts";
+import type { Dialect, Value } from "../../db/index.ts";
 import type { BudgetTables } from "./tables.ts";
 
 /** A transaction of the database that holds the tables of budgets. */
 export type BudgetTx = Transaction<BudgetTables>;
-
-/** What a statement may be given. */
-export type Value = string | number | null;
 
 /** Most rows in one statement: PostgreSQL takes 65 535 values, and preparing a longer text gains nothing. */
 const maxRows = 64;
@@ -61,21 +59,8 @@ export class RowsStatement<Row = never> {
   #text(size: number): string {
     const known = this.#texts.get(size);
     if (known !== undefined) return known;
-    const text = spoken(this.#dialect, this.#write(Array.from({ length: size }, () => this.#row).join(", ")));
+    const text = placeholders(this.#dialect, this.#write(Array.from({ length: size }, () => this.#row).join(", ")));
     this.#texts.set(size, text);
     return text;
   }
-}
-
-/** A statement without rows, written with `?` for each value. */
-export function statement<Row = never>(dialect: Dialect, text: string) {
-  const ready = spoken(dialect, text);
-  return (db: Kysely<BudgetTables>, ...values: readonly Value[]): Promise<QueryResult<Row>> =>
-    db.executeQuery<Row>(CompiledQuery.raw(ready, [...values]));
-}
-
-/** PostgreSQL numbers its values. */
-function spoken(dialect: Dialect, text: string): string {
-  let place = 0;
-  return dialect === "postgres" ? text.replaceAll("?", () => `$${++place}`) : text;
 }

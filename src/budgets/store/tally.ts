@@ -1,5 +1,5 @@
 // What a batch does to counters, reckoned before it is written. Pure: locked counters go in, changes come out.
-import type { Confirm } from "../../db/index.ts";
+import type { BudgetAct } from "../reservation.ts";
 import { maxAmount, maxCounted } from "../budget.ts";
 import type { BudgetUnit } from "../budget.ts";
 import type { Limit, LimitBook } from "../limit-book.ts";
@@ -11,9 +11,7 @@ import type { Counted, Counter, CounterChange } from "./counters.ts";
 /** A reservation that is to end: the record as it will be. */
 export interface Ending {
   readonly ended: Reservation;
-  readonly effect: number | undefined;
-  /** Makes sure that the intent may still be carried out. */
-  readonly confirm?: Confirm | undefined;
+  readonly act?: BudgetAct | undefined;
 }
 
 /** What became of an opening. */

@@ -15,6 +15,14 @@ export const depositoryMigrations: readonly Migration[] = [
       else await protectOnSqlite(tx);
     },
   },
+  {
+    name: "depository-0002-effects",
+    async up(tx) {
+      for (const table of ["depository_artifacts", "depository_holds"]) {
+        await run(tx, `insert into effects (intent) select intent_index from ${table}`);
+      }
+    },
+  },
 ];
 
 async function run(tx: Kysely<unknown>, ...statements: readonly string[]): Promise<void> {

@@ -8,8 +8,8 @@
 // be: a write of the size that was reserved changes it once, when it reserves.
 import type { Dialect } from "../../db/index.ts";
 import type { ReserveRoom, Reserved, StoreTx, Usage } from "./store.ts";
-import { statement } from "./statement.ts";
-import type { Statement } from "./statement.ts";
+import { statement } from "../../db/index.ts";
+import type { Statement } from "../../db/index.ts";
 
 interface UsageRow {
   used_bytes: number;

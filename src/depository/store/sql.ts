@@ -8,8 +8,8 @@ import { familyOf } from "./family.ts";
 import { listArtifacts } from "./listing.ts";
 import { Room } from "./room.ts";
 import { missingParents, Settlements } from "./settlement.ts";
-import { statement } from "./statement.ts";
-import type { Statement } from "./statement.ts";
+import { statement } from "../../db/index.ts";
+import type { Statement } from "../../db/index.ts";
 import type {
   ArtifactQuery,
   ArtifactStore,
@@ -40,7 +40,6 @@ class SqlArtifactStore implements ArtifactStore {
   readonly #ownById: Statement<ArtifactRow>;
   readonly #blob: Statement<{ size_bytes: number; location: string }>;
   readonly #key: Statement<{ fingerprint: string; artifact_id: string }>;
-  readonly #applied: Statement<object>;
   readonly #newestIntent: Statement<{ newest: number | null }>;
 
   constructor(db: Database<DepositoryTables>, instance: string) {
@@ -60,11 +59,6 @@ class SqlArtifactStore implements ArtifactStore {
       db.dialect,
       `select fingerprint, artifact_id from depository_keys
         where product_id = ? and principal = ? and key = ? and expires_ms > ?`,
-    );
-    this.#applied = statement(
-      db.dialect,
-      `select 1 as one from depository_artifacts where intent_index = ?
-        union all select 1 as one from depository_holds where intent_index = ?`,
     );
     this.#newestIntent = statement(
       db.dialect,
@@ -162,10 +156,6 @@ class SqlArtifactStore implements ArtifactStore {
   async idempotent(product: string, principal: string, key: string, nowMs: number) {
     const row = (await this.#key(this.#db.read, product, principal, key, nowMs)).rows[0];
     return row && { fingerprint: row.fingerprint, artifactId: row.artifact_id as ArtifactId };
-  }
-
-  async wasApplied(intentIndex: number): Promise<boolean> {
-    return (await this.#applied(this.#db.read, intentIndex, intentIndex)).rows.length > 0;
   }
 
   async maxIntentIndex(): Promise<number> {

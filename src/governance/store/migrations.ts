@@ -1,17 +1,10 @@
-// The gate's own tables: which writes are halted, and which halts were cleared.
+// The gate's own tables: which writes are halted.
+import { sql } from "kysely";
 import type { Migration } from "../../db/index.ts";
 
-/** Tables of the gate. */
+/** The halts in force. */
 export interface HaltTables {
   governance_halts: { scope: string; threat: string; intent_index: number; since_ms: number };
-  /** Every halt that was cleared, under the intent that announced its end. */
-  governance_cleared_halts: {
-    cleared_intent: number;
-    scope: string;
-    threat: string;
-    intent_index: number;
-    since_ms: number;
-  };
 }
 
 /** The gate's part of the schema's history. */
@@ -39,6 +32,13 @@ export const governanceMigrations: readonly Migration[] = [
         .addColumn("intent_index", "bigint", (column) => column.notNull())
         .addColumn("since_ms", "bigint", (column) => column.notNull())
         .execute();
+    },
+  },
+  {
+    name: "governance-0003-effects",
+    up: async (tx) => {
+      await sql`insert into effects (intent) select cleared_intent from governance_cleared_halts`.execute(tx);
+      await tx.schema.dropTable("governance_cleared_halts").execute();
     },
   },
 ];

@@ -1,8 +1,7 @@
 // What governs: the constitution in force, the halts, and how full the storage is.
 import type { FastifyInstance } from "fastify";
+import type { Halt } from "../../governance/index.ts";
 import { instant } from "../../kernel/clock.ts";
-import { seesAll } from "../../kernel/ctx.ts";
-import { digestOf } from "../../kernel/hash.ts";
 import { one } from "../query.ts";
 import type { Query } from "../query.ts";
 import { route } from "../route.ts";
@@ -40,7 +39,7 @@ const constitutionInForce = record({
 /** `/governance/info`, `/v1/halts`, `/metrics/storage-capacity`. */
 export function governanceRoutes(app: FastifyInstance, services: Services): void {
   const { constitution, halts, gate, shelf } = services;
-  const shown = (found: { scope: string; threat: string; intentIndex: number; sinceMs: number }) => ({
+  const shown = (found: Halt) => ({
     scope: found.scope,
     threat: found.threat,
     intentIndex: found.intentIndex,
@@ -65,13 +64,7 @@ export function governanceRoutes(app: FastifyInstance, services: Services): void
       summary: "Writes that are halted",
       response: { 200: answer("The halts in force.", record({ halts: { type: "array", items: halt } })) },
     },
-    handle: (ctx) => {
-      gate.permit(ctx, { kind: "governance", product: ctx.principal.product });
-      const { id, product } = ctx.principal;
-      const mine = ({ scope }: { scope: string }) =>
-        seesAll(ctx.principal) || (scope === product && product !== null) || scope === id || scope.startsWith(`${id}@`);
-      return { halts: halts.inForce().filter(mine).map(shown) };
-    },
+    handle: (ctx) => ({ halts: halts.list(ctx).map(shown) }),
   });
 
   route(app, services, "halt.clear", {
@@ -85,20 +78,7 @@ export function governanceRoutes(app: FastifyInstance, services: Services): void
     handle: async (ctx, request) => {
       const { scope } = request.params as { scope: string };
       const { reason } = request.body as { reason: string };
-      const { value, receipt } = await gate.act(
-        ctx,
-        {
-          operation: "halt.clear",
-          resource: `halt/${scope}`,
-          action: "MANAGE_GOVERNANCE",
-          target: { kind: "governance", product: null },
-          digest: digestOf(reason),
-        },
-        async ({ intentIndex, confirm }) => ({
-          value: await halts.clear(scope, intentIndex, confirm),
-          digest: digestOf(reason),
-        }),
-      );
+      const { value, receipt } = await halts.clear(ctx, scope, reason);
       return { halt: shown(value), receipt };
     },
   });

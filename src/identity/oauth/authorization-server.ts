@@ -6,7 +6,7 @@
 // 2. A refresh token or code that is used twice, concurrently or later, ends the family it belongs to. `reuse` says so.
 // 3. No session outlives a request and no cookie is set: who signs in at the browser shows the password for each approval.
 // 4. A fault of whoever checks passwords, or of the database, is thrown as it is; every other refusal is an answer.
-import type { Confirm } from "../../db/index.ts";
+import type { Effect } from "../../db/index.ts";
 import type { Reuse } from "./unit-of-work.ts";
 
 /** The part of a request that the protocol looks at. */
@@ -22,10 +22,8 @@ export interface OAuthRequest {
 export interface OAuthCircumstances {
   /** Network address of the caller, for counting failed sign-ins. */
   readonly address: string;
-  /** Ledger index of the intent; left out for a request that changes nothing. */
-  readonly intentIndex?: number;
-  /** Makes sure that the intent may still be carried out; left out likewise. */
-  readonly confirm?: Confirm;
+  /** The act that the request is; left out for one that changes nothing. */
+  readonly act?: Effect;
 }
 
 /** An answer of the protocol. */

@@ -5,12 +5,11 @@
 // 3. Reading and changing are two objects.
 import type { Transaction } from "kysely";
 import { aloneAt } from "../../db/index.ts";
-import type { Confirm, Database } from "../../db/index.ts";
+import type { Database, Effect } from "../../db/index.ts";
 import type { Clock } from "../../kernel/clock.ts";
 import { instant } from "../../kernel/clock.ts";
 import type { PrincipalKind, Role } from "../../kernel/ctx.ts";
 import { Beliefs } from "../beliefs.ts";
-import { recordEffect } from "../effects.ts";
 import { olderThan } from "../pages.ts";
 import { authMethodOf } from "./client-draft.ts";
 import type { ClientDraft } from "./client-draft.ts";
@@ -38,11 +37,14 @@ export interface NewClient {
   readonly createdBy: string;
 }
 
-/** What may be changed; used inside an act. */
+/** An act that changes clients. */
+type ClientAct = Pick<Effect, "transact">;
+
+/** What may be changed, each by an act. */
 export interface ClientWriter {
-  create(client: NewClient, intentIndex: number, confirm?: Confirm): Promise<ClientRecord>;
+  create(client: NewClient, act: ClientAct): Promise<ClientRecord>;
   /** Rejects with `client.not_found`. */
-  revoke(id: string, intentIndex: number, confirm?: Confirm): Promise<ClientRecord>;
+  revoke(id: string, act: ClientAct): Promise<ClientRecord>;
 }
 
 /** Clients as they lie in the database, and the built-in one. */
@@ -84,22 +86,16 @@ export class StoredClients implements Clients, ClientWriter {
     return this.#known.about(id);
   }
 
-  async create(client: NewClient, intentIndex: number, confirm?: Confirm): Promise<ClientRecord> {
-    const nowMs = this.#clock.nowMs();
-    const row = rowOf(client, nowMs);
-    await this.#db.transact(async (tx) => {
-      await confirm?.(tx);
-      await recordEffect(tx, intentIndex, nowMs);
-      await tx.insertInto("oauth_clients").values(row).execute();
-    });
+  async create(client: NewClient, act: ClientAct): Promise<ClientRecord> {
+    const row = rowOf(client, this.#clock.nowMs());
+    await act.transact((tx: Transaction<OAuthTables>) => tx.insertInto("oauth_clients").values(row).execute());
     return recordOf(row);
   }
 
-  async revoke(id: string, intentIndex: number, confirm?: Confirm): Promise<ClientRecord> {
+  async revoke(id: string, act: ClientAct): Promise<ClientRecord> {
     const nowMs = this.#clock.nowMs();
     try {
-      const row = await this.#db.transact(async (tx: Transaction<OAuthTables>) => {
-        await confirm?.(tx);
+      return await act.transact(async (tx: Transaction<OAuthTables>) => {
         await aloneAt(tx, this.#db.dialect, id);
         const revoked = await tx
           .updateTable("oauth_clients")
@@ -108,14 +104,13 @@ export class StoredClients implements Clients, ClientWriter {
           .where("revoked_ms", "is", null)
           .executeTakeFirstOrThrow();
         if (revoked.numUpdatedRows > 0n) {
-          await recordEffect(tx, intentIndex, nowMs);
           const families = tx.updateTable("oauth_grants").set({ revoked_ms: nowMs });
           await families.where("client", "=", id).where("revoked_ms", "is", null).execute();
         }
-        return tx.selectFrom("oauth_clients").selectAll().where("id", "=", id).executeTakeFirst();
+        const row = await tx.selectFrom("oauth_clients").selectAll().where("id", "=", id).executeTakeFirst();
+        if (row === undefined) throw oauthFault("client.not_found", "there is no such client");
+        return recordOf(row);
       });
-      if (row === undefined) throw oauthFault("client.not_found", "there is no such client");
-      return recordOf(row);
     } finally {
       // Also after an error: a lost connection does not tell whether the commit went through.
       this.#known.forget(id);

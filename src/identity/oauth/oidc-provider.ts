@@ -158,7 +158,7 @@ export class OidcProviderServer implements AuthorizationServer {
 
   /** Runs one protocol request and makes durable what it changed. */
   async #unit(
-    { address, intentIndex, confirm }: OAuthCircumstances,
+    { address, act }: OAuthCircumstances,
     work: (provider: Provider, unit: UnitOfWork) => Promise<Reply>,
   ): Promise<OAuthAnswer> {
     const unit = new UnitOfWork(address);
@@ -171,16 +171,16 @@ export class OidcProviderServer implements AuthorizationServer {
       const ending = new UnitOfWork(address);
       for (const assertion of unit.of("ReplayDetection")) ending.store(assertion);
       for (const id of unit.revokedGrants) ending.revokedGrants.add(id);
-      await store.commit(ending, intentIndex);
+      await store.commitRefusal(ending, act);
       return answerOf(reply, unit, unit.revokedGrants.size > 0);
     }
     try {
-      await store.commit(unit, intentIndex, confirm);
+      await store.commit(unit, act);
     } catch (error) {
       if (!(error instanceof AlreadyConsumed)) return answerOf(refusalOf(error), unit, false);
       const ending = new UnitOfWork(address);
       ending.revokedGrants.add(error.reuse.grantId);
-      await store.commit(ending, intentIndex);
+      await store.commitRefusal(ending, act);
       const body = { error: "invalid_grant", error_description: "the token was used meanwhile" };
       unit.reuse = error.reuse;
       return answerOf({ status: 400, cookies: [], body }, unit, true);

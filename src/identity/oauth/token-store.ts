@@ -7,10 +7,9 @@
 // 4. Of refresh tokens and codes the SHA-256 is kept. The payload holds no token.
 import type { Kysely, Transaction } from "kysely";
 import { aloneAt } from "../../db/index.ts";
-import type { Confirm, Database } from "../../db/index.ts";
+import type { Database, Effect } from "../../db/index.ts";
 import type { Clock } from "../../kernel/clock.ts";
 import { sha256Hex } from "../../kernel/hash.ts";
-import { recordEffect } from "../effects.ts";
 import { builtInClientId } from "./client.ts";
 import { oauthFault } from "./errors.ts";
 import type { OAuthTables } from "./migrations.ts";
@@ -79,42 +78,29 @@ export class TokenStore {
   }
 
   /**
-   * Makes what a request gathered durable. `intentIndex` is left out for a request that is no act, which may store
-   * assertions only. Rejects with `AlreadyConsumed`, with `oauth.invalid_client` for an assertion that came before or a client
-   * that was revoked meanwhile, and with what `confirm` rejects with, which is left out for the rest of a refusal.
+   * Makes what a request gathered durable. `act` is left out for a request that is no act, which may store assertions only.
+   * Rejects with `AlreadyConsumed`, with `oauth.invalid_client` for an assertion that came before or a client that was revoked
+   * meanwhile, and with what the act is refused with.
    */
-  async commit(unit: UnitOfWork, intentIndex: number | undefined, confirm?: Confirm): Promise<void> {
-    const nowMs = this.#clock.nowMs();
-    const grants = unit.of("Grant");
-    const tokens = unit.of("RefreshToken", "AuthorizationCode");
-    const assertions = unit.of("ReplayDetection");
-    const ended = unit.revokedGrants.size + unit.revokedTokens.size;
-    const writes = grants.length + tokens.length + unit.consumed.size + ended + unit.also.length;
-    if (writes > 0 && intentIndex === undefined) throw new Error("a request that is no act wants to change something");
-    if (writes + assertions.length === 0) {
+  async commit(unit: UnitOfWork, act: Effect | undefined): Promise<void> {
+    if (act === undefined && changes(unit)) throw new Error("a request that is no act wants to change something");
+    if (!changes(unit) && unit.of("ReplayDetection").length === 0) {
       // What is answered then is a token that lies nowhere.
-      await confirm?.();
+      await act?.confirm();
       return this.#holdClient(this.#db.read, unit.client);
     }
-    try {
-      await this.#db.transact(async (tx) => {
-        await confirm?.(tx);
-        await this.#holdClient(tx, unit.client);
-        if (intentIndex !== undefined) await recordEffect(tx, intentIndex, nowMs);
-        for (const grant of grants) await this.#insertGrant(tx, grant, nowMs);
-        await this.#holdGrants(tx, unit, nowMs);
-        for (const [id, use] of unit.consumed) await consume(tx, id, use, nowMs);
-        for (const token of tokens) await insertToken(tx, token, nowMs);
-        for (const assertion of assertions) await insertAssertion(tx, assertion, nowMs);
-        for (const id of [...unit.revokedGrants].toSorted()) await aloneAt(tx, this.#db.dialect, id);
-        await revoke(tx, unit, nowMs);
-        for (const work of unit.also) await work(tx as unknown as Transaction<unknown>);
-      });
-    } finally {
-      // Also after an error: a lost connection does not tell whether the commit went through.
-      if (ended > 0) this.#revocations++;
-      for (const id of [...unit.revokedGrants, ...unit.revokedTokens.keys()]) this.#changed(id);
-    }
+    const work = (tx: Tx): Promise<void> => this.#write(tx, unit);
+    await this.#ending(unit, act === undefined ? this.#db.transact(work) : act.transact(work));
+  }
+
+  /** The same for what a refusal leaves behind, whether the act may go on or not: the end of families, used assertions. */
+  async commitRefusal(unit: UnitOfWork, act: Effect | undefined): Promise<void> {
+    if (!changes(unit) && unit.of("ReplayDetection").length === 0) return;
+    const work = async (tx: Tx): Promise<void> => {
+      await this.#write(tx, unit);
+      if (changes(unit)) await act?.note(tx);
+    };
+    await this.#ending(unit, this.#db.transact(work));
   }
 
   /** Forgets what expired long enough ago that nothing alive depends on it. */
@@ -125,6 +111,29 @@ export class TokenStore {
       await tx.deleteFrom("oauth_grants").where("expires_ms", "<", beforeMs).execute();
       await tx.deleteFrom("oauth_revoked_tokens").where("expires_ms", "<", beforeMs).execute();
     });
+  }
+
+  async #write(tx: Tx, unit: UnitOfWork): Promise<void> {
+    const nowMs = this.#clock.nowMs();
+    await this.#holdClient(tx, unit.client);
+    for (const grant of unit.of("Grant")) await this.#insertGrant(tx, grant, nowMs);
+    await this.#holdGrants(tx, unit, nowMs);
+    for (const [id, use] of unit.consumed) await consume(tx, id, use, nowMs);
+    for (const token of unit.of("RefreshToken", "AuthorizationCode")) await insertToken(tx, token, nowMs);
+    for (const assertion of unit.of("ReplayDetection")) await insertAssertion(tx, assertion, nowMs);
+    for (const id of [...unit.revokedGrants].toSorted()) await aloneAt(tx, this.#db.dialect, id);
+    await revoke(tx, unit, nowMs);
+    for (const work of unit.also) await work(tx as unknown as Transaction<unknown>);
+  }
+
+  /** Tells of what ended when a commit is over, also after an error: a lost connection does not tell whether it went through. */
+  async #ending({ revokedGrants, revokedTokens }: UnitOfWork, commit: Promise<void>): Promise<void> {
+    try {
+      await commit;
+    } finally {
+      if (revokedGrants.size + revokedTokens.size > 0) this.#revocations++;
+      for (const id of [...revokedGrants, ...revokedTokens.keys()]) this.#changed(id);
+    }
   }
 
   #found(payload: string, expiresMs: number, consumed: boolean): Found {
@@ -196,6 +205,13 @@ async function insertAssertion(tx: Tx, assertion: Buffered, nowMs: number): Prom
   if (inserted.numInsertedOrUpdatedRows !== 1n) {
     throw oauthFault("oauth.invalid_client", "a client assertion is good once");
   }
+}
+
+/** Whether anything is changed but assertions noted. */
+function changes(unit: UnitOfWork): boolean {
+  const { consumed, revokedGrants, revokedTokens, also } = unit;
+  const made = unit.of("Grant", "RefreshToken", "AuthorizationCode").length;
+  return made + consumed.size + revokedGrants.size + revokedTokens.size + also.length > 0;
 }
 
 function rowOf({ model, id, payload, expiresIn }: Buffered, nowMs: number): OAuthTables["oauth_tokens"] {

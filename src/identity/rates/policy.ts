@@ -9,18 +9,6 @@ import type { Principal, Role } from "../../kernel/ctx.ts";
 import { countedAddress } from "./address.ts";
 import type { Counter, Limit, Taken } from "./counter.ts";
 
-/** What counts the calls of an operation. */
-export type RateClass =
-  | "control"
-  | "data"
-  | "deliberation"
-  | "public"
-  | "auth"
-  | "token"
-  | "register"
-  | "reset"
-  | "probe";
-
 /** So many requests in so many seconds. */
 export interface AddressTerms {
   readonly perAddress: number;

@@ -102,7 +102,7 @@ export interface NewToken {
   readonly expiresMs: number;
 }
 
-/** What may be changed; used inside an act, in one transaction with `recordEffect`. Afterwards call `Users.forget`. */
+/** What may be changed; used inside an act, in its transaction. Afterwards call `Users.forget`. */
 export interface UserWriter {
   /** Stores a user. Rejects with `user.exists`; a verified one also with `user.email_taken`. */
   create<T>(tx: Transaction<T>, user: NewUser): Promise<UserRecord>;

@@ -163,7 +163,10 @@ describe("intents that a crash cut off", () => {
     {
       await using ledger = await home.open(database);
       const asked: number[] = [];
-      const closed = await ledger.closeInterrupted(async ({ index }) => asked.push(index) === 1);
+      const closed = await ledger.closeInterrupted(async (intents) => {
+        asked.push(...intents);
+        return new Set(intents.slice(0, 1));
+      });
       expect([closed, asked]).toEqual([2, [0, 2]]);
       const { product, resource, operation, requestId, constitutionHash } = intentLeaf(0);
       expect((await ledger.outcomeOf(0))?.leaf).toMatchObject({
@@ -180,10 +183,10 @@ describe("intents that a crash cut off", () => {
         principalKind: "system",
       });
       expect((await ledger.outcomeOf(2))?.leaf.code).toBe("effect.none");
-      expect(await ledger.closeInterrupted(async () => true)).toBe(0);
+      expect(await ledger.closeInterrupted(async (intents) => new Set(intents))).toBe(0);
     }
     await using ledger = await home.open(database);
-    expect(await ledger.closeInterrupted(async () => true)).toBe(0);
+    expect(await ledger.closeInterrupted(async (intents) => new Set(intents))).toBe(0);
     expect(ledger.size).toBe(6);
   });
 
@@ -197,7 +200,7 @@ describe("intents that a crash cut off", () => {
       await ledger.append(Array.from({ length: 600 }, (_, at) => intentLeaf(at)));
     }
     await using ledger = await home.open(database);
-    expect(await ledger.closeInterrupted(async () => false)).toBe(600);
+    expect(await ledger.closeInterrupted(async () => new Set())).toBe(600);
     expect(await ledger.entries({ kind: "outcome", limit: 1_000 })).toHaveLength(600);
   });
 });

@@ -7,7 +7,7 @@ import { Indexer } from "../indexer.ts";
 import type { IndexedLog } from "../indexer.ts";
 import { EntryIndexStore } from "../index-store.ts";
 import type { Leaf } from "../leaf.ts";
-import type { Entry, EntryQuery, Ledger, OpenIntent } from "../ledger.ts";
+import type { AppliedAmong, Entry, EntryQuery, Ledger } from "../ledger.ts";
 import { tileWidth } from "../tiles.ts";
 
 /** What a ledger is opened with. */
@@ -118,14 +118,14 @@ class OpenLedger implements DiskLedger {
     return this.#log.bundle(index, width);
   }
 
-  async closeInterrupted(applied: (intent: OpenIntent) => Promise<boolean>): Promise<number> {
+  async closeInterrupted(applied: AppliedAmong): Promise<number> {
     const intents = this.#interrupted;
+    const effective = intents.length === 0 ? new Set() : await applied(intents);
     for (let from = 0; from < intents.length; from += closedAtOnce) {
       const outcomes: Leaf[] = [];
       for (const index of intents.slice(from, from + closedAtOnce)) {
-        const { leaf } = await this.entry(index);
-        const isApplied = await applied({ index, leaf });
-        outcomes.push(interruptedOutcome({ index, leaf }, isApplied, instant(this.#options.clock.nowMs())));
+        const time = instant(this.#options.clock.nowMs());
+        outcomes.push(interruptedOutcome(await this.entry(index), effective.has(index), time));
       }
       await this.append(outcomes);
       this.#interrupted = intents.slice(from + closedAtOnce);
@@ -155,7 +155,7 @@ class OpenLedger implements DiskLedger {
 }
 
 /** The outcome that closes an intent which a crash cut off. */
-function interruptedOutcome({ index, leaf }: OpenIntent, isApplied: boolean, time: string): Leaf {
+function interruptedOutcome({ index, leaf }: Entry, isApplied: boolean, time: string): Leaf {
   const { product, resource, operation, requestId, constitutionHash } = leaf;
   return {
     v: 1,

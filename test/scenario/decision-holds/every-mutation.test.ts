@@ -70,7 +70,7 @@ const before: Partial<Record<OperationName, (key: string) => Promise<unknown>>> 
 
 /** How many rows there are of what changes leave. */
 const applied = (): unknown =>
-  ["identity_keys", "identity_users", "identity_effects", "oauth_clients", "budget_limits", "depository_artifacts"].map(
+  ["identity_keys", "identity_users", "effects", "oauth_clients", "budget_limits", "depository_artifacts"].map(
     (table) => database.prepare(`select count(*) as amount from ${table}`).get()?.["amount"],
   );
 

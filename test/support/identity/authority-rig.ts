@@ -83,6 +83,7 @@ export async function openAuthorityRig(): Promise<AuthorityRig> {
     ledger,
     halts: await openHalts(database),
     standings: new Standings(database, clock, lesser),
+    database,
     log: silentLog,
   });
   const mails: Mail[] = [];

@@ -1,0 +1,19 @@
+// The operations of budgets.
+import { change, read } from "../kernel/operation.ts";
+import type { Operations } from "../kernel/operation.ts";
+
+/** What can be asked of budgets. */
+export const budgetsOperations = {
+  "budget.request": change("task.create", "data"),
+  "budget.commit": change("task.create", "data"),
+  "budget.release": change("task.create", "data"),
+  "budget.state": read("budget.view"),
+  "budget.set": change("budget.configure"),
+  "budget.list": read("budget.view"),
+  "budget.clear": change("budget.configure"),
+} as const satisfies Operations;
+
+type Names = Readonly<Record<keyof typeof budgetsOperations, true>>;
+declare module "../kernel/operation.ts" {
+  interface OperationTable extends Names {}
+}

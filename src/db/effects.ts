@@ -1,0 +1,60 @@
+// Which intents have taken effect. An act's transaction writes its intent's ledger index here, so that after a crash one
+// question tells which open intents are closed as applied, for every domain alike.
+import type { Transaction } from "kysely";
+import type { Database, Migration } from "./database.ts";
+import { statement } from "./statement.ts";
+import type { Statement } from "./statement.ts";
+
+interface EffectTables {
+  /** The ledger index of an intent whose act's transaction was committed. */
+  effects: { intent: number };
+}
+
+/** The step that makes the table; its name comes before those of the domains, which move what they have into it. */
+export const effectMigrations: readonly Migration[] = [
+  {
+    name: "db-0001-effects",
+    async up(tx, dialect) {
+      await tx.schema
+        .createTable("effects")
+        // On SQLite an integer key is the row's own number, and needs no index beside the table.
+        .addColumn("intent", dialect === "sqlite" ? "integer" : "bigint", (column) => column.primaryKey())
+        .execute();
+    },
+  },
+];
+
+/** Intents in one question; SQLite takes 32 766 values. */
+const askedAtOnce = 1000;
+
+/** The effects on record. */
+export class Effects {
+  readonly #db: Database<EffectTables>;
+  readonly #note: Statement<never>;
+
+  constructor(db: Database) {
+    this.#db = db.tables<EffectTables>();
+    this.#note = statement(db.dialect, "insert into effects (intent) values (?)");
+  }
+
+  /** Notes, inside the transaction that carries out an intent, that it takes effect with it. */
+  async note<T>(tx: Transaction<T>, intent: number): Promise<void> {
+    await this.#note(tx, intent);
+  }
+
+  /** Which of these intents have taken effect. */
+  async among(intents: readonly number[]): Promise<ReadonlySet<number>> {
+    const applied = new Set<number>();
+    for (let from = 0; from < intents.length; from += askedAtOnce) {
+      const asked = intents.slice(from, from + askedAtOnce);
+      const rows = await this.#db.read.selectFrom("effects").select("intent").where("intent", "in", asked).execute();
+      for (const { intent } of rows) applied.add(intent);
+    }
+    return applied;
+  }
+
+  /** Forgets the effects of intents before this one: all of them have their outcome, and nobody asks again. */
+  async forget(before: number): Promise<void> {
+    await this.#db.transact((tx) => tx.deleteFrom("effects").where("intent", "<", before).execute());
+  }
+}

@@ -1,0 +1,27 @@
+// The operations of the gateway.
+import { change, client, modelRead, read } from "../kernel/operation.ts";
+import type { Operations } from "../kernel/operation.ts";
+
+/** What can be asked of the gateway. */
+export const gatewayOperations = {
+  "chat.create": client(change("task.create", "data")),
+  "message.create": client(change("task.create", "data")),
+  "response.create": client(change("task.create", "data")),
+  "embedding.create": client(change("task.create", "data")),
+  "model.list": client(modelRead()),
+  "model.read": client(modelRead()),
+  "model.tiers": modelRead(),
+  "model.route": modelRead(),
+  "model.execute": change("task.create", "data"),
+  "route.explain": modelRead(),
+  "breaker.list": read("metrics.view"),
+  "breaker.reset": change("system.admin"),
+  "breaker.reset_all": change("system.admin"),
+  "synthesis.validate": modelRead(),
+  "injection.test": modelRead(),
+} as const satisfies Operations;
+
+type Names = Readonly<Record<keyof typeof gatewayOperations, true>>;
+declare module "../kernel/operation.ts" {
+  interface OperationTable extends Names {}
+}

@@ -1,0 +1,33 @@
+// The one transaction of an act.
+import type { Transaction } from "kysely";
+import type { Confirm, Database, Effect, Effects } from "../db/index.ts";
+import { Fault } from "../kernel/fault.ts";
+
+/** Opens the one transaction of an act, in which its intent is noted as having taken effect. */
+export function transaction(
+  database: Database,
+  effects: Effects,
+  { intentIndex, confirm }: { readonly intentIndex: number; readonly confirm: Confirm },
+): Effect["transact"] {
+  let isOpened = false;
+  return async <T, Tables>(work: (tx: Transaction<Tables>) => Promise<T>): Promise<T> => {
+    if (isOpened) throw new Error("an act has one transaction");
+    isOpened = true;
+    let done: { readonly value: T } | undefined;
+    try {
+      return await database.tables<Tables>().transact(async (tx) => {
+        done = undefined;
+        await confirm(tx);
+        const value = await work(tx);
+        await effects.note(tx, intentIndex);
+        done = { value };
+        return value;
+      });
+    } catch (error) {
+      // The connection was lost: the commit may have been done and only its answer lost on the way.
+      const isLost = done !== undefined && error instanceof Fault && error.code === "db.unavailable";
+      if (isLost && (await effects.among([intentIndex])).has(intentIndex)) return (done as { readonly value: T }).value;
+      throw error;
+    }
+  };
+}
