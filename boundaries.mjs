@@ -2,7 +2,7 @@
 const floors = [
   ["kernel"],
   ["config", "db", "durable-files", "redis", "outbound"],
-  ["identity", "ledger", "constitution", "routing"],
+  ["identity", "ledger", "constitution", "routing", "secrets"],
   ["governance", "models"],
   ["accounts", "depository", "budgets", "guards", "structured-output", "answer-cache"],
   ["gateway"],

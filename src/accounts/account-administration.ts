@@ -20,6 +20,8 @@ import type { AccountDraft } from "./account-draft.ts";
 import { assignmentOf, changeOf, importedUser, namesOf } from "./account-draft.ts";
 import type { AccountRecords } from "./account-records.ts";
 import type { AccountParts, Administration, WithOneTimePassword } from "./account.ts";
+import type { Attempt } from "../governance/index.ts";
+import type { OperationName } from "../kernel/operation.ts";
 
 /** Most accounts in one import; one act, one transaction, one pair of leaves. */
 const mostImported = 1000;
@@ -68,7 +70,7 @@ function oneTimePasswords(
     create(ctx, draft) {
       const id = newUserId(clock);
       const digest = records.digest(draft);
-      const attempt = {
+      const attempt: Attempt = {
         operation: "user.create",
         resource: records.resource({ id }),
         ...manageCredentials,
@@ -86,7 +88,7 @@ function oneTimePasswords(
       });
     },
     async resetPassword(ctx, id): Promise<Done<WithOneTimePassword>> {
-      const attempt = {
+      const attempt: Attempt = {
         operation: "user.reset_password",
         resource: records.resource({ id }),
         ...manageCredentials,
@@ -130,11 +132,11 @@ async function grantsOn({ directory }: AccountParts, id: string, given: Given): 
 function changes(parts: AccountParts, records: AccountRecords): Pick<Administration, "update" | "disable" | "enable"> {
   const { gate, directory } = parts;
   const { writer } = directory;
-  const setDisabled = (operation: string, disabled: boolean) => {
+  const setDisabled = (operation: OperationName, disabled: boolean) => {
     return async (ctx: Ctx, id: string): Promise<Done<UserRecord>> => {
       const given: Given = (user) => (user.disabled && !disabled ? [authorityOfAccount(user)] : []);
       const grants = await grantsOn(parts, id, given);
-      const attempt = { operation, resource: records.resource({ id }), ...manageCredentials, grants };
+      const attempt: Attempt = { operation, resource: records.resource({ id }), ...manageCredentials, grants };
       return gate.act(ctx, attempt, async (act) => {
         const judge = judged(parts, ctx, given);
         const user = await records.change(act, id, (tx) => writer.setDisabled(tx, id, disabled, judge));
@@ -155,7 +157,7 @@ function updating(parts: AccountParts, records: AccountRecords): Administration[
   return async (ctx, id, change) => {
     const given: Given = (before) => authorityOfChange(before, change, constitution.data.roles);
     const judge = judged(parts, ctx, given);
-    const attempt = {
+    const attempt: Attempt = {
       operation: "user.update",
       resource: records.resource({ id }),
       ...manageCredentials,
@@ -193,7 +195,7 @@ const importRoundMs = 15;
 function importing(parts: AccountParts, records: AccountRecords): Administration["importAll"] {
   const { gate, clock, constitution, directory } = parts;
   return (ctx, accounts) => {
-    const attempt = {
+    const attempt: Attempt = {
       operation: "user.import",
       resource: "user/import",
       ...manageCredentials,

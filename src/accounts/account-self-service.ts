@@ -17,6 +17,7 @@ import { ownIdentity } from "./credential-attempts.ts";
 import type { AccountRecords } from "./account-records.ts";
 import { namesOf } from "./account-draft.ts";
 import type { AccountParts, SelfService } from "./account.ts";
+import type { Attempt } from "../governance/index.ts";
 
 /** The self-service half of accounts. */
 export function selfService(parts: AccountParts, records: AccountRecords): SelfService {
@@ -34,7 +35,7 @@ function registration(parts: AccountParts, records: AccountRecords): Pick<SelfSe
       const id = newUserId(clock);
       const operation = "user.register";
       const digest = records.digest(draft);
-      const attempt = { operation, resource: records.resource({ id }), ...ownIdentity, digest };
+      const attempt: Attempt = { operation, resource: records.resource({ id }), ...ownIdentity, digest };
       return gate.act(ctx, attempt, async (act) => {
         if (!registrationOpen) {
           throw userFault("user.registration_closed", "registration is closed on this server", {
@@ -77,7 +78,7 @@ function registration(parts: AccountParts, records: AccountRecords): Pick<SelfSe
     async verify(ctx, token) {
       const tokenHash = hashOfToken(token);
       const holder = await users.holderOf("verify", tokenHash);
-      const attempt = { operation: "user.verify", resource: records.resource(holder), ...ownIdentity };
+      const attempt: Attempt = { operation: "user.verify", resource: records.resource(holder), ...ownIdentity };
       return gate.act(ctx, attempt, async (act) => {
         const record = await records.change(act, holder?.id ?? "", async (tx) =>
           writer.verify(tx, await writer.redeemToken(tx, "verify", tokenHash)),
@@ -98,7 +99,7 @@ function passwords(parts: AccountParts, records: AccountRecords): Omit<SelfServi
   return {
     async changePassword(ctx, { username, currentPassword, newPassword }) {
       const named = await users.byUsername(username);
-      const attempt = { operation: "password.change", resource: records.resource(named), ...ownIdentity };
+      const attempt: Attempt = { operation: "password.change", resource: records.resource(named), ...ownIdentity };
       return gate.act(ctx, attempt, async (act) => {
         const user = await signIn.checkForChange({ username, password: currentPassword, address: ctx.address });
         if (normalPassword(newPassword) === normalPassword(currentPassword)) {
@@ -121,7 +122,11 @@ function passwords(parts: AccountParts, records: AccountRecords): Omit<SelfServi
     async requestReset(ctx, email) {
       const found = await users.byEmail(email);
       const user = found?.disabled === true ? undefined : found;
-      const attempt = { operation: "password.reset_request", resource: records.resource(user), ...ownIdentity };
+      const attempt: Attempt = {
+        operation: "password.reset_request",
+        resource: records.resource(user),
+        ...ownIdentity,
+      };
       const digest = records.digest({ email });
       return gate.act(ctx, { ...attempt, digest }, async (act) => {
         const { text, tokenHash } = mintToken();
@@ -144,7 +149,11 @@ function passwords(parts: AccountParts, records: AccountRecords): Omit<SelfServi
     async confirmReset(ctx, { token, newPassword }) {
       const tokenHash = hashOfToken(token);
       const holder = await users.holderOf("reset", tokenHash);
-      const attempt = { operation: "password.reset_confirm", resource: records.resource(holder), ...ownIdentity };
+      const attempt: Attempt = {
+        operation: "password.reset_confirm",
+        resource: records.resource(holder),
+        ...ownIdentity,
+      };
       return gate.act(ctx, attempt, async (act) => {
         if (holder === undefined || holder.disabled) throw tokenInvalid();
         // A password that is refused does not use the token up.

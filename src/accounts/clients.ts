@@ -17,6 +17,7 @@ import { digestOfJson, sha256Hex } from "../kernel/hash.ts";
 import { authorityOfClient, governanceFault } from "../governance/index.ts";
 import { manageCredentials } from "./credential-attempts.ts";
 import type { Gate, Done } from "../governance/index.ts";
+import type { Attempt } from "../governance/index.ts";
 
 /** Clients and signing keys, governed. */
 export interface ClientRegistry {
@@ -59,7 +60,7 @@ export function openClientRegistry(parts: ClientRegistryParts): ClientRegistry {
   return {
     create: (ctx, draft) => {
       const id = newClientId(ctx.clock);
-      const attempt = {
+      const attempt: Attempt = {
         operation: "client.create",
         resource: `client/${id}`,
         ...manageCredentials,
@@ -85,30 +86,22 @@ export function openClientRegistry(parts: ClientRegistryParts): ClientRegistry {
       });
     },
     revoke: (ctx, id) =>
-      gate.act(
-        ctx,
-        { operation: "client.revoke", resource: `client/${id}`, ...manageCredentials },
-        async (act) => {
-          const record = await clients.revoke(id, act);
-          return { value: record, digest: digestOfJson(record) };
-        },
-      ),
+      gate.act(ctx, { operation: "client.revoke", resource: `client/${id}`, ...manageCredentials }, async (act) => {
+        const record = await clients.revoke(id, act);
+        return { value: record, digest: digestOfJson(record) };
+      }),
     list: async (ctx, page) => {
       gate.permit(ctx, manageCredentials.target);
       return clients.list(page);
     },
     rotateSigningKey: async (ctx) => {
       const resource = "signing_key/next";
-      return gate.act(
-        ctx,
-        { operation: "signing_key.rotate", resource, ...manageCredentials },
-        async (act) => {
-          if ((await signingKeys.jwks()).keys.length >= mostPublishedKeys) throw tooManyKeys();
-          const minted = await signingKeys.mint();
-          const record = await signingKeys.rotate(minted, act);
-          return { value: record, digest: digestOfJson(minted.publicJwk) };
-        },
-      );
+      return gate.act(ctx, { operation: "signing_key.rotate", resource, ...manageCredentials }, async (act) => {
+        if ((await signingKeys.jwks()).keys.length >= mostPublishedKeys) throw tooManyKeys();
+        const minted = await signingKeys.mint();
+        const record = await signingKeys.rotate(minted, act);
+        return { value: record, digest: digestOfJson(minted.publicJwk) };
+      });
     },
     signingKeys: async (ctx) => {
       gate.permit(ctx, manageCredentials.target);

@@ -7,5 +7,4 @@ export { openClientRegistry } from "./clients.ts";
 export type { ClientRegistry } from "./clients.ts";
 export { openKeyring } from "./keyring.ts";
 export type { KeyDraft, Keyring } from "./keyring.ts";
-export { openSessions } from "./sessions.ts";
 export type { OAuthForm, Sessions } from "./sessions.ts";

@@ -69,14 +69,10 @@ export function openKeyring(parts: { gate: Gate; identity: Identity; constitutio
       );
     },
     revoke: (ctx, id) =>
-      gate.act(
-        ctx,
-        { operation: "key.revoke", resource: `key/${id}`, ...manageCredentials },
-        async (act) => {
-          const record = await identity.keyWriter.revoke(id, act);
-          return { value: record, digest: digestOfJson(record) };
-        },
-      ),
+      gate.act(ctx, { operation: "key.revoke", resource: `key/${id}`, ...manageCredentials }, async (act) => {
+        const record = await identity.keyWriter.revoke(id, act);
+        return { value: record, digest: digestOfJson(record) };
+      }),
     async list(ctx, page) {
       gate.permit(ctx, manageCredentials.target);
       return identity.keys.list(page);

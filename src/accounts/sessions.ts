@@ -95,23 +95,19 @@ export function openSessions({ gate, server, verifier, store, accountOf }: Sessi
       const resource = ctx.principal.id.startsWith("usr_")
         ? `user/${ctx.principal.id}`
         : clientResource(ctx.principal.id);
-      return attempted(
-        ctx,
-        { operation: ctx.operation, resource, endsOwnSession: true },
-        async (act) => {
-          const claims = await verifier.claimsOf(credential);
-          if (claims === undefined) {
-            throw oauthFault("session.none", "only a session can be ended, and this credential is none", {
-              remedy: "call it with an access token; a key is revoked with DELETE /v1/keys/{id}",
-            });
-          }
-          const ending = new UnitOfWork(ctx.address);
-          if (claims.gid === undefined) ending.revokedTokens.set(claims.jti, claims.exp * 1000);
-          else ending.revokedGrants.add(claims.gid);
-          await store.commit(ending, act);
-          return { value: undefined, digest: digestOfJson({ ended: claims.gid ?? claims.jti }) };
-        },
-      );
+      return attempted(ctx, { operation: ctx.operation, resource, endsOwnSession: true }, async (act) => {
+        const claims = await verifier.claimsOf(credential);
+        if (claims === undefined) {
+          throw oauthFault("session.none", "only a session can be ended, and this credential is none", {
+            remedy: "call it with an access token; a key is revoked with DELETE /v1/keys/{id}",
+          });
+        }
+        const ending = new UnitOfWork(ctx.address);
+        if (claims.gid === undefined) ending.revokedTokens.set(claims.jti, claims.exp * 1000);
+        else ending.revokedGrants.add(claims.gid);
+        await store.commit(ending, act);
+        return { value: undefined, digest: digestOfJson({ ended: claims.gid ?? claims.jti }) };
+      });
     },
     introspect: async (form, address) =>
       accepted(await server.handle({ endpoint: "introspect", ...form }, { address })),

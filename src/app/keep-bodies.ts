@@ -9,6 +9,7 @@ import { systemClock } from "../kernel/clock.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import { holderOf } from "../kernel/fair-share.ts";
 import { Fault } from "../kernel/fault.ts";
+import type { Module } from "../kernel/module.ts";
 
 /**
  * Most calls that are kept at a time: far fewer than writers are let in, so that calls of models shut nobody else out. An answer
@@ -42,7 +43,7 @@ export function bodyKeeper(depository: Pick<Depository, "create">): BodyKeeper {
   return {
     async keep(ctx, call) {
       // The caller may have left; what it was told stands all the same.
-      const own = { ...ctx, operation: "artifact.create", signal: new AbortController().signal };
+      const own: Ctx = { ...ctx, operation: "artifact.create", signal: new AbortController().signal };
       using _place = await atWork.enter(own.signal, holderOf(call.product));
       try {
         const { artifact } = await stored(own, draftOf(ctx, call, "prompt", []), call.prompt);
@@ -67,3 +68,11 @@ function draftOf({ requestId }: Ctx, call: KeptCall, part: "prompt" | "reply", d
     derivedFrom,
   };
 }
+
+/** Keeps bodies in the depository. */
+export const keepBodies = {
+  name: "keep-bodies",
+  open: ({ depository }: { readonly depository: Depository }): { readonly keeper: BodyKeeper } => ({
+    keeper: bodyKeeper(depository),
+  }),
+} as const satisfies Module<{ readonly depository: Depository }>;

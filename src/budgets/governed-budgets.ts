@@ -5,9 +5,10 @@
 // 3. Whoever belongs to a product sees its budgets only.
 import type { Constitution } from "../constitution/index.ts";
 import { governanceFault } from "../governance/index.ts";
-import type { Act, Done, Gate } from "../governance/index.ts";
+import type { Act, Attempt, Done, Gate } from "../governance/index.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import { digestOfJson } from "../kernel/hash.ts";
+import type { OperationName } from "../kernel/operation.ts";
 import { newId } from "../kernel/ids.ts";
 import { newBudgetId } from "./budget.ts";
 import type { Budget, BudgetDraft } from "./budget.ts";
@@ -87,7 +88,7 @@ export function openGovernedBudgets({ gate, budgets, constitution }: GovernedBud
     if (typeof product !== "string" || Object.hasOwn(constitution.data.products, product)) return;
     throw governanceFault("product.not_found", "there is no such product", { at });
   };
-  const attemptOf = (ctx: Ctx, operation: string, product: string | undefined, requestId: string) => ({
+  const attemptOf = (ctx: Ctx, operation: OperationName, product: string | undefined, requestId: string) => ({
     operation,
     resource: `budget_request/${requestId}`,
     action: "CREATE" as const,
@@ -97,7 +98,7 @@ export function openGovernedBudgets({ gate, budgets, constitution }: GovernedBud
   /** Ends a claim; `same` tells whether one that has ended already ended just so. */
   const endClaim = (
     ctx: Ctx,
-    operation: string,
+    operation: OperationName,
     name: ClaimOf,
     end: (held: Reservation, act: Act) => ReturnType<Budgets["settle"]>,
     same: (reservation: Reservation) => boolean,
@@ -184,7 +185,7 @@ export function openGovernedBudgets({ gate, budgets, constitution }: GovernedBud
     },
     set(ctx, draft) {
       const id = newBudgetId(ctx.clock);
-      const attempt = { operation: "budget.set", resource: `budget/${id}`, ...manageBudgets };
+      const attempt: Attempt = { operation: "budget.set", resource: `budget/${id}`, ...manageBudgets };
       return gate.act(ctx, { ...attempt, digest: digestOfJson(draft) }, async (act) => {
         checkProduct(draft.scope.product, "body/scope/product");
         const budget = await budgets.set(draft, { by: ctx.principal.id, act }, id);
@@ -192,14 +193,10 @@ export function openGovernedBudgets({ gate, budgets, constitution }: GovernedBud
       });
     },
     clear: (ctx, id) =>
-      gate.act(
-        ctx,
-        { operation: "budget.clear", resource: `budget/${id}`, ...manageBudgets },
-        async (act) => {
-          const budget = await budgets.clear(id, { by: ctx.principal.id, act });
-          return { value: budget, digest: digestOfJson(budget) };
-        },
-      ),
+      gate.act(ctx, { operation: "budget.clear", resource: `budget/${id}`, ...manageBudgets }, async (act) => {
+        const budget = await budgets.clear(id, { by: ctx.principal.id, act });
+        return { value: budget, digest: digestOfJson(budget) };
+      }),
     async list(ctx, page) {
       const own = ctx.principal.product;
       gate.permit(ctx, { kind: "governance", product: own });

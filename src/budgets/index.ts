@@ -3,8 +3,6 @@ export { budgetIdPattern, budgetUnits, maxAmount } from "./budget.ts";
 export type { Budget, BudgetDraft, BudgetId, BudgetScope, BudgetUnit } from "./budget.ts";
 export { openBudgets } from "./budgets.ts";
 export type { BudgetParts, Budgets } from "./budgets.ts";
-export { budgetCodes } from "./errors.ts";
-export { openGovernedBudgets } from "./governed-budgets.ts";
 export type { Claim, Claimed, ClaimOf, GovernedBudgets } from "./governed-budgets.ts";
 export type { Flex, Reservation, ReservationId, ReservationKind, Reserved, ReserveRequest } from "./reservation.ts";
 export type { BudgetLine, BudgetState, StateQuery } from "./state.ts";

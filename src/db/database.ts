@@ -14,17 +14,9 @@
 // 7. Rejects with `db.full` when there is no room and with `db.unavailable` when the database cannot be reached, is locked or
 //    is closed. Only in the last case, and only when the connection was lost during the commit, may the unit have been applied.
 import type { Kysely, Transaction } from "kysely";
+import type { Dialect, Migration } from "../kernel/module.ts";
 
-/** Which SQL dialect a database speaks. */
-export type Dialect = "sqlite" | "postgres";
-
-/** One step of the schema's history; steps run once, in order of their names, each in a transaction. */
-export interface Migration {
-  /** Sorts the step into history: `0001-keys`. */
-  readonly name: string;
-  /** Makes the change with SQL that both dialects understand (kysely's schema builder). */
-  up(tx: Transaction<unknown>, dialect: Dialect): Promise<void>;
-}
+export type { Dialect, Migration } from "../kernel/module.ts";
 
 /** What a commit survives: a power cut, or only the end of the process. */
 export type Durability = "durable" | "relaxed";

@@ -53,6 +53,17 @@ export class Effects {
     return applied;
   }
 
+  /** The newest intent that has taken effect; -1 when there is none, or no table of them yet. */
+  async newest(): Promise<number> {
+    const tables = await this.#db.read.introspection.getTables();
+    if (!tables.some(({ name }) => name === "effects")) return -1;
+    const row = await this.#db.read
+      .selectFrom("effects")
+      .select(({ fn }) => fn.max("intent").as("newest"))
+      .execute();
+    return row[0]?.newest ?? -1;
+  }
+
   /** Forgets the effects of intents before this one: all of them have their outcome, and nobody asks again. */
   async forget(before: number): Promise<void> {
     await this.#db.transact((tx) => tx.deleteFrom("effects").where("intent", "<", before).execute());

@@ -36,6 +36,7 @@ import { openTurns } from "./turns.ts";
 import { openUploads } from "./uploads.ts";
 import { openWriteGate } from "./write-gate.ts";
 import type { WriteGate } from "./write-gate.ts";
+import type { OperationName } from "../kernel/operation.ts";
 
 /** What a create answers. */
 export interface Stored {
@@ -52,7 +53,7 @@ export interface Depository {
   /** Stores an artifact. Rejects with the fault of the step that refused it, in the order size, governance, threats, room. */
   create(ctx: Ctx, draft: Draft, content: Content, options: CreateOptions): Promise<Stored>;
   /** Attempts what RULE_01 forbids; the refusal is recorded. Always rejects. */
-  refuse(ctx: Ctx, id: string, action: "UPDATE" | "DELETE", operation: string): Promise<never>;
+  refuse(ctx: Ctx, id: string, action: "UPDATE" | "DELETE", operation: OperationName): Promise<never>;
   /** Sets or clears a legal hold. Rejects with `artifact.not_found`. */
   hold(ctx: Ctx, id: string, change: { readonly hold: boolean; readonly reason: string }): Promise<Done<Artifact>>;
 }
@@ -176,18 +177,18 @@ export function openDepository(parts: DepositoryParts): Depository {
         digest: digestOf(reason),
         absent: !found,
       };
-      const act = gate.act(ctx, attempt, async ({ intentIndex, transact }) => {
-        const change = { hold, reason, by: ctx.principal.id, intentIndex, nowMs: clock.nowMs() };
+      const done = gate.act(ctx, attempt, async (act) => {
+        const change = { hold, reason, by: ctx.principal.id, intentIndex: act.intentIndex, nowMs: clock.nowMs() };
         if (!found) throw notThere();
         const artifactId = found.artifact_id;
-        const artifact = await transact(async (tx: StoreTx) => {
+        const artifact = await act.transact(async (tx: StoreTx) => {
           const changed = await store.setHold(tx, { ...change, artifactId });
           if (!changed) throw notThere();
           return changed;
         });
         return { value: artifact, digest: digestOfJson({ artifact_id: id, hold, reason: digestOf(reason) }) };
       });
-      return recorded(found, act);
+      return recorded(found, done);
     },
   };
 }

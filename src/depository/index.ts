@@ -2,12 +2,10 @@
 export type { Artifact } from "./artifact.ts";
 export { bodyOf } from "./body.ts";
 export type { BlobCheck, Blobs, ByteRange, PutBlob, StoredBlob } from "./blobs/blobs.ts";
-export { contentCodes, contentFault } from "./blobs/errors.ts";
-export { openDepository } from "./depository.ts";
+export { contentFault } from "./blobs/errors.ts";
 export type { Depository, Stored } from "./depository.ts";
 export type { Content, CreateOptions, Draft } from "./draft.ts";
-export { depositoryCodes, depositoryFault } from "./errors.ts";
-export { openShelf } from "./shelf.ts";
+export { depositoryFault } from "./errors.ts";
 export type { ArtifactProof, ProductState, Shelf } from "./shelf.ts";
 export type { ScrubStep } from "./scrub.ts";
 export { depositoryMigrations } from "./store/migrations.ts";

@@ -85,9 +85,9 @@ export function openGate(parts: GateParts): Gate {
   const closings = openClosings(ledger);
   const refusals = new Refusals(constitution.data.limits);
   const effects = new Effects(parts.database);
-  /** Intents whose outcome is not on record yet, and one after the newest of all. */
+  /** Intents whose outcome is not on record yet, and the newest of all. */
   const unended = new Set<number>();
-  let afterNewest = 0;
+  let newest = 0;
 
   const decide = (
     ctx: Ctx,
@@ -220,7 +220,7 @@ export function openGate(parts: GateParts): Gate {
     intent.then(
       (index) => {
         unended.add(index);
-        afterNewest = Math.max(afterNewest, index + 1);
+        newest = Math.max(newest, index);
       },
       () => open.leave(),
     );
@@ -330,7 +330,8 @@ export function openGate(parts: GateParts): Gate {
     recover: () => ledger.closeInterrupted((intents) => effects.among(intents)),
 
     async sweep() {
-      await effects.forget(Math.min(afterNewest, ...unended));
+      // The newest one stays: the next start learns from it how long the ledger has been.
+      await effects.forget(Math.min(newest, ...unended));
     },
 
     async act<T>(ctx: Ctx, attempt: Attempt, run: Run<T>): Promise<Done<T>> {

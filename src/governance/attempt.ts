@@ -1,6 +1,7 @@
 // The words of an act: what is attempted, what was done, and what the caller gets to prove it with.
 import type { DecisionRequest } from "../constitution/index.ts";
 import type { Confirm, Effect } from "../db/index.ts";
+import type { OperationName } from "../kernel/operation.ts";
 import type { Digest } from "../kernel/hash.ts";
 import type { CallRecord } from "../ledger/index.ts";
 import type { Authority } from "./attenuation.ts";
@@ -9,7 +10,7 @@ import type { Finding, ThreatInput } from "./threats/index.ts";
 /** What the caller knows about an attempt; the gate adds who, when and which constitution. */
 export interface Attempt {
   /** Name of the operation, from the list of operations. */
-  readonly operation: string;
+  readonly operation: OperationName;
   /** What is acted on, as leaves name it: `artifact/<id>`. */
   readonly resource: string;
   readonly action: DecisionRequest["action"];

@@ -216,13 +216,13 @@ describe("an act that may end what others rest on", () => {
     const act = await hanging(ctxOf());
     const acts = [
       // It waits for the one that hangs; and the third, which ends the key of the second, waits for the second.
-      actAround(ctxOf(admin), () => {}, ends(product.id, "second")),
-      actAround(ctxOf({ ...admin, id: "key_c" }), () => {}, ends(admin.id, "third")),
+      actAround(ctxOf(admin), () => {}, ends(product.id, "user.disable")),
+      actAround(ctxOf({ ...admin, id: "key_c" }), () => {}, ends(admin.id, "user.enable")),
     ];
     await expect.poll(() => leaves.filter(({ kind }) => kind === "intent").length).toBe(3);
     await act.release();
     await Promise.all(acts);
-    expect(outcomes()).toEqual([create.operation, "second", "third"]);
+    expect(outcomes()).toEqual([create.operation, "user.disable", "user.enable"]);
   });
 
   it("is on record after every act that rests on it and took effect before it", async () => {
@@ -233,7 +233,7 @@ describe("an act that may end what others rest on", () => {
     await expect.poll(() => leaves.map(({ kind }) => kind)).toEqual(["intent"]);
     const revoked = actAround(ctxOf(admin), () => {}, ends(product.id));
     // Another act that came after it has come to its end.
-    for (let i = 0; i < 3; i++) await actAround(ctxOf(), () => {}, { ...create, operation: "artifact.other" });
+    for (let i = 0; i < 3; i++) await actAround(ctxOf(), () => {}, { ...create, operation: "bucket.write" });
     expect(leaves.some(({ kind, operation }) => kind === "outcome" && operation === manage.operation)).toBe(false);
     resolve();
     await Promise.all([written, revoked]);

@@ -2,11 +2,10 @@
 export { openGate } from "./act.ts";
 export type { Gate } from "./act.ts";
 export type { Act, Attempt, Begun, Deed, Done, Receipt } from "./attempt.ts";
-export { openHaltAdministration } from "./halt-administration.ts";
 export type { HaltAdministration } from "./halt-administration.ts";
-export { everyProduct, openHalts } from "./halts.ts";
+export { openHalts } from "./halts.ts";
 export type { Halt, Halts } from "./halts.ts";
-export { governanceCodes, governanceFault } from "./errors.ts";
+export { governanceFault } from "./errors.ts";
 export { governanceMigrations } from "./store/migrations.ts";
 export { HiddenSearch, mayHide } from "./threats/index.ts";
 export type { Finding, ThreatInput } from "./threats/index.ts";

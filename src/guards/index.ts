@@ -1,6 +1,5 @@
 // The door of the guards.
 export type { Guard, GuardAction, GuardFinding, GuardName, GuardPolicy, GuardSeverity, Match } from "./guard.ts";
-export { guardCodes } from "./errors.ts";
 export { guardCall, guardReply } from "./inspection.ts";
 export type { GuardedCall, GuardedReply, RawReply } from "./inspection.ts";
 export { redactSecrets } from "./secrets.ts";

@@ -1,39 +1,19 @@
-// Every code of every domain, in one table.
-import { constitutionCodes } from "../constitution/index.ts";
-import { dbCodes } from "../db/index.ts";
-import { contentCodes, depositoryCodes } from "../depository/index.ts";
-import { gatewayCodes, parameterCodes } from "../gateway/index.ts";
-import { guardCodes } from "../guards/index.ts";
-import { catalogueCodes, priceCodes, modelCodes } from "../models/index.ts";
-import { cacheCodes } from "../answer-cache/index.ts";
-import { budgetCodes } from "../budgets/index.ts";
-import { governanceCodes } from "../governance/index.ts";
-import { identityCodes, oauthCodes, userCodes } from "../identity/index.ts";
-import { outputCodes } from "../structured-output/index.ts";
-import { ledgerCodes } from "../ledger/index.ts";
-import { httpCodes } from "./errors.ts";
+// Every code of every domain, with its status and meaning.
+import { modules } from "../app.ts";
+import type { Codes } from "../kernel/fault.ts";
 
-/** Every code that an answer can carry, with its public meaning. */
-export const errorCodes = {
-  ...httpCodes,
-  ...identityCodes,
-  ...userCodes,
-  ...oauthCodes,
-  ...constitutionCodes,
-  ...governanceCodes,
-  ...depositoryCodes,
-  ...contentCodes,
-  ...gatewayCodes,
-  ...modelCodes,
-  ...parameterCodes,
-  ...catalogueCodes,
-  ...budgetCodes,
-  ...cacheCodes,
-  ...guardCodes,
-  ...outputCodes,
-  ...priceCodes,
-  ...ledgerCodes,
-  ...dbCodes,
-} as const;
+type CodesOf<M> = M extends { readonly codes: infer Table } ? keyof Table : never;
 /** A code that an answer can carry. */
-export type ErrorCode = keyof typeof errorCodes;
+export type ErrorCode = CodesOf<(typeof modules)[number]>;
+
+const table: Codes = Object.assign({}, ...modules.map((module) => ("codes" in module ? module.codes : {})));
+
+/** The public meaning of every code. */
+export const errorCodes = eachOf(([, meaning]) => meaning);
+/** The HTTP status of every code. */
+export const statusOf = eachOf(([status]) => status);
+
+function eachOf<T>(part: (row: Codes[string]) => T): Readonly<Record<ErrorCode, T>> {
+  const rows = Object.entries(table).map(([code, row]) => [code, part(row)] as const);
+  return Object.fromEntries(rows) as Record<ErrorCode, T>;
+}

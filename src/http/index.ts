@@ -4,7 +4,7 @@ export { operations } from "./operations.ts";
 export type { Operation, OperationName } from "./operations.ts";
 export { errorCodes } from "./codes.ts";
 export type { ErrorCode } from "./codes.ts";
-export { statusOf } from "./status.ts";
+export { statusOf } from "./codes.ts";
 export { drainServer } from "./plugins/drain.ts";
 export { openTls } from "./tls.ts";
 export { buildServer, describeApi } from "./server.ts";

@@ -2,7 +2,7 @@
 import type { FastifyReply } from "fastify";
 import type { Log } from "../kernel/ctx.ts";
 import { faultOf } from "./problem.ts";
-import { statusOf } from "./status.ts";
+import { statusOf } from "./codes.ts";
 import type { ErrorCode } from "./codes.ts";
 
 /** The body of a refusal. */

@@ -2,25 +2,15 @@
 // that the door gives for every operation. An operation answers with no status that the document does not name; a
 // fuzzer and a proxy hold the server to that.
 import type { SwaggerTransform, SwaggerTransformObject } from "@fastify/swagger";
+import { modules } from "../app.ts";
 import { operations } from "./operations.ts";
 import type { Operation } from "./operations.ts";
 
 /** What the operations of a tag are about; the tag is the first part of their names. */
-const tags: Readonly<Record<string, string>> = {
-  index: "The signpost.",
-  openapi: "This description.",
-  health: "Whether the process is alive.",
-  ready: "Whether writes would be accepted.",
-  ledger: "The tamper-evident record: checkpoints, tiles, proofs and leaves.",
-  governance: "The constitution in force.",
-  halt: "Writes that are halted.",
-  storage: "How full the storage is.",
-  key: "API keys.",
-  artifact: "What products and agents have stored.",
-  bucket: "The predecessor's name for storing.",
-  product: "Products and their quotas.",
-  depository: "The depository as a whole.",
-};
+const tags: Readonly<Record<string, string>> = Object.assign(
+  {},
+  ...modules.map((module) => ("nouns" in module ? module.nouns : {})),
+);
 
 /** The head of the OpenAPI 3.1 document. */
 export function openapiDocument(version: string) {

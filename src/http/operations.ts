@@ -1,6 +1,7 @@
 // Where each operation is found over HTTP. A route exists only under a name from here, and the coverage walk holds each name
 // to what its domain says of it: who may call it, with which permission, how often, and whether it leaves leaves in the ledger.
 import { modules } from "../app.ts";
+import type { Module } from "../kernel/module.ts";
 import type { Operation as Asked, OperationName } from "../kernel/operation.ts";
 
 export type { OperationName } from "../kernel/operation.ts";
@@ -107,10 +108,10 @@ const places: Readonly<Record<OperationName, `${Verb} /${string}`>> = {
 
 /** All operations by name. */
 export const operations = Object.fromEntries(
-  modules.flatMap((module) =>
-    Object.entries(module.operations ?? {}).map(([name, asked]: [string, Asked]) => {
-      const [method, path] = places[name as OperationName].split(" ") as [Verb, string];
-      return [name, { ...asked, method, path }];
-    }),
-  ),
+  (modules as readonly Module[]).flatMap(({ operations: asked = {} }) => Object.entries(asked).map(placed)),
 ) as Readonly<Record<OperationName, Operation>>;
+
+function placed([name, asked]: [string, Asked]): [string, Operation] {
+  const [method, path] = places[name as OperationName].split(" ") as [Verb, string];
+  return [name, { ...asked, method, path }];
+}

@@ -5,7 +5,7 @@ import { Fault } from "../kernel/fault.ts";
 import { errorCodes } from "./codes.ts";
 import type { ErrorCode } from "./codes.ts";
 import { httpFault } from "./errors.ts";
-import { statusOf } from "./status.ts";
+import { statusOf } from "./codes.ts";
 
 /** A problem details object (RFC 9457) as Charter sends it. */
 export interface Problem {

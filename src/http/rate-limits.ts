@@ -7,7 +7,8 @@
 //    several limits the tightest.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import type { Counted, RateClass, Rates } from "../identity/index.ts";
+import type { Counted, Rates } from "../identity/index.ts";
+import type { RateClass } from "../kernel/operation.ts";
 import { anonymous } from "../kernel/ctx.ts";
 import type { Ctx, Principal } from "../kernel/ctx.ts";
 import { Fault } from "../kernel/fault.ts";

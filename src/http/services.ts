@@ -20,7 +20,7 @@ export interface Services {
   readonly constitution: Constitution;
   readonly ledger: Ledger;
   readonly gate: Gate;
-  readonly halts: HaltAdministration;
+  readonly haltAdministration: HaltAdministration;
   readonly authenticator: Authenticator;
   readonly rates: Rates;
   readonly keys: Keyring;

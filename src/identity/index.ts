@@ -1,13 +1,12 @@
 // The door of src/identity: who calls, and the keys that say so.
 export type { Authenticator } from "./authenticator.ts";
-export { identityCodes, identityFault } from "./errors.ts";
+export { identityFault } from "./errors.ts";
 export type { Identity } from "./identity.ts";
 export { openIdentity } from "./identity.ts";
 export type { KeyId, KeyRecord } from "./key.ts";
 export { keyIdPattern, mintKey } from "./key.ts";
 export { identityMigrations } from "./schema.ts";
-export { ExternalIssuers, readIssuers } from "./issuers/index.ts";
-export type { Counted, Counter, Limit, RateClass, RateTerms, Taken } from "./rates/index.ts";
+export type { Counted, Counter, Limit, RateTerms, Taken } from "./rates/index.ts";
 export { countedAddress, Rates } from "./rates/index.ts";
 export { reachesNoFurther } from "./owner.ts";
 export { defaultRoles, isNetworkWithin } from "./scope.ts";
@@ -29,11 +28,9 @@ export {
   mintToken,
   newUserId,
   normalPassword,
-  openUserDirectory,
   readPasswordHash,
   tokenLifeMs,
   tokenPattern,
-  userCodes,
   userFault,
   userIdPattern,
   usernameOf,
@@ -52,7 +49,6 @@ export type {
   UserWriter,
 } from "./users/index.ts";
 export type { AccessTokenClaims, AccessTokenVerifier } from "./access-token.ts";
-export { eitherCredential } from "./credentials.ts";
 export { Standings } from "./standings.ts";
 export type { Lock } from "./standings.ts";
 export type { SigningKeyRecord, SigningKeys, TokenAlgorithm } from "./signing-keys.ts";
@@ -64,7 +60,6 @@ export {
   clientIdPattern,
   clientResource,
   newClientId,
-  oauthCodes,
   oauthFault,
   oauthRefusal,
   openOAuth,

@@ -2,34 +2,16 @@
 import type { Clock } from "./clock.ts";
 import type { Fault } from "./fault.ts";
 import type { RequestId } from "./ids.ts";
+import type { OperationName } from "./operation.ts";
+import type { Permission } from "./permission.ts";
 import type { Principal } from "./principal.ts";
 import type { Standing } from "./standing.ts";
 
 export { accountableFor, anonymous, callerKinds, principalKinds, roles, seesAll } from "./principal.ts";
 export type { CallerKind, Principal, PrincipalKind, Role } from "./principal.ts";
 
-/** Every permission that a role can have. */
-export const permissions = [
-  "escalation.view",
-  "escalation.resolve",
-  "escalation.create",
-  "task.create",
-  "task.update",
-  "task.delete",
-  "task.view",
-  "agent.configure",
-  "agent.view",
-  "budget.view",
-  "budget.configure",
-  "learning.approve",
-  "learning.view",
-  "dlq.read",
-  "dlq.resolve",
-  "system.admin",
-  "metrics.view",
-] as const;
-/** A permission. */
-export type Permission = (typeof permissions)[number];
+export { permissions } from "./permission.ts";
+export type { Permission } from "./permission.ts";
 
 /** A structured log; fields come first, as in pino. */
 export interface Log {
@@ -43,7 +25,7 @@ export interface Log {
 export interface Ctx {
   readonly principal: Principal;
   /** Name of the operation that was called, from the list of operations. */
-  readonly operation: string;
+  readonly operation: OperationName;
   /** What the operation needs the caller's role to have; undefined for one that anyone may call. */
   readonly permission: Permission | undefined;
   /** Network address of the caller, as text; for counting only, never recorded. Empty when there is none. */

@@ -38,9 +38,12 @@ export class Fault<Code extends string = string> extends Error {
   }
 }
 
+/** A domain's codes, each with its HTTP status and its public meaning. */
+export type Codes = Readonly<Record<string, readonly [status: number, meaning: string]>>;
+
 /** Makes a domain's fault constructor from its table of codes, so that only listed codes compile. */
-export function faultsOf<const Codes extends Record<string, string>>(
-  _codes: Codes,
-): (code: keyof Codes & string, detail: string, facts?: FaultFacts, cause?: unknown) => Fault<keyof Codes & string> {
+export function faultsOf<const Table extends Readonly<Record<string, unknown>>>(
+  _codes: Table,
+): (code: keyof Table & string, detail: string, facts?: FaultFacts, cause?: unknown) => Fault<keyof Table & string> {
   return (code, detail, facts, cause) => new Fault(code, detail, facts, cause);
 }

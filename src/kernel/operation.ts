@@ -1,6 +1,6 @@
 // What can be asked of Charter, whichever door it comes through. Each domain names its operations and says of each who may
 // call it, how often it may be called and what it does to the world; a door adds where it is found.
-import type { Permission } from "./ctx.ts";
+import type { Permission } from "./permission.ts";
 
 /** What an operation does to the world: nothing, or something that must go through the gate. */
 export type OperationEffect = "read" | "mutation";

@@ -4,7 +4,7 @@ export type { Entry, EntryQuery, Ledger, LedgerCondition } from "./ledger.ts";
 export { openLedger } from "./disk/disk.ts";
 export type { DiskLedger, LedgerOptions } from "./disk/disk.ts";
 export { indexedEntries, ledgerMigrations } from "./index-store.ts";
-export { ledgerCodes, ledgerFault } from "./errors.ts";
+export { ledgerFault } from "./errors.ts";
 export { acceptedLosses } from "./disk/accepted.ts";
 export { tilePath, tilesBetween, tileWidth } from "./tiles.ts";
 export { repairLedger } from "./disk/repair.ts";

@@ -12,14 +12,7 @@ export {
   tokensOfReply,
 } from "./call-facts.ts";
 export { inputTokensInTurns, replyTokensInTurns } from "./call-tokens.ts";
-export {
-  Lookup,
-  catalogueCodes,
-  defaultCatalogueText,
-  dialectOf,
-  readCatalogue,
-  simulatedDeployments,
-} from "./catalogue/index.ts";
+export { Lookup, defaultCatalogueText, dialectOf, readCatalogue, simulatedDeployments } from "./catalogue/index.ts";
 export type { Deployment, Provider, SecretSource, TokenPrice, Wanted } from "./catalogue/index.ts";
 export type {
   Choice,
@@ -40,8 +33,8 @@ export type {
 } from "./conversation.ts";
 export { SseDecoder, frontDialects, sseFrame, upstreamDialects } from "./dialects.ts";
 export type { SseBlock } from "./dialects.ts";
-export { modelCodes, modelFault } from "./errors.ts";
-export { costReported, knowsServices, openPrices, priceCodes, serviceReported } from "./prices/index.ts";
+export { modelFault } from "./errors.ts";
+export { costReported, knowsServices, openPrices, serviceReported } from "./prices/index.ts";
 export type { Prices, Service } from "./prices/index.ts";
 export { DeniedKeys, KeyRing, ProviderKeys, SpentKeys } from "./provider-keys.ts";
 export type { HeldKey, KeyRingOptions, KeyStanding } from "./provider-keys.ts";

@@ -11,4 +11,4 @@ export type { Pattern, PatternReport, PlannedAction, RecordReader, Synthesis, Vo
 export type { Parsed, Refusal } from "./refusal.ts";
 export { schemaCompiler } from "./schema.ts";
 export type { SchemaCheck, SchemaCompiler } from "./schema.ts";
-export { outputCodes, outputFault } from "./errors.ts";
+export { outputFault } from "./errors.ts";

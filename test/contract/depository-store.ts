@@ -37,7 +37,6 @@ export function depositoryStoreContract(name: string, places: DatabasePlaces): v
       const db = await place.open();
       await db.migrate(depositoryMigrations);
       const store = openArtifactStore(db, instance);
-      expect(await store.maxIntentIndex()).toBe(-1);
       expect(await store.totals()).toEqual({ usedBytes: 0, heldBytes: 0, artifacts: 0 });
       expect(await store.usage("ANY")).toEqual({ usedBytes: 0, heldBytes: 0, artifacts: 0 });
       expect(await store.list({ limit: 10 })).toEqual([]);

@@ -112,7 +112,10 @@ export function identityContract(name: string, places: DatabasePlaces): void {
         networks: ["10.0.0.0/8", "::1"],
         expiresAt,
       } as const;
-      const record = await identity.keyWriter.create({ minted, product: "WORKFLOW", createdBy: "system", ...scope }, actOn(db));
+      const record = await identity.keyWriter.create(
+        { minted, product: "WORKFLOW", createdBy: "system", ...scope },
+        actOn(db),
+      );
       expect(record).toMatchObject({ ...scope, networks: ["10.0.0.0/8", "::1/128"] });
       const from = (address: string) => identity.authenticator.authenticate(minted.text, address);
       expect(await from("10.200.3.4")).toMatchObject({ role: "observer", operations: ["artifact.read"] });
@@ -131,7 +134,10 @@ export function identityContract(name: string, places: DatabasePlaces): void {
       [{ expiresAt: "2020-01-01T00:00:00Z" }, "expiresAt"],
     ])("refuses the scope %j", async (scope, at) => {
       const key = { minted: mintKey("auditor"), product: null, createdBy: "system", ...scope };
-      await expect(identity.keyWriter.create(key, actOn(db))).rejects.toMatchObject({ code: "key.scope_invalid", facts: { at } });
+      await expect(identity.keyWriter.create(key, actOn(db))).rejects.toMatchObject({
+        code: "key.scope_invalid",
+        facts: { at },
+      });
     });
 
     it("refuses a key whose owner is in no good standing", async () => {
@@ -139,7 +145,10 @@ export function identityContract(name: string, places: DatabasePlaces): void {
       await identity.keyWriter.create({ minted, product: null, createdBy: "system", owner: "usr_nobody" }, actOn(db));
       expect(await identity.authenticator.authenticate(minted.text, "127.0.0.1")).toBeUndefined();
       const owned = mintKey("auditor");
-      await identity.keyWriter.create({ minted: owned, product: null, createdBy: "system", owner: "usr_good" }, actOn(db));
+      await identity.keyWriter.create(
+        { minted: owned, product: null, createdBy: "system", owner: "usr_good" },
+        actOn(db),
+      );
       expect(await identity.authenticator.authenticate(owned.text, "127.0.0.1")).toMatchObject({ id: owned.id });
     });
 
@@ -201,7 +210,9 @@ export function identityContract(name: string, places: DatabasePlaces): void {
 
     it("says key.not_found for a key it does not have", async () => {
       await expect(identity.keys.get("key_nobody00")).rejects.toMatchObject({ code: "key.not_found" });
-      await expect(identity.keyWriter.revoke("key_nobody00", actOn(db))).rejects.toMatchObject({ code: "key.not_found" });
+      await expect(identity.keyWriter.revoke("key_nobody00", actOn(db))).rejects.toMatchObject({
+        code: "key.not_found",
+      });
     });
 
     it("tells whether an intent was applied", async () => {

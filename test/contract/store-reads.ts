@@ -226,9 +226,8 @@ export function storeReads(currentRig: () => StoreRig): void {
       expect(await rig.db.transact((tx) => store.setHold(tx, nobody))).toBeUndefined();
     });
 
-    it("knows the newest intent that became a row", async () => {
+    it("has one row for one intent", async () => {
       await rig.put(rig.artifact("INTENT", { intentIndex: 95_000 }));
-      expect(await store.maxIntentIndex()).toBe(95_000);
       await expect(rig.put(rig.artifact("INTENT", { intentIndex: 95_000 }))).rejects.toThrow();
     });
   });

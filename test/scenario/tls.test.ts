@@ -14,7 +14,7 @@ import { connect as connectTls } from "node:tls";
 import type { ConnectionOptions, TLSSocket } from "node:tls";
 import { Agent, fetch as undiciFetch } from "undici";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startCharter } from "../../src/app.ts";
+import { startCharter } from "../../src/app/start.ts";
 import { runProgram } from "../../src/cli/program.ts";
 import { loadConfig } from "../../src/config/index.ts";
 import type { Log } from "../../src/kernel/ctx.ts";

@@ -7,12 +7,11 @@ import { silentLog } from "../../kernel/ctx.ts";
 export async function knownEntries(dataDir: string, databaseUrl: string): Promise<number> {
   const file = join(dataDir, "charter.db");
   if (databaseUrl === "" && !existsSync(file)) return 0;
-  const { openDatabase } = await import("../../db/index.ts");
-  const { openArtifactStore } = await import("../../depository/index.ts");
+  const { Effects, openDatabase } = await import("../../db/index.ts");
   const { indexedEntries } = await import("../../ledger/index.ts");
   const place =
     databaseUrl === "" ? ({ kind: "sqlite", file } as const) : ({ kind: "postgres", url: databaseUrl } as const);
   await using database = await openDatabase(place, silentLog);
-  const newest = await openArtifactStore(database, "").maxIntentIndex();
+  const newest = await new Effects(database).newest();
   return Math.max(newest + 1, await indexedEntries(database));
 }

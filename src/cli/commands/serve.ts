@@ -74,7 +74,7 @@ async function run({ io, options, json }: Call): Promise<number> {
 
 /** Starts the server; a large ledger is verified first, and a person at a terminal sees how far that is. */
 async function start(io: Io, config: Config, newAdminKey: boolean) {
-  const { startCharter } = await import("../../app.ts");
+  const { startCharter } = await import("../../app/start.ts");
   using progress = new Progress(io, progressStyle(io, true, false), 0, (leaves) => leaves.toFixed(0));
   progress.label("verifying the ledger");
   const onVerify = (done: number, total: number): void => progress.set(done, total);

@@ -40,7 +40,6 @@ class SqlArtifactStore implements ArtifactStore {
   readonly #ownById: Statement<ArtifactRow>;
   readonly #blob: Statement<{ size_bytes: number; location: string }>;
   readonly #key: Statement<{ fingerprint: string; artifact_id: string }>;
-  readonly #newestIntent: Statement<{ newest: number | null }>;
 
   constructor(db: Database<DepositoryTables>, instance: string) {
     this.#db = db;
@@ -59,11 +58,6 @@ class SqlArtifactStore implements ArtifactStore {
       db.dialect,
       `select fingerprint, artifact_id from depository_keys
         where product_id = ? and principal = ? and key = ? and expires_ms > ?`,
-    );
-    this.#newestIntent = statement(
-      db.dialect,
-      `select max(intent_index) as newest from depository_artifacts
-        union all select max(intent_index) as newest from depository_holds`,
     );
   }
 
@@ -156,11 +150,6 @@ class SqlArtifactStore implements ArtifactStore {
   async idempotent(product: string, principal: string, key: string, nowMs: number) {
     const row = (await this.#key(this.#db.read, product, principal, key, nowMs)).rows[0];
     return row && { fingerprint: row.fingerprint, artifactId: row.artifact_id as ArtifactId };
-  }
-
-  async maxIntentIndex(): Promise<number> {
-    const { rows } = await this.#newestIntent(this.#db.read);
-    return Math.max(-1, ...rows.map((row) => row.newest ?? -1));
   }
 
   async eachBlob(after: ArtifactId | null, limit: number): Promise<readonly BlobOfArtifact[]> {

@@ -178,8 +178,6 @@ export interface ArtifactStore {
     key: string,
     nowMs: number,
   ): Promise<{ readonly fingerprint: string; readonly artifactId: ArtifactId } | undefined>;
-  /** The highest ledger index that any row names; -1 when there is none. */
-  maxIntentIndex(): Promise<number>;
   /** The blobs of all artifacts, in the order of artifact ids, after one id. */
   eachBlob(after: ArtifactId | null, limit: number): Promise<readonly BlobOfArtifact[]>;
 }

@@ -12,7 +12,7 @@ import { faultOf } from "../problem.ts";
 import { publicRoute, route } from "../route.ts";
 import { content } from "../schemas.ts";
 import type { Services } from "../services.ts";
-import { statusOf } from "../status.ts";
+import { statusOf } from "../codes.ts";
 import { acceptForms } from "./oauth.ts";
 
 /** Largest form, bytes; the parameters of a request stand in a URL as well. */

@@ -38,7 +38,7 @@ const constitutionInForce = record({
 
 /** `/governance/info`, `/v1/halts`, `/metrics/storage-capacity`. */
 export function governanceRoutes(app: FastifyInstance, services: Services): void {
-  const { constitution, halts, gate, shelf } = services;
+  const { constitution, haltAdministration: halts, gate, shelf } = services;
   const shown = (found: Halt) => ({
     scope: found.scope,
     threat: found.threat,

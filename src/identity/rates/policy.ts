@@ -6,6 +6,7 @@
 //    up nothing of what it shares with others.
 import { accountableFor } from "../../kernel/ctx.ts";
 import type { Principal, Role } from "../../kernel/ctx.ts";
+import type { RateClass } from "../../kernel/operation.ts";
 import { countedAddress } from "./address.ts";
 import type { Counter, Limit, Taken } from "./counter.ts";
 

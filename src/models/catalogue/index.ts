@@ -3,7 +3,6 @@ export { dialectOf } from "./catalogue.ts";
 export type { Deployment, Provider, ProviderKind, TokenPrice } from "./catalogue.ts";
 export { defaultCatalogueText, readCatalogue } from "./catalogue-file.ts";
 export type { CatalogueContents, SecretSource } from "./catalogue-file.ts";
-export { catalogueCodes } from "./errors.ts";
 export { Lookup } from "./lookup.ts";
 export type { Wanted } from "./lookup.ts";
 export type { BoundRules } from "./model-families.ts";

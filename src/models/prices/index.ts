@@ -1,5 +1,4 @@
 // The door to prices.
-export { priceCodes } from "./errors.ts";
 export { openPrices } from "./prices.ts";
 export type { PricedUsage, Prices, TokenCounts } from "./prices.ts";
 export { costReported, knowsServices, serviceReported } from "./service-factors.ts";

@@ -2,8 +2,8 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startCharter } from "../../../src/app.ts";
-import type { Charter } from "../../../src/app.ts";
+import { startCharter } from "../../../src/app/start.ts";
+import type { Charter } from "../../../src/app/start.ts";
 import { loadConfig } from "../../../src/config/index.ts";
 import type { Clock } from "../../../src/kernel/clock.ts";
 import { silentLog } from "../../../src/kernel/ctx.ts";

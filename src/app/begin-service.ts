@@ -1,0 +1,63 @@
+// Puts a start on record, and makes an admin and an admin's key where they are due.
+import type { Accounts, Keyring } from "../accounts/index.ts";
+import type { Constitution } from "../constitution/index.ts";
+import type { Identity } from "../identity/index.ts";
+import { instant } from "../kernel/clock.ts";
+import type { Clock } from "../kernel/clock.ts";
+import type { Ctx, Log } from "../kernel/ctx.ts";
+import { newId } from "../kernel/ids.ts";
+import type { Ledger } from "../ledger/index.ts";
+
+/** What is shown once, and never again. */
+export interface FirstCredentials {
+  /** An admin's key; only at the very first start or when a new one was asked for. */
+  readonly adminKey?: string;
+  /** The one-time password of the user `admin`; only when there was no user at all. */
+  readonly adminPassword?: string;
+}
+
+interface Needs {
+  readonly version: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly constitution: Constitution;
+  readonly ledger: Ledger;
+  readonly identity: Identity;
+  readonly keys: Keyring;
+  readonly accounts: Accounts;
+}
+
+/** Begins; an admin's key is made when there is none, or when one is asked for. */
+export async function beginService(house: Needs, newAdminKey: boolean): Promise<FirstCredentials> {
+  const { version, clock, log, constitution, ledger, identity, keys, accounts } = house;
+  const system: Ctx = {
+    principal: { id: "system", kind: "admin", product: null, role: "admin" },
+    operation: "key.create",
+    permission: "system.admin",
+    address: "",
+    requestId: newId<"request">(clock),
+    signal: new AbortController().signal,
+    clock,
+    log,
+  };
+  await ledger.append([
+    {
+      v: 1,
+      kind: "admin",
+      time: instant(clock.nowMs()),
+      principal: system.principal.id,
+      principalKind: "system",
+      operation: "server.start",
+      constitutionHash: constitution.hash,
+      requestId: system.requestId,
+      note: `version ${version}; constitution ${constitution.digest}`,
+    },
+  ]);
+  const keyIsDue = newAdminKey || !(await identity.keys.any());
+  const key = keyIsDue ? (await keys.create(system, { kind: "admin" })).value.key : undefined;
+  const admin = await accounts.ensureFirstAdmin(system);
+  return {
+    ...(key === undefined ? {} : { adminKey: key }),
+    ...(admin === undefined ? {} : { adminPassword: admin.oneTimePassword }),
+  };
+}

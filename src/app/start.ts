@@ -1,0 +1,137 @@
+// Starts Charter: opens the house from the ground up, settles what a crash left open, listens, and closes everything in the
+// opposite order.
+import { mkdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { pino } from "pino";
+import { modules } from "../app.ts";
+import type { Config } from "../config/index.ts";
+import { openDatabase } from "../db/index.ts";
+import type { Database } from "../db/index.ts";
+import { syncFolder } from "../durable-files/index.ts";
+import { buildServer, cursorsUnder, drainServer, openTls } from "../http/index.ts";
+import { systemClock } from "../kernel/clock.ts";
+import type { Clock } from "../kernel/clock.ts";
+import type { Log } from "../kernel/ctx.ts";
+import { privateFolderMode } from "../kernel/file-modes.ts";
+import { openModules } from "../kernel/module.ts";
+import type { Module, Opened } from "../kernel/module.ts";
+import { beginService } from "./begin-service.ts";
+import type { FirstCredentials } from "./begin-service.ts";
+import { closeToOthers } from "./private-folder.ts";
+
+/** A running Charter. */
+export interface Charter extends FirstCredentials {
+  readonly url: string;
+  readonly dataDir: string;
+  readonly constitutionHash: string;
+  /** Why writes are refused, when they are. */
+  readonly trouble?: string;
+  /** Stops accepting, waits for running requests, and closes everything. */
+  close(): Promise<void>;
+}
+
+/** What a start is given besides its configuration; tests bring their own clock and log. */
+export interface StartOptions {
+  readonly version: string;
+  readonly clock?: Clock;
+  readonly log?: Log;
+  /** Makes another admin key, as at the first start; for operators who have lost theirs. */
+  readonly newAdminKey?: boolean;
+  /** The environment, where the catalogue of models finds the keys of providers. */
+  readonly variables?: Readonly<Record<string, string | undefined>>;
+  /** Told how much of the ledger has been verified, in leaves. */
+  readonly onVerify?: (done: number, total: number) => void;
+}
+
+/** What is there before any domain is. */
+interface Base extends Required<Pick<StartOptions, "version" | "clock" | "log" | "variables">> {
+  readonly config: Config;
+  readonly database: Database;
+  readonly onVerify: StartOptions["onVerify"];
+}
+
+/** Everything that is open. */
+export type House = Opened<Base, typeof modules>;
+
+/** How often modules sweep, milliseconds. */
+const sweepEveryMs = 60_000;
+
+/** Starts Charter. */
+export async function startCharter(config: Config, options: StartOptions): Promise<Charter> {
+  const { version, clock = systemClock, variables = {}, onVerify } = options;
+  const log = options.log ?? pino({ level: config.log.level }, pino.destination(2));
+  await makeDataFolder(config.data.dir, log);
+  await using opened = new AsyncDisposableStack();
+  const keep = <T extends AsyncDisposable | Disposable>(resource: T): T => opened.use(resource);
+  const database = keep(await openMigrated(config, log));
+  const house: House = await openModules({ config, version, clock, log, variables, onVerify, database }, modules, keep);
+  const sweeping = setInterval(() => void sweep(house), sweepEveryMs).unref();
+  opened.defer(() => clearInterval(sweeping));
+  const condition = house.ledger.condition();
+  let first: FirstCredentials = {};
+  if (condition.state === "open") {
+    for (const { recover } of modules as readonly Module[]) await recover?.(house as never);
+    first = await beginService(house, options.newAdminKey === true);
+  } else log.error({ condition }, "the ledger is not open: writes are refused until an operator decides");
+
+  const url = await listen(house, (close) => opened.defer(close));
+  house.ownUrl.listensAt(url);
+  const parts = opened.move();
+  return {
+    url,
+    ...first,
+    dataDir: config.data.dir,
+    constitutionHash: house.constitution.hash,
+    ...(condition.state === "open" ? {} : { trouble: condition.reason }),
+    close: () => parts.disposeAsync(),
+  };
+}
+
+async function makeDataFolder(dir: string, log: Log): Promise<void> {
+  await mkdir(dir, { recursive: true, mode: privateFolderMode });
+  await closeToOthers(dir, log);
+  await syncFolder(dirname(dir));
+}
+
+async function openMigrated(config: Config, log: Log): Promise<Database> {
+  const { url } = config.database;
+  const file = join(config.data.dir, "charter.db");
+  const database = await openDatabase(url === "" ? { kind: "sqlite", file } : { kind: "postgres", url }, log);
+  try {
+    await database.migrate((modules as readonly Module[]).flatMap(({ migrations = [] }) => migrations));
+    return database;
+  } catch (error) {
+    await database[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** Opens the HTTP door; resolves with its URL. */
+async function listen(house: House, defer: (close: () => Promise<void>) => void): Promise<string> {
+  const { config, clock, log, constitution, secrets } = house;
+  const { host, port, drainNoticeMs, drainTimeoutMs, requestTimeoutMs } = config.http;
+  // An upload may take as long as the room that is kept for it, and no longer: it could not be stored afterwards.
+  const uploadMs = constitution.data.limits.abandonedUploadSeconds * 1000;
+  const server = await buildServer(
+    { ...house, cursors: cursorsUnder(await secrets.bytes("cursor.key")) },
+    {
+      ...config.http,
+      requestTimeoutMs: Math.min(requestTimeoutMs, uploadMs),
+      maxModelRequestBytes: config.gateway.maxRequestBytes,
+    },
+    config.tls.certFile === "" ? undefined : await openTls(config.tls, clock, log),
+  );
+  defer(() => drainServer(server, { noticeMs: drainNoticeMs, timeoutMs: drainTimeoutMs }));
+  // `localhost` may be two addresses, and the second would get a listener that the front door does not stand before.
+  return server.listen({ host: host === "localhost" ? "127.0.0.1" : host, port });
+}
+
+async function sweep(house: House): Promise<void> {
+  for (const module of modules as readonly Module[]) {
+    try {
+      await module.sweep?.(house as never);
+    } catch (error) {
+      house.log.warn({ err: error, module: module.name }, "could not sweep; trying again later");
+    }
+  }
+}

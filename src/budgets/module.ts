@@ -1,0 +1,47 @@
+// Budgets as a domain: what calls may cost.
+import type { Constitution } from "../constitution/index.ts";
+import type { Database } from "../db/index.ts";
+import type { Gate } from "../governance/index.ts";
+import type { Clock } from "../kernel/clock.ts";
+import type { Log } from "../kernel/ctx.ts";
+import type { Keep, Module } from "../kernel/module.ts";
+import { openBudgets } from "./budgets.ts";
+import type { Budgets } from "./budgets.ts";
+import { budgetCodes } from "./errors.ts";
+import { openGovernedBudgets } from "./governed-budgets.ts";
+import type { GovernedBudgets } from "./governed-budgets.ts";
+import { budgetsOperations } from "./operations.ts";
+import { budgetMigrations } from "./store/migrations.ts";
+
+interface Needs {
+  readonly constitution: Constitution;
+  readonly database: Database;
+  readonly gate: Gate;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+interface Gives {
+  /** What calls reserve room in; no rule is asked. */
+  readonly room: Budgets;
+  readonly budgets: GovernedBudgets;
+}
+
+/** What calls may cost. */
+export const budgetsModule = {
+  name: "budgets",
+  codes: budgetCodes,
+  operations: budgetsOperations,
+  nouns: { budget: "What calls may cost, and room that is claimed for work." },
+  migrations: budgetMigrations,
+  open({ constitution, database, gate, clock, log }: Needs, keep: Keep): Gives {
+    const defaultTokens = constitution.data.gateway.defaultBudgetTokens;
+    const alone = database.dialect === "sqlite";
+    const room = keep(openBudgets({ db: database, clock, log, defaultTokens, alone }));
+    return { room, budgets: openGovernedBudgets({ gate, budgets: room, constitution }) };
+  },
+  async sweep({ room, clock }: Needs & Gives) {
+    await room.expire(clock.nowMs());
+    await room.sweep(clock.nowMs());
+  },
+} as const satisfies Module<Needs, Gives>;

@@ -1,0 +1,71 @@
+// The depository as a domain: write-once artifacts.
+import type { Constitution } from "../constitution/index.ts";
+import type { Database } from "../db/index.ts";
+import type { Gate } from "../governance/index.ts";
+import type { Clock } from "../kernel/clock.ts";
+import type { Log } from "../kernel/ctx.ts";
+import type { Keep, Module } from "../kernel/module.ts";
+import type { Ledger } from "../ledger/index.ts";
+import type { Secrets } from "../secrets/index.ts";
+import type { Blobs } from "./blobs/blobs.ts";
+import { contentCodes } from "./blobs/errors.ts";
+import { openDepository } from "./depository.ts";
+import type { Depository } from "./depository.ts";
+import { depositoryCodes } from "./errors.ts";
+import { depositoryOperations } from "./operations.ts";
+import { openShelf } from "./shelf.ts";
+import type { Shelf } from "./shelf.ts";
+import { depositoryMigrations } from "./store/migrations.ts";
+import { openArtifactStore } from "./store/sql.ts";
+import type { ArtifactStore } from "./store/store.ts";
+
+interface Needs {
+  readonly constitution: Constitution;
+  readonly database: Database;
+  readonly ledger: Ledger;
+  readonly gate: Gate;
+  readonly secrets: Secrets;
+  /** Where the bytes lie. */
+  readonly blobs: Blobs;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+interface Gives {
+  readonly store: ArtifactStore;
+  readonly shelf: Shelf;
+  readonly depository: Depository;
+}
+
+/** What products and agents store. */
+export const depositoryModule = {
+  name: "depository",
+  codes: { ...depositoryCodes, ...contentCodes },
+  operations: depositoryOperations,
+  nouns: {
+    artifact: "What products and agents have stored.",
+    bucket: "The predecessor's name for storing.",
+    product: "Products and their quotas.",
+    storage: "How full the storage is.",
+    depository: "The depository as a whole.",
+  },
+  migrations: depositoryMigrations,
+  async open(house: Needs, _keep: Keep): Promise<Gives> {
+    const store = openArtifactStore(house.database, await instanceOf(house));
+    const shelf = openShelf({ ...house, store });
+    return { store, shelf, depository: openDepository({ ...house, store, shelf }) };
+  },
+  async recover(house: Needs & Gives) {
+    await house.store.dropReservationsOf(await instanceOf(house));
+  },
+  async sweep({ store, clock, log }: Needs & Gives) {
+    const reservations = await store.expireReservations(clock.nowMs());
+    await store.forgetKeys(clock.nowMs());
+    if (reservations > 0) log.warn({ reservations }, "gave back the space of uploads that never ended");
+  },
+} as const satisfies Module<Needs, Gives>;
+
+/** What this installation is called in the database, which it may share. */
+async function instanceOf({ secrets }: Needs): Promise<string> {
+  return (await secrets.bytes("instance-id")).toString("hex");
+}
