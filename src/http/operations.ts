@@ -1,8 +1,7 @@
 // Where each operation is found over HTTP. A route exists only under a name from here, and the coverage walk holds each name
 // to what its domain says of it: who may call it, with which permission, how often, and whether it leaves leaves in the ledger.
 import { modules } from "../app.ts";
-import type { Module } from "../kernel/module.ts";
-import type { Operation as Asked, OperationName } from "../kernel/operation.ts";
+import type { Operation as Asked, OperationName, Operations } from "../kernel/operation.ts";
 
 export type { OperationName } from "../kernel/operation.ts";
 
@@ -106,12 +105,15 @@ const places: Readonly<Record<OperationName, `${Verb} /${string}`>> = {
   "depository.scrub": "GET /v1/scrub",
 };
 
+const asked: Operations = Object.assign(
+  {},
+  ...modules.map((module) => ("operations" in module ? module.operations : {})),
+);
+
 /** All operations by name. */
 export const operations = Object.fromEntries(
-  (modules as readonly Module[]).flatMap(({ operations: asked = {} }) => Object.entries(asked).map(placed)),
+  Object.entries(places).map(([name, place]) => {
+    const [method, path] = place.split(" ") as [Verb, string];
+    return [name, { ...(asked[name] as Asked), method, path }];
+  }),
 ) as Readonly<Record<OperationName, Operation>>;
-
-function placed([name, asked]: [string, Asked]): [string, Operation] {
-  const [method, path] = places[name as OperationName].split(" ") as [Verb, string];
-  return [name, { ...asked, method, path }];
-}
