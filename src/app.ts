@@ -13,6 +13,7 @@ import { openDiskBlobs } from "./depository/blobs/disk.ts";
 import { depositoryMigrations, openArtifactStore, openDepository, openShelf } from "./depository/index.ts";
 import type { ArtifactStore } from "./depository/index.ts";
 import { bodyKeeper } from "./app/keep-bodies.ts";
+import { PrometheusMeter } from "./telemetry/prometheus-meter.ts";
 import { openGateway } from "./app/open-gateway.ts";
 import { closeToOthers } from "./app/private-folder.ts";
 import { openVitals } from "./deliberation/disk-vitals.ts";
@@ -48,6 +49,7 @@ import type { Clock } from "./kernel/clock.ts";
 import type { Ctx, Log } from "./kernel/ctx.ts";
 import { privateFolderMode } from "./kernel/file-modes.ts";
 import { newId } from "./kernel/ids.ts";
+import type { Meter } from "./kernel/meter.ts";
 import { lesserRole } from "./kernel/roles.ts";
 import type { LesserRole } from "./kernel/roles.ts";
 
@@ -94,7 +96,8 @@ export async function startCharter(config: Config, options: StartOptions): Promi
   await syncFolder(dirname(dataDir));
 
   await using opened = new AsyncDisposableStack();
-  const database = opened.use(await openMigrated(config, log));
+  const meter = opened.use(new PrometheusMeter(log));
+  const database = opened.use(await openMigrated(config, log, meter));
   const instance = (await keptBytes(join(dataDir, "instance-id"))).toString("hex");
   const store = openArtifactStore(database, instance);
   const changed = (id: string): void => gate.changed(id);
@@ -104,6 +107,7 @@ export async function startCharter(config: Config, options: StartOptions): Promi
       db: database,
       clock,
       log,
+      meter,
       changed,
       lesserRole: lesser,
       // A key that belongs to somebody dies with them.
@@ -120,6 +124,7 @@ export async function startCharter(config: Config, options: StartOptions): Promi
       origin: config.ledger.origin,
       clock,
       log,
+      meter,
       database,
       knownEntries: Math.max((await store.maxIntentIndex()) + 1, await indexedEntries(database)),
       ...(options.onVerify ? { onProgress: options.onVerify } : {}),
@@ -129,9 +134,9 @@ export async function startCharter(config: Config, options: StartOptions): Promi
   const counter = opened.use(await openCounter(config, clock, log));
   const halts = await openHalts(database);
   const standings = new Standings(database, clock, lesser);
-  const gate = opened.use(openGate({ constitution, ledger, halts, standings, log }));
+  const gate = opened.use(openGate({ constitution, ledger, halts, standings, log, meter }));
   const keyring = openKeyring({ gate, identity, constitution });
-  const directory = opened.use(openUserDirectory({ db: database, clock, counter, changed, ...config.identity }));
+  const directory = opened.use(openUserDirectory({ db: database, clock, counter, changed, meter, ...config.identity }));
   const outbox = opened.use(new Outbox(openMailer(config, clock, log), log));
   let listeningUrl = "";
   const accounts = openAccounts({
@@ -175,13 +180,14 @@ export async function startCharter(config: Config, options: StartOptions): Promi
       db: database,
       clock,
       log,
+      meter,
       defaultTokens: constitution.data.gateway.defaultBudgetTokens,
       alone: database.dialect === "sqlite",
     }),
   );
-  const shelf = openShelf({ constitution, gate, ledger, store, blobs });
-  const depository = openDepository({ constitution, gate, database, store, shelf, blobs, clock });
-  const { gateway, metrics } = await openGateway(
+  const shelf = openShelf({ constitution, gate, ledger, store, blobs, meter });
+  const depository = openDepository({ constitution, gate, database, store, shelf, blobs, clock, meter });
+  const gateway = await openGateway(
     {
       config,
       constitution,
@@ -189,6 +195,7 @@ export async function startCharter(config: Config, options: StartOptions): Promi
       counter,
       budgets,
       keeper: bodyKeeper(depository),
+      meter,
       clock,
       log,
       version: options.version,
@@ -225,8 +232,8 @@ export async function startCharter(config: Config, options: StartOptions): Promi
       ledger,
       gate,
       halts,
-      authenticator: eitherCredential(identity.authenticator, oauth.verifier, external),
-      rates: new Rates(counter, constitution.data, config.http.rateFactor),
+      authenticator: eitherCredential(identity.authenticator, oauth.verifier, external, meter),
+      rates: new Rates(counter, constitution.data, config.http.rateFactor, meter),
       keys: keyring,
       accounts,
       sessions,
@@ -241,7 +248,8 @@ export async function startCharter(config: Config, options: StartOptions): Promi
         thinkerFor: (ctx, prompt, asked) => gatewayThinker(gateway, ctx, prompt, asked),
       }),
       budgets: openGovernedBudgets({ gate, budgets, constitution }),
-      metrics,
+      metrics: meter,
+      meter,
       cursors: cursorsUnder(await keptBytes(join(dataDir, "cursor.key"))),
     },
     // An upload may take as long as the room that is kept for it, and no longer: it could not be stored afterwards.
@@ -381,11 +389,12 @@ function openMailer({ mail, data }: Config, clock: Clock, log: Log): Mailer {
   return diskMailer({ dir: join(data.dir, "mail"), from, clock, log });
 }
 
-async function openMigrated(config: Config, log: Log): Promise<Database> {
+async function openMigrated(config: Config, log: Log, meter: Meter): Promise<Database> {
   const { url } = config.database;
   const database = await openDatabase(
     url === "" ? { kind: "sqlite", file: join(config.data.dir, "charter.db") } : { kind: "postgres", url },
     log,
+    meter,
   );
   try {
     await database.migrate([

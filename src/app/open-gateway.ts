@@ -23,6 +23,7 @@ import type { BodyKeeper } from "../gateway/index.ts";
 import type { Upstream } from "../outbound/index.ts";
 import type { Provider, SecretSource } from "../models/index.ts";
 import { OpenTelemetryObserver } from "../telemetry/opentelemetry-observer.ts";
+import type { PrometheusMeter } from "../telemetry/prometheus-meter.ts";
 import { PrometheusObserver } from "../telemetry/prometheus-observer.ts";
 import { SimulatedUpstream } from "../models/simulated/upstream.ts";
 import { UndiciUpstream } from "../outbound/undici-upstream.ts";
@@ -44,6 +45,7 @@ interface GatewayHouse {
   readonly counter: Counter;
   readonly budgets: Budgets;
   readonly keeper: BodyKeeper;
+  readonly meter: PrometheusMeter;
   readonly version: string;
   readonly clock: Clock;
   readonly log: Log;
@@ -57,7 +59,7 @@ export async function openGateway(
     readonly cacheSecret: Buffer;
     readonly keep: <T extends AsyncDisposable>(resource: T) => T;
   },
-): Promise<{ readonly gateway: Gateway; readonly metrics: PrometheusObserver }> {
+): Promise<Gateway> {
   const { config, constitution, clock, log } = house;
   const { gateway: settings, redis } = config;
   const { tiers } = constitution.data.gateway;
@@ -81,6 +83,7 @@ export async function openGateway(
     new PrometheusObserver({
       deployments: lookup.deployments.map(({ name }) => name),
       products: Object.keys(constitution.data.products),
+      meter: house.meter,
       clock,
       log,
     }),
@@ -90,7 +93,7 @@ export async function openGateway(
     settings.traceUrl === ""
       ? []
       : [more.keep(new OpenTelemetryObserver({ url: settings.traceUrl, version: house.version, clock, log }))];
-  const gateway = new Gateway({
+  return new Gateway({
     ...house,
     lookup,
     observer: observers([metrics, ...traces]),
@@ -110,7 +113,6 @@ export async function openGateway(
     maxAttempts: settings.maxAttempts,
     maxReplyBytes: settings.maxReplyBytes,
   });
-  return { gateway, metrics };
 }
 
 /** The catalogue of models that is configured, or the one in the package. */

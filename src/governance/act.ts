@@ -19,11 +19,14 @@ import { instant } from "../kernel/clock.ts";
 import { accountableFor } from "../kernel/ctx.ts";
 import type { Ctx, Log } from "../kernel/ctx.ts";
 import { Fault } from "../kernel/fault.ts";
+import { silentMeter } from "../kernel/meter.ts";
+import type { Meter } from "../kernel/meter.ts";
 import type { CallRecord, Leaf, Ledger } from "../ledger/index.ts";
 import type { Attempt, Begun, Deed, Done, Run } from "./attempt.ts";
 import { openClosings } from "./closings.ts";
 import type { Halts } from "./halts.ts";
 import { changesAuthority, holding, unlessStopped } from "./holding.ts";
+import { governanceMetrics } from "./metrics.ts";
 import { idIn, OpenCalls } from "./open-calls.ts";
 import { permissionDenied } from "./permission.ts";
 import { refusal } from "./refusal.ts";
@@ -66,6 +69,8 @@ export interface GateParts {
   readonly halts: Halts;
   readonly standings: Pick<Standings, "present" | "presentAll">;
   readonly log: Log;
+  /** Nothing is measured when it is absent. */
+  readonly meter?: Meter;
 }
 
 /** Opens the gate over a constitution and a ledger. */
@@ -75,12 +80,18 @@ export function openGate(parts: GateParts): Gate {
   const threatLimits = threatLimitsOf(constitution.data);
   const closings = openClosings(ledger);
   const refusals = new Refusals(constitution.data.limits);
+  const metrics = governanceMetrics(parts.meter ?? silentMeter, {
+    isProduct: (scope) => Object.hasOwn(constitution.data.products, scope),
+    halts: () => halts.inForce(),
+    openCalls: () => calls.size,
+    waitingOutcomes: () => closings.waiting,
+  });
 
   const decide = (
     ctx: Ctx,
     { action, target, context, endsOwnSession }: Pick<Attempt, "action" | "target" | "context" | "endsOwnSession">,
-  ): Decision =>
-    constitution.decide({
+  ): Decision => {
+    const decision = constitution.decide({
       principal: { kind: ctx.principal.kind, product: ctx.principal.product },
       action,
       resource: target,
@@ -91,6 +102,9 @@ export function openGate(parts: GateParts): Gate {
         ...context,
       },
     });
+    metrics.decided(action, decision.allow);
+    return decision;
+  };
 
   const permissionRefusal = (ctx: Ctx, grants?: Attempt["grants"]): Fault | undefined =>
     permissionDenied(ctx, constitution.data.roles, grants);
@@ -185,6 +199,7 @@ export function openGate(parts: GateParts): Gate {
 
   /** Refuses, on record, or gives what carries the act on while its intent is being made durable. */
   const begin = async (ctx: Ctx, attempt: Attempt): Promise<Begun> => {
+    const startMs = performance.now();
     const decision = decide(ctx, attempt);
     const verdict = { allow: decision.allow, articles: decision.articles, policies: decision.policies };
     const ended = holds.endOf(ctx) ?? suspension(ctx, attempt);
@@ -224,6 +239,7 @@ export function openGate(parts: GateParts): Gate {
         ]);
       } finally {
         open.leave();
+        metrics.ended(fields, found, startMs);
       }
     };
     const fail = async (error: unknown, call?: CallRecord): Promise<never> => {

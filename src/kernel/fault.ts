@@ -38,6 +38,11 @@ export class Fault<Code extends string = string> extends Error {
   }
 }
 
+/** The code of whatever was thrown; `internal.error` for what is no fault. */
+export function codeOf(error: unknown): string {
+  return error instanceof Fault ? error.code : "internal.error";
+}
+
 /** Makes a domain's fault constructor from its table of codes, so that only listed codes compile. */
 export function faultsOf<const Codes extends Record<string, string>>(
   _codes: Codes,
