@@ -81,13 +81,13 @@ export function depositoryMetrics(meter: Meter, depository: DepositoryGauges) {
 }
 
 /** The gauges of the room, which are read together. */
-function observeUse(meter: Meter, { products, use }: DepositoryGauges): void {
+function observeUse(meter: Meter, depository: DepositoryGauges): void {
   let reading: Promise<readonly RoomUse[]> | undefined;
   const figures = async (figure: (one: RoomUse) => number): Promise<readonly Reading<"charter_product">[]> => {
-    reading ??= use().finally(() => (reading = undefined));
+    reading ??= depository.use().finally(() => (reading = undefined));
     return (await reading).map((one) => ({ labels: { charter_product: one.product }, value: figure(one) }));
   };
-  const labels = { charter_product: products };
+  const labels = { charter_product: depository.products };
   const observe = (name: string, help: string, figure: (one: RoomUse) => number, unit?: "bytes"): void =>
     meter.observe({ name, help, labels, ...(unit && { unit }) }, () => figures(figure));
   observe("charter_depository_used_bytes", "Bytes that a product stores.", ({ usedBytes }) => usedBytes, "bytes");

@@ -90,8 +90,8 @@ export function openGate(parts: GateParts): Gate {
   const decide = (
     ctx: Ctx,
     { action, target, context, endsOwnSession }: Pick<Attempt, "action" | "target" | "context" | "endsOwnSession">,
-  ): Decision => {
-    const decision = constitution.decide({
+  ): Decision =>
+    constitution.decide({
       principal: { kind: ctx.principal.kind, product: ctx.principal.product },
       action,
       resource: target,
@@ -102,9 +102,6 @@ export function openGate(parts: GateParts): Gate {
         ...context,
       },
     });
-    metrics.decided(action, decision.allow);
-    return decision;
-  };
 
   const permissionRefusal = (ctx: Ctx, grants?: Attempt["grants"]): Fault | undefined =>
     permissionDenied(ctx, constitution.data.roles, grants);
@@ -201,6 +198,7 @@ export function openGate(parts: GateParts): Gate {
   const begin = async (ctx: Ctx, attempt: Attempt): Promise<Begun> => {
     const startMs = performance.now();
     const decision = decide(ctx, attempt);
+    metrics.decided(attempt.action, decision.allow);
     const verdict = { allow: decision.allow, articles: decision.articles, policies: decision.policies };
     const ended = holds.endOf(ctx) ?? suspension(ctx, attempt);
     const lacking = permissionRefusal(ctx, attempt.grants);
@@ -306,6 +304,7 @@ export function openGate(parts: GateParts): Gate {
 
     permit(ctx, target, action = "READ") {
       const decision = decide(ctx, { action, target });
+      metrics.decided(action, decision.allow);
       if (!decision.allow) throw refusal(ctx, { action, target }, decision, []);
     },
 

@@ -28,7 +28,7 @@ const [maxThreats, maxCodes] = [50, 200];
 export function governanceMetrics(meter: Meter, gate: GovernanceGauges) {
   const decided = meter.counter({
     name: "charter_governance_decisions_total",
-    help: "Questions to the constitution by action and answer, those about reads included.",
+    help: "Decisions of the constitution about acts and reads, by action.",
     labels: { action: actions, decision: decisions },
   });
   const durations = meter.histogram({
@@ -64,7 +64,7 @@ export function governanceMetrics(meter: Meter, gate: GovernanceGauges) {
     () => gate.waitingOutcomes(),
   );
   return {
-    /** The constitution has answered. */
+    /** The constitution has decided about an act or a read. */
     decided(action: string, allow: boolean): void {
       decided.with({ action, decision: allow ? "allow" : "deny" }).add();
     },
