@@ -87,7 +87,7 @@ const head = `# Metrics
 scrape_configs:
   - job_name: charter
     authorization: { credentials_file: /etc/prometheus/charter.key }
-    static_configs: [{ targets: ["127.0.0.1:8080"] }]
+    static_configs: [{ targets: ["127.0.0.1:8000"] }]
 \`\`\`
 
 Figures are of one process and begin at 0 when it starts. Times are in seconds and sizes in bytes, as the names say. A histogram is

@@ -16,8 +16,8 @@ export type LabelValues = readonly string[] | { readonly atMost: number };
 export type MetricUnit = "seconds" | "bytes" | "ratio";
 
 /**
- * A metric, as its domain declares it. The name is in snake case, begins with `charter_` and ends with the unit, if it has one,
- * and that of a counter with `_total`.
+ * A metric, as its domain declares it. The name is in snake case, begins with `charter_` unless a convention has one, and ends with
+ * the unit, if there is one; that of a counter then ends with `_total`.
  */
 export interface MetricTerms<Label extends string = never> {
   readonly name: string;

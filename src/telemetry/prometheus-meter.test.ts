@@ -115,6 +115,16 @@ describe("the meter over Prometheus", () => {
     expect(warned).toMatchObject([{ metric: "charter_rooms" }, { metric: "charter_never" }]);
   });
 
+  it("refuses a name that does not say its kind and unit", () => {
+    const meter = open();
+    const help = "Doors.";
+    expect(() => meter.counter({ name: "charter_doors", help })).toThrow("no name for a counter");
+    expect(() => meter.gauge({ name: "charter_doors_total", help })).toThrow("no name for a gauge");
+    expect(() => meter.observe({ name: "charter_doors", help, unit: "bytes" }, () => 0)).toThrow("in bytes");
+    const terms = { name: "charter_doors_ms", help, unit: "seconds", buckets: [1] } as const;
+    expect(() => meter.histogram(terms)).toThrow("in seconds");
+  });
+
   it("refuses a name that is declared twice, and shares nothing with another meter", async () => {
     const meter = open();
     meter.counter({ name: "charter_doors_total", help: "Doors." }).with({}).add();

@@ -1,13 +1,15 @@
 // The meter over prom-client: one registry for everything that Charter measures. Promises beside those of the port:
 //
 // 1. Nothing is kept outside this object: the registry is its own, so that two servers in one process do not mix.
-// 2. A reading of the metrics never rejects because of what is read, and waits for it a second at most.
+// 2. A name that does not say its kind and unit is refused when it is declared.
+// 3. A reading of the metrics never rejects because of what is read, and waits for it a second at most.
 import { Gauge, Registry } from "prom-client";
 import type { Log } from "../kernel/ctx.ts";
+import { otherValue } from "../kernel/meter.ts";
 import type { Counter, Family, Gauge as GaugeSeries, Histogram } from "../kernel/meter.ts";
 import type { HistogramTerms, LabelValues, Meter, MetricTerms, Readings } from "../kernel/meter.ts";
 import { within } from "../kernel/within.ts";
-import { BoundedNames, otherName } from "./bounded-names.ts";
+import { BoundedNames } from "./bounded-names.ts";
 import { CellCounter, CellHistogram } from "./prometheus-cells.ts";
 import type { CellFamily, Labels } from "./prometheus-cells.ts";
 import { measureProcess } from "./process-metrics.ts";
@@ -44,7 +46,7 @@ export class PrometheusMeter implements Meter, Disposable {
   }
 
   counter<Label extends string = never>(terms: MetricTerms<Label>): Family<Counter, Label> {
-    const counter = new CellCounter(this.#familyOf(terms));
+    const counter = new CellCounter(this.#familyOf(terms, "counter"));
     return new BoundedFamily(terms.labels, (labels) => counter.cell(labels));
   }
 
@@ -54,7 +56,7 @@ export class PrometheusMeter implements Meter, Disposable {
   }
 
   histogram<Label extends string = never>(terms: HistogramTerms<Label>): Family<Histogram, Label> {
-    const histogram = new CellHistogram(this.#familyOf(terms), terms.buckets);
+    const histogram = new CellHistogram(this.#familyOf(terms, "histogram"), terms.buckets);
     return new BoundedFamily(terms.labels, (labels) => histogram.cell(labels));
   }
 
@@ -106,21 +108,30 @@ export class PrometheusMeter implements Meter, Disposable {
     this.#process[Symbol.dispose]();
   }
 
-  #familyOf({ name, help, labels }: MetricTerms<string>): CellFamily {
+  #familyOf(terms: MetricTerms<string>, kind: DescribedMetric["kind"]): CellFamily {
+    checkName(terms, kind);
+    const { name, help, labels } = terms;
     return { name, help, labelNames: Object.keys(labels ?? {}), registry: this.registry };
   }
 
-  #newGauge({ name, help, labels }: MetricTerms<string>, collect?: () => Promise<void>): Gauge {
-    const labelNames = Object.keys(labels ?? {});
-    return new Gauge({ name, help, labelNames, registers: [this.registry], ...(collect && { collect }) });
+  #newGauge(terms: MetricTerms<string>, collect?: () => Promise<void>): Gauge {
+    const { registry, ...family } = this.#familyOf(terms, "gauge");
+    return new Gauge({ ...family, registers: [registry], ...(collect && { collect }) });
   }
+}
+
+/** Series by the value of one label after the other: looking one up makes no text, whose hash would cost more than the rest. */
+interface Branch<Instrument> {
+  readonly next: Map<string, Branch<Instrument>>;
+  series: Instrument | undefined;
 }
 
 /** The series of one metric, each label with the values that it may have. */
 class BoundedFamily<Instrument, Label extends string> implements Family<Instrument, Label> {
   readonly #bounds: readonly (readonly [Label, BoundedNames])[];
   readonly #make: (labels: Labels) => Instrument;
-  readonly #series = new Map<string, Instrument>();
+  readonly #root: Branch<Instrument> = { next: new Map(), series: undefined };
+  #size = 0;
 
   constructor(labels: Readonly<Record<Label, LabelValues>> | undefined, make: (labels: Labels) => Instrument) {
     const bounds = Object.entries(labels ?? {}) as [Label, LabelValues][];
@@ -129,20 +140,42 @@ class BoundedFamily<Instrument, Label extends string> implements Family<Instrume
   }
 
   with(labels: Readonly<Record<Label, string>>): Instrument {
-    let key = "";
-    for (const [label, names] of this.#bounds) key += `${names.admit(labels[label])}\n`;
-    return this.#series.get(key) ?? this.#add(key, labels);
+    return this.#find(labels) ?? this.#add(labels);
   }
 
-  #add(key: string, given: Readonly<Record<Label, string>>): Instrument {
-    if (this.#series.size >= maxSeries) return this.#make(this.#labels(() => otherName));
-    const series = this.#make(this.#labels((label, names) => names.admit(given[label])));
-    this.#series.set(key, series);
-    return series;
+  #find(labels: Readonly<Record<Label, string>>): Instrument | undefined {
+    let branch: Branch<Instrument> | undefined = this.#root;
+    for (const [label] of this.#bounds) branch = branch?.next.get(labels[label]);
+    return branch?.series;
   }
 
-  #labels(valueOf: (label: Label, names: BoundedNames) => string): Labels {
-    return Object.fromEntries(this.#bounds.map(([label, names]) => [label, valueOf(label, names)]));
+  #add(given: Readonly<Record<Label, string>>): Instrument {
+    const labels = this.#labels((label, names) => names.admit(given[label]));
+    const found = this.#find(labels);
+    if (found !== undefined) return found;
+    if (this.#size >= maxSeries) return this.#make(this.#labels(() => otherValue));
+    this.#size++;
+    let branch = this.#root;
+    for (const [label] of this.#bounds) {
+      const next: Branch<Instrument> = branch.next.get(labels[label]) ?? { next: new Map(), series: undefined };
+      branch.next.set(labels[label], next);
+      branch = next;
+    }
+    return (branch.series = this.#make(labels));
+  }
+
+  #labels(valueOf: (label: Label, names: BoundedNames) => string): Readonly<Record<Label, string>> {
+    const values = this.#bounds.map(([label, names]) => [label, valueOf(label, names)]);
+    return Object.fromEntries(values) as Record<Label, string>;
+  }
+}
+
+/** @throws Unless the name ends as its kind and unit ask for. */
+function checkName({ name, unit }: MetricTerms<string>, kind: DescribedMetric["kind"]): void {
+  const stem = name.replace(/_total$/, "");
+  const saysKind = (stem !== name) === (kind === "counter");
+  if (!saysKind || (unit !== undefined && !stem.endsWith(`_${unit}`))) {
+    throw new Error(`${name} is no name for a ${kind}${unit === undefined ? "" : ` in ${unit}`}`);
   }
 }
 

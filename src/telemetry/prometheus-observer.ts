@@ -7,7 +7,8 @@ import type { Registry } from "prom-client";
 import type { Clock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/ctx.ts";
 import type { AttemptFacts, CallFacts, GatewayObserver } from "../gateway/index.ts";
-import { BoundedNames, otherName } from "./bounded-names.ts";
+import { otherValue } from "../kernel/meter.ts";
+import { BoundedNames } from "./bounded-names.ts";
 import { attributes, labelName, metrics, operationName, prometheusName, providerName } from "./names.ts";
 import type { AttributeKey, MetricKey } from "./names.ts";
 import { CellCounter, CellHistogram } from "./prometheus-cells.ts";
@@ -188,11 +189,11 @@ export class PrometheusObserver implements GatewayObserver, AsyncDisposable {
       charterOperation: work,
       operation: operationName(operation),
       provider: providerName(maker),
-      deployment: isFull ? otherName : place,
+      deployment: isFull ? otherValue : place,
       tier,
       outcome: code,
       cache,
-      product: isFull ? otherName : account,
+      product: isFull ? otherValue : account,
       modality: "unknown",
       ...(error === undefined ? {} : { error: code }),
     });
