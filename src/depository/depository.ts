@@ -99,10 +99,12 @@ export function openDepository(parts: DepositoryParts): Depository {
     use: () => Promise.all(products.map(useOf)),
   });
 
+  /** How the room of a product is used now. */
   async function useOf(product: string): Promise<RoomUse> {
     return { ...(await store.usage(product)), product, quotaBytes: data.products[product]?.quotaBytes ?? 0 };
   }
 
+  /** What can be refused before anything is attempted; then stores, in turn where the request has an idempotency key. */
   async function createInTurn(ctx: Ctx, draft: Draft, content: Content, options: CreateOptions): Promise<Stored> {
     checkSize(constitution, content.declaredBytes);
     using _writer = writers.enter(seesAll(ctx.principal) ? null : holderOf(ctx.principal.product));
