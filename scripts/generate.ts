@@ -5,6 +5,7 @@ import { dirname, join, resolve } from "node:path";
 import { renderConfigDoc } from "../src/config/index.ts";
 import { renderArchitectureDoc } from "./architecture-doc.ts";
 import { renderErrorsDoc, renderOpenapi } from "./api-docs.ts";
+import { renderMetricsDoc } from "./metrics-doc.ts";
 
 /** A document made from the code. */
 export interface Generator {
@@ -18,6 +19,7 @@ export interface Generator {
 export const generators: readonly Generator[] = [
   { file: "docs/config.md", render: renderConfigDoc },
   { file: "docs/errors.md", render: renderErrorsDoc },
+  { file: "docs/operating/metrics.md", render: renderMetricsDoc },
   { file: "docs/architecture.md", render: renderArchitectureDoc },
   { file: "openapi.json", render: renderOpenapi },
 ];

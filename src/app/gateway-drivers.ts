@@ -8,8 +8,11 @@ import { openRedisCache } from "../answer-cache/redis-cache.ts";
 import type { Config } from "../config/index.ts";
 import type { Constitution } from "../constitution/index.ts";
 import type { BodyKeeper, GatewayDrivers } from "../gateway/index.ts";
+import { systemClock } from "../kernel/clock.ts";
 import type { Clock } from "../kernel/clock.ts";
+import { silentLog } from "../kernel/ctx.ts";
 import type { Log } from "../kernel/ctx.ts";
+import { unasked } from "../kernel/meter.ts";
 import type { Keep, Module } from "../kernel/module.ts";
 import { problemText } from "../kernel/problem.ts";
 import { parseYaml } from "../kernel/yaml-document.ts";
@@ -19,6 +22,7 @@ import { SimulatedUpstream } from "../models/simulated/upstream.ts";
 import { UndiciUpstream } from "../outbound/undici-upstream.ts";
 import type { Secrets } from "../secrets/index.ts";
 import { OpenTelemetryObserver } from "../telemetry/opentelemetry-observer.ts";
+import type { PrometheusMeter } from "../telemetry/prometheus-meter.ts";
 import { PrometheusObserver } from "../telemetry/prometheus-observer.ts";
 
 /** Least cosine of two questions that count as the same. Chosen high: a wrong answer costs more than a missed one. */
@@ -34,23 +38,41 @@ interface Needs {
   readonly variables: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly log: Log;
+  readonly meter: PrometheusMeter;
 }
 
 interface Gives {
   readonly gatewayDrivers: GatewayDrivers;
-  readonly metrics: PrometheusObserver;
 }
 
 /** The drivers of the gateway. */
 export const gatewayDrivers = {
   name: "gateway-drivers",
+  metrics: {
+    title: "Gateway",
+    declare(meter: PrometheusMeter) {
+      const observer = new PrometheusObserver({
+        deployments: [],
+        products: [],
+        meter,
+        clock: systemClock,
+        log: silentLog,
+      });
+      observer.watch({
+        fleet: { breakers: unasked, overallHealthOf: unasked },
+        deployments: [],
+        cache: { stats: unasked },
+        budgets: { state: unasked },
+      });
+    },
+  },
   async open(house: Needs, keep: Keep): Promise<Gives> {
-    const { config, constitution, version, clock, log } = house;
+    const { config, constitution, version, clock, log, meter } = house;
     const { traceUrl, pricesFile } = config.gateway;
     const lookup = await openLookup(house);
     const products = Object.keys(constitution.data.products);
     const deployments = lookup.deployments.map(({ name }) => name);
-    const metrics = keep(new PrometheusObserver({ deployments, products, clock, log }));
+    const metrics = keep(new PrometheusObserver({ deployments, products, meter, clock, log }));
     const traces = traceUrl === "" ? [] : [keep(new OpenTelemetryObserver({ url: traceUrl, version, clock, log }))];
     const gatewayDrivers: GatewayDrivers = {
       lookup,
@@ -67,7 +89,7 @@ export const gatewayDrivers = {
         return [metrics, ...traces];
       },
     };
-    return { gatewayDrivers, metrics };
+    return { gatewayDrivers };
   },
 } as const satisfies Module<Needs, Gives>;
 

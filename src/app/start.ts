@@ -13,8 +13,10 @@ import { systemClock } from "../kernel/clock.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/ctx.ts";
 import { privateFolderMode } from "../kernel/file-modes.ts";
+import type { Meter } from "../kernel/meter.ts";
 import { openModules } from "../kernel/module.ts";
 import type { Module, Opened } from "../kernel/module.ts";
+import { PrometheusMeter } from "../telemetry/prometheus-meter.ts";
 import { beginService } from "./begin-service.ts";
 import type { FirstCredentials } from "./begin-service.ts";
 import { closeToOthers } from "./private-folder.ts";
@@ -47,6 +49,7 @@ export interface StartOptions {
 interface Base extends Required<Pick<StartOptions, "version" | "clock" | "log" | "variables">> {
   readonly config: Config;
   readonly database: Database;
+  readonly meter: PrometheusMeter;
   readonly onVerify: StartOptions["onVerify"];
 }
 
@@ -63,8 +66,10 @@ export async function startCharter(config: Config, options: StartOptions): Promi
   await makeDataFolder(config.data.dir, log);
   await using opened = new AsyncDisposableStack();
   const keep = <T extends AsyncDisposable | Disposable>(resource: T): T => opened.use(resource);
-  const database = keep(await openMigrated(config, log));
-  const house: House = await openModules({ config, version, clock, log, variables, onVerify, database }, modules, keep);
+  const meter = keep(new PrometheusMeter(log));
+  const database = keep(await openMigrated(config, log, meter));
+  const base: Base = { config, version, clock, log, meter, variables, onVerify, database };
+  const house: House = await openModules(base, modules, keep);
   const sweeping = setInterval(() => void sweep(house), sweepEveryMs).unref();
   opened.defer(() => clearInterval(sweeping));
   const condition = house.ledger.condition();
@@ -93,10 +98,10 @@ async function makeDataFolder(dir: string, log: Log): Promise<void> {
   await syncFolder(dirname(dir));
 }
 
-async function openMigrated(config: Config, log: Log): Promise<Database> {
+async function openMigrated(config: Config, log: Log, meter: Meter): Promise<Database> {
   const { url } = config.database;
   const file = join(config.data.dir, "charter.db");
-  const database = await openDatabase(url === "" ? { kind: "sqlite", file } : { kind: "postgres", url }, log);
+  const database = await openDatabase(url === "" ? { kind: "sqlite", file } : { kind: "postgres", url }, log, meter);
   try {
     await database.migrate((modules as readonly Module[]).flatMap(({ migrations = [] }) => migrations));
     return database;
@@ -113,7 +118,7 @@ async function listen(house: House, defer: (close: () => Promise<void>) => void)
   // An upload may take as long as the room that is kept for it, and no longer: it could not be stored afterwards.
   const uploadMs = constitution.data.limits.abandonedUploadSeconds * 1000;
   const server = await buildServer(
-    { ...house, cursors: cursorsUnder(await secrets.bytes("cursor.key")) },
+    { ...house, metrics: house.meter, cursors: cursorsUnder(await secrets.bytes("cursor.key")) },
     {
       ...config.http,
       requestTimeoutMs: Math.min(requestTimeoutMs, uploadMs),

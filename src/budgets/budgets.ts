@@ -12,10 +12,13 @@
 import { newId } from "../kernel/ids.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/ctx.ts";
+import { silentMeter } from "../kernel/meter.ts";
+import type { Meter } from "../kernel/meter.ts";
 import type { Database } from "../db/index.ts";
 import { Batcher } from "./batcher.ts";
 import { checkAmount, checkDraft, checkName, newBudgetId } from "./budget.ts";
 import type { Budget, BudgetDraft, BudgetId } from "./budget.ts";
+import { budgetMetrics } from "./metrics.ts";
 import { insufficient, priceUnknown } from "./refusal.ts";
 import { defaultProject, ended, reservationLifeMs } from "./reservation.ts";
 import type { End, Flex, Reservation, ReservationId, Reserved, ReserveRequest } from "./reservation.ts";
@@ -75,6 +78,8 @@ export interface BudgetParts {
   readonly defaultTokens: number;
   /** Whether this process alone uses the database, as it does with SQLite: then calls are counted in memory first. */
   readonly alone: boolean;
+  /** Nothing is measured when it is absent. */
+  readonly meter?: Meter;
 }
 
 /** A call of a model asks for room; it is never the same request twice. */
@@ -91,11 +96,15 @@ export interface Admitted {
 const expiringAtATime = 500;
 
 /** Opens the budgets of a database. */
-export function openBudgets({ db: database, clock, log, defaultTokens, alone }: BudgetParts): Budgets {
+export function openBudgets({ db: database, clock, log, defaultTokens, alone, meter }: BudgetParts): Budgets {
   const db = database.tables<BudgetTables>();
   const limits = new StoredLimits(db, clock, defaultTokens);
   const batcher = new Batcher(db, limits);
   const till = alone ? new Till(db, limits) : undefined;
+  const metrics = budgetMetrics(
+    meter ?? silentMeter,
+    () => till?.inMemory ?? { waitingLines: 0, unsaved: 0, openCalls: 0 },
+  );
   /** Runs what changes the tables while nobody counts in memory. */
   const exclusively = <T>(work: () => Promise<T>): Promise<T> => till?.exclusively(work) ?? work();
   const promised = (opened: Opened, made: Reservation): Reservation => {
@@ -103,14 +112,18 @@ export function openBudgets({ db: database, clock, log, defaultTokens, alone }: 
     if (opened.outcome === "price_unknown") throw priceUnknown(opened.limit);
     return opened.reservation;
   };
-  const admit = async (made: Reservation, flex?: Flex): Promise<Admitted> => {
+  const admit = (made: Reservation, flex?: Flex): Promise<Admitted> =>
+    metrics.reserve(made.kind, () => admitNow(made, flex));
+  const admitNow = async (made: Reservation, flex?: Flex): Promise<Admitted> => {
     if (till === undefined) {
       return { held: promised(await batcher.open({ made, flex }), made), kept: Promise.resolve() };
     }
     const { opened, kept } = await till.open(made, flex);
     return { held: promised(opened, made), kept };
   };
-  const end = async (held: Reservation, how: End, act?: BudgetAct): Promise<Ended> => {
+  const end = (held: Reservation, how: End, act?: BudgetAct): Promise<Ended> =>
+    metrics.end(held.kind, how.to, () => endNow(held, how, act));
+  const endNow = async (held: Reservation, how: End, act?: BudgetAct): Promise<Ended> => {
     const after = ended(held, how);
     const done = await till?.end(after);
     if (done === undefined) return exclusively(() => batcher.end({ ended: after, act }));
@@ -126,8 +139,10 @@ export function openBudgets({ db: database, clock, log, defaultTokens, alone }: 
         return { ...held, duplicate: false };
       }
       const made = reservationFor(request, clock);
-      const opened = await exclusively(() => batcher.open({ made, act }));
-      return { ...promised(opened, made), duplicate: opened.outcome === "duplicate" };
+      return metrics.reserve(made.kind, async () => {
+        const opened = await exclusively(() => batcher.open({ made, act }));
+        return { ...promised(opened, made), duplicate: opened.outcome === "duplicate" };
+      });
     },
     async admit(request, flex) {
       if (flex !== undefined) checkAmount(flex.least.tokens, "tokens");

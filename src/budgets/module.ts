@@ -4,6 +4,7 @@ import type { Database } from "../db/index.ts";
 import type { Gate } from "../governance/index.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/ctx.ts";
+import type { Meter } from "../kernel/meter.ts";
 import type { Keep, Module } from "../kernel/module.ts";
 import { openBudgets } from "./budgets.ts";
 import type { Budgets } from "./budgets.ts";
@@ -12,6 +13,8 @@ import { openGovernedBudgets } from "./governed-budgets.ts";
 import type { GovernedBudgets } from "./governed-budgets.ts";
 import { budgetsOperations } from "./operations.ts";
 import { budgetMigrations } from "./store/migrations.ts";
+import { unasked } from "../kernel/meter.ts";
+import { budgetMetrics } from "./metrics.ts";
 
 interface Needs {
   readonly constitution: Constitution;
@@ -19,6 +22,7 @@ interface Needs {
   readonly gate: Gate;
   readonly clock: Clock;
   readonly log: Log;
+  readonly meter: Meter;
 }
 
 interface Gives {
@@ -30,14 +34,20 @@ interface Gives {
 /** What calls may cost. */
 export const budgetsModule = {
   name: "budgets",
+  metrics: {
+    title: "Budgets",
+    declare: (meter: Meter) => {
+      budgetMetrics(meter, unasked);
+    },
+  },
   codes: budgetCodes,
   operations: budgetsOperations,
   nouns: { budget: "What calls may cost, and room that is claimed for work." },
   migrations: budgetMigrations,
-  open({ constitution, database, gate, clock, log }: Needs, keep: Keep): Gives {
+  open({ constitution, database, gate, clock, log, meter }: Needs, keep: Keep): Gives {
     const defaultTokens = constitution.data.gateway.defaultBudgetTokens;
     const alone = database.dialect === "sqlite";
-    const room = keep(openBudgets({ db: database, clock, log, defaultTokens, alone }));
+    const room = keep(openBudgets({ db: database, clock, log, meter, defaultTokens, alone }));
     return { room, budgets: openGovernedBudgets({ gate, budgets: room, constitution }) };
   },
   async sweep({ room, clock }: Needs & Gives) {

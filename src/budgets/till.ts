@@ -10,6 +10,7 @@
 // 5. What cannot be written stays in memory until it can, and no call is admitted before that.
 import type { Database } from "../db/index.ts";
 import type { LimitBook } from "./limit-book.ts";
+import type { InMemory } from "./metrics.ts";
 import { chargeOf } from "./reservation.ts";
 import type { Flex, Reservation } from "./reservation.ts";
 import type { Counter } from "./store/counters.ts";
@@ -76,6 +77,16 @@ export class Till implements AsyncDisposable {
     this.#db = db;
     this.#limits = limits;
     this.#journal = new Journal(db.dialect);
+  }
+
+  /** How much is in memory alone. */
+  get inMemory(): InMemory {
+    const { made, ended, charges } = this.#unsaved;
+    return {
+      waitingLines: this.#lines.length,
+      unsaved: made.size + ended.size + charges.length,
+      openCalls: this.#open.size,
+    };
   }
 
   /** Admits a call, or tells why not. Rejects when what it needs cannot be read or written. */

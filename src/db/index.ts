@@ -1,6 +1,9 @@
 // The door of src/db: open a database, SQLite or PostgreSQL, behind one port.
 import type { Log } from "../kernel/ctx.ts";
+import { silentMeter } from "../kernel/meter.ts";
+import type { Meter } from "../kernel/meter.ts";
 import type { Database } from "./database.ts";
+import { dbMetrics } from "./metrics.ts";
 import { openPostgres } from "./postgres.ts";
 import type { PostgresOptions } from "./postgres.ts";
 import { openSqlite } from "./sqlite.ts";
@@ -15,7 +18,11 @@ export { aloneAt, sharedPlace, takeTurn } from "./turns.ts";
 /** Which database to open. */
 export type DatabaseOptions = SqliteOptions | PostgresOptions;
 
-/** Opens a database. Rejects with `db.unavailable` when it does not answer. The caller disposes of it. */
-export function openDatabase(options: DatabaseOptions, log: Log): Promise<Database> {
-  return options.kind === "sqlite" ? openSqlite(options, log) : openPostgres(options, log);
+/**
+ * Opens a database. Rejects with `db.unavailable` when it does not answer. The caller disposes of it. Nothing is measured when
+ * there is no meter.
+ */
+export function openDatabase(options: DatabaseOptions, log: Log, meter: Meter = silentMeter): Promise<Database> {
+  const metrics = dbMetrics(meter);
+  return options.kind === "sqlite" ? openSqlite(options, log, metrics) : openPostgres(options, log, metrics);
 }

@@ -12,6 +12,7 @@ import type { Log } from "../kernel/ctx.ts";
 import { Fault } from "../kernel/fault.ts";
 import type { Database, Durability, Migration } from "./database.ts";
 import { dbFault } from "./errors.ts";
+import type { DbMetrics } from "./metrics.ts";
 import { applyMigrations } from "./migrator.ts";
 import { isConflict, publicFault } from "./postgres-errors.ts";
 
@@ -38,8 +39,8 @@ const idleInTransactionMs = 10_000;
 const silentServerMs = 5_000;
 
 /** Opens a PostgreSQL database and proves that it answers. Rejects with `db.unavailable`. */
-export async function openPostgres(options: PostgresOptions, log: Log): Promise<Database> {
-  const database = new PostgresDatabase(openPool(options, "write", log), openPool(options, "read", log));
+export async function openPostgres(options: PostgresOptions, log: Log, metrics: DbMetrics): Promise<Database> {
+  const database = new PostgresDatabase(openPool(options, "write", log), openPool(options, "read", log), metrics);
   try {
     await database.transact(async () => {});
   } catch (error) {
@@ -54,16 +55,19 @@ class PostgresDatabase implements Database {
   readonly read: Kysely<unknown>;
   readonly #write: Kysely<unknown>;
   readonly #running = new Set<Promise<unknown>>();
+  readonly #metrics: DbMetrics;
   #closing: Promise<void> | undefined;
 
-  constructor(writePool: PostgresPool, readPool: PostgresPool) {
+  constructor(writePool: PostgresPool, readPool: PostgresPool, metrics: DbMetrics) {
+    this.#metrics = metrics;
     this.#write = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: writePool }) });
     this.read = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: readPool }) });
   }
 
   async transact<T>(work: (tx: Transaction<unknown>) => Promise<T>, durability: Durability = "durable"): Promise<T> {
     if (this.#closing !== undefined) throw dbFault("db.unavailable", "The database is closed.");
-    const running = this.#tryOften(durability === "durable" ? work : relaxed(work));
+    const unit = durability === "durable" ? work : relaxed(work);
+    const running = this.#metrics.transaction(durability, () => this.#tryOften(unit));
     this.#running.add(running);
     try {
       return await running;
@@ -91,6 +95,7 @@ class PostgresDatabase implements Database {
         return await this.#write.transaction().execute(work);
       } catch (error) {
         if (!isConflict(error)) throw publicFault(error);
+        this.#metrics.conflicted();
         if (tries >= maxTries) {
           throw dbFault("db.unavailable", "The write collided with others too often.", { retryAfterSeconds: 1 }, error);
         }

@@ -69,18 +69,19 @@ export class GroupCommits {
   readonly #writer: SqliteConnection;
   readonly #log: Log;
   readonly #limits: CommitLimits;
-  readonly #onCommit: () => void;
+  readonly #onCommit: (startMs: number) => void;
   #waiting: Unit[] = [];
   #pump: Promise<void> | undefined;
   #closed = false;
   /** What the writer's next commit survives. */
   #durability: Durability = "durable";
 
+  /** @param onCommit Called after a commit, with the moment of `performance.now()` at which it was begun. */
   constructor(
     writer: SqliteConnection,
     log: Log,
     limits: CommitLimits = commitLimits,
-    onCommit: () => void = () => {},
+    onCommit: (startMs: number) => void = () => {},
   ) {
     this.#onCommit = onCommit;
     this.#writer = writer;
@@ -122,6 +123,7 @@ export class GroupCommits {
       return;
     }
     const done: Done[] = [];
+    let startMs = 0;
     const gatherUntil = performance.now() + this.#limits.maxGatherMs;
     try {
       while (done.length < this.#limits.maxUnits && performance.now() < gatherUntil) {
@@ -131,6 +133,7 @@ export class GroupCommits {
         this.#waiting.shift();
         await this.#runOne(unit, done);
       }
+      startMs = performance.now();
       this.#writer.exec("commit");
     } catch (error) {
       this.#undoAll();
@@ -141,7 +144,7 @@ export class GroupCommits {
       return;
     }
     for (const { unit, value } of done) unit.resolve(value);
-    this.#onCommit();
+    this.#onCommit(startMs);
   }
 
   /** Throws only when the shared transaction itself is lost. */

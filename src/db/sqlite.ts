@@ -13,6 +13,7 @@ import { closeSync, openSync } from "node:fs";
 import type { Log } from "../kernel/ctx.ts";
 import { privateFileMode } from "../kernel/file-modes.ts";
 import type { Database, Durability, Migration } from "./database.ts";
+import type { DbMetrics } from "./metrics.ts";
 import { applyMigrations } from "./migrator.ts";
 import { Checkpoints } from "./sqlite-checkpoints.ts";
 import { commitLimits, GroupCommits } from "./sqlite-commits.ts";
@@ -46,14 +47,14 @@ export interface SqliteOptions {
 }
 
 /** Opens a SQLite database. Rejects with `db.full`, `db.unavailable` or `db.damaged`. */
-export async function openSqlite(options: SqliteOptions, log: Log): Promise<Database> {
+export async function openSqlite(options: SqliteOptions, log: Log, metrics: DbMetrics): Promise<Database> {
   makePrivate(options.file);
   const writer = new SqliteConnection(options.file, "write");
   try {
     writer.exec(writerPragmas);
     const reader = new SqliteConnection(options.file, "read");
     reader.exec(readerPragmas);
-    return new SqliteDatabase(writer, reader, new Checkpoints(options.file, log), log);
+    return new SqliteDatabase({ writer, reader, checkpoints: new Checkpoints(options.file, log), log, metrics });
   } catch (error) {
     writer.close();
     throw error;
@@ -69,6 +70,15 @@ function makePrivate(file: string): void {
   }
 }
 
+/** What an open database consists of. */
+interface SqliteParts {
+  readonly writer: SqliteConnection;
+  readonly reader: SqliteConnection;
+  readonly checkpoints: Checkpoints;
+  readonly log: Log;
+  readonly metrics: DbMetrics;
+}
+
 class SqliteDatabase implements Database {
   readonly dialect = "sqlite";
   readonly read: Kysely<unknown>;
@@ -76,21 +86,28 @@ class SqliteDatabase implements Database {
   readonly #reader: SqliteConnection;
   readonly #commits: GroupCommits;
   readonly #checkpoints: Checkpoints;
+  readonly #metrics: DbMetrics;
   readonly #compiler = new SqliteQueryCompiler();
   #closing: Promise<void> | undefined;
 
-  constructor(writer: SqliteConnection, reader: SqliteConnection, checkpoints: Checkpoints, log: Log) {
+  constructor({ writer, reader, checkpoints, log, metrics }: SqliteParts) {
+    this.#metrics = metrics;
     this.#writer = writer;
     this.#reader = reader;
     this.#checkpoints = checkpoints;
-    this.#commits = new GroupCommits(writer, log, commitLimits, () => checkpoints.committed());
+    this.#commits = new GroupCommits(writer, log, commitLimits, (startMs) => {
+      metrics.committed(startMs);
+      checkpoints.committed();
+    });
     this.read = new Kysely<unknown>(propsOver(reader, this.#compiler));
   }
 
   transact<T>(work: (tx: Transaction<unknown>) => Promise<T>, durability: Durability = "durable"): Promise<T> {
-    return this.#commits.run(
-      (connection) => work(new Transaction<unknown>(propsOver(connection, this.#compiler))),
-      durability,
+    return this.#metrics.transaction(durability, () =>
+      this.#commits.run(
+        (connection) => work(new Transaction<unknown>(propsOver(connection, this.#compiler))),
+        durability,
+      ),
     );
   }
 

@@ -20,6 +20,8 @@ import { digestOf, digestOfJson, runningHash } from "../kernel/hash.ts";
 import type { Digest } from "../kernel/hash.ts";
 import { isUuid, newId } from "../kernel/ids.ts";
 import type { ArtifactId } from "../kernel/ids.ts";
+import { silentMeter } from "../kernel/meter.ts";
+import type { Meter } from "../kernel/meter.ts";
 import { openActivity } from "./activity.ts";
 import type { Artifact } from "./artifact.ts";
 import { baseAttempt, createAttempt } from "./attempt.ts";
@@ -30,6 +32,8 @@ import { openIntake } from "./blobs/intake.ts";
 import { checkMetadata, fingerprintOf, provenance, retentionClassOf } from "./draft.ts";
 import type { Content, CreateOptions, Draft } from "./draft.ts";
 import { depositoryFault } from "./errors.ts";
+import { depositoryMetrics } from "./metrics.ts";
+import type { RoomUse } from "./metrics.ts";
 import type { Shelf } from "./shelf.ts";
 import type { ArtifactStore, StoreTx } from "./store/store.ts";
 import { openTurns } from "./turns.ts";
@@ -67,6 +71,8 @@ export interface DepositoryParts {
   readonly shelf: Shelf;
   readonly blobs: Blobs;
   readonly clock: Clock;
+  /** Nothing is measured when it is absent. */
+  readonly meter?: Meter;
 }
 
 /** How long an abandoned upload counts against its caller, milliseconds: long enough for a pattern, short for a bad line. */
@@ -85,6 +91,36 @@ export function openDepository(parts: DepositoryParts): Depository {
     retryAfterSeconds: limits.writersRetryAfterSeconds,
   });
   const turns = openTurns();
+  const products = Object.keys(data.products);
+  const metrics = depositoryMetrics(parts.meter ?? silentMeter, {
+    products,
+    writers: () => writers,
+    use: () => Promise.all(products.map(useOf)),
+  });
+
+  /** How the room of a product is used now. */
+  async function useOf(product: string): Promise<RoomUse> {
+    return { ...(await store.usage(product)), product, quotaBytes: data.products[product]?.quotaBytes ?? 0 };
+  }
+
+  /** What can be refused before anything is attempted; then stores, in turn where the request has an idempotency key. */
+  async function createInTurn(ctx: Ctx, draft: Draft, content: Content, options: CreateOptions): Promise<Stored> {
+    checkSize(constitution, content.declaredBytes);
+    using _writer = writers.enter(seesAll(ctx.principal) ? null : holderOf(ctx.principal.product));
+    // One that is not named at all is a missing field, which the constitution refuses in its own words.
+    if (ctx.principal.product === null && draft.product !== "" && !Object.hasOwn(data.products, draft.product)) {
+      throw governanceFault("product.not_found", "there is no such product");
+    }
+    await checkMetadata(draft.metadata);
+    // Asked here for its refusal alone: a class that does not exist is a malformed request and no attempt.
+    retainUntil(data, retentionClassOf(data, draft), clock.nowMs());
+    const key = options.idempotencyKey;
+    // Awaited here: the place in the gate is left when this function ends.
+    if (key === undefined) return await createGoverned(ctx, draft, content, options);
+    return await turns.take(`${draft.product} ${ctx.principal.id} ${key}`, () =>
+      createOnce(ctx, key, draft, content, options),
+    );
+  }
 
   /** Stores through the gate, whatever the idempotency key says. */
   async function createGoverned(ctx: Ctx, draft: Draft, content: Content, options: CreateOptions): Promise<Stored> {
@@ -135,23 +171,7 @@ export function openDepository(parts: DepositoryParts): Depository {
   return {
     writers,
 
-    async create(ctx, draft, content, options) {
-      checkSize(constitution, content.declaredBytes);
-      using _writer = writers.enter(seesAll(ctx.principal) ? null : holderOf(ctx.principal.product));
-      // One that is not named at all is a missing field, which the constitution refuses in its own words.
-      if (ctx.principal.product === null && draft.product !== "" && !Object.hasOwn(data.products, draft.product)) {
-        throw governanceFault("product.not_found", "there is no such product");
-      }
-      await checkMetadata(draft.metadata);
-      // Asked here for its refusal alone: a class that does not exist is a malformed request and no attempt.
-      retainUntil(data, retentionClassOf(data, draft), clock.nowMs());
-      const key = options.idempotencyKey;
-      // Awaited here: the place in the gate is left when this function ends.
-      if (key === undefined) return await createGoverned(ctx, draft, content, options);
-      return await turns.take(`${draft.product} ${ctx.principal.id} ${key}`, () =>
-        createOnce(ctx, key, draft, content, options),
-      );
-    },
+    create: (ctx, draft, content, options) => metrics.put(() => createInTurn(ctx, draft, content, options)),
 
     async refuse(ctx, id, action, operation) {
       if (!isUuid(id)) throw notThere();

@@ -4,6 +4,7 @@ import type { Database } from "../db/index.ts";
 import type { Gate } from "../governance/index.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/ctx.ts";
+import type { Meter } from "../kernel/meter.ts";
 import type { Keep, Module } from "../kernel/module.ts";
 import type { Ledger } from "../ledger/index.ts";
 import type { Secrets } from "../secrets/index.ts";
@@ -18,6 +19,8 @@ import type { Shelf } from "./shelf.ts";
 import { depositoryMigrations } from "./store/migrations.ts";
 import { openArtifactStore } from "./store/sql.ts";
 import type { ArtifactStore } from "./store/store.ts";
+import { unasked } from "../kernel/meter.ts";
+import { depositoryMetrics, shelfMetrics } from "./metrics.ts";
 
 interface Needs {
   readonly constitution: Constitution;
@@ -29,6 +32,7 @@ interface Needs {
   readonly blobs: Blobs;
   readonly clock: Clock;
   readonly log: Log;
+  readonly meter: Meter;
 }
 
 interface Gives {
@@ -40,6 +44,13 @@ interface Gives {
 /** What products and agents store. */
 export const depositoryModule = {
   name: "depository",
+  metrics: {
+    title: "Depository",
+    declare: (meter: Meter) => {
+      depositoryMetrics(meter, { products: [], writers: unasked, use: unasked });
+      shelfMetrics(meter);
+    },
+  },
   codes: { ...depositoryCodes, ...contentCodes },
   operations: depositoryOperations,
   nouns: {

@@ -7,6 +7,8 @@ import type { Gate, Receipt } from "../governance/index.ts";
 import { canonicalJson } from "../kernel/canonical-json.ts";
 import { seesAll } from "../kernel/ctx.ts";
 import type { Ctx } from "../kernel/ctx.ts";
+import { silentMeter } from "../kernel/meter.ts";
+import type { Meter } from "../kernel/meter.ts";
 import type { ArtifactId } from "../kernel/ids.ts";
 import { isUuid } from "../kernel/ids.ts";
 import { ledgerFault } from "../ledger/index.ts";
@@ -15,6 +17,7 @@ import type { Artifact } from "./artifact.ts";
 import type { Blobs, ByteRange } from "./blobs/blobs.ts";
 import { provenance } from "./draft.ts";
 import { depositoryFault } from "./errors.ts";
+import { shelfMetrics } from "./metrics.ts";
 import { scrubOf } from "./scrub.ts";
 import type { ScrubStep } from "./scrub.ts";
 import type { ArtifactQuery, ArtifactStore, Lineage, StoredArtifact } from "./store/store.ts";
@@ -80,8 +83,11 @@ export function openShelf(parts: {
   ledger: Ledger;
   store: ArtifactStore;
   blobs: Blobs;
+  /** Nothing is measured when it is absent. */
+  meter?: Meter;
 }): Shelf {
   const { constitution, gate, ledger, store, blobs } = parts;
+  const metrics = shelfMetrics(parts.meter ?? silentMeter);
 
   async function stored({ principal }: Ctx, id: string): Promise<StoredArtifact | undefined> {
     const { kind, product } = principal;
@@ -140,11 +146,12 @@ export function openShelf(parts: {
     read: async (ctx, id) => (await readable(ctx, id)).artifact,
     find: async (ctx, id) => (await stored(ctx, id))?.artifact,
 
-    async content(ctx, id, range) {
-      const { artifact, location } = await readable(ctx, id);
-      const blob = { digest: artifact.content_hash, sizeBytes: artifact.sizeBytes, location };
-      return blobs.read(artifact.product_id, blob, range(artifact));
-    },
+    content: (ctx, id, range) =>
+      metrics.read(async () => {
+        const { artifact, location } = await readable(ctx, id);
+        const blob = { digest: artifact.content_hash, sizeBytes: artifact.sizeBytes, location };
+        return blobs.read(artifact.product_id, blob, range(artifact));
+      }),
 
     async list(ctx, query) {
       const product = query.product ?? ctx.principal.product ?? undefined;

@@ -22,11 +22,14 @@ import { instant } from "../kernel/clock.ts";
 import { accountableFor } from "../kernel/ctx.ts";
 import type { Ctx, Log } from "../kernel/ctx.ts";
 import { Fault } from "../kernel/fault.ts";
+import { silentMeter } from "../kernel/meter.ts";
+import type { Meter } from "../kernel/meter.ts";
 import type { CallRecord, Leaf, Ledger } from "../ledger/index.ts";
 import type { Attempt, Begun, Deed, Done, Run } from "./attempt.ts";
 import { openClosings } from "./closings.ts";
 import type { Halts } from "./halts.ts";
 import { changesAuthority, holding, unlessStopped } from "./holding.ts";
+import { governanceMetrics } from "./metrics.ts";
 import { idIn, OpenCalls } from "./open-calls.ts";
 import { permissionDenied } from "./permission.ts";
 import { refusal } from "./refusal.ts";
@@ -75,6 +78,8 @@ export interface GateParts {
   readonly standings: Pick<Standings, "present" | "presentAll">;
   readonly database: Database;
   readonly log: Log;
+  /** Nothing is measured when it is absent. */
+  readonly meter?: Meter;
 }
 
 /** Opens the gate over a constitution and a ledger. */
@@ -88,6 +93,12 @@ export function openGate(parts: GateParts): Gate {
   /** Intents whose outcome is not on record yet, and the newest of all. */
   const unended = new Set<number>();
   let newest = 0;
+  const metrics = governanceMetrics(parts.meter ?? silentMeter, {
+    isProduct: (scope) => Object.hasOwn(constitution.data.products, scope),
+    halts: () => halts.inForce(),
+    openCalls: () => calls.size,
+    waitingOutcomes: () => closings.waiting,
+  });
 
   const decide = (
     ctx: Ctx,
@@ -198,7 +209,9 @@ export function openGate(parts: GateParts): Gate {
 
   /** Refuses, on record, or gives what carries the act on while its intent is being made durable. */
   const begin = async (ctx: Ctx, attempt: Attempt): Promise<Begun> => {
+    const startMs = performance.now();
     const decision = decide(ctx, attempt);
+    metrics.decided(attempt.action, decision.allow);
     const verdict = { allow: decision.allow, articles: decision.articles, policies: decision.policies };
     const ended = holds.endOf(ctx) ?? suspension(ctx, attempt);
     const lacking = permissionRefusal(ctx, attempt.grants);
@@ -245,6 +258,7 @@ export function openGate(parts: GateParts): Gate {
         return outcomeIndex;
       } finally {
         open.leave();
+        metrics.ended(fields, found, startMs);
       }
     };
     const fail = async (error: unknown, call?: CallRecord): Promise<never> => {
@@ -311,6 +325,7 @@ export function openGate(parts: GateParts): Gate {
 
     permit(ctx, target, action = "READ") {
       const decision = decide(ctx, { action, target });
+      metrics.decided(action, decision.allow);
       if (!decision.allow) throw refusal(ctx, { action, target }, decision, []);
     },
 

@@ -7,6 +7,8 @@ const retryMs = 1000;
 
 /** Writes closings. Disposing of it tries what is left once more. */
 export interface Closings extends AsyncDisposable {
+  /** How many acts wait for the leaves that end them. */
+  readonly waiting: number;
   /** Resolves with the index of the last leaf; rejects when they could not be written yet. */
   append(leaves: readonly Leaf[]): Promise<number>;
 }
@@ -37,6 +39,9 @@ export function openClosings(ledger: Pick<Ledger, "append">): Closings {
   };
 
   return {
+    get waiting() {
+      return waiting.length;
+    },
     async append(leaves) {
       try {
         return (await ledger.append(leaves)) + leaves.length - 1;

@@ -7,6 +7,7 @@ import { instant } from "../kernel/clock.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/ctx.ts";
 import { newId } from "../kernel/ids.ts";
+import type { Meter } from "../kernel/meter.ts";
 import type { Keep, Module } from "../kernel/module.ts";
 import type { DiskLedger } from "../ledger/index.ts";
 import { openGate } from "./act.ts";
@@ -18,6 +19,8 @@ import { everyProduct, openHalts } from "./halts.ts";
 import type { Halts } from "./halts.ts";
 import { governanceOperations } from "./operations.ts";
 import { governanceMigrations } from "./store/migrations.ts";
+import { unasked } from "../kernel/meter.ts";
+import { governanceMetrics } from "./metrics.ts";
 
 interface Needs {
   readonly constitution: Constitution;
@@ -27,6 +30,7 @@ interface Needs {
   readonly changes: ChangeFeed;
   readonly clock: Clock;
   readonly log: Log;
+  readonly meter: Meter;
 }
 
 interface Gives {
@@ -38,6 +42,12 @@ interface Gives {
 /** The only way to change anything. */
 export const governanceModule = {
   name: "governance",
+  metrics: {
+    title: "Gate",
+    declare: (meter: Meter) => {
+      governanceMetrics(meter, { isProduct: unasked, halts: unasked, openCalls: unasked, waitingOutcomes: unasked });
+    },
+  },
   codes: governanceCodes,
   operations: governanceOperations,
   nouns: { governance: "The constitution in force.", halt: "Writes that are halted." },

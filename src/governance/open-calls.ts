@@ -129,6 +129,11 @@ export class OpenCalls implements AsyncDisposable {
     return call;
   }
 
+  /** How many calls are open. */
+  get size(): number {
+    return this.#open.size;
+  }
+
   /** How many changes it was told of. */
   get changes(): number {
     return this.#changes;

@@ -8,7 +8,7 @@ import { newRequestId } from "./context.ts";
 import { httpFault } from "./errors.ts";
 import { securityHeaders } from "./plugins/headers.ts";
 import { problemOf } from "./problem.ts";
-import type { Services } from "./services.ts";
+import type { DoorServices } from "./services.ts";
 
 /** How long a client may take to read a refusal before its connection is cut, milliseconds. */
 const farewellMs = 10_000;
@@ -23,13 +23,14 @@ interface BareOptions {
 
 /** Writes a refusal and ends the connection. */
 export function answerBare(
-  services: Services,
+  services: DoorServices,
   socket: Socket,
   reason: string,
   fault: Fault,
   { requestId = newRequestId(services), isFinal = false }: BareOptions = {},
 ): void {
   const { hash } = services.constitution;
+  services.counts.refused(fault.code);
   const problem = problemOf(fault, requestId, hash);
   const body = JSON.stringify(problem);
   const headers = {
@@ -50,13 +51,13 @@ export function answerBare(
 }
 
 /** Answers 408 to a client whose request does not arrive in time. */
-export function answerLate(services: Services, socket: Socket, requestId?: RequestId): void {
+export function answerLate(services: DoorServices, socket: Socket, requestId?: RequestId): void {
   const fault = httpFault("request.timeout", "the request did not arrive in time and the connection is closed");
   answerBare(services, socket, "Request Timeout", fault, { requestId, isFinal: true });
 }
 
 /** What Node's parser could not read never becomes a request; it is answered on the bare socket and closed. */
-export function answerUnreadable(services: Services, error: Error & { code?: string }, socket: Socket): void {
+export function answerUnreadable(services: DoorServices, error: Error & { code?: string }, socket: Socket): void {
   if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
   // A handshake that failed: what is written now could not be read.
   if (socket instanceof TLSSocket && !/^(HPE|ERR_HTTP)_/.test(error.code ?? "")) return void socket.destroy();

@@ -1,11 +1,20 @@
 // The HTTP door's own codes and operations.
+import type { Meter } from "../kernel/meter.ts";
 import type { Module } from "../kernel/module.ts";
 import { doorOperations } from "./door-operations.ts";
 import { httpCodes } from "./errors.ts";
+import { unasked } from "../kernel/meter.ts";
+import { httpMetrics } from "./metrics.ts";
 
 /** The door. */
 export const httpModule = {
   name: "http",
+  metrics: {
+    title: "HTTP door",
+    declare: (meter: Meter) => {
+      httpMetrics(meter, { operations: [], codes: [], running: unasked, connections: unasked });
+    },
+  },
   codes: httpCodes,
   operations: doorOperations,
   nouns: {

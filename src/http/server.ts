@@ -9,9 +9,13 @@ import Fastify from "fastify";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from "fastify";
 import { wordsOf } from "../config/index.ts";
 import { maxPackedBlobBytes } from "../kernel/limits.ts";
+import { silentMeter } from "../kernel/meter.ts";
 import { answerBare, answerUnreadable } from "./bare-answer.ts";
 import { httpFault } from "./errors.ts";
+import { errorCodes } from "./codes.ts";
+import { operations } from "./operations.ts";
 import { parseJson } from "./json-body.ts";
+import { httpMetrics } from "./metrics.ts";
 import { completeDocument, documentedRoute, openapiDocument, schemaName } from "./openapi.ts";
 import { atOnce } from "./plugins/at-once.ts";
 import { collectBody } from "./plugins/body-budget.ts";
@@ -32,13 +36,14 @@ import { contentRoutes } from "./routes/content.ts";
 import { governanceRoutes } from "./routes/governance.ts";
 import { keyRoutes } from "./routes/keys.ts";
 import { ledgerRoutes } from "./routes/ledger.ts";
+import { metricsRoutes } from "./routes/metrics.ts";
 import { modelRoutes } from "./routes/models.ts";
 import { oauthRoutes, sessionRoutes } from "./routes/oauth.ts";
 import { systemRoutes } from "./routes/system.ts";
 import { userRoutes } from "./routes/users.ts";
 import { validationRoutes } from "./routes/validation.ts";
 import { sharedSchemas } from "./schemas.ts";
-import type { HttpLimits, Services } from "./services.ts";
+import type { DoorServices, HttpLimits, Services } from "./services.ts";
 import { answerPlainText } from "./tls.ts";
 import type { Tls } from "./tls.ts";
 
@@ -50,7 +55,14 @@ const connectionsCheckMs = 2000;
 const maxParamLength = 256;
 
 /** Builds the HTTP server, or with a certificate the HTTPS server, over the parts of the house; the caller listens and closes. */
-export async function buildServer(services: Services, limits: HttpLimits, tls?: Tls): Promise<FastifyInstance> {
+export async function buildServer(parts: Services, limits: HttpLimits, tls?: Tls): Promise<FastifyInstance> {
+  const counts = httpMetrics(parts.meter ?? silentMeter, {
+    operations: Object.keys(operations),
+    codes: Object.keys(errorCodes),
+    running: () => app.frontDoor.exchanges.running,
+    connections: () => connectionsOf(app.server),
+  });
+  const services: DoorServices = { ...parts, counts };
   const nodeOptions = {
     maxHeaderSize: maxHeaderBytes,
     headersTimeout: limits.headersTimeoutMs,
@@ -97,6 +109,10 @@ export async function buildServer(services: Services, limits: HttpLimits, tls?: 
   app.addHook(
     "onRequest",
     atOnce((request, reply) => identify(services, request, reply)),
+  );
+  app.addHook(
+    "onRequest",
+    atOnce((request, reply) => counts.follow(request, reply)),
   );
   await openFrontDoor(app, services, limits);
   const check = (request: FastifyRequest, reply: FastifyReply): void => {
@@ -155,6 +171,7 @@ export async function buildServer(services: Services, limits: HttpLimits, tls?: 
     chatRoutes(scope, services, limits);
     modelRoutes(scope, services);
     breakerRoutes(scope, services);
+    metricsRoutes(scope, services);
     validationRoutes(scope, services);
     consciousnessRoutes(scope, services);
     budgetRoutes(scope, services);
@@ -202,7 +219,7 @@ function identify(services: Services, request: FastifyRequest, reply: FastifyRep
 }
 
 /** Serves the pair that is on the disk, whichever that is, and answers those who speak plain HTTP. */
-function serveTls(app: FastifyInstance, services: Services, tls: Tls): void {
+function serveTls(app: FastifyInstance, services: DoorServices, tls: Tls): void {
   const server = app.server as unknown as HttpsServer;
   const fault = httpFault("request.malformed", "this port speaks TLS; use https", { remedy: "use an https URL" });
   answerPlainText(server, (socket) => answerBare(services, socket, "Bad Request", fault));
@@ -210,12 +227,20 @@ function serveTls(app: FastifyInstance, services: Services, tls: Tls): void {
   app.addHook("onClose", async () => following[Symbol.dispose]());
 }
 
+/** How many connections of a server are open. */
+function connectionsOf(server: FastifyInstance["server"]): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  server.getConnections((error, count) => (error ? reject(error) : resolve(count)));
+  return promise;
+}
+
 function bodyTooLarge(): Error {
   return httpFault("request.too_large", "the body is larger than this operation accepts", { limit: "body" });
 }
 
-function sendProblem(services: Services, error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+function sendProblem(services: DoorServices, error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const fault = faultOf(error);
+  services.counts.refused(fault.code);
   identify(services, request, reply);
   const plain = problemOf(fault, request.charterId, services.constitution.hash);
   const { alsoSays } = request.routeOptions.config;

@@ -9,8 +9,10 @@ import type { Deliberation } from "../deliberation/index.ts";
 import type { Gateway } from "../gateway/index.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/ctx.ts";
+import type { Meter } from "../kernel/meter.ts";
 import type { Ledger } from "../ledger/index.ts";
 import type { Cursors } from "./cursor.ts";
+import type { HttpMetrics } from "./metrics.ts";
 
 /** The parts behind the API. */
 export interface Services {
@@ -36,6 +38,13 @@ export interface Services {
   /** All metrics in the Prometheus text format, and its media type. */
   readonly metrics: { text(): Promise<string>; readonly mediaType: string };
   readonly cursors: Cursors;
+  /** Nothing is measured of the door when it is absent. */
+  readonly meter?: Meter;
+}
+
+/** The parts behind the API, and what counts at the door. */
+export interface DoorServices extends Services {
+  readonly counts: HttpMetrics;
 }
 
 /** Limits of the HTTP door, from the configuration. */

@@ -9,6 +9,8 @@ import type { Database } from "../db/index.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Principal, PrincipalKind, Role } from "../kernel/ctx.ts";
 import { equalSecrets } from "../kernel/hash.ts";
+import { silentMeter } from "../kernel/meter.ts";
+import type { Meter } from "../kernel/meter.ts";
 import type { Authenticated } from "../kernel/standing.ts";
 import { Beliefs } from "./beliefs.ts";
 import type { LesserRole } from "../kernel/roles.ts";
@@ -17,6 +19,7 @@ import { listOf } from "./keys.ts";
 import type { IdentityTables, KeyRow } from "./migrations.ts";
 import { defaultRoles, isWithin } from "./scope.ts";
 import type { LastUses } from "./last-uses.ts";
+import { keyCacheMetrics } from "./metrics.ts";
 import { boundByOwner } from "./owner.ts";
 import type { Owner } from "./owner.ts";
 
@@ -47,6 +50,8 @@ export interface KeyAuthenticatorParts {
   /** The user or client that a key belongs to; undefined when it is not in good standing. */
   readonly ownerOf: (id: string) => Promise<Owner | undefined>;
   readonly lesserRole: LesserRole;
+  /** Nothing is measured when it is absent. */
+  readonly meter?: Meter | undefined;
 }
 
 /** Authenticates API keys against the database. */
@@ -59,10 +64,11 @@ export class KeyAuthenticator implements Authenticator {
   constructor(parts: KeyAuthenticatorParts) {
     this.#parts = parts;
     const { read } = parts.db.tables<IdentityTables>();
-    this.#known = new Beliefs(parts.clock, async (id) => {
+    const readKey = async (id: string): Promise<Known | undefined> => {
       const row = await read.selectFrom("identity_keys").selectAll().where("id", "=", id).executeTakeFirst();
       return row && knownOf(row);
-    });
+    };
+    this.#known = new Beliefs(parts.clock, readKey, keyCacheMetrics(parts.meter ?? silentMeter).lookedUp);
   }
 
   async authenticate(credentialText: string, address: string): Promise<Principal | undefined> {

@@ -29,10 +29,17 @@ export function remember<V>(known: Map<string, V>, key: string, value: V): void 
 export class Beliefs<V> {
   readonly #clock: Clock;
   readonly #read: (id: string) => Promise<V | undefined>;
+  readonly #lookedUp: (isHit: boolean) => void;
   readonly #known = new Map<string, { readonly value: V; readonly readMs: number }>();
   #forgotten = 0;
 
-  constructor(clock: Clock, read: (id: string) => Promise<V | undefined>) {
+  /** @param lookedUp Told of every look-up, whether the answer was remembered. */
+  constructor(
+    clock: Clock,
+    read: (id: string) => Promise<V | undefined>,
+    lookedUp: (isHit: boolean) => void = () => {},
+  ) {
+    this.#lookedUp = lookedUp;
     this.#clock = clock;
     this.#read = read;
   }
@@ -41,7 +48,9 @@ export class Beliefs<V> {
   async about(id: string): Promise<V | undefined> {
     const readMs = this.#clock.nowMs();
     const known = this.#known.get(id);
-    if (known !== undefined && isRecent(readMs - known.readMs)) return known.value;
+    const isHit = known !== undefined && isRecent(readMs - known.readMs);
+    this.#lookedUp(isHit);
+    if (isHit) return known.value;
     const forgotten = this.#forgotten;
     const value = await this.#read(id);
     // What was read before a change must not be remembered after it.

@@ -1,7 +1,10 @@
 // Every sort of credential behind one port: API keys, which say so in their first letters, and access tokens of ours and of
 // the external issuers that an operator has named.
+import { silentMeter } from "../kernel/meter.ts";
+import type { Meter } from "../kernel/meter.ts";
 import type { AccessTokenVerifier } from "./access-token.ts";
 import type { Authenticator } from "./authenticator.ts";
+import { credentialMetrics } from "./metrics.ts";
 import type { ExternalIssuers } from "./issuers/index.ts";
 
 /** How every API key begins. */
@@ -12,10 +15,13 @@ export function eitherCredential(
   keys: Authenticator,
   tokens: Pick<AccessTokenVerifier, "identify">,
   external: Pick<ExternalIssuers, "claims" | "identify">,
+  meter: Meter = silentMeter,
 ): Authenticator {
+  const metrics = credentialMetrics(meter);
   const identify: Authenticator["identify"] = async (text, address) => {
-    if (text.startsWith(keyStart)) return keys.identify(text, address);
-    return external.claims(text) ? external.identify(text) : tokens.identify(text);
+    if (text.startsWith(keyStart)) return metrics.check("key", () => keys.identify(text, address));
+    if (external.claims(text)) return metrics.check("external", () => external.identify(text));
+    return metrics.check("token", () => tokens.identify(text));
   };
   return { identify, authenticate: async (text, address) => (await identify(text, address))?.principal };
 }

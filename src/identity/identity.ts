@@ -2,6 +2,7 @@
 import type { Database } from "../db/index.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/ctx.ts";
+import type { Meter } from "../kernel/meter.ts";
 import type { LesserRole } from "../kernel/roles.ts";
 import { KeyAuthenticator } from "./authenticator.ts";
 import type { Authenticator } from "./authenticator.ts";
@@ -30,16 +31,18 @@ export interface IdentityParts {
   readonly lesserRole: LesserRole;
   /** Told the id of every key whose revocation has become durable. */
   readonly changed?: (id: string) => void;
+  /** Nothing is measured when it is absent. */
+  readonly meter?: Meter;
 }
 
 /** Puts the domain together. */
-export function openIdentity({ db, clock, log, ownerOf, lesserRole, changed }: IdentityParts): Identity {
+export function openIdentity({ db, clock, log, ownerOf, lesserRole, changed, meter }: IdentityParts): Identity {
   const stored: StoredKeys = new StoredKeys(db, clock, (id) => {
     authenticator.forget(id);
     changed?.(id);
   });
   const lastUses = new LastUses(stored, clock, log);
-  const authenticator = new KeyAuthenticator({ db, clock, lastUses, ownerOf, lesserRole });
+  const authenticator = new KeyAuthenticator({ db, clock, lastUses, ownerOf, lesserRole, meter });
   return {
     authenticator,
     keys: stored,

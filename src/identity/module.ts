@@ -6,6 +6,7 @@ import { readIfThere } from "../durable-files/index.ts";
 import { ChangeFeed } from "../kernel/change-feed.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/ctx.ts";
+import type { Meter } from "../kernel/meter.ts";
 import type { Keep, Module } from "../kernel/module.ts";
 import type { OwnUrl } from "../kernel/own-url.ts";
 import { lesserRole } from "../kernel/roles.ts";
@@ -27,6 +28,7 @@ import { identityMigrations } from "./schema.ts";
 import { Standings } from "./standings.ts";
 import { openUserDirectory, userCodes } from "./users/index.ts";
 import type { UserDirectory } from "./users/index.ts";
+import { credentialMetrics, keyCacheMetrics, rateMetrics, signInMetrics } from "./metrics.ts";
 
 interface Needs {
   readonly config: Config;
@@ -38,6 +40,7 @@ interface Needs {
   readonly ownUrl: OwnUrl;
   readonly clock: Clock;
   readonly log: Log;
+  readonly meter: Meter;
 }
 
 /** What is open of identity. */
@@ -56,14 +59,23 @@ interface Gives {
 /** Who calls. */
 export const identityModule = {
   name: "identity",
+  metrics: {
+    title: "Identity",
+    declare: (meter: Meter) => {
+      credentialMetrics(meter);
+      keyCacheMetrics(meter);
+      signInMetrics(meter);
+      rateMetrics(meter);
+    },
+  },
   codes: { ...identityCodes, ...userCodes, ...oauthCodes },
   migrations: identityMigrations,
   async open(house: Needs, keep: Keep): Promise<Gives> {
-    const { config, constitution, database: db, secrets, counter, mailer, ownUrl, clock, log } = house;
+    const { config, constitution, database: db, secrets, counter, mailer, ownUrl, clock, log, meter } = house;
     const changes = new ChangeFeed();
     const changed = changes.tell;
     const lesser = (one: Role, other: Role) => lesserRole(one, other, constitution.data.roles);
-    const directory = keep(openUserDirectory({ db, clock, counter, changed, ...config.identity }));
+    const directory = keep(openUserDirectory({ db, clock, counter, changed, meter, ...config.identity }));
     const { users, writer, signIn } = directory;
     const oauth = await openOAuth({
       db,
@@ -85,6 +97,7 @@ export const identityModule = {
         db,
         clock,
         log,
+        meter,
         changed,
         lesserRole: lesser,
         // A key that belongs to somebody dies with them.
@@ -102,8 +115,8 @@ export const identityModule = {
       oauth,
       outbox: keep(new Outbox(mailer, log)),
       standings: new Standings(db, clock, lesser),
-      authenticator: eitherCredential(identity.authenticator, oauth.verifier, await openIssuers(house)),
-      rates: new Rates(counter, constitution.data, config.http.rateFactor),
+      authenticator: eitherCredential(identity.authenticator, oauth.verifier, await openIssuers(house), meter),
+      rates: new Rates(counter, constitution.data, config.http.rateFactor, meter),
     };
   },
   async sweep({ directory, oauth }: Gives) {

@@ -41,6 +41,11 @@ export class Fault<Code extends string = string> extends Error {
 /** A domain's codes, each with its HTTP status and its public meaning. */
 export type Codes = Readonly<Record<string, readonly [status: number, meaning: string]>>;
 
+/** The code of whatever was thrown; `internal.error` for what is no fault. */
+export function codeOf(error: unknown): string {
+  return error instanceof Fault ? error.code : "internal.error";
+}
+
 /** Makes a domain's fault constructor from its table of codes, so that only listed codes compile. */
 export function faultsOf<const Table extends Readonly<Record<string, unknown>>>(
   _codes: Table,

@@ -29,6 +29,8 @@ export interface Module<Needs = never, Gives extends object = object> {
   readonly migrations?: readonly Migration[];
   /** Opens the domain over what was opened before it. */
   readonly open?: (house: Needs, keep: Keep) => Gives | Promise<Gives>;
+  /** Declares its metrics on a meter that is never read, for the document that lists them; and what they are called there. */
+  readonly metrics?: { readonly title: string; readonly declare: (meter: never) => void };
   /** Settles what the last end of this server left, before anything is attempted; not while the ledger takes no writes. */
   readonly recover?: (house: Needs & Gives) => Promise<void>;
   /** Forgets what is over; called about once a minute, and nothing waits for it. */

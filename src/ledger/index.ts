@@ -1,4 +1,5 @@
 // The door of the ledger: open it, mend it, export it, and the words its callers share.
+export { outcomes } from "./leaf.ts";
 export type { CallRecord, Leaf, LeafKind, Outcome } from "./leaf.ts";
 export type { Entry, EntryQuery, Ledger, LedgerCondition } from "./ledger.ts";
 export { openLedger } from "./disk/disk.ts";

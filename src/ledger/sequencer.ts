@@ -49,6 +49,11 @@ export class Sequencer {
     this.#target = target;
   }
 
+  /** What waits for the next commit. */
+  get waiting(): { readonly batches: number; readonly sizeBytes: number } {
+    return { batches: this.#waiting.length, sizeBytes: this.#waitingBytes };
+  }
+
   /** Queues leaves; resolves with the index of the first when they are durable. */
   append(batch: Batch): Promise<number> {
     if (this.#waitingBytes + batch.sizeBytes > maxWaitingBytes) {

@@ -1,7 +1,5 @@
 // Keeps the number of different values of a label bounded, whatever callers come up with. Pure state, no input or output.
-
-/** Stands for the names that there is no room for. */
-export const otherName = "other";
+import { otherValue } from "../kernel/meter.ts";
 
 /** Names that are known beforehand, and so many others. */
 export class BoundedNames {
@@ -17,13 +15,13 @@ export class BoundedNames {
   /** The name itself, taking up room where it is new; `other` when there is none left. */
   admit(name: string): string {
     if (this.#known.has(name)) return name;
-    if (this.#known.size >= this.#max) return otherName;
+    if (this.#known.size >= this.#max) return otherValue;
     this.#known.add(name);
     return name;
   }
 
   /** The name itself where it has been admitted or was known; `other` for the rest. */
   find(name: string): string {
-    return this.#known.has(name) ? name : otherName;
+    return this.#known.has(name) ? name : otherValue;
   }
 }

@@ -15,9 +15,14 @@ export interface CellFamily {
   readonly registry: Registry;
 }
 
-/** The number of one series of a counter; only ever added to. */
-export interface CounterCell {
-  value: number;
+/** One series of a counter; only ever added to. */
+export class CounterCell {
+  value = 0;
+
+  /** Adds an amount; what is no number, or is below 0, is left out. */
+  add(amount = 1): void {
+    if (amount > 0 && amount < Number.POSITIVE_INFINITY) this.value += amount;
+  }
 }
 
 /** A counter whose series are held by those who count. */
@@ -33,7 +38,7 @@ export class CellCounter extends Counter {
     const key = JSON.stringify(labels);
     const found = this.#cells.get(key);
     if (found !== undefined) return found.cell;
-    const cell = { value: 0 };
+    const cell = new CounterCell();
     this.#cells.set(key, { labels, cell });
     return cell;
   }

@@ -1,6 +1,5 @@
-// What is looked at when the metrics are read and at no other time: breakers, load, cache, budgets, the process.
+// What is looked at of the gateway when the metrics are read and at no other time: breakers, load, cache, budgets.
 // A source that fails or is slow leaves its gauges as they were; the rest is read all the same.
-import { monitorEventLoopDelay, performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Gauge } from "prom-client";
 import type { Registry } from "prom-client";
@@ -41,17 +40,13 @@ export interface GaugeParts {
 const budgetsAgeMs = 5000;
 /** How long a reading of the metrics waits for the budgets, milliseconds. */
 const budgetsWaitMs = 1000;
-/** How often the delay of the event loop is sampled, milliseconds. */
-const loopResolutionMs = 20;
 
 const breakerStates: readonly BreakerState[] = ["closed", "half_open", "open"];
 
 /** The gauges of one registry. */
-export class ScrapeGauges implements Disposable {
+export class ScrapeGauges {
   readonly #parts: GaugeParts;
   readonly #gauges;
-  readonly #loopDelay = monitorEventLoopDelay({ resolution: loopResolutionMs });
-  #loopUse = performance.eventLoopUtilization();
   #sources: GaugeSources | undefined;
   #budgets: readonly BudgetLeft[] = [];
   #budgetsMs = Number.NEGATIVE_INFINITY;
@@ -60,38 +55,20 @@ export class ScrapeGauges implements Disposable {
   constructor(parts: GaugeParts) {
     this.#parts = parts;
     this.#gauges = gaugesOf(parts.registry);
-    this.#loopDelay.enable();
   }
 
-  /** Says what is looked at; until then only the process is. */
+  /** Says what is looked at; until then nothing is. */
   watch(sources: GaugeSources): void {
     this.#sources = sources;
   }
 
   /** Brings all gauges up to date. Never rejects. */
   async refresh(): Promise<void> {
-    this.#showProcess();
     if (this.#sources === undefined) return;
     this.#showFleet(this.#sources);
     this.#showCache(this.#sources);
     await this.#readBudgets(this.#sources);
     this.#showBudgets();
-  }
-
-  [Symbol.dispose](): void {
-    this.#loopDelay.disable();
-  }
-
-  #showProcess(): void {
-    const { loopDelay, loopUtilization, residentMemory } = this.#gauges;
-    // Nothing is known of the first milliseconds.
-    const delayNs = this.#loopDelay.count === 0 ? 0 : this.#loopDelay.percentile(99);
-    loopDelay.set(delayNs / 1e9);
-    this.#loopDelay.reset();
-    const use = performance.eventLoopUtilization();
-    loopUtilization.set(performance.eventLoopUtilization(use, this.#loopUse).utilization);
-    this.#loopUse = use;
-    residentMemory.set(process.memoryUsage.rss());
   }
 
   #showFleet({ fleet, deployments }: GaugeSources): void {
@@ -179,8 +156,5 @@ function gaugesOf(registry: Registry) {
     cacheMemory: gauge("cacheMemory"),
     budgetLeft: gauge("budgetLeft", ["product", "unit", "window"]),
     budgetLimit: gauge("budgetLimit", ["product", "unit", "window"]),
-    loopDelay: gauge("loopDelay"),
-    loopUtilization: gauge("loopUtilization"),
-    residentMemory: gauge("residentMemory"),
   };
 }

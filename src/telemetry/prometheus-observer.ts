@@ -3,16 +3,17 @@
 // 1. The number of series is bounded, whatever callers ask for, and no label holds a word that a caller made up: names
 //    beside the catalogue are `other`, but for those of models that have answered and whose price is known.
 // 2. What a call costs here is a few look-ups and additions; everything else is done when the metrics are read.
-// 3. Nothing is kept outside this object: the registry is its own.
-import { Registry } from "prom-client";
+import type { Registry } from "prom-client";
 import type { Clock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/ctx.ts";
 import type { AttemptFacts, CallFacts, GatewayObserver } from "../gateway/index.ts";
-import { BoundedNames, otherName } from "./bounded-names.ts";
+import { otherValue } from "../kernel/meter.ts";
+import { BoundedNames } from "./bounded-names.ts";
 import { attributes, labelName, metrics, operationName, prometheusName, providerName } from "./names.ts";
 import type { AttributeKey, MetricKey } from "./names.ts";
 import { CellCounter, CellHistogram } from "./prometheus-cells.ts";
 import type { CounterCell, HistogramCell, Labels } from "./prometheus-cells.ts";
+import { PrometheusMeter } from "./prometheus-meter.ts";
 import { ScrapeGauges } from "./prometheus-gauges.ts";
 import type { GaugeSources } from "./prometheus-gauges.ts";
 
@@ -22,6 +23,8 @@ export interface PrometheusParts {
   readonly deployments: Iterable<string>;
   /** Names of the registered products. */
   readonly products: Iterable<string>;
+  /** Holds the metrics, beside those of everything else; one of its own when absent. */
+  readonly meter?: PrometheusMeter;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -78,9 +81,9 @@ interface AttemptSeries {
 
 /** Counts for Prometheus. */
 export class PrometheusObserver implements GatewayObserver, AsyncDisposable {
-  readonly mediaType: string;
-  readonly #registry = new Registry();
-  readonly #families = familiesOf(this.#registry);
+  readonly #meter: PrometheusMeter;
+  readonly #ownsMeter: boolean;
+  readonly #families: ReturnType<typeof familiesOf>;
   readonly #gauges: ScrapeGauges;
   readonly #deployments: BoundedNames;
   readonly #products: BoundedNames;
@@ -90,17 +93,21 @@ export class PrometheusObserver implements GatewayObserver, AsyncDisposable {
   readonly #calls = new Map<string, CallSeries>();
   readonly #attempts = new Map<string, AttemptSeries>();
 
-  constructor({ deployments, products, clock, log }: PrometheusParts) {
-    this.mediaType = this.#registry.contentType;
+  constructor({ deployments, products, meter, clock, log }: PrometheusParts) {
+    this.#meter = meter ?? new PrometheusMeter(log);
+    this.#ownsMeter = meter === undefined;
+    const { registry } = this.#meter;
+    this.#families = familiesOf(registry);
     this.#deployments = new BoundedNames([...deployments, noName], maxUnlisted);
     this.#products = new BoundedNames([...products, noName], 0);
     this.#gauges = new ScrapeGauges({
-      registry: this.#registry,
+      registry,
       deployments: this.#deployments,
       products: this.#products,
       clock,
       log,
     });
+    this.#meter.beforeReading(() => this.#gauges.refresh());
   }
 
   /** Names what is looked at when the metrics are read: the parts of the gateway, which are made after the observer. */
@@ -152,14 +159,18 @@ export class PrometheusObserver implements GatewayObserver, AsyncDisposable {
     }
   }
 
-  /** All metrics in the text format of Prometheus. */
-  async text(): Promise<string> {
-    await this.#gauges.refresh();
-    return this.#registry.metrics();
+  /** The media type of `text`. */
+  get mediaType(): string {
+    return this.#meter.mediaType;
+  }
+
+  /** All metrics of its meter in the text format of Prometheus. */
+  text(): Promise<string> {
+    return this.#meter.text();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#gauges[Symbol.dispose]();
+    if (this.#ownsMeter) this.#meter[Symbol.dispose]();
   }
 
   #seriesOf({ operation, provider, deployment, tier, cache, product, error, microdollars }: CallFacts): CallSeries {
@@ -178,11 +189,11 @@ export class PrometheusObserver implements GatewayObserver, AsyncDisposable {
       charterOperation: work,
       operation: operationName(operation),
       provider: providerName(maker),
-      deployment: isFull ? otherName : place,
+      deployment: isFull ? otherValue : place,
       tier,
       outcome: code,
       cache,
-      product: isFull ? otherName : account,
+      product: isFull ? otherValue : account,
       modality: "unknown",
       ...(error === undefined ? {} : { error: code }),
     });

@@ -4,7 +4,7 @@ import type { FastifyInstance } from "fastify";
 import { wordsOf } from "../../config/index.ts";
 import { answerLate } from "../bare-answer.ts";
 import { newRequestId } from "../context.ts";
-import type { HttpLimits, Services } from "../services.ts";
+import type { DoorServices, HttpLimits } from "../services.ts";
 import { CallerLoad } from "./caller-load.ts";
 import { countBodies } from "./body-budget.ts";
 import { allowOrigins } from "./cors.ts";
@@ -33,7 +33,7 @@ export interface FrontDoor {
 }
 
 /** Puts the door in place. Hooks that must run before it, and those that must run after, are added around the call. */
-export async function openFrontDoor(app: FastifyInstance, services: Services, limits: HttpLimits): Promise<void> {
+export async function openFrontDoor(app: FastifyInstance, services: DoorServices, limits: HttpLimits): Promise<void> {
   const trustedProxies = wordsOf(limits.trustedProxies);
   const requestIds = openRequestIds(() => newRequestId(services));
   const exchanges = new Exchanges(app.server);

@@ -1,9 +1,9 @@
-// The breakers of the deployments, and all metrics.
+// The breakers of the deployments.
 import type { FastifyInstance } from "fastify";
 import { seesAll } from "../../kernel/ctx.ts";
 import { resetBreakers } from "../../gateway/index.ts";
 import { route } from "../route.ts";
-import { answer, content, record, refusal } from "../schemas.ts";
+import { answer, record, refusal } from "../schemas.ts";
 import type { Services } from "../services.ts";
 
 const text = { type: "string" };
@@ -33,7 +33,7 @@ const breaker = record(
 );
 const closed = answer("Closed.", record({ reset: count, constitutionHash: text }));
 
-/** `/circuit-breakers` and `/metrics`. */
+/** `/circuit-breakers`. */
 export function breakerRoutes(app: FastifyInstance, services: Services): void {
   const { gateway } = services;
 
@@ -69,17 +69,5 @@ export function breakerRoutes(app: FastifyInstance, services: Services): void {
       reset: await resetBreakers(services.gate, gateway.fleet, ctx, (request.params as { name: string }).name),
       constitutionHash: services.constitution.hash,
     }),
-  });
-
-  route(app, services, "metrics.read", {
-    schema: {
-      summary: "All metrics, in the Prometheus text format",
-      response: { 200: content("The metrics.", "text/plain") },
-    },
-    handle: async (ctx, _request, reply) => {
-      // They tell of every product, so who belongs to one does not see them.
-      services.gate.permit(ctx, { kind: "ledger", product: null });
-      return reply.type(services.metrics.mediaType).send(await services.metrics.text());
-    },
   });
 }

@@ -7,6 +7,9 @@
 import { accountableFor } from "../../kernel/ctx.ts";
 import type { Principal, Role } from "../../kernel/ctx.ts";
 import type { RateClass } from "../../kernel/operation.ts";
+import { silentMeter } from "../../kernel/meter.ts";
+import type { Meter } from "../../kernel/meter.ts";
+import { rateMetrics } from "../metrics.ts";
 import { countedAddress } from "./address.ts";
 import type { Counter, Limit, Taken } from "./counter.ts";
 
@@ -55,9 +58,11 @@ export class Rates {
   readonly #counter: Counter;
   readonly #terms: RateTerms;
   readonly #factor: number;
+  readonly #metrics: ReturnType<typeof rateMetrics>;
 
   /** @param factor What every limit is multiplied with, an integer from 1 on. */
-  constructor(counter: Counter, terms: RateTerms, factor: number) {
+  constructor(counter: Counter, terms: RateTerms, factor: number, meter: Meter = silentMeter) {
+    this.#metrics = rateMetrics(meter);
     this.#counter = counter;
     this.#terms = terms;
     this.#factor = factor;
@@ -70,6 +75,7 @@ export class Rates {
       const answer = this.#counter.take(key, { ...limit, group: policy });
       const taken = answer instanceof Promise ? await answer : answer;
       const counted = { ...taken, policy, limit };
+      this.#metrics.counted(policy, taken.allowed);
       if (!taken.allowed) return counted;
       if (tightest === undefined || taken.remaining < tightest.remaining) tightest = counted;
     }

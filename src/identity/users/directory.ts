@@ -1,6 +1,7 @@
 // Users and passwords, put together over a database that has run `userMigrations`.
 import type { Database } from "../../db/index.ts";
 import type { Clock } from "../../kernel/clock.ts";
+import type { Meter } from "../../kernel/meter.ts";
 import type { Counter } from "../rates/counter.ts";
 import { PasswordHasher } from "./password-hasher.ts";
 import { PasswordPolicy } from "./password-policy.ts";
@@ -31,18 +32,20 @@ export interface DirectoryParts {
   readonly requireVerifiedEmail: boolean;
   /** Told the id of every user whose standing may have changed. */
   readonly changed?: (id: string) => void;
+  /** Nothing is measured when it is absent. */
+  readonly meter?: Meter;
 }
 
 /** Opens the directory. */
 export function openUserDirectory(parts: DirectoryParts): UserDirectory {
-  const { db, clock, counter, passwordPolicy, requireVerifiedEmail, changed } = parts;
+  const { db, clock, counter, passwordPolicy, requireVerifiedEmail, changed, meter } = parts;
   const worker = new PasswordWorker();
   const hasher = new PasswordHasher(worker);
   const users = new UserReader(db, clock, changed);
   return {
     users,
     writer: new StoredUserWriter(db, clock),
-    signIn: new PasswordSignIn({ users, hasher, counter, requireVerifiedEmail }),
+    signIn: new PasswordSignIn({ users, hasher, counter, requireVerifiedEmail, meter }),
     hasher,
     policy: new PasswordPolicy(worker, passwordPolicy),
     [Symbol.asyncDispose]: () => worker[Symbol.asyncDispose](),

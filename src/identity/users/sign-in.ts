@@ -4,6 +4,9 @@
 // 2. Five failures for one username from one address lock that pair for a while, and no other; a success forgets them.
 // 3. Attempts for one pair are checked one after another, so that a burst is worth no more guesses than a trickle.
 import { sha256Hex } from "../../kernel/hash.ts";
+import { silentMeter } from "../../kernel/meter.ts";
+import type { Meter } from "../../kernel/meter.ts";
+import { signInMetrics } from "../metrics.ts";
 import { countedAddress } from "../rates/address.ts";
 import type { Counter, Limit } from "../rates/counter.ts";
 import { userFault } from "./errors.ts";
@@ -54,16 +57,20 @@ export interface SignInParts {
   readonly counter: Counter;
   /** Whether a user must have verified an e-mail address once before it may log in. */
   readonly requireVerifiedEmail: boolean;
+  /** Nothing is measured when it is absent. */
+  readonly meter?: Meter | undefined;
 }
 
 /** Checks passwords against the database. */
 export class PasswordSignIn implements SignIn {
   readonly #parts: SignInParts;
+  readonly #metrics: ReturnType<typeof signInMetrics>;
   /** The last attempt under way for each pair of username and address. */
   readonly #turns = new Map<string, Promise<unknown>>();
 
   constructor(parts: SignInParts) {
     this.#parts = parts;
+    this.#metrics = signInMetrics(parts.meter ?? silentMeter);
   }
 
   async check(credentials: Credentials): Promise<SignedIn> {
@@ -78,7 +85,7 @@ export class PasswordSignIn implements SignIn {
 
   checkForChange(credentials: Credentials): Promise<SignedIn> {
     const pair = pairOf(credentials.username, credentials.address);
-    return this.#inTurn(pair, () => this.#attempt(pair, credentials));
+    return this.#metrics.signIn(() => this.#inTurn(pair, () => this.#attempt(pair, credentials)));
   }
 
   async forgive(username: string, address: string): Promise<void> {

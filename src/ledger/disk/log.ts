@@ -6,6 +6,7 @@
 import { mkdir } from "node:fs/promises";
 import type { Fault } from "../../kernel/fault.ts";
 import { privateFolderMode } from "../../kernel/file-modes.ts";
+import { silentMeter } from "../../kernel/meter.ts";
 import { Ballast } from "./disk-reserve.ts";
 import { JournalError } from "./journal.ts";
 import { openParts } from "./opening.ts";
@@ -17,6 +18,8 @@ import { LeafEncoder } from "../encoder.ts";
 import { ledgerFault } from "../errors.ts";
 import type { Leaf } from "../leaf.ts";
 import type { LedgerCondition } from "../ledger.ts";
+import { ledgerMetrics } from "../metrics.ts";
+import type { LedgerMetrics } from "../metrics.ts";
 import { checkpointText } from "../note.ts";
 import { formatProof, inclusionParts, proofHashes } from "../proof.ts";
 import { Sequencer } from "../sequencer.ts";
@@ -33,6 +36,7 @@ export class DiskLog implements AsyncDisposable {
   readonly #ballast: Ballast;
   readonly #sequencer: Sequencer;
   readonly #publisher: Publisher | undefined;
+  readonly #metrics: LedgerMetrics;
   #head: { readonly size: number; readonly note: string };
   #unavailable: string | undefined;
   #closing: Promise<void> | undefined;
@@ -48,6 +52,12 @@ export class DiskLog implements AsyncDisposable {
     this.#reader = new TreeReader(parts.edge, parts.tree);
     const target: CommitTarget = { commit: (leaves) => this.#commit(leaves), failed: (error) => this.#failed(error) };
     this.#sequencer = new Sequencer(target);
+    this.#metrics = ledgerMetrics(options.meter ?? silentMeter, {
+      entries: () => this.size,
+      unpublished: () => this.#publisher?.unpublished ?? 0,
+      waiting: () => this.#sequencer.waiting,
+      state: () => this.condition().state,
+    });
     const { edge, tree, journal } = parts;
     if (journal === undefined) return;
     const { log } = options;
@@ -91,6 +101,18 @@ export class DiskLog implements AsyncDisposable {
   }
 
   async append(leaves: readonly Leaf[]): Promise<number> {
+    const startMs = performance.now();
+    try {
+      const first = await this.#append(leaves);
+      this.#metrics.appended(leaves, startMs);
+      return first;
+    } catch (error) {
+      this.#metrics.rejected(error);
+      throw error;
+    }
+  }
+
+  async #append(leaves: readonly Leaf[]): Promise<number> {
     this.#refuseUnlessWritable();
     const batch = this.#encoder.batch(leaves);
     if (batch.leaves.length === 0) return this.#head.size;
@@ -164,12 +186,15 @@ export class DiskLog implements AsyncDisposable {
   async #commit(leaves: readonly EncodedLeaf[]): Promise<number> {
     const { edge, journal, signer } = this.#parts;
     if (journal === undefined) throw new Error("a damaged ledger has no journal to write to");
+    const startMs = performance.now();
     const first = edge.size;
     const growth = edge.plan(leaves.map((leaf) => leaf.hash));
     const { size } = growth.frontier;
     const note = signer.sign(checkpointText({ origin: this.origin, size, root: growth.frontier.root() }));
     const entries = leaves.map((leaf) => leaf.framed);
-    await journal.append(encodeFrame({ first, entries, note }));
+    const frame = encodeFrame({ first, entries, note });
+    await journal.append(frame);
+    this.#metrics.committed(frame.length, startMs);
     edge.grow(growth, entries);
     this.#head = { size, note };
     this.#publisher?.wake();

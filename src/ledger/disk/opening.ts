@@ -3,6 +3,7 @@ import { readdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Clock } from "../../kernel/clock.ts";
 import type { Log } from "../../kernel/ctx.ts";
+import type { Meter } from "../../kernel/meter.ts";
 import { acceptedFile, readAccepted } from "./accepted.ts";
 import { readIfThere, replaceFile, syncFolder } from "../../durable-files/index.ts";
 import { Journal, journalSegments, readSegment } from "./journal.ts";
@@ -32,6 +33,8 @@ export interface DiskLogOptions {
   readonly origin: string;
   readonly clock: Clock;
   readonly log: Log;
+  /** Nothing is measured when it is absent. */
+  readonly meter?: Meter;
   readonly onProgress?: ScanProgress;
   /** How long to wait for a dying holder of the folder, milliseconds (default 5 000). */
   readonly lockWaitMs?: number;

@@ -42,13 +42,13 @@ export class Publisher {
 
   /** Whether so much is unpublished that nothing new should begin. */
   get crowded(): boolean {
-    return this.#unpublished >= crowdedLeaves;
+    return this.unpublished >= crowdedLeaves;
   }
 
   /** To be called after each commit: publishes when there is enough, or a while later. */
   wake(): void {
-    if (this.#stopped || this.#busy !== undefined || this.#unpublished === 0) return;
-    if (this.#unpublished >= publishLeaves && !this.#failed) void this.publish();
+    if (this.#stopped || this.#busy !== undefined || this.unpublished === 0) return;
+    if (this.unpublished >= publishLeaves && !this.#failed) void this.publish();
     else this.#timer ??= setTimeout(() => void this.publish(), publishAfterMs).unref();
   }
 
@@ -69,7 +69,8 @@ export class Publisher {
     await this.#busy;
   }
 
-  get #unpublished(): number {
+  /** Durable entries that are not in tiles yet. */
+  get unpublished(): number {
     return this.#source.edge.size - this.#published;
   }
 
