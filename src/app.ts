@@ -300,7 +300,6 @@ async function settle(parts: SettledParts, options: StartOptions): Promise<First
   const record = (operation: string, fields: Pick<Leaf, "kind" | "note" | "finding">): Promise<number> =>
     ledger.append([
       {
-        v: 1,
         time: instant(clock.nowMs()),
         principal: system.principal.id,
         principalKind: "system",
