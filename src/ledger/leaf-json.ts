@@ -63,7 +63,7 @@ function checkFacts(facts: LeafFacts): void {
   const entries = Object.entries(facts);
   if (entries.length > maxFacts) throw malformed(`A leaf has ${entries.length} facts; at most ${maxFacts} fit.`);
   for (const [name, value] of entries) {
-    if (!factName.test(name) || name.length > maxFactNameLength) throw malformed("A fact of a leaf has no proper name.");
+    if (!factName.test(name) || name.length > maxFactNameLength) throw malformed("A fact's name is malformed.");
     if (typeof value === "string" ? value.length > maxFactTextLength : !isPlain(value)) {
       throw malformed(`The fact ${name} is no integer, and no text of at most ${maxFactTextLength} characters.`);
     }

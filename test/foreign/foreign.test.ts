@@ -134,9 +134,15 @@ describeWith(["go"], "the Go checksum database's code and a real ledger", () => 
   it("verify a ledger that was begun in format 1, and again after it went on in format 2", async () => {
     await using old = await oldLedger();
     const known = { ...ledger, verifierKey: old.verifierKey, olderCheckpoint: old.checkpoint };
-    expect(await verify(old.path, {}, known)).toMatchObject({ status: 0, output: expect.stringMatching(/^PASS 14 entries/) });
+    expect(await verify(old.path, {}, known)).toMatchObject({
+      status: 0,
+      output: expect.stringMatching(/^PASS 14 entries/),
+    });
     await old.grow();
-    expect(await verify(old.path, {}, known)).toMatchObject({ status: 0, output: expect.stringMatching(/^PASS 20 entries/) });
+    expect(await verify(old.path, {}, known)).toMatchObject({
+      status: 0,
+      output: expect.stringMatching(/^PASS 20 entries/),
+    });
   });
 
   it("verify it over HTTP with a bearer key", async () => {

@@ -69,7 +69,11 @@ describe("a product that keeps what is said", () => {
     const { answer, outcome, kept } = await asked({ stream: true });
     const sent = answer.text.slice(0, answer.text.indexOf(": charter "));
     expect(readStream(answer.text).facts.outcomeIndex).toBe(kept.reply?.metadata["outcomeIndex"]);
-    expect(kept.reply).toMatchObject({ text: sent, mediaType: "text/event-stream", content_hash: outcome.facts?.reply });
+    expect(kept.reply).toMatchObject({
+      text: sent,
+      mediaType: "text/event-stream",
+      content_hash: outcome.facts?.reply,
+    });
   });
 
   it("finds the answers that were kept in the cache too, each for its own call", async () => {

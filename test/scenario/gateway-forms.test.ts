@@ -174,7 +174,13 @@ describe("a form that is enforced", () => {
     const { answer, call } = await asked({}, enforce);
     expect([answer.status, answer.json.code]).toEqual([502, "reply.invalid"]);
     expect(answer.text).not.toContain("forty-two");
-    expect(call).toMatchObject({ attempts: 4, schema: "invalid", finish: "error", input_tokens: 40, output_tokens: 20 });
+    expect(call).toMatchObject({
+      attempts: 4,
+      schema: "invalid",
+      finish: "error",
+      input_tokens: 40,
+      output_tokens: 20,
+    });
     expect((await rig.budget()).used - used).toBe(60);
     expect((await rig.budget()).held).toBe(0);
   });

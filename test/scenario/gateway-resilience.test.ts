@@ -340,7 +340,13 @@ describe("a provider that does not do what it was asked", () => {
     expect(await stream.finalContent()).toBe(scriptedAnswer);
     expect(await stream.totalUsage()).toMatchObject({ prompt_tokens: 12, completion_tokens: 6 });
     const { facts: call } = await rig.outcomeSince(size);
-    expect(call).toMatchObject({ streamed: true, input_tokens: 12, output_tokens: 6, estimated: false, finish: "stop" });
+    expect(call).toMatchObject({
+      streamed: true,
+      input_tokens: 12,
+      output_tokens: 6,
+      estimated: false,
+      finish: "stop",
+    });
     const message = rig.anthropic().messages.stream({ ...question(), model: "own/whole", max_tokens: 9 } as never);
     expect(await message.finalText()).toBe(scriptedAnswer);
   });

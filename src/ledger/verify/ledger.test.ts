@@ -183,14 +183,29 @@ describe("the story of the entries", () => {
   const format1 = (changes: object = {}) =>
     leaf(1, {
       v: 1,
-      ...{ constitution_hash: undefined, principal_kind: undefined, request_id: undefined },
-      ...{ constitutionHash: "0123456789abcdef", principalKind: "system", requestId: "r" },
+      constitution_hash: undefined,
+      principal_kind: undefined,
+      request_id: undefined,
+      constitutionHash: "0123456789abcdef",
+      principalKind: "system",
+      requestId: "r",
       ...changes,
     });
   const call = {
-    ...{ attempts: 1, cache: "miss", cacheReadTokens: 0, cacheWriteTokens: 0, estimated: false, finish: "stop" },
-    ...{ inputTokens: 1, model: "m", outputTokens: 1, prompt: `sha256:${"0".repeat(64)}`, reasoningTokens: 0 },
-    ...{ reasons: ["a"], streamed: false, tier: 1 },
+    attempts: 1,
+    cache: "miss",
+    cacheReadTokens: 0,
+    cacheWriteTokens: 0,
+    estimated: false,
+    finish: "stop",
+    inputTokens: 1,
+    model: "m",
+    outputTokens: 1,
+    prompt: `sha256:${"0".repeat(64)}`,
+    reasoningTokens: 0,
+    reasons: ["a"],
+    streamed: false,
+    tier: 1,
   };
   const manyFacts = (count: number) =>
     Object.fromEntries(Array.from({ length: count }, (_, at) => [`fact_${String(at).padStart(3, "0")}`, at]));
