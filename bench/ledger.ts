@@ -27,7 +27,6 @@ const products = ["AI_ASSISTANT", "GURUKUL", "ENFORCEMENT", "WORKFLOW"];
 function leafOf(number: number): Leaf {
   const product = products[number % products.length] ?? "AI_ASSISTANT";
   return {
-    v: 1,
     kind: "intent",
     time: instant(systemClock.nowMs()),
     principal: `key_${product.toLowerCase()}_3k9x2m`,

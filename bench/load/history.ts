@@ -97,7 +97,6 @@ function artifactAt(product: string, blob: StoredBlob, createdMs: number): Artif
 
 function leavesOf(artifact: Artifact, intent: number): Leaf[] {
   const same = {
-    v: 1,
     time: artifact.created_at,
     principal: artifact.created_by,
     principalKind: "product",

@@ -42,7 +42,6 @@ export async function beginService(house: Needs, newAdminKey: boolean): Promise<
   };
   await ledger.append([
     {
-      v: 1,
       kind: "admin",
       time: instant(clock.nowMs()),
       principal: system.principal.id,

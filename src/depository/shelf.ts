@@ -173,7 +173,7 @@ export function openShelf(parts: {
       return {
         artifact,
         receipt,
-        leaf: canonicalJson(outcome.leaf),
+        leaf: canonicalJson(outcome.json),
         record: canonicalJson(provenance(artifact)),
         proof: await ledger.proof(outcome.index),
         verifierKey: ledger.verifierKey,

@@ -1,11 +1,12 @@
 // The course of one call from its decision to its end: what was found out on the way, what was used, and the one place
 // where it ends. However a call ends, its budget is settled and its outcome is recorded exactly once.
-import type { CallRecord } from "../ledger/index.ts";
 import type { Begun } from "../governance/index.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import { Fault } from "../kernel/fault.ts";
 import type { Digest } from "../kernel/hash.ts";
 import type { CallBodies } from "./bodies.ts";
+import { callRecord, plain } from "./call-record.ts";
+import type { CallRecord } from "./call-record.ts";
 import type { Standings, ModelCall, Shown, Cost } from "../models/index.ts";
 import { asPaid, Charges, totalOf } from "./charges.ts";
 import type { Charged } from "./charges.ts";
@@ -68,12 +69,6 @@ export interface AnswerFacts {
 export function shownOf({ requestId, clock }: Pick<Ctx, "requestId" | "clock">): Shown {
   return { id: requestId, createdMs: clock.nowMs() };
 }
-
-/** Most reasons in a record, and the longest of them: a leaf must stay small. */
-const [maxReasons, maxReasonLength] = [12, 300];
-
-/** Longest name of a service in a record. */
-const maxTierLength = 64;
 
 /** One call under way. */
 export class Course {
@@ -157,7 +152,7 @@ export class Course {
     const [done] = await Promise.all([
       this.parts.begun.finish({
         value: undefined,
-        call: this.#record(ending, total, charged),
+        facts: this.#record(ending, total, charged),
         ...(ending.reply && { digest: ending.reply }),
       }),
       settled,
@@ -228,35 +223,29 @@ export class Course {
     return is;
   }
 
-  #record(
-    { model, finish, reply, serviceTier }: Ending,
-    { usage, microdollars }: Cost,
-    charged: Amount | undefined,
-  ): CallRecord {
-    const { estimated, ...counts } = usage;
+  #record(ending: Ending, total: Cost, charged: Amount | undefined): CallRecord {
+    const { model, finish, reply, serviceTier } = ending;
     const { governed, unknown } = this.parts.parameters;
-    return {
-      ...(this.candidate === undefined ? {} : { deployment: this.candidate.deployment.name }),
-      model: plain(model),
+    return callRecord({
+      deployment: this.candidate?.deployment.name,
+      model,
       tier: this.tier(),
-      reasons: this.reasons.slice(0, maxReasons).map((reason) => plain(reason.slice(0, maxReasonLength))),
+      reasons: this.reasons,
       attempts: this.attempts,
       streamed: this.parts.call.stream,
       cache: this.cache,
       finish,
-      ...counts,
-      estimated,
-      ...(microdollars === null ? {} : { microdollars }),
-      ...(charged === undefined ? {} : { chargedTokens: charged.tokens }),
-      ...(charged === undefined || charged.microdollars === null ? {} : { chargedMicrodollars: charged.microdollars }),
+      usage: total.usage,
+      microdollars: total.microdollars,
+      ...(serviceTier === undefined ? {} : { serviceTier }),
+      charged,
+      schema: this.schema,
+      governed,
+      unknown,
+      dropped: bounded(this.dropped),
       prompt: this.parts.prompt,
-      ...(reply === undefined ? {} : { reply }),
-      ...(this.schema === undefined ? {} : { schema: this.schema }),
-      ...(serviceTier === undefined ? {} : { serviceTier: plain(serviceTier.slice(0, maxTierLength)) }),
-      ...(governed.length === 0 ? {} : { governedParameters: governed }),
-      ...(unknown.length === 0 ? {} : { unknownParameters: unknown }),
-      ...(this.dropped.length === 0 ? {} : { droppedParameters: bounded(this.dropped) }),
-    };
+      reply,
+    });
   }
 
   #tell({ model, finish }: Ending, { usage, microdollars }: Cost, error: unknown, isBeyond: boolean): void {
@@ -312,9 +301,3 @@ function brokenOf(error: unknown): unknown {
 }
 
 const providerFailures: ReadonlySet<string> = new Set(["upstream.failed", "upstream.garbled", "upstream.timeout"]);
-
-/** Text that a leaf can hold: it comes from a provider and may be anything. */
-function plain(text: string): string {
-  const fit = text.toWellFormed().slice(0, maxReasonLength);
-  return fit === "" ? "unknown" : fit;
-}

@@ -24,7 +24,7 @@ import type { Ctx, Log } from "../kernel/ctx.ts";
 import { Fault } from "../kernel/fault.ts";
 import { silentMeter } from "../kernel/meter.ts";
 import type { Meter } from "../kernel/meter.ts";
-import type { CallRecord, Leaf, Ledger } from "../ledger/index.ts";
+import type { Leaf, LeafFacts, Ledger } from "../ledger/index.ts";
 import type { Attempt, Begun, Deed, Done, Run } from "./attempt.ts";
 import { openClosings } from "./closings.ts";
 import type { Halts } from "./halts.ts";
@@ -167,7 +167,6 @@ export function openGate(parts: GateParts): Gate {
   };
 
   const leafOf = (ctx: Ctx, attempt: Attempt, fields: Partial<Leaf> & Pick<Leaf, "kind">): Leaf => ({
-    v: 1,
     time: instant(ctx.clock.nowMs()),
     principal: ctx.principal.id,
     principalKind: ctx.principal.kind,
@@ -261,18 +260,18 @@ export function openGate(parts: GateParts): Gate {
         metrics.ended(fields, found, startMs);
       }
     };
-    const fail = async (error: unknown, call?: CallRecord): Promise<never> => {
+    const fail = async (error: unknown, facts?: LeafFacts): Promise<never> => {
       const known = [...findings, ...reported];
       // A refusal can end a session too: a token that was shown twice.
       if (reported.length > 0 && changesAuthority(attempt.target)) await open.quiet([idIn(attempt.resource)]);
-      const facts = call === undefined ? {} : { call };
+      const own = facts === undefined ? {} : { facts };
       if (!(error instanceof Fault)) {
-        await end({ outcome: "failed", code: "internal.error", ...facts }, known);
+        await end({ outcome: "failed", code: "internal.error", ...own }, known);
         throw error;
       }
       // A fault that has a cause is something that broke; one without is a rule or limit that held.
       const outcome = error.cause === undefined ? "refused" : "failed";
-      const outcomeIndex = await end({ outcome, code: error.code, ...facts }, known);
+      const outcomeIndex = await end({ outcome, code: error.code, ...own }, known);
       const told = { ...error.facts, intentIndex: await intent, outcomeIndex };
       throw new Fault(error.code, error.message, told, error.cause);
     };
@@ -302,9 +301,9 @@ export function openGate(parts: GateParts): Gate {
       async finish(deed) {
         if (changesAuthority(attempt.target)) await open.quiet([idIn(attempt.resource)]);
         const all = [...findings, ...reported, ...detectLate(ctx, attempt, deed, findings)];
-        const { digest, call } = deed;
+        const { digest, facts } = deed;
         const outcomeIndex = await end(
-          { outcome: "committed", ...(digest ? { digest } : {}), ...(call ? { call } : {}) },
+          { outcome: "committed", ...(digest ? { digest } : {}), ...(facts ? { facts } : {}) },
           all,
         );
         const constitutionHash = constitution.hash;

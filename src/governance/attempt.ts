@@ -3,7 +3,7 @@ import type { DecisionRequest } from "../constitution/index.ts";
 import type { Confirm, Effect } from "../db/index.ts";
 import type { OperationName } from "../kernel/operation.ts";
 import type { Digest } from "../kernel/hash.ts";
-import type { CallRecord } from "../ledger/index.ts";
+import type { LeafFacts } from "../ledger/index.ts";
 import type { Authority } from "./attenuation.ts";
 import type { Finding, ThreatInput } from "./threats/index.ts";
 
@@ -35,8 +35,8 @@ export interface Deed<T> {
   readonly digest?: Digest;
   /** What was learned of the content while it was taken; the detectors look again, and what they find is recorded. */
   readonly content?: ThreatInput["content"];
-  /** What a call of a model used and gave, for the outcome's leaf. */
-  readonly call?: CallRecord;
+  /** What the operation puts on record of its own, in the outcome's leaf. */
+  readonly facts?: LeafFacts;
 }
 
 /** An act that was allowed and whose intent is on its way into the ledger. */
@@ -52,7 +52,7 @@ export interface Begun {
   /** Ends the act as done; resolves when the outcome is durable. */
   finish<T>(deed: Deed<T>): Promise<Done<T>>;
   /** Ends the act as refused or failed and rejects with the fault, which carries the leaf indexes. */
-  fail(error: unknown, call?: CallRecord): Promise<never>;
+  fail(error: unknown, facts?: LeafFacts): Promise<never>;
 }
 
 /** What an act is carried out with. */

@@ -72,7 +72,6 @@ async function haltExchanged({ ledger, halts, constitution, clock, log }: Needs 
   log.error({ threat }, "the ledger is another one than the database remembers: writes are halted");
   const intentIndex = await ledger.append([
     {
-      v: 1,
       time: instant(clock.nowMs()),
       principal: "system",
       principalKind: "system",

@@ -1,9 +1,10 @@
-// Turns leaves into the bytes and hashes that the log stores.
+// Turns leaves into the bytes and hashes that the log stores; `leaf-json.ts` spells them.
 import { canonicalJson } from "../kernel/canonical-json.ts";
 import { sha256 } from "../kernel/hash.ts";
 import { maxCommitLeaves, maxLeafBytes } from "../kernel/limits.ts";
 import { ledgerFault } from "./errors.ts";
-import type { CallRecord, Leaf } from "./leaf.ts";
+import type { Leaf } from "./leaf.ts";
+import { leafJson } from "./leaf-json.ts";
 import type { Batch, EncodedLeaf } from "./sequencer.ts";
 import { lengthBytes } from "./tiles.ts";
 
@@ -47,63 +48,10 @@ export class LeafEncoder {
 }
 
 function textOf(leaf: Leaf): string {
+  const json = leafJson(leaf);
   try {
-    return canonicalJson(ordered(leaf));
+    return canonicalJson(json);
   } catch (cause) {
     throw ledgerFault("ledger.leaf_too_large", "A leaf has no canonical JSON form.", {}, cause);
   }
-}
-
-/** A leaf with its fields in canonical order, so that they need not be sorted; the types keep it complete. */
-function ordered(leaf: Leaf): object {
-  const { call, decision } = leaf;
-  return {
-    call: call && orderedCall(call),
-    code: leaf.code,
-    constitutionHash: leaf.constitutionHash,
-    decision: decision && { allow: decision.allow, articles: decision.articles, policies: decision.policies },
-    digest: leaf.digest,
-    finding: leaf.finding,
-    intent: leaf.intent,
-    kind: leaf.kind,
-    note: leaf.note,
-    operation: leaf.operation,
-    outcome: leaf.outcome,
-    principal: leaf.principal,
-    principalKind: leaf.principalKind,
-    product: leaf.product,
-    requestId: leaf.requestId,
-    resource: leaf.resource,
-    time: leaf.time,
-    v: leaf.v,
-  } satisfies Record<keyof Leaf, unknown>;
-}
-
-function orderedCall(call: CallRecord): object {
-  return {
-    attempts: call.attempts,
-    cache: call.cache,
-    cacheReadTokens: call.cacheReadTokens,
-    cacheWriteTokens: call.cacheWriteTokens,
-    chargedMicrodollars: call.chargedMicrodollars,
-    chargedTokens: call.chargedTokens,
-    deployment: call.deployment,
-    droppedParameters: call.droppedParameters,
-    estimated: call.estimated,
-    finish: call.finish,
-    governedParameters: call.governedParameters,
-    inputTokens: call.inputTokens,
-    microdollars: call.microdollars,
-    model: call.model,
-    outputTokens: call.outputTokens,
-    prompt: call.prompt,
-    reasoningTokens: call.reasoningTokens,
-    reasons: call.reasons,
-    reply: call.reply,
-    schema: call.schema,
-    serviceTier: call.serviceTier,
-    streamed: call.streamed,
-    tier: call.tier,
-    unknownParameters: call.unknownParameters,
-  } satisfies Record<keyof CallRecord, unknown>;
 }

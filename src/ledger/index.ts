@@ -1,6 +1,7 @@
 // The door of the ledger: open it, mend it, export it, and the words its callers share.
-export { outcomes } from "./leaf.ts";
-export type { CallRecord, Leaf, LeafKind, Outcome } from "./leaf.ts";
+export { leafKinds, outcomes } from "./leaf.ts";
+export type { Leaf, LeafFacts, LeafKind, Outcome } from "./leaf.ts";
+export type { LeafJson } from "./leaf-json.ts";
 export type { Entry, EntryQuery, Ledger, LedgerCondition } from "./ledger.ts";
 export { openLedger } from "./disk/disk.ts";
 export type { DiskLedger, LedgerOptions } from "./disk/disk.ts";

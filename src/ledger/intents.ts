@@ -1,6 +1,7 @@
-// Finds intents that no outcome closes, by looking at bytes instead of parsing JSON: a canonical leaf spells its kind as
-// `"kind":"..."` exactly once, because a quote inside a JSON string is always escaped, and an outcome's link stands
-// directly before it (`"intent":12,"kind":"outcome"`), because canonical keys are sorted.
+// Finds intents that no outcome closes, by looking at bytes instead of parsing JSON. In a canonical leaf of either format the
+// last `"kind":"..."` is the leaf's own: a quote inside a JSON string is always escaped, and every field that holds names of
+// its own (`call`, `decision`, `facts`, `finding`) is sorted before `kind`. An outcome's link stands directly before it
+// (`"intent":12,"kind":"outcome"`), because no field is sorted in between.
 
 const kind = Buffer.from('"kind":"');
 const intentKey = Buffer.from('"intent":');
@@ -12,7 +13,7 @@ export class OpenIntents {
 
   /** Takes note of one entry. */
   observe(index: number, entry: Buffer): void {
-    const at = entry.indexOf(kind);
+    const at = entry.lastIndexOf(kind);
     if (at < 0) return;
     const first = entry[at + kind.length];
     if (first === letterI) this.#open.add(index);

@@ -1,10 +1,10 @@
 // A leaf is one ledger record: RFC 8785 JSON of at most 65 535 bytes. It holds digests and identifiers, never a payload
-// and never personal data.
+// and never personal data. This is a leaf in memory; `leaf-json.ts` says how it is spelled in the log.
 import type { Digest } from "../kernel/hash.ts";
 import type { CallerKind } from "../kernel/ctx.ts";
 
 /** What a leaf records. */
-export const leafKinds = ["intent", "outcome", "finding", "admin", "heartbeat"] as const;
+export const leafKinds = ["intent", "outcome", "finding", "admin"] as const;
 /** What a leaf records. */
 export type LeafKind = (typeof leafKinds)[number];
 
@@ -13,50 +13,21 @@ export const outcomes = ["committed", "refused", "failed", "interrupted"] as con
 /** How an act ended. */
 export type Outcome = (typeof outcomes)[number];
 
-/** What a call of a model used and gave, as its outcome's leaf tells it: names, numbers and digests, no word of either side. */
-export interface CallRecord {
-  /** Which deployment answered last; absent when none was reached. */
-  readonly deployment?: string;
-  /** The model, as the provider names it. */
-  readonly model: string;
-  readonly tier: number;
-  /** Why this tier and this deployment, in the router's words. */
-  readonly reasons: readonly string[];
-  readonly attempts: number;
-  readonly streamed: boolean;
-  readonly cache: "hit" | "miss" | "bypass";
-  readonly finish: string;
-  readonly inputTokens: number;
-  readonly outputTokens: number;
-  readonly cacheReadTokens: number;
-  readonly cacheWriteTokens: number;
-  readonly reasoningTokens: number;
-  /** The tokens are the server's own estimate, because the provider reported none that could be believed. */
-  readonly estimated: boolean;
-  /** Integer micro-dollars; absent when the price is unknown. */
-  readonly microdollars?: number;
-  /** What budgets were charged with, where the provider reported more than the call can use; absent where it did not. */
-  readonly chargedTokens?: number;
-  readonly chargedMicrodollars?: number;
-  /** Whether the reply has the form that was asked for; absent where none was. */
-  readonly schema?: "valid" | "invalid" | "unchecked";
-  /** The service that the provider says it gave, where it says so: `priority`, `flex`, `fast`. */
-  readonly serviceTier?: string;
-  /** Names of what was asked for that is policy, each with what it changes: `service_tier (price)`. */
-  readonly governedParameters?: readonly string[];
-  /** Names of parameters that nothing is known of; never their values. */
-  readonly unknownParameters?: readonly string[];
-  /** Names of what the provider that answered was not told. */
-  readonly droppedParameters?: readonly string[];
-  /** SHA-256 of the request's canonical form, and of the reply as it left. */
-  readonly prompt: Digest;
-  readonly reply?: Digest;
-}
+/**
+ * What an operation puts on record of its own: a flat map of strings, integers and booleans. Each operation declares its names,
+ * in snake_case (`call-record.ts` of the gateway is one); the ledger checks the shape and knows no name.
+ */
+export type LeafFacts = Readonly<Record<string, string | number | boolean>>;
 
-/** One ledger record, as it stands in the canonical JSON of the leaf. Absent facts are left out. */
+/** Most facts of one leaf: a reader can take them in, and the writer's check stays short. */
+export const maxFacts = 64;
+/** Longest name of a fact, characters. */
+export const maxFactNameLength = 64;
+/** Longest text of a fact, UTF-16 units: an eighth of a leaf. */
+export const maxFactTextLength = 8192;
+
+/** One ledger record. Absent fields are left out. */
 export interface Leaf {
-  /** Format version of the leaf. */
-  readonly v: 1;
   readonly kind: LeafKind;
   /** RFC 3339 UTC with milliseconds. */
   readonly time: string;
@@ -88,6 +59,6 @@ export interface Leaf {
   readonly finding?: { readonly threat: string; readonly severity: string; readonly pattern: string };
   /** On an admin leaf: why, in the operator's words reduced to a digest, or a public machine fact such as a version. */
   readonly note?: string;
-  /** On the outcome of a call of a model. */
-  readonly call?: CallRecord;
+  /** What the operation puts on record of its own. */
+  readonly facts?: LeafFacts;
 }

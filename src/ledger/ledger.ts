@@ -5,6 +5,7 @@
 // 3. A leaf that cannot be made durable is not in the tree: `append` rejects and the next call may succeed.
 // 4. A damaged ledger answers reads that do not need the damaged part and rejects every append until an operator decides.
 import type { Leaf, LeafKind, Outcome } from "./leaf.ts";
+import type { LeafJson, LeafJsonV1 } from "./leaf-json.ts";
 
 /** Whether the ledger can take leaves, and if not, why. */
 export type LedgerCondition =
@@ -20,6 +21,8 @@ export type LedgerCondition =
 export interface Entry {
   readonly index: number;
   readonly leaf: Leaf;
+  /** The leaf as it stands in the log; its canonical JSON has the bytes that were hashed. */
+  readonly json: LeafJson | LeafJsonV1;
 }
 
 /** Which entries a listing wants; absent means any. Times are milliseconds, `since` inclusive, `until` exclusive. */

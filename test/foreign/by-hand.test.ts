@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { verifyProof } from "../../src/ledger/verify/index.ts";
+import { oldLedger } from "../support/ledger/old-ledger.ts";
 import { writeRealLedger } from "../support/ledger/real-ledger.ts";
 import type { RealLedger } from "../support/ledger/real-ledger.ts";
 import { describeWith } from "../support/servers/requires.ts";
@@ -33,12 +34,12 @@ describeWith(["openssl", "xxd"], "the recipe for verifying by hand", () => {
   });
 
   /** Entry and proof as files, for the recipe and to be damaged. */
-  async function files(index: number) {
-    const { stdout } = await run("sh", [join(folder, "entry.sh"), ledger.path, String(index)], { encoding: "buffer" });
+  async function files(index: number, { path, proofs }: Pick<RealLedger, "path" | "proofs"> = ledger) {
+    const { stdout } = await run("sh", [join(folder, "entry.sh"), path, String(index)], { encoding: "buffer" });
     const [entry, proof] = [join(folder, `${index}.json`), join(folder, `${index}.tlog-proof`)];
     await writeFile(entry, stdout);
-    await writeFile(proof, ledger.proofs.get(index)!);
-    return { entry, proof, key: join(ledger.path, "public.pem") };
+    await writeFile(proof, proofs.get(index)!);
+    return { entry, proof, key: join(path, "public.pem") };
   }
 
   async function verify({ key, proof, entry }: { key: string; proof: string; entry: string }) {
@@ -57,6 +58,23 @@ describeWith(["openssl", "xxd"], "the recipe for verifying by hand", () => {
     expect(await verify(given)).toEqual({ status: 0, output });
     const report = verifyProof(ledger.proofs.get(index)!, await readFile(given.entry), ledger.verifierKey);
     expect(report).toMatchObject({ ok: true, index, size: ledger.size });
+  });
+
+  it("accepts entries of both formats of a ledger that was begun in format 1", async () => {
+    await using old = await oldLedger();
+    await old.grow();
+    const proofs = new Map<number, string>();
+    await old.withOpen(async (opened) => {
+      for (const index of [8, 19]) proofs.set(index, await opened.proof(index));
+    });
+    const formats: number[] = [];
+    for (const index of proofs.keys()) {
+      const given = await files(index, { path: old.path, proofs });
+      const output = `PASS entry ${index} of charter.local/ledger, signed tree of 20 entries`;
+      expect(await verify(given)).toEqual({ status: 0, output });
+      formats.push(JSON.parse(await readFile(given.entry, "utf8")).v);
+    }
+    expect(formats).toEqual([1, 2]);
   });
 
   it("refuses every kind of damage", async () => {

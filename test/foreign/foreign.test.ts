@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { verifyLedger } from "../../src/ledger/verify/index.ts";
+import { oldLedger } from "../support/ledger/old-ledger.ts";
 import { goPath } from "../support/servers/packages.ts";
 import { writeRealLedger } from "../support/ledger/real-ledger.ts";
 import type { RealLedger } from "../support/ledger/real-ledger.ts";
@@ -111,10 +112,10 @@ describeWith(["go"], "the Go checksum database's code and a real ledger", () => 
     await ledger?.[Symbol.asyncDispose]();
   });
 
-  async function verify(place: string, env: NodeJS.ProcessEnv = {}): Promise<Verdict> {
+  async function verify(place: string, env: NodeJS.ProcessEnv = {}, known = ledger): Promise<Verdict> {
     const older = join(tools, "older");
-    await writeFile(older, ledger.olderCheckpoint);
-    const args = ["-vkey", ledger.verifierKey, "-older", older, place];
+    await writeFile(older, known.olderCheckpoint);
+    const args = ["-vkey", known.verifierKey, "-older", older, place];
     try {
       const { stdout } = await run(join(tools, "verify"), args, { env: { ...process.env, ...env }, timeout: 50_000 });
       return { status: 0, output: stdout };
@@ -128,6 +129,20 @@ describeWith(["go"], "the Go checksum database's code and a real ledger", () => 
     const { status, output } = await verify(ledger.path);
     expect(output).toMatch(/^PASS 900 entries, \d+ tiles, \d+ inclusion proofs, 4 consistency proofs\n$/);
     expect(status).toBe(0);
+  });
+
+  it("verify a ledger that was begun in format 1, and again after it went on in format 2", async () => {
+    await using old = await oldLedger();
+    const known = { ...ledger, verifierKey: old.verifierKey, olderCheckpoint: old.checkpoint };
+    expect(await verify(old.path, {}, known)).toMatchObject({
+      status: 0,
+      output: expect.stringMatching(/^PASS 14 entries/),
+    });
+    await old.grow();
+    expect(await verify(old.path, {}, known)).toMatchObject({
+      status: 0,
+      output: expect.stringMatching(/^PASS 20 entries/),
+    });
   });
 
   it("verify it over HTTP with a bearer key", async () => {

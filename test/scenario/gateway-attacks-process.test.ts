@@ -123,7 +123,7 @@ describe("kill -9 while answers stream", () => {
           expectEachIntentClosed(leaves);
           for (const index of seen) expect(leaves[index]).toMatchObject({ kind: "intent", operation: "chat.create" });
           expect(leaves.some(({ outcome }) => outcome === "interrupted")).toBe(true);
-          for (const { call } of leaves) onRecord += (call?.inputTokens ?? 0) + (call?.outputTokens ?? 0);
+          for (const { facts: call } of leaves) onRecord += (call?.input_tokens ?? 0) + (call?.output_tokens ?? 0);
           expect(await server.stop()).toBe(0);
         }
         const clock = handClock(Date.now() + 2 * 3_600_000);

@@ -27,9 +27,9 @@ describe("a provider that lies", () => {
       on.stub.answer = (_request, response) => sendJson(response, body);
       const size = await on.rig.charter.ledgerSize();
       expect((await on.chat({ max_tokens: 50 }, headers)).status, name).toBe(200);
-      const { call } = await on.rig.outcomeSince(size);
+      const { facts: call } = await on.rig.outcomeSince(size);
       expect(call, name).toMatchObject({ estimated: true });
-      expect(await on.used(`lies ${name}`), name).toBe((call?.inputTokens ?? 0) + (call?.outputTokens ?? 0));
+      expect(await on.used(`lies ${name}`), name).toBe((call?.input_tokens ?? 0) + (call?.output_tokens ?? 0));
     }
   });
 
@@ -89,7 +89,7 @@ describe("a provider that lies", () => {
     expect(status).toBe(200);
     expect(headers.get("x-evil")).toBeNull();
     expect(headers.get("x-charter-model")).toMatch(/^[!-~]{1,256}$/);
-    expect((await on.rig.outcomeSince(size)).call?.model.length).toBeLessThanOrEqual(300);
+    expect((await on.rig.outcomeSince(size)).facts?.model.length).toBeLessThanOrEqual(300);
 
     on.stub.answer = (_request, response) =>
       stream(response, [whole[0]!.replace('"m"', JSON.stringify("m".repeat(90_000))), ...whole.slice(1)]);

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { canonicalJson } from "../../src/kernel/canonical-json.ts";
 import { digestOf } from "../../src/kernel/hash.ts";
-import type { Leaf } from "../../src/ledger/index.ts";
+import type { ShownLeaf } from "../support/ledger/record.ts";
 import { questions, readStream, startRig } from "../support/gateway/gateway.ts";
 import type { GatewayRig } from "../support/gateway/gateway.ts";
 
@@ -29,7 +29,7 @@ interface Kept {
 }
 
 /** What is kept of one call, prompt and reply, with their bytes. */
-async function keptOf({ intent }: Leaf): Promise<Record<"prompt" | "reply", Kept | undefined>> {
+async function keptOf({ intent }: ShownLeaf): Promise<Record<"prompt" | "reply", Kept | undefined>> {
   const { json } = await rig.charter.ask("/v1/artifacts?product=AI_ASSISTANT&tag=model-call&limit=200");
   const own = json.artifacts.filter(({ metadata }: Kept) => metadata["intentIndex"] === intent);
   const read = async (part: string): Promise<Kept | undefined> => {
@@ -53,14 +53,14 @@ async function asked(body: object, more: Parameters<GatewayRig["chat"]>[1] = {})
 describe("a product that keeps what is said", () => {
   it("finds prompt and reply under the digests of the call's outcome", async () => {
     const { sent, answer, outcome, kept } = await asked({});
-    expect(kept.prompt).toMatchObject({ text: canonicalJson(sent), content_hash: outcome.call?.prompt });
+    expect(kept.prompt).toMatchObject({ text: canonicalJson(sent), content_hash: outcome.facts?.prompt });
     expect(kept.reply).toMatchObject({
       text: answer.text,
-      content_hash: outcome.call?.reply,
+      content_hash: outcome.facts?.reply,
       mediaType: "application/json",
       created_by: outcome.principal,
       derivedFrom: [kept.prompt?.artifact_id],
-      metadata: { part: "reply", model: "ok", requestId: outcome.requestId },
+      metadata: { part: "reply", model: "ok", requestId: outcome.request_id },
     });
     expect(kept.reply?.metadata["outcomeIndex"]).toBe(Number(answer.headers.get("x-charter-outcome")));
   });
@@ -69,14 +69,18 @@ describe("a product that keeps what is said", () => {
     const { answer, outcome, kept } = await asked({ stream: true });
     const sent = answer.text.slice(0, answer.text.indexOf(": charter "));
     expect(readStream(answer.text).facts.outcomeIndex).toBe(kept.reply?.metadata["outcomeIndex"]);
-    expect(kept.reply).toMatchObject({ text: sent, mediaType: "text/event-stream", content_hash: outcome.call?.reply });
+    expect(kept.reply).toMatchObject({
+      text: sent,
+      mediaType: "text/event-stream",
+      content_hash: outcome.facts?.reply,
+    });
   });
 
   it("finds the answers that were kept in the cache too, each for its own call", async () => {
     const same = question();
     const [first, second] = [await asked(same), await asked(same)];
     expect(second.answer.headers.get("x-charter-cache")).toBe("hit");
-    expect(second.kept.reply?.content_hash).toBe(second.outcome.call?.reply);
+    expect(second.kept.reply?.content_hash).toBe(second.outcome.facts?.reply);
     expect(second.kept.reply?.artifact_id).not.toBe(first.kept.reply?.artifact_id);
   });
 
@@ -84,7 +88,7 @@ describe("a product that keeps what is said", () => {
     const { kept, outcome } = await asked({ messages: [{ role: "user", content: `My key is ${secret}` }] });
     expect(JSON.stringify(rig.upstream.seen.at(-1)?.json)).not.toContain(secret);
     expect(kept.prompt?.text).toContain(secret);
-    expect(digestOf(kept.prompt?.text ?? "")).toBe(outcome.call?.prompt);
+    expect(digestOf(kept.prompt?.text ?? "")).toBe(outcome.facts?.prompt);
   });
 
   it("finds nothing of a call that was refused or that failed", async () => {

@@ -38,10 +38,10 @@ describe("an answer that is kept", () => {
     expect(
       await upstreamCalls(async () => expect(await cacheOf(body)).toEqual({ ...first, cache: "hit", cost: "0" })),
     ).toBe(0);
-    expect((await rig.outcomeSince(size)).call).toMatchObject({
+    expect((await rig.outcomeSince(size)).facts).toMatchObject({
       cache: "hit",
-      inputTokens: 0,
-      outputTokens: 0,
+      input_tokens: 0,
+      output_tokens: 0,
       microdollars: 0,
       reply: sha256(first.text),
     });
@@ -148,8 +148,8 @@ describe("an answer that is kept", () => {
     expect(answers).toEqual(Array.from({ length: 20 }, () => scriptedAnswer));
     const { intents, outcomes } = await rig.callsSince(size);
     expect([intents.length, outcomes.length]).toEqual([20, 20]);
-    expect(outcomes.filter(({ call }) => call?.cache === "miss")).toHaveLength(1);
-    expect(outcomes.filter(({ call }) => call?.cache === "hit" && call.microdollars === 0)).toHaveLength(19);
+    expect(outcomes.filter(({ facts }) => facts?.cache === "miss")).toHaveLength(1);
+    expect(outcomes.filter(({ facts }) => facts?.cache === "hit" && facts.microdollars === 0)).toHaveLength(19);
   });
 
   it("is never a failure, nor an answer that broke off", async () => {

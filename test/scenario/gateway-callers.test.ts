@@ -5,10 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import type { Leaf } from "../../src/ledger/index.ts";
 import {
   openaiOf,
   questions,
+  recordOf,
   scriptedAnswer,
   sendJson,
   settledBudget,
@@ -37,11 +37,6 @@ afterAll(async () => {
 afterEach(() => rig.upstream.script([]));
 
 const question = questions();
-/** The call's record in the outcome. */
-const recordOf = ({ call }: Leaf): NonNullable<Leaf["call"]> => {
-  if (call === undefined) throw new Error("the outcome has no record of a call");
-  return call;
-};
 
 describe("a caller that leaves", () => {
   it("in an endless stream ends the upstream's work at once and pays for what was used", async () => {
@@ -58,10 +53,10 @@ describe("a caller that leaves", () => {
     expect(rig.upstream.seen.at(-1)?.aborted).toBe(true);
     const outcome = await rig.outcomeSince(size);
     expect(outcome).toMatchObject({ outcome: "failed", code: "call.aborted" });
-    const { inputTokens, outputTokens, estimated } = recordOf(outcome);
+    const { input_tokens, output_tokens, estimated } = recordOf(outcome);
     expect(estimated).toBe(true);
-    expect(outputTokens).toBeGreaterThan(40);
-    expect(await settledBudget(rig, "left")).toEqual({ used: inputTokens + outputTokens, held: 0 });
+    expect(output_tokens).toBeGreaterThan(40);
+    expect(await settledBudget(rig, "left")).toEqual({ used: input_tokens + output_tokens, held: 0 });
   });
 
   it("before the answer has begun ends the upstream's work at once and pays what was reserved, since nobody knows how far it was", async () => {

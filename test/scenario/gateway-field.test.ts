@@ -164,11 +164,11 @@ describe("the field's loudest pains", () => {
     expect(message.headers.get("x-charter-cost-microdollars")).toBe(
       String(200 * 3 + 800 * 0.3 + 100 * 3.75 + 100 * 15),
     );
-    expect((await rig.outcomeSince(size)).call).toMatchObject({
-      inputTokens: 1100,
-      cacheReadTokens: 800,
-      cacheWriteTokens: 100,
-      outputTokens: 100,
+    expect((await rig.outcomeSince(size)).facts).toMatchObject({
+      input_tokens: 1100,
+      cache_read_tokens: 800,
+      cache_write_tokens: 100,
+      output_tokens: 100,
     });
     expect(message.json.usage).toMatchObject({ prompt_tokens: 1100, prompt_tokens_details: { cached_tokens: 800 } });
   });
@@ -177,7 +177,7 @@ describe("the field's loudest pains", () => {
     const size = await rig.charter.ledgerSize();
     const { headers } = await rig.chat({ model: "up/nobody-knows", ...question() });
     expect(headers.get("x-charter-cost-microdollars")).toBe("unknown");
-    expect((await rig.outcomeSince(size)).call).not.toHaveProperty("microdollars");
+    expect((await rig.outcomeSince(size)).facts).not.toHaveProperty("microdollars");
     const { text } = await rig.chat({ model: "up/nobody-knows", ...question(), stream: true });
     expect(readStream(text).facts.microdollars).toBeNull();
   });

@@ -62,7 +62,7 @@ const question = questions();
 const asked = async (body: object, more: Parameters<GatewayRig["chat"]>[1] = {}) => {
   const size = await rig.charter.ledgerSize();
   const answer = await rig.chat({ ...question(), model: "loose", ...form, ...body }, more);
-  const { call } = await rig.outcomeSince(size);
+  const { facts: call } = await rig.outcomeSince(size);
   return { answer, call, verdict: answer.headers.get("x-charter-schema") };
 };
 
@@ -156,8 +156,8 @@ describe("a form that is enforced", () => {
       deployment: "exact",
       attempts: 2,
       schema: "valid",
-      inputTokens: 20,
-      outputTokens: 10,
+      input_tokens: 20,
+      output_tokens: 10,
     });
     expect(call?.reasons).toContain("loose failed: reply.invalid");
   });
@@ -174,7 +174,13 @@ describe("a form that is enforced", () => {
     const { answer, call } = await asked({}, enforce);
     expect([answer.status, answer.json.code]).toEqual([502, "reply.invalid"]);
     expect(answer.text).not.toContain("forty-two");
-    expect(call).toMatchObject({ attempts: 4, schema: "invalid", finish: "error", inputTokens: 40, outputTokens: 20 });
+    expect(call).toMatchObject({
+      attempts: 4,
+      schema: "invalid",
+      finish: "error",
+      input_tokens: 40,
+      output_tokens: 20,
+    });
     expect((await rig.budget()).used - used).toBe(60);
     expect((await rig.budget()).held).toBe(0);
   });

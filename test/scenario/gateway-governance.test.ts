@@ -4,7 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import type { Leaf } from "../../src/ledger/index.ts";
+import type { ShownLeaf } from "../support/ledger/record.ts";
 import {
   chatReply,
   filesHolding,
@@ -98,8 +98,8 @@ describe("the record of a call", () => {
       decision: { allow: true },
     });
     expect([outcomes[0]?.outcome, outcomes[0]?.code]).toEqual([outcome, code]);
-    expect(outcomes[0]?.requestId).toBe(intents[0]?.requestId);
-    expect(told.get("x-constitution-hash")).toBe(outcomes[0]?.constitutionHash);
+    expect(outcomes[0]?.request_id).toBe(intents[0]?.request_id);
+    expect(told.get("x-constitution-hash")).toBe(outcomes[0]?.constitution_hash);
     expectEachIntentClosed(await rig.leaves());
   });
 
@@ -107,7 +107,7 @@ describe("the record of a call", () => {
     const body = { model, ...question(), temperature: 0, metadata: { "b b": "2", a: ["1", null, true, 0.5] } };
     const size = await rig.charter.ledgerSize();
     const { text, headers } = await rig.chat(body);
-    const { call, digest } = await rig.outcomeSince(size);
+    const { facts: call, digest } = await rig.outcomeSince(size);
     expect(call).toMatchObject({
       deployment: "answers",
       model: "ok",
@@ -116,19 +116,19 @@ describe("the record of a call", () => {
       streamed: false,
       cache: "miss",
       finish: "stop",
-      inputTokens: 12,
-      outputTokens: 6,
-      cacheReadTokens: 0,
-      cacheWriteTokens: 0,
-      reasoningTokens: 0,
+      input_tokens: 12,
+      output_tokens: 6,
+      cache_read_tokens: 0,
+      cache_write_tokens: 0,
+      reasoning_tokens: 0,
       estimated: false,
       microdollars: 24,
       prompt: sha256(canonical(body)),
       reply: sha256(text),
     });
     expect(digest).toBe(sha256(text));
-    expect(call?.reasons).toContainEqual(expect.stringMatching(/named the model/));
-    expect(call?.reasons).toContainEqual(expect.stringMatching(/^score 0\.\d{4}: compliance 90 %/));
+    expect(call?.reasons).toMatch(/named the model/);
+    expect(call?.reasons).toMatch(/(^|; )score 0\.\d{4}: compliance 90 %/);
     expect(headers.get("x-charter-intent")).toBe(String(size));
     expect(headers.get("x-charter-outcome")).toBe(String(size + 1));
   });
@@ -137,11 +137,11 @@ describe("the record of a call", () => {
     const body = { model, ...question(), stream, stream_options: { include_usage: true } };
     const size = await rig.charter.ledgerSize();
     const { text, headers } = await rig.chat(body);
-    const { call } = await rig.outcomeSince(size);
+    const { facts: call } = await rig.outcomeSince(size);
     expect(call).toMatchObject({
       streamed: true,
-      inputTokens: 12,
-      outputTokens: 6,
+      input_tokens: 12,
+      output_tokens: 6,
       microdollars: 24,
       prompt: sha256(canonical(body)),
       reply: sha256(text.slice(0, text.indexOf(": charter "))),
@@ -169,7 +169,7 @@ describe("the record of a call", () => {
       expect(status, text).toBe(200);
       const { intents, outcomes } = await rig.callsSince(size);
       expect([intents.length, outcomes.length, intents[0]?.operation]).toEqual([1, 1, operation]);
-      expect(outcomes[0]).toMatchObject({ outcome: "committed", call: { estimated: false } });
+      expect(outcomes[0]).toMatchObject({ outcome: "committed", facts: { estimated: false } });
     }
   });
 
@@ -247,7 +247,7 @@ describe("the terms of a product", () => {
     const size = await rig.charter.ledgerSize();
     const { status } = await rig.chat({ ...question(), model: "tier:5" }, { key: keys.avatar });
     expect(status).toBe(200);
-    expect((await rig.outcomeSince(size)).call).toMatchObject({ deployment: "answers", tier: 2 });
+    expect((await rig.outcomeSince(size)).facts).toMatchObject({ deployment: "answers", tier: 2 });
   });
 
   it("list the models, for calling and for looking", async () => {
@@ -394,8 +394,8 @@ describe("without any provider", () => {
     const client = openaiOf(bare.url, key);
     const stream = client.chat.completions.stream({ model: "auto", messages: [{ role: "user", content: "Who?" }] });
     expect(await stream.finalContent()).toMatch(/simulat/i);
-    const leaves: Leaf[] = (await bare.ask("/ledger/entries?limit=1000")).json.entries.map(
-      ({ leaf }: { leaf: Leaf }) => leaf,
+    const leaves: ShownLeaf[] = (await bare.ask("/ledger/entries?limit=1000")).json.entries.map(
+      ({ leaf }: { leaf: ShownLeaf }) => leaf,
     );
     expectEachIntentClosed(leaves);
   });

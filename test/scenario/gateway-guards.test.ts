@@ -224,7 +224,7 @@ describe("a reply that the product's terms refuse", () => {
       expect(text).not.toContain("And more");
       expect(JSON.parse(readStream(text).data.at(-1)!)).toMatchObject({ error: { code: "guard.denied" } });
       const outcome = await rig.outcomeSince(size);
-      expect(outcome).toMatchObject({ outcome: "refused", code: "guard.denied", call: { cache: "miss" } });
+      expect(outcome).toMatchObject({ outcome: "refused", code: "guard.denied", facts: { cache: "miss" } });
     }
   });
 });

@@ -57,10 +57,10 @@ describe("a budget", () => {
         // The same words at a temperature, so that the second is not the first one's answer again.
         const messages = [{ role: "user", content: "What is six times seven?" }];
         await rig.chat({ messages, model, stream, temperature: 0.5, max_tokens: 50 }, headersOf(project));
-        const { call } = await rig.outcomeSince(size);
+        const { facts: call } = await rig.outcomeSince(size);
         const { used, held } = await rig.budget(project);
-        expect([used, held]).toEqual([call!.inputTokens + call!.outputTokens, 0]);
-        costs.push([call?.inputTokens, call?.outputTokens, call?.microdollars, call?.estimated]);
+        expect([used, held]).toEqual([call!.input_tokens + call!.output_tokens, 0]);
+        costs.push([call?.input_tokens, call?.output_tokens, call?.microdollars, call?.estimated]);
       }
       expect(costs[0], model).toEqual(costs[1]);
     }
@@ -114,8 +114,8 @@ describe("a budget", () => {
     const size = await rig.charter.ledgerSize();
     const { headers } = await rig.chat({ ...question(), model: "unpriced" });
     expect(headers.get("x-charter-cost-microdollars")).toBe("unknown");
-    const { call } = await rig.outcomeSince(size);
-    expect(call).toMatchObject({ inputTokens: 12, outputTokens: 6 });
+    const { facts: call } = await rig.outcomeSince(size);
+    expect(call).toMatchObject({ input_tokens: 12, output_tokens: 6 });
     expect(call).not.toHaveProperty("microdollars");
   });
 

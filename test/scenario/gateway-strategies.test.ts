@@ -30,12 +30,12 @@ describe("the cascade", () => {
     const { answer, outcome, scripts } = await asked({});
     expect(answer.status).toBe(200);
     expect(scripts).toEqual(["ok", "ok", "ok"]);
-    expect(outcome.call).toMatchObject({ deployment: "cheap", tier: 2, attempts: 3 });
-    expect(outcome.call?.reasons.join("\n")).toContain("cascade: cheap is enough, 3 of 3 replies agree");
+    expect(outcome.facts).toMatchObject({ deployment: "cheap", tier: 2, attempts: 3 });
+    expect(outcome.facts?.reasons).toContain("cascade: cheap is enough, 3 of 3 replies agree");
     const { usage } = answer.json;
-    expect(outcome.call?.inputTokens).toBe(3 * usage.prompt_tokens);
-    expect(outcome.call?.outputTokens).toBe(3 * usage.completion_tokens);
-    expect(Number(answer.headers.get("x-charter-cost-microdollars"))).toBe(outcome.call?.microdollars);
+    expect(outcome.facts?.input_tokens).toBe(3 * usage.prompt_tokens);
+    expect(outcome.facts?.output_tokens).toBe(3 * usage.completion_tokens);
+    expect(Number(answer.headers.get("x-charter-cost-microdollars"))).toBe(outcome.facts?.microdollars);
   });
 
   it("asks the tier of the call's own level when the cheap model contradicts itself, and pays for everything", async () => {
@@ -43,14 +43,14 @@ describe("the cascade", () => {
     const { answer, outcome, scripts } = await asked({});
     expect(answer.status).toBe(200);
     expect(scripts).toEqual(["ok", "ok", "ok", "ok-strong"]);
-    expect(outcome.call).toMatchObject({ deployment: "strong", tier: 4, attempts: 4 });
-    expect(outcome.call?.reasons.join("\n")).toContain("cascade: asked a stronger model");
-    expect(outcome.call?.inputTokens).toBeGreaterThan(answer.json.usage.prompt_tokens);
+    expect(outcome.facts).toMatchObject({ deployment: "strong", tier: 4, attempts: 4 });
+    expect(outcome.facts?.reasons).toContain("cascade: asked a stronger model");
+    expect(outcome.facts?.input_tokens).toBeGreaterThan(answer.json.usage.prompt_tokens);
   });
 
   it("asks a stronger model when the cheap one fails, and refuses only when all do", async () => {
     rig.upstream.script(["400", "ok"]);
-    expect((await asked({})).outcome.call).toMatchObject({ deployment: "strong" });
+    expect((await asked({})).outcome.facts).toMatchObject({ deployment: "strong" });
   });
 
   it("streams to a caller that wants a stream", async () => {

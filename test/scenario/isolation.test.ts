@@ -152,7 +152,7 @@ const creations: readonly (readonly [(product: string) => string, (product: stri
 
 /** A leaf without what is new in every leaf. */
 function shapeOfLeaf(leaf: Record<string, unknown>): string {
-  const { time: _, requestId: __, resource: ___, intent: ____, ...same } = leaf;
+  const { time: _, request_id: __, resource: ___, intent: ____, ...same } = leaf;
   return JSON.stringify(same);
 }
 

@@ -79,7 +79,7 @@ describe("two hundred clients that send", () => {
     }
     await ordinaryWork();
     const { json } = await charter.ask("/ledger/entries?operation=artifact.create&kind=outcome&limit=1000");
-    const requests = new Set(json.entries.map(({ leaf }: { leaf: { requestId: string } }) => leaf.requestId));
+    const requests = new Set(json.entries.map(({ leaf }: { leaf: { request_id: string } }) => leaf.request_id));
     for (const { heard } of open.slice(0, many)) {
       const id = /x-request-id: (\S+)/.exec(heard())?.[1];
       expect([id, requests.has(id)]).toEqual([id, true]);

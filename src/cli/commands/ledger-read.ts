@@ -55,7 +55,7 @@ export const ledgerEntries: Command = {
     { name: "product", short: "p", value: "PRODUCT", summary: "only this product's" },
     { name: "principal", value: "ID", summary: "only this credential's" },
     { name: "operation", value: "NAME", summary: "only this operation, such as artifact.create" },
-    { name: "kind", value: "KIND", summary: "intent, outcome, finding, admin or heartbeat" },
+    { name: "kind", value: "KIND", summary: "intent, outcome, finding or admin" },
     { name: "request", value: "ID", summary: "only this request's" },
     { name: "since", value: "TIME", summary: "at or after this RFC 3339 time or date" },
     { name: "until", value: "TIME", summary: "before this RFC 3339 time or date" },

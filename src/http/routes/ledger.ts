@@ -3,7 +3,8 @@ import { createPublicKey } from "node:crypto";
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { governanceFault } from "../../governance/index.ts";
 import type { Ctx } from "../../kernel/ctx.ts";
-import type { Entry, Ledger } from "../../ledger/index.ts";
+import { leafKinds } from "../../ledger/index.ts";
+import type { Entry, LeafKind, Ledger } from "../../ledger/index.ts";
 import { httpFault } from "../errors.ts";
 import { gatherPage } from "../long-page.ts";
 import { defined, instantMs, one, pageSize } from "../query.ts";
@@ -14,6 +15,12 @@ import type { Services } from "../services.ts";
 
 const text = { type: "string" };
 const immutable = "public, max-age=31536000, immutable";
+
+/** An entry as it is shown: the leaf stands here as it stands in the log. */
+interface ShownEntry {
+  readonly index: number;
+  readonly leaf: Entry["json"];
+}
 
 /** `/ledger/...`. */
 export function ledgerRoutes(app: FastifyInstance, services: Services): void {
@@ -86,7 +93,7 @@ export function ledgerRoutes(app: FastifyInstance, services: Services): void {
           product: text,
           principal: text,
           operation: text,
-          kind: { enum: ["intent", "outcome", "finding", "admin", "heartbeat"] },
+          kind: { enum: leafKinds },
           request: text,
           since: instantQuery,
           until: instantQuery,
@@ -121,7 +128,7 @@ export function ledgerRoutes(app: FastifyInstance, services: Services): void {
       product,
       principal: one(query, "principal"),
       operation: one(query, "operation"),
-      kind: one(query, "kind") as "intent" | undefined,
+      kind: one(query, "kind") as LeafKind | undefined,
       requestId: one(query, "request"),
       sinceMs: instantMs(query, "since"),
       untilMs: instantMs(query, "until"),
@@ -129,9 +136,10 @@ export function ledgerRoutes(app: FastifyInstance, services: Services): void {
     const cursor = one(query, "cursor");
     const after = cursor === undefined ? undefined : (cursors.open("ledger.entries", cursor, filters) as number);
     const limit = pageSize(query);
-    const { rows: entries, last } = await gatherPage<Entry>(limit, (some, behind) =>
-      ledger.entries({ ...filters, ...defined({ after: behind?.index ?? after }), limit: some }),
-    );
+    const { rows: entries, last } = await gatherPage<ShownEntry>(limit, async (some, behind) => {
+      const found = await ledger.entries({ ...filters, ...defined({ after: behind?.index ?? after }), limit: some });
+      return found.map(({ index, json }) => ({ index, leaf: json }));
+    });
     return { entries, next: last ? cursors.seal("ledger.entries", last.index, filters) : null };
   }
 }

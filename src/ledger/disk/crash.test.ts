@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { describe, expect, it } from "vitest";
-import { intentLeaf, ledgerFolder } from "../../../test/support/ledger/ledger-folder.ts";
+import { intentLeaf, leafIn, ledgerFolder } from "../../../test/support/ledger/ledger-folder.ts";
 
 const writer = new URL("../../../test/support/ledger/ledger-writer.ts", import.meta.url).pathname;
 /** Rounds of writing and killing; a scenario test of the whole server kills many more times. */
@@ -35,7 +35,7 @@ describe("a writer that is killed with -9", () => {
       await using log = await folder.open({ lockWaitMs: 5_000 });
       expect(log.condition()).toEqual({ state: "open" });
       for (const [index, request] of acknowledged) {
-        const leaf = JSON.parse((await log.entryBytes(index)).toString());
+        const leaf = leafIn(await log.entryBytes(index));
         expect(leaf.requestId, `entry ${index} after kill ${kill}`).toBe(request);
       }
       expect(await log.append([intentLeaf(0)])).toBe(log.size - 1);

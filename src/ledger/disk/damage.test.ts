@@ -1,7 +1,7 @@
 import { cp, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { intentLeaf, ledgerFolder } from "../../../test/support/ledger/ledger-folder.ts";
+import { intentLeaf, leafIn, ledgerFolder } from "../../../test/support/ledger/ledger-folder.ts";
 import type { LedgerFolder } from "../../../test/support/ledger/ledger-folder.ts";
 import { systemClock } from "../../kernel/clock.ts";
 import { silentLog } from "../../kernel/ctx.ts";
@@ -124,7 +124,7 @@ describe("damage of the published log", () => {
     await using log = await folder.open();
     await expect(log.entryBytes(300)).rejects.toMatchObject({ code: "ledger.damaged" });
     for (const index of [0, 299, 301, 511, 807]) {
-      expect(JSON.parse((await log.entryBytes(index)).toString())).toEqual(intentLeaf(index));
+      expect(leafIn(await log.entryBytes(index))).toEqual(intentLeaf(index));
       expect(await log.proof(index)).toContain(`index ${index}\n`);
     }
   });
@@ -224,7 +224,7 @@ describe("repair", () => {
     expect(report).toMatchObject({ remaining: [], accepted: [], recordedAt: size });
     await using log = await folder.open();
     expect(log.condition()).toEqual({ state: "open" });
-    expect(JSON.parse((await log.entryBytes(size)).toString())).toMatchObject({
+    expect(leafIn(await log.entryBytes(size))).toMatchObject({
       kind: "admin",
       operation: "ledger.repair",
     });
@@ -245,7 +245,7 @@ describe("repair", () => {
       await using log = await folder.open();
       expect(log.condition()).toEqual({ state: "open", lost: [300, 807] });
       await expect(log.entryBytes(300)).rejects.toMatchObject({ code: "ledger.entry_lost" });
-      expect(JSON.parse((await log.entryBytes(301)).toString())).toEqual(intentLeaf(301));
+      expect(leafIn(await log.entryBytes(301))).toEqual(intentLeaf(301));
       expect(await log.proof(300)).toContain("index 300\n");
       for (let at = 0; at < 300; at++) await log.append([intentLeaf(at)]);
     }
@@ -299,7 +299,7 @@ describe("repair", () => {
     });
     await using log = await folder.open(known);
     expect(log.condition()).toEqual({ state: "open" });
-    expect(JSON.parse((await log.entryBytes(size + 4)).toString())).toMatchObject({
+    expect(leafIn(await log.entryBytes(size + 4))).toMatchObject({
       kind: "admin",
       operation: "ledger.entry_lost",
       resource: `entry/${size + 4}`,
@@ -321,7 +321,7 @@ describe("repair", () => {
     });
     await using log = await folder.open();
     expect(log.size).toBe(10);
-    expect(JSON.parse((await log.entryBytes(1)).toString())).toEqual(intentLeaf(1));
+    expect(leafIn(await log.entryBytes(1))).toEqual(intentLeaf(1));
     const evidence = (await readdir(join(folder.dir, "damaged"), { recursive: true })).join();
     expect(evidence).toContain("journal/0000000000000000.frames");
   });

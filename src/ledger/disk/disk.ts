@@ -7,6 +7,7 @@ import { Indexer } from "../indexer.ts";
 import type { IndexedLog } from "../indexer.ts";
 import { EntryIndexStore } from "../index-store.ts";
 import type { Leaf } from "../leaf.ts";
+import { readLeaf } from "../leaf-json.ts";
 import type { AppliedAmong, Entry, EntryQuery, Ledger } from "../ledger.ts";
 import { tileWidth } from "../tiles.ts";
 
@@ -84,7 +85,8 @@ class OpenLedger implements DiskLedger {
   }
 
   async entry(index: number): Promise<Entry> {
-    return { index, leaf: parseLeaf(await this.#log.entryBytes(index)) };
+    const json = parseJson(await this.#log.entryBytes(index));
+    return { index, leaf: readLeaf(json), json };
   }
 
   async entries(query: EntryQuery): Promise<readonly Entry[]> {
@@ -158,7 +160,6 @@ class OpenLedger implements DiskLedger {
 function interruptedOutcome({ index, leaf }: Entry, isApplied: boolean, time: string): Leaf {
   const { product, resource, operation, requestId, constitutionHash } = leaf;
   return {
-    v: 1,
     kind: "outcome",
     outcome: "interrupted",
     code: isApplied ? "effect.applied" : "effect.none",
@@ -174,8 +175,8 @@ function interruptedOutcome({ index, leaf }: Entry, isApplied: boolean, time: st
   };
 }
 
-function parseLeaf(bytes: Buffer): Leaf {
-  return JSON.parse(bytes.toString()) as Leaf;
+function parseJson(bytes: Buffer): Entry["json"] {
+  return JSON.parse(bytes.toString()) as Entry["json"];
 }
 
 /** A listing passes over entries whose bytes are gone; anything else that goes wrong is the caller's to know. */
@@ -193,7 +194,7 @@ function indexedLog(log: DiskLog): IndexedLog {
       const leaves: (Leaf | undefined)[] = [];
       for (let index = from; index < to; index++) {
         const bytes = await log.entryBytes(index).catch(whenLost);
-        leaves.push(bytes === undefined ? undefined : parseLeaf(bytes));
+        leaves.push(bytes === undefined ? undefined : readLeaf(parseJson(bytes)));
       }
       return leaves;
     },

@@ -4,11 +4,13 @@ import { describe, expect, it } from "vitest";
 import {
   failingDisk,
   intentLeaf,
+  leafIn,
   ledgerFolder,
   outcomeLeaf,
   systemError,
 } from "../../../test/support/ledger/ledger-folder.ts";
 import { maxCommitLeaves } from "../../kernel/limits.ts";
+import { leafJson } from "../leaf-json.ts";
 import { ballastFile } from "./disk-reserve.ts";
 import { leafHash } from "../merkle.ts";
 import { openNote, parseCheckpoint, parseVerifierKey } from "../note.ts";
@@ -38,7 +40,7 @@ describe("appending", () => {
     expect(log.size).toBe(600);
     for (const [at, first] of firsts.entries()) {
       for (const offset of [0, 1]) {
-        const leaf = JSON.parse((await log.entryBytes(first + offset)).toString());
+        const leaf = leafIn(await log.entryBytes(first + offset));
         expect(leaf).toEqual(intentLeaf(2 * at + offset));
       }
     }
@@ -74,7 +76,7 @@ describe("appending", () => {
     await using folder = await ledgerFolder();
     await using log = await folder.open();
     const sized = (length: number) => ({ ...intentLeaf(0), note: "x".repeat(length) });
-    const overhead = JSON.stringify(sized(0)).length;
+    const overhead = JSON.stringify(leafJson(sized(0))).length;
     for (const leaf of [sized(65_536 - overhead), sized(200_000), { ...intentLeaf(0), intent: 2 ** 60 }]) {
       await expect(log.append([leaf])).rejects.toMatchObject({ code: "ledger.leaf_too_large" });
     }
@@ -191,7 +193,7 @@ describe("a disk that fails", () => {
     }
     await using log = await folder.open();
     expect(log.size).toBe(2);
-    expect(JSON.parse((await log.entryBytes(1)).toString())).toEqual(intentLeaf(2));
+    expect(leafIn(await log.entryBytes(1))).toEqual(intentLeaf(2));
   });
 
   it("full: gives up its ballast for outcomes, refuses new intents, and opens again when there is room", async () => {

@@ -133,7 +133,6 @@ async function rewriteFiles(dir: string, damages: readonly Damage[], evidence: s
 async function recordRepair(options: RepairOptions, open: DiskLog, lostTail: RepairReport["lostTail"]) {
   await using log = open;
   const leaf: Leaf = {
-    v: 1,
     kind: "admin",
     time: instant(options.clock.nowMs()),
     principal: "system",

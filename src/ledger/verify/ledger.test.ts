@@ -178,6 +178,50 @@ describe("the story of the entries", () => {
   const intent = (i: number) => leaf(i, { kind: "intent" });
   const outcome = (i: number, of: number) => leaf(i, { kind: "outcome", intent: of, outcome: "committed" });
   const finding = { pattern: "p", severity: "CRITICAL", threat: "T1_STORAGE_EXHAUSTION" };
+  const done = { kind: "outcome", intent: 0, outcome: "committed" };
+  /** A leaf as it was written before format 2. */
+  const format1 = (changes: object = {}) =>
+    leaf(1, {
+      v: 1,
+      constitution_hash: undefined,
+      principal_kind: undefined,
+      request_id: undefined,
+      constitutionHash: "0123456789abcdef",
+      principalKind: "system",
+      requestId: "r",
+      ...changes,
+    });
+  const call = {
+    attempts: 1,
+    cache: "miss",
+    cacheReadTokens: 0,
+    cacheWriteTokens: 0,
+    estimated: false,
+    finish: "stop",
+    inputTokens: 1,
+    model: "m",
+    outputTokens: 1,
+    prompt: `sha256:${"0".repeat(64)}`,
+    reasoningTokens: 0,
+    reasons: ["a"],
+    streamed: false,
+    tier: 1,
+  };
+  const manyFacts = (count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, at) => [`fact_${String(at).padStart(3, "0")}`, at]));
+
+  it("may begin in format 1, with calls, and goes on in format 2, with facts", async () => {
+    const facts = { a: "", b: -1, c: true, d_2: "x".repeat(8192), [`e${"_".repeat(63)}`]: 2 ** 53 - 1 };
+    const entries = [
+      format1({ kind: "intent" }),
+      format1({ ...done, call }),
+      format1(),
+      leaf(3, { kind: "intent", facts: manyFacts(64) }),
+      leaf(4, { ...done, intent: 3, facts }),
+      leaf(5, { facts: {} }),
+    ];
+    expect(await verifyFiles(naiveLog(entries, origin))).toMatchObject({ ok: true, size: 6, openIntents: 0 });
+  });
 
   it("counts intents that are still open", async () => {
     const entries = [intent(0), intent(1), leaf(2, { kind: "finding", intent: 1, finding }), outcome(3, 0)];
@@ -197,8 +241,27 @@ describe("the story of the entries", () => {
     ["a time without milliseconds", [leaf(0, { time: "2026-11-21T00:00:00Z" })], 0],
     ["a day that does not exist", [leaf(0, { time: "2026-02-30T00:00:00.000Z" })], 0],
     ["white space in the JSON", [leaf(0), Buffer.from(leaf(1).toString().replace(",", ", "))], 1],
-    ["a repeated key", [Buffer.from(leaf(0).toString().replace('"v":1', '"v":1,"v":1'))], 0],
-    ["a number in another spelling", [Buffer.from(leaf(0).toString().replace('"v":1', '"v":1.0'))], 0],
+    ["a repeated key", [Buffer.from(leaf(0).toString().replace('"v":2', '"v":2,"v":2'))], 0],
+    ["a number in another spelling", [Buffer.from(leaf(0).toString().replace('"v":2', '"v":2.0'))], 0],
+    ["a format that nobody knows", [leaf(0), leaf(1, { v: 3 })], 1],
+    ["a format that is nested very deeply", [Buffer.from(`{"v":${"[".repeat(30_000)}${"]".repeat(30_000)}}`)], 0],
+    ["the names of format 2 in a leaf of format 1", [leaf(0, { v: 1 })], 0],
+    ["the names of format 1 in a leaf of format 2", [leaf(0, { requestId: "r" })], 0],
+    ["facts in a leaf of format 1", [format1({ facts: { steps: 1 } })], 0],
+    ["a call in a leaf of format 2", [intent(0), leaf(1, { ...done, call })], 1],
+    ["a call in a leaf of format 1 that is no outcome", [format1({ call })], 0],
+    ["a call that lacks a field", [intent(0), format1({ ...done, call: { ...call, tier: undefined } })], 1],
+    ["a fact that is a list", [leaf(0, { facts: { reasons: ["a"] } })], 0],
+    ["a fact that is a map", [leaf(0, { facts: { usage: { tokens: 1 } } })], 0],
+    ["a fact that is null", [leaf(0, { facts: { tokens: null } })], 0],
+    ["a fact that is no integer", [leaf(0, { facts: { share: 0.5 } })], 0],
+    ["a fact that is too large an integer", [leaf(0, { facts: { tokens: 2 ** 53 } })], 0],
+    ["a fact with a camelCase name", [leaf(0, { facts: { inputTokens: 1 } })], 0],
+    ["a fact with a name that is too long", [leaf(0, { facts: { ["a".repeat(65)]: 1 } })], 0],
+    ["a fact with a text that is too long", [leaf(0, { facts: { text: "a".repeat(8193) } })], 0],
+    ["too many facts", [leaf(0, { facts: manyFacts(65) })], 0],
+    ["facts that are a list", [leaf(0, { facts: [] })], 0],
+    ["facts out of order", [leaf(0, { facts: { b: 1, a: 1 } })], 0],
     ["bytes that are not UTF-8", [Buffer.from([0xff, 0xfe])], 0],
     ["what is not JSON", [leaf(0), leaf(1), Buffer.from("{")], 2],
     ["an empty entry", [Buffer.alloc(0)], 0],

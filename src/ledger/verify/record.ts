@@ -1,5 +1,7 @@
 // What an entry says, checked on its own: it is RFC 8785 JSON, it has the fields a leaf has and no others, and every
-// field has its form. The shape is declared here again, on purpose, apart from the writer's.
+// field has its form. The shape is declared here again, on purpose, apart from the writer's. A leaf has format 1 or 2:
+// format 1 has camelCase names and may have `call`, format 2 has snake_case names and may have `facts`, whose shape alone
+// is checked. A log may begin in format 1 and go on in format 2.
 
 /** The facts of a leaf that later leaves are checked against. */
 export interface RecordFacts {
@@ -55,33 +57,69 @@ const callOptions: Readonly<Record<string, Form>> = {
   droppedParameters: texts,
 };
 
-const fields: Readonly<Record<string, Form>> = {
-  v: (value) => value === 1,
-  kind: oneOf("intent", "outcome", "finding", "admin", "heartbeat"),
+/** The fields that both formats have under the same name, but for `v`. */
+const common: Readonly<Record<string, Form>> = {
+  kind: oneOf("intent", "outcome", "finding", "admin"),
   time: (value) => typeof value === "string" && isInstant(value),
   principal: text,
-  principalKind: oneOf("ai_agent", "executor", "product", "auditor", "admin", "anonymous", "system"),
   product: text,
   operation: text,
   resource: text,
   digest,
   decision: (value) => hasExactly(value, { allow: flag, articles: texts, policies: texts }),
-  constitutionHash: matches(/^[0-9a-f]{16}$/),
-  requestId: text,
   intent: count,
   outcome: oneOf("committed", "refused", "failed", "interrupted"),
   code: text,
   finding: (value) => hasExactly(value, { threat: text, severity: text, pattern: text }),
   note: text,
-  call: (value) => hasExactly(value, callForms, callOptions),
 };
-const required = ["v", "kind", "time", "principal", "principalKind", "operation", "constitutionHash", "requestId"];
+const principalKind = oneOf("ai_agent", "executor", "product", "auditor", "admin", "anonymous", "system");
+const constitutionHash = matches(/^[0-9a-f]{16}$/);
+const call: Form = (value) => hasExactly(value, callForms, callOptions);
+
+/** The fields of a leaf in one format, and those that every kind must have. */
+interface Format {
+  readonly fields: Readonly<Record<string, Form>>;
+  readonly required: readonly string[];
+}
+const always = ["v", "kind", "time", "principal", "operation"];
+const format1: Format = {
+  fields: { ...common, v: (value) => value === 1, principalKind, constitutionHash, requestId: text, call },
+  required: [...always, "principalKind", "constitutionHash", "requestId"],
+};
+const format2: Format = {
+  fields: {
+    ...common,
+    v: (value) => value === 2,
+    principal_kind: principalKind,
+    constitution_hash: constitutionHash,
+    request_id: text,
+    facts: areFacts,
+  },
+  required: [...always, "principal_kind", "constitution_hash", "request_id"],
+};
 /** Fields that a kind must have beyond the required ones, and fields that only it may have. */
 const kinds: Readonly<Record<string, { readonly must: readonly string[]; readonly may: readonly string[] }>> = {
   outcome: { must: ["intent", "outcome"], may: ["intent", "outcome", "call"] },
   finding: { must: ["finding"], may: ["intent", "finding"] },
 };
 const bound = ["intent", "outcome", "finding", "call"];
+
+/** Most facts of a leaf; longest name of one in characters, and longest text in UTF-16 units. */
+const [maxFacts, maxFactNameLength, maxFactTextLength] = [64, 64, 8192];
+
+/** Whether a value is a flat map of strings, integers and booleans under snake_case names. */
+function areFacts(value: unknown): boolean {
+  if (!isRecord(value)) return false;
+  const facts = Object.entries(value);
+  const isFact = ([name, fact]: readonly [string, unknown]): boolean =>
+    name.length <= maxFactNameLength &&
+    /^[a-z][a-z0-9_]*$/.test(name) &&
+    (typeof fact === "string"
+      ? fact.length <= maxFactTextLength && fact.isWellFormed()
+      : flag(fact) || Number.isSafeInteger(fact));
+  return facts.length <= maxFacts && facts.every(isFact);
+}
 
 /** Reads one entry; a string is the sentence that says what is wrong with it. */
 export function readRecord(entry: Uint8Array): RecordFacts | string {
@@ -97,6 +135,7 @@ export function readRecord(entry: Uint8Array): RecordFacts | string {
 }
 
 function wrongField(record: Readonly<Record<string, unknown>>): string | undefined {
+  const { fields, required } = record["v"] === 1 ? format1 : format2;
   for (const [name, value] of Object.entries(record)) {
     const form = Object.hasOwn(fields, name) ? fields[name] : undefined;
     if (form === undefined) return `the entry has the unknown field ${JSON.stringify(name.slice(0, 64))}`;

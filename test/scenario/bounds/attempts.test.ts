@@ -50,9 +50,9 @@ describe("a provider that reports more than a call can use", () => {
     const size = await on.rig.charter.ledgerSize();
     expect((await chat("more", { model: "lies" })).status).toBe(200);
     expect(await on.budget("more")).toMatchObject({ used: 5000, held: 0 });
-    const { call } = await on.rig.outcomeSince(size);
-    expect(call).toMatchObject({ inputTokens: 9000, outputTokens: 3000, chargedTokens: 5000, estimated: false });
-    expect(call!.reasons.join()).toMatch(/lies reported 9000 tokens read, at most \d+/);
+    const { facts: call } = await on.rig.outcomeSince(size);
+    expect(call).toMatchObject({ input_tokens: 9000, output_tokens: 3000, charged_tokens: 5000, estimated: false });
+    expect(call!.reasons).toMatch(/lies reported 9000 tokens read, at most \d+/);
     const { findings } = await on.rig.callsSince(size);
     expect(findings.map(({ finding }) => finding?.threat)).toEqual(["gateway.bound_exceeded"]);
     const metrics = await on.rig.charter.ask("/metrics");

@@ -132,11 +132,11 @@ describe("a tier of service", () => {
       { headers: fresh() },
     );
     expect(readStream(text).facts.microdollars).toBe(450_000);
-    const { call } = await rig.outcomeSince(size);
+    const { facts: call } = await rig.outcomeSince(size);
     expect(call).toMatchObject({
       microdollars: 450_000,
-      serviceTier: "priority",
-      governedParameters: ["service_tier (price)"],
+      service_tier: "priority",
+      governed_parameters: "service_tier (price)",
     });
   });
 
@@ -195,7 +195,7 @@ describe("a tier of service", () => {
     const size = await rig.charter.ledgerSize();
     // 1 and 2 dollars for a million.
     expect(costOf(await chat("listed", {}, { service_tier: "on_fire" }))).toBe("120000");
-    expect((await rig.outcomeSince(size)).call?.serviceTier).toBe("on_fire");
+    expect((await rig.outcomeSince(size)).facts?.service_tier).toBe("on_fire");
   });
 
   it("is refused where the terms refuse what changes the price", async () => {
@@ -278,7 +278,7 @@ describe("a model that answers in place of the one that was asked", () => {
     const size = await rig.charter.ledgerSize();
     // gpt-5-mini is 0.25 and 2 dollars for a million.
     expect(costOf(await chat("oai/gpt-5", {}, { model: "gpt-5-mini" }))).toBe("45000");
-    expect((await rig.outcomeSince(size)).call?.model).toBe("gpt-5-mini");
+    expect((await rig.outcomeSince(size)).facts?.model).toBe("gpt-5-mini");
   });
 
   it("is the one that was asked when only its date or the order of its words differs", async () => {

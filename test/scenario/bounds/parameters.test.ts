@@ -327,7 +327,7 @@ describe("a mark that keeps a prefix for an hour", () => {
   ])("counts %s", async (_name, more) => {
     const size = await rig.charter.ledgerSize();
     expect((await ask("messages", more)).status).toBe(200);
-    expect((await rig.outcomeSince(size)).call?.governedParameters).toContain("cache_control for an hour (price)");
+    expect((await rig.outcomeSince(size)).facts?.governed_parameters).toContain("cache_control for an hour (price)");
   });
 });
 
@@ -415,8 +415,8 @@ describe("a parameter that nothing is known of", () => {
     const { answer, seen } = await seenOf(() => ask("chat", more));
     expect(answer.status).toBe(200);
     expect(seen).toMatchObject(more);
-    const { call } = await rig.outcomeSince(size);
-    expect(call?.unknownParameters).toEqual(["frobnicate", "x-y", "a name that is not shown"]);
+    const { facts: call } = await rig.outcomeSince(size);
+    expect(call?.unknown_parameters).toBe("frobnicate; x-y; a name that is not shown");
     expect(JSON.stringify(call)).not.toContain("of nobody");
     await expectSound(rig.charter.dataDir);
   });
@@ -425,9 +425,9 @@ describe("a parameter that nothing is known of", () => {
     const size = await rig.charter.ledgerSize();
     const more = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`unknown_${i}`, i]));
     expect((await ask("chat", more)).status).toBe(200);
-    const { call } = await rig.outcomeSince(size);
-    expect(call?.unknownParameters).toHaveLength(17);
-    expect(call?.unknownParameters?.at(-1)).toBe("and more");
+    const { facts: call } = await rig.outcomeSince(size);
+    const unknown = call?.unknown_parameters?.split("; ");
+    expect([unknown?.length, unknown?.at(-1)]).toEqual([17, "and more"]);
   });
 
   it("is refused for a product that refuses such", async () => {
@@ -441,8 +441,8 @@ describe("a parameter that nothing is known of", () => {
       "unknownParameters",
     ]);
     expect(seen).toBeUndefined();
-    const { call } = await rig.outcomeSince(size);
-    expect(call?.unknownParameters).toEqual(["frobnicate"]);
+    const { facts: call } = await rig.outcomeSince(size);
+    expect(call?.unknown_parameters).toBe("frobnicate");
     expect((await ask("chat", { temperature: 0, frobnicate: null }, {}, strictKey)).status).toBe(200);
   });
 
@@ -472,8 +472,8 @@ describe("the betas that a caller names", () => {
     const { answer, passed } = await sent("effort-2025-11-24,server-side-fallback-2026-07-01,mcp-client-2025-11-20");
     expect([answer.status, passed]).toEqual([200, "effort-2025-11-24"]);
     expect(answer.headers.get("x-charter-dropped")).toBe("server-side-fallback-2026-07-01,mcp-client-2025-11-20");
-    const { call } = await rig.outcomeSince(size);
-    expect(call?.droppedParameters).toEqual(["server-side-fallback-2026-07-01", "mcp-client-2025-11-20"]);
+    const { facts: call } = await rig.outcomeSince(size);
+    expect(call?.dropped_parameters).toBe("server-side-fallback-2026-07-01; mcp-client-2025-11-20");
   });
 
   it("of new names are judged by the words in them", async () => {
@@ -496,8 +496,8 @@ describe("a provider of another API", () => {
     expect(answer.status).toBe(200);
     expect(Object.keys(seen ?? {}).toSorted()).toEqual(["max_tokens", "messages", "model"]);
     expect(answer.headers.get("x-charter-dropped")).toBe("metadata,service_tier");
-    const { call } = await rig.outcomeSince(size);
-    expect(call?.droppedParameters).toEqual(["metadata", "service_tier"]);
+    const { facts: call } = await rig.outcomeSince(size);
+    expect(call?.dropped_parameters).toBe("metadata; service_tier");
   });
 });
 

@@ -1,7 +1,7 @@
 // Sign-ins and approvals take as long as a password takes to be checked. What ends meanwhile gives nobody a token that works;
 // what was given before is on record before the end is.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Leaf } from "../../../src/ledger/index.ts";
+import type { ShownLeaf } from "../../support/ledger/record.ts";
 import { leavesOf } from "../../support/gateway/gateway.ts";
 import { startTestCharter } from "../../support/app/in-process.ts";
 import type { Answer, TestCharter } from "../../support/app/in-process.ts";
@@ -30,7 +30,7 @@ async function endedMeanwhile<T>(start: () => Promise<T>, resource: string, end:
   const begun = await charter.ledgerSize();
   const started = start();
   const since = async () => (await leavesOf(charter)).slice(begun);
-  const isIntent = (leaf: Leaf): boolean => leaf.kind === "intent" && leaf.resource === resource;
+  const isIntent = (leaf: ShownLeaf): boolean => leaf.kind === "intent" && leaf.resource === resource;
   await eventually(async () => (await since()).some(isIntent));
   const { json } = await end();
   const answer = await started;

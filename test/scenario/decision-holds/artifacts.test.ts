@@ -1,7 +1,7 @@
 // Uploads that are open when what their caller may do ends: nothing is stored, the refusal says why and is on record, and the
 // room that was reserved is given back.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Leaf } from "../../../src/ledger/index.ts";
+import type { ShownLeaf } from "../../support/ledger/record.ts";
 import { byRevocation, clearHalt, haltProduct, waysToEnd } from "../../support/app/endings.ts";
 import { handClock, leavesOf } from "../../support/gateway/gateway.ts";
 import { envelope, startTestCharter } from "../../support/app/in-process.ts";
@@ -18,8 +18,8 @@ const small = "0123456789";
 /** Larger than what goes into a shared segment. */
 const large = "x".repeat(1_200_000);
 
-const uploadsOf = async (requestId: string): Promise<Leaf[]> =>
-  (await leavesOf(charter)).filter((leaf) => leaf.requestId === requestId);
+const uploadsOf = async (requestId: string): Promise<ShownLeaf[]> =>
+  (await leavesOf(charter)).filter((leaf) => leaf.request_id === requestId);
 
 /** How many artifacts the product has, and how many bytes are held for others. */
 async function store(): Promise<{ artifacts: number; held: number }> {
@@ -75,7 +75,7 @@ describe.each(waysToEnd)("an upload that is open when $name", ({ status, code, c
       await ending;
       const answer = await upload.answer;
       const leaves = await leavesOf(charter);
-      const own = leaves.findIndex(({ kind, requestId }) => kind === "outcome" && requestId === upload.requestId);
+      const own = leaves.findIndex(({ kind, request_id }) => kind === "outcome" && request_id === upload.requestId);
       // Either it was first, and is on record before the end is; or it was refused.
       if (answer.status === 201) expect(leaves[own]).toMatchObject({ outcome: "committed" });
       else expect([answer.status, answer.json.code]).toEqual([status, code]);
@@ -132,7 +132,7 @@ describe("many uploads", () => {
       const revoked = await revoking;
       const leaves = await leavesOf(charter);
       const outcomeOf = (requestId: string | null): number =>
-        leaves.findIndex((leaf) => leaf.kind === "outcome" && leaf.requestId === requestId);
+        leaves.findIndex((leaf) => leaf.kind === "outcome" && leaf.request_id === requestId);
       const end = outcomeOf(revoked.headers.get("x-request-id"));
       expect(leaves[end]).toMatchObject({ operation: "key.revoke", outcome: "committed" });
       for (const { status, json, headers } of answers) {

@@ -41,7 +41,7 @@ function openCall(key: string, path: string, body: object, project: string, more
 async function outcomeOf(requestId: string | string[] | undefined) {
   const leaves = await rig.leaves();
   return leaves.find(
-    (leaf) => leaf.kind === "outcome" && leaf.requestId === requestId && leaf.resource?.startsWith("model/"),
+    (leaf) => leaf.kind === "outcome" && leaf.request_id === requestId && leaf.resource?.startsWith("model/"),
   );
 }
 
@@ -58,7 +58,7 @@ describe.each(waysToEnd)("a call that is open when $name", ({ status, code, call
     expect(answer.text.trimEnd().split("\n\n").at(-1)).toContain(code);
     expect(answer.text).toMatch(/"?error"?/);
     const outcome = await outcomeOf(answer.headers["x-request-id"]);
-    expect(outcome).toMatchObject({ outcome: "refused", code, call: { finish: "error", streamed: true } });
+    expect(outcome).toMatchObject({ outcome: "refused", code, facts: { finish: "error", streamed: true } });
     await clearHalt(rig.charter);
     const budget = await settledBudget(rig, project);
     expect(budget.held).toBe(0);
@@ -126,7 +126,7 @@ describe("a deliberation", () => {
     expect([answer.status, answer.json.code]).toEqual([status, code]);
     const requestId = answer.headers["x-request-id"];
     await eventually(async () => {
-      const own = (await rig.leaves()).filter((leaf) => leaf.requestId === requestId);
+      const own = (await rig.leaves()).filter((leaf) => leaf.request_id === requestId);
       const [intents, outcomes] = ["intent", "outcome"].map((kind) => own.filter((leaf) => leaf.kind === kind));
       return intents!.length === outcomes!.length && outcomes!.every(({ outcome }) => outcome === "refused");
     });

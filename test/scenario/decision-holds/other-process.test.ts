@@ -127,7 +127,7 @@ describeWith(["postgres"], "requests that are open while another process ends so
     const answers = await Promise.all(uploads);
     const { json } = await revoking;
     const end = (await leavesOf(charter)).findIndex(
-      ({ kind, requestId }) => kind === "outcome" && requestId === json.requestId,
+      ({ kind, request_id }) => kind === "outcome" && request_id === json.requestId,
     );
     for (const { status, json: stored } of answers) {
       if (status === 201) expect(stored.receipt.outcomeIndex).toBeLessThan(end < 0 ? json.receipt.outcomeIndex : end);

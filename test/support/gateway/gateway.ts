@@ -13,8 +13,9 @@ import Anthropic from "@anthropic-ai/sdk";
 import OpenAI from "openai";
 import { stringify } from "yaml";
 import type { Clock } from "../../../src/kernel/clock.ts";
-import type { Leaf } from "../../../src/ledger/index.ts";
+import type { CallRecord } from "../../../src/gateway/call-record.ts";
 import { constitutionWith } from "../app/constitution.ts";
+import type { ShownLeaf } from "../ledger/record.ts";
 import { startTestCharter } from "../app/in-process.ts";
 import type { Answer, TestCharter } from "../app/in-process.ts";
 import { wayTo } from "../http/prism.ts";
@@ -60,11 +61,17 @@ export interface RigFiles {
   readonly flags: Record<string, string>;
 }
 
+/** The record of a call in its outcome. */
+export function recordOf({ facts }: ShownLeaf): CallRecord {
+  if (facts === undefined) throw new Error("the outcome has no record of a call");
+  return facts;
+}
+
 /** What the ledger says of one call. */
 export interface CallLeaves {
-  readonly intents: readonly Leaf[];
-  readonly outcomes: readonly Leaf[];
-  readonly findings: readonly Leaf[];
+  readonly intents: readonly ShownLeaf[];
+  readonly outcomes: readonly ShownLeaf[];
+  readonly findings: readonly ShownLeaf[];
 }
 
 /** A running rig. */
@@ -81,11 +88,11 @@ export interface GatewayRig extends AsyncDisposable {
   /** One chat as a plain request, with the product's key. */
   chat(body: Record<string, unknown>, more?: { key?: string; headers?: Record<string, string> }): Promise<Answer>;
   /** Everything in the ledger. */
-  leaves(): Promise<Leaf[]>;
+  leaves(): Promise<ShownLeaf[]>;
   /** What the ledger says of the calls of models since a size. */
   callsSince(size: number): Promise<CallLeaves>;
   /** The outcome of the only call since a size, once it is there. */
-  outcomeSince(size: number): Promise<Leaf>;
+  outcomeSince(size: number): Promise<ShownLeaf>;
   /** How a product's project stands in tokens under its default budget. */
   budget(project?: string, product?: string): Promise<{ limit: number; used: number; held: number; available: number }>;
 }
@@ -168,7 +175,7 @@ export async function startRig(options: RigOptions = {}): Promise<GatewayRig> {
     leaves: () => leavesOf(charter),
     async callsSince(size) {
       const all = (await leavesOf(charter)).slice(size).filter(({ resource }) => resource?.startsWith("model/"));
-      const of = (kind: Leaf["kind"]): readonly Leaf[] => all.filter((leaf) => leaf.kind === kind);
+      const of = (kind: ShownLeaf["kind"]): readonly ShownLeaf[] => all.filter((leaf) => leaf.kind === kind);
       return { intents: of("intent"), outcomes: of("outcome"), findings: of("finding") };
     },
     async outcomeSince(size) {
@@ -220,12 +227,12 @@ export function anthropicOf(url: string, key: string, headers: Record<string, st
 }
 
 /** Every leaf of the ledger, in its order. */
-export async function leavesOf(charter: Pick<TestCharter, "ask">): Promise<Leaf[]> {
-  const leaves: Leaf[] = [];
+export async function leavesOf(charter: Pick<TestCharter, "ask">): Promise<ShownLeaf[]> {
+  const leaves: ShownLeaf[] = [];
   for (let path: string | null = "/ledger/entries?limit=1000"; path !== null;) {
     const { status, json, text } = await charter.ask(path);
     if (status !== 200) throw new Error(`${path}: ${status} ${text}`);
-    leaves.push(...json.entries.map(({ leaf }: { leaf: Leaf }) => leaf));
+    leaves.push(...json.entries.map(({ leaf }: { leaf: ShownLeaf }) => leaf));
     path = json.next === null ? null : `/ledger/entries?limit=1000&cursor=${json.next}`;
   }
   return leaves;

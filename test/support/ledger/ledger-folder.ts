@@ -9,6 +9,7 @@ import type { JournalFile, OpenJournalFile } from "../../../src/ledger/disk/jour
 import { DiskLog } from "../../../src/ledger/disk/log.ts";
 import type { DiskLogOptions } from "../../../src/ledger/disk/opening.ts";
 import type { Leaf } from "../../../src/ledger/leaf.ts";
+import { readLeaf } from "../../../src/ledger/leaf-json.ts";
 
 /** A folder that is removed with all it holds. */
 export interface LedgerFolder extends AsyncDisposable {
@@ -57,7 +58,6 @@ export async function ledgerFolder(): Promise<LedgerFolder> {
 /** An intent leaf that differs from every other number's. */
 export function intentLeaf(number: number): Leaf {
   return {
-    v: 1,
     kind: "intent",
     time: new Date(1_795_000_000_000 + number).toISOString(),
     principal: "key_test",
@@ -68,6 +68,11 @@ export function intentLeaf(number: number): Leaf {
     constitutionHash: "0123456789abcdef",
     requestId: `request-${number}`,
   };
+}
+
+/** The leaf that an entry's bytes say. */
+export function leafIn(bytes: Uint8Array): Leaf {
+  return readLeaf(JSON.parse(Buffer.from(bytes).toString()));
 }
 
 /** The outcome leaf of an intent. */

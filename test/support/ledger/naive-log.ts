@@ -157,15 +157,15 @@ export async function folderOf(
 /** Canonical bytes of an admin leaf with some fields changed; nested values must be in canonical order already. */
 export function naiveLeaf(index: number, changes: object = {}): Buffer {
   const fields: Record<string, unknown> = {
-    constitutionHash: "0123456789abcdef",
+    constitution_hash: "0123456789abcdef",
     kind: "admin",
     note: `entry ${index}`,
     operation: "test.append",
     principal: "system",
-    principalKind: "system",
-    requestId: "r",
+    principal_kind: "system",
+    request_id: "r",
     time: "2026-11-21T00:00:00.000Z",
-    v: 1,
+    v: 2,
     ...changes,
   };
   const sorted = Object.entries(fields).toSorted(([left], [right]) => (left < right ? -1 : 1));

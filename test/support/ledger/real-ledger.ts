@@ -71,7 +71,6 @@ export async function writeRealLedger(acts: number, whileOpen: WhileOpen = {}): 
 
 function intentLeaf(act: number, clock: Clock): Leaf {
   return {
-    v: 1,
     kind: "intent",
     time: instant(clock.nowMs() + act),
     principal: `key_${act % 7}`,

@@ -2,11 +2,17 @@
 // artifact there, does the ledger say what the receipt said, does every intent have its one outcome, do the quotas add up.
 import { expect } from "vitest";
 import type { Artifact } from "../../../src/depository/index.ts";
+import type { CallRecord } from "../../../src/gateway/call-record.ts";
 import { digestOf, digestOfJson } from "../../../src/kernel/hash.ts";
-import type { Leaf } from "../../../src/ledger/index.ts";
+import type { LeafJson } from "../../../src/ledger/index.ts";
 import { verifyLedger } from "../../../src/ledger/verify/index.ts";
 import { everyPage, inParallel } from "../app/process.ts";
 import type { CharterProcess } from "../app/process.ts";
+
+/** A leaf as the server shows it; the facts of a call of a model are its record. */
+export interface ShownLeaf extends Omit<LeafJson, "facts"> {
+  readonly facts?: CallRecord;
+}
 
 /** One acknowledged artifact: the body of its 201 or 200. */
 export interface Acknowledged {
@@ -24,14 +30,14 @@ export async function expectSound(dataDir: string, when = "") {
 }
 
 /** All entries of the ledger, by index. */
-export async function everyEntry(server: CharterProcess): Promise<Leaf[]> {
-  const entries = await everyPage<{ index: number; leaf: Leaf }>(server, "/ledger/entries", "entries");
+export async function everyEntry(server: CharterProcess): Promise<ShownLeaf[]> {
+  const entries = await everyPage<{ index: number; leaf: ShownLeaf }>(server, "/ledger/entries", "entries");
   expect(entries.map(({ index }) => index)).toEqual(entries.map((_, index) => index));
   return entries.map(({ leaf }) => leaf);
 }
 
 /** Asserts that each intent is closed by exactly one outcome. */
-export function expectEachIntentClosed(leaves: readonly Leaf[]): void {
+export function expectEachIntentClosed(leaves: readonly ShownLeaf[]): void {
   const closings = new Map<number, number>();
   for (const { kind, intent } of leaves) {
     if (kind === "outcome") closings.set(intent ?? -1, (closings.get(intent ?? -1) ?? 0) + 1);
@@ -42,7 +48,7 @@ export function expectEachIntentClosed(leaves: readonly Leaf[]): void {
 }
 
 /** Asserts that the ledger says of an artifact what its receipt said. */
-export function expectInLedger(leaves: readonly Leaf[], { artifact, receipt }: Acknowledged): void {
+export function expectInLedger(leaves: readonly ShownLeaf[], { artifact, receipt }: Acknowledged): void {
   const { legalHold: _, retainUntil: __, ...locked } = artifact;
   const resource = `artifact/${artifact.artifact_id}`;
   expect(leaves[receipt.intentIndex]).toMatchObject({ kind: "intent", resource, operation: "artifact.create" });
