@@ -6,7 +6,7 @@ export const depositoryCodes = {
   "artifact.not_found": "There is no such artifact, or it is not one that the caller may know of.",
   "artifact.exists": "The product already holds an artifact of this type with the same content (`If-None-Match: *`).",
   "artifact.unsettled": "The artifact is stored and the ledger has not recorded its outcome yet.",
-  "artifact.parent_not_found": "`derivedFrom` names an artifact that the product does not hold.",
+  "artifact.parent_not_found": "`derived_from` names an artifact that the product does not hold.",
   "idempotency.conflict": "The `Idempotency-Key` was used before with another body or other metadata.",
   "quota.exceeded": "The product's storage quota has no room for this.",
   "storage.full": "The depository's storage is used up; reads go on.",
