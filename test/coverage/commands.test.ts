@@ -94,7 +94,7 @@ beforeAll(async () => {
   await writeFile(question, '{"principal":{"kind":"auditor"},"action":"READ","resource":{"kind":"ledger"}}');
   const artifact = (await charter.ask("/v1/artifacts", { body: envelope() })).json.artifact.artifact_id;
   const key = (await charter.ask("/v1/keys", { body: { kind: "auditor" } })).json.id;
-  const registration = { name: "Walk", kind: "auditor", role: "observer", grantTypes: ["client_credentials"] };
+  const registration = { name: "Walk", kind: "auditor", role: "observer", grant_types: ["client_credentials"] };
   const client = (await charter.ask("/v1/clients", { body: registration })).json.id;
   const limit = { scope: { product: "GURUKUL" }, unit: "tokens", window: "month", limit: 1000 };
   const budget = (await charter.ask("/v1/budgets", { body: limit })).json.id;
@@ -107,7 +107,10 @@ beforeAll(async () => {
   const user = (await charter.ask("/v1/users", { body: draft })).json.id;
   const users = join(folder, "users.jsonl");
   const passwordHash = `$2b$10$${"a".repeat(53)}`;
-  await writeFile(users, JSON.stringify({ ...draft, username: "taken-over", email: "old@example.org", passwordHash }));
+  await writeFile(
+    users,
+    JSON.stringify({ ...draft, username: "taken-over", email: "old@example.org", password_hash: passwordHash }),
+  );
   places = { folder, file, question, artifact, key, client, budget, scope, user, users };
 });
 afterAll(async () => {

@@ -86,8 +86,8 @@ export const keysList: Command = {
     else {
       const text = (key: unknown, name: string): string => printable(fieldText(key, name) ?? "-");
       const rows = keys.map((key) =>
-        ["id", "kind", "role", "product", "label", "created_at", "expires_at", "last_used_at", "revoked_at"].map((name) =>
-          text(key, name),
+        ["id", "kind", "role", "product", "label", "created_at", "expires_at", "last_used_at", "revoked_at"].map(
+          (name) => text(key, name),
         ),
       );
       print(
