@@ -4,6 +4,7 @@ import { identityFault, mintKey, reachesNoFurther } from "../identity/index.ts";
 import type { Identity, KeyId, KeyRecord } from "../identity/index.ts";
 import type { Ctx, PrincipalKind, Role } from "../kernel/ctx.ts";
 import { digestOfJson } from "../kernel/hash.ts";
+import { publicNames } from "../kernel/json-case.ts";
 import { authorityOfKey, governanceFault } from "../governance/index.ts";
 import { manageCredentials } from "./credential-attempts.ts";
 import type { Gate, Done } from "../governance/index.ts";
@@ -70,7 +71,7 @@ export function openKeyring(parts: { gate: Gate; identity: Identity; constitutio
             intentIndex,
             confirm,
           });
-          return { value: { ...record, key: minted.text }, digest: digestOfJson(record) };
+          return { value: { ...record, key: minted.text }, digest: digestOfJson(publicNames(record)) };
         },
       );
     },
@@ -80,7 +81,7 @@ export function openKeyring(parts: { gate: Gate; identity: Identity; constitutio
         { operation: "key.revoke", resource: `key/${id}`, ...manageCredentials },
         async ({ intentIndex, confirm }) => {
           const record = await identity.keyWriter.revoke(id, { intentIndex, confirm });
-          return { value: record, digest: digestOfJson(record) };
+          return { value: record, digest: digestOfJson(publicNames(record)) };
         },
       ),
     async list(ctx, page) {

@@ -9,6 +9,7 @@ import type { Act, Done, Gate } from "../governance/index.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import { digestOfJson } from "../kernel/hash.ts";
 import { newId } from "../kernel/ids.ts";
+import { publicNames } from "../kernel/json-case.ts";
 import { newBudgetId } from "./budget.ts";
 import type { Budget, BudgetDraft } from "./budget.ts";
 import type { Budgets } from "./budgets.ts";
@@ -189,7 +190,7 @@ export function openGovernedBudgets({ gate, budgets, constitution }: GovernedBud
       return gate.act(ctx, { ...attempt, digest: digestOfJson(draft) }, async ({ intentIndex, confirm }) => {
         checkProduct(draft.scope.product, "body/scope/product");
         const budget = await budgets.set(draft, { by: ctx.principal.id, intentIndex, confirm }, id);
-        return { value: budget, digest: digestOfJson(budget) };
+        return { value: budget, digest: digestOfJson(publicNames(budget)) };
       });
     },
     clear: (ctx, id) =>
@@ -198,7 +199,7 @@ export function openGovernedBudgets({ gate, budgets, constitution }: GovernedBud
         { operation: "budget.clear", resource: `budget/${id}`, ...manageBudgets },
         async ({ intentIndex, confirm }) => {
           const budget = await budgets.clear(id, { by: ctx.principal.id, intentIndex, confirm });
-          return { value: budget, digest: digestOfJson(budget) };
+          return { value: budget, digest: digestOfJson(publicNames(budget)) };
         },
       ),
     async list(ctx, page) {
