@@ -161,7 +161,7 @@ describe("a product key of B", () => {
 
   it("lists its own artifacts only, whatever it filters by", async () => {
     const creator = (await server.ask(`/v1/artifacts/${secret}`)).json.created_by;
-    for (const filter of ["", "tag=secret", "tag=mine", `createdBy=${creator}`, `type=${a.type}`]) {
+    for (const filter of ["", "tag=secret", "tag=mine", `created_by=${creator}`, `type=${a.type}`]) {
       const rows = await everyPage<{ product_id: string }>(server, `/v1/artifacts?${filter}`, "artifacts", key());
       expect(new Set(rows.map(({ product_id }) => product_id))).toEqual(new Set(rows.length > 0 ? [b.product] : []));
     }

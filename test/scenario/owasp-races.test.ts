@@ -78,7 +78,7 @@ describe("a sign-in that was under way", () => {
           username,
           email: `${username}@example.org`,
           kind: "auditor",
-          passwordHash,
+          password_hash: passwordHash,
         },
       ],
     };
