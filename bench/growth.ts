@@ -83,7 +83,7 @@ async function pathsOf(
   const place = (): number => Math.floor(Math.random() * ids.length);
   const oldMs = firstMs + (Date.now() - firstMs) / 10;
   const before = encodeURIComponent(new Date(oldMs).toISOString());
-  const deep = `/v1/artifacts?limit=${pageRows}&createdBefore=${before}`;
+  const deep = `/v1/artifacts?limit=${pageRows}&created_before=${before}`;
   const { next } = JSON.parse(await get(deep)) as { next: string };
   return {
     "point read": () => `/v1/artifacts/${ids[place()] ?? ""}`,

@@ -103,9 +103,9 @@ async function member(server: Throwaway): Promise<{ readonly login: () => Promis
   };
   const username = "member";
   const draft = { username, email: "member@example.org", kind: "admin", role: "admin" };
-  const { oneTimePassword } = await post("/v1/users", draft, server.adminKey);
+  const { one_time_password: oneTimePassword } = await post("/v1/users", draft, server.adminKey);
   const password = memberPassword;
-  await post("/api/v1/auth/password/change", { username, currentPassword: oneTimePassword, newPassword: password });
+  await post("/api/v1/auth/password/change", { username, current_password: oneTimePassword, new_password: password });
   return { login: async () => (await post("/api/v1/auth/login", { username, password }))["access_token"] ?? "" };
 }
 

@@ -12,7 +12,7 @@ export function renderErrorsDoc(): string {
     "# Errors",
     "",
     "Every refusal is `application/problem+json` (RFC 9457) with a stable `code`. `articles`, `policies`, `limit`, `at` and",
-    "`findings` say what decided, `remedy` what would make the request pass, `intentIndex` and `outcomeIndex` where the refusal",
+    "`findings` say what decided, `remedy` what would make the request pass, `intent_index` and `outcome_index` where the refusal",
     "stands in the ledger. This table is written from the code by `npm run generate`.",
     "",
     "| code | status | meaning |",

@@ -104,7 +104,7 @@ export async function startCharter(
     await rm(folder, { recursive: true, force: true });
   };
   try {
-    const { url, adminKey } = await process.next<{ url: string; adminKey: string }>();
+    const { url, admin_key: adminKey } = await process.next<{ url: string; admin_key: string }>();
     const post = (path: string, body: object): Promise<Record<string, unknown>> => asAdmin(url, adminKey, path, body);
     const productKey = async (product: string): Promise<string> => {
       await post("/v1/budgets", { scope: { product }, unit: "tokens", window: "total", limit: maxAmount });

@@ -25,7 +25,7 @@ interface Evidence {
   readonly leaf: string;
   readonly record: string;
   readonly proof: string;
-  readonly verifierKey: string;
+  readonly verifier_key: string;
 }
 
 /** What was taken from the server. */
@@ -81,7 +81,7 @@ function verifyFrom(folder: string, workDir: string): Promise<Ran> {
 
 /** Follows one artifact from the bytes on this disk to the signature. */
 export function proveOne(screen: Screen, claims: Claims, chosen: StoredFile, evidence: Evidence): void {
-  const { leaf, record, proof, verifierKey } = evidence;
+  const { leaf, record, proof, verifier_key: verifierKey } = evidence;
   const fileDigest = `sha256:${sha256Hex(chosen.file.bytes)}`;
   const { content_hash } = JSON.parse(record) as { content_hash: string };
   claims.check(content_hash === fileDigest, "the record holds the file's digest", content_hash);

@@ -5,7 +5,7 @@ import type { Screen } from "./screen.ts";
 import type { StoredFile } from "./storing.ts";
 
 interface Lineage {
-  readonly nodes: readonly { readonly artifactId: string; readonly depth: number }[];
+  readonly nodes: readonly { readonly artifact_id: string; readonly depth: number }[];
   readonly edges: readonly { readonly child: string; readonly parent: string }[];
 }
 
@@ -22,7 +22,13 @@ export async function showLineage(
   const names = new Map(sources.map(({ artifactId, file }) => [artifactId, file.path]));
 
   const derive = async (name: string, payload: object, derivedFrom: readonly string[]): Promise<string> => {
-    const body = { product_id: product.name, artifact_type: product.type, payload, metadata: { name }, derivedFrom };
+    const body = {
+      product_id: product.name,
+      artifact_type: product.type,
+      payload,
+      metadata: { name },
+      derived_from: derivedFrom,
+    };
     const { status, json, text } = await ask(url, "/v1/artifacts", { key: product.key, body });
     claims.check(status === 201, `${name} was stored`, text);
     const id = (json["artifact"] as { artifact_id: string }).artifact_id;
@@ -50,7 +56,7 @@ export async function showLineage(
 
   const source = sources[0]?.artifactId ?? "";
   const down = await ask(url, `/v1/artifacts/${source}/lineage?direction=descendants`, { key: product.key });
-  const descendants = (down.json as unknown as Lineage).nodes.map(({ artifactId }) => artifactId);
+  const descendants = (down.json as unknown as Lineage).nodes.map(({ artifact_id }) => artifact_id);
   claims.check(descendants.includes(report), "the source knows what was made from it", descendants);
   screen.holds("the same family is found from the sources down to the report");
 }

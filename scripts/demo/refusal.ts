@@ -24,8 +24,8 @@ interface Problem {
   readonly findings?: readonly { readonly threat: string; readonly severity: string; readonly detail: string }[];
   readonly limit?: string;
   readonly at?: string;
-  readonly intentIndex?: number;
-  readonly outcomeIndex?: number;
+  readonly intent_index?: number;
+  readonly outcome_index?: number;
 }
 
 /** Sends the request, checks that it is refused as it must be, and shows the explanation as the server gave it. */
@@ -53,7 +53,7 @@ export async function showRefusal(screen: Screen, claims: Claims, refusal: Refus
   say("limit", problem.limit);
   say("at", problem.at);
   say("helps", problem.remedy);
-  if (problem.intentIndex !== undefined)
-    say("ledger", `entries ${problem.intentIndex} to ${problem.outcomeIndex ?? "?"}`);
+  if (problem.intent_index !== undefined)
+    say("ledger", `entries ${problem.intent_index} to ${problem.outcome_index ?? "?"}`);
   screen.line();
 }

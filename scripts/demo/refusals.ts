@@ -212,9 +212,9 @@ export async function showHalt(screen: Screen, claims: Claims, cast: Cast): Prom
   claims.check(cleared.status === 200, "an admin clears the halt", cleared.text);
   const after = await write();
   claims.check(after.status === 201, "ENFORCEMENT writes again", after.text);
-  const { intentIndex, outcomeIndex } = cleared.json["receipt"] as { intentIndex: number; outcomeIndex: number };
+  const receipt = cleared.json["receipt"] as { intent_index: number; outcome_index: number };
   screen.holds("reads went on meanwhile, and so did the writes of another product");
   screen.holds(
-    `an admin cleared the halt with a reason (ledger entries ${intentIndex} to ${outcomeIndex}), and writes go on`,
+    `an admin cleared the halt with a reason (ledger entries ${receipt.intent_index} to ${receipt.outcome_index}), and writes go on`,
   );
 }

@@ -99,11 +99,11 @@ async function store(url: string, product: Product, file: SourceFile, claims: Cl
   claims.check(status === 201, `${file.path} was stored`, text);
   const { artifact, receipt } = json as {
     artifact: { artifact_id: string; content_hash: string };
-    receipt: { intentIndex: number; outcomeIndex: number };
+    receipt: { intent_index: number; outcome_index: number };
   };
   const isOurs = artifact.content_hash === `sha256:${digest.toString("hex")}`;
   claims.check(isOurs, `the server hashed ${file.path} to the same digest`, artifact.content_hash);
-  const { intentIndex, outcomeIndex } = receipt;
+  const { intent_index: intentIndex, outcome_index: outcomeIndex } = receipt;
   claims.check(outcomeIndex > intentIndex, "the outcome came after the intent", receipt);
   return { file, product, artifactId: artifact.artifact_id, intentIndex, outcomeIndex };
 }

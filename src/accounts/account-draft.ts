@@ -52,7 +52,7 @@ export function namesOf(draft: AccountNames, at = ""): Pick<NewUser, "username" 
 function fullNameOf(fullName: string | undefined | null, at: string): string | null {
   if (fullName === undefined || fullName === null) return null;
   if (namePattern.test(fullName) && fullName.trim() !== "") return fullName;
-  throw userFault("user.invalid", "a name is 1 to 100 printable characters", { at: `${at}fullName` });
+  throw userFault("user.invalid", "a name is 1 to 100 printable characters", { at: `${at}full_name` });
 }
 
 /** Kind, role and product of an account that an admin makes. */
@@ -96,7 +96,7 @@ export function changeOf(constitution: Constitution, before: UserRecord, change:
 export function importedUser(constitution: Constitution, account: ImportedAccount, at: string): Omit<NewUser, "id"> {
   if (readPasswordHash(account.passwordHash) === undefined) {
     throw userFault("user.invalid", "this is no password hash that can be taken over", {
-      at: `${at}passwordHash`,
+      at: `${at}password_hash`,
       remedy: "give bcrypt ($2a$, $2b$ or $2y$, cost 4 to 14) or Argon2 (up to 128 MiB, 10 passes, 16 lanes)",
     });
   }

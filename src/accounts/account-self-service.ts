@@ -106,7 +106,7 @@ function passwords(parts: AccountParts, records: AccountRecords): Omit<SelfServi
           throw userFault("auth.password_refused", "the new password is the old one", {
             limit: "passwordPolicy",
             remedy: "take another one",
-            at: "newPassword",
+            at: "new_password",
           });
         }
         await policy.check(newPassword, user, countedAddress(ctx.address));

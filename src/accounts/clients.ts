@@ -14,6 +14,7 @@ import type {
 } from "../identity/index.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import { digestOfJson, sha256Hex } from "../kernel/hash.ts";
+import { publicNames } from "../kernel/json-case.ts";
 import { authorityOfClient, governanceFault } from "../governance/index.ts";
 import { manageCredentials } from "./credential-attempts.ts";
 import type { Gate, Done } from "../governance/index.ts";
@@ -82,13 +83,16 @@ export function openClientRegistry(parts: ClientRegistryParts): ClientRegistry {
           },
           act,
         );
-        return { value: { ...record, ...(secret === undefined ? {} : { secret }) }, digest: digestOfJson(record) };
+        return {
+          value: { ...record, ...(secret === undefined ? {} : { secret }) },
+          digest: digestOfJson(publicNames(record)),
+        };
       });
     },
     revoke: (ctx, id) =>
       gate.act(ctx, { operation: "client.revoke", resource: `client/${id}`, ...manageCredentials }, async (act) => {
         const record = await clients.revoke(id, act);
-        return { value: record, digest: digestOfJson(record) };
+        return { value: record, digest: digestOfJson(publicNames(record)) };
       }),
     list: async (ctx, page) => {
       gate.permit(ctx, manageCredentials.target);

@@ -4,6 +4,7 @@ import { identityFault, mintKey, reachesNoFurther } from "../identity/index.ts";
 import type { Identity, KeyId, KeyRecord } from "../identity/index.ts";
 import type { Ctx, PrincipalKind, Role } from "../kernel/ctx.ts";
 import { digestOfJson } from "../kernel/hash.ts";
+import { publicNames } from "../kernel/json-case.ts";
 import { authorityOfKey, governanceFault } from "../governance/index.ts";
 import { manageCredentials } from "./credential-attempts.ts";
 import type { Gate, Done } from "../governance/index.ts";
@@ -64,14 +65,14 @@ export function openKeyring(parts: { gate: Gate; identity: Identity; constitutio
           await checkOwner(rest.owner, product ?? null);
           const key = { minted, product: product ?? null, ...rest, createdBy: ctx.principal.id };
           const record = await identity.keyWriter.create(key, act);
-          return { value: { ...record, key: minted.text }, digest: digestOfJson(record) };
+          return { value: { ...record, key: minted.text }, digest: digestOfJson(publicNames(record)) };
         },
       );
     },
     revoke: (ctx, id) =>
       gate.act(ctx, { operation: "key.revoke", resource: `key/${id}`, ...manageCredentials }, async (act) => {
         const record = await identity.keyWriter.revoke(id, act);
-        return { value: record, digest: digestOfJson(record) };
+        return { value: record, digest: digestOfJson(publicNames(record)) };
       }),
     async list(ctx, page) {
       gate.permit(ctx, manageCredentials.target);

@@ -46,7 +46,7 @@ describe("the keeper of bodies", () => {
       {
         tags: ["model-call", "prompt"],
         derivedFrom: [],
-        metadata: { part: "prompt", intentIndex: 4, outcomeIndex: 5 },
+        metadata: { part: "prompt", intent_index: 4, outcome_index: 5 },
       },
       { tags: ["model-call", "reply"], derivedFrom: ["artifact-1"] },
     ]);

@@ -64,7 +64,7 @@ function draftOf({ requestId }: Ctx, call: KeptCall, part: "prompt" | "reply", d
     type: call.type,
     mediaType: call[part].mediaType,
     tags: ["model-call", part],
-    metadata: { part, intentIndex, outcomeIndex, model, requestId },
+    metadata: { part, intent_index: intentIndex, outcome_index: outcomeIndex, model, request_id: requestId },
     derivedFrom,
   };
 }

@@ -10,6 +10,7 @@
 //    the estimate is charged.
 // 6. Counting starts with the calls, not with the budget: one that is set today covers what its window has used already.
 import { newId } from "../kernel/ids.ts";
+import { snakeCase } from "../kernel/json-case.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/ctx.ts";
 import { silentMeter } from "../kernel/meter.ts";
@@ -194,7 +195,7 @@ function reservationFor(request: ReserveRequest, clock: Clock): Reservation {
   if (microdollars !== null) checkAmount(microdollars, "microdollars");
   for (const field of ["product", "project", "key", "model", "requestId", "task", "purpose"] as const) {
     const name = request[field];
-    if (typeof name === "string") checkName(name, field);
+    if (typeof name === "string") checkName(name, snakeCase(field));
   }
   const id: ReservationId = newId<"reservation">(clock);
   const createdMs = clock.nowMs();

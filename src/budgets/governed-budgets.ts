@@ -10,6 +10,7 @@ import type { Ctx } from "../kernel/ctx.ts";
 import { digestOfJson } from "../kernel/hash.ts";
 import type { OperationName } from "../kernel/operation.ts";
 import { newId } from "../kernel/ids.ts";
+import { publicNames } from "../kernel/json-case.ts";
 import { newBudgetId } from "./budget.ts";
 import type { Budget, BudgetDraft } from "./budget.ts";
 import type { Budgets } from "./budgets.ts";
@@ -189,13 +190,13 @@ export function openGovernedBudgets({ gate, budgets, constitution }: GovernedBud
       return gate.act(ctx, { ...attempt, digest: digestOfJson(draft) }, async (act) => {
         checkProduct(draft.scope.product, "body/scope/product");
         const budget = await budgets.set(draft, { by: ctx.principal.id, act }, id);
-        return { value: budget, digest: digestOfJson(budget) };
+        return { value: budget, digest: digestOfJson(publicNames(budget)) };
       });
     },
     clear: (ctx, id) =>
       gate.act(ctx, { operation: "budget.clear", resource: `budget/${id}`, ...manageBudgets }, async (act) => {
         const budget = await budgets.clear(id, { by: ctx.principal.id, act });
-        return { value: budget, digest: digestOfJson(budget) };
+        return { value: budget, digest: digestOfJson(publicNames(budget)) };
       }),
     async list(ctx, page) {
       const own = ctx.principal.product;

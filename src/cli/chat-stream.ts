@@ -51,7 +51,7 @@ export async function readChat(body: Readable, onText: (piece: string) => void):
       model: fieldText(facts, "model") ?? "?",
       microdollars: fieldNumber(facts, "microdollars") ?? null,
       cache: fieldText(facts, "cache") ?? "?",
-      intentIndex: fieldNumber(facts, "intentIndex") ?? 0,
+      intentIndex: fieldNumber(facts, "intent_index") ?? 0,
     },
     ...(usage === undefined ? {} : { usage }),
     ...(error === undefined ? {} : { error }),

@@ -1,5 +1,6 @@
 // The terminal as a command sees it: three streams, the environment and the current folder, all passed in.
 import { styleText } from "node:util";
+import { publicNames } from "../kernel/json-case.ts";
 
 /** Everything a command may touch of the process it runs in. */
 export interface Io {
@@ -23,6 +24,11 @@ export function complain(io: Io, ...lines: readonly string[]): void {
 /** Writes a value as one JSON document; indented for a person at a terminal, one line otherwise. */
 export function printJson(io: Io, value: unknown): void {
   print(io, JSON.stringify(value, null, io.stdout.isTTY ? 2 : undefined));
+}
+
+/** Writes a value that this program made itself, whose names become snake_case, as one JSON document. */
+export function printReport(io: Io, report: object): void {
+  printJson(io, publicNames(report));
 }
 
 /** Colours text when the stream is a terminal and NO_COLOR is not set. */

@@ -3,8 +3,8 @@ import { fieldNumber } from "./record.ts";
 
 /** `ledger entries 12 and 13`, from an answer that holds a receipt. */
 export function receiptText(answer: unknown): string {
-  const intent = fieldNumber(answer, "receipt.intentIndex");
-  const outcome = fieldNumber(answer, "receipt.outcomeIndex");
+  const intent = fieldNumber(answer, "receipt.intent_index");
+  const outcome = fieldNumber(answer, "receipt.outcome_index");
   if (intent === undefined) return "no receipt";
   return outcome === undefined ? `ledger entry ${intent}` : `ledger entries ${intent} and ${outcome}`;
 }

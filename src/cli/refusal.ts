@@ -53,9 +53,9 @@ export function refusalLines({ status, problem }: RefusalError): string[] {
     );
   }
   add("what helps", fieldText(problem, "remedy"));
-  const intent = fieldNumber(problem, "intentIndex");
+  const intent = fieldNumber(problem, "intent_index");
   add("ledger", intent === undefined ? undefined : `entry ${intent}`);
-  add("request", fieldText(problem, "requestId"));
-  add("constitution", fieldText(problem, "constitutionHash"));
+  add("request", fieldText(problem, "request_id"));
+  add("constitution", fieldText(problem, "constitution_hash"));
   return lines.map(printable);
 }

@@ -51,8 +51,8 @@ function sendJson(response: ServerResponse, status: number, value: object, heade
 }
 
 const stored = {
-  artifact: { artifact_id: "0197-a", sizeBytes: 5 },
-  receipt: { intentIndex: 12, outcomeIndex: 13 },
+  artifact: { artifact_id: "0197-a", size_bytes: 5 },
+  receipt: { intent_index: 12, outcome_index: 13 },
   replayed: false,
   warnings: [],
 };
@@ -64,8 +64,8 @@ const refusal = {
   detail: "AI_ASSISTANT does not store T",
   articles: ["RULE_05_PRODUCT_ISOLATION"],
   remedy: "use ConversationArtifact",
-  requestId: "r-1",
-  constitutionHash: "0123456789abcdef",
+  request_id: "r-1",
+  constitution_hash: "0123456789abcdef",
 };
 const put = ["put", "--product", "P", "--type", "T"];
 const sha256 = (data: string): string => createHash("sha256").update(data).digest("base64");
@@ -89,7 +89,7 @@ describe("put", () => {
     const { code, out } = await charter([...put, "a.txt", ...terms]);
     expect([code, out]).toEqual([0, "a.txt  0197-a      5 B  ledger entries 12 and 13\n"]);
     const [request] = requests;
-    expect(request!.url).toBe("/v1/artifacts?product=P&type=T&tag=x&tag=y&derivedFrom=d&retentionClass=short");
+    expect(request!.url).toBe("/v1/artifacts?product=P&type=T&tag=x&tag=y&derived_from=d&retention_class=short");
     expect(request!.body.toString()).toBe("hello");
     expect(request!.headers).toMatchObject({
       authorization: "Bearer secret-key",
@@ -207,7 +207,7 @@ describe("listings", () => {
     const artifact = (artifact_id: string) => ({
       artifact_id,
       created_at: "t",
-      sizeBytes: 1500,
+      size_bytes: 1500,
       product_id: "P",
       artifact_type: "T",
       tags: ["x"],
@@ -224,8 +224,8 @@ describe("listings", () => {
     expect(code).toBe(0);
     expect(out.split("\n").map((line) => line.split(/ +/)[0])).toEqual(["ID", "a", "b", ""]);
     expect(requests.map(({ url }) => url)).toEqual([
-      "/v1/artifacts?product=P&createdAfter=2026-11-01",
-      "/v1/artifacts?product=P&createdAfter=2026-11-01&cursor=two",
+      "/v1/artifacts?product=P&created_after=2026-11-01",
+      "/v1/artifacts?product=P&created_after=2026-11-01&cursor=two",
     ]);
   });
 

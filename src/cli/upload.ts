@@ -94,7 +94,13 @@ export async function upload(
   };
   if (terms.metadata !== undefined) headers["charter-metadata"] = Buffer.from(terms.metadata).toString("base64url");
   const { product, type, tags, derivedFrom, retentionClass } = terms;
-  const path = pathOf("/v1/artifacts", { product, type, tag: tags, derivedFrom, retentionClass });
+  const path = pathOf("/v1/artifacts", {
+    product,
+    type,
+    tag: tags,
+    derived_from: derivedFrom,
+    retention_class: retentionClass,
+  });
   return withRetries(async () => {
     let sentBytes = 0;
     const count = (bytes: number): void => {

@@ -13,7 +13,7 @@ function explain(
   context: object = {},
   type?: string,
 ) {
-  const resource = { kind: "artifact", product: target, ...(type === undefined ? {} : { artifactType: type }) };
+  const resource = { kind: "artifact", product: target, ...(type === undefined ? {} : { artifact_type: type }) };
   return constitution.explain(parseDecisionRequest({ principal: { kind, product: owner }, action, resource, context }));
 }
 
@@ -51,14 +51,14 @@ describe("an explanation", () => {
   });
 
   it("joins changes that only help together, and leaves out what does not help", () => {
-    const context = { halted: true, complete: false, ownRequest: true };
+    const context = { halted: true, complete: false, own_request: true };
     expect(explain("product", "GURUKUL", "CREATE", "GURUKUL", context).passesIf).toEqual([
       "every required field is present, and an owner clears the halt",
     ]);
   });
 
   it("finds more changes than it searches in pairs", () => {
-    const context = { halted: true, complete: false, hashed: false, exception: true, setsLockedField: true };
+    const context = { halted: true, complete: false, hashed: false, exception: true, sets_locked_field: true };
     const { passesIf } = explain("product", "GURUKUL", "CREATE", "GURUKUL", context);
     expect(passesIf).toHaveLength(1);
     expect(passesIf[0]).toContain("the server hashes the content");

@@ -17,10 +17,14 @@ describe("a question in JSON", () => {
   it("may say everything", () => {
     const full = {
       ...question,
+      resource: { ...question.resource, artifact_type: "ConversationArtifact" },
+      context: { halted: true, owner_approved: true, own_request: false },
+    };
+    expect(parseDecisionRequest(full)).toEqual({
+      ...question,
       resource: { ...question.resource, artifactType: "ConversationArtifact" },
       context: { ...ordinaryContext, halted: true, ownerApproved: true },
-    };
-    expect(parseDecisionRequest(full)).toEqual(full);
+    });
   });
 
   it.each([
@@ -34,7 +38,7 @@ describe("a question in JSON", () => {
     [{ ...question, context: { halted: 2 ** 53 } }, "/context/halted", "beyond 2^53-1"],
     [{ ...question, resource: { kind: "artifact", product: "" } }, "/resource/product", "must be a name"],
     [{ ...question, resource: { kind: "artifact", product: "X".repeat(129) } }, "/resource/product", "must be a name"],
-    [{ ...question, resource: { kind: "artifact", artifactType: 1 } }, "/resource/artifactType", "must be a name"],
+    [{ ...question, resource: { kind: "artifact", artifact_type: 1 } }, "/resource/artifact_type", "must be a name"],
     [{ ...question, resource: [] }, "/resource", "must be an object"],
     [JSON.parse('{"__proto__": {}}'), "/__proto__", "unknown key"],
     [null, "", "must be an object"],

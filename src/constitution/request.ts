@@ -1,6 +1,7 @@
 // Reads a question from JSON that a person or a program wrote. Strict: an unknown key is refused with the nearest known
 // one, and so is a value of another type. What is left out has the value of an ordinary request.
 import { callerKinds } from "../kernel/ctx.ts";
+import { snakeCase } from "../kernel/json-case.ts";
 import { nearestName } from "../kernel/nearest.ts";
 import { actions, resourceKinds } from "./decision.ts";
 import type { DecisionRequest } from "./decision.ts";
@@ -21,24 +22,25 @@ export const ordinaryContext: DecisionRequest["context"] = {
 const maxNameLength = 128;
 
 /**
- * A question from parsed JSON: `{principal: {kind, product?}, action, resource: {kind, product?, artifactType?}, context?}`.
+ * A question from parsed JSON: `{principal: {kind, product?}, action, resource: {kind, product?, artifact_type?}, context?}`.
  * @throws `decision.malformed`; `at` is a JSON pointer.
  */
 export function parseDecisionRequest(json: unknown): DecisionRequest {
   refuseUnsafeIntegers(json, "");
   const root = record(json, "", ["principal", "action", "resource", "context"]);
   const principal = record(root["principal"], "/principal", ["kind", "product"]);
-  const resource = record(root["resource"], "/resource", ["kind", "product", "artifactType"]);
+  const resource = record(root["resource"], "/resource", ["kind", "product", "artifact_type"]);
   const flags = Object.keys(ordinaryContext) as (keyof typeof ordinaryContext)[];
-  const given = record(root["context"] ?? {}, "/context", flags);
+  const given = record(root["context"] ?? {}, "/context", flags.map(snakeCase));
   const context = { ...ordinaryContext };
   for (const flag of flags) {
-    const value = given[flag];
+    const field = snakeCase(flag);
+    const value = given[field];
     if (value === undefined) continue;
-    if (typeof value !== "boolean") throw malformed(`/context/${flag}`, "must be true or false");
+    if (typeof value !== "boolean") throw malformed(`/context/${field}`, "must be true or false");
     context[flag] = value;
   }
-  const artifactType = name(resource["artifactType"], "/resource/artifactType");
+  const artifactType = name(resource["artifact_type"], "/resource/artifact_type");
   return {
     principal: {
       kind: word(principal["kind"], "/principal/kind", callerKinds),

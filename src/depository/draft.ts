@@ -73,8 +73,8 @@ export function checkRetention(data: ConstitutionData, draft: Draft, nowMs: numb
     "retention.too_short",
     `${draft.product} keeps its artifacts at least as long as "${own}" says`,
     {
-      at: "retentionClass",
-      remedy: `leave retentionClass out, or name a class that keeps at least as long as "${own}"`,
+      at: "retention_class",
+      remedy: `leave retention_class out, or name a class that keeps at least as long as "${own}"`,
     },
   );
 }
@@ -106,10 +106,21 @@ export function artifactFrom(
   };
 }
 
-/** The part of an artifact that its outcome leaf vouches for: everything but the hold and the end of retention, which may change. */
+/**
+ * The part of an artifact that its outcome leaf vouches for, as people see it: everything but the hold and the end of
+ * retention, which may change.
+ */
 export function provenance(artifact: Artifact): Json {
   const { legalHold: _, retainUntil: __, ...locked } = artifact;
-  return locked;
+  const { sizeBytes, mediaType, derivedFrom, retentionClass, intentIndex, ...named } = locked;
+  return {
+    ...named,
+    size_bytes: sizeBytes,
+    media_type: mediaType,
+    derived_from: derivedFrom,
+    retention_class: retentionClass,
+    intent_index: intentIndex,
+  };
 }
 
 /**

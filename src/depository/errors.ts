@@ -9,7 +9,7 @@ export const depositoryCodes = {
     "The product already holds an artifact of this type with the same content (`If-None-Match: *`).",
   ],
   "artifact.unsettled": [503, "The artifact is stored and the ledger has not recorded its outcome yet."],
-  "artifact.parent_not_found": [400, "`derivedFrom` names an artifact that the product does not hold."],
+  "artifact.parent_not_found": [400, "`derived_from` names an artifact that the product does not hold."],
   "idempotency.conflict": [409, "The `Idempotency-Key` was used before with another body or other metadata."],
   "quota.exceeded": [507, "The product's storage quota has no room for this."],
   "storage.full": [503, "The depository's storage is used up; reads go on."],

@@ -188,7 +188,7 @@ function roomFault(
 
 function parentFault(missing: readonly ArtifactId[]): Fault {
   return depositoryFault("artifact.parent_not_found", `the product does not hold ${missing.join(", ")}`, {
-    at: "derivedFrom",
+    at: "derived_from",
   });
 }
 

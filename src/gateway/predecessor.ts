@@ -6,15 +6,15 @@ import type { CallOptions } from "./prepared.ts";
 import type { Route } from "./router.ts";
 import type { Strategy } from "../routing/index.ts";
 
-/** A query as `POST /route` and `POST /execute` take it. */
+/** A query as `POST /route` and `POST /execute` take it, its names spelled as they are inside. */
 export interface RouterQuery {
   readonly query: string;
   readonly strategy?: Strategy;
   /** 1000 when absent. */
-  readonly max_tokens?: number;
+  readonly maxTokens?: number;
   /** 0.7 when absent. */
   readonly temperature?: number;
-  readonly data_class?: DataClass;
+  readonly dataClass?: DataClass;
 }
 
 /** The predecessor's defaults. */
@@ -23,17 +23,17 @@ const defaults = { maxTokens: 1000, temperature: 0.7 };
 const dollar = 1_000_000;
 
 /** A query as a chat. */
-export function chatOf({ query, max_tokens, temperature }: RouterQuery): Record<string, unknown> {
+export function chatOf({ query, maxTokens, temperature }: RouterQuery): Record<string, unknown> {
   return {
     model: "auto",
     messages: [{ role: "user", content: query }],
-    max_tokens: max_tokens ?? defaults.maxTokens,
+    max_tokens: maxTokens ?? defaults.maxTokens,
     temperature: temperature ?? defaults.temperature,
   };
 }
 
 /** A query's options. */
-export function optionsOf({ strategy, data_class: dataClass }: RouterQuery, options: CallOptions): CallOptions {
+export function optionsOf({ strategy, dataClass }: RouterQuery, options: CallOptions): CallOptions {
   return {
     ...options,
     ...(strategy === undefined ? {} : { strategy }),
@@ -43,7 +43,7 @@ export function optionsOf({ strategy, data_class: dataClass }: RouterQuery, opti
 
 /** What `POST /route` answers. */
 export function routeAnswer(
-  { max_tokens }: RouterQuery,
+  { maxTokens }: RouterQuery,
   { candidates }: Route,
   constitutionHash: string,
 ): object | undefined {
@@ -55,7 +55,7 @@ export function routeAnswer(
   const microdollars =
     price === null
       ? null
-      : Math.round(((max_tokens ?? defaults.maxTokens) * price.outputMicrodollarsPerMillion) / dollar);
+      : Math.round(((maxTokens ?? defaults.maxTokens) * price.outputMicrodollarsPerMillion) / dollar);
   return {
     ...named(deployment),
     estimated_cost: microdollars === null ? null : microdollars / dollar,

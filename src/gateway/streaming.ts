@@ -11,6 +11,7 @@ import { gatewayFault } from "./errors.ts";
 import { shownOf } from "./course.ts";
 import type { AnswerFacts, Course, Ending } from "./course.ts";
 import { Fault } from "../kernel/fault.ts";
+import { publicNames } from "../kernel/json-case.ts";
 import { endOf, throwIfEnded } from "../kernel/standing.ts";
 import { runningHash } from "../kernel/hash.ts";
 import { othersTurn, Stretch, stretchChars } from "../guards/index.ts";
@@ -75,7 +76,7 @@ function endsWords(piece: StreamEvent): piece is Extract<StreamEvent, { readonly
 
 /** The comment that precedes the last frame: what the headers of a whole answer say. */
 export function factsComment(facts: AnswerFacts): string {
-  return `: charter ${JSON.stringify(facts)}\n\n`;
+  return `: charter ${JSON.stringify(publicNames(facts))}\n\n`;
 }
 
 /** A streamed answer on its way. Iterating it sends it; leaving the loop early means that the caller has gone. */

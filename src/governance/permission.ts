@@ -41,7 +41,7 @@ const fieldNames: Readonly<Record<AuthorityField, string>> = {
   product: "product",
   operations: "operations",
   networks: "networks",
-  expiresMs: "expiresAt",
+  expiresMs: "expires_at",
   owner: "owner",
 };
 

@@ -25,10 +25,10 @@ export const envelopeProperties = {
   payload: { description: "Any JSON; stored as its RFC 8785 bytes." },
   metadata: { type: "object", additionalProperties: true },
   tags: { type: "array", items: tag, maxItems: 64, uniqueItems: true },
-  derivedFrom: { type: "array", items: uuid, maxItems: 64, uniqueItems: true },
-  retentionClass: name,
-  mediaType,
-  clientTime: { type: "string", description: "RFC 3339: when the caller made it; more than 300 s off is a finding." },
+  derived_from: { type: "array", items: uuid, maxItems: 64, uniqueItems: true },
+  retention_class: name,
+  media_type: mediaType,
+  client_time: { type: "string", description: "RFC 3339: when the caller made it; more than 300 s off is a finding." },
 } as const;
 
 /** Query parameters of a streamed artifact. */
@@ -36,9 +36,9 @@ export const streamedQuery = {
   product: name,
   type: name,
   tag: { oneOf: [tag, envelopeProperties.tags] },
-  derivedFrom: { oneOf: [uuid, envelopeProperties.derivedFrom] },
-  retentionClass: name,
-  clientTime: envelopeProperties.clientTime,
+  derived_from: { oneOf: [uuid, envelopeProperties.derived_from] },
+  retention_class: name,
+  client_time: envelopeProperties.client_time,
 } as const;
 
 /** Headers under which an artifact is stored. */
@@ -61,10 +61,10 @@ const serverFields: ReadonlySet<string> = new Set([
   "content_hash",
   "owner",
   "owner_id",
-  "intentIndex",
-  "retainUntil",
-  "legalHold",
-  "sizeBytes",
+  "intent_index",
+  "retain_until",
+  "legal_hold",
+  "size_bytes",
 ]);
 
 /**
@@ -103,14 +103,14 @@ export function streamedDraft(
   if (media.length > mediaType.maxLength || !new RegExp(mediaType.pattern).test(media)) {
     throw httpFault("request.unsupported_media_type", "Content-Type is no media type", { at: "Content-Type" });
   }
-  const retentionClass = one(query, "retentionClass");
-  const clientTime = one(query, "clientTime");
+  const retentionClass = one(query, "retention_class");
+  const clientTime = one(query, "client_time");
   return {
     product: one(query, "product") ?? "",
     type: one(query, "type") ?? "",
     mediaType: media,
     tags: many(query, "tag"),
-    derivedFrom: many(query, "derivedFrom"),
+    derivedFrom: many(query, "derived_from"),
     metadata: metadataHeader(headers["charter-metadata"]),
     ...(retentionClass === undefined ? {} : { retentionClass }),
     ...(clientTime === undefined ? {} : { clientTime }),

@@ -14,15 +14,15 @@ export interface Problem {
   readonly status: number;
   readonly code: string;
   readonly detail: string;
-  readonly requestId: string;
-  readonly constitutionHash: string;
+  readonly request_id: string;
+  readonly constitution_hash: string;
   readonly [fact: string]: unknown;
 }
 
 /** The problem and status for a fault, in the circumstances of one request. */
 export function problemOf(fault: Fault, requestId: string, constitutionHash: string): Problem {
   const code = fault.code as ErrorCode;
-  const { retryAfterSeconds: _, ...facts } = fault.facts;
+  const { retryAfterSeconds: _, intentIndex, outcomeIndex, ...facts } = fault.facts;
   return {
     type: `urn:charter:error:${code}`,
     title: errorCodes[code],
@@ -31,8 +31,10 @@ export function problemOf(fault: Fault, requestId: string, constitutionHash: str
     detail: sentence(fault.message),
     ...facts,
     ...(facts.remedy === undefined ? {} : { remedy: sentence(facts.remedy) }),
-    requestId,
-    constitutionHash,
+    ...(intentIndex === undefined ? {} : { intent_index: intentIndex }),
+    ...(outcomeIndex === undefined ? {} : { outcome_index: outcomeIndex }),
+    request_id: requestId,
+    constitution_hash: constitutionHash,
   };
 }
 

@@ -1,8 +1,19 @@
 // Registers one operation: path and method from the list, authentication from its row, schemas from the route.
-import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from "fastify";
+//
+// Schemas spell names as they are outside (`size_bytes`), handlers as they are inside (`sizeBytes`): what a body and an answer
+// hold is renamed here, by the schemas. Queries and path parameters are read by their names outside.
+import type {
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  FastifySchema,
+  preSerializationHookHandler,
+} from "fastify";
 import type { Ctx } from "../kernel/ctx.ts";
 import type { Fault } from "../kernel/fault.ts";
 import type { JsonBounds } from "../kernel/json-bounds.ts";
+import { toInner, toPublic } from "../kernel/json-case.ts";
+import type { Renaming } from "../kernel/json-case.ts";
 import { contextOf, ctxOf } from "./context.ts";
 import { permitModelCaller } from "./model-callers.ts";
 import { operations } from "./operations.ts";
@@ -10,6 +21,7 @@ import type { Operation, OperationName } from "./operations.ts";
 import { faultOf } from "./problem.ts";
 import type { Problem } from "./problem.ts";
 import { countCaller } from "./rate-limits.ts";
+import { sharedSchema } from "./schemas.ts";
 import type { Services } from "./services.ts";
 
 /** What a route is apart from its name: its schema and one call. */
@@ -36,6 +48,7 @@ export interface PublicRouteDefinition extends Pick<RouteDefinition, "schema" | 
 /** Registers an operation that needs a credential, or a public one that changes something. */
 export function route(app: FastifyInstance, services: Services, name: OperationName, route: RouteDefinition): void {
   const { translate } = route;
+  const readBody = toInner(route.schema.body ?? {}, sharedSchema);
   const operation: Operation = operations[name];
   if (operation.access === "public" && operation.effect === "read") throw new Error(`${name} is a public read`);
   app.route({
@@ -59,7 +72,11 @@ export function route(app: FastifyInstance, services: Services, name: OperationN
       if (operation.effect === "read") services.gate.enter(request.ctx);
       if (operation.forModelCallers === true) permitModelCaller(services.gate, request.ctx);
     },
-    handler: (request, reply) => route.handle(ctxOf(request), request, reply),
+    ...publicAnswers(route.schema),
+    handler: (request, reply) => {
+      if (readBody) request.body = readBody(request.body);
+      return route.handle(ctxOf(request), request, reply);
+    },
     ...(route.bodyLimit === undefined ? {} : { bodyLimit: route.bodyLimit }),
     ...(translate && {
       errorHandler: (error) => {
@@ -78,9 +95,31 @@ export function publicRoute(app: FastifyInstance, name: OperationName, route: Pu
     url: fastifyPath(operation.path),
     config: { operation: name, ...(route.documentedBody && { documentedBody: route.documentedBody }) },
     schema: schemaOf(name, operation, route.schema),
+    ...publicAnswers(route.schema),
     handler: (request, reply) => route.answer(request, reply),
     ...(route.bodyLimit === undefined ? {} : { bodyLimit: route.bodyLimit }),
   });
+}
+
+/** The hook that gives answers their names outside, where these differ. */
+function publicAnswers({ response }: RouteDefinition["schema"]): { preSerialization?: preSerializationHookHandler } {
+  const renamings = new Map<number, Renaming>();
+  for (const [status, answer] of Object.entries((response ?? {}) as Record<string, DescribedAnswer>)) {
+    const schema = answer.content?.["application/json"]?.schema;
+    const rename = schema && toPublic(schema, sharedSchema);
+    if (rename) renamings.set(Number(status), rename);
+  }
+  if (renamings.size === 0) return {};
+  return {
+    preSerialization: (_request, reply, answer, done) => {
+      const rename = renamings.get(reply.statusCode);
+      done(null, rename ? rename(answer) : answer);
+    },
+  };
+}
+
+interface DescribedAnswer {
+  readonly content?: Readonly<Record<string, { readonly schema: object }>>;
 }
 
 /** `{id}` in OpenAPI is `:id` in the router; `{path}` takes the rest of the URL. */

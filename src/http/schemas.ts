@@ -1,4 +1,4 @@
-// JSON Schemas that several routes share; they become the components of openapi.json.
+// JSON Schemas that several routes share; they become the components of openapi.json. Names are spelled as they are outside.
 
 const text = { type: "string" } as const;
 const integer = { type: "integer", minimum: 0 } as const;
@@ -41,15 +41,15 @@ const artifact = {
   created_by: { type: "string", description: "Public id of the credential that created it." },
   created_at: { type: "string", format: "date-time" },
   content_hash: { type: "string", pattern: "^sha256:[0-9a-f]{64}$" },
-  sizeBytes: integer,
-  mediaType: text,
+  size_bytes: integer,
+  media_type: text,
   tags: strings,
   metadata: { type: "object", additionalProperties: true },
-  derivedFrom: strings,
-  retentionClass: text,
-  retainUntil: { type: "string", format: "date-time" },
-  legalHold: { type: "boolean" },
-  intentIndex: { ...integer, description: "Ledger index of the intent that created it." },
+  derived_from: strings,
+  retention_class: text,
+  retain_until: { type: "string", format: "date-time" },
+  legal_hold: { type: "boolean" },
+  intent_index: { ...integer, description: "Ledger index of the intent that created it." },
 };
 
 /** Schemas by `$id`. */
@@ -57,7 +57,7 @@ export const sharedSchemas: readonly object[] = [
   { $id: "Artifact", ...record(artifact) },
   {
     $id: "Receipt",
-    ...record({ decision, intentIndex: integer, outcomeIndex: integer, constitutionHash: text }),
+    ...record({ decision, intent_index: integer, outcome_index: integer, constitution_hash: text }),
   },
   {
     $id: "Stored",
@@ -76,7 +76,7 @@ export const sharedSchemas: readonly object[] = [
     type: "object",
     description: "RFC 9457 problem details; `code` is stable, `remedy` says what would make the request pass.",
     additionalProperties: true,
-    required: ["type", "title", "status", "code", "detail", "requestId", "constitutionHash"],
+    required: ["type", "title", "status", "code", "detail", "request_id", "constitution_hash"],
     properties: {
       type: text,
       title: text,
@@ -89,13 +89,20 @@ export const sharedSchemas: readonly object[] = [
       remedy: text,
       at: text,
       findings: { type: "array", items: record({ threat: text, severity: text, detail: text }) },
-      intentIndex: integer,
-      outcomeIndex: integer,
-      requestId: text,
-      constitutionHash: text,
+      intent_index: integer,
+      outcome_index: integer,
+      request_id: text,
+      constitution_hash: text,
     },
   },
 ];
+
+/** The shared schema that a `$ref` names. */
+export function sharedSchema(reference: string): object {
+  const found = sharedSchemas.find((schema) => `${(schema as { readonly $id: string }).$id}#` === reference);
+  if (found === undefined) throw new Error(`there is no schema ${reference}`);
+  return found;
+}
 
 /** `next` of a page: the cursor of the following page, or null on the last one. */
 export const nextCursor = { type: ["string", "null"], description: "Cursor of the next page; null on the last." };

@@ -164,7 +164,7 @@ function scopeOf(key: NewKey, nowMs: number): Pick<KeyRow, "role" | "operations"
     return range;
   });
   const expiresMs = expiresAt === undefined ? null : Date.parse(expiresAt);
-  if (expiresMs !== null && !(expiresMs > nowMs)) throw invalid("expiresAt", "the expiry lies in the past");
+  if (expiresMs !== null && !(expiresMs > nowMs)) throw invalid("expires_at", "the expiry lies in the past");
   return {
     role: key.role ?? defaultRoles[key.minted.kind],
     operations: operations === undefined ? null : JSON.stringify(operations),

@@ -131,7 +131,7 @@ export function identityContract(name: string, places: DatabasePlaces): void {
       [{ operations: [] }, "operations"],
       [{ networks: ["localhost"] }, "networks"],
       [{ networks: Array.from({ length: 51 }, () => "::1") }, "networks"],
-      [{ expiresAt: "2020-01-01T00:00:00Z" }, "expiresAt"],
+      [{ expiresAt: "2020-01-01T00:00:00Z" }, "expires_at"],
     ])("refuses the scope %j", async (scope, at) => {
       const key = { minted: mintKey("auditor"), product: null, createdBy: "system", ...scope };
       await expect(identity.keyWriter.create(key, actOn(db))).rejects.toMatchObject({

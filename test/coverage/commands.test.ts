@@ -9,6 +9,8 @@ import { commands } from "../../src/cli/commands.ts";
 import { runProgram } from "../../src/cli/program.ts";
 import { envelope, startTestCharter } from "../support/app/in-process.ts";
 import type { TestCharter } from "../support/app/in-process.ts";
+import { oddNames } from "../support/http/json-names.ts";
+import type { ForeignNames } from "../support/http/json-names.ts";
 
 /** What a command does to the server: `local` commands talk to none, `public` ones read what anyone may read. */
 type Reach = "local" | "public" | "read" | "mutation";
@@ -70,6 +72,14 @@ const walk: Record<string, { reach: Reach; args: (places: Places) => string[] }>
   login: { reach: "local", args: () => ["--help"] },
 };
 
+/** What commands print with --json in which names are not Charter's own. A new line here is a decision. */
+const foreign: Record<string, ForeignNames> = {
+  config: { "": "members are named after settings, as configuration files spell them" },
+  "constitution show": { "/data": "what constitution.yaml holds, as it is spelled there" },
+  "ledger entries": { "/entries/*/leaf": "the leaf as the ledger holds it, byte for byte" },
+  breakers: { "": "members are named after deployments" },
+};
+
 interface Places {
   readonly folder: string;
   readonly file: string;
@@ -94,7 +104,7 @@ beforeAll(async () => {
   await writeFile(question, '{"principal":{"kind":"auditor"},"action":"READ","resource":{"kind":"ledger"}}');
   const artifact = (await charter.ask("/v1/artifacts", { body: envelope() })).json.artifact.artifact_id;
   const key = (await charter.ask("/v1/keys", { body: { kind: "auditor" } })).json.id;
-  const registration = { name: "Walk", kind: "auditor", role: "observer", grantTypes: ["client_credentials"] };
+  const registration = { name: "Walk", kind: "auditor", role: "observer", grant_types: ["client_credentials"] };
   const client = (await charter.ask("/v1/clients", { body: registration })).json.id;
   const limit = { scope: { product: "GURUKUL" }, unit: "tokens", window: "month", limit: 1000 };
   const budget = (await charter.ask("/v1/budgets", { body: limit })).json.id;
@@ -107,7 +117,10 @@ beforeAll(async () => {
   const user = (await charter.ask("/v1/users", { body: draft })).json.id;
   const users = join(folder, "users.jsonl");
   const passwordHash = `$2b$10$${"a".repeat(53)}`;
-  await writeFile(users, JSON.stringify({ ...draft, username: "taken-over", email: "old@example.org", passwordHash }));
+  await writeFile(
+    users,
+    JSON.stringify({ ...draft, username: "taken-over", email: "old@example.org", password_hash: passwordHash }),
+  );
   places = { folder, file, question, artifact, key, client, budget, scope, user, users };
 });
 afterAll(async () => {
@@ -166,6 +179,25 @@ describe("the command line", () => {
       const { code } = await run([...name.split(" "), ...args(places)], { CHARTER_URL: charter.url });
       expect(code).toBe(1);
       expect(await charter.ledgerSize()).toBe(size);
+    });
+  }
+
+  for (const [name, { args }] of Object.entries(walk)) {
+    it(`prints names in snake_case with --json, when it is refused too: ${name}`, async () => {
+      const given = args(places);
+      // These wait for lines or never end, and tests of their own look at what they print.
+      if (given.includes("--help")) return;
+      for (const key of [charter.adminKey, ""]) {
+        const fresh = given.map((arg) => (arg.endsWith("/certs") ? `${arg}-${key.length}` : arg));
+        const env = { CHARTER_URL: charter.url, CHARTER_KEY: key };
+        const { out } = await run([...name.split(" "), ...fresh, "--json"], env);
+        const documents = out
+          .trim()
+          .split("\n")
+          .map((line): unknown => JSON.parse(line));
+        expect(documents.length).toBeGreaterThan(0);
+        for (const each of documents) expect(oddNames(each, foreign[name])).toEqual([]);
+      }
     });
   }
 });

@@ -173,7 +173,7 @@ describe("every answer", () => {
     const expecting = (value: string) => charter.ask("/v1/artifacts", { headers: { "x-constitution-hash": value } });
     expect((await expecting(hash)).status).toBe(200);
     const stale = await expecting("cdd01ef066bc6cf2");
-    expect([stale.status, stale.json.code, stale.json.constitutionHash]).toEqual([412, "constitution.stale", hash]);
+    expect([stale.status, stale.json.code, stale.json.constitution_hash]).toEqual([412, "constitution.stale", hash]);
   });
 });
 

@@ -65,7 +65,7 @@ describe("the installed package", { timeout: slowMs }, () => {
     const args = ["charter", "serve", "--port", "0", "--data", "data", "--json"];
     const server = await startServer("npx", args, { cwd: user, env });
     try {
-      const { url, adminKey, constitutionHash } = server.ready;
+      const { url, admin_key: adminKey, constitution_hash: constitutionHash } = server.ready;
       expect(constitutionHash).toMatch(/^[0-9a-f]{16}$/);
       const to = ["--url", url, "--key", adminKey!];
       writeFileSync(join(user, "note.json"), '{"hello":"world"}');

@@ -34,17 +34,17 @@ async function answers(url: string): Promise<boolean> {
 describe("charter serve --json", () => {
   it("prints one line, shows the admin key at the first start only, and stops with 0", async () => {
     const first = await serve();
-    expect(first.ready.adminKey).toEqual(expect.any(String));
-    expect(first.ready.dataDir).toBe(join(folder, "data"));
+    expect(first.ready.admin_key).toEqual(expect.any(String));
+    expect(first.ready.data_dir).toBe(join(folder, "data"));
     first.process.kill("SIGTERM");
     expect(await once(first.process, "exit")).toEqual([0, null]);
     expect(first.stdout().trim().split("\n")).toHaveLength(1);
-    expect(Object.keys(first.ready)).toEqual(["url", "adminKey", "adminPassword", "dataDir", "constitutionHash"]);
-    expect(first.stderr()).not.toContain(first.ready.adminKey);
-    expect(first.ready.adminPassword).toMatch(/^([0-9a-z]{5}-){3}[0-9a-z]{5}$/);
-    expect(first.stderr()).not.toContain(first.ready.adminPassword);
+    expect(Object.keys(first.ready)).toEqual(["url", "admin_key", "admin_password", "data_dir", "constitution_hash"]);
+    expect(first.stderr()).not.toContain(first.ready.admin_key);
+    expect(first.ready.admin_password).toMatch(/^([0-9a-z]{5}-){3}[0-9a-z]{5}$/);
+    expect(first.stderr()).not.toContain(first.ready.admin_password);
     const second = await serve();
-    expect(Object.keys(second.ready)).toEqual(["url", "dataDir", "constitutionHash"]);
+    expect(Object.keys(second.ready)).toEqual(["url", "data_dir", "constitution_hash"]);
     second.process.kill("SIGINT");
     expect(await once(second.process, "exit")).toEqual([0, null]);
   });

@@ -33,9 +33,9 @@ describe("storing an artifact", () => {
       content_hash: `sha256:${sha256('{"a":"é","b":1}').toString("hex")}`,
       metadata: { session: "s1" },
       tags: ["t1"],
-      legalHold: false,
+      legal_hold: false,
     });
-    expect(receipt).toMatchObject({ decision: { allow: true }, outcomeIndex: receipt.intentIndex + 1 });
+    expect(receipt).toMatchObject({ decision: { allow: true }, outcome_index: receipt.intent_index + 1 });
     const content = await charter.ask(`/v1/artifacts/${artifact.artifact_id}/content`, { key: product });
     expect(content.text).toBe('{"a":"é","b":1}');
     expect(content.headers.get("repr-digest")).toBe(digestField('{"a":"é","b":1}'));
@@ -112,7 +112,7 @@ describe("storing an artifact", () => {
     expect(await charter.ledgerSize()).toBe(size);
     const other = await charter.ask("/v1/artifacts", { key: product, body: envelope({ payload: 2 }), headers });
     expect(other.status).toBe(409);
-    expect(other.json).toMatchObject({ code: "idempotency.conflict", intentIndex: expect.any(Number) });
+    expect(other.json).toMatchObject({ code: "idempotency.conflict", intent_index: expect.any(Number) });
   });
 
   it("refuses a repeat under a known Idempotency-Key that does not hash to its declared digest, with 422", async () => {
@@ -151,13 +151,13 @@ describe("storing an artifact", () => {
 
   it("remembers what an artifact was made from, in both directions, and refuses unknown parents", async () => {
     const parent = (await charter.ask("/v1/artifacts", { key: product, body: envelope() })).json.artifact.artifact_id;
-    const body = envelope({ derivedFrom: [parent] });
+    const body = envelope({ derived_from: [parent] });
     const child = (await charter.ask("/v1/artifacts", { key: product, body })).json.artifact.artifact_id;
     const up = await charter.ask(`/v1/artifacts/${child}/lineage`, { key: product });
     expect(up.json.edges).toEqual([{ child, parent }]);
     const down = await charter.ask(`/v1/artifacts/${parent}/lineage?direction=descendants`, { key: product });
-    expect(down.json.nodes.map((node: { artifactId: string }) => node.artifactId)).toEqual([parent, child]);
-    const orphan = envelope({ derivedFrom: ["01920000-0000-7000-8000-000000000000"] });
+    expect(down.json.nodes.map((node: { artifact_id: string }) => node.artifact_id)).toEqual([parent, child]);
+    const orphan = envelope({ derived_from: ["01920000-0000-7000-8000-000000000000"] });
     expect((await charter.ask("/v1/artifacts", { key: product, body: orphan })).json.code).toBe(
       "artifact.parent_not_found",
     );
@@ -167,11 +167,11 @@ describe("storing an artifact", () => {
     const parent = "01920000-0000-7000-8000-000000000000";
     const before = await blobBytes();
     for (const size of [500_000, 2_000_000]) {
-      const whole = envelope({ derivedFrom: [parent], payload: "x".repeat(size) });
+      const whole = envelope({ derived_from: [parent], payload: "x".repeat(size) });
       const headers = { "content-type": "application/octet-stream" };
       for (const refused of [
         await charter.ask("/v1/artifacts", { key: product, body: whole }),
-        await charter.ask(`${streamed}&derivedFrom=${parent}`, { key: product, body: randomBytes(size), headers }),
+        await charter.ask(`${streamed}&derived_from=${parent}`, { key: product, body: randomBytes(size), headers }),
       ]) {
         expect([refused.status, refused.json.code]).toEqual([400, "artifact.parent_not_found"]);
       }
@@ -279,7 +279,7 @@ describe("what the constitution refuses", () => {
       expect(refused.status).toBe(403);
       expect(refused.headers.get("content-type")).toContain("application/problem+json");
       expect(refused.json.articles[0]).toBe("RULE_01_WRITE_ONLY");
-      expect(refused.json.outcomeIndex).toBe(refused.json.intentIndex + 1);
+      expect(refused.json.outcome_index).toBe(refused.json.intent_index + 1);
     }
     expect((await charter.ask(`/v1/artifacts/${artifact_id}`, { key: product })).status).toBe(200);
   });
@@ -304,7 +304,7 @@ describe("what the constitution refuses", () => {
       envelope({ created_by: "somebody_else" }),
       envelope({ metadata: { note: "safe\u202Egnp.exe" } }),
       envelope({ metadata: { note: "x".repeat(17_000) } }),
-      envelope({ clientTime: "2001-01-01T00:00:00Z" }),
+      envelope({ client_time: "2001-01-01T00:00:00Z" }),
     ]) {
       const refused = await charter.ask("/v1/artifacts", { key: product, body });
       expect(refused.status).toBe(403);
@@ -326,7 +326,7 @@ describe("what the constitution refuses", () => {
 
   it("refuses unknown fields with the nearest known name, and integers that JSON cannot carry", async () => {
     const typo = await charter.ask("/v1/artifacts", { key: product, body: envelope({ derivedFrm: [] }) });
-    expect([typo.status, typo.json.detail]).toEqual([400, expect.stringContaining("derivedFrom")]);
+    expect([typo.status, typo.json.detail]).toEqual([400, expect.stringContaining("derived_from")]);
     const raw = JSON.stringify(envelope()).replace('"hello"', "9007199254740993");
     const headers = { "content-type": "application/json" };
     const unsafe = await charter.ask("/v1/artifacts", { key: product, body: raw, headers });
@@ -358,8 +358,8 @@ describe("legal holds", () => {
     const body = { hold: true, reason: "litigation 2026-11" };
     expect((await charter.ask(path, { key: product, body })).status).toBe(403);
     const held = await charter.ask(path, { body });
-    expect([held.status, held.json.artifact.legalHold]).toEqual([200, true]);
+    expect([held.status, held.json.artifact.legal_hold]).toEqual([200, true]);
     const cleared = await charter.ask(path, { body: { ...body, hold: false } });
-    expect([cleared.status, cleared.json.artifact.legalHold]).toEqual([200, false]);
+    expect([cleared.status, cleared.json.artifact.legal_hold]).toEqual([200, false]);
   });
 });

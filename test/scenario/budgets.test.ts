@@ -69,7 +69,7 @@ describe("a claim", () => {
     const { status, json } = refused[0]!;
     expect([status, json.code, json.limit]).toEqual([409, "budget.insufficient", "tokens/total"]);
     expect(json.remedy).toMatch(/^Ask for less/);
-    expect(json.outcomeIndex).toBeGreaterThan(json.intentIndex);
+    expect(json.outcome_index).toBeGreaterThan(json.intent_index);
     expect(await lineOf("exhausted")).toMatchObject({ held: 10_000, available: 0 });
   });
 

@@ -23,15 +23,15 @@ describe("a deliberation over HTTP", () => {
     expect(record.response).not.toBe("");
     expect(record.calls).toBeLessThanOrEqual(record.max_calls);
     expect(record.temperature).toBeLessThanOrEqual(0.7);
-    expect(headers.get("x-charter-intent")).toBe(String(receipt.intentIndex));
+    expect(headers.get("x-charter-intent")).toBe(String(receipt.intent_index));
     expect(headers.get("x-charter-cost-microdollars")).toBe("0");
 
     const { entries } = (await charter.ask("/ledger/entries?limit=1000")).json;
     const leafAt = (index: number) => entries.find((entry: { index: number }) => entry.index === index).leaf;
-    expect(leafAt(receipt.intentIndex)).toMatchObject({ kind: "intent", operation: "consciousness.process" });
-    expect(leafAt(receipt.outcomeIndex)).toMatchObject({
+    expect(leafAt(receipt.intent_index)).toMatchObject({ kind: "intent", operation: "consciousness.process" });
+    expect(leafAt(receipt.outcome_index)).toMatchObject({
       kind: "outcome",
-      intent: receipt.intentIndex,
+      intent: receipt.intent_index,
       outcome: "committed",
       digest: digestOfJson(record),
     });

@@ -288,7 +288,7 @@ describe("the operator's decision", () => {
     expect(repair(dataDir)).toMatchObject({ status: 1, report: { remaining: [{ index: first, mend: "tail" }] } });
     const { status, report } = repair(dataDir, "--accept-lost-tail");
     expect([status, report["remaining"]]).toEqual([0, []]);
-    expect(report["lostTail"]).toMatchObject({ first, count: expect.any(Number) });
+    expect(report["lost_tail"]).toMatchObject({ first, count: expect.any(Number) });
     await using server = await spawnCharter({ dataDir, adminKey });
     expect((await server.ask("/ready")).status).toBe(200);
     expect((await server.ask("/v1/artifacts", { body })).status).toBe(201);

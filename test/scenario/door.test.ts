@@ -91,8 +91,8 @@ describe("what a request may carry", () => {
 
   it("refuses a media type that would not fit a header when it is sent back", async () => {
     const mediaType = `text/plain${"; a=b".repeat(60)}`;
-    const long = await charter.ask("/v1/artifacts", { key: product, body: envelope({ mediaType }) });
-    expect([long.status, long.json.at]).toEqual([400, "body/mediaType"]);
+    const long = await charter.ask("/v1/artifacts", { key: product, body: envelope({ media_type: mediaType }) });
+    expect([long.status, long.json.at]).toEqual([400, "body/media_type"]);
     const header = await charter.ask(streamed, { key: product, body: "x", headers: { "content-type": mediaType } });
     expect(header.status).toBe(415);
   });
@@ -173,11 +173,15 @@ describe("retention", () => {
     const store = (retentionClass: string): Promise<Answer> =>
       charter.ask("/v1/artifacts", {
         key,
-        body: envelope({ product_id: "ENFORCEMENT", artifact_type: "DecisionArtifact", retentionClass }),
+        body: envelope({
+          product_id: "ENFORCEMENT",
+          artifact_type: "DecisionArtifact",
+          retention_class: retentionClass,
+        }),
       });
     const short = await store("default");
     expect([short.status, short.json.code]).toEqual([400, "retention.too_short"]);
-    expect(short.json).toMatchObject({ at: "retentionClass", outcomeIndex: expect.any(Number) });
+    expect(short.json).toMatchObject({ at: "retention_class", outcome_index: expect.any(Number) });
     expect((await store("ledger")).status).toBe(201);
   });
 });

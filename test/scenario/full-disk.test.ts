@@ -40,7 +40,7 @@ class Tally {
     }
     const code = String(json?.code);
     this.refusals.set(code, (this.refusals.get(code) ?? 0) + 1);
-    const isClear = headers["content-type"] === "application/problem+json" && json.requestId && json.remedy !== "";
+    const isClear = headers["content-type"] === "application/problem+json" && json.request_id && json.remedy !== "";
     if (status !== 503 || !isClear) this.wrong.push({ status, json });
   }
 }

@@ -58,10 +58,10 @@ async function makeKeys(): Promise<void> {
 /** What the server knows before anything is asked. */
 async function knownNames(): Promise<Pool> {
   const { json } = await charter.ask("/v1/keys?limit=1000");
-  const own = json.keys.flatMap((key: { id: string; createdBy: string }) => [key.id, key.createdBy]);
+  const own = json.keys.flatMap((key: { id: string; created_by: string }) => [key.id, key.created_by]);
   const pool = new Pool(new Set<string>(own));
   pool.learn({ product: "AI_ASSISTANT", type: "ConversationArtifact", tag: "t1", scope: ["AI_ASSISTANT", "*"] });
-  pool.learn({ clientTime: new Date().toISOString(), reason: "fuzzed for the suite", path: "000.p/1", level: "0" });
+  pool.learn({ client_time: new Date().toISOString(), reason: "fuzzed for the suite", path: "000.p/1", level: "0" });
   pool.learn({ index: "0", used_gb: "750", response_type: "code", code_challenge_method: "S256" });
   pool.learn({ grant_type: ["password", "refresh_token", "client_credentials", "authorization_code"] });
   for (const payload of [1, 2]) pool.learn((await charter.ask("/v1/artifacts", { body: envelope({ payload }) })).json);
@@ -140,7 +140,7 @@ function refusalComplaints(answer: PlainAnswer, forms: ReadonlySet<ErrorForm>, i
   const code = said["code"] as ErrorCode;
   if (!(code in errorCodes)) wrong.push(`unknown code ${code}`);
   else if (statusOf[code] !== status || said["status"] !== status) wrong.push(`code ${code} with status ${status}`);
-  if (said["requestId"] !== headers["x-request-id"]) wrong.push("requestId is not that of the header");
+  if (said["request_id"] !== headers["x-request-id"]) wrong.push("request_id is not that of the header");
   return wrong;
 }
 
@@ -305,7 +305,7 @@ describe("the fuzzer itself", () => {
     const answer = (status: number, problem: object): PlainAnswer => ({
       status,
       headers,
-      body: Buffer.from(JSON.stringify({ status, requestId: "r", ...problem })),
+      body: Buffer.from(JSON.stringify({ status, request_id: "r", ...problem })),
     });
     const problems = new Set(["problem"] as const);
     expect(refusalComplaints(answer(404, { code: "route.not_found" }), problems, false)).toEqual([]);

@@ -181,7 +181,7 @@ describe("a quota", () => {
     const leavesFor = async (product: string): Promise<unknown[]> => {
       const body = { product_id: product, artifact_type: a.type, payload: {} };
       const { json } = await server.ask("/v1/artifacts", { key, body });
-      const seen = await server.ask(`/ledger/entries?request=${json.requestId}`, { key });
+      const seen = await server.ask(`/ledger/entries?request=${json.request_id}`, { key });
       return seen.json.entries.map(({ leaf }: { leaf: { kind: string; finding?: unknown } }) => [
         leaf.kind,
         leaf.finding,

@@ -196,7 +196,7 @@ describe("a product", () => {
     }
     const listed = await on.rig.charter.ask("/v1/budgets", { key: avatar });
     expect(JSON.stringify(listed.json ?? "")).not.toContain("spelling");
-    const asked = { requestId: "of-another", taskId: "t", purpose: "p", model: "m", tokens: 5 };
+    const asked = { request_id: "of-another", task: "t", purpose: "p", model: "m", estimated_tokens: 5 };
     await on.rig.charter.ask("/api/v1/budget/request", { key: on.rig.productKey, body: asked });
     for (const path of ["/api/v1/budget/commit", "/api/v1/budget/release"]) {
       const body = { request_id: "of-another", product: "AI_ASSISTANT", actual_tokens: 1 };

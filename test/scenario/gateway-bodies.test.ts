@@ -21,17 +21,17 @@ const secret = "sk-proj-9Kx2mQ7vT4bN8wL1zR6yH3jF5dS0aP2cE7gU4iO1";
 interface Kept {
   readonly artifact_id: string;
   readonly content_hash: string;
-  readonly mediaType: string;
+  readonly media_type: string;
   readonly created_by: string;
   readonly metadata: Record<string, unknown>;
-  readonly derivedFrom: readonly string[];
+  readonly derived_from: readonly string[];
   readonly text: string;
 }
 
 /** What is kept of one call, prompt and reply, with their bytes. */
 async function keptOf({ intent }: ShownLeaf): Promise<Record<"prompt" | "reply", Kept | undefined>> {
   const { json } = await rig.charter.ask("/v1/artifacts?product=AI_ASSISTANT&tag=model-call&limit=200");
-  const own = json.artifacts.filter(({ metadata }: Kept) => metadata["intentIndex"] === intent);
+  const own = json.artifacts.filter(({ metadata }: Kept) => metadata["intent_index"] === intent);
   const read = async (part: string): Promise<Kept | undefined> => {
     const found: Kept | undefined = own.find(({ metadata }: Kept) => metadata["part"] === part);
     if (found === undefined) return undefined;
@@ -57,21 +57,21 @@ describe("a product that keeps what is said", () => {
     expect(kept.reply).toMatchObject({
       text: answer.text,
       content_hash: outcome.facts?.reply,
-      mediaType: "application/json",
+      media_type: "application/json",
       created_by: outcome.principal,
-      derivedFrom: [kept.prompt?.artifact_id],
-      metadata: { part: "reply", model: "ok", requestId: outcome.request_id },
+      derived_from: [kept.prompt?.artifact_id],
+      metadata: { part: "reply", model: "ok", request_id: outcome.request_id },
     });
-    expect(kept.reply?.metadata["outcomeIndex"]).toBe(Number(answer.headers.get("x-charter-outcome")));
+    expect(kept.reply?.metadata["outcome_index"]).toBe(Number(answer.headers.get("x-charter-outcome")));
   });
 
   it("finds a stream as it was sent, up to Charter's own words", async () => {
     const { answer, outcome, kept } = await asked({ stream: true });
     const sent = answer.text.slice(0, answer.text.indexOf(": charter "));
-    expect(readStream(answer.text).facts.outcomeIndex).toBe(kept.reply?.metadata["outcomeIndex"]);
+    expect(readStream(answer.text).facts.outcome_index).toBe(kept.reply?.metadata["outcome_index"]);
     expect(kept.reply).toMatchObject({
       text: sent,
-      mediaType: "text/event-stream",
+      media_type: "text/event-stream",
       content_hash: outcome.facts?.reply,
     });
   });

@@ -148,8 +148,8 @@ describe("the record of a call", () => {
     });
     const { facts } = readStream(text);
     expect(facts).toMatchObject({
-      intentIndex: size,
-      outcomeIndex: size + 1,
+      intent_index: size,
+      outcome_index: size + 1,
       microdollars: 24,
       tier: 2,
       cache: "miss",
@@ -290,7 +290,7 @@ describe("the terms of a product", () => {
     expect(json).toMatchObject({ code: "model.not_allowed", policies: ["gateway.terms"] });
     expect(json.detail).toMatch(/strong: the terms end at tier 2/i);
     expect(json.remedy).toBeTruthy();
-    expect(json.outcomeIndex).toBe(json.intentIndex + 1);
+    expect(json.outcome_index).toBe(json.intent_index + 1);
   });
 });
 

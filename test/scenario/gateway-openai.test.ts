@@ -377,7 +377,7 @@ describe("models", () => {
       id: "answers",
       object: "model",
       owned_by: "up",
-      charter: { tier: 2, state: "configured", inputMicrodollarsPerMillion: 1_000_000 },
+      charter: { tier: 2, state: "configured", input_microdollars_per_million: 1_000_000 },
     });
     expect(list.map(({ id }) => id)).toEqual(
       expect.arrayContaining(["answers", "claude-answers", "gem-answers", "vectors"]),
@@ -526,7 +526,7 @@ describe("an error", () => {
       error: { type: "not_found_error", code: "model.not_found" },
     });
     expect(json.remedy).toMatch(/GET \/v1\/models/);
-    expect(json.requestId).toBeTruthy();
-    expect(json.constitutionHash).toMatch(/^[0-9a-f]{16}$/);
+    expect(json.request_id).toBeTruthy();
+    expect(json.constitution_hash).toMatch(/^[0-9a-f]{16}$/);
   });
 });

@@ -75,7 +75,7 @@ describe("X-Request-ID", () => {
 
   it("is the caller's own UUID, also in problems and on leaves", async () => {
     const refused = await charter.ask("/nowhere", { headers: { "x-request-id": own } });
-    expect([refused.headers.get("x-request-id"), refused.json.requestId]).toEqual([own, own]);
+    expect([refused.headers.get("x-request-id"), refused.json.request_id]).toEqual([own, own]);
     const other = "5f0c8a52-7f0f-4c58-9a38-0d8f6a3b9c12";
     await charter.ask("/v1/keys", { body: { kind: "auditor" }, headers: { "x-request-id": other } });
     const { json } = await charter.ask(`/ledger/entries?request=${other}&limit=10`);

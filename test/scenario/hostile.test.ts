@@ -55,9 +55,9 @@ function complaint({ status, headers, body }: WireAnswer, isHead: boolean, hash:
   const problem = JSON.parse(body.toString()) as Record<string, unknown>;
   if (typeof problem["code"] !== "string" || !(problem["code"] in errorCodes)) return "no known code";
   if (problem["status"] !== status) return "another status in the body";
-  if (problem["constitutionHash"] !== hash) return "no constitutionHash";
-  if (typeof problem["requestId"] !== "string" || problem["requestId"] !== headers.get("x-request-id"))
-    return "no requestId";
+  if (problem["constitution_hash"] !== hash) return "no constitution_hash";
+  if (typeof problem["request_id"] !== "string" || problem["request_id"] !== headers.get("x-request-id"))
+    return "no request_id";
   return undefined;
 }
 
@@ -110,7 +110,7 @@ describe("ten thousand hostile requests", () => {
       if (outcome.rest.length > 0 && !unread) complain(`no HTTP: ${outcome.rest.toString("latin1").slice(0, 100)}`);
       for (const answer of outcome.answers) {
         seen.set(String(answer.status), (seen.get(String(answer.status)) ?? 0) + 1);
-        const wrong = complaint(answer, hostile.isHead, server.ready.constitutionHash);
+        const wrong = complaint(answer, hostile.isHead, server.ready.constitution_hash);
         if (wrong !== undefined) complain(wrong, answer);
       }
       if (outcome.gaveUp && outcome.answers.length === 0) givenUp += 1;

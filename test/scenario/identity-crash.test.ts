@@ -111,8 +111,8 @@ describe("kill -9 while people come and go", () => {
       adminKey = server.adminKey;
       if (round === 0) {
         const draft = { username: "member", email: "member@example.org", kind: "product", product: "WORKFLOW" };
-        const currentPassword = (await server.ask("/v1/users", { body: draft })).json.oneTimePassword;
-        const body = { username: "member", currentPassword, newPassword: password };
+        const currentPassword = (await server.ask("/v1/users", { body: draft })).json.one_time_password;
+        const body = { username: "member", current_password: currentPassword, new_password: password };
         expect((await server.ask("/api/v1/auth/password/change", { key: null, body })).status).toBe(200);
       }
       await expectKept(server, told);

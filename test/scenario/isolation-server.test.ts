@@ -69,7 +69,7 @@ async function actAsA(charter: TestCharter): Promise<void> {
     await say("/v1/artifacts", { body: envelope({ payload: `${i}` }) });
     await say("/v1/artifacts", { body: "{" });
   }
-  const claim = { product: a.product_id, requestId: "a", taskId: "t", purpose: "p", model: "m", tokens: 5 };
+  const claim = { request_id: "a", task: "t", purpose: "p", model: "m", estimated_tokens: 5 };
   await say("/api/v1/budget/request", { body: claim });
   await say("/api/v1/consciousness/process", { body: { prompt: "What holds a house up?" } });
   const scope = { product: a.product_id };
@@ -138,7 +138,7 @@ describe("storage that one product fills", () => {
     const write = async (): Promise<unknown> => {
       const answer = await charter.ask("/v1/artifacts", { key: keyB, body: envelope({ ...b, payload: "b" }) });
       expect(answer.status).toBe(201);
-      const { json } = await charter.ask(`/ledger/entries?request=${answer.json.requestId}`, { key: keyB });
+      const { json } = await charter.ask(`/ledger/entries?request=${answer.json.request_id}`, { key: keyB });
       return [answer.json.warnings, json.entries.map(({ leaf }: { leaf: { kind: string } }) => leaf.kind)];
     };
     const capacity = async (): Promise<object> => (await charter.ask("/metrics/storage-capacity", { key: keyB })).json;

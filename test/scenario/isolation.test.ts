@@ -34,7 +34,7 @@ beforeAll(async () => {
   secretHash = stored.json.artifact.content_hash;
   await server.ask("/v1/artifacts", {
     key: keyOfA,
-    body: { product_id: a.product, artifact_type: a.type, payload: {}, tags: ["secret"], derivedFrom: [secret] },
+    body: { product_id: a.product, artifact_type: a.type, payload: {}, tags: ["secret"], derived_from: [secret] },
   });
   own = (await store(keysOfB.get("product") ?? "", b, "of my own")).json.artifact.artifact_id;
 });
@@ -54,7 +54,7 @@ function lesson({ status, headers, bytes }: Reply, ...names: string[]): unknown 
   let text = bytes.toString();
   for (const name of names) text = text.replaceAll(name, "<name>");
   text = text.replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, "<id>");
-  return { status, told, text: text.replaceAll(/"(intentIndex|outcomeIndex)":\d+/g, '"$1":0') };
+  return { status, told, text: text.replaceAll(/"(intent_index|outcome_index)":\d+/g, '"$1":0') };
 }
 
 /** Asks and also tells how many leaves the question left. */
@@ -90,7 +90,7 @@ describe.each(kindsOfB)("a key of kind %s of B", (kind) => {
     expect(foreign.status).toBeGreaterThanOrEqual(403);
     expect(lesson(foreign, secret, secretHash)).toEqual(lesson(absent, nobody));
     expect(foreignLeaves).toBe(absentLeaves);
-    expect((await server.ask(`/v1/artifacts/${secret}`)).json.legalHold).toBe(false);
+    expect((await server.ask(`/v1/artifacts/${secret}`)).json.legal_hold).toBe(false);
   });
 
   it("gets the same answer for creating into A as into a product that does not exist, at the same cost", async () => {
@@ -114,7 +114,7 @@ describe.each(kindsOfB)("a key of kind %s of B", (kind) => {
         key,
         body: { product_id: product, artifact_type: a.type, payload: {} },
       });
-      const seen = await server.ask(`/ledger/entries?request=${json.requestId}`);
+      const seen = await server.ask(`/ledger/entries?request=${json.request_id}`);
       return seen.json.entries.map(({ leaf }: { leaf: Record<string, unknown> }) => shapeOfLeaf(leaf));
     };
     expect(await entriesFor(a.product)).toEqual(await entriesFor("NO_SUCH_PRODUCT"));
@@ -143,7 +143,7 @@ const creations: readonly (readonly [(product: string) => string, (product: stri
     () => "/v1/artifacts",
     (product_id, artifact_type) => ({
       headers: { "idempotency-key": "once", "if-none-match": "*" },
-      body: { product_id, artifact_type, payload: "the same words", derivedFrom: [secret] },
+      body: { product_id, artifact_type, payload: "the same words", derived_from: [secret] },
     }),
   ],
   [(product) => `/v1/artifacts?product=${product}&type=${a.type}`, () => ({ body: "the same words" })],
@@ -161,7 +161,7 @@ describe("a product key of B", () => {
 
   it("lists its own artifacts only, whatever it filters by", async () => {
     const creator = (await server.ask(`/v1/artifacts/${secret}`)).json.created_by;
-    for (const filter of ["", "tag=secret", "tag=mine", `createdBy=${creator}`, `type=${a.type}`]) {
+    for (const filter of ["", "tag=secret", "tag=mine", `created_by=${creator}`, `type=${a.type}`]) {
       const rows = await everyPage<{ product_id: string }>(server, `/v1/artifacts?${filter}`, "artifacts", key());
       expect(new Set(rows.map(({ product_id }) => product_id))).toEqual(new Set(rows.length > 0 ? [b.product] : []));
     }
@@ -191,7 +191,7 @@ describe("a product key of B", () => {
     const derive = (parent: string) =>
       leavesLeft("/v1/artifacts", {
         key: key(),
-        body: { product_id: b.product, artifact_type: b.type, payload: "child", derivedFrom: [own, parent] },
+        body: { product_id: b.product, artifact_type: b.type, payload: "child", derived_from: [own, parent] },
       });
     const nobody = newId<"artifact">(systemClock);
     const [[foreign, foreignLeaves], [absent, absentLeaves]] = [await derive(secret), await derive(nobody)];
@@ -223,9 +223,9 @@ describe("a product key of B", () => {
         const {
           artifact_id: _,
           created_at: __,
-          retainUntil: ___,
+          retain_until: ___,
           content_hash: ____,
-          intentIndex: _____,
+          intent_index: _____,
           ...rest
         } = artifact;
         const after = await states();
@@ -262,7 +262,7 @@ describe("a product key of B", () => {
     expect(lesson(halted)).toEqual(lesson(own404));
     const leaves: string[] = [];
     for (const { json } of [own404, halted]) {
-      const seen = await server.ask(`/ledger/entries?request=${json.requestId}`, { key: key() });
+      const seen = await server.ask(`/ledger/entries?request=${json.request_id}`, { key: key() });
       expect(seen.json.entries.length).toBeGreaterThan(1);
       leaves.push(seen.json.entries.map(({ leaf }: { leaf: Record<string, unknown> }) => shapeOfLeaf(leaf)).join("\n"));
     }

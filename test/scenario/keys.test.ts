@@ -50,7 +50,7 @@ describe("a key", () => {
     expect(await send("/v1/users", { ...person, role: "admin" })).toEqual(refused);
     // An account is good for everything that its role may call, which this key is not.
     expect(await send("/v1/users", person)).toEqual(refused);
-    const client = { name: "narrow", kind: "admin", role: "observer", grantTypes: ["client_credentials"] };
+    const client = { name: "narrow", kind: "admin", role: "observer", grant_types: ["client_credentials"] };
     expect(await send("/v1/clients", client)).toEqual(refused);
     const { json } = await charter.ask("/v1/users", { body: person });
     const path = `/v1/users/${json.id}`;
@@ -81,7 +81,7 @@ describe("a key", () => {
   });
 
   it("ends when its time is over", async () => {
-    const { key } = await make({ kind: "auditor", expiresAt: new Date(nowMs + 60_000).toISOString() });
+    const { key } = await make({ kind: "auditor", expires_at: new Date(nowMs + 60_000).toISOString() });
     expect(await statusOf("/v1/keys", key)).toBe(200);
     nowMs += 60_000;
     expect(await statusOf("/v1/keys", key)).toBe(401);
@@ -90,7 +90,7 @@ describe("a key", () => {
   it("dies with the user or client that it belongs to", async () => {
     const person = { username: "owner", email: "owner@example.org", kind: "auditor" };
     const user = (await charter.ask("/v1/users", { body: person })).json.id;
-    const application = { name: "owner", kind: "auditor", role: "observer", grantTypes: ["client_credentials"] };
+    const application = { name: "owner", kind: "auditor", role: "observer", grant_types: ["client_credentials"] };
     const client = (await charter.ask("/v1/clients", { body: application })).json.id;
     for (const [owner, end] of [
       [user, () => charter.ask(`/v1/users/${user}/disable`, { method: "POST" })],
@@ -109,7 +109,7 @@ describe("a key", () => {
     [{ kind: "auditor", operations: ["artifact.nonsense"] }, "request.invalid"],
     [{ kind: "auditor", operations: [] }, "request.invalid"],
     [{ kind: "auditor", networks: ["everywhere"] }, "key.scope_invalid"],
-    [{ kind: "auditor", expiresAt: "2020-01-01T00:00:00Z" }, "key.scope_invalid"],
+    [{ kind: "auditor", expires_at: "2020-01-01T00:00:00Z" }, "key.scope_invalid"],
     [{ kind: "auditor", role: "anonymous" }, "request.invalid"],
     [{ kind: "auditor", owner: "usr_00000000-0000-7000-8000-000000000000" }, "key.owner_not_found"],
   ])("is not made as %j", async (body, code) => {
@@ -123,6 +123,6 @@ describe("a key", () => {
     const usedAt = new Date(nowMs).toISOString();
     await charter.restart();
     const { json } = await charter.ask("/v1/keys");
-    expect(json.keys.find((each: { id: string }) => each.id === id)).toMatchObject({ lastUsedAt: usedAt });
+    expect(json.keys.find((each: { id: string }) => each.id === id)).toMatchObject({ last_used_at: usedAt });
   });
 });

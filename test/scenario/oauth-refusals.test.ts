@@ -20,8 +20,8 @@ beforeAll(async () => {
   person = await personAt(charter);
   app = await clientAt(charter, {
     name: "<script>alert(1)</script>",
-    grantTypes: ["authorization_code", "refresh_token"],
-    redirectUris: [redirectUri],
+    grant_types: ["authorization_code", "refresh_token"],
+    redirect_uris: [redirectUri],
   });
 });
 afterAll(() => charter[Symbol.asyncDispose]());
@@ -197,7 +197,7 @@ describe("the token endpoint", () => {
     const { username, password } = someone;
     const login = await strict.ask("/api/v1/auth/login", { key: null, body: { username, password } });
     expect([login.status, login.json.code]).toEqual([400, "oauth.unsupported_grant_type"]);
-    const fields = { grantTypes: ["authorization_code"], redirectUris: [redirectUri], public: true };
+    const fields = { grant_types: ["authorization_code"], redirect_uris: [redirectUri], public: true };
     const { id } = await clientAt(strict, fields);
     const { status, location } = await approve(strict, authorizePath({ client_id: id }), { username, password });
     expect([status, new URL(location).searchParams.has("code")]).toEqual([303, true]);
@@ -274,8 +274,8 @@ describe("the authorization page", () => {
       kind: "product",
       product: "GURUKUL",
       public: true,
-      grantTypes: ["authorization_code"],
-      redirectUris: [redirectUri],
+      grant_types: ["authorization_code"],
+      redirect_uris: [redirectUri],
     });
     const { username, password } = person;
     const { location } = await approve(charter, authorizePath({ client_id: id }), { username, password });
@@ -337,18 +337,18 @@ describe("the authorization page", () => {
 
 describe("a client", () => {
   it.each([
-    ["a fragment", { redirectUris: ["https://app.example/#x"] }],
-    ["plain http", { redirectUris: ["http://app.example/"] }],
-    ["another scheme", { redirectUris: ["myapp://callback"] }],
-    ["a user name in the URI", { redirectUris: ["https://a@app.example/"] }],
-    ["no redirect URI", { redirectUris: [] }],
-    ["refresh tokens alone", { grantTypes: ["refresh_token"], redirectUris: [] }],
+    ["a fragment", { redirect_uris: ["https://app.example/#x"] }],
+    ["plain http", { redirect_uris: ["http://app.example/"] }],
+    ["another scheme", { redirect_uris: ["myapp://callback"] }],
+    ["a user name in the URI", { redirect_uris: ["https://a@app.example/"] }],
+    ["no redirect URI", { redirect_uris: [] }],
+    ["refresh tokens alone", { grant_types: ["refresh_token"], redirect_uris: [] }],
     ["a private key", { jwks: { keys: [{ kty: "OKP", crv: "Ed25519", x: "AA", d: "AA" }] } }],
     ["a symmetric key", { jwks: { keys: [{ kty: "oct", k: "AA" }] } }],
     ["a short RSA key", { jwks: { keys: [{ kty: "RSA", n: "AQAB", e: "AQAB" }] } }],
     [
       "a public client with credentials of its own",
-      { public: true, grantTypes: ["client_credentials"], redirectUris: [] },
+      { public: true, grant_types: ["client_credentials"], redirect_uris: [] },
     ],
     ["a name that reverses the line", { name: "left\u202eright" }],
   ])("is not registered with %s", async (_what, fields) => {
@@ -356,15 +356,15 @@ describe("a client", () => {
       name: "App",
       kind: "executor",
       role: "operator",
-      grantTypes: ["authorization_code"],
-      redirectUris: [redirectUri],
+      grant_types: ["authorization_code"],
+      redirect_uris: [redirectUri],
     };
     const refused = await charter.ask("/v1/clients", { body: { ...draft, ...fields } });
     expect([refused.status, refused.json.code]).toEqual([400, "client.invalid"]);
   });
 
   it("of a product's kind belongs to a product that exists", async () => {
-    const draft = { name: "App", kind: "product", role: "developer", grantTypes: ["client_credentials"] };
+    const draft = { name: "App", kind: "product", role: "developer", grant_types: ["client_credentials"] };
     expect((await charter.ask("/v1/clients", { body: draft })).json.code).toBe("client.product_required");
     expect((await charter.ask("/v1/clients", { body: { ...draft, product: "NOWHERE" } })).json.code).toBe(
       "product.not_found",

@@ -35,8 +35,8 @@ async function leavesOf(headers: Headers): Promise<{ kind: string; operation: st
 const application = (fields: Record<string, unknown> = {}) =>
   clientAt(charter, {
     name: "Notebook",
-    grantTypes: ["authorization_code", "refresh_token"],
-    redirectUris: [redirectUri],
+    grant_types: ["authorization_code", "refresh_token"],
+    redirect_uris: [redirectUri],
     ...fields,
   });
 
@@ -192,7 +192,7 @@ describe("jose", () => {
     expect(kids[1]).toBe(rotated.json.kid);
     for (const token of [before, after]) expect((await me(charter, token)).status).toBe(200);
     const { json } = await charter.ask("/v1/signing-keys");
-    expect(json.keys[0]).toMatchObject({ kid: rotated.json.kid, retiredAt: null, published: true });
+    expect(json.keys[0]).toMatchObject({ kid: rotated.json.kid, retired_at: null, published: true });
     expect(JSON.stringify(json)).not.toMatch(/"d":|sealed/);
   });
 });
@@ -307,11 +307,11 @@ describe("a client", () => {
     const { access_token } = (await postForm(charter, "/api/v1/auth/token", form)).json;
     expect((await me(charter, access_token)).status).toBe(200);
     const revoked = await charter.ask(`/v1/clients/${id}`, { method: "DELETE" });
-    expect(revoked.json.revokedAt).toMatch(/^\d{4}-/);
+    expect(revoked.json.revoked_at).toMatch(/^\d{4}-/);
     expect((await me(charter, access_token)).status).toBe(401);
     expect((await postForm(charter, "/api/v1/auth/token", form)).json.error).toBe("invalid_client");
     const { json } = await charter.ask("/v1/clients?limit=1000");
-    expect(json.clients.find((each: { id: string }) => each.id === id).revokedAt).toBe(revoked.json.revokedAt);
+    expect(json.clients.find((each: { id: string }) => each.id === id).revoked_at).toBe(revoked.json.revoked_at);
     expect(JSON.stringify(json)).not.toContain(secret);
   });
 

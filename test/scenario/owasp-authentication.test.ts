@@ -29,7 +29,7 @@ afterAll(() => charter[Symbol.asyncDispose]());
 
 /** What an answer tells, without what differs from one request to the next. */
 function told({ status, headers, json }: Answer): unknown {
-  const { requestId: _1, intentIndex: _2, outcomeIndex: _3, ...rest } = json ?? {};
+  const { request_id: _1, intent_index: _2, outcome_index: _3, ...rest } = json ?? {};
   const names = [...headers.keys()].filter(
     (name) => !["date", "content-length"].includes(name) && !/ratelimit/.test(name),
   );
@@ -58,7 +58,7 @@ describe("API2: guessing passwords", () => {
     const { username } = victim;
     const there = from("198.51.100.1");
     const form = { "content-type": "application/x-www-form-urlencoded", ...there.headers };
-    const app = await clientAt(charter, { grantTypes: ["authorization_code"], redirectUris: [back], public: true });
+    const app = await clientAt(charter, { grant_types: ["authorization_code"], redirect_uris: [back], public: true });
     const doors: (() => Promise<Answer>)[] = [
       () => logIn(charter, username, "guess 1", there),
       () => logIn(charter, username.toUpperCase(), "guess 2", there),
@@ -67,7 +67,7 @@ describe("API2: guessing passwords", () => {
         charter.ask(`${auth}/password/change`, {
           key: null,
           ...there,
-          body: { username, currentPassword: "guess 4", newPassword: goodPassword },
+          body: { username, current_password: "guess 4", new_password: goodPassword },
         }),
       () => {
         const query = authorizeUrl(app.id, pkce().challenge).split("?")[1];
@@ -149,7 +149,7 @@ describe("API2: learning who is here", () => {
           charter.ask(`${auth}/password/change`, {
             key: null,
             ...from(`192.0.2.${++turn}`),
-            body: { username, currentPassword: "wrong", newPassword: "another good phrase" },
+            body: { username, current_password: "wrong", new_password: "another good phrase" },
           }),
       ],
     ];
@@ -276,7 +276,7 @@ describe("API2: what is no credential", () => {
   it("is a refresh token, a code, a one-time token, a client's secret or somebody's password", async () => {
     const person = await newcomerAt(charter);
     const { refresh_token } = (await signIn(charter, person)).json;
-    const app = await clientAt(charter, { grantTypes: ["authorization_code"], redirectUris: [back] });
+    const app = await clientAt(charter, { grant_types: ["authorization_code"], redirect_uris: [back] });
     const { code } = await codeFor(charter, app.id, await personAt(charter));
     const email = `${person.username}@example.org`;
     await charter.ask(`${auth}/password-reset/request`, { key: null, body: { email } });
@@ -290,7 +290,10 @@ describe("API2: what is no credential", () => {
 
 describe("API2: what has been used or was replaced", () => {
   it("is a code: the second use fails and ends what the first gave", async () => {
-    const app = await clientAt(charter, { grantTypes: ["authorization_code", "refresh_token"], redirectUris: [back] });
+    const app = await clientAt(charter, {
+      grant_types: ["authorization_code", "refresh_token"],
+      redirect_uris: [back],
+    });
     const form = { ...(await codeFor(charter, app.id, await personAt(charter))), client_secret: app.secret };
     const first = await tokenBy(charter, form);
     expect([first.status, (await me(charter, first.json.access_token)).status]).toEqual([200, 200]);
@@ -310,7 +313,7 @@ describe("API2: what has been used or was replaced", () => {
     const email = `${person.username}@example.org`;
     const ask = () => charter.ask(`${auth}/password-reset/request`, { key: null, body: { email } });
     const confirm = (token: string, newPassword: string) =>
-      charter.ask(`${auth}/password-reset/confirm`, { key: null, body: { token, newPassword } });
+      charter.ask(`${auth}/password-reset/confirm`, { key: null, body: { token, new_password: newPassword } });
     const verify = (token: string) => charter.ask(`${auth}/verify`, { key: null, body: { token } });
     const [first] = await mailsTo(charter.dataDir, email, 1);
     expect((await verify(first!.token)).json.code).toBe("auth.token_invalid");
@@ -327,7 +330,7 @@ describe("API2: what has been used or was replaced", () => {
     await ask();
     // The notice of the change has no token.
     const waiting = await tokenFor(charter.dataDir, email, 4);
-    const body = { username: person.username, currentPassword: password, newPassword: "eight blue trombones" };
+    const body = { username: person.username, current_password: password, new_password: "eight blue trombones" };
     expect((await charter.ask(`${auth}/password/change`, { key: null, body })).status).toBe(200);
     expect((await confirm(waiting, "ten white trombones")).json.code).toBe("auth.token_invalid");
 
@@ -345,7 +348,7 @@ describe("API2: what has been used or was replaced", () => {
     const owned = await charter.ask("/v1/keys", {
       body: { kind: "product", product: "AI_ASSISTANT", owner: person.id },
     });
-    const app = await clientAt(charter, { grantTypes: ["authorization_code"], redirectUris: [back], public: true });
+    const app = await clientAt(charter, { grant_types: ["authorization_code"], redirect_uris: [back], public: true });
     const code = await codeFor(charter, app.id, person);
     const { access_token, refresh_token } = (await signIn(charter, person)).json;
     expect([(await me(charter, access_token)).status, (await me(charter, owned.json.key)).status]).toEqual([200, 200]);

@@ -21,7 +21,7 @@ describe("API2: an authorization request that was tampered with", () => {
   let app: string;
   let confidential: { id: string; secret: string };
   beforeAll(async () => {
-    const fields = { grantTypes: ["authorization_code", "refresh_token"], redirectUris: [back] };
+    const fields = { grant_types: ["authorization_code", "refresh_token"], redirect_uris: [back] };
     app = (await clientAt(charter, { ...fields, public: true })).id;
     confidential = await clientAt(charter, fields);
   });
@@ -111,8 +111,8 @@ describe("API2: an authorization request that was tampered with", () => {
     const hostile = '"><script>alert(1)</script><img src=x onerror=alert(1)>';
     const named = await clientAt(charter, {
       name: `App ${hostile}`,
-      grantTypes: ["authorization_code"],
-      redirectUris: [back],
+      grant_types: ["authorization_code"],
+      redirect_uris: [back],
       public: true,
     });
     for (const more of [
@@ -234,15 +234,15 @@ describe("API2: a form that means two things", () => {
         "custom:back",
         "https://",
         "http://localhost.evil.example/",
-      ].map((uri) => ({ grantTypes: ["authorization_code"], redirectUris: [uri] })),
+      ].map((uri) => ({ grant_types: ["authorization_code"], redirect_uris: [uri] })),
       { jwks: { keys: [weak] } },
       { jwks: { keys: [secret] } },
       { jwks: { keys: [{ kty: "oct", k: "AAAA" }] } },
-      { grantTypes: ["password"] },
-      { grantTypes: ["implicit"] },
+      { grant_types: ["password"] },
+      { grant_types: ["implicit"] },
       { role: "anonymous" },
     ]) {
-      const draft = { name: "x", kind: "executor", role: "operator", grantTypes: ["client_credentials"], ...fields };
+      const draft = { name: "x", kind: "executor", role: "operator", grant_types: ["client_credentials"], ...fields };
       expect([JSON.stringify(fields), (await charter.ask("/v1/clients", { body: draft })).status]).toEqual([
         JSON.stringify(fields),
         400,

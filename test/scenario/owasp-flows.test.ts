@@ -54,19 +54,19 @@ describe("API4: passwords that are made to be slow", () => {
       [`${auth}/register`, { username: "x", email: `${"x".repeat(300)}@example.org`, password: goodPassword }],
       [
         `${auth}/register`,
-        { username: "fine", email: "fine@example.org", password: goodPassword, fullName: "x".repeat(101) },
+        { username: "fine", email: "fine@example.org", password: goodPassword, full_name: "x".repeat(101) },
       ],
-      [`${auth}/password/change`, { username: "x", currentPassword: long, newPassword: goodPassword }],
-      [`${auth}/password-reset/confirm`, { token: "x".repeat(44), newPassword: goodPassword }],
+      [`${auth}/password/change`, { username: "x", current_password: long, new_password: goodPassword }],
+      [`${auth}/password-reset/confirm`, { token: "x".repeat(44), new_password: goodPassword }],
     ] as const) {
       expect([path, (await charter.ask(path, { key: null, body })).json.code]).toEqual([path, "request.invalid"]);
     }
-    const user = { username: "x", email: "x@example.org", kind: "auditor", passwordHash: "x" };
+    const user = { username: "x", email: "x@example.org", kind: "auditor", password_hash: "x" };
     const many = { users: Array.from({ length: 1001 }, () => user) };
     expect((await charter.ask("/v1/users/import", { body: many })).json.code).toBe("request.invalid");
-    const dear = { users: [{ ...user, username: "dear", passwordHash: `$2b$31$${"a".repeat(53)}` }] };
+    const dear = { users: [{ ...user, username: "dear", password_hash: `$2b$31$${"a".repeat(53)}` }] };
     expect((await charter.ask("/v1/users/import", { body: dear })).json.code).toBe("user.invalid");
-    const draft = { name: "x", kind: "executor", role: "operator", grantTypes: ["client_credentials"] };
+    const draft = { name: "x", kind: "executor", role: "operator", grant_types: ["client_credentials"] };
     const keys = { keys: Array.from({ length: 11 }, () => ({ kty: "OKP", crv: "Ed25519", x: "A".repeat(43) })) };
     expect((await charter.ask("/v1/clients", { body: { ...draft, jwks: keys } })).json.code).toBe("request.invalid");
   });
@@ -113,7 +113,7 @@ describe("API6: one mailbox", () => {
     const email = `${username}@example.org`;
     const phishing = "Visit https://evil.example now";
     const headers = { ...from(99), host: "evil.example", "x-forwarded-host": "evil.example", "user-agent": phishing };
-    await register(charter, { email, fullName: phishing }, headers);
+    await register(charter, { email, full_name: phishing }, headers);
     const body = { email };
     await charter.ask(`${auth}/password-reset/request`, { key: null, headers, body });
     for (const { text, subject } of await mailsTo(charter.dataDir, email, 3)) {
@@ -166,7 +166,7 @@ describe("API6: a flow that is walked by a machine", () => {
     for (let i = 0; i < 7; i++) {
       const token = randomBytes(32).toString("base64url");
       const path = i % 2 === 0 ? "verify" : "password-reset/confirm";
-      const body = i % 2 === 0 ? { token } : { token, newPassword: goodPassword };
+      const body = i % 2 === 0 ? { token } : { token, new_password: goodPassword };
       statuses.push((await strict.ask(`${auth}/${path}`, { key: null, body })).status);
     }
     expect(statuses).toEqual([400, 400, 400, 400, 400, 429, 429]);

@@ -60,7 +60,7 @@ describe("API1: somebody else's artifact", () => {
       expect([name, theirs.status, theirs.json?.code]).toEqual([name, nothing.status, nothing.json?.code]);
       expect(theirs.text).not.toContain("AI_ASSISTANT");
     }
-    expect((await charter.ask(`/v1/artifacts/${artifact}`)).json.legalHold).toBe(false);
+    expect((await charter.ask(`/v1/artifacts/${artifact}`)).json.legal_hold).toBe(false);
   });
 
   it("cannot be named in a body: as product, as parent, or as filter of a listing", async () => {
@@ -110,7 +110,7 @@ describe("API1: somebody else's user, key or client", () => {
     const client = await clientAt(charter);
     const attempts: [string, string, object?][] = [
       ["GET", `/v1/users/${victim.id}`],
-      ["PATCH", `/v1/users/${victim.id}`, { fullName: "Mallory" }],
+      ["PATCH", `/v1/users/${victim.id}`, { full_name: "Mallory" }],
       ["POST", `/v1/users/${victim.id}/disable`],
       ["POST", `/v1/users/${victim.id}/enable`],
       ["POST", `/v1/users/${victim.id}/reset-password`],
@@ -128,7 +128,7 @@ describe("API1: somebody else's user, key or client", () => {
       }
     }
     const user = (await charter.ask(`/v1/users/${victim.id}`)).json;
-    expect(user).toMatchObject({ fullName: null, disabled: false, mustChangePassword: false });
+    expect(user).toMatchObject({ full_name: null, disabled: false, must_change_password: false });
     expect((await me(charter, key.key)).status).toBe(200);
   });
 
@@ -147,8 +147,8 @@ describe("API1: a token that was given to another client", () => {
   let theirs: Registered;
   let foreign: Registered;
   const application = {
-    grantTypes: ["authorization_code", "refresh_token"],
-    redirectUris: ["https://app.example/back"],
+    grant_types: ["authorization_code", "refresh_token"],
+    redirect_uris: ["https://app.example/back"],
   };
   const by = ({ id, secret }: Registered) => ({ client_id: id, client_secret: secret });
   beforeAll(async () => {

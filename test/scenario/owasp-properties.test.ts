@@ -25,16 +25,16 @@ describe("API3: a field that is not the caller's to set", () => {
     "disabled",
     "id",
     "epoch",
-    "mustChangePassword",
+    "must_change_password",
     "must_change",
-    "passwordHash",
     "password_hash",
-    "createdAt",
-    "lastLoginAt",
+    "password_hash",
+    "created_at",
+    "last_login_at",
     "owner",
     "operations",
     "permissions",
-    "createdBy",
+    "created_by",
     "firstParty",
     "isAdmin",
   ];
@@ -51,10 +51,10 @@ describe("API3: a field that is not the caller's to set", () => {
     [
       "password change",
       `${auth}/password/change`,
-      { username: "assigner", currentPassword: "x", newPassword: goodPassword },
+      { username: "assigner", current_password: "x", new_password: goodPassword },
     ],
     ["reset request", `${auth}/password-reset/request`, { email: "assigner@example.org" }],
-    ["reset", `${auth}/password-reset/confirm`, { token: "A".repeat(43), newPassword: goodPassword }],
+    ["reset", `${auth}/password-reset/confirm`, { token: "A".repeat(43), new_password: goodPassword }],
   ])("is refused at %s, and nothing is done", async (_name, path, honest) => {
     const before = await charter.ledgerSize();
     for (const field of hostile) {
@@ -70,26 +70,35 @@ describe("API3: a field that is not the caller's to set", () => {
     const person = await personAt(charter);
     const made = { username: "made.by.admin", email: "made@example.org", kind: "auditor" };
     const key = { kind: "auditor" };
-    const client = { name: "x", kind: "executor", role: "operator", grantTypes: ["client_credentials"] };
+    const client = { name: "x", kind: "executor", role: "operator", grant_types: ["client_credentials"] };
     for (const [method, path, honest, names] of [
       [
         "PATCH",
         `/v1/users/${person.id}`,
-        { fullName: "x" },
-        ["id", "username", "disabled", "epoch", "passwordHash", "mustChangePassword", "lastLoginAt", "createdAt"],
+        { full_name: "x" },
+        ["id", "username", "disabled", "epoch", "password_hash", "must_change_password", "last_login_at", "created_at"],
       ],
       [
         "POST",
         "/v1/users",
         made,
-        ["id", "password", "passwordHash", "epoch", "verified", "disabled", "mustChangePassword", "oneTimePassword"],
+        [
+          "id",
+          "password",
+          "password_hash",
+          "epoch",
+          "verified",
+          "disabled",
+          "must_change_password",
+          "one_time_password",
+        ],
       ],
-      ["POST", "/v1/keys", key, ["id", "key", "createdBy", "revokedAt", "textHash", "lastUsedAt"]],
+      ["POST", "/v1/keys", key, ["id", "key", "created_by", "revoked_at", "textHash", "last_used_at"]],
       [
         "POST",
         "/v1/clients",
         client,
-        ["id", "secret", "secretHash", "firstParty", "createdBy", "authMethod", "jwksUri", "jwks_uri", "trusted"],
+        ["id", "secret", "secretHash", "firstParty", "created_by", "auth_method", "jwksUri", "jwks_uri", "trusted"],
       ],
     ] as const) {
       for (const name of names) {
@@ -98,7 +107,7 @@ describe("API3: a field that is not the caller's to set", () => {
       }
     }
     const { json: user } = await charter.ask(`/v1/users/${person.id}`);
-    expect(user).toMatchObject({ username: person.username, fullName: null, disabled: false });
+    expect(user).toMatchObject({ username: person.username, full_name: null, disabled: false });
   });
 
   it("does not come with a role that no user, key or client may have", async () => {
@@ -143,17 +152,17 @@ describe("API3: what no answer tells", () => {
     const person = await personAt(charter);
     const { json } = await me(charter, await bearerOf(charter, person));
     expect(Object.keys(json.user).toSorted()).toEqual([
-      "createdAt",
+      "created_at",
       "disabled",
       "email",
-      "fullName",
+      "full_name",
       "id",
       "kind",
-      "lastLoginAt",
-      "mustChangePassword",
+      "last_login_at",
+      "must_change_password",
       "product",
       "role",
-      "updatedAt",
+      "updated_at",
       "username",
       "verified",
     ]);
@@ -283,10 +292,15 @@ describe("API8: a fresh start", () => {
     expect(other.adminKey).not.toBe(charter.adminKey);
     const { json } = await other.ask("/v1/users");
     expect(
-      json.users.map(({ username, mustChangePassword }: { username: string; mustChangePassword: boolean }) => [
-        username,
-        mustChangePassword,
-      ]),
+      json.users.map(
+        ({
+          username,
+          must_change_password: mustChangePassword,
+        }: {
+          username: string;
+          must_change_password: boolean;
+        }) => [username, mustChangePassword],
+      ),
     ).toEqual([["admin", true]]);
     expect((await other.ask("/v1/clients")).json.clients).toEqual([]);
     expect((await other.ask("/v1/keys")).json.keys).toHaveLength(1);
@@ -298,8 +312,8 @@ describe("API8: a fresh start", () => {
       name: "x",
       kind: "executor",
       role: "operator",
-      grantTypes: ["authorization_code"],
-      redirectUris: [back],
+      grant_types: ["authorization_code"],
+      redirect_uris: [back],
       public: true,
     };
     expect((await other.ask("/v1/clients", { key: charter.adminKey, body: draft })).status).toBe(401);

@@ -55,7 +55,7 @@ describe("a sign-in that was under way", () => {
 
   it("gives no code either", async () => {
     const person = await personAt(charter);
-    const app = await clientAt(charter, { grantTypes: ["authorization_code"], redirectUris: [back], public: true });
+    const app = await clientAt(charter, { grant_types: ["authorization_code"], redirect_uris: [back], public: true });
     let form: Record<string, string> | undefined;
     const { held, rest } = await heldSignIn(person, async (who) => {
       form = await codeFor(charter, app.id, who).catch(() => undefined);
@@ -78,7 +78,7 @@ describe("a sign-in that was under way", () => {
           username,
           email: `${username}@example.org`,
           kind: "auditor",
-          passwordHash,
+          password_hash: passwordHash,
         },
       ],
     };
@@ -89,11 +89,11 @@ describe("a sign-in that was under way", () => {
     const { held, rest } = await heldSignIn(person, (who) => signIn(charter, who));
     const replaced = act(person, "reset-password");
     const answer = await held;
-    const { oneTimePassword } = (await replaced).json;
+    const { one_time_password: oneTimePassword } = (await replaced).json;
     await rest;
     await expectWorthless(answer);
     expect((await signIn(charter, person)).status).toBe(400);
-    const change = { username, currentPassword: oneTimePassword, newPassword: "nine purple trombones" };
+    const change = { username, current_password: oneTimePassword, new_password: "nine purple trombones" };
     expect((await charter.ask(`${auth}/password/change`, { key: null, body: change })).status).toBe(200);
   });
 });
@@ -104,7 +104,7 @@ describe("a refresh or a code", () => {
       const person = await personAt(charter);
       const { refresh_token } = (await signIn(charter, person)).json;
       const newPassword = `nine purple trombones ${round}`;
-      const change = { username: person.username, currentPassword: person.password, newPassword };
+      const change = { username: person.username, current_password: person.password, new_password: newPassword };
       const changing = charter.ask(`${auth}/password/change`, { key: null, body: change });
       const race = { over: false };
       void changing.finally(() => (race.over = true));
@@ -121,8 +121,8 @@ describe("a refresh or a code", () => {
   it("is used once of many times at once, and then its whole family is dead", async () => {
     const person = await personAt(charter);
     const app = await clientAt(charter, {
-      grantTypes: ["authorization_code", "refresh_token"],
-      redirectUris: [back],
+      grant_types: ["authorization_code", "refresh_token"],
+      redirect_uris: [back],
       public: true,
     });
     const form = await codeFor(charter, app.id, person);
@@ -224,7 +224,7 @@ describe("two at once", () => {
     expect(new Set(more.map(({ status }) => status))).toEqual(new Set([202]));
     await new Promise((resolve) => setTimeout(resolve, 600));
     expect(await mailsTo(charter.dataDir, email, 4)).toHaveLength(4);
-    const body = { token, newPassword: "nine purple trombones" };
+    const body = { token, new_password: "nine purple trombones" };
     expect((await charter.ask(`${auth}/password-reset/confirm`, { key: null, body })).status).toBe(200);
   });
 });

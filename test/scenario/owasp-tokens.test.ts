@@ -139,7 +139,7 @@ describe("API2: a forged access token", () => {
   });
 
   it("is no ID token and no client assertion, both of which are honestly signed", async () => {
-    const app = await clientAt(charter, { grantTypes: ["authorization_code"], redirectUris: [back], public: true });
+    const app = await clientAt(charter, { grant_types: ["authorization_code"], redirect_uris: [back], public: true });
     const form = await codeFor(charter, app.id, person, { scope: "openid api", nonce: "n" });
     const { id_token, access_token } = (await tokenBy(charter, form)).json;
     expect(decodeJwt(id_token).sub).toBe(person.id);

@@ -90,8 +90,8 @@ describe("API7: an address that a caller names", () => {
     }
     // A redirect address on our own machine may be registered; it is for the browser.
     const app = await clientAt(charter, {
-      grantTypes: ["authorization_code"],
-      redirectUris: [`${url}/back`],
+      grant_types: ["authorization_code"],
+      redirect_uris: [`${url}/back`],
       public: true,
     });
     const { challenge } = pkce();
@@ -124,7 +124,7 @@ describe("API7: an address that a caller names", () => {
         });
       }
     }
-    const draft = { name: "x", kind: "executor", role: "operator", grantTypes: ["client_credentials"] };
+    const draft = { name: "x", kind: "executor", role: "operator", grant_types: ["client_credentials"] };
     for (const key of [
       { kty: "OKP", crv: "Ed25519", x: "A".repeat(43), x5u: url },
       { kty: "OKP", crv: "Ed25519", x: "A".repeat(43), jku: url },
@@ -141,7 +141,7 @@ describe("API7: an address that a caller names", () => {
         body: envelope({ payload: { $ref: text, "@context": text }, metadata: { link: text } }),
       });
       await charter.ask("/v1/users", {
-        body: { username: "webhook", email: `a@127.0.0.1`, kind: "auditor", fullName: text },
+        body: { username: "webhook", email: `a@127.0.0.1`, kind: "auditor", full_name: text },
       });
       await visit(charter, text.replace("http:", ""), {
         headers: { referer: text, origin: text, host: new URL(text).host, "x-forwarded-host": new URL(text).host },
@@ -293,8 +293,8 @@ describe("API10: a Redis that lies", () => {
       name: "x",
       kind: "executor",
       role: "operator",
-      grantTypes: ["authorization_code"],
-      redirectUris: [back],
+      grant_types: ["authorization_code"],
+      redirect_uris: [back],
     };
     expect((await charter.ask("/v1/clients", { body: draft })).status).toBe(201);
   });

@@ -47,7 +47,7 @@ describe("API1 broken object level authorization", () => {
     for (const path of ["", "/content", "/proof", "/lineage"]) {
       expect(await statusOf(`/v1/artifacts/${id}${path}`, { key: other }), path).toBe(404);
     }
-    const derived = { product_id: "GURUKUL", artifact_type: "ContentArtifact", payload: 1, derivedFrom: [id] };
+    const derived = { product_id: "GURUKUL", artifact_type: "ContentArtifact", payload: 1, derived_from: [id] };
     const refused = await charter.ask("/v1/artifacts", { key: other, body: derived });
     expect([refused.status, refused.json.code]).toEqual([400, "artifact.parent_not_found"]);
     expect(await statusOf("/v1/artifacts", { key: other, body: envelope() })).toBe(404);
@@ -113,8 +113,8 @@ describe("API2 broken authentication", () => {
     const stolen = (await signIn(charter, person)).json;
     const change = {
       username: person.username,
-      currentPassword: person.password,
-      newPassword: "seven tangled umbrellas",
+      current_password: person.password,
+      new_password: "seven tangled umbrellas",
     };
     expect(await statusOf(`${auth}/password/change`, { key: null, body: change })).toBe(200);
     expect((await me(charter, stolen.access_token)).status).toBe(401);
@@ -171,8 +171,8 @@ describe("API4 unrestricted resource consumption", () => {
       name: "many",
       kind: "executor",
       role: "operator",
-      grantTypes: ["authorization_code"],
-      redirectUris: uris,
+      grant_types: ["authorization_code"],
+      redirect_uris: uris,
     };
     expect(await statusOf("/v1/clients", { body: draft })).toBe(400);
   });
@@ -264,11 +264,11 @@ describe("API7 server side request forgery", () => {
   it("fetches nothing that a caller names", async () => {
     await using bait = await listener();
     const redirect = `${bait.url}/callback`;
-    const browser = { kind: "executor", role: "operator", grantTypes: ["authorization_code"], public: true };
-    const { id } = await clientAt(charter, { ...browser, redirectUris: [redirect] });
+    const browser = { kind: "executor", role: "operator", grant_types: ["authorization_code"], public: true };
+    const { id } = await clientAt(charter, { ...browser, redirect_uris: [redirect] });
     const extra = ["jwks_uri", "logo_uri", "sector_identifier_uri", "request_uri", "backchannel_logout_uri"];
     for (const name of extra) {
-      const draft = { name: "ssrf", ...browser, redirectUris: [redirect], [name]: bait.url };
+      const draft = { name: "ssrf", ...browser, redirect_uris: [redirect], [name]: bait.url };
       expect(await statusOf("/v1/clients", { body: draft }), name).toBe(400);
     }
     const { challenge } = pkce();

@@ -21,9 +21,12 @@ afterAll(() => charter[Symbol.asyncDispose]());
 const login = (username: string, text: string): Promise<Answer> =>
   postForm(charter, `${auth}/token`, { grant_type: "password", username, password: text });
 const change = (username: string, currentPassword: string, newPassword: string): Promise<Answer> =>
-  charter.ask(`${auth}/password/change`, { key: null, body: { username, currentPassword, newPassword } });
+  charter.ask(`${auth}/password/change`, {
+    key: null,
+    body: { username, current_password: currentPassword, new_password: newPassword },
+  });
 const me = (key: string): Promise<Answer> => charter.ask(`${auth}/me`, { key });
-const make = async (username: string): Promise<{ id: string; oneTimePassword: string }> =>
+const make = async (username: string): Promise<{ id: string; one_time_password: string }> =>
   (await charter.ask("/v1/users", { body: { username, email: `${username}@example.org`, kind: "auditor" } })).json;
 
 /** The hash that the database holds for a user. */
@@ -40,7 +43,7 @@ function hashOf(username: string): string {
 
 describe("a login", () => {
   it("needs the user's own password: a one-time password is good for nothing but another one", async () => {
-    const { oneTimePassword } = await make("ada");
+    const { one_time_password: oneTimePassword } = await make("ada");
     const early = await login("ada", oneTimePassword);
     expect([early.status, early.json.code]).toEqual([400, "auth.password_change_required"]);
     expect((await change("ada", oneTimePassword, password)).status).toBe(200);
@@ -49,15 +52,15 @@ describe("a login", () => {
     const { json: who } = await me(json.access_token);
     expect(who).toMatchObject({
       principal: { id: who.user.id, kind: "auditor", role: "observer", product: null },
-      user: { username: "ada", mustChangePassword: false },
+      user: { username: "ada", must_change_password: false },
     });
-    expect(Date.parse(who.user.lastLoginAt)).toBeGreaterThan(Date.parse(who.user.createdAt) - 1);
+    expect(Date.parse(who.user.last_login_at)).toBeGreaterThan(Date.parse(who.user.created_at) - 1);
     expect(who.permissions).toContain("metrics.view");
   });
 
   it("upgrades an imported bcrypt hash, once, and changes nothing when it fails", async () => {
     const passwordHash = bcrypt.hashSync(password, 4);
-    const users = [{ username: "old", email: "old@example.org", kind: "auditor", passwordHash }];
+    const users = [{ username: "old", email: "old@example.org", kind: "auditor", password_hash: passwordHash }];
     expect((await charter.ask("/v1/users/import", { body: { users } })).json.imported).toBe(1);
     expect((await login("old", "wrong")).status).not.toBe(200);
     expect(hashOf("old")).toBe(passwordHash);
@@ -71,7 +74,7 @@ describe("a login", () => {
 
 describe("a session ends", () => {
   async function session(username: string): Promise<{ id: string; token: string }> {
-    const { id, oneTimePassword } = await make(username);
+    const { id, one_time_password: oneTimePassword } = await make(username);
     await change(username, oneTimePassword, password);
     const token = (await login(username, password)).json.access_token;
     expect((await me(token)).status).toBe(200);
@@ -98,7 +101,7 @@ describe("a session ends", () => {
     const email = "resets@example.org";
     await charter.ask(`${auth}/password-reset/request`, { key: null, body: { email } });
     expect((await me(token)).status).toBe(200);
-    const body = { token: await tokenFor(charter.dataDir, email, 2), newPassword: "nine tangled umbrellas" };
+    const body = { token: await tokenFor(charter.dataDir, email, 2), new_password: "nine tangled umbrellas" };
     expect((await charter.ask(`${auth}/password-reset/confirm`, { key: null, body })).status).toBe(200);
     expect((await me(token)).status).toBe(401);
     const next = (await login("resets", "nine tangled umbrellas")).json.access_token;

@@ -32,7 +32,7 @@ async function member(username: string): Promise<string> {
   return email;
 }
 const change = (username: string, currentPassword: string, newPassword: string): Promise<Answer> =>
-  post(`${auth}/password/change`, { username, currentPassword, newPassword });
+  post(`${auth}/password/change`, { username, current_password: currentPassword, new_password: newPassword });
 const idOf = async (username: string): Promise<string> => {
   const { json } = await charter.ask("/v1/users?limit=1000");
   return json.users.find((user: { username: string }) => user.username === username).id;
@@ -48,7 +48,7 @@ async function leavesOf({
 
 describe("a registration", () => {
   it("is confirmed by mail and then known to the admin, powerless", async () => {
-    const answer = await register("Ada", "Ada@example.org", { fullName: "Ada Lovelace" });
+    const answer = await register("Ada", "Ada@example.org", { full_name: "Ada Lovelace" });
     expect([answer.status, answer.json.detail]).toEqual([
       202,
       "A mail with the next step is on its way to the address.",
@@ -72,14 +72,14 @@ describe("a registration", () => {
     expect(json).toMatchObject({
       username: "ada",
       email: "Ada@example.org",
-      fullName: "Ada Lovelace",
+      full_name: "Ada Lovelace",
       kind: "product",
       role: "observer",
       product: null,
       verified: true,
       disabled: false,
-      mustChangePassword: false,
-      lastLoginAt: null,
+      must_change_password: false,
+      last_login_at: null,
     });
     expect(json).not.toHaveProperty("epoch");
   });
@@ -114,10 +114,10 @@ describe("a registration", () => {
     ["email", { email: "a@b@example.org" }],
     ["email", { email: "a@example.org\r\nBcc: b@example.org" }],
     ["email", { email: "a b@example.org" }],
-    ["fullName", { fullName: "left\u202eright" }],
-    ["fullName", { fullName: "nul\u0000" }],
-    ["fullName", { fullName: "  " }],
-    ["fullName", { fullName: "half \ud800" }],
+    ["full_name", { full_name: "left\u202eright" }],
+    ["full_name", { full_name: "nul\u0000" }],
+    ["full_name", { full_name: "  " }],
+    ["full_name", { full_name: "half \ud800" }],
     ["username", { username: "\ud800" }],
     ["email", { email: "\ud800@example.org" }],
   ])("is refused for a %s of another form", async (at, fields) => {
@@ -160,7 +160,8 @@ describe("a forgotten password", () => {
     const asked = await post(`${auth}/password-reset/request`, { email: email.toUpperCase() });
     expect(asked.status).toBe(202);
     const token = await tokenFor(charter.dataDir, email, 2);
-    const confirm = (newPassword: string) => post(`${auth}/password-reset/confirm`, { token, newPassword });
+    const confirm = (newPassword: string) =>
+      post(`${auth}/password-reset/confirm`, { token, new_password: newPassword });
     expect((await confirm("password1")).json.code).toBe("auth.password_refused");
     const confirmed = await confirm("three patient lanterns");
     expect([confirmed.status, confirmed.json.username]).toEqual([200, "forgetful"]);
@@ -195,7 +196,8 @@ describe("a forgotten password", () => {
     const email = await member("twice");
     await post(`${auth}/password-reset/request`, { email });
     const token = await tokenFor(charter.dataDir, email, 2);
-    const confirm = (newPassword: string) => post(`${auth}/password-reset/confirm`, { token, newPassword });
+    const confirm = (newPassword: string) =>
+      post(`${auth}/password-reset/confirm`, { token, new_password: newPassword });
     const answers = await Promise.all([confirm("first of two lanterns"), confirm("second of two lanterns")]);
     expect(answers.map(({ json }): string => json.code ?? "done").toSorted()).toEqual(["auth.token_invalid", "done"]);
   });
@@ -207,7 +209,7 @@ describe("a forgotten password", () => {
     await post(`${auth}/password-reset/request`, { email });
     const second = await tokenFor(charter.dataDir, email, 3);
     const confirm = (token: string) =>
-      post(`${auth}/password-reset/confirm`, { token, newPassword: "five patient lanterns" });
+      post(`${auth}/password-reset/confirm`, { token, new_password: "five patient lanterns" });
     expect((await confirm(first)).json.code).toBe("auth.token_invalid");
     nowMs += 3_600_000;
     expect((await confirm(second)).json.code).toBe("auth.token_invalid");
@@ -250,7 +252,7 @@ describe("a password", () => {
       await change("switched-off", password, "nine patient lanterns"),
       await change("switched-off", "wrong", "nine patient lanterns"),
     ];
-    const ofThisRequest = { requestId: "", intentIndex: 0, outcomeIndex: 0 };
+    const ofThisRequest = { request_id: "", intent_index: 0, outcome_index: 0 };
     const plain = ({ json }: Answer) => ({ ...json, ...ofThisRequest });
     expect(plain(right)).toEqual(plain(wrong));
     expect(right.json.code).toBe("auth.invalid");
@@ -269,18 +271,18 @@ describe("an admin", () => {
   it("makes a user whose one-time password must be changed before anything else", async () => {
     const made = await charter.ask("/v1/users", { body: draft("made") });
     expect(made.status, made.text).toBe(201);
-    expect(made.json).toMatchObject({ role: "developer", verified: true, mustChangePassword: true });
-    const { id, oneTimePassword } = made.json;
+    expect(made.json).toMatchObject({ role: "developer", verified: true, must_change_password: true });
+    const { id, one_time_password: oneTimePassword } = made.json;
     expect(oneTimePassword).toMatch(/^([0-9a-z]{5}-){3}[0-9a-z]{5}$/);
     expect((await charter.ask(`/v1/users/${id}`)).text).not.toContain(oneTimePassword);
     expect((await change("made", oneTimePassword, "ten patient lanterns")).status).toBe(200);
-    expect((await charter.ask(`/v1/users/${id}`)).json.mustChangePassword).toBe(false);
+    expect((await charter.ask(`/v1/users/${id}`)).json.must_change_password).toBe(false);
     expect((await change("made", oneTimePassword, "eleven patient lanterns")).json.code).toBe("auth.invalid");
 
     const reset = await charter.ask(`/v1/users/${id}/reset-password`, { method: "POST" });
-    expect(reset.json.mustChangePassword).toBe(true);
+    expect(reset.json.must_change_password).toBe(true);
     expect((await change("made", "ten patient lanterns", "eleven patient lanterns")).json.code).toBe("auth.invalid");
-    expect((await change("made", reset.json.oneTimePassword, "eleven patient lanterns")).status).toBe(200);
+    expect((await change("made", reset.json.one_time_password, "eleven patient lanterns")).status).toBe(200);
   });
 
   it.each([
@@ -306,7 +308,9 @@ describe("an admin", () => {
       kind: "product",
     });
     expect((await patch({ product: null })).json.code).toBe("user.product_required");
-    expect((await patch({ kind: "auditor", product: null, fullName: "An Auditor" })).json.fullName).toBe("An Auditor");
+    expect((await patch({ kind: "auditor", product: null, full_name: "An Auditor" })).json.full_name).toBe(
+      "An Auditor",
+    );
     expect((await patch({ verified: false })).json.code).toBe("request.invalid");
     expect((await patch({})).json.code).toBe("request.invalid");
     expect((await patch({ username: "other" })).json.code).toBe("request.invalid");
@@ -340,14 +344,14 @@ describe("an admin", () => {
 
   it("takes over users with the hashes of their passwords, all or none, and existing ones never", async () => {
     const passwordHash = "$2b$04$c5UaDUyxAvJrN7gKDS5e4u/5V2fxtpt4THp3fCrgbMoOJ4QuspLGq";
-    const users = [draft("old-1", { passwordHash }), draft("admin", { passwordHash })];
-    const broken = [...users, draft("old-2", { passwordHash: "$1$plain" })];
+    const users = [draft("old-1", { password_hash: passwordHash }), draft("admin", { password_hash: passwordHash })];
+    const broken = [...users, draft("old-2", { password_hash: "$1$plain" })];
     const refused = await charter.ask("/v1/users/import", { body: { users: broken } });
-    expect([refused.json.code, refused.json.at]).toEqual(["user.invalid", "users/2/passwordHash"]);
+    expect([refused.json.code, refused.json.at]).toEqual(["user.invalid", "users/2/password_hash"]);
     const { json } = await charter.ask("/v1/users/import", { body: { users } });
     expect(json).toMatchObject({ imported: 1, skipped: ["admin"] });
     expect(await idOf("old-1")).toMatch(/^usr_/);
-    const taken = { users: [draft("old-3", { passwordHash, email: "OLD-1@example.org" })] };
+    const taken = { users: [draft("old-3", { password_hash: passwordHash, email: "OLD-1@example.org" })] };
     expect((await charter.ask("/v1/users/import", { body: taken })).json).toMatchObject({
       code: "user.email_taken",
       at: "users/0/email",
@@ -414,7 +418,7 @@ describe("the ledger", () => {
       username: "very-private",
       email: "Very.Private@example.net",
       password: secret,
-      fullName: "Secret Person",
+      full_name: "Secret Person",
     });
     const token = await tokenFor(charter.dataDir, "Very.Private@example.net");
     await post(`${auth}/verify`, { token });

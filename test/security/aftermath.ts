@@ -55,7 +55,7 @@ function failures(server: CharterProcess): string[] {
 
 /** Verifies the ledger of a stopped server from its files. */
 function verify(server: CharterProcess): { size: number; problem?: string } {
-  const ledger = join(server.ready.dataDir, "ledger");
+  const ledger = join(server.ready.data_dir, "ledger");
   const args = [launcher, "ledger", "verify", "--from", ledger, "--json"];
   const run = spawnSync(process.execPath, args, { encoding: "utf8", timeout: 120_000 });
   const size = Number(/"size":\s*(\d+)/.exec(run.stdout)?.[1] ?? 0);

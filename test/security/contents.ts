@@ -46,7 +46,7 @@ async function storeArtifacts(server: CharterProcess): Promise<string> {
   let id = "";
   for (let i = 0; i < artifacts; i++) {
     const payload = { text: `conversation ${i}`, turns: i };
-    const derivedFrom = id === "" ? {} : { derivedFrom: [id] };
+    const derivedFrom = id === "" ? {} : { derived_from: [id] };
     const body = { product_id: product, artifact_type: type, payload, tags: ["alpha", `n${i % 3}`], ...derivedFrom };
     id = (await post(server, "/v1/artifacts", body)).artifact.artifact_id as string;
   }
@@ -65,14 +65,14 @@ function plainValues(artifactId: string): Values {
     payload: { text: "said by an attacker" },
     data: { text: "said by an attacker" },
     metadata: { note: "by an attacker" },
-    mediaType: "application/json",
-    retentionClass: "default",
+    media_type: "application/json",
+    retention_class: "default",
     reason: "said by an attacker",
     label: "made by an attack",
     name: "made by an attack",
     hold: true,
-    derivedFrom: artifactId,
-    "artifact.create/derivedFrom": [artifactId],
+    derived_from: artifactId,
+    "artifact.create/derived_from": [artifactId],
     request: artifactId,
     id: artifactId,
     index: "0",
@@ -82,26 +82,26 @@ function plainValues(artifactId: string): Values {
     used_gb: "750",
     since: "2020-01-01T00:00:00Z",
     until: "2100-01-01T00:00:00Z",
-    createdAfter: "2020-01-01T00:00:00Z",
-    createdBefore: "2100-01-01T00:00:00Z",
-    clientTime: new Date().toISOString(),
-    expiresAt: "2100-01-01T00:00:00Z",
+    created_after: "2020-01-01T00:00:00Z",
+    created_before: "2100-01-01T00:00:00Z",
+    client_time: new Date().toISOString(),
+    expires_at: "2100-01-01T00:00:00Z",
     networks: ["127.0.0.0/8"],
     operations: ["artifact.list"],
     kind: "product",
     role: "developer",
-    fullName: "Somebody Else",
-    grantTypes: ["client_credentials"],
-    redirectUris: [redirectUri],
+    full_name: "Somebody Else",
+    grant_types: ["client_credentials"],
+    redirect_uris: [redirectUri],
     public: false,
     verified: true,
     token: "x".repeat(43),
-    newPassword: `${password} again`,
+    new_password: `${password} again`,
     "ledger.tile/path": "000.p/1",
     "ledger.bundle/path": "000.p/1",
     "ledger.entries/kind": "intent",
-    "user.import/passwordHash": `$2b$10$${"x".repeat(53)}`,
-    "client.create/redirectUris": [],
+    "user.import/password_hash": `$2b$10$${"x".repeat(53)}`,
+    "client.create/redirect_uris": [],
   };
 }
 
@@ -112,14 +112,13 @@ async function ownValues(server: CharterProcess, artifactId: string): Promise<Va
   const spareClient = await makeClient(server, {});
   const changed = await person(server, "changed");
   const values: Record<string, unknown> = {
-    createdBy: caller,
     created_by: caller,
     principal: caller,
     owner: changed.id,
     "key.revoke/id": spareKey.id,
     "client.revoke/id": spareClient.id,
     "password.change/username": changed.username,
-    "password.change/currentPassword": password,
+    "password.change/current_password": password,
     "session.login/username": (await person(server, "login")).username,
     "session.login/password": password,
     "password.reset_request/email": "changed@example.org",
@@ -147,8 +146,8 @@ async function ownValues(server: CharterProcess, artifactId: string): Promise<Va
 async function person(server: CharterProcess, name: string): Promise<{ id: string; username: string }> {
   const username = name;
   const draft = { username, email: `${name}@example.org`, kind: "product", role: "developer", product };
-  const { id, oneTimePassword } = await post(server, "/v1/users", draft);
-  const change = { username, currentPassword: oneTimePassword, newPassword: password };
+  const { id, one_time_password: oneTimePassword } = await post(server, "/v1/users", draft);
+  const change = { username, current_password: oneTimePassword, new_password: password };
   await post(server, "/api/v1/auth/password/change", change);
   return { id, username };
 }
@@ -159,12 +158,12 @@ interface Client {
 }
 
 function makeClient(server: CharterProcess, fields: object): Promise<Client> {
-  const draft = { name: "Client", kind: "product", role: "developer", product, grantTypes: ["client_credentials"] };
+  const draft = { name: "Client", kind: "product", role: "developer", product, grant_types: ["client_credentials"] };
   return post(server, "/v1/clients", { ...draft, ...fields }) as Promise<Client>;
 }
 
 async function makeClients(server: CharterProcess): Promise<{ service: Client; application: Client }> {
-  const grants = { grantTypes: ["authorization_code", "refresh_token"], redirectUris: [redirectUri], public: true };
+  const grants = { grant_types: ["authorization_code", "refresh_token"], redirect_uris: [redirectUri], public: true };
   return { service: await makeClient(server, {}), application: await makeClient(server, grants) };
 }
 

@@ -28,7 +28,7 @@ export interface Contents {
 export const leftOut: Readonly<Record<string, string>> = {
   "if-none-match": "its only value is *, and the schema holds it to that",
   "bucket.write/content_hash": "only the digest of the data is accepted, and the data is attacked",
-  "bucket.write/created_at": "it is accepted within 300 s only; its form is that of clientTime",
+  "bucket.write/created_at": "it is accepted within 300 s only; its form is that of client_time",
   "artifact.create/content_hash": "only the digest of the payload is accepted, and the payload is attacked",
   "client.create/jwks": "a client has keys or a secret; keys are JSON of their own that no statement takes apart",
 };

@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import { privateFileMode, privateFolderMode } from "../../kernel/file-modes.ts";
 import type { Call, Command } from "../command.ts";
 import { localNames, makeDevCertificates } from "../dev-certificates.ts";
-import { print, printJson } from "../io.ts";
+import { print, printReport } from "../io.ts";
 import { exitCodes, UsageError } from "../syntax.ts";
 import { alignColumns } from "../table.ts";
 
@@ -53,7 +53,7 @@ async function run({ io, options, json }: Call): Promise<number> {
   await write(files.authority, made.authorityCert);
   await write(files.key, made.serverKey);
   await write(files.certificate, made.serverCert);
-  if (json) printJson(io, files);
+  if (json) printReport(io, files);
   else print(io, ...howTo(files));
   return exitCodes.ok;
 }

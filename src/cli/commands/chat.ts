@@ -6,7 +6,7 @@ import type { Call, Command } from "../command.ts";
 import { callHeaders, callOptions } from "../call-options.ts";
 import { readChat } from "../chat-stream.ts";
 import type { ChatEnd } from "../chat-stream.ts";
-import { complain, print, printable, printJson, tint } from "../io.ts";
+import { complain, print, printable, tint, printReport } from "../io.ts";
 import { exitCodes, UsageError } from "../syntax.ts";
 
 interface Message {
@@ -50,7 +50,7 @@ async function run(call: Call): Promise<number> {
   const prompt = given ?? (await textOf(io.stdin));
   if (prompt.trim() === "") throw new UsageError("give a prompt, as an argument or on stdin");
   const end = await ask(call, [...messages, { role: "user", content: prompt }]);
-  if (json) printJson(io, end);
+  if (json) printReport(io, end);
   return end.error === undefined ? exitCodes.ok : exitCodes.refused;
 }
 

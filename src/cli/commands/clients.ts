@@ -53,8 +53,8 @@ export const clientsCreate: Command = {
       kind: options.required("kind"),
       role: options.required("role"),
       product: options.text("product"),
-      grantTypes: grants.length === 0 ? ["client_credentials"] : grants,
-      ...(uris.length === 0 ? {} : { redirectUris: uris }),
+      grant_types: grants.length === 0 ? ["client_credentials"] : grants,
+      ...(uris.length === 0 ? {} : { redirect_uris: uris }),
       ...(keys === undefined ? {} : { jwks: keysOf(resolve(io.cwd, keys)) }),
       ...(options.has("public") ? { public: true } : {}),
     });
@@ -63,7 +63,7 @@ export const clientsCreate: Command = {
       const secret = fieldText(created, "secret");
       const rows = [
         ["id", fieldText(created, "id") ?? ""],
-        ["authenticates with", fieldText(created, "authMethod") ?? ""],
+        ["authenticates with", fieldText(created, "auth_method") ?? ""],
         ["receipt", receiptText(created)],
         ...(secret === undefined ? [] : [["secret", secret]]),
       ];
@@ -86,7 +86,7 @@ export const clientsList: Command = {
     const clients = await Array.fromAsync(everyRow(client, "/v1/clients", "clients"));
     if (json) printJson(io, { clients });
     else {
-      const columns = ["id", "name", "kind", "role", "product", "authMethod", "revokedAt"];
+      const columns = ["id", "name", "kind", "role", "product", "auth_method", "revoked_at"];
       const rows = clients.map((each) => columns.map((name) => printable(fieldText(each, name) ?? "-")));
       print(io, ...table(["id", "name", "kind", "role", "product", "authenticates with", "revoked"], rows));
     }

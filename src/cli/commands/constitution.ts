@@ -6,7 +6,7 @@ import type { DecisionRequest, Explanation } from "../../constitution/index.ts";
 import { Fault } from "../../kernel/fault.ts";
 import { exitCodes, UsageError } from "../syntax.ts";
 import type { Call, Command } from "../command.ts";
-import { print, printable, printJson, tint } from "../io.ts";
+import { print, printable, printJson, tint, printReport } from "../io.ts";
 import { loadLocalConfig, settingOptions } from "../local-config.ts";
 import { sizeText } from "../quantity.ts";
 import { alignColumns } from "../table.ts";
@@ -125,7 +125,7 @@ export const constitutionExplain: Command = {
     const name = positionals[0] ?? "-";
     const request = requestFrom(name, await requestText(call, name), parseDecisionRequest);
     const explanation = constitution.explain(request);
-    if (json) printJson(io, { ...explanation, constitutionHash: constitution.hash });
+    if (json) printReport(io, { ...explanation, constitutionHash: constitution.hash });
     else print(io, ...explanationLines(call, explanation), "", `constitution ${constitution.hash}`);
     return explanation.decision.allow ? exitCodes.ok : exitCodes.refused;
   },

@@ -4,7 +4,7 @@ import { withRetries } from "../client.ts";
 import { exitCodes, UsageError } from "../syntax.ts";
 import type { Call, Command } from "../command.ts";
 import { receive, receiveFile } from "../download.ts";
-import { complain, print, printable, printJson } from "../io.ts";
+import { complain, print, printable, printJson, printReport } from "../io.ts";
 import { Progress, progressStyle } from "../progress.ts";
 import { sizeText } from "../quantity.ts";
 import { recordOf } from "../record.ts";
@@ -65,7 +65,7 @@ async function fetchContent({ io, options, positionals, json, client }: Call): P
     target === "-"
       ? await receive(answer, io.stdout, onBytes)
       : await receiveFile(answer, resolve(io.cwd, target), onBytes);
-  if (json) printJson(io, { file: target, ...received });
+  if (json) printReport(io, { file: target, ...received });
   else if (target !== "-") {
     const verdict = received.verified ? "verified" : "not verified: the server declared no digest";
     progress.around(() =>

@@ -53,7 +53,7 @@ export const keysCreate: Command = {
       role: options.text("role"),
       operations: list("operations"),
       networks: list("networks"),
-      expiresAt: options.text("expires"),
+      expires_at: options.text("expires"),
       owner: options.text("owner"),
     };
     const created = await client.json("POST", "/v1/keys", draft);
@@ -86,8 +86,8 @@ export const keysList: Command = {
     else {
       const text = (key: unknown, name: string): string => printable(fieldText(key, name) ?? "-");
       const rows = keys.map((key) =>
-        ["id", "kind", "role", "product", "label", "createdAt", "expiresAt", "lastUsedAt", "revokedAt"].map((name) =>
-          text(key, name),
+        ["id", "kind", "role", "product", "label", "created_at", "expires_at", "last_used_at", "revoked_at"].map(
+          (name) => text(key, name),
         ),
       );
       print(

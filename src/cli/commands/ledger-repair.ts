@@ -5,7 +5,7 @@ import type { FoundDamage, RepairReport } from "../../ledger/index.ts";
 import { ledgerFolder } from "../checks/data.ts";
 import { knownEntries } from "../checks/known.ts";
 import type { Call, Command } from "../command.ts";
-import { print, printable, printJson, tint } from "../io.ts";
+import { print, printable, tint, printReport } from "../io.ts";
 import { loadLocalConfig, settingOptions } from "../local-config.ts";
 import { integerOf } from "../options.ts";
 import { exitCodes, UsageError } from "../syntax.ts";
@@ -64,7 +64,7 @@ async function run({ io, options, json }: Call): Promise<number> {
     acceptLostTail: options.has("accept-lost-tail"),
     knownEntries: await knownEntries(config.data.dir, config.database.url),
   });
-  if (json) printJson(io, report);
+  if (json) printReport(io, report);
   else
     print(
       io,

@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { exitCodes, UsageError } from "../syntax.ts";
 import type { Call, Command } from "../command.ts";
-import { print, printable, printJson, tint } from "../io.ts";
+import { print, printable, tint, printReport } from "../io.ts";
 import { Progress, progressStyle } from "../progress.ts";
 
 /** `charter ledger verify` */
@@ -55,7 +55,7 @@ async function verifyOne(call: Call, proof: string, leaf: string): Promise<numbe
   const read = (path: string): Promise<Buffer> => readFile(resolve(io.cwd, path));
   const report = verifyProof((await read(proof)).toString("utf8"), await read(leaf), verifierKey);
   const keyTrust = given === undefined ? "found" : "given";
-  if (json) printJson(io, report.ok ? { ...report, verifierKey: verifierKey.trim(), keyTrust } : report);
+  if (json) printReport(io, report.ok ? { ...report, verifierKey: verifierKey.trim(), keyTrust } : report);
   else if (!report.ok) print(io, `${tint(io, "red", "FAIL")}  ${printable(report.reason)}`);
   else {
     const trust =
@@ -95,7 +95,7 @@ async function verifyWhole(call: Call): Promise<number> {
     ...(earlier === undefined ? {} : { earlierCheckpoint: await readFile(resolve(io.cwd, earlier), "utf8") }),
   });
   const remedy = !report.ok && report.unread === "refused" ? keyRemedy(isRemote && !isOurServer) : undefined;
-  if (json) printJson(io, { ...report, ...(remedy === undefined ? {} : { remedy }) });
+  if (json) printReport(io, { ...report, ...(remedy === undefined ? {} : { remedy }) });
   else if (report.ok) {
     const trust =
       report.keyTrust === "found"

@@ -37,9 +37,9 @@ async function run({ io, options, json, client }: Call): Promise<number> {
     product: options.text("product"),
     type: options.text("type"),
     tag: options.text("tag"),
-    createdBy: options.text("created-by"),
-    createdAfter: options.text("since"),
-    createdBefore: options.text("until"),
+    created_by: options.text("created-by"),
+    created_after: options.text("since"),
+    created_before: options.text("until"),
     limit: limit === undefined ? undefined : String(limit),
   };
   const all = options.has("all");
@@ -61,7 +61,7 @@ function artifactTable(artifacts: readonly unknown[]): string[] {
   const rows = artifacts.map((artifact) => [
     fieldText(artifact, "artifact_id") ?? "?",
     fieldText(artifact, "created_at") ?? "",
-    sizeText(fieldNumber(artifact, "sizeBytes") ?? 0).padStart(8),
+    sizeText(fieldNumber(artifact, "size_bytes") ?? 0).padStart(8),
     fieldText(artifact, "product_id") ?? "",
     fieldText(artifact, "artifact_type") ?? "",
     fieldList(artifact, "tags").map(String).join(","),

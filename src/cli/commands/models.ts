@@ -37,9 +37,9 @@ export const models: Command = {
         fieldText(model, "id") ?? "?",
         fieldText(model, "owned_by") ?? "?",
         fieldText(model, "charter.state") ?? "?",
-        priceText(fieldNumber(model, "charter.inputMicrodollarsPerMillion")),
-        priceText(fieldNumber(model, "charter.outputMicrodollarsPerMillion")),
-        `${fieldText(model, "charter.latencyMs") ?? "?"} ms`,
+        priceText(fieldNumber(model, "charter.input_microdollars_per_million")),
+        priceText(fieldNumber(model, "charter.output_microdollars_per_million")),
+        `${fieldText(model, "charter.latency_ms") ?? "?"} ms`,
         fieldText(model, "charter.lacks") ?? fieldText(model, "charter.note") ?? "",
       ].map(printable),
     );

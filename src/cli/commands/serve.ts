@@ -1,6 +1,7 @@
 // `charter serve`: the server in the foreground until a signal stops it.
 import type { Config } from "../../config/index.ts";
 import { privateUmask } from "../../kernel/file-modes.ts";
+import { publicNames } from "../../kernel/json-case.ts";
 import { openSecretFiles } from "../checks/secret-files.ts";
 import { exitCodes } from "../syntax.ts";
 import type { Call, Command } from "../command.ts";
@@ -64,7 +65,7 @@ async function run({ io, options, json }: Call): Promise<number> {
       "Reads go on. `charter doctor` and `charter ledger verify` say more, `charter ledger repair` records a decision.",
     );
   }
-  if (json) print(io, JSON.stringify({ url, adminKey, adminPassword, dataDir, constitutionHash }));
+  if (json) print(io, JSON.stringify(publicNames({ url, adminKey, adminPassword, dataDir, constitutionHash })));
   else print(io, ...welcome(io, { url, adminKey, adminPassword, dataDir, constitutionHash }));
   const signal = await signals.first;
   if (!json) complain(io, `${signal}: finishing what is under way; once more to stop at once`);

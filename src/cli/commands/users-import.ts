@@ -20,7 +20,7 @@ export const usersImport: Command = {
   examples: [
     {
       line: "users import users.jsonl",
-      does: 'reads lines such as {"username":"ada","email":"ada@example.org","kind":"auditor","passwordHash":"$2b$..."}',
+      does: 'reads lines such as {"username":"ada","email":"ada@example.org","kind":"auditor","password_hash":"$2b$..."}',
     },
   ],
   run: async ({ io, positionals, json, client }) => {

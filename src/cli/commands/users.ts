@@ -15,15 +15,15 @@ const shownFields = [
   "id",
   "username",
   "email",
-  "fullName",
+  "full_name",
   "kind",
   "role",
   "product",
   "verified",
   "disabled",
-  "mustChangePassword",
-  "createdAt",
-  "lastLoginAt",
+  "must_change_password",
+  "created_at",
+  "last_login_at",
 ];
 
 /** A word of a list of words, or a usage error that names them. */
@@ -60,7 +60,7 @@ function printUser({ io, json }: Call, user: unknown, more: readonly (readonly s
 function printOnce(call: Call, user: unknown): number {
   const code = printUser(call, user, [
     ["receipt", receiptText(user)],
-    ["password", fieldText(user, "oneTimePassword") ?? ""],
+    ["password", fieldText(user, "one_time_password") ?? ""],
   ]);
   if (!call.json) print(call.io, "", "The password is shown once and must be changed before the first login.");
   return code;
@@ -96,7 +96,7 @@ export const usersCreate: Command = {
       kind: wordOf(options, "kind", principalKinds),
       role: wordOf(options, "role", assignable),
       product: options.text("product"),
-      fullName: options.text("name"),
+      full_name: options.text("name"),
     });
     return printOnce(call, created);
   },
@@ -114,7 +114,7 @@ export const usersList: Command = {
     const users = await Array.fromAsync(everyRow(client, "/v1/users", "users"));
     if (json) printJson(io, { users });
     else {
-      const columns = ["id", "username", "kind", "role", "product", "verified", "disabled", "lastLoginAt"];
+      const columns = ["id", "username", "kind", "role", "product", "verified", "disabled", "last_login_at"];
       const rows = users.map((user) => columns.map((name) => printable(fieldText(user, name) ?? "-")));
       print(io, ...table([...columns.slice(0, -1), "last login"], rows));
     }

@@ -42,9 +42,9 @@ export function artifactRoutes(app: FastifyInstance, services: Services): void {
     product: text,
     type: text,
     tag: text,
-    createdBy: text,
-    createdAfter: instantQuery,
-    createdBefore: instantQuery,
+    created_by: text,
+    created_after: instantQuery,
+    created_before: instantQuery,
   };
   route(app, services, "artifact.list", {
     schema: {
@@ -65,9 +65,9 @@ export function artifactRoutes(app: FastifyInstance, services: Services): void {
         product: one(query, "product") ?? ctx.principal.product ?? undefined,
         type: one(query, "type"),
         tag: one(query, "tag"),
-        createdBy: one(query, "createdBy"),
-        createdAfterMs: instantMs(query, "createdAfter"),
-        createdBeforeMs: instantMs(query, "createdBefore"),
+        createdBy: one(query, "created_by"),
+        createdAfterMs: instantMs(query, "created_after"),
+        createdBeforeMs: instantMs(query, "created_before"),
       });
       const cursor = one(query, "cursor");
       const after =
@@ -122,7 +122,7 @@ export function artifactRoutes(app: FastifyInstance, services: Services): void {
             leaf: text,
             record: text,
             proof: text,
-            verifierKey: text,
+            verifier_key: text,
           }),
         ),
         410: refusal("The artifact's leaves were lost, and the loss is on record."),
@@ -140,7 +140,7 @@ export function artifactRoutes(app: FastifyInstance, services: Services): void {
         200: answer(
           "Nodes, nearest first, and edges.",
           record({
-            nodes: { type: "array", items: record({ artifactId: text, depth: integer }) },
+            nodes: { type: "array", items: record({ artifact_id: text, depth: integer }) },
             edges: { type: "array", items: record({ child: text, parent: text }) },
             truncated: { type: "boolean" },
           }),

@@ -6,7 +6,7 @@ import { callerKinds, permissions, roles } from "../../kernel/ctx.ts";
 import { route } from "../route.ts";
 import { answer, record, refusal } from "../schemas.ts";
 import type { Services } from "../services.ts";
-import { shownUser, userFields } from "./users.ts";
+import { userFields } from "./users.ts";
 
 const text = { type: "string" };
 /** Longer than any username or password that is accepted, so that the refusal is ours, explained and on record. */
@@ -56,7 +56,7 @@ function me(app: FastifyInstance, services: Services): void {
       return {
         principal: { id, kind, role, product, ...(operations === undefined ? {} : { operations }) },
         permissions: constitution.data.roles[role].permissions,
-        user: user === undefined ? null : shownUser(user),
+        user: user ?? null,
       };
     },
   });
@@ -68,8 +68,8 @@ function registration(app: FastifyInstance, services: Services): void {
     schema: {
       summary: "Register; the address is confirmed by mail",
       body: record(
-        { username: typed, email, password: typed, fullName: { type: "string", minLength: 1, maxLength: 100 } },
-        ["fullName"],
+        { username: typed, email, password: typed, full_name: { type: "string", minLength: 1, maxLength: 100 } },
+        ["full_name"],
       ),
       response: {
         202: answer("The registration waits for the mailed token.", done),
@@ -102,7 +102,7 @@ function passwords(app: FastifyInstance, services: Services): void {
   route(app, services, "password.change", {
     schema: {
       summary: "Change a password, or exchange a one-time password for one",
-      body: record({ username: typed, currentPassword: typed, newPassword: typed }),
+      body: record({ username: typed, current_password: typed, new_password: typed }),
       response: { 200: answer("The password is changed and every session ended.", changed) },
     },
     handle: async (ctx, request) => {
@@ -129,7 +129,7 @@ function passwords(app: FastifyInstance, services: Services): void {
   route(app, services, "password.reset_confirm", {
     schema: {
       summary: "Set a new password with the token that was mailed",
-      body: record({ token, newPassword: typed }),
+      body: record({ token, new_password: typed }),
       response: { 200: answer("The password is set and every session ended.", changed) },
     },
     handle: async (ctx, request) => {

@@ -31,7 +31,7 @@ const breaker = record(
   },
   ["by_product"],
 );
-const closed = answer("Closed.", record({ reset: count, constitutionHash: text }));
+const closed = answer("Closed.", record({ reset: count, constitution_hash: text }));
 
 /** `/circuit-breakers`. */
 export function breakerRoutes(app: FastifyInstance, services: Services): void {

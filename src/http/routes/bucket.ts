@@ -56,16 +56,16 @@ export function bucketRoutes(app: FastifyInstance, services: Services): void {
     handle: async (ctx, request, reply) => {
       const fields = request.body as Record<string, unknown>;
       const content = await payloadBytes(fields["data"]);
-      const owner = fields["created_by"];
-      const claimed = fields["content_hash"];
-      const time = fields["created_at"];
+      const owner = fields["createdBy"];
+      const claimed = fields["contentHash"];
+      const time = fields["createdAt"];
       const stored = await services.depository.create(
         ctx,
         {
-          ...draftOf({ ...fields, product_id: fields["product_id"] ?? ctx.principal.product ?? "" }),
+          ...draftOf({ ...fields, productId: fields["productId"] ?? ctx.principal.product ?? "" }),
           ...(typeof time === "string" ? { clientTime: time } : {}),
           suppliedServerFields: owner === undefined || owner === ctx.principal.id ? [] : ["created_by"],
-          complete: fields["product_id"] !== undefined && fields["artifact_type"] !== undefined,
+          complete: fields["productId"] !== undefined && fields["artifactType"] !== undefined,
         },
         {
           body: bodyOf(content),

@@ -53,18 +53,18 @@ const endedClaim = record({
 /** What a commit or a release names. */
 interface ClaimName extends Pick<Claim, "product" | "project"> {
   readonly task?: string;
-  readonly request_id: string;
+  readonly requestId: string;
 }
-const namedBy = ({ product: of, project, task, request_id }: ClaimName) => ({
+const namedBy = ({ product: of, project, task, requestId }: ClaimName) => ({
   ...defined({ product: of, project, task }),
-  requestId: request_id,
+  requestId,
 });
 const shownClaim = (reservation: Reservation) => ({
-  request_id: reservation.requestId,
+  requestId: reservation.requestId,
   state: reservation.state,
-  reserved_tokens: reservation.tokens,
-  used_tokens: reservation.settledTokens ?? 0,
-  used_microdollars: reservation.state === "settled" ? reservation.settledMicrodollars : 0,
+  reservedTokens: reservation.tokens,
+  usedTokens: reservation.settledTokens ?? 0,
+  usedMicrodollars: reservation.state === "settled" ? reservation.settledMicrodollars : 0,
 });
 const missing = refusal("There is no such reservation, or it belongs to another product.");
 const gone = refusal("The reservation has ended in another way.");
@@ -85,23 +85,21 @@ export function claimRoutes(app: FastifyInstance, services: Services): void {
     },
     handle: async (ctx, request) => {
       const {
-        estimated_tokens: tokens,
-        estimated_microdollars,
-        request_id,
+        estimatedTokens: tokens,
+        estimatedMicrodollars: microdollars,
         ...claim
-      } = request.body as Omit<Claim, "tokens" | "microdollars" | "requestId"> & {
-        estimated_tokens: number;
-        estimated_microdollars?: number;
-        request_id?: string;
+      } = request.body as Omit<Claim, "tokens" | "microdollars"> & {
+        estimatedTokens: number;
+        estimatedMicrodollars?: number;
       };
-      const estimate = defined({ microdollars: estimated_microdollars, requestId: request_id });
+      const estimate = defined({ microdollars });
       const { value, receipt: proof } = await budgets.request(ctx, { ...claim, ...estimate, tokens });
       if (value.outcome === "in_progress") {
         return {
           approved: false,
           reason: "duplicate_request_in_progress",
-          allocated_tokens: 0,
-          request_id: value.requestId,
+          allocatedTokens: 0,
+          requestId: value.requestId,
           timestamp: instant(clock.nowMs()),
           duplicate: true,
           receipt: proof,
@@ -111,8 +109,8 @@ export function claimRoutes(app: FastifyInstance, services: Services): void {
       return {
         approved: true,
         reason: "approved",
-        allocated_tokens: reservation.tokens,
-        request_id: reservation.requestId,
+        allocatedTokens: reservation.tokens,
+        requestId: reservation.requestId,
         timestamp: instant(reservation.createdMs),
         duplicate,
         receipt: proof,
@@ -132,11 +130,11 @@ export function claimRoutes(app: FastifyInstance, services: Services): void {
       response: { 200: answer("Charged.", endedClaim), 404: missing, 409: gone },
     },
     handle: async (ctx, request) => {
-      const { actual_tokens, actual_microdollars, ...named } = request.body as ClaimName & {
-        actual_tokens: number;
-        actual_microdollars?: number;
+      const { actualTokens, actualMicrodollars, ...named } = request.body as ClaimName & {
+        actualTokens: number;
+        actualMicrodollars?: number;
       };
-      const done = await budgets.commit(ctx, namedBy(named), actual_tokens, actual_microdollars ?? null);
+      const done = await budgets.commit(ctx, namedBy(named), actualTokens, actualMicrodollars ?? null);
       return { ...shownClaim(done.value), receipt: done.receipt };
     },
   });

@@ -31,7 +31,7 @@ const draft = {
   window: { enum: budgetWindows },
   limit: { ...amount, description: "Most that may be used in one window: tokens, or millionths of a US dollar." },
 };
-const budget = { id: text, ...draft, createdAt: text, createdBy: text };
+const budget = { id: text, ...draft, created_at: text, created_by: text };
 const line = record({
   id: { ...nullable, description: "Null for the default limit, which nobody set." },
   ...draft,

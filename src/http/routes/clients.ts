@@ -19,12 +19,12 @@ const clientFields = {
   kind: { enum: principalKinds },
   role: { enum: roles },
   product: nullable,
-  authMethod: { enum: ["client_secret_basic", "private_key_jwt", "none"] },
-  grantTypes: { type: "array", items: { enum: clientGrantTypes } },
-  redirectUris: { type: "array", items: text },
-  createdAt: text,
-  createdBy: text,
-  revokedAt: nullable,
+  auth_method: { enum: ["client_secret_basic", "private_key_jwt", "none"] },
+  grant_types: { type: "array", items: { enum: clientGrantTypes } },
+  redirect_uris: { type: "array", items: text },
+  created_at: text,
+  created_by: text,
+  revoked_at: nullable,
 };
 const draft = record(
   {
@@ -32,16 +32,16 @@ const draft = record(
     kind: { enum: principalKinds },
     role: { enum: roles.filter((role) => role !== "anonymous") },
     product: { type: "string", minLength: 1, maxLength: 64 },
-    grantTypes: { type: "array", items: { enum: clientGrantTypes }, minItems: 1, uniqueItems: true },
-    redirectUris: { type: "array", items: { type: "string", maxLength: 2000 }, maxItems: 10 },
+    grant_types: { type: "array", items: { enum: clientGrantTypes }, minItems: 1, uniqueItems: true },
+    redirect_uris: { type: "array", items: { type: "string", maxLength: 2000 }, maxItems: 10 },
     jwks: record({
       keys: { type: "array", items: { type: "object", additionalProperties: true }, minItems: 1, maxItems: 10 },
     }),
     public: { type: "boolean", description: "It can keep no secret: a browser or desktop application." },
   },
-  ["product", "redirectUris", "jwks", "public"],
+  ["product", "redirect_uris", "jwks", "public"],
 );
-const keyFields = { kid: text, alg: text, createdAt: text, retiredAt: nullable, published: { type: "boolean" } };
+const keyFields = { kid: text, alg: text, created_at: text, retired_at: nullable, published: { type: "boolean" } };
 
 /** `/v1/clients` and `/v1/signing-keys`. */
 export function clientRoutes(app: FastifyInstance, services: Services): void {

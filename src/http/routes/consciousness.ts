@@ -102,7 +102,7 @@ const state = record({
 interface Asked {
   readonly prompt: string;
   readonly temperature?: number;
-  readonly max_tokens?: number;
+  readonly maxTokens?: number;
 }
 
 /** `/api/v1/consciousness/process` and `/api/v1/consciousness/state`. */
@@ -119,8 +119,8 @@ export function consciousnessRoutes(app: FastifyInstance, services: Services): v
     handle: async (ctx, request, reply) => {
       // The watchdog ends it; a connection may be silent until then.
       request.raw.socket.setTimeout(0);
-      const { prompt, temperature = defaults.temperature, max_tokens } = request.body as Asked;
-      const asked = { prompt, temperature, maxTokens: max_tokens ?? defaults.maxTokens };
+      const { prompt, temperature = defaults.temperature, maxTokens = defaults.maxTokens } = request.body as Asked;
+      const asked = { prompt, temperature, maxTokens };
       const given = await services.deliberation.process(ctx, asked, callOptions(request));
       void reply.headers({
         "x-charter-decision": "allow",

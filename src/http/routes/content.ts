@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { NotCanonicalError } from "../../kernel/canonical-json.ts";
 import type { Ctx } from "../../kernel/ctx.ts";
 import { plainBounds } from "../../kernel/json-bounds.ts";
+import { toInner } from "../../kernel/json-case.ts";
 import { canonicalInTurns, digestInTurns } from "../../kernel/json-turns.ts";
 import { maxJsonBodyBytes } from "../../kernel/limits.ts";
 import { bodyOf, contentFault } from "../../depository/index.ts";
@@ -15,17 +16,18 @@ import { parseJson } from "../json-body.ts";
 import { collectBody } from "../plugins/body-budget.ts";
 import type { Query } from "../query.ts";
 import { route } from "../route.ts";
-import { answer, record, refusal } from "../schemas.ts";
+import { answer, record, refusal, sharedSchema } from "../schemas.ts";
 import type { Services } from "../services.ts";
 
 const envelopeSchema = record(envelopeProperties, [
   "metadata",
   "tags",
-  "derivedFrom",
-  "retentionClass",
-  "mediaType",
-  "clientTime",
+  "derived_from",
+  "retention_class",
+  "media_type",
+  "client_time",
 ]);
+const readEnvelope = toInner(envelopeSchema, sharedSchema);
 
 /** `POST /v1/artifacts`. Registered in a scope of its own, whose bodies are streams. */
 export function contentRoutes(app: FastifyInstance, services: Services): void {
@@ -109,17 +111,18 @@ async function storeEnvelope(services: Services, ctx: Ctx, request: FastifyReque
   if (declared !== undefined && (await digestInTurns(bytes)) !== declared) {
     throw contentFault("content.digest_mismatch", "the body does not hash to the declared digest");
   }
-  const { fields, forged } = splitEnvelope(
+  const { fields: sent, forged } = splitEnvelope(
     await parseJson(bytes, plainBounds, ctx.signal),
     Object.keys(envelopeProperties),
   );
   const validate = request.compileValidationSchema(envelopeSchema);
-  if (!validate(fields)) {
+  if (!validate(sent)) {
     const [first] = validate.errors ?? [];
     throw httpFault("request.invalid", `the body ${first?.message ?? "does not fit its schema"}`, {
       at: `body${first?.instancePath ?? ""}`,
     });
   }
+  const fields = (readEnvelope ? readEnvelope(sent) : sent) as Record<string, unknown>;
   const content = await payloadBytes(fields["payload"]);
   return services.depository.create(
     ctx,
@@ -129,11 +132,11 @@ async function storeEnvelope(services: Services, ctx: Ctx, request: FastifyReque
   );
 }
 
-/** The draft that a checked envelope describes. */
+/** The draft that a checked envelope describes, its names spelled as they are inside. */
 export function draftOf(fields: Record<string, unknown>): Draft {
   return {
-    product: fields["product_id"] as string,
-    type: fields["artifact_type"] as string,
+    product: fields["productId"] as string,
+    type: fields["artifactType"] as string,
     mediaType: (fields["mediaType"] as string | undefined) ?? "application/json",
     tags: (fields["tags"] as string[] | undefined) ?? [],
     derivedFrom: (fields["derivedFrom"] as string[] | undefined) ?? [],

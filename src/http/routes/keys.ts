@@ -20,12 +20,12 @@ const keyFields = {
   role: { enum: roles },
   operations: { type: ["array", "null"], items: text },
   networks: { type: ["array", "null"], items: text },
-  expiresAt: { type: ["string", "null"] },
+  expires_at: { type: ["string", "null"] },
   owner: { type: ["string", "null"] },
-  lastUsedAt: { type: ["string", "null"] },
-  createdAt: text,
-  createdBy: text,
-  revokedAt: { type: ["string", "null"] },
+  last_used_at: { type: ["string", "null"] },
+  created_at: text,
+  created_by: text,
+  revoked_at: { type: ["string", "null"] },
 };
 
 /** `/v1/keys`. */
@@ -54,10 +54,10 @@ export function keyRoutes(app: FastifyInstance, services: Services): void {
             maxItems: 50,
             items: { type: "string", minLength: 2, maxLength: 49 },
           },
-          expiresAt: { type: "string", format: "date-time", maxLength: 35 },
+          expires_at: { type: "string", format: "date-time", maxLength: 35 },
           owner: { type: "string", pattern: "^(usr|cli)_[0-9a-f-]{36}$" },
         },
-        ["product", "label", "role", "operations", "networks", "expiresAt", "owner"],
+        ["product", "label", "role", "operations", "networks", "expires_at", "owner"],
       ),
       response: {
         201: answer("The key.", record({ ...keyFields, key: text, receipt: { $ref: "Receipt#" } })),

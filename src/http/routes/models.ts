@@ -28,11 +28,11 @@ const model = record({
     state: { enum: ["configured", "unconfigured", "degraded", "open"] },
     lacks: orNull("string"),
     model: text,
-    inputMicrodollarsPerMillion: orNull("integer"),
-    outputMicrodollarsPerMillion: orNull("integer"),
-    latencyMs: integer,
-    compliancePercent: integer,
-    contextTokens: orNull("integer"),
+    input_microdollars_per_million: orNull("integer"),
+    output_microdollars_per_million: orNull("integer"),
+    latency_ms: integer,
+    compliance_percent: integer,
+    context_tokens: orNull("integer"),
     tags: { type: "array", items: text },
     note: orNull("string"),
   }),
@@ -49,6 +49,29 @@ const query = record(
   ["strategy", "max_tokens", "temperature", "data_class"],
 );
 
+const texts = { type: "array", items: text };
+const explanation = record({
+  model: text,
+  strategy: { enum: strategies },
+  level: integer,
+  analysis: texts,
+  input_tokens: integer,
+  data_class: { enum: dataClasses },
+  tier: integer,
+  reasons: texts,
+  candidates: {
+    type: "array",
+    items: record({ deployment: text, provider: text, tier: integer, score: { type: "number" }, reasons: texts }),
+  },
+  excluded: {
+    type: "array",
+    items: record({ deployment: text, reason: text, by_terms: { type: "boolean" } }),
+  },
+  guards: { type: "array", items: record({ guard: text, rule: text, action: text }) },
+  parameters: record({ governed: texts, unknown: texts, refused: orNull("string") }),
+  constitution_hash: text,
+});
+
 /** `/v1/models`, `/models`, `/route`, `/execute` and `/v1/route/explain`. */
 export function modelRoutes(app: FastifyInstance, services: Services): void {
   listing(app, services);
@@ -64,7 +87,7 @@ export function modelRoutes(app: FastifyInstance, services: Services): void {
         properties: { model: text },
       },
       response: {
-        200: answer("The ranked candidates.", { type: "object", additionalProperties: true }),
+        200: answer("The ranked candidates.", explanation),
         404: refusal("No deployment has this name, or the caller knows no such product."),
       },
     },

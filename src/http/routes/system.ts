@@ -17,7 +17,7 @@ export function systemRoutes(app: FastifyInstance, services: Services): void {
           record({
             name: text,
             version: text,
-            constitutionHash: text,
+            constitution_hash: text,
             links: { type: "object", additionalProperties: text },
           }),
         ),
@@ -33,7 +33,7 @@ export function systemRoutes(app: FastifyInstance, services: Services): void {
         ready: "/ready",
         artifacts: "/v1/artifacts",
         checkpoint: "/ledger/checkpoint",
-        verifierKey: "/ledger/verifier-key",
+        verifier_key: "/ledger/verifier-key",
       },
     }),
   });

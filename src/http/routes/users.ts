@@ -2,7 +2,7 @@
 import type { FastifyInstance } from "fastify";
 import type { AccountDraft, ImportedAccount } from "../../accounts/index.ts";
 import { maxEmailLength, maxUsernameLength, userIdPattern } from "../../identity/index.ts";
-import type { UserChange, UserId, UserRecord } from "../../identity/index.ts";
+import type { UserChange, UserId } from "../../identity/index.ts";
 import { principalKinds, roles } from "../../kernel/ctx.ts";
 import { idPage } from "../id-page.ts";
 import type { PageOf } from "../id-page.ts";
@@ -14,27 +14,22 @@ const text = { type: "string" };
 const nullable = { type: ["string", "null"] };
 const instant = { type: "string", format: "date-time" };
 
-/** A user in an answer. */
+/** A user in an answer: all but the number that tokens are compared with. */
 export const userFields = {
   id: text,
   username: text,
   email: text,
-  fullName: nullable,
+  full_name: nullable,
   kind: { enum: principalKinds },
   role: { enum: roles },
   product: nullable,
   disabled: { type: "boolean" },
   verified: { type: "boolean" },
-  mustChangePassword: { type: "boolean" },
-  createdAt: instant,
-  updatedAt: instant,
-  lastLoginAt: { type: ["string", "null"], format: "date-time" },
+  must_change_password: { type: "boolean" },
+  created_at: instant,
+  updated_at: instant,
+  last_login_at: { type: ["string", "null"], format: "date-time" },
 };
-
-/** What of a user stands in an answer: all but the number that tokens are compared with. */
-export function shownUser(user: UserRecord): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(user).filter(([name]) => Object.hasOwn(userFields, name)));
-}
 
 const assignable = { enum: roles.filter((role) => role !== "anonymous") };
 const product = { type: "string", minLength: 1, maxLength: 64 };
@@ -42,7 +37,7 @@ const fullName = { type: "string", minLength: 1, maxLength: 100 };
 const draftFields = {
   username: { type: "string", minLength: 1, maxLength: maxUsernameLength },
   email: { type: "string", minLength: 1, maxLength: maxEmailLength },
-  fullName,
+  full_name: fullName,
   kind: { enum: principalKinds },
   role: assignable,
   product,
@@ -76,13 +71,13 @@ function reading(app: FastifyInstance, services: Services): void {
       const { rows, next } = await idPage(cursors, "user.list", request, (page: PageOf<UserId>) =>
         accounts.list(ctx, page),
       );
-      return { users: rows.map(shownUser), next };
+      return { users: rows, next };
     },
   });
 
   route(app, services, "user.read", {
     schema: { summary: "One user", params, response: { 200: answer("The user.", record(userFields)) } },
-    handle: async (ctx, request) => shownUser(await accounts.get(ctx, idOf(request))),
+    handle: async (ctx, request) => accounts.get(ctx, idOf(request)),
   });
 }
 
@@ -91,9 +86,9 @@ function making(app: FastifyInstance, services: Services): void {
   route(app, services, "user.create", {
     schema: {
       summary: "Make a user; its one-time password is shown once",
-      body: record(draftFields, ["fullName", "role", "product"]),
+      body: record(draftFields, ["full_name", "role", "product"]),
       response: {
-        201: answer("The user.", record({ ...userFields, oneTimePassword: text, receipt })),
+        201: answer("The user.", record({ ...userFields, one_time_password: text, receipt })),
         404: refusal("There is no such product."),
         409: refusal("The username or the address is taken."),
       },
@@ -101,7 +96,7 @@ function making(app: FastifyInstance, services: Services): void {
     handle: async (ctx, request, reply) => {
       const { value, receipt } = await accounts.create(ctx, request.body as AccountDraft);
       const { user, oneTimePassword } = value;
-      return reply.code(201).send({ ...shownUser(user), oneTimePassword, receipt });
+      return reply.code(201).send({ ...user, oneTimePassword, receipt });
     },
   });
 
@@ -116,10 +111,10 @@ function making(app: FastifyInstance, services: Services): void {
           items: record(
             {
               ...draftFields,
-              passwordHash: { type: "string", minLength: 1, maxLength: 300 },
+              password_hash: { type: "string", minLength: 1, maxLength: 300 },
               verified: { type: "boolean" },
             },
-            ["fullName", "role", "product", "verified"],
+            ["full_name", "role", "product", "verified"],
           ),
         },
       }),
@@ -155,12 +150,12 @@ function changing(app: FastifyInstance, services: Services): void {
           {
             email: draftFields.email,
             verified: { const: true, description: "The admin vouches for the address." },
-            fullName: { anyOf: [fullName, { type: "null" }] },
+            full_name: { anyOf: [fullName, { type: "null" }] },
             kind: draftFields.kind,
             role: assignable,
             product: { anyOf: [product, { type: "null" }] },
           },
-          ["email", "verified", "fullName", "kind", "role", "product"],
+          ["email", "verified", "full_name", "kind", "role", "product"],
         ),
         minProperties: 1,
       },
@@ -168,7 +163,7 @@ function changing(app: FastifyInstance, services: Services): void {
     },
     handle: async (ctx, request) => {
       const { value, receipt } = await accounts.update(ctx, idOf(request), request.body as UserChange);
-      return { ...shownUser(value), receipt };
+      return { ...value, receipt };
     },
   });
 
@@ -181,7 +176,7 @@ function changing(app: FastifyInstance, services: Services): void {
       },
       handle: async (ctx, request) => {
         const { value, receipt } = await accounts[verb](ctx, idOf(request));
-        return { ...shownUser(value), receipt };
+        return { ...value, receipt };
       },
     });
   }
@@ -191,12 +186,12 @@ function changing(app: FastifyInstance, services: Services): void {
       summary: "Replace a user's password by a one-time one, which is shown once",
       params,
       response: {
-        200: answer("The user and its one-time password.", record({ ...userFields, oneTimePassword: text, receipt })),
+        200: answer("The user and its one-time password.", record({ ...userFields, one_time_password: text, receipt })),
       },
     },
     handle: async (ctx, request) => {
       const { value, receipt } = await accounts.resetPassword(ctx, idOf(request));
-      return { ...shownUser(value.user), oneTimePassword: value.oneTimePassword, receipt };
+      return { ...value.user, oneTimePassword: value.oneTimePassword, receipt };
     },
   });
 }

@@ -53,7 +53,7 @@ export function resetLetter({ to, username, serverUrl, token }: Addressed & { re
       `Somebody, presumably you, asked for a new password for the user ${username} at ${serverUrl}.`,
       "",
       "To choose one:",
-      `  curl ${serverUrl}/api/v1/auth/password-reset/confirm --json '{"token":"${token}","newPassword":"..."}'`,
+      `  curl ${serverUrl}/api/v1/auth/password-reset/confirm --json '{"token":"${token}","new_password":"..."}'`,
       "",
       "This works once, within one hour, and ends every session. If it was not you, do nothing: your password is as it was.",
       "",

@@ -66,17 +66,17 @@ export async function checkDraft(draft: ClientDraft): Promise<void> {
     });
   }
   const has = (type: ClientGrantType): boolean => grantTypes.includes(type);
-  if (grantTypes.length === 0) throw invalid("grantTypes", "a client is good for at least one grant");
+  if (grantTypes.length === 0) throw invalid("grant_types", "a client is good for at least one grant");
   if (has("refresh_token") && !has("authorization_code")) {
-    throw invalid("grantTypes", "refresh tokens come with authorization codes only");
+    throw invalid("grant_types", "refresh tokens come with authorization codes only");
   }
   if (draft.public === true && (jwks !== undefined || has("client_credentials"))) {
     throw invalid("public", "a public client has no key and cannot ask in its own name");
   }
   if (has("authorization_code") !== redirectUris.length > 0) {
-    throw invalid("redirectUris", "redirect URIs and the authorization_code grant come together");
+    throw invalid("redirect_uris", "redirect URIs and the authorization_code grant come together");
   }
-  if (redirectUris.length > maxEntries) throw invalid("redirectUris", `at most ${maxEntries} redirect URIs`);
+  if (redirectUris.length > maxEntries) throw invalid("redirect_uris", `at most ${maxEntries} redirect URIs`);
   for (const uri of redirectUris) checkRedirectUri(uri);
   if (jwks !== undefined) await checkKeys(jwks.keys);
 }
@@ -89,10 +89,10 @@ function checkRedirectUri(uri: string): void {
   const url = uri.length <= 2000 && /^[!-~]+$/.test(uri) ? URL.parse(uri) : null;
   const loopback = url !== null && ["127.0.0.1", "[::1]", "localhost"].includes(url.hostname);
   if (url === null || !(url.protocol === "https:" || (url.protocol === "http:" && loopback))) {
-    throw invalid("redirectUris", "a redirect URI is https, or http on the loopback interface");
+    throw invalid("redirect_uris", "a redirect URI is https, or http on the loopback interface");
   }
   if (uri.includes("#") || uri.includes("\\") || url.username !== "" || url.password !== "") {
-    throw invalid("redirectUris", "a redirect URI has no fragment, no backslash and no user name");
+    throw invalid("redirect_uris", "a redirect URI has no fragment, no backslash and no user name");
   }
 }
 

@@ -34,24 +34,24 @@ describe("a credential that is good for one operation", () => {
       { email: "thief@example.net" },
       { email: "thief@example.net", verified: true },
       { verified: true },
-      { fullName: "Nobody Special", email: "thief@example.net" },
+      { full_name: "Nobody Special", email: "thief@example.net" },
     ]) {
       const refused = await patch(admin.id, change, key);
       expect(codes(refused), JSON.stringify(change)).toEqual(denied);
       expect(refused.json.detail).toContain("operations");
     }
     expect((await charter.ask(`/v1/users/${admin.id}`)).json.email).toBe(admin.email);
-    expect((await patch(admin.id, { fullName: "Nobody Special" }, key)).status).toBe(200);
+    expect((await patch(admin.id, { full_name: "Nobody Special" }, key)).status).toBe(200);
   });
 
   it.each([
     ["user.create", "/v1/users", () => ({ ...names(), kind: "auditor" })],
     ["user.create", "/v1/users", () => ({ ...names(), kind: "product", role: "observer", product: "GURUKUL" })],
-    ["user.import", "/v1/users/import", () => ({ users: [{ ...names(), kind: "executor", passwordHash: hash }] })],
+    ["user.import", "/v1/users/import", () => ({ users: [{ ...names(), kind: "executor", password_hash: hash }] })],
     [
       "client.create",
       "/v1/clients",
-      () => ({ name: "x", kind: "auditor", role: "operator", grantTypes: ["client_credentials"] }),
+      () => ({ name: "x", kind: "auditor", role: "operator", grant_types: ["client_credentials"] }),
     ],
     [
       "client.create",
@@ -61,8 +61,8 @@ describe("a credential that is good for one operation", () => {
         kind: "product",
         role: "observer",
         product: "GURUKUL",
-        grantTypes: ["authorization_code"],
-        redirectUris: ["https://thief.example/back"],
+        grant_types: ["authorization_code"],
+        redirect_uris: ["https://thief.example/back"],
         public: true,
       }),
     ],
@@ -94,9 +94,9 @@ describe("a credential that is good for one operation", () => {
 
   it("leaves its refused attempts on record", async () => {
     const key = await keyWith({ operations: ["client.create"] });
-    const body = { name: "x", kind: "auditor", role: "operator", grantTypes: ["client_credentials"] };
+    const body = { name: "x", kind: "auditor", role: "operator", grant_types: ["client_credentials"] };
     const { json } = await charter.ask("/v1/clients", { key, body });
-    const { entries } = (await charter.ask(`/ledger/entries?request=${json.requestId}`)).json;
+    const { entries } = (await charter.ask(`/ledger/entries?request=${json.request_id}`)).json;
     expect(entries.map(({ leaf }: { leaf: { kind: string; outcome?: string } }) => [leaf.kind, leaf.outcome])).toEqual([
       ["intent", undefined],
       ["outcome", "refused"],
@@ -110,7 +110,7 @@ describe("what binds a credential binds what it makes", () => {
     client: codes(
       await charter.ask("/v1/clients", {
         key,
-        body: { name: "x", kind: "auditor", role: "observer", grantTypes: ["client_credentials"] },
+        body: { name: "x", kind: "auditor", role: "observer", grant_types: ["client_credentials"] },
       }),
     ),
     key: codes(await charter.ask("/v1/keys", { key, body: { kind: "auditor" } })),
@@ -130,10 +130,10 @@ describe("what binds a credential binds what it makes", () => {
 
   it("its end", async () => {
     const endsMs = nowMs + 600_000;
-    const key = await keyWith({ expiresAt: new Date(endsMs).toISOString() });
+    const key = await keyWith({ expires_at: new Date(endsMs).toISOString() });
     expect(await makes(key)).toEqual(nothing);
     const until = (ms: number) =>
-      charter.ask("/v1/keys", { key, body: { kind: "auditor", expiresAt: new Date(ms).toISOString() } });
+      charter.ask("/v1/keys", { key, body: { kind: "auditor", expires_at: new Date(ms).toISOString() } });
     expect((await until(endsMs)).status).toBe(201);
     expect(codes(await until(endsMs + 1000))).toEqual(denied);
   });
@@ -246,7 +246,7 @@ describe("an act on an account", () => {
       await mailsTo(charter.dataDir, email, 1);
       for (const { token } of await mailsTo(charter.dataDir, email, 1)) {
         if (token === "") continue;
-        const body = { token, newPassword: "four quiet horses graze" };
+        const body = { token, new_password: "four quiet horses graze" };
         const used = await charter.ask("/api/v1/auth/password-reset/confirm", { key: null, body });
         expect([used.status, used.json.code]).toEqual([400, "auth.token_invalid"]);
       }
@@ -277,7 +277,7 @@ describe("what grows with every call", () => {
     const jwks = (await charter.ask("/.well-known/jwks.json", { key: null })).json;
     expect(jwks.keys).toHaveLength(20);
     for (const n of [12345, "A".repeat(400_000), null]) {
-      const draft = { name: "x", kind: "auditor", role: "observer", grantTypes: ["client_credentials"] };
+      const draft = { name: "x", kind: "auditor", role: "observer", grant_types: ["client_credentials"] };
       const body = { ...draft, jwks: { keys: [{ kty: "RSA", n, e: "AQAB" }] } };
       const refused = await charter.ask("/v1/clients", { body });
       expect([refused.status, refused.json.code]).toEqual([400, "client.invalid"]);

@@ -42,7 +42,7 @@ async function madeBy(key: string): Promise<readonly string[]> {
         const { status, json } = await charter.ask("/v1/keys", { key, body: { kind, role, ...product, operations } });
         if (status === 201) credentials.push(json.key);
       }
-      const client = { name: "made", kind, role, ...product, grantTypes: ["client_credentials"] };
+      const client = { name: "made", kind, role, ...product, grant_types: ["client_credentials"] };
       const registered = await charter.ask("/v1/clients", { key, body: client });
       if (registered.status === 201) {
         const { id, secret } = registered.json;
@@ -54,7 +54,7 @@ async function madeBy(key: string): Promise<readonly string[]> {
       const draft = { username, email: `${username}@example.org`, kind, role, ...product };
       const user = await charter.ask("/v1/users", { key, body: draft });
       if (user.status === 201) {
-        const change = { username, currentPassword: user.json.oneTimePassword, newPassword: password };
+        const change = { username, current_password: user.json.one_time_password, new_password: password };
         await charter.ask("/api/v1/auth/password/change", { key: null, body: change });
         const login = await charter.ask("/api/v1/auth/login", { key: null, body: { username, password } });
         credentials.push(login.json.access_token);

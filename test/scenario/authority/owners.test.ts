@@ -37,7 +37,7 @@ const change = (id: string, body: Record<string, unknown>) => charter.ask(`/v1/u
 
 /** What the application gets when a person lets it act for them. */
 async function actingFor(person: Person, role: string): Promise<{ location: URL; token: string | undefined }> {
-  const terms = { kind: "executor", role, grantTypes: ["authorization_code"], redirectUris: [redirectUri] };
+  const terms = { kind: "executor", role, grant_types: ["authorization_code"], redirect_uris: [redirectUri] };
   const { id, secret } = await clientAt(charter, terms);
   const { verifier, challenge } = pkce();
   const asked = { response_type: "code", client_id: id, redirect_uri: redirectUri, scope: "api" };

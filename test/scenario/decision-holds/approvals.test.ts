@@ -38,7 +38,7 @@ async function endedMeanwhile<T>(start: () => Promise<T>, resource: string, end:
   const leaves = await leavesOf(charter);
   const intent = leaves.findIndex((leaf, i) => i >= begun && isIntent(leaf));
   const outcome = leaves.findIndex((leaf) => leaf.kind === "outcome" && leaf.intent === intent);
-  if (leaves[outcome]?.outcome === "committed") expect(outcome).toBeLessThan(json.receipt.outcomeIndex);
+  if (leaves[outcome]?.outcome === "committed") expect(outcome).toBeLessThan(json.receipt.outcome_index);
   else expect(leaves[outcome]).toMatchObject({ outcome: "refused" });
   return answer;
 }
@@ -74,8 +74,8 @@ describe("a sign-in", () => {
 describe("an approval", () => {
   it.each(ofClients)("gives no code that works when %s while the password is checked", async (_name, end) => {
     const person = await personAt(charter);
-    const terms = { kind: "product", role: "developer", product: "AI_ASSISTANT", redirectUris: [redirectUri] };
-    const { id, secret } = await clientAt(charter, { ...terms, grantTypes: ["authorization_code"] });
+    const terms = { kind: "product", role: "developer", product: "AI_ASSISTANT", redirect_uris: [redirectUri] };
+    const { id, secret } = await clientAt(charter, { ...terms, grant_types: ["authorization_code"] });
     const { verifier, challenge } = pkce();
     const asked = { response_type: "code", client_id: id, redirect_uri: redirectUri, code_challenge: challenge };
     const url = `/api/v1/auth/authorize?${new URLSearchParams({ ...asked, code_challenge_method: "S256" }).toString()}`;

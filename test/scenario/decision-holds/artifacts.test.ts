@@ -62,8 +62,8 @@ describe.each(waysToEnd)("an upload that is open when $name", ({ status, code, c
       expect(outcome).toMatchObject({ outcome: "refused", code });
       await clearHalt(charter);
       expect(await store()).toEqual({ artifacts: before.artifacts, held: 0 });
-      expect((await charter.ask(`/v1/artifacts?limit=1`)).json.artifacts[0]?.intentIndex).not.toBe(
-        answer.json.intentIndex,
+      expect((await charter.ask(`/v1/artifacts?limit=1`)).json.artifacts[0]?.intent_index).not.toBe(
+        answer.json.intent_index,
       );
     });
 
@@ -158,7 +158,7 @@ describe("many uploads", () => {
     const halt = leaves.findIndex(({ kind, intent }) => kind === "outcome" && intent === intents);
     expect(halt).toBeGreaterThan(0);
     for (const { status, json } of answers) {
-      if (status === 201) expect(json.receipt.outcomeIndex).toBeLessThan(halt);
+      if (status === 201) expect(json.receipt.outcome_index).toBeLessThan(halt);
       else expect([status, json.code]).toEqual([403, "governance.halted"]);
     }
     await clearHalt(charter);

@@ -80,7 +80,7 @@ async function expectRefused(name: OperationName, key: string, answer: readonly 
   const refused = await walk.call(name, key);
   expect([refused.status, refused.json.code]).toEqual(answer);
   expect(applied()).toEqual(rows);
-  const own = (await leavesOf(charter)).filter(({ request_id }) => request_id === refused.json.requestId);
+  const own = (await leavesOf(charter)).filter(({ request_id }) => request_id === refused.json.request_id);
   expect(own.at(-1)).toMatchObject({ kind: "outcome", outcome: "refused", code: answer[1] });
 }
 

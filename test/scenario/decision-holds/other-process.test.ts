@@ -103,7 +103,7 @@ describeWith(["postgres"], "requests that are open while another process ends so
     const { id } = await personAt(charter);
     const answers = await Promise.all(
       Array.from({ length: 12 }, (_, i) =>
-        charter.ask(`/v1/users/${id}`, { method: "PATCH", key, body: { fullName: `Name ${i}` } }),
+        charter.ask(`/v1/users/${id}`, { method: "PATCH", key, body: { full_name: `Name ${i}` } }),
       ),
     );
     expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
@@ -127,10 +127,10 @@ describeWith(["postgres"], "requests that are open while another process ends so
     const answers = await Promise.all(uploads);
     const { json } = await revoking;
     const end = (await leavesOf(charter)).findIndex(
-      ({ kind, request_id }) => kind === "outcome" && request_id === json.requestId,
+      ({ kind, request_id }) => kind === "outcome" && request_id === json.request_id,
     );
     for (const { status, json: stored } of answers) {
-      if (status === 201) expect(stored.receipt.outcomeIndex).toBeLessThan(end < 0 ? json.receipt.outcomeIndex : end);
+      if (status === 201) expect(stored.receipt.outcome_index).toBeLessThan(end < 0 ? json.receipt.outcome_index : end);
       else expect([status, stored.code]).toEqual([401, expect.stringMatching(/^credential\.(ended|invalid)$/)]);
     }
   });

@@ -54,7 +54,7 @@ describeWith(["postgres"], "changes of who may do what", () => {
     return Number((await server.query(sql)).rows[0].deadlocks);
   };
   const rename = (id: string, key: string, fullName: string) =>
-    charter.ask(`/v1/users/${id}`, { method: "PATCH", key, body: { fullName } });
+    charter.ask(`/v1/users/${id}`, { method: "PATCH", key, body: { full_name: fullName } });
 
   it("by admins that change each other and make keys do not wait for each other in a circle", async () => {
     const all = await admins(4);

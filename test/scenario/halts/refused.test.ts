@@ -80,7 +80,7 @@ describe("a caller that may not do what it tries", () => {
     const agent = await key({ kind: "ai_agent", product: "GURUKUL" });
     const { json } = await remove("GURUKUL", agent.key);
     expect(json.articles).toContain("RULE_01_WRITE_ONLY");
-    const { entries } = (await charter.ask(`/ledger/entries?request=${json.requestId}`)).json;
+    const { entries } = (await charter.ask(`/ledger/entries?request=${json.request_id}`)).json;
     const kinds = entries.map(({ leaf }: { leaf: { kind: string; finding?: { threat: string } } }) => [
       leaf.kind,
       leaf.finding?.threat,
@@ -136,8 +136,8 @@ describe("an application that acts for a person", () => {
     const { id } = await clientAt(charter, {
       kind: "auditor",
       role,
-      grantTypes: ["authorization_code"],
-      redirectUris: [redirectUri],
+      grant_types: ["authorization_code"],
+      redirect_uris: [redirectUri],
       public: true,
     });
     const { verifier, challenge } = pkce();
@@ -180,8 +180,8 @@ describe("an application that acts for a person", () => {
     const soon = new Date(Date.now() + 60_000).toISOString();
     for (const fields of [
       {},
-      { expiresAt: soon },
-      { expiresAt: soon, owner: person.id },
+      { expires_at: soon },
+      { expires_at: soon, owner: person.id },
       { operations: ["auth.me"] },
     ]) {
       const refused = await charter.ask("/v1/keys", { key: app.token, body: { kind: "auditor", ...fields } });

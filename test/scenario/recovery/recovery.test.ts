@@ -65,10 +65,7 @@ const cases: readonly Case[] = [
       await server.ask("/api/v1/auth/password/change", { body: change, key: null });
       return username;
     },
-    ask: (username) => [
-      "/api/v1/auth/login",
-      { body: { username, password: "a rather long phrase" }, key: null },
-    ],
+    ask: (username) => ["/api/v1/auth/login", { body: { username, password: "a rather long phrase" }, key: null }],
     async isThere(server, username) {
       const { json } = await server.ask("/v1/users?limit=200");
       const user = json.users.find((each: { username: string }) => each.username === username);
@@ -117,7 +114,14 @@ const cases: readonly Case[] = [
     ask: (task) => [
       "/api/v1/budget/request",
       {
-        body: { product: "AI_ASSISTANT", request_id: task, task, purpose: "test", model: "small", estimated_tokens: 10 },
+        body: {
+          product: "AI_ASSISTANT",
+          request_id: task,
+          task,
+          purpose: "test",
+          model: "small",
+          estimated_tokens: 10,
+        },
       },
     ],
     async isThere(server, task) {

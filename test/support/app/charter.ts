@@ -8,10 +8,10 @@ import { createInterface } from "node:readline";
 /** The line that `charter serve --json` prints when it is ready. */
 export interface Ready {
   readonly url: string;
-  readonly adminKey?: string;
-  readonly adminPassword?: string;
-  readonly dataDir: string;
-  readonly constitutionHash: string;
+  readonly admin_key?: string;
+  readonly admin_password?: string;
+  readonly data_dir: string;
+  readonly constitution_hash: string;
 }
 
 /** A server in a process of its own, with everything it wrote so far. */

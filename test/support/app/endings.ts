@@ -45,8 +45,8 @@ async function sessionOf(charter: TestCharter): Promise<Person & { readonly key:
 async function throughApplication(charter: TestCharter): Promise<{ id: string; key: string }> {
   const { username, password } = await personAt(charter);
   const redirectUri = "https://app.example/back";
-  const terms = { kind: "product", role: "developer", product, redirectUris: [redirectUri] };
-  const { id, secret } = await clientAt(charter, { ...terms, grantTypes: ["authorization_code"] });
+  const terms = { kind: "product", role: "developer", product, redirect_uris: [redirectUri] };
+  const { id, secret } = await clientAt(charter, { ...terms, grant_types: ["authorization_code"] });
   const { verifier, challenge } = pkce();
   const asked = { response_type: "code", client_id: id, redirect_uri: redirectUri, scope: "api" };
   const proof = { code_challenge: challenge, code_challenge_method: "S256" };
@@ -139,7 +139,7 @@ export const waysToEnd: readonly Way[] = [
     ...ended,
     async caller(charter, clock) {
       const expiresAt = new Date(clock.nowMs() + 20_000).toISOString();
-      const { key } = await keyAt(charter, { expiresAt });
+      const { key } = await keyAt(charter, { expires_at: expiresAt });
       return { key, end: async () => clock.advance(20_000) };
     },
   },

@@ -20,9 +20,9 @@ const maxLog = 200_000;
 /** What a server says on its one line of JSON. */
 export interface ReadyLine {
   readonly url: string;
-  readonly adminKey?: string;
-  readonly dataDir: string;
-  readonly constitutionHash: string;
+  readonly admin_key?: string;
+  readonly data_dir: string;
+  readonly constitution_hash: string;
 }
 
 /** How a process is started. */
@@ -102,7 +102,7 @@ export async function spawnCharter(options: ProcessOptions): Promise<CharterProc
   child.stderr.setEncoding("utf8").on("data", (text: string) => (log = (log + text).slice(-maxLog)));
   const ready = await readyLine(child, () => log);
   const pool = new Pool(wayTo(ready.url).url, { connections: options.connections ?? 64, pipelining: 1 });
-  const adminKey = ready.adminKey ?? options.adminKey ?? "";
+  const adminKey = ready.admin_key ?? options.adminKey ?? "";
 
   const end = async (signal: NodeJS.Signals): Promise<number | null> => {
     if (child.exitCode === null && child.signalCode === null) child.kill(signal);

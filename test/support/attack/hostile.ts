@@ -43,10 +43,10 @@ const fieldsOf: Readonly<Record<string, readonly string[]>> = {
     "payload",
     "metadata",
     "tags",
-    "derivedFrom",
-    "retentionClass",
-    "mediaType",
-    "clientTime",
+    "derived_from",
+    "retention_class",
+    "media_type",
+    "client_time",
     "created_by",
     "content_hash",
   ],
@@ -70,7 +70,7 @@ const anyFields = [
   "",
   "constructor",
   "artifact_id",
-  "legalHold",
+  "legal_hold",
   "derivedFrm",
   ...Object.values(fieldsOf).flat(),
 ];
@@ -171,7 +171,9 @@ export function hostileRequests(real: Real): fc.Arbitrary<Hostile> {
     });
   const streams = fc
     .tuple(
-      fc.array(fc.tuple(pick("tag", "derivedFrom", "retentionClass", "clientTime", "type"), oddText), { maxLength: 2 }),
+      fc.array(fc.tuple(pick("tag", "derived_from", "retention_class", "client_time", "type"), oddText), {
+        maxLength: 2,
+      }),
       fc.array(
         fc.tuple(
           pick(

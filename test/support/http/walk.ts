@@ -30,12 +30,12 @@ export async function openWalk(charter: TestCharter): Promise<Walk> {
     key: (await make("/v1/keys", { kind: "auditor" })).id,
     user: (await make("/v1/users", person)).id,
     budget: (await make("/v1/budgets", { scope: { project: "walk" }, unit: "tokens", window: "day", limit: 1000 })).id,
-    client: (await make("/v1/clients", { ...application, grantTypes: ["client_credentials"] })).id,
+    client: (await make("/v1/clients", { ...application, grant_types: ["client_credentials"] })).id,
   };
   const browser = {
     ...application,
-    grantTypes: ["authorization_code"],
-    redirectUris: [redirect],
+    grant_types: ["authorization_code"],
+    redirect_uris: [redirect],
     public: true,
   };
   const challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
@@ -72,9 +72,9 @@ export async function openWalk(charter: TestCharter): Promise<Walk> {
       password: "a rather long phrase",
     }),
     "user.verify": () => ({ token: nobodysToken }),
-    "password.change": () => ({ username: "walker", currentPassword: "wrong", newPassword: "a rather long phrase" }),
+    "password.change": () => ({ username: "walker", current_password: "wrong", new_password: "a rather long phrase" }),
     "password.reset_request": () => ({ email: "nobody@example.org" }),
-    "password.reset_confirm": () => ({ token: nobodysToken, newPassword: "a rather long phrase" }),
+    "password.reset_confirm": () => ({ token: nobodysToken, new_password: "a rather long phrase" }),
     "user.create": () => ({ ...person, username: `made${turn}`, email: `made${turn}@example.org` }),
     "user.import": () => ({
       users: [
@@ -82,17 +82,17 @@ export async function openWalk(charter: TestCharter): Promise<Walk> {
           ...person,
           username: `brought${turn}`,
           email: `brought${turn}@example.org`,
-          passwordHash: "$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy",
+          password_hash: "$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy",
         },
       ],
     }),
-    "user.update": () => ({ fullName: "A. Walker" }),
+    "user.update": () => ({ full_name: "A. Walker" }),
     "session.login": () => ({ username: "nobody", password: "wrong" }),
     "token.issue": () => "grant_type=password&username=nobody&password=wrong",
     "token.revoke": () => "token=nobodys&client_id=charter",
     "token.introspect": () => "token=nobodys&client_id=charter",
     "authorize.approve": () => `${asked}&decision=approve&username=nobody&password=wrong`,
-    "client.create": () => ({ ...application, grantTypes: ["client_credentials"] }),
+    "client.create": () => ({ ...application, grant_types: ["client_credentials"] }),
     "chat.create": () => ({ model: "auto", messages: [{ role: "user", content: `walk ${turn}` }] }),
     "message.create": () => ({ model: "auto", max_tokens: 10, messages: [{ role: "user", content: "walk" }] }),
     "response.create": () => ({ model: "auto", input: "walk" }),

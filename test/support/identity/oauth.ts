@@ -17,7 +17,7 @@ export async function personAt(charter: TestCharter, fields: Record<string, unkn
   const made = await charter.ask("/v1/users", { body: { ...product, ...draft } });
   if (made.status !== 201) throw new Error(made.text);
   const password = `correct horse ${randomBytes(9).toString("base64url")}`;
-  const change = { username, currentPassword: made.json.oneTimePassword, newPassword: password };
+  const change = { username, current_password: made.json.one_time_password, new_password: password };
   const changed = await charter.ask("/api/v1/auth/password/change", { key: null, body: change });
   if (changed.status !== 200) throw new Error(changed.text);
   return { id: made.json.id, username, password };
@@ -31,7 +31,7 @@ export interface Registered {
 
 /** Registers a client. */
 export async function clientAt(charter: TestCharter, fields: Record<string, unknown> = {}): Promise<Registered> {
-  const draft = { name: "Test client", kind: "executor", role: "operator", grantTypes: ["client_credentials"] };
+  const draft = { name: "Test client", kind: "executor", role: "operator", grant_types: ["client_credentials"] };
   const made = await charter.ask("/v1/clients", { body: { ...draft, ...fields } });
   if (made.status !== 201) throw new Error(made.text);
   return made.json;

@@ -1,13 +1,23 @@
 // What a client remembers of what it was told, and the questions it may ask about it afterwards: is every acknowledged
 // artifact there, does the ledger say what the receipt said, does every intent have its one outcome, do the quotas add up.
 import { expect } from "vitest";
-import type { Artifact } from "../../../src/depository/index.ts";
 import type { CallRecord } from "../../../src/gateway/call-record.ts";
 import { digestOf, digestOfJson } from "../../../src/kernel/hash.ts";
 import type { LeafJson } from "../../../src/ledger/index.ts";
 import { verifyLedger } from "../../../src/ledger/verify/index.ts";
 import { everyPage, inParallel } from "../app/process.ts";
 import type { CharterProcess } from "../app/process.ts";
+
+/** What of an artifact's JSON is looked at. */
+interface Artifact {
+  readonly artifact_id: string;
+  readonly product_id: string;
+  readonly content_hash: string;
+  readonly size_bytes: number;
+  readonly tags: readonly string[];
+  readonly retain_until: string;
+  readonly legal_hold: boolean;
+}
 
 /** A leaf as the server shows it; the facts of a call of a model are its record. */
 export interface ShownLeaf extends Omit<LeafJson, "facts"> {
@@ -17,7 +27,7 @@ export interface ShownLeaf extends Omit<LeafJson, "facts"> {
 /** One acknowledged artifact: the body of its 201 or 200. */
 export interface Acknowledged {
   readonly artifact: Artifact;
-  readonly receipt: { readonly intentIndex: number; readonly outcomeIndex: number };
+  readonly receipt: { readonly intent_index: number; readonly outcome_index: number };
   /** SHA-256 of the bytes that were sent. */
   readonly sent: string;
 }
@@ -49,12 +59,12 @@ export function expectEachIntentClosed(leaves: readonly ShownLeaf[]): void {
 
 /** Asserts that the ledger says of an artifact what its receipt said. */
 export function expectInLedger(leaves: readonly ShownLeaf[], { artifact, receipt }: Acknowledged): void {
-  const { legalHold: _, retainUntil: __, ...locked } = artifact;
+  const { legal_hold: _, retain_until: __, ...locked } = artifact;
   const resource = `artifact/${artifact.artifact_id}`;
-  expect(leaves[receipt.intentIndex]).toMatchObject({ kind: "intent", resource, operation: "artifact.create" });
-  expect(leaves[receipt.outcomeIndex]).toMatchObject({ kind: "outcome", resource, intent: receipt.intentIndex });
+  expect(leaves[receipt.intent_index]).toMatchObject({ kind: "intent", resource, operation: "artifact.create" });
+  expect(leaves[receipt.outcome_index]).toMatchObject({ kind: "outcome", resource, intent: receipt.intent_index });
   // A retry under an Idempotency-Key may have been answered with the receipt of a write that a crash cut off.
-  const { outcome, code, digest } = leaves[receipt.outcomeIndex] ?? {};
+  const { outcome, code, digest } = leaves[receipt.outcome_index] ?? {};
   if (outcome === "interrupted") expect(code).toBe("effect.applied");
   else expect([outcome, digest]).toEqual(["committed", digestOfJson(locked)]);
 }
@@ -69,9 +79,9 @@ export async function expectAllThere(server: CharterProcess, acknowledged: reado
     expect(artifact.content_hash).toBe(sent);
   }
   const bad: string[] = [];
-  await inParallel(listed, 32, async ({ artifact_id, content_hash, sizeBytes }) => {
+  await inParallel(listed, 32, async ({ artifact_id, content_hash, size_bytes }) => {
     const { status, bytes } = await server.ask(`/v1/artifacts/${artifact_id}/content`);
-    if (status !== 200 || bytes.length !== sizeBytes || digestOf(bytes) !== content_hash) bad.push(artifact_id);
+    if (status !== 200 || bytes.length !== size_bytes || digestOf(bytes) !== content_hash) bad.push(artifact_id);
   });
   expect(bad, "artifacts whose content is not what they say").toEqual([]);
   return listed;
@@ -82,7 +92,7 @@ export async function expectQuotasAddUp(server: CharterProcess, listed: readonly
   const { json } = await server.ask("/v1/products");
   for (const { product, used_bytes, held_bytes, artifacts } of json.products) {
     const own = listed.filter(({ product_id }) => product_id === product);
-    const bytes = own.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    const bytes = own.reduce((sum, { size_bytes }) => sum + size_bytes, 0);
     expect({ product, used_bytes, held_bytes, artifacts }).toEqual({
       product,
       used_bytes: bytes,

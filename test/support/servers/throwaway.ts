@@ -69,7 +69,7 @@ export async function startThrowaway(options: ThrowawayOptions = {}): Promise<Th
     await rm(workDir, { recursive: true, force: true });
     throw error;
   });
-  const { url, adminKey = "", constitutionHash } = server.ready;
+  const { url, admin_key: adminKey = "", constitution_hash: constitutionHash } = server.ready;
   const proc = `/proc/${server.process.pid}`;
 
   const stop = async (): Promise<void> => {
