@@ -91,11 +91,13 @@ const cases: readonly Case[] = [
   {
     module: "governance",
     operation: "halt.clear",
+    // Of a product that nothing else here is about: where the clearing is cut off, the halt stays.
     async prepare(server, name) {
-      const id = await artifact(server, name);
-      const key = await server.keyFor("executor", "AI_ASSISTANT", "admin");
-      await server.ask(`/v1/artifacts/${id}`, { method: "DELETE", key });
-      return "AI_ASSISTANT";
+      const body = envelope({ product_id: "WORKFLOW", artifact_type: "WorkflowArtifact", payload: name });
+      const { json } = await server.ask("/v1/artifacts", { body });
+      const key = await server.keyFor("executor", "WORKFLOW", "admin");
+      if (json.artifact) await server.ask(`/v1/artifacts/${json.artifact.artifact_id}`, { method: "DELETE", key });
+      return "WORKFLOW";
     },
     ask: (scope) => [`/v1/halts/${scope}/clear`, { body: { reason: "cleared after review" } }],
     isThere: async (server, scope) => !(await list(server, "/v1/halts")).includes(`"${scope}"`),
