@@ -11,7 +11,7 @@ import { defineConfig } from "vitest/config";
 /** What a file imports that runs one suite on several drivers, or needs more than Node. */
 const moreThanNode = /from "(?:node:child_process"|[./]*\/test\/(?:contract|support\/(?:servers|app))\/)/;
 
-const besideCode = globSync(["src/**/*.test.ts", "scripts/**/*.test.ts"]);
+const besideCode = globSync(["src/**/*.test.ts", "scripts/**/*.test.ts", "bench/**/*.test.ts"]);
 const contract = besideCode.filter((file) => moreThanNode.test(readFileSync(file, "utf8")));
 const unit = besideCode.filter((file) => !contract.includes(file));
 
