@@ -39,8 +39,10 @@ function floors() {
 export default defineConfig({
   test: {
     isolate: false,
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    // Tests wait for what happens, so these end only what hangs, also on a machine that has much else to do.
+    testTimeout: 180_000,
+    hookTimeout: 240_000,
+    expect: { poll: { timeout: 60_000, interval: 10 } },
     maxWorkers: 2,
     projects: [lane("unit", unit), lane("contract", contract), lane("scenario", ["test/**/*.test.ts"])],
     coverage: {
@@ -49,6 +51,7 @@ export default defineConfig({
       exclude: ["src/**/*.test.ts"],
       reporter: ["text-summary", "html", "json-summary"],
       reportsDirectory: "coverage",
+      reportOnFailure: true,
       thresholds: floors(),
     },
   },

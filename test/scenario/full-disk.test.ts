@@ -20,6 +20,7 @@ import {
   expectSound,
 } from "../support/ledger/record.ts";
 import type { Acknowledged } from "../support/ledger/record.ts";
+import { patienceMs } from "../support/wait.ts";
 
 const diskBytes = 48 * 1024 * 1024;
 const ballastBytes = 12 * 1024 * 1024;
@@ -135,7 +136,7 @@ async function writeUntilFull(
 /** The first write that is stored once there is room; the server tries its disk again within seconds. */
 async function firstStored(server: CharterProcess, tally: Tally): Promise<Reply> {
   let reply = await writeOne(server, tally, 4096);
-  for (let tries = 0; tries < 40 && reply.status !== 201; tries++) {
+  for (const endMs = performance.now() + patienceMs; reply.status !== 201 && performance.now() < endMs;) {
     await sleep(250);
     reply = await writeOne(server, tally, 4096);
   }

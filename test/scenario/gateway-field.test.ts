@@ -5,7 +5,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import {
   anthropicOf,
   filesHolding,
@@ -25,6 +25,7 @@ import { everyEntry, expectEachIntentClosed } from "../support/ledger/record.ts"
 import { startRedis } from "../support/servers/redis.ts";
 import { describeWith } from "../support/servers/requires.ts";
 import { startUpstream } from "../support/gateway/upstream.ts";
+import { eventually, patienceMs } from "../support/wait.ts";
 
 let rig: GatewayRig;
 let stub: Stub;
@@ -308,14 +309,11 @@ describe("the field's loudest pains", () => {
         }
         expect(await memory()).toBeLessThan(before + 96 * 1024 * 1024);
         for (const path of blocks) rmSync(path, { force: true });
-        let status = 0;
-        for (let tries = 0; tries < 60 && status !== 200; tries++) {
-          [status] = await call();
-          if (status !== 200) await sleep(250);
-        }
-        expect(status).toBe(200);
-        await sleep(1500);
-        expectEachIntentClosed(await everyEntry(server));
+        await eventually(async () => (await call())[0] === 200);
+        await vi.waitFor(async () => expectEachIntentClosed(await everyEntry(server)), {
+          timeout: patienceMs,
+          interval: 250,
+        });
       } finally {
         spawnSync("umount", ["-l", mount]);
         rmSync(mount, { recursive: true, force: true });

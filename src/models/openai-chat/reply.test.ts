@@ -4,7 +4,10 @@ import type { ModelCall, Part, Reply, StreamEvent } from "../conversation.ts";
 import { openaiChatFront, openaiChatUpstream } from "./dialect.ts";
 
 function fixture(name: string): Record<string, unknown> {
-  return JSON.parse(readFileSync(new URL(`../fixtures/${name}.json`, import.meta.url), "utf8")) as Record<string, unknown>;
+  return JSON.parse(readFileSync(new URL(`../fixtures/${name}.json`, import.meta.url), "utf8")) as Record<
+    string,
+    unknown
+  >;
 }
 
 const call = openaiChatFront.readCall({ model: "m", messages: [{ role: "user", content: "hi" }] });
