@@ -93,7 +93,7 @@ async function writeUntilKilled(server: CharterProcess, next: () => Write, memor
 }
 
 describe("kill -9 under write load", () => {
-  it("loses nothing that was acknowledged, in fifty kills", { timeout: 600_000 }, async () => {
+  it("loses nothing that was acknowledged, in fifty kills", { timeout: 1_800_000 }, async () => {
     const random = seededRandom(announcedSeed("crash"));
     const memory = new Memory();
     let adminKey = "";

@@ -61,7 +61,7 @@ describeWith(["tmpfs"], "a full disk", () => {
     await rm(mount, { recursive: true, force: true });
   });
 
-  it("refuses writes, serves reads, loses nothing and recovers without a restart", { timeout: 300_000 }, async () => {
+  it("refuses writes, serves reads, loses nothing and recovers without a restart", { timeout: 900_000 }, async () => {
     const random = seededRandom(announcedSeed("full-disk"));
     const dataDir = join(mount, "data");
     const tally = new Tally();

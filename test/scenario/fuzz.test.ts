@@ -208,7 +208,7 @@ async function recover(): Promise<void> {
 }
 
 describe("the API under requests made from its own description", () => {
-  it("answers what the description says and never fails inside", { timeout: 240_000 }, async () => {
+  it("answers what the description says and never fails inside", { timeout: 900_000 }, async () => {
     const resolve: Resolve = (schema) =>
       schema.$ref === undefined ? schema : resolve(referred(document, schema.$ref) as object);
     const contract = contractOf(document);

@@ -99,7 +99,7 @@ async function callUntilKilled(
 describe("kill -9 while answers stream", () => {
   it(
     "leaves no answer without an intent, no intent without an outcome, and no budget held for ever",
-    { timeout: 300_000 },
+    { timeout: 900_000 },
     () =>
       folder(async () => {
         const random = seededRandom(announcedSeed("gateway-attacks"));
@@ -156,7 +156,7 @@ const slowReaders = 200;
 describe("a flood", () => {
   it(
     "of slow readers, of streams that are dropped and of invented names costs bounded memory",
-    { timeout: 300_000 },
+    { timeout: 900_000 },
     () =>
       folder(async () => {
         const more = ["--max-connections-per-address", "5000", "--min-bytes-per-second", "0"];

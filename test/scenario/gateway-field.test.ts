@@ -212,7 +212,7 @@ describe("the field's loudest pains", () => {
         await rm(dir, { recursive: true, force: true });
         await rm(files.dir, { recursive: true, force: true });
       }
-    }, 240_000);
+    }, 900_000);
   });
 
   it("7: after the first byte no other deployment answers: the stream ends in an error of the caller's API", async () => {
@@ -319,7 +319,7 @@ describe("the field's loudest pains", () => {
         rmSync(mount, { recursive: true, force: true });
         await rm(files.dir, { recursive: true, force: true });
       }
-    }, 240_000);
+    }, 900_000);
   });
 
   it("10: what calls spend is written without deadlock and adds up, over keys, projects and models at once", async () => {
@@ -346,7 +346,7 @@ describe("the field's loudest pains", () => {
     const statuses = (await Promise.all(calls)).map(({ status }) => status);
     expect(statuses.filter((status) => status !== 200)).toEqual([]);
     for (const name of projects) expect(await rig.budget(name)).toMatchObject({ used: 120 * 18, held: 0 });
-  }, 60_000);
+  });
 
   it("11: what the catalogue says is what is listed, explained and called: there is no second place", async () => {
     const { data } = (await rig.charter.ask("/v1/models", { key: rig.productKey })).json;

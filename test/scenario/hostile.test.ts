@@ -76,7 +76,7 @@ function isJson({ headers }: WireAnswer): boolean {
 }
 
 describe("ten thousand hostile requests", () => {
-  it("get refusals and no accidents", { timeout: 300_000 }, async () => {
+  it("get refusals and no accidents", { timeout: 900_000 }, async () => {
     const product = "AI_ASSISTANT";
     const type = "ConversationArtifact";
     const productKey = await server.keyFor("product", product);
