@@ -22,8 +22,12 @@ function lane(name: string, include: string[]) {
 /** Least share of a domain's lines and branches that the suites run, percent. */
 const leastCovered = 85;
 
-/** Domains with a lower floor. */
-const lowerFloors: Readonly<Record<string, { lines: number; branches: number }>> = {};
+/** Domains with a lower floor: what was measured, rounded down. CONTRIBUTING.md says why. */
+const lowerFloors: Readonly<Record<string, { lines: number; branches: number }>> = {
+  app: { lines: leastCovered, branches: 79 },
+  cli: { lines: 76, branches: 63 },
+  redis: { lines: leastCovered, branches: 80 },
+};
 
 /** The floor of every domain; `app` is the composition root and its folder. */
 function floors() {
