@@ -39,7 +39,15 @@ const mediaTypes: Readonly<Record<string, string>> = {
 };
 
 /** Folders that a walk leaves out: what was installed, built or stored. */
-const notOurs: ReadonlySet<string> = new Set([".git", "node_modules", "dist", "coverage", "charter-data", ".cache"]);
+const notOurs: ReadonlySet<string> = new Set([
+  ".git",
+  "node_modules",
+  "dist",
+  "coverage",
+  "charter-data",
+  ".cache",
+  ".dev",
+]);
 
 /** Every file of the project: what git tracks, or where there is no git, what a walk finds. */
 export function projectFiles(): SourceFile[] {

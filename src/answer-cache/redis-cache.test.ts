@@ -200,7 +200,7 @@ describeWith(["redis"], "with a Redis server", () => {
 
     it("does not wait for a server that has stopped answering", async () => {
       const { log, lines } = keptLog();
-      await using store = await open({ log, timeoutMs: 50 });
+      await using store = await open({ log, timeoutMs: 1000 });
       const cache = new AnswerCache({
         near: new MemoryCache({ clock: systemClock }),
         far: store,

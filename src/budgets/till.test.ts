@@ -89,7 +89,7 @@ describe("the till", () => {
     await rig.budgets.settle(await rig.reserve(product, 10), 10, null);
     const { read } = rig.db.tables<{ budget_usage: { tokens: number } }>();
     const used = () => read.selectFrom("budget_usage").select("tokens").executeTakeFirst();
-    await expect.poll(used, { timeout: 5_000 }).toEqual({ tokens: 10 });
+    await expect.poll(used).toEqual({ tokens: 10 });
   });
 
   it("counts calls and claims that come at once under one limit", async () => {
@@ -144,7 +144,7 @@ describe("the till", () => {
       disk.isFull = false;
       const { read } = rig.db.tables<{ budget_usage: { tokens: number } }>();
       const used = () => read.selectFrom("budget_usage").select("tokens").executeTakeFirst();
-      await expect.poll(used, { timeout: 5_000 }).toEqual({ tokens: 300 });
+      await expect.poll(used).toEqual({ tokens: 300 });
     });
   });
 });

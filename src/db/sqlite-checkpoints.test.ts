@@ -1,11 +1,11 @@
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { sql } from "kysely";
 import { describe, expect, it } from "vitest";
 import { silentLog } from "../kernel/ctx.ts";
 import { openDatabase } from "./index.ts";
+import { eventually } from "../../test/support/wait.ts";
 
 describe("checkpoints beside the writer", () => {
   it("move the log into the file while it is written, and lose nothing", async () => {
@@ -19,8 +19,7 @@ describe("checkpoints beside the writer", () => {
       await db.transact((tx) => sql`insert into item values (${i}, ${"x".repeat(2000)})`.execute(tx), "relaxed");
     }
     // The writer alone would not have copied anything yet: its log is far from its own mark.
-    for (let tries = 0; (await stat(file)).size === before && tries < 500; tries++) await sleep(10);
-    expect((await stat(file)).size).toBeGreaterThan(before);
+    await eventually(async () => (await stat(file)).size > before);
     await db[Symbol.asyncDispose]();
     const again = await open();
     const { rows } = await sql<{ n: number }>`select count(*) as n from item`.execute(again.read);

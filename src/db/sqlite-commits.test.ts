@@ -77,7 +77,7 @@ describe("group commits", () => {
   });
 
   it("undoes a unit that takes too long and lets the others through", async () => {
-    const commits = new GroupCommits(writer, silentLog, { ...commitLimits, maxUnitMs: 30 });
+    const commits = new GroupCommits(writer, silentLog, { ...commitLimits, maxUnitMs: 500 });
     const stuck = commits.run(async (connection) => {
       await insert("stuck")(connection);
       await new Promise(() => {});

@@ -142,7 +142,7 @@ describe("the deadlines of a call", () => {
   });
 
   it("end the wait for the next piece, after what has come was handed out", async () => {
-    const answer = await send(open(), "stall-mid-stream", { stream: true, deadlines: { idleMs: 80 } });
+    const answer = await send(open(), "stall-mid-stream", { stream: true, deadlines: { idleMs: 500 } });
     const seen = newest();
     let text = "";
     const fault = await faultOf(
@@ -156,31 +156,32 @@ describe("the deadlines of a call", () => {
   });
 
   it("count as idle only the time in which the reader waited", async () => {
-    const answer = await send(open(), "huge-reply", { deadlines: { idleMs: 60 } });
+    const answer = await send(open(), "huge-reply", { deadlines: { idleMs: 500 } });
     let size = 0;
     let naps = 0;
     for await (const piece of answer.body) {
       size += piece.length;
-      if (naps++ < 3) await sleep(150);
+      if (naps++ < 2) await sleep(750);
     }
     expect(size).toBeGreaterThan(20 * 1024 * 1024);
   });
 
   it("end a call that goes on and on, and leave no time for another attempt", async () => {
-    const answer = await send(open(), "paced-20", { stream: true, deadlines: { totalMs: 70 } });
+    const answer = await send(open(), "paced-200", { stream: true, deadlines: { totalMs: 700 } });
     const fault = await faultOf(textOf(answer));
     expect(fault).toMatchObject({ code: "upstream.timeout", facts: { limit: "totalMs" }, retryable: false });
   });
 
   it("end a call whose reader never comes", async () => {
-    await send(open(), "endless", { stream: true, deadlines: { totalMs: 100 } });
+    await send(open(), "endless", { stream: true, deadlines: { totalMs: 1000 } });
     const seen = newest();
     await scripted.until(() => seen.aborted);
   });
 
   it("do not run out for a call in time", async () => {
-    const deadlines = { connectMs: 200, headersMs: 200, idleMs: 200, totalMs: 20_000 };
-    const answer = await send(open(), "paced-50", { stream: true, deadlines });
+    // All pieces together take longer than the wait for one of them may.
+    const deadlines = { connectMs: 10_000, headersMs: 10_000, idleMs: 1000, totalMs: 120_000 };
+    const answer = await send(open(), "paced-200", { stream: true, deadlines });
     expect(await textOf(answer)).toMatch(/\[DONE\]\n\n$/);
   });
 });

@@ -208,11 +208,21 @@ describe("a schema", () => {
         fc.dictionary(fc.constantFrom("a", "b", "ab"), tie("value"), { maxKeys: 3 }),
       ),
     }));
+    const validated = (each: object, asked: unknown): boolean | undefined => {
+      try {
+        return ajv.compile({ ...each })(JSON.parse(JSON.stringify(asked)));
+      } catch (error) {
+        if (error instanceof ReferenceError) return undefined;
+        throw error;
+      }
+    };
     const said = { true: 0, false: 0 };
     fc.assert(
       fc.property(schema, value, (each, asked) => {
         fc.pre(!containsInLoop(each));
-        const expected = ajv.compile({ ...each })(JSON.parse(JSON.stringify(asked)));
+        const expected = validated(each, asked);
+        // Of some schemas the other validator makes a function that names a variable it lacks, and breaks.
+        fc.pre(expected !== undefined);
         said[`${expected}`]++;
         expect(holds(each, asked)).toBe(expected);
       }),

@@ -104,7 +104,7 @@ describeWith(["go"], "the Go checksum database's code and a real ledger", () => 
     tools = await mkdtemp(join(tmpdir(), "charter-go-"));
     const source = fileURLToPath(new URL("verify.go", import.meta.url));
     const env = { ...process.env, GO111MODULE: "off", GOPATH: goPath, GOFLAGS: "", GOCACHE: join(tools, "cache") };
-    await run("go", ["build", "-o", join(tools, "verify"), source], { env, timeout: 110_000 });
+    await run("go", ["build", "-o", join(tools, "verify"), source], { env, timeout: 170_000 });
     ledger = await writeRealLedger(acts);
   });
   afterAll(async () => {
@@ -117,7 +117,7 @@ describeWith(["go"], "the Go checksum database's code and a real ledger", () => 
     await writeFile(older, known.olderCheckpoint);
     const args = ["-vkey", known.verifierKey, "-older", older, place];
     try {
-      const { stdout } = await run(join(tools, "verify"), args, { env: { ...process.env, ...env }, timeout: 50_000 });
+      const { stdout } = await run(join(tools, "verify"), args, { env: { ...process.env, ...env }, timeout: 170_000 });
       return { status: 0, output: stdout };
     } catch (error) {
       const { code, stdout } = error as { code: number; stdout: string };

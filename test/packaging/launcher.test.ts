@@ -8,6 +8,7 @@ import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, describe, expect, it } from "vitest";
 import { olderNode } from "../support/app/charter.ts";
+import { eventually } from "../support/wait.ts";
 
 const launcher = resolve("bin/charter.cjs");
 /** A command that waits for stdin, so that it can be interrupted, and needs no server. */
@@ -28,16 +29,14 @@ async function childOf(pid: number): Promise<number> {
 }
 
 /** Waits until a process has ended, whether or not anybody has reaped it. */
-async function gone(pid: number): Promise<boolean> {
-  for (let waitedMs = 0; waitedMs < 20_000; waitedMs += 20) {
+async function gone(pid: number, when: string): Promise<void> {
+  await eventually(() => {
     try {
-      if (/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, "utf8"))) return true;
+      return /\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
     } catch {
       return true;
     }
-    await sleep(20);
-  }
-  return false;
+  }, `the end of the child ${when}`);
 }
 
 function start(node: string): ChildProcess & { readonly pid: number } {
@@ -85,7 +84,7 @@ describe.skipIf(older === undefined)("the child of the launcher", () => {
       await sleep(delayMs);
       running.kill("SIGKILL");
       await once(running, "exit");
-      expect(await gone(child), `after ${delayMs} ms`).toBe(true);
+      await gone(child, `after ${delayMs} ms`);
     }
   });
 

@@ -5,9 +5,9 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { olderNode, plainEnv, startServer } from "../support/app/charter.ts";
+import { eventually } from "../support/wait.ts";
 
 const launcher = resolve("bin/charter.cjs");
 let folder: string;
@@ -68,8 +68,7 @@ describe("charter serve --json", () => {
     expect(await answers(running.ready.url)).toBe(true);
     running.process.kill("SIGKILL");
     await once(running.process, "exit");
-    for (let waitedMs = 0; (await answers(running.ready.url)) && waitedMs < 20_000; waitedMs += 20) await sleep(20);
-    expect(await answers(running.ready.url)).toBe(false);
+    await eventually(async () => !(await answers(running.ready.url)));
   });
 
   it.runIf(olderNode())("drains through an older Node's launcher and ends with 0", async () => {

@@ -12,7 +12,7 @@ beforeAll(() => {
   const run = spawnSync(process.execPath, [resolve("scripts/demo.ts")], {
     encoding: "utf8",
     env: plainEnv(),
-    timeout: 110_000,
+    timeout: 220_000,
   });
   status = run.status;
   shown = `${run.stdout}${run.stderr}`;

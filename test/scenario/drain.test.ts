@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { everyPage, spawnCharter } from "../support/app/process.ts";
+import { eventually } from "../support/wait.ts";
 
 let folder: string;
 beforeEach(async () => void (folder = await mkdtemp(join(tmpdir(), "charter-drain-"))));
@@ -39,32 +40,24 @@ async function refuses(url: string): Promise<boolean> {
   return refused;
 }
 
-async function eventually(look: () => Promise<boolean>): Promise<boolean> {
-  for (let waited = 0; waited < 200; waited++) {
-    if (await look()) return true;
-    await sleep(25);
-  }
-  return false;
-}
-
 describe("SIGTERM", () => {
   it("says not ready while it goes on serving, then refuses connections, then lets an upload end", async () => {
-    await using charter = await start("--drain-notice-ms", "1500");
+    await using charter = await start("--drain-notice-ms", "5000");
     const upload = open(
       charter.url,
       `POST ${streamed} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer ${charter.adminKey}\r\nContent-Type: text/plain\r\nContent-Length: 10\r\n\r\n01234`,
     );
     const idle = open(charter.url, "GET /health HTTP/1.1\r\nHost: h\r\n\r\n");
-    expect(await eventually(async () => idle.heard().includes("200 OK"))).toBe(true);
+    await eventually(async () => idle.heard().includes("200 OK"));
     expect(idle.heard()).toContain("Connection: keep-alive");
     process.kill(charter.pid, "SIGTERM");
     const ready = () => fetch(`${charter.url}/ready`);
-    expect(await eventually(async () => (await ready()).status === 503)).toBe(true);
+    await eventually(async () => (await ready()).status === 503);
     const notice = await ready();
     expect([notice.status, notice.headers.get("connection")]).toEqual([503, "close"]);
     expect(await notice.json()).toMatchObject({ status: "not_ready", reason: "the server is stopping" });
     expect((await fetch(`${charter.url}/health`)).status).toBe(200);
-    expect(await eventually(() => refuses(charter.url))).toBe(true);
+    await eventually(() => refuses(charter.url));
     await idle.closed;
     expect(charter.ended).toBe(false);
     upload.socket.write("56789");
@@ -75,7 +68,7 @@ describe("SIGTERM", () => {
   });
 
   it("loses no request that was accepted, with readers and writers at full speed", async () => {
-    await using charter = await start("--drain-notice-ms", "300");
+    await using charter = await start("--drain-notice-ms", "1500");
     const { hostname, port } = new URL(charter.url);
     let stopping = false;
     const counts = { answered: 0, refused: 0, late: 0, stored: 0 };
@@ -124,7 +117,7 @@ describe("SIGTERM", () => {
       ...Array.from({ length: 8 }, () => worker("GET")),
       ...Array.from({ length: 8 }, () => worker("POST")),
     ];
-    await sleep(700);
+    await eventually(() => counts.answered > 20);
     stopping = true;
     process.kill(charter.pid, "SIGTERM");
     await Promise.all(workers);
@@ -169,8 +162,9 @@ describe("SIGTERM", () => {
       },
     );
     const exited = once(child, "exit");
-    await once(child.stdout, "data");
+    const { url } = JSON.parse(String((await once(child.stdout, "data"))[0])) as { url: string };
     child.kill("SIGTERM");
+    await eventually(async () => (await fetch(`${url}/ready`)).status === 503);
     // One press of Ctrl-C may arrive several times; two presses are further apart.
     await sleep(600);
     child.kill("SIGTERM");

@@ -20,6 +20,7 @@ import {
   expectSound,
 } from "../support/ledger/record.ts";
 import type { Acknowledged } from "../support/ledger/record.ts";
+import { patienceMs } from "../support/wait.ts";
 
 const diskBytes = 48 * 1024 * 1024;
 const ballastBytes = 12 * 1024 * 1024;
@@ -60,7 +61,7 @@ describeWith(["tmpfs"], "a full disk", () => {
     await rm(mount, { recursive: true, force: true });
   });
 
-  it("refuses writes, serves reads, loses nothing and recovers without a restart", { timeout: 300_000 }, async () => {
+  it("refuses writes, serves reads, loses nothing and recovers without a restart", { timeout: 900_000 }, async () => {
     const random = seededRandom(announcedSeed("full-disk"));
     const dataDir = join(mount, "data");
     const tally = new Tally();
@@ -135,7 +136,7 @@ async function writeUntilFull(
 /** The first write that is stored once there is room; the server tries its disk again within seconds. */
 async function firstStored(server: CharterProcess, tally: Tally): Promise<Reply> {
   let reply = await writeOne(server, tally, 4096);
-  for (let tries = 0; tries < 40 && reply.status !== 201; tries++) {
+  for (const endMs = performance.now() + patienceMs; reply.status !== 201 && performance.now() < endMs;) {
     await sleep(250);
     reply = await writeOne(server, tally, 4096);
   }

@@ -24,6 +24,7 @@ import type { CharterProcess } from "../support/app/process.ts";
 import { everyEntry, expectEachIntentClosed, expectSound } from "../support/ledger/record.ts";
 import { startUpstream } from "../support/gateway/upstream.ts";
 import type { ScriptedUpstream } from "../support/gateway/upstream.ts";
+import { eventually } from "../support/wait.ts";
 
 const kills = 8;
 const callers = 24;
@@ -98,7 +99,7 @@ async function callUntilKilled(
 describe("kill -9 while answers stream", () => {
   it(
     "leaves no answer without an intent, no intent without an outcome, and no budget held for ever",
-    { timeout: 300_000 },
+    { timeout: 900_000 },
     () =>
       folder(async () => {
         const random = seededRandom(announcedSeed("gateway-attacks"));
@@ -111,6 +112,7 @@ describe("kill -9 while answers stream", () => {
           key ||= await server.keyFor("product", "AI_ASSISTANT");
           const calling = Array.from({ length: callers }, () => callUntilKilled(server, key, random, seen));
           await sleep(100 + random() * 400);
+          await eventually(() => seen.length > round + 1);
           await server.kill();
           await Promise.all(calling);
           await expectSound(dataDir, `after kill ${round + 1}`);
@@ -154,7 +156,7 @@ const slowReaders = 200;
 describe("a flood", () => {
   it(
     "of slow readers, of streams that are dropped and of invented names costs bounded memory",
-    { timeout: 300_000 },
+    { timeout: 900_000 },
     () =>
       folder(async () => {
         const more = ["--max-connections-per-address", "5000", "--min-bytes-per-second", "0"];
@@ -182,12 +184,12 @@ describe("a flood", () => {
           const slow = Array.from({ length: slowReaders }, () => open("wide/endless"));
           // Each takes some megabytes before it is held up; waves are comparable when all of them have come so far.
           const reached = (): number => upstream.seen.length - length;
-          for (let waited = 0; waited < 900 && reached() < slowReaders; waited++) await sleep(100);
+          await eventually(() => reached() >= slowReaders);
           expect(reached()).toBe(slowReaders);
           await sleep(2000);
           const peak = await rss(server.pid);
           for (const socket of slow) socket.destroy();
-          for (let waited = 0; upstream.connections > 50 && waited < 100; waited++) await sleep(100);
+          await eventually(() => upstream.connections <= 50);
           return peak;
         };
         // The first two show what the process takes of the machine; a third must not need more.
@@ -219,12 +221,8 @@ describe("a flood", () => {
         // A mebibyte for each that reads nothing, and what a busy process has not collected yet; the rest leaves nothing behind.
         expect(during - before).toBeLessThan((slowReaders + 300) * 1024 * 1024);
         expect(after - during).toBeLessThan(150 * 1024 * 1024);
-        let held = -1;
-        for (let waited = 0; held !== 0 && waited < 100; waited++) {
-          await sleep(100);
-          held = (await server.ask("/api/v1/budget/state?product=AI_ASSISTANT&project=flood")).json.budgets[0].held;
-        }
-        expect(held).toBe(0);
+        const state = "/api/v1/budget/state?product=AI_ASSISTANT&project=flood";
+        await eventually(async () => (await server.ask(state)).json.budgets[0].held === 0);
         const standing = (await server.ask("/v1/models")).json.data.map(
           ({ charter }: { charter: { state: string } }) => charter.state,
         );

@@ -113,7 +113,7 @@ describe("a budget", () => {
     }
   });
 
-  it("holds nothing after callers that leave at every stage", { timeout: 60_000 }, async () => {
+  it("holds nothing after callers that leave at every stage", async () => {
     const headers = await on.project("leaving");
     on.stub.answer = async (_request, response) => {
       await sleep(15);

@@ -4,8 +4,8 @@ import { maxReplyContainers, maxReplyParts } from "../../src/kernel/limits.ts";
 import { handClock, questions, sendJson, startRig, startStub } from "../support/gateway/gateway.ts";
 
 const quick = {
-  "upstream-headers-timeout-ms": "400",
-  "upstream-idle-timeout-ms": "400",
+  "upstream-headers-timeout-ms": "1500",
+  "upstream-idle-timeout-ms": "1500",
 };
 
 const question = questions();

@@ -1,9 +1,9 @@
 // Answers that are given again: to whom, when, at what cost, and never to another product.
 import { createHash } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { questions, readStream, scriptedAnswer, startRig } from "../support/gateway/gateway.ts";
 import type { GatewayRig } from "../support/gateway/gateway.ts";
+import { eventually } from "../support/wait.ts";
 
 let rig: GatewayRig;
 
@@ -161,15 +161,16 @@ describe("an answer that is kept", () => {
   });
 
   it("of one who left stays whole for those who follow", async () => {
-    const body = { ...question(), model: "up/paced-60" };
+    const body = { ...question(), model: "up/paced-200" };
     const leaving = new AbortController();
     const { length } = rig.upstream.seen;
+    const size = await rig.charter.ledgerSize();
     const leader = rig.openai().chat.completions.create({ ...body, stream: true } as never, { signal: leaving.signal });
     await rig.upstream.until(() => rig.upstream.seen.length === length + 1);
     const follower = rig.openai().chat.completions.stream(body as never);
     // The follower is there once its intent is.
     await (leader as unknown as Promise<unknown>).catch(() => {});
-    await sleep(100);
+    await eventually(async () => (await rig.callsSince(size)).intents.length === 2);
     leaving.abort();
     expect(await follower.finalContent()).toBe(scriptedAnswer);
     expect(rig.upstream.seen).toHaveLength(length + 1);

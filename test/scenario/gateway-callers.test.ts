@@ -20,6 +20,7 @@ import type { GatewayRig, Stub } from "../support/gateway/gateway.ts";
 import { spawnCharter } from "../support/app/process.ts";
 import { expectSound } from "../support/ledger/record.ts";
 import { startUpstream } from "../support/gateway/upstream.ts";
+import { patienceMs } from "../support/wait.ts";
 
 let rig: GatewayRig;
 let stub: Stub;
@@ -98,7 +99,7 @@ describe("a caller that leaves", () => {
       const seen = rig.upstream.seen[before]!;
       let sent = -1;
       await rig.upstream.until(() => seen.sentBytes > 0);
-      for (const endMs = performance.now() + 15_000; sent !== seen.sentBytes; await sleep(500)) {
+      for (const endMs = performance.now() + patienceMs; sent !== seen.sentBytes; await sleep(500)) {
         if (performance.now() > endMs) throw new Error(`the upstream went on sending: ${seen.sentBytes} bytes`);
         sent = seen.sentBytes;
       }

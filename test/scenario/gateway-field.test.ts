@@ -5,7 +5,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import {
   anthropicOf,
   filesHolding,
@@ -25,6 +25,7 @@ import { everyEntry, expectEachIntentClosed } from "../support/ledger/record.ts"
 import { startRedis } from "../support/servers/redis.ts";
 import { describeWith } from "../support/servers/requires.ts";
 import { startUpstream } from "../support/gateway/upstream.ts";
+import { eventually, patienceMs } from "../support/wait.ts";
 
 let rig: GatewayRig;
 let stub: Stub;
@@ -211,7 +212,7 @@ describe("the field's loudest pains", () => {
         await rm(dir, { recursive: true, force: true });
         await rm(files.dir, { recursive: true, force: true });
       }
-    }, 240_000);
+    }, 900_000);
   });
 
   it("7: after the first byte no other deployment answers: the stream ends in an error of the caller's API", async () => {
@@ -308,20 +309,17 @@ describe("the field's loudest pains", () => {
         }
         expect(await memory()).toBeLessThan(before + 96 * 1024 * 1024);
         for (const path of blocks) rmSync(path, { force: true });
-        let status = 0;
-        for (let tries = 0; tries < 60 && status !== 200; tries++) {
-          [status] = await call();
-          if (status !== 200) await sleep(250);
-        }
-        expect(status).toBe(200);
-        await sleep(1500);
-        expectEachIntentClosed(await everyEntry(server));
+        await eventually(async () => (await call())[0] === 200);
+        await vi.waitFor(async () => expectEachIntentClosed(await everyEntry(server)), {
+          timeout: patienceMs,
+          interval: 250,
+        });
       } finally {
         spawnSync("umount", ["-l", mount]);
         rmSync(mount, { recursive: true, force: true });
         await rm(files.dir, { recursive: true, force: true });
       }
-    }, 240_000);
+    }, 900_000);
   });
 
   it("10: what calls spend is written without deadlock and adds up, over keys, projects and models at once", async () => {
@@ -348,7 +346,7 @@ describe("the field's loudest pains", () => {
     const statuses = (await Promise.all(calls)).map(({ status }) => status);
     expect(statuses.filter((status) => status !== 200)).toEqual([]);
     for (const name of projects) expect(await rig.budget(name)).toMatchObject({ used: 120 * 18, held: 0 });
-  }, 60_000);
+  });
 
   it("11: what the catalogue says is what is listed, explained and called: there is no second place", async () => {
     const { data } = (await rig.charter.ask("/v1/models", { key: rig.productKey })).json;

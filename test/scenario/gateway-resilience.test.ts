@@ -18,8 +18,8 @@ import {
 import type { DeploymentRow, GatewayRig, Stub } from "../support/gateway/gateway.ts";
 
 const quick = {
-  "upstream-headers-timeout-ms": "400",
-  "upstream-idle-timeout-ms": "400",
+  "upstream-headers-timeout-ms": "1500",
+  "upstream-idle-timeout-ms": "1500",
   "max-reply-bytes": "1000000",
 };
 
@@ -244,7 +244,8 @@ describe("an error in a stream", () => {
   it("after the first byte ends in a typed error frame, with no second answer glued on", async () => {
     stub.answer = async (_request, response) => {
       sendEvents(response, [chunk({ role: "assistant", content: "" })]);
-      await sleep(50);
+      // Long enough that the two pieces come apart, also when this process has to wait for a core in between.
+      await sleep(500);
       // What comes in one piece with the error is the caller's all the same.
       response.end(`data: ${chunk({ content: "The beginning. " })}\n\ndata: ${error}\n\n`);
     };
@@ -304,7 +305,7 @@ describe("a provider that is slow but sound", () => {
   });
 
   it("with pauses shorter than the idle limit but longer in all is not cut off", async () => {
-    const stream = rig.openai().chat.completions.stream({ ...question(), model: "up/paced-120" });
+    const stream = rig.openai().chat.completions.stream({ ...question(), model: "up/paced-400" });
     expect(await stream.finalContent()).toBe(scriptedAnswer);
   });
 

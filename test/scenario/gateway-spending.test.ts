@@ -93,7 +93,7 @@ describe("a budget", () => {
     expect(statuses.filter((status) => status === 200)).toHaveLength(10);
     expect(told).toEqual({ refused: 190, unexpected: 0 });
     expect(await rig.budget("race")).toMatchObject({ used: 10 * 15, held: 0 });
-  }, 60_000);
+  });
 
   it("in money refuses a call whose price nobody knows, and charges what is known exactly", async () => {
     await setBudget("money", "microdollars", 10_000);

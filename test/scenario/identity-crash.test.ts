@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { announcedSeed, seededRandom, spawnCharter } from "../support/app/process.ts";
 import type { CharterProcess } from "../support/app/process.ts";
 import { everyEntry, expectEachIntentClosed, expectSound } from "../support/ledger/record.ts";
+import { eventually } from "../support/wait.ts";
 
 const kills = 8;
 const password = "four quiet horses graze";
@@ -125,6 +126,8 @@ describe("kill -9 while people come and go", () => {
       ];
       const running = deeds.map(untilKilled);
       await sleep(150 + random() * 300);
+      // On a busy machine a round may have answered nothing yet; what is counted below is one of each for each kill.
+      await eventually(() => told.users.size > round + 1 && told.refreshes > round + 1);
       await server.kill();
       await Promise.all(running);
       await expectSound(dataDir, `after kill ${round + 1}`);

@@ -27,7 +27,7 @@ beforeAll(async () => {
   stub.answer = good;
   rig = await startRig({
     clock,
-    flags: { "max-attempts": "2", "upstream-headers-timeout-ms": "400", "upstream-idle-timeout-ms": "400" },
+    flags: { "max-attempts": "2", "upstream-headers-timeout-ms": "1500", "upstream-idle-timeout-ms": "1500" },
     providers: ({ keyFile }) => {
       const own = {
         kind: "openai-compatible",

@@ -6,6 +6,7 @@ import { envelope, startTestCharter } from "../support/app/in-process.ts";
 import type { TestCharter } from "../support/app/in-process.ts";
 import { establishedAt, openManySlow, openSlow } from "../support/attack/slow-sockets.ts";
 import type { SlowSocket } from "../support/attack/slow-sockets.ts";
+import { eventually } from "../support/wait.ts";
 
 const many = 200;
 /** Well above what the slow sockets of these tests manage, and well below loopback. */
@@ -76,14 +77,15 @@ describe("two hundred clients that send", () => {
       await ordinaryWork();
       await Promise.all(slow.map(({ closed }) => closed));
       for (const { heard } of slow) expect(heard()).toMatch(/^HTTP\/1\.1 408 /);
+      // A place is given back once the outcome is on record, which a busy machine does after the answer.
+      const ids = slow.map(({ heard }) => /x-request-id: (\S+)/.exec(heard())?.[1] ?? "none");
+      await eventually(async () => {
+        const { json } = await charter.ask("/ledger/entries?operation=artifact.create&kind=outcome&limit=1000");
+        const requests = new Set(json.entries.map(({ leaf }: { leaf: { request_id: string } }) => leaf.request_id));
+        return ids.every((id) => requests.has(id));
+      }, `an outcome for each of ${ids.length} uploads`);
     }
     await ordinaryWork();
-    const { json } = await charter.ask("/ledger/entries?operation=artifact.create&kind=outcome&limit=1000");
-    const requests = new Set(json.entries.map(({ leaf }: { leaf: { request_id: string } }) => leaf.request_id));
-    for (const { heard } of open.slice(0, many)) {
-      const id = /x-request-id: (\S+)/.exec(heard())?.[1];
-      expect([id, requests.has(id)]).toEqual([id, true]);
-    }
   });
 
   it("a JSON body slowly are answered 408, chunked or not", async () => {
@@ -129,7 +131,7 @@ describe("a client that is slow for a reason of ours", () => {
     const first = await uploadHead(length);
     const steady = openSlow(charter.url, { first, drip: "x".repeat(2000), drips: length / 2000 });
     open.push(steady);
-    for (let waited = 0; waited < 100 && steady.heard() === ""; waited++) await sleep(100);
+    await eventually(() => steady.heard() !== "");
     expect(steady.heard()).toMatch(/^HTTP\/1\.1 201 /);
     const idle = openSlow(charter.url, { first: `${head("GET /health HTTP/1.1")}\r\n\r\n` });
     open.push(idle);
@@ -143,22 +145,20 @@ describe("connections of one address", () => {
     await using small = await startTestCharter({ flags: { "max-connections-per-address": "10" } });
     const { hostname, port } = new URL(small.url);
     const sockets = Array.from({ length: 30 }, () => connect(Number(port), hostname).on("error", () => {}));
-    const states = await Promise.all(
-      sockets.map(
-        (socket) =>
-          new Promise<"open" | "closed">((resolve) => {
-            socket.once("close", () => resolve("closed"));
-            socket.once("connect", () => setTimeout(() => resolve(socket.destroyed ? "closed" : "open"), 1500));
-            socket.resume();
-          }),
+    let heard = "";
+    for (const socket of sockets) socket.on("data", (piece) => (heard += String(piece)));
+    const kept = () => sockets.filter((socket) => !socket.destroyed);
+    await eventually(() => sockets.every(({ connecting }) => !connecting) && kept().length <= 10);
+    expect(kept().length).toBeGreaterThan(0);
+    for (const socket of kept()) socket.write("GET /health HTTP/1.1\r\nHost: h\r\n\r\n");
+    await eventually(() => heard.split("HTTP/1.1 200").length - 1 === kept().length);
+    for (const socket of sockets) socket.destroy();
+    await eventually(() =>
+      small.ask("/health").then(
+        ({ status }) => status === 200,
+        () => false,
       ),
     );
-    const kept = states.filter((state) => state === "open").length;
-    expect(kept).toBeGreaterThan(0);
-    expect(kept).toBeLessThanOrEqual(10);
-    for (const socket of sockets) socket.destroy();
-    await sleep(200);
-    expect((await small.ask("/health")).status).toBe(200);
   });
 
   it("do not count for a trusted proxy, whose connections are many clients'", async () => {

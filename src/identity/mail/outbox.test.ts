@@ -59,14 +59,15 @@ describe("an outbox", () => {
 
   it("tries what waits once more when it closes, and takes nothing afterwards", async () => {
     const sent: string[] = [];
-    let working = false;
+    let [tries, working] = [0, false];
     const mailer = mailerOf(async ({ subject }) => {
+      tries++;
       if (!working) throw new Error("not yet");
       sent.push(subject);
     });
     const outbox = new Outbox(mailer, silentLog, { startAfterMs: [0, 0], retryAfterMs: [3_600_000] });
     outbox.post(mail("waiting"));
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await until(() => tries === 1);
     working = true;
     outbox.post(mail("new"));
     await outbox[Symbol.asyncDispose]();
@@ -75,10 +76,11 @@ describe("an outbox", () => {
   });
 
   it("does not wait for ever for a mailer that hangs", async () => {
-    const hanging = mailerOf(() => new Promise(() => {}));
+    let tries = 0;
+    const hanging = mailerOf(() => new Promise(() => void tries++));
     const outbox = new Outbox(hanging, silentLog, { startAfterMs: [0, 0], drainMs: 20 });
     outbox.post(mail("hangs"));
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await until(() => tries === 1);
     await outbox[Symbol.asyncDispose]();
   });
 

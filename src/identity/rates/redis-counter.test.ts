@@ -124,7 +124,7 @@ describeWith(["redis"], "with a Redis server", () => {
 
     it("does not wait for a server that has stopped answering", async () => {
       const { log, lines } = keptLog();
-      await using counter = await open(log, 50);
+      await using counter = await open(log, 1000);
       server.pause();
       try {
         expect(await admittedOf(counter, "paused", 10)).toBe(5);

@@ -250,7 +250,7 @@ describe("the built-in model as an upstream", () => {
   it("keeps the deadlines when it is told to be slow", async () => {
     const late = { delayMs: 60_000, deadlines: { headersMs: 10 } };
     await expect(send(hello, late)).rejects.toMatchObject({ code: "upstream.timeout", facts: { limit: "headersMs" } });
-    const slow = await send({ ...hello, stream: true }, { delayMs: 30, deadlines: { totalMs: 80 } });
+    const slow = await send({ ...hello, stream: true }, { delayMs: 250, deadlines: { totalMs: 700 } });
     const fault = await textOf(slow).catch((error: unknown) => error);
     expect(fault).toBeInstanceOf(UpstreamFault);
     expect(fault).toMatchObject({ facts: { limit: "totalMs" }, retryable: false });

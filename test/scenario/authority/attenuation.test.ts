@@ -41,7 +41,7 @@ beforeAll(async () => {
   victim = await admin("victim");
   dormant = await admin("dormant");
   await admin("another");
-}, 60_000);
+});
 afterAll(() => rig[Symbol.asyncDispose]());
 
 const kind = fc.constantFrom(...principalKinds);

@@ -7,7 +7,7 @@ import { startTestCharter } from "../../support/app/in-process.ts";
 import type { Answer, TestCharter } from "../../support/app/in-process.ts";
 import { approve, clientAt, me, personAt, pkce, postForm, refresh, signIn } from "../../support/identity/oauth.ts";
 import type { Person } from "../../support/identity/oauth.ts";
-import { eventually } from "../../support/http/open-request.ts";
+import { eventually } from "../../support/wait.ts";
 
 const redirectUri = "https://app.example/back";
 let charter: TestCharter;

@@ -6,7 +6,8 @@ import { byRevocation, clearHalt, haltProduct, waysToEnd } from "../../support/a
 import { handClock, leavesOf } from "../../support/gateway/gateway.ts";
 import { envelope, startTestCharter } from "../../support/app/in-process.ts";
 import type { TestCharter } from "../../support/app/in-process.ts";
-import { eventually, openRequest } from "../../support/http/open-request.ts";
+import { openRequest } from "../../support/http/open-request.ts";
+import { eventually } from "../../support/wait.ts";
 
 const clock = handClock();
 let charter: TestCharter;

@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { byHalt, byRevocation, clearHalt, waysToEnd } from "../../support/app/endings.ts";
 import { handClock, settledBudget, startRig } from "../../support/gateway/gateway.ts";
 import type { GatewayRig } from "../../support/gateway/gateway.ts";
-import { eventually, openRequest } from "../../support/http/open-request.ts";
+import { openRequest } from "../../support/http/open-request.ts";
+import { eventually } from "../../support/wait.ts";
 
 const clock = handClock();
 let rig: GatewayRig;

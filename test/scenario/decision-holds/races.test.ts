@@ -4,7 +4,8 @@ import { byRevocation, clearHalt, haltProduct } from "../../support/app/endings.
 import { handClock } from "../../support/gateway/gateway.ts";
 import { startTestCharter } from "../../support/app/in-process.ts";
 import type { TestCharter } from "../../support/app/in-process.ts";
-import { eventually, openRequest } from "../../support/http/open-request.ts";
+import { openRequest } from "../../support/http/open-request.ts";
+import { eventually } from "../../support/wait.ts";
 
 const clock = handClock();
 let charter: TestCharter;

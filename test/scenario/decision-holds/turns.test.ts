@@ -13,7 +13,7 @@ import type { Credential } from "../../../src/kernel/standing.ts";
 import { envelope, startTestCharter } from "../../support/app/in-process.ts";
 import type { TestCharter } from "../../support/app/in-process.ts";
 import { personAt, signIn } from "../../support/identity/oauth.ts";
-import { eventually } from "../../support/http/open-request.ts";
+import { eventually } from "../../support/wait.ts";
 import { freshPostgres } from "../../support/servers/postgres.ts";
 import type { FreshPostgres } from "../../support/servers/postgres.ts";
 import { describeWith } from "../../support/servers/requires.ts";

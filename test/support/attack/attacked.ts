@@ -7,6 +7,7 @@ import { providerKeys, sendEvents, startRig, startStub } from "../gateway/gatewa
 import type { GatewayRig, Stub } from "../gateway/gateway.ts";
 import type { Answer } from "../app/in-process.ts";
 import { expectEachIntentClosed } from "../ledger/record.ts";
+import { patienceMs } from "../wait.ts";
 
 /** The turns of the simplest question. */
 export const hello = [{ role: "user", content: "Hi" }];
@@ -110,7 +111,7 @@ export async function startAttacked(): Promise<Attacked> {
   }
 
   async function used(name: string): Promise<number> {
-    for (const endMs = performance.now() + 5000; ; await sleep(20)) {
+    for (const endMs = performance.now() + patienceMs; ; await sleep(20)) {
       const { json } = await rig.charter.ask(`/api/v1/budget/state?product=AI_ASSISTANT&project=${name}`);
       const own = json.budgets.find(({ scope }: { scope: { project?: string } }) => scope.project === name);
       const { held, used } = own;

@@ -21,6 +21,7 @@ import type { Answer, TestCharter } from "../app/in-process.ts";
 import { wayTo } from "../http/prism.ts";
 import { startUpstream } from "./upstream.ts";
 import type { ScriptedUpstream } from "./upstream.ts";
+import { patienceMs } from "../wait.ts";
 
 /** The keys by which the rig's providers know Charter. They must never be seen anywhere else. */
 export const providerKeys = {
@@ -179,13 +180,13 @@ export async function startRig(options: RigOptions = {}): Promise<GatewayRig> {
       return { intents: of("intent"), outcomes: of("outcome"), findings: of("finding") };
     },
     async outcomeSince(size) {
-      for (const endMs = performance.now() + 10_000; performance.now() < endMs; await sleep(10)) {
+      for (const endMs = performance.now() + patienceMs; performance.now() < endMs; await sleep(10)) {
         const { intents, outcomes } = await rig.callsSince(size);
         if (intents.length > 1 || outcomes.length > 1) throw new Error("there was more than one call");
         const [outcome] = outcomes;
         if (outcome !== undefined) return outcome;
       }
-      throw new Error("the call has no outcome after ten seconds");
+      throw new Error("the call had no outcome in time");
     },
     async budget(project = "default", product = "AI_ASSISTANT") {
       const { json } = await charter.ask(`/api/v1/budget/state?product=${product}&project=${project}`);
@@ -381,7 +382,7 @@ export function wordsOf({ data }: ReadStream): string {
 
 /** A budget once nothing of it is held any more. */
 export async function settledBudget(rig: GatewayRig, project: string): Promise<{ used: number; held: number }> {
-  for (const endMs = performance.now() + 5000; ; await sleep(20)) {
+  for (const endMs = performance.now() + patienceMs; ; await sleep(20)) {
     const { used, held } = await rig.budget(project);
     if (held === 0 || performance.now() > endMs) return { used, held };
   }

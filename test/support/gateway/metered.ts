@@ -5,6 +5,7 @@ import { startRig, startStub } from "./gateway.ts";
 import type { GatewayRig, RigOptions, StubRequest } from "./gateway.ts";
 import { embeddingsReply, voices } from "./upstream-bodies.ts";
 import type { SpokenDialect } from "./upstream-bodies.ts";
+import { patienceMs } from "../wait.ts";
 
 /** What a provider says that one request took. */
 export interface Account {
@@ -104,7 +105,7 @@ export async function startMetered(options: Omit<RigOptions, "providers"> = {}):
       return taken;
     },
     async budget(project, unit = "tokens") {
-      for (const endMs = performance.now() + 10_000; ; await sleep(20)) {
+      for (const endMs = performance.now() + patienceMs; ; await sleep(20)) {
         const { json } = await rig.charter.ask(`/api/v1/budget/state?product=AI_ASSISTANT&project=${project}`);
         const line = json.budgets.find(
           (each: { scope: { project?: string }; unit: string }) => each.scope.project === project && each.unit === unit,

@@ -17,6 +17,7 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { embeddingsReply, voices } from "./upstream-bodies.ts";
 import type { Speech, SpokenDialect } from "./upstream-bodies.ts";
+import { eventually } from "../wait.ts";
 
 /** A turn as any of the dialects writes it. */
 interface Said {
@@ -366,9 +367,7 @@ export async function startUpstream(port = 0): Promise<ScriptedUpstream> {
       queue = [...names];
     },
     async until(holds) {
-      for (const endMs = performance.now() + 10_000; !holds(); await sleep(5)) {
-        if (performance.now() > endMs) throw new Error("the upstream waited ten seconds in vain");
-      }
+      await eventually(holds, "what the upstream waited for");
     },
     async [Symbol.asyncDispose]() {
       server.close();

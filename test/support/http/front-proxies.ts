@@ -31,7 +31,7 @@ export interface PreparedProxy extends Disposable {
   start(): Promise<FrontProxy>;
 }
 
-const patienceMs = 20_000;
+const patienceMs = 60_000;
 
 /** deploy/nginx/charter.conf inside the smallest nginx.conf that can hold it. */
 export async function prepareNginx(certificates: CertificateFolder, upstream: string): Promise<PreparedProxy> {

@@ -93,11 +93,3 @@ function jsonOf(text: string): unknown {
     return undefined;
   }
 }
-
-/** Waits until something holds; throws after ten seconds. */
-export async function eventually(holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (const endMs = performance.now() + 10_000; !(await holds());) {
-    if (performance.now() > endMs) throw new Error("what was waited for has not come in ten seconds");
-    await new Promise((resume) => setTimeout(resume, 10));
-  }
-}

@@ -1,6 +1,8 @@
 // Mail as a test reads it: the files that the embedded driver writes below the data folder.
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { patienceMs } from "../wait.ts";
 
 /** One mail that was written. */
 export interface ReadMail {
@@ -47,11 +49,10 @@ export function tokenIn(text: string): string {
 
 /** Waits until so many mails to an address are there, and gives them all. */
 export async function mailsTo(dataDir: string, to: string, count: number): Promise<readonly ReadMail[]> {
-  for (let tries = 0; ; tries++) {
+  for (const endMs = performance.now() + patienceMs; ; await sleep(25)) {
     const found = (await mailsIn(dataDir)).filter((mail) => mail.to === to);
     if (found.length >= count) return found;
-    if (tries === 200) throw new Error(`there are ${found.length} mails to ${to}, and not ${count}`);
-    await new Promise((resolve) => setTimeout(resolve, 25));
+    if (performance.now() > endMs) throw new Error(`there are ${found.length} mails to ${to}, and not ${count}`);
   }
 }
 
