@@ -99,6 +99,7 @@ function plainValues(artifactId: string): Values {
     new_password: `${password} again`,
     "ledger.tile/path": "000.p/1",
     "ledger.bundle/path": "000.p/1",
+    "model.read/path": "simulated-nano",
     "ledger.entries/kind": "intent",
     "user.import/password_hash": `$2b$10$${"x".repeat(53)}`,
     "client.create/redirect_uris": [],
