@@ -6,6 +6,7 @@
 //    permits, or cannot be decided, is denied.
 // 4. Numeric limits are not decided here; limits.ts checks them with the same data.
 import { getCedarVersion } from "@cedar-policy/cedar-wasm/nodejs";
+import { BoundedMap } from "../kernel/bounded-map.ts";
 import { canonicalJson } from "../kernel/canonical-json.ts";
 import { sha256Hex } from "../kernel/hash.ts";
 import type { ConstitutionData } from "./data.ts";
@@ -15,7 +16,6 @@ import { constitutionFault } from "./errors.ts";
 import { explainerOf } from "./explanation.ts";
 import type { Explanation } from "./explanation.ts";
 import { lockProblems } from "./lock.ts";
-import { memoOf } from "./memo.ts";
 import { parsePolicies, policyProblems } from "./policies.ts";
 import type { PolicyRecord } from "./policies.ts";
 import { problemText } from "../kernel/problem.ts";
@@ -26,6 +26,12 @@ import { shaperOf } from "./shape.ts";
 import { fileNames } from "./texts.ts";
 import type { ConstitutionTexts } from "./texts.ts";
 import { checkData } from "./validation.ts";
+
+/**
+ * Most decisions that are kept: about 4 MB. Real traffic has a few hundred shapes; a caller that makes up others only pushes
+ * out what was used longest ago, and pays for an evaluation each time.
+ */
+export const maxRememberedDecisions = 8192;
 
 /** An article or policy as people are shown it. */
 export interface PolicySummary {
@@ -97,7 +103,8 @@ export function constitutionFrom(texts: ConstitutionTexts): Constitution {
   deepFreeze(data);
   const evaluate = engineOf(digest, all, data);
   const shaper = shaperOf(data.products);
-  const memo = memoOf();
+  // A decision depends on its shape and the constitution alone, so it never goes stale.
+  const decisions = new BoundedMap<number, Decision>(maxRememberedDecisions);
   const summary = (policy: PolicyRecord): PolicySummary => {
     const { id, kind, effect, text } = policy;
     return { id, kind, effect, meaning: meaningOf(policy, data), text };
@@ -112,7 +119,7 @@ export function constitutionFrom(texts: ConstitutionTexts): Constitution {
       try {
         const key = shaper.keyOf(request);
         if (key === undefined) return denial("The constitution does not know this kind of caller, action or resource.");
-        return memo.get(key, () => evaluate(shaper.shapeOf(request)));
+        return decisions.getOrMake(key, () => evaluate(shaper.shapeOf(request)));
       } catch {
         return denial("The question is not one that the constitution can be asked.");
       }
