@@ -121,27 +121,30 @@ describe("a semaphore", () => {
 describe("a keyed mutex", () => {
   it("runs work of one key in the order of asking, one at a time, and other keys beside it", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.tuple(fc.constantFrom("a", "b"), fc.boolean()), { maxLength: 30 }), async (asked) => {
-        const mutex = new KeyedMutex();
-        const running = new Set<string>();
-        const ended: Record<string, number[]> = { a: [], b: [] };
-        const results = asked.map(([key, fails], at) =>
-          mutex.run(key, async () => {
-            expect(running.has(key)).toBe(false);
-            running.add(key);
-            await nextTurn();
-            running.delete(key);
-            ended[key]?.push(at);
-            if (fails) throw new Error(String(at));
-            return at;
-          }),
-        );
-        for (const [at, result] of (await Promise.allSettled(results)).entries()) {
-          if (asked[at]?.[1]) expect(result).toMatchObject({ status: "rejected", reason: { message: String(at) } });
-          else expect(result).toEqual({ status: "fulfilled", value: at });
-        }
-        for (const order of Object.values(ended)) expect(order).toEqual(order.toSorted((x, y) => x - y));
-      }),
+      fc.asyncProperty(
+        fc.array(fc.tuple(fc.constantFrom("a", "b"), fc.boolean()), { maxLength: 30 }),
+        async (asked) => {
+          const mutex = new KeyedMutex();
+          const running = new Set<string>();
+          const ended: Record<string, number[]> = { a: [], b: [] };
+          const results = asked.map(([key, fails], at) =>
+            mutex.run(key, async () => {
+              expect(running.has(key)).toBe(false);
+              running.add(key);
+              await nextTurn();
+              running.delete(key);
+              ended[key]?.push(at);
+              if (fails) throw new Error(String(at));
+              return at;
+            }),
+          );
+          for (const [at, result] of (await Promise.allSettled(results)).entries()) {
+            if (asked[at]?.[1]) expect(result).toMatchObject({ status: "rejected", reason: { message: String(at) } });
+            else expect(result).toEqual({ status: "fulfilled", value: at });
+          }
+          for (const order of Object.values(ended)) expect(order).toEqual(order.toSorted((x, y) => x - y));
+        },
+      ),
       { numRuns: 40 },
     );
   });
