@@ -25,7 +25,7 @@ import { silentMeter } from "../kernel/meter.ts";
 import type { Meter } from "../kernel/meter.ts";
 import { openActivity } from "./activity.ts";
 import type { Artifact } from "./artifact.ts";
-import { baseAttempt, createAttempt } from "./attempt.ts";
+import { attemptOf, baseAttempt } from "./attempt.ts";
 import { watched } from "./body.ts";
 import { contentFault } from "./blobs/errors.ts";
 import type { Blobs } from "./blobs/blobs.ts";
@@ -84,7 +84,7 @@ export function openDepository(parts: DepositoryParts): Depository {
   const { data } = constitution;
   const { limits } = data;
   const activity = openActivity(clock, abandonedWindowMs);
-  const uploads = openUploads({ ...parts, data, activity });
+  const carryOut = openUploads({ ...parts, data, activity });
   const writers = openWriteGate({
     pauseAt: limits.concurrentWritersPause,
     reopenBelow: limits.concurrentWritersReopen,
@@ -105,7 +105,7 @@ export function openDepository(parts: DepositoryParts): Depository {
   }
 
   /** What can be refused before anything is attempted; then stores, in turn where the request has an idempotency key. */
-  async function createInTurn(ctx: Ctx, draft: Draft, content: Content, options: CreateOptions): Promise<Stored> {
+  async function create(ctx: Ctx, draft: Draft, content: Content, options: CreateOptions): Promise<Stored> {
     checkSize(constitution, content.declaredBytes);
     using _writer = writers.enter(seesAll(ctx.principal) ? undefined : holderOf(ctx.principal.product));
     // One that is not named at all is a missing field, which the constitution refuses in its own words.
@@ -126,10 +126,10 @@ export function openDepository(parts: DepositoryParts): Depository {
   /** Stores through the gate, whatever the idempotency key says. */
   async function createGoverned(ctx: Ctx, draft: Draft, content: Content, options: CreateOptions): Promise<Stored> {
     const id = newId<"artifact">(clock);
-    const attempt = await createAttempt({ data, store, activity }, ctx, id, draft, content);
+    const attempt = await attemptOf({ data, store, activity }, ctx, id, draft, content);
     const { value, receipt } = await gate.act(ctx, attempt, async (act) => {
       const body = watched(content.body);
-      const carried = await uploads.carryOut(ctx, { id, draft, content: { ...content, body }, options, act });
+      const carried = await carryOut(ctx, { id, draft, content: { ...content, body }, options, act });
       const seen = { actualBytes: carried.artifact.sizeBytes, firstBytesHex: body.firstBytesHex() };
       return { value: carried, digest: digestOfJson(provenance(carried.artifact)), content: seen };
     });
@@ -172,7 +172,7 @@ export function openDepository(parts: DepositoryParts): Depository {
   return {
     writers,
 
-    create: (ctx, draft, content, options) => metrics.put(() => createInTurn(ctx, draft, content, options)),
+    create: (ctx, draft, content, options) => metrics.put(() => create(ctx, draft, content, options)),
 
     async refuse(ctx, id, action, operation) {
       if (!isUuid(id)) throw notThere();

@@ -141,7 +141,10 @@ describe("the reader of JSON", () => {
     }
     const spelled = (name: string, isEscaped: boolean): string =>
       isEscaped
-        ? `"${[...name].map((each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, "0")}`).join("")}"`
+        ? `"${name
+            .split("")
+            .map((each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, "0")}`)
+            .join("")}"`
         : JSON.stringify(name);
     const { doc } = fc.letrec<{ doc: Doc }>((tie) => ({
       doc: fc.oneof(
