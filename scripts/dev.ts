@@ -16,8 +16,8 @@ const root = resolve(import.meta.dirname, "..");
 /** What `charter serve --json` prints when it is ready. */
 interface ReadyLine {
   readonly url: string;
-  readonly adminKey?: string;
-  readonly adminPassword?: string;
+  readonly admin_key?: string;
+  readonly admin_password?: string;
 }
 
 function readPlayground(file: string): Playground | undefined {
@@ -40,7 +40,7 @@ async function welcome(ready: ReadyLine, folder: string, file: string): Promise<
   let playground = readPlayground(file);
   if (playground === undefined) {
     console.log("seeding the playground");
-    playground = await seedPlayground(ready.url, ready.adminKey ?? "", ready.adminPassword ?? "");
+    playground = await seedPlayground(ready.url, ready.admin_key ?? "", ready.admin_password ?? "");
     keepPlayground(file, playground);
   }
   for (const line of introduction(ready.url, folder, playground)) console.log(line);

@@ -5,4 +5,5 @@ import type { Principal } from "../../src/kernel/ctx.ts";
 
 const caller: Principal = { id: "key_benchmark", kind: "admin", product: null, role: "admin" };
 
-KeyAuthenticator.prototype.authenticate = async () => caller;
+const credential = { kind: "external", principal: caller, expiresMs: Number.POSITIVE_INFINITY } as const;
+KeyAuthenticator.prototype.identify = async () => ({ principal: caller, credential });

@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 
 /** Where the labelled prompts lie, when they are there. */
-export const labelledFolder = new URL("../../../shared/data/routing", import.meta.url);
+export const labelledFolder = new URL("../../../shared/data/routing/", import.meta.url);
 
 /** The sets of labelled prompts. */
 export const labelledSets = ["gsm8k", "mmlu", "nine-models"] as const;

@@ -23,6 +23,7 @@ import type { Problem } from "../kernel/problem.ts";
 import { parseSchema } from "./schema.ts";
 import type { ParsedSchema } from "./schema.ts";
 import { shaperOf } from "./shape.ts";
+import type { Shape } from "./shape.ts";
 import { fileNames } from "./texts.ts";
 import type { ConstitutionTexts } from "./texts.ts";
 import { checkData } from "./validation.ts";
@@ -105,6 +106,13 @@ export function constitutionFrom(texts: ConstitutionTexts): Constitution {
   const shaper = shaperOf(data.products);
   // A decision depends on its shape and the constitution alone, so it never goes stale.
   const decisions = new BoundedMap<number, Decision>(maxRememberedDecisions);
+  /** The third answer is found by asking again with the approval given, so that it is as true as the other two. */
+  const answer = (shape: Shape): Decision => {
+    const decision = evaluate(shape);
+    if (decision.allow || shape.context.ownerApproved) return decision;
+    const approved = { ...shape, context: { ...shape.context, ownerApproved: true } };
+    return evaluate(approved).allow ? { ...decision, pending: { by: "owner" } } : decision;
+  };
   const summary = (policy: PolicyRecord): PolicySummary => {
     const { id, kind, effect, text } = policy;
     return { id, kind, effect, meaning: meaningOf(policy, data), text };
@@ -119,7 +127,7 @@ export function constitutionFrom(texts: ConstitutionTexts): Constitution {
       try {
         const key = shaper.keyOf(request);
         if (key === undefined) return denial("The constitution does not know this kind of caller, action or resource.");
-        return decisions.getOrMake(key, () => evaluate(shaper.shapeOf(request)));
+        return decisions.getOrMake(key, () => answer(shaper.shapeOf(request)));
       } catch {
         return denial("The question is not one that the constitution can be asked.");
       }

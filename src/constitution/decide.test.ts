@@ -174,6 +174,29 @@ describe("circumstances", () => {
   });
 });
 
+describe("a policy that asks for an approval", () => {
+  const rules = constitutionFrom({
+    ...texts,
+    policies: `${texts.policies}
+@id("halts_are_cleared_with_approval")
+@description("What governs is managed with the owner's approval.")
+forbid (principal, action == Action::"MANAGE_GOVERNANCE", resource)
+unless { context.ownerApproved };
+`,
+  });
+  const manage = (more: object = {}) => question("admin", null, "MANAGE_GOVERNANCE", "governance", null, more);
+
+  it("leaves a request pending that would pass with it, and lets it pass with it", () => {
+    expect(rules.decide(manage())).toMatchObject({ allow: false, pending: { by: "owner" } });
+    expect(rules.decide(manage({ ownerApproved: true }))).toMatchObject({ allow: true });
+  });
+
+  it("refuses what no approval would let pass", () => {
+    const product = question("product", "GURUKUL", "MANAGE_GOVERNANCE", "governance", null);
+    expect(rules.decide(product)).not.toHaveProperty("pending");
+  });
+});
+
 describe("an agent's reading", () => {
   const granted = constitutionFrom({
     ...texts,

@@ -59,9 +59,20 @@ export interface DecisionRequest {
   };
 }
 
-/** The answer. `articles` and `policies` are the determining ones, in the order of their names. */
+/** What would have to be approved, and by whom, for a request to pass. */
+export interface Approval {
+  /** The human role that approves. */
+  readonly by: "owner";
+}
+
+/**
+ * The answer: allowed, refused, or pending an approval, which is refused until it is given. `articles` and `policies` are the
+ * determining ones, in the order of their names.
+ */
 export interface Decision {
   readonly allow: boolean;
+  /** Of a request that is not allowed, and would be if this were given. */
+  readonly pending?: Approval;
   readonly articles: readonly string[];
   readonly policies: readonly string[];
   /** One sentence per determining article or policy, or why nothing permitted the request. */

@@ -46,7 +46,8 @@ onPostgres((name: string, places: DatabasePlaces) => {
           await add(second);
         });
       await Promise.all([update("a", "b"), update("b", "a")]);
-      expect(tries).toBe(3);
+      // The server may undo both when both have waited for as long.
+      expect(tries).toBeGreaterThan(2);
       const rows = await db.read.selectFrom("pair").select("n").execute();
       expect(rows.map((row) => row.n)).toEqual([2, 2]);
     });

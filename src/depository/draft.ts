@@ -110,10 +110,11 @@ export function artifactFrom(
 
 /**
  * The part of an artifact that its outcome leaf vouches for, as people see it: everything but the hold and the end of
- * retention, which may change.
+ * retention, which may change. Leaves of format 1 vouch for it in the spelling of their time.
  */
-export function provenance(artifact: Artifact): Json {
+export function provenance(artifact: Artifact, format = 2): Json {
   const { legalHold: _, retainUntil: __, ...locked } = artifact;
+  if (format === 1) return locked;
   const { sizeBytes, mediaType, derivedFrom, retentionClass, intentIndex, ...named } = locked;
   return {
     ...named,

@@ -174,7 +174,7 @@ export function openShelf(parts: {
         artifact,
         receipt,
         leaf: canonicalJson(outcome.json),
-        record: canonicalJson(provenance(artifact)),
+        record: canonicalJson(provenance(artifact, outcome.json.v)),
         proof: await ledger.proof(outcome.index),
         verifierKey: ledger.verifierKey,
       };

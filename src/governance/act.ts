@@ -202,7 +202,7 @@ export function openGate(parts: GateParts): Gate {
     if (!integrity || absent === true) return;
     const own = target.product !== null && target.product === ctx.principal.product;
     // An application that acts for a person of the product is none of the product's.
-    const scope = own && ctx.principal.via === undefined ? target.product : accountableFor(ctx.principal);
+    const scope = own && ctx.principal.actor === undefined ? target.product : accountableFor(ctx.principal);
     await halt(ctx, scope, integrity.threat, intentIndex);
   };
 

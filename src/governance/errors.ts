@@ -4,6 +4,10 @@ import { faultsOf } from "../kernel/fault.ts";
 /** The gate's codes, each with its HTTP status and its public meaning. */
 export const governanceCodes = {
   "governance.denied": [403, "The constitution does not allow this; `articles` and `policies` name what decided."],
+  "approval.required": [
+    403,
+    "The constitution allows this only with an approval, which `remedy` names; nothing was done.",
+  ],
   "permission.denied": [
     403,
     "The caller's role lacks the permission, or its credential is not good for this operation.",

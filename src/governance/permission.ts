@@ -52,7 +52,7 @@ export function passingOnDenied(
   grants: readonly Authority[],
 ): Fault | undefined {
   if (grants.length === 0) return undefined;
-  if (principal.via !== undefined) {
+  if (principal.actor !== undefined) {
     return governanceFault("permission.denied", "an application passes on nothing of what a person lends it", {
       remedy: "let the person do it in a session or with a key of their own",
     });

@@ -25,6 +25,14 @@ export function refusal(
   const blocking = findings.filter(({ blocks }) => blocks);
   const seen = blocking.map(({ threat, severity, detail }) => ({ threat, severity, detail }));
   if (!decision.allow) {
+    if (decision.pending !== undefined) {
+      return governanceFault("approval.required", decision.reasons.join(" "), {
+        articles: decision.articles,
+        policies: decision.policies,
+        remedy: `the ${decision.pending.by} has to approve this; this server cannot take approvals yet`,
+        ...(seen.length > 0 ? { findings: seen } : {}),
+      });
+    }
     const halted = decision.articles.includes(haltedBy);
     return governanceFault(halted ? "governance.halted" : "governance.denied", decision.reasons.join(" "), {
       articles: decision.articles,

@@ -77,7 +77,7 @@ async function authenticate(services: Services, request: FastifyRequest, takesAp
   const credential = /^Bearer +([!-~]+) *$/i.exec(header)?.[1];
   const caller =
     credential !== undefined && credential.length <= maxCredentialLength
-      ? await services.authenticator.identify(credential, addressOf(request))
+      ? await services.authenticator.identify({ scheme: "bearer", text: credential, address: addressOf(request) })
       : undefined;
   if (!caller) {
     throw httpFault("credential.invalid", "the credential is unknown, malformed or revoked", {

@@ -11,6 +11,7 @@ import type { Principal, PrincipalKind, Role } from "../kernel/ctx.ts";
 import { equalSecrets } from "../kernel/hash.ts";
 import { silentMeter } from "../kernel/meter.ts";
 import type { Meter } from "../kernel/meter.ts";
+import type { Presented } from "../kernel/presented.ts";
 import type { Authenticated } from "../kernel/standing.ts";
 import { Beliefs } from "./beliefs.ts";
 import type { LesserRole } from "../kernel/roles.ts";
@@ -26,12 +27,10 @@ import type { Owner } from "./owner.ts";
 /** The port: turns what a caller presents into who it is. */
 export interface Authenticator {
   /**
-   * The principal of a credential that is presented from a network address, or undefined.
+   * Who presents this, and what it was recognised by, for asking again later; undefined for nobody that is known here.
    * Rejects with `db.unavailable` only.
    */
-  authenticate(credentialText: string, address: string): Promise<Principal | undefined>;
-  /** The same with what the caller was recognised by, for asking again later. */
-  identify(credentialText: string, address: string): Promise<Authenticated | undefined>;
+  identify(presented: Presented): Promise<Authenticated | undefined>;
 }
 
 interface Known extends Authenticated {
@@ -71,11 +70,9 @@ export class KeyAuthenticator implements Authenticator {
     this.#known = new Beliefs(parts.clock, readKey, keyCacheMetrics(parts.meter ?? silentMeter).lookedUp);
   }
 
-  async authenticate(credentialText: string, address: string): Promise<Principal | undefined> {
-    return (await this.identify(credentialText, address))?.principal;
-  }
-
-  async identify(credentialText: string, address: string): Promise<Authenticated | undefined> {
+  async identify(presented: Presented): Promise<Authenticated | undefined> {
+    if (presented.scheme !== "bearer") return undefined;
+    const { text: credentialText, address } = presented;
     const id = claimedId(credentialText);
     if (id === undefined) return undefined;
     const known = await this.#known.about(id);

@@ -18,10 +18,13 @@ export function eitherCredential(
   meter: Meter = silentMeter,
 ): Authenticator {
   const metrics = credentialMetrics(meter);
-  const identify: Authenticator["identify"] = async (text, address) => {
-    if (text.startsWith(keyStart)) return metrics.check("key", () => keys.identify(text, address));
-    if (external.claims(text)) return metrics.check("external", () => external.identify(text));
-    return metrics.check("token", () => tokens.identify(text));
+  return {
+    async identify(presented) {
+      if (presented.scheme !== "bearer") return undefined;
+      const { text } = presented;
+      if (text.startsWith(keyStart)) return metrics.check("key", () => keys.identify(presented));
+      if (external.claims(text)) return metrics.check("external", () => external.identify(text));
+      return metrics.check("token", () => tokens.identify(text));
+    },
   };
-  return { identify, authenticate: async (text, address) => (await identify(text, address))?.principal };
 }

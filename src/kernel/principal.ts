@@ -31,16 +31,37 @@ export interface Principal {
   readonly expiresMs?: number;
   /** The user or client that the credential belongs to and ends with, where it belongs to one. */
   readonly owner?: string;
-  /** The application that acts for this person, where one does; it is lent what it holds. */
-  readonly via?: string;
+  /** A person with a session of their own; absent for keys, clients and whatever acts for a person. */
+  readonly human?: true;
+  /** Who acts for this caller, where somebody does: an application is lent what a person holds. */
+  readonly actor?: Actor;
+}
+
+/** Who acts for somebody, and who acts for that one in turn (RFC 8693 section 4.1). */
+export interface Actor {
+  /** Id of a client or an agent. */
+  readonly id: string;
+  readonly actor?: Actor;
+}
+
+/** Most actors behind each other: a record stays readable, and a chain that is longer is a circle. */
+export const maxActors = 4;
+
+/** A caller with one more actor, which acts for the others; undefined when there would be too many. */
+export function actedForBy(principal: Principal, id: string): Principal | undefined {
+  let depth = 1;
+  for (let { actor } = principal; actor !== undefined; actor = actor.actor) depth++;
+  if (depth > maxActors) return undefined;
+  const { human: _, actor, ...rest } = principal;
+  return { ...rest, actor: actor === undefined ? { id } : { id, actor } };
 }
 
 /**
  * What a caller answers for by itself: its credential, and for an application that acts for a person the two together, so that
  * neither the person nor the application's other people pay for what it does.
  */
-export function accountableFor({ id, via }: Principal): string {
-  return via === undefined ? id : `${id}@${via}`;
+export function accountableFor({ id, actor }: Principal): string {
+  return actor === undefined ? id : `${id}@${actor.id}`;
 }
 
 /**

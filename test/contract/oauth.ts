@@ -42,6 +42,7 @@ export function oauthContract(name: string, places: DatabasePlaces): void {
         kind: "product",
         product: "AI_ASSISTANT",
         role: "developer",
+        human: true,
       });
       const claims = decodeJwt(access);
       expect(claims).toMatchObject({ sub: rig.person.id, client_id: "charter", scope: "api", epoch: 1 });

@@ -20,13 +20,17 @@ export const detectors: readonly Detector[] = [
 
 const callerDetectors = detectors.filter(({ looksAt }) => looksAt === "caller");
 
+/** What is known of a request beside who asks for what; without any of it there is nothing to look at. */
+const evidence = ["client", "metadata", "content", "storage", "collision"] as const;
+
 /**
  * Everything the inline detectors find in one attempted act, blocking findings first. Pure; never throws for any JSON.
  * @param of Those of a caller that may not do it look at who asks for what alone: what it sent concerns nothing.
  */
 export function scanThreats(input: ThreatInput, of: "permitted" | "forbidden" = "permitted"): readonly Finding[] {
   const circumstances = circumstancesOf(input);
-  const asked = of === "permitted" ? detectors : callerDetectors;
+  const isSeen = of === "permitted" && evidence.some((part) => input[part] !== undefined);
+  const asked = isSeen ? detectors : callerDetectors;
   const findings = asked.flatMap((detector) => detector.detect(circumstances));
   return findings.toSorted((left, right) => Number(right.blocks) - Number(left.blocks));
 }

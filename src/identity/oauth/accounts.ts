@@ -1,6 +1,7 @@
 // What the authorization server needs of the people that sign in, and no more.
 import type { Transaction } from "kysely";
 import type { Principal, PrincipalKind, Role } from "../../kernel/ctx.ts";
+import { actedForBy } from "../../kernel/principal.ts";
 import type { LesserRole } from "../../kernel/roles.ts";
 import type { OAuthClient } from "./client.ts";
 
@@ -50,7 +51,7 @@ export function actingAs(
   lesser: LesserRole,
 ): Principal | undefined {
   const { kind, role, product } = standing;
-  if (client.firstParty) return { id, kind, product, role };
+  if (client.firstParty) return { id, kind, product, role, human: true };
   if (product !== null && client.product !== null && product !== client.product) return undefined;
   const capped = lesser(role, client.role);
   return capped && { id, kind, product: product ?? client.product, role: capped };
@@ -62,5 +63,5 @@ export function lentTo(
   principal: Principal | undefined,
   { firstParty }: Pick<OAuthClient, "firstParty">,
 ): Principal | undefined {
-  return principal === undefined || firstParty ? principal : { ...principal, via: clientId };
+  return principal === undefined || firstParty ? principal : actedForBy(principal, clientId);
 }

@@ -125,7 +125,7 @@ class Caller {
   /** Uses a key from wherever it is good, while it is. */
   async takeKey(text: string): Promise<void> {
     for (const address of ["10.1.2.3", "192.168.7.7", "2001:db8::7"]) {
-      const principal = await rig.authenticator.authenticate(text, address);
+      const principal = (await rig.authenticator.identify({ scheme: "bearer", text, address }))?.principal;
       if (principal !== undefined) return void this.#acting.push({ principal });
     }
   }

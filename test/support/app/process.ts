@@ -32,6 +32,8 @@ export interface ProcessOptions {
   readonly adminKey?: string;
   /** More arguments of `charter serve`. */
   readonly args?: readonly string[];
+  /** The launcher; that of this tree when absent. */
+  readonly launcher?: string;
   /** The Node that runs the launcher; that of the tests when absent. */
   readonly node?: string;
   /** The umask it is started under; that of the tests when absent. */
@@ -91,7 +93,7 @@ export async function spawnCharter(options: ProcessOptions): Promise<CharterProc
   // A busy machine is late for everything, and shedding is tested where it is meant.
   const patient = ["--rate-factor", "10000", "--max-event-loop-delay-ms", "0"];
   const args = ["serve", "--port", "0", "--data", options.dataDir, "--json", ...patient, ...(options.args ?? [])];
-  const command = [options.node ?? process.execPath, launcher, ...args];
+  const command = [options.node ?? process.execPath, options.launcher ?? launcher, ...args];
   const [program = "", ...words] =
     options.umask === undefined
       ? command
