@@ -2,12 +2,11 @@
 // every question, which is what the first two must be compared with.
 import { isAuthorized } from "@cedar-policy/cedar-wasm/nodejs";
 import { principalKinds } from "../src/kernel/ctx.ts";
-import { constitutionFrom } from "../src/constitution/constitution.ts";
+import { constitutionFrom, maxRememberedDecisions } from "../src/constitution/constitution.ts";
 import { actions, resourceKinds } from "../src/constitution/decision.ts";
 import type { DecisionRequest } from "../src/constitution/decision.ts";
 import { defaultConstitutionDir, readConstitution } from "../src/constitution/disk.ts";
 import { cedarRequest } from "../src/constitution/engine.ts";
-import { maxRememberedDecisions } from "../src/constitution/memo.ts";
 import { ordinaryContext } from "../src/constitution/request.ts";
 import { shaperOf } from "../src/constitution/shape.ts";
 import { costFigure, nearestRank, numberText, runAlone } from "./bench.ts";

@@ -4,8 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { bodyOf } from "../depository/index.ts";
 import type { Depository, Draft, Stored } from "../depository/index.ts";
 import type { BodyKeeper, KeptBody, KeptCall } from "../gateway/index.ts";
-import { Concurrency } from "../outbound/concurrency.ts";
-import { systemClock } from "../kernel/clock.ts";
+import { Semaphore } from "../kernel/concurrency.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import { holderOf } from "../kernel/fair-share.ts";
 import { Fault } from "../kernel/fault.ts";
@@ -15,13 +14,13 @@ import type { Module } from "../kernel/module.ts";
  * Most calls that are kept at a time: far fewer than writers are let in, so that calls of models shut nobody else out. An answer
  * waits for its turn, so each product has a fair share of these places (at most 16), and products take turns.
  */
-const places = { maxInFlight: 20, maxWaiting: Number.MAX_SAFE_INTEGER, maxWaitMs: 2 ** 31 - 1 };
+const places = { maxInside: 20, maxWaiting: Number.MAX_SAFE_INTEGER, sharesPlaces: true };
 /** How often a call that others' writes shut out tries again. */
 const maxRetries = 3;
 
 /** A keeper that keeps in the depository. */
 export function bodyKeeper(depository: Pick<Depository, "create">): BodyKeeper {
-  const atWork = new Concurrency(places, systemClock);
+  const atWork = new Semaphore(places);
 
   async function stored(ctx: Ctx, draft: Draft, { bytes, digest }: KeptBody): Promise<Stored> {
     for (let retry = 0; ; retry++) {
@@ -44,7 +43,7 @@ export function bodyKeeper(depository: Pick<Depository, "create">): BodyKeeper {
     async keep(ctx, call) {
       // The caller may have left; what it was told stands all the same.
       const own: Ctx = { ...ctx, operation: "artifact.create", signal: new AbortController().signal };
-      using _place = await atWork.enter(own.signal, holderOf(call.product));
+      using _place = await atWork.enter(holderOf(call.product));
       try {
         const { artifact } = await stored(own, draftOf(ctx, call, "prompt", []), call.prompt);
         await stored(own, draftOf(ctx, call, "reply", [artifact.artifact_id]), call.reply);

@@ -6,6 +6,7 @@
 //    permits, or cannot be decided, is denied.
 // 4. Numeric limits are not decided here; limits.ts checks them with the same data.
 import { getCedarVersion } from "@cedar-policy/cedar-wasm/nodejs";
+import { BoundedMap } from "../kernel/bounded-map.ts";
 import { canonicalJson } from "../kernel/canonical-json.ts";
 import { sha256Hex } from "../kernel/hash.ts";
 import type { ConstitutionData } from "./data.ts";
@@ -15,7 +16,6 @@ import { constitutionFault } from "./errors.ts";
 import { explainerOf } from "./explanation.ts";
 import type { Explanation } from "./explanation.ts";
 import { lockProblems } from "./lock.ts";
-import { memoOf } from "./memo.ts";
 import { parsePolicies, policyProblems } from "./policies.ts";
 import type { PolicyRecord } from "./policies.ts";
 import { problemText } from "../kernel/problem.ts";
@@ -27,6 +27,12 @@ import type { Shape } from "./shape.ts";
 import { fileNames } from "./texts.ts";
 import type { ConstitutionTexts } from "./texts.ts";
 import { checkData } from "./validation.ts";
+
+/**
+ * Most decisions that are kept: about 4 MB. Real traffic has a few hundred shapes; a caller that makes up others only pushes
+ * out what was used longest ago, and pays for an evaluation each time.
+ */
+export const maxRememberedDecisions = 8192;
 
 /** An article or policy as people are shown it. */
 export interface PolicySummary {
@@ -98,7 +104,8 @@ export function constitutionFrom(texts: ConstitutionTexts): Constitution {
   deepFreeze(data);
   const evaluate = engineOf(digest, all, data);
   const shaper = shaperOf(data.products);
-  const memo = memoOf();
+  // A decision depends on its shape and the constitution alone, so it never goes stale.
+  const decisions = new BoundedMap<number, Decision>(maxRememberedDecisions);
   /** The third answer is found by asking again with the approval given, so that it is as true as the other two. */
   const answer = (shape: Shape): Decision => {
     const decision = evaluate(shape);
@@ -120,7 +127,7 @@ export function constitutionFrom(texts: ConstitutionTexts): Constitution {
       try {
         const key = shaper.keyOf(request);
         if (key === undefined) return denial("The constitution does not know this kind of caller, action or resource.");
-        return memo.get(key, () => answer(shaper.shapeOf(request)));
+        return decisions.getOrMake(key, () => answer(shaper.shapeOf(request)));
       } catch {
         return denial("The question is not one that the constitution can be asked.");
       }

@@ -8,7 +8,6 @@ import { actions, resourceKinds } from "./decision.ts";
 import type { Action, DecisionRequest, ResourceKind } from "./decision.ts";
 import { defaultConstitutionDir, readConstitution } from "./disk.ts";
 import { cedarRequest, engineOf, policySetOf } from "./engine.ts";
-import { memoOf } from "./memo.ts";
 import { parsePolicies } from "./policies.ts";
 import { ordinaryContext } from "./request.ts";
 import { helpfulValues, shaperOf } from "./shape.ts";
@@ -356,21 +355,6 @@ describe("decide", () => {
 });
 
 describe("the memory of decisions", () => {
-  const decision = { allow: false, articles: [], policies: [], reasons: [] };
-
-  it("never grows beyond its limit and forgets the oldest first", () => {
-    const memo = memoOf(3);
-    const computed: number[] = [];
-    for (const key of [1, 2, 3, 1, 4, 2, 1]) {
-      memo.get(key, () => {
-        computed.push(key);
-        return decision;
-      });
-      expect(memo.size).toBeLessThanOrEqual(3);
-    }
-    expect(computed).toEqual([1, 2, 3, 4, 1]);
-  });
-
   it("has one key for all the names that nobody registered", () => {
     const shaper = shaperOf(data.products);
     const keys = ["A", "B", "constructor"].map((name) =>

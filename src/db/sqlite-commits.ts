@@ -7,6 +7,8 @@
 import type { CompiledQuery, DatabaseConnection, QueryResult } from "kysely";
 import type { Log } from "../kernel/ctx.ts";
 import { Fault } from "../kernel/fault.ts";
+import { GroupCommit } from "../kernel/group-commit.ts";
+import type { CommitLine, Pending } from "../kernel/group-commit.ts";
 import { dbFault } from "./errors.ts";
 import type { Durability } from "./database.ts";
 import type { SqliteConnection } from "./sqlite-connection.ts";
@@ -55,12 +57,10 @@ class UnitConnection implements DatabaseConnection {
 interface Unit {
   readonly work: (connection: DatabaseConnection) => Promise<unknown>;
   readonly durability: Durability;
-  readonly resolve: (value: unknown) => void;
-  readonly reject: (reason: unknown) => void;
 }
 
 interface Done {
-  readonly unit: Unit;
+  readonly unit: Pending<Unit, unknown>;
   readonly value: unknown;
 }
 
@@ -70,8 +70,7 @@ export class GroupCommits {
   readonly #log: Log;
   readonly #limits: CommitLimits;
   readonly #onCommit: (startMs: number) => void;
-  #waiting: Unit[] = [];
-  #pump: Promise<void> | undefined;
+  readonly #queue = new GroupCommit<Unit, unknown>({ commit: (line) => this.#commit(line) });
   #closed = false;
   /** What the writer's next commit survives. */
   #durability: Durability = "durable";
@@ -92,67 +91,47 @@ export class GroupCommits {
   /** Runs a unit of work; resolves with its value once the commit is on disk. */
   run<T>(work: (connection: DatabaseConnection) => Promise<T>, durability: Durability = "durable"): Promise<T> {
     if (this.#closed) return Promise.reject(dbFault("db.unavailable", "The database is closed."));
-    const { promise, resolve, reject } = Promise.withResolvers<T>();
-    this.#waiting.push({ work, durability, resolve: (value) => resolve(value as T), reject });
-    this.#pump ??= this.#drain();
-    return promise;
+    return this.#queue.submit({ work, durability }) as Promise<T>;
   }
 
   /** Refuses new units and waits for those that were accepted. */
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#pump;
+    await this.#queue.drain();
   }
 
-  async #drain(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      // A turn of the event loop lets everybody who was woken by the last commit queue for the next one.
-      await new Promise(setImmediate);
-      await this.#commitOnce();
-    }
-    this.#pump = undefined;
-  }
-
-  async #commitOnce(): Promise<void> {
-    try {
-      // One unit that must be durable makes the whole commit so.
-      this.#promise(this.#waiting.every(({ durability }) => durability === "relaxed") ? "relaxed" : "durable");
-      await this.#begin();
-    } catch (error) {
-      this.#rejectAll(this.#waiting.splice(0), error);
-      return;
-    }
+  async #commit(line: CommitLine<Unit, unknown>): Promise<void> {
     const done: Done[] = [];
     let startMs = 0;
-    const gatherUntil = performance.now() + this.#limits.maxGatherMs;
     try {
+      // One unit that must be durable makes the whole commit so.
+      this.#promise(line.waiting.every(({ item }) => item.durability === "relaxed") ? "relaxed" : "durable");
+      await this.#begin();
+      const gatherUntil = performance.now() + this.#limits.maxGatherMs;
       while (done.length < this.#limits.maxUnits && performance.now() < gatherUntil) {
-        const unit = this.#waiting[0];
         // One that came meanwhile and must be durable has the next commit.
-        if (unit === undefined || (unit.durability === "durable" && this.#durability === "relaxed")) break;
-        this.#waiting.shift();
+        if (line.waiting[0]?.item.durability === "durable" && this.#durability === "relaxed") break;
+        const unit = line.take();
+        if (unit === undefined) break;
         await this.#runOne(unit, done);
       }
       startMs = performance.now();
       this.#writer.exec("commit");
     } catch (error) {
       this.#undoAll();
-      this.#rejectAll(
-        done.map(({ unit }) => unit),
-        error,
-      );
-      return;
+      this.#log.error({ err: error, units: done.length }, "a group of writes could not be committed");
+      throw error;
     }
     for (const { unit, value } of done) unit.resolve(value);
     this.#onCommit(startMs);
   }
 
   /** Throws only when the shared transaction itself is lost. */
-  async #runOne(unit: Unit, done: Done[]): Promise<void> {
+  async #runOne(unit: Pending<Unit, unknown>, done: Done[]): Promise<void> {
     this.#writer.exec("savepoint unit");
     const connection = new UnitConnection(this.#writer);
     try {
-      const value = await inTime(unit.work(connection), this.#limits.maxUnitMs);
+      const value = await inTime(unit.item.work(connection), this.#limits.maxUnitMs);
       connection.end();
       this.#writer.exec("release unit");
       done.push({ unit, value });
@@ -191,11 +170,6 @@ export class GroupCommits {
     } catch (error) {
       this.#log.error({ err: error }, "rolling back a failed commit failed");
     }
-  }
-
-  #rejectAll(units: readonly Unit[], error: unknown): void {
-    this.#log.error({ err: error, units: units.length }, "a group of writes could not be committed");
-    for (const unit of units) unit.reject(error);
   }
 }
 

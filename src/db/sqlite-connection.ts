@@ -7,6 +7,7 @@
 import { DatabaseSync } from "node:sqlite";
 import type { SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite";
 import type { CompiledQuery, DatabaseConnection, QueryResult } from "kysely";
+import { BoundedMap } from "../kernel/bounded-map.ts";
 import { dbFault } from "./errors.ts";
 
 /** Prepared statements kept per handle: more than Charter has queries, few enough to bound memory. */
@@ -32,7 +33,7 @@ interface Prepared {
 /** One handle on the file: the writer's or the reader's. */
 export class SqliteConnection implements DatabaseConnection {
   readonly #handle: DatabaseSync;
-  readonly #statements = new Map<string, Prepared>();
+  readonly #statements = new BoundedMap<string, Prepared>(maxStatements);
 
   constructor(file: string, access: "read" | "write") {
     try {
@@ -91,16 +92,10 @@ export class SqliteConnection implements DatabaseConnection {
   }
 
   #prepare(text: string): Prepared {
-    const known = this.#statements.get(text);
-    if (known !== undefined) return known;
-    const statement = this.#handle.prepare(text);
-    const prepared = { statement, returnsRows: statement.columns().length > 0 };
-    if (this.#statements.size >= maxStatements) {
-      const oldest = this.#statements.keys().next();
-      if (!oldest.done) this.#statements.delete(oldest.value);
-    }
-    this.#statements.set(text, prepared);
-    return prepared;
+    return this.#statements.getOrMake(text, () => {
+      const statement = this.#handle.prepare(text);
+      return { statement, returnsRows: statement.columns().length > 0 };
+    });
   }
 }
 

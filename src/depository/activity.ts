@@ -1,5 +1,6 @@
 // What the depository remembers of the last minutes, for forecasts: bytes stored per second and uploads that were begun
 // and never finished. It is advice for detectors, kept in memory and bounded; nothing durable depends on it.
+import { BoundedMap } from "../kernel/bounded-map.ts";
 import type { Clock } from "../kernel/clock.ts";
 
 /** Window over which the rate of stored bytes is taken, milliseconds. */
@@ -22,7 +23,7 @@ export interface Activity {
 /** Starts remembering; `abandonedWindowMs` is how long an abandoned upload counts. */
 export function openActivity(clock: Clock, abandonedWindowMs: number): Activity {
   const seconds = new Map<number, number>();
-  const abandoned = new Map<string, number[]>();
+  const abandoned = new BoundedMap<string, readonly number[]>(maxRemembered);
   const second = (): number => Math.floor(clock.nowMs() / 1000);
   const recent = (times: readonly number[]): number[] =>
     times.filter((timeMs) => timeMs > clock.nowMs() - abandonedWindowMs);
@@ -36,10 +37,7 @@ export function openActivity(clock: Clock, abandonedWindowMs: number): Activity 
     },
     abandoned(principalId) {
       const times = recent(abandoned.get(principalId) ?? []);
-      abandoned.delete(principalId);
       abandoned.set(principalId, [...times, clock.nowMs()].slice(-maxAbandoned));
-      const [oldest] = abandoned.keys();
-      if (abandoned.size > maxRemembered && oldest !== undefined) abandoned.delete(oldest);
     },
     bytesPerSecond() {
       const now = second();

@@ -18,7 +18,7 @@ export function baseAttempt(id: ArtifactId, draft: Draft): Attempt {
 }
 
 /** The attempt to create an artifact, with everything the detectors may look at beforehand. */
-export async function createAttempt(
+export async function attemptOf(
   parts: { readonly data: ConstitutionData; readonly store: ArtifactStore; readonly activity: Activity },
   ctx: Ctx,
   id: ArtifactId,

@@ -11,6 +11,7 @@ import type { Database } from "../db/index.ts";
 import { governanceFault } from "../governance/index.ts";
 import type { Attempt, Done, Gate, Receipt } from "../governance/index.ts";
 import type { Clock } from "../kernel/clock.ts";
+import { KeyedMutex } from "../kernel/concurrency.ts";
 import { seesAll } from "../kernel/ctx.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import { holderOf } from "../kernel/fair-share.ts";
@@ -24,7 +25,7 @@ import { silentMeter } from "../kernel/meter.ts";
 import type { Meter } from "../kernel/meter.ts";
 import { openActivity } from "./activity.ts";
 import type { Artifact } from "./artifact.ts";
-import { baseAttempt, createAttempt } from "./attempt.ts";
+import { attemptOf, baseAttempt } from "./attempt.ts";
 import { watched } from "./body.ts";
 import { contentFault } from "./blobs/errors.ts";
 import type { Blobs } from "./blobs/blobs.ts";
@@ -36,7 +37,6 @@ import { depositoryMetrics } from "./metrics.ts";
 import type { RoomUse } from "./metrics.ts";
 import type { Shelf } from "./shelf.ts";
 import type { ArtifactStore, StoreTx } from "./store/store.ts";
-import { openTurns } from "./turns.ts";
 import { openUploads } from "./uploads.ts";
 import { openWriteGate } from "./write-gate.ts";
 import type { WriteGate } from "./write-gate.ts";
@@ -84,13 +84,14 @@ export function openDepository(parts: DepositoryParts): Depository {
   const { data } = constitution;
   const { limits } = data;
   const activity = openActivity(clock, abandonedWindowMs);
-  const uploads = openUploads({ ...parts, data, activity });
+  const carryOut = openUploads({ ...parts, data, activity });
   const writers = openWriteGate({
     pauseAt: limits.concurrentWritersPause,
     reopenBelow: limits.concurrentWritersReopen,
     retryAfterSeconds: limits.writersRetryAfterSeconds,
   });
-  const turns = openTurns();
+  // A repeat that arrives while the first is still being stored waits for its receipt instead of storing twice.
+  const byKey = new KeyedMutex();
   const products = Object.keys(data.products);
   const metrics = depositoryMetrics(parts.meter ?? silentMeter, {
     products,
@@ -104,9 +105,9 @@ export function openDepository(parts: DepositoryParts): Depository {
   }
 
   /** What can be refused before anything is attempted; then stores, in turn where the request has an idempotency key. */
-  async function createInTurn(ctx: Ctx, draft: Draft, content: Content, options: CreateOptions): Promise<Stored> {
+  async function create(ctx: Ctx, draft: Draft, content: Content, options: CreateOptions): Promise<Stored> {
     checkSize(constitution, content.declaredBytes);
-    using _writer = writers.enter(seesAll(ctx.principal) ? null : holderOf(ctx.principal.product));
+    using _writer = writers.enter(seesAll(ctx.principal) ? undefined : holderOf(ctx.principal.product));
     // One that is not named at all is a missing field, which the constitution refuses in its own words.
     if (ctx.principal.product === null && draft.product !== "" && !Object.hasOwn(data.products, draft.product)) {
       throw governanceFault("product.not_found", "there is no such product");
@@ -117,7 +118,7 @@ export function openDepository(parts: DepositoryParts): Depository {
     const key = options.idempotencyKey;
     // Awaited here: the place in the gate is left when this function ends.
     if (key === undefined) return await createGoverned(ctx, draft, content, options);
-    return await turns.take(`${draft.product} ${ctx.principal.id} ${key}`, () =>
+    return await byKey.run(`${draft.product} ${ctx.principal.id} ${key}`, () =>
       createOnce(ctx, key, draft, content, options),
     );
   }
@@ -125,10 +126,10 @@ export function openDepository(parts: DepositoryParts): Depository {
   /** Stores through the gate, whatever the idempotency key says. */
   async function createGoverned(ctx: Ctx, draft: Draft, content: Content, options: CreateOptions): Promise<Stored> {
     const id = newId<"artifact">(clock);
-    const attempt = await createAttempt({ data, store, activity }, ctx, id, draft, content);
+    const attempt = await attemptOf({ data, store, activity }, ctx, id, draft, content);
     const { value, receipt } = await gate.act(ctx, attempt, async (act) => {
       const body = watched(content.body);
-      const carried = await uploads.carryOut(ctx, { id, draft, content: { ...content, body }, options, act });
+      const carried = await carryOut(ctx, { id, draft, content: { ...content, body }, options, act });
       const seen = { actualBytes: carried.artifact.sizeBytes, firstBytesHex: body.firstBytesHex() };
       return { value: carried, digest: digestOfJson(provenance(carried.artifact)), content: seen };
     });
@@ -171,7 +172,7 @@ export function openDepository(parts: DepositoryParts): Depository {
   return {
     writers,
 
-    create: (ctx, draft, content, options) => metrics.put(() => createInTurn(ctx, draft, content, options)),
+    create: (ctx, draft, content, options) => metrics.put(() => create(ctx, draft, content, options)),
 
     async refuse(ctx, id, action, operation) {
       if (!isUuid(id)) throw notThere();

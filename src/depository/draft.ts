@@ -62,13 +62,15 @@ export function retentionClassOf(data: ConstitutionData, draft: Draft): string {
 }
 
 /**
- * Refuses a retention class that would end before the product's own: a caller may keep things longer, never shorter.
- * @throws `retention.too_short` or `retention.class_unknown`.
+ * Refuses a retention class that would end before the product's own: a caller may keep things longer, never shorter. That
+ * there is such a class has been seen to.
+ * @throws `retention.too_short`.
  */
 export function checkRetention(data: ConstitutionData, draft: Draft, nowMs: number): void {
   const own = data.products[draft.product]?.retentionClass;
-  const untilMs = retainUntil(data, retentionClassOf(data, draft), nowMs);
-  if (own === undefined || untilMs >= retainUntil(data, own, nowMs)) return;
+  const asked = retentionClassOf(data, draft);
+  if (own === undefined || asked === own) return;
+  if (retainUntil(data, asked, nowMs) >= retainUntil(data, own, nowMs)) return;
   throw depositoryFault(
     "retention.too_short",
     `${draft.product} keeps its artifacts at least as long as "${own}" says`,

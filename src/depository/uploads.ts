@@ -32,16 +32,13 @@ export interface Carried {
   readonly productUsedBytes: number;
 }
 
-/** Carries uploads out. */
-export interface Uploads {
-  /** Stores the bytes and the row; both are durable when it resolves. */
-  carryOut(ctx: Ctx, upload: Upload): Promise<Carried>;
-}
+/** Stores the bytes and the row of an upload; both are durable when it resolves. */
+export type CarryOut = (ctx: Ctx, upload: Upload) => Promise<Carried>;
 
 /** How long an idempotency key is remembered, milliseconds: a day, so that a client may retry across a night. */
 const idempotencyMs = 24 * 3_600_000;
 
-/** Uploads into one store. */
+/** What carries uploads into one store out. */
 export function openUploads(parts: {
   readonly data: ConstitutionData;
   readonly database: Database;
@@ -49,44 +46,10 @@ export function openUploads(parts: {
   readonly blobs: Blobs;
   readonly activity: Activity;
   readonly clock: Clock;
-}): Uploads {
+}): CarryOut {
   const { data, store, blobs, activity, clock } = parts;
   const { limits } = data;
   const database = parts.database.tables<DepositoryTables>();
-
-  async function carryOut(ctx: Ctx, upload: Upload): Promise<Carried> {
-    const { id, draft, content } = upload;
-    checkRetention(data, draft, clock.nowMs());
-    await checkParents(draft);
-    const usedBefore = await reserve(id, draft.product, content.declaredBytes);
-    const carried = (stored: Artifact): Carried => ({
-      artifact: stored,
-      productUsedBytes: usedBefore + stored.sizeBytes,
-    });
-    try {
-      const blob = await blobs.put({
-        product: draft.product,
-        body: content.body,
-        maxBytes: limits.artifactMaxBytes,
-        signal: ctx.signal,
-        known: (digest) => store.findBlob(draft.product, digest),
-        ...(content.expectedDigest === undefined ? {} : { expectedDigest: content.expectedDigest }),
-      });
-      const artifact = artifactFrom(ctx, data, draft, {
-        id,
-        createdMs: clock.nowMs(),
-        blob,
-        intentIndex: upload.act.intentIndex,
-      });
-      await settle(ctx, upload, artifact, blob.location);
-      activity.stored(blob.sizeBytes);
-      return carried(artifact);
-    } catch (error) {
-      if (error instanceof Fault && error.code === "content.aborted") activity.abandoned(ctx.principal.id);
-      await release(ctx, id);
-      throw error;
-    }
-  }
 
   /**
    * Refuses unknown parents while there is no byte that a refusal would leave behind, outside every quota. What is found
@@ -152,7 +115,39 @@ export function openUploads(parts: {
     });
   }
 
-  return { carryOut };
+  return async (ctx, upload) => {
+    const { id, draft, content } = upload;
+    checkRetention(data, draft, clock.nowMs());
+    await checkParents(draft);
+    const usedBefore = await reserve(id, draft.product, content.declaredBytes);
+    const carried = (stored: Artifact): Carried => ({
+      artifact: stored,
+      productUsedBytes: usedBefore + stored.sizeBytes,
+    });
+    try {
+      const blob = await blobs.put({
+        product: draft.product,
+        body: content.body,
+        maxBytes: limits.artifactMaxBytes,
+        signal: ctx.signal,
+        known: (digest) => store.findBlob(draft.product, digest),
+        ...(content.expectedDigest === undefined ? {} : { expectedDigest: content.expectedDigest }),
+      });
+      const artifact = artifactFrom(ctx, data, draft, {
+        id,
+        createdMs: clock.nowMs(),
+        blob,
+        intentIndex: upload.act.intentIndex,
+      });
+      await settle(ctx, upload, artifact, blob.location);
+      activity.stored(blob.sizeBytes);
+      return carried(artifact);
+    } catch (error) {
+      if (error instanceof Fault && error.code === "content.aborted") activity.abandoned(ctx.principal.id);
+      await release(ctx, id);
+      throw error;
+    }
+  };
 }
 
 /** Why there is no room. How full the whole store is stays unsaid: it would tell one product what the others store. */

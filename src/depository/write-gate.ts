@@ -1,7 +1,7 @@
 // The write gate: so many writers at once and no more. At the pause mark new writers are turned away with a time to come
 // back, and the gate stays shut until enough have left, so that it does not flap at the edge. A product has a fair share of the
 // places: beyond it, the gate is shut for this product alone.
-import { FairShare } from "../kernel/fair-share.ts";
+import { Semaphore } from "../kernel/concurrency.ts";
 import { depositoryFault } from "./errors.ts";
 
 /** Counts writers. */
@@ -11,7 +11,7 @@ export interface WriteGate {
   /** Whether new writers are being turned away. */
   readonly paused: boolean;
   /** Enters for a holder, as a product, or for one that works for the whole server; or throws `writes.paused`. Dispose the result to leave. */
-  enter(holder?: string | null): Disposable;
+  enter(holder?: string): Disposable;
 }
 
 /**
@@ -20,28 +20,27 @@ export interface WriteGate {
  */
 export function openWriteGate(limits: { pauseAt: number; reopenBelow: number; retryAfterSeconds: number }): WriteGate {
   const { pauseAt, reopenBelow } = limits;
-  const shares = new FairShare(pauseAt);
+  // Nobody waits in line: the semaphore counts, and the gate decides when to open again.
+  const writers = new Semaphore({ maxInside: pauseAt, sharesPlaces: true });
   /** The holders for which the gate is shut, and with how many writers of theirs it was. */
   const shut = new Map<string, number>();
-  let inside = 0;
   let paused = false;
-  const mayEnter = (holder: string | null): boolean => {
-    if (inside >= pauseAt) return false;
-    return holder === null ? !paused : !shut.has(holder) && shares.fits(holder);
-  };
-  const shutFor = (holder: string | null): void => {
-    if (holder === null || inside >= pauseAt) paused = true;
-    if (holder !== null && !shut.has(holder) && shares.heldBy(holder) > 0) shut.set(holder, shares.heldBy(holder));
+  const shutFor = (holder: string | undefined): void => {
+    if (holder === undefined || writers.inside >= pauseAt) paused = true;
+    if (holder === undefined || shut.has(holder)) return;
+    if (writers.heldBy(holder) > 0) shut.set(holder, writers.heldBy(holder));
   };
   return {
     get inside() {
-      return inside;
+      return writers.inside;
     },
     get paused() {
       return paused;
     },
-    enter(holder = null) {
-      if (!mayEnter(holder)) {
+    enter(holder) {
+      const isShut = holder === undefined ? paused : shut.has(holder);
+      const place = isShut ? undefined : writers.tryEnter(holder);
+      if (place === undefined) {
         shutFor(holder);
         throw depositoryFault("writes.paused", "as many writers are at work as may be, and new ones wait", {
           limit: "concurrentWriters",
@@ -49,19 +48,13 @@ export function openWriteGate(limits: { pauseAt: number; reopenBelow: number; re
           retryAfterSeconds: limits.retryAfterSeconds,
         });
       }
-      inside += 1;
-      if (holder !== null) shares.take(holder);
-      let left = false;
       return {
         [Symbol.dispose]() {
-          if (left) return;
-          left = true;
-          inside -= 1;
-          if (inside < reopenBelow) paused = false;
-          if (holder === null) return;
-          shares.give(holder);
-          const shutAt = shut.get(holder);
-          if (shutAt !== undefined && shares.heldBy(holder) < (shutAt * reopenBelow) / pauseAt) shut.delete(holder);
+          place[Symbol.dispose]();
+          if (writers.inside < reopenBelow) paused = false;
+          const shutAt = holder === undefined ? undefined : shut.get(holder);
+          if (holder === undefined || shutAt === undefined) return;
+          if (writers.heldBy(holder) < (shutAt * reopenBelow) / pauseAt) shut.delete(holder);
         },
       };
     },

@@ -95,7 +95,15 @@ export class StreamCutShort extends Fault {
 /** There was no place at a deployment; another one may have one. */
 export class UpstreamBusy extends Fault {}
 
-/** Whether another attempt, here or elsewhere, may succeed. */
+/**
+ * Whether a later attempt at the same deployment may get past a status: a time-out, a request that came too early, a failure
+ * of the server. 501 and 505 say that this server cannot serve the request at all; another one may.
+ */
+function isPassing(status: number): boolean {
+  return status >= 500 ? status !== 501 && status !== 505 : status === 408 || status === 425;
+}
+
+/** Whether another attempt may succeed: at the same deployment ("here"), only at another one, or at none. */
 export function mayPass(error: unknown): "here" | "elsewhere" | "nowhere" {
   if (error instanceof UpstreamFault) {
     // A call that has had all its time has none left for another deployment.
@@ -105,7 +113,7 @@ export function mayPass(error: unknown): "here" | "elsewhere" | "nowhere" {
   if (error instanceof UpstreamBusy) return "elsewhere";
   if (error instanceof StatusFault) {
     if (error.code === "upstream.refused") return "nowhere";
-    return error.status >= 500 || error.status === 408 || error.status === 425 ? "here" : "elsewhere";
+    return isPassing(error.status) ? "here" : "elsewhere";
   }
   if (!(error instanceof Fault)) return "nowhere";
   // How much is too much is decided here, and the same deployment would say as much again.

@@ -2,6 +2,7 @@
 // suspended: it changes nothing more, governance included, until an admin clears the halt that bears its id with a reason.
 // Others notice nothing. An application that acts for a person is counted and suspended for that person alone.
 import type { ConstitutionLimits, Decision } from "../constitution/index.ts";
+import { BoundedMap } from "../kernel/bounded-map.ts";
 import { accountableFor } from "../kernel/ctx.ts";
 import type { Ctx, Principal } from "../kernel/ctx.ts";
 import type { Fault } from "../kernel/fault.ts";
@@ -9,14 +10,14 @@ import { governanceFault } from "./errors.ts";
 import type { Halts } from "./halts.ts";
 import type { Finding } from "./threats/index.ts";
 
-/** Most credentials that are counted at a time; the one that was refused first in its window goes when there are more. */
+/** Most credentials that are counted at a time; the one that was refused longest ago goes when there are more. */
 const mostCounted = 10_000;
 
 /** Counts refusals. */
 export class Refusals {
   readonly #limit: number;
   readonly #windowMs: number;
-  readonly #counted = new Map<string, { count: number; readonly sinceMs: number }>();
+  readonly #counted = new BoundedMap<string, { count: number; readonly sinceMs: number }>(mostCounted);
 
   constructor(limits: Pick<ConstitutionLimits, "refusalsMax" | "refusalsWindowSeconds">) {
     this.#limit = limits.refusalsMax;
@@ -31,8 +32,6 @@ export class Refusals {
     const known = this.#counted.get(who);
     const age = nowMs - (known?.sinceMs ?? Number.NEGATIVE_INFINITY);
     if (known === undefined || age < 0 || age >= this.#windowMs) {
-      this.#counted.delete(who);
-      if (this.#counted.size >= mostCounted) this.#counted.delete(this.#counted.keys().next().value ?? "");
       this.#counted.set(who, { count: 1, sinceMs: nowMs });
       return undefined;
     }

@@ -4,6 +4,7 @@
 // 1. A frame in which nothing is found passes as it came.
 // 2. What repeats from frame to frame, such as the reply's id, is looked at once.
 // 3. Seals are looked at and never changed: where the policy would take something out of one, the stream is refused.
+import { BoundedMap } from "../kernel/bounded-map.ts";
 import type { Fault } from "../kernel/fault.ts";
 import { maxJsonDepth } from "../kernel/limits.ts";
 import type { StreamEvent } from "../models/index.ts";
@@ -44,7 +45,7 @@ export function frameGuard(policy: GuardPolicy): FrameGuard | undefined {
 export class FrameGuard {
   readonly #looking: readonly Guard[];
   readonly #policy: GuardPolicy;
-  readonly #clean = new Set<string>();
+  readonly #clean = new BoundedMap<string, true>(maxRemembered);
   #findings: GuardFinding[] = [];
   #said: ReadonlySet<string> = new Set();
 
@@ -81,7 +82,7 @@ export class FrameGuard {
   #frame(raw: Buffer, pieces: readonly StreamEvent[]): Buffer {
     const frame = raw.toString("utf8");
     const bare = withoutWords(frame, pieces);
-    if (this.#clean.has(bare)) return raw;
+    if (this.#clean.get(bare)) return raw;
     const before = this.#findings.length;
     const next = this.#rewritten(raw, frame, pieces);
     if (this.#findings.length === before) this.#remember(bare);
@@ -124,7 +125,7 @@ export class FrameGuard {
   }
 
   #text(text: string, key = ""): string {
-    if (text.length < shortestChars || this.#clean.has(text)) return text;
+    if (text.length < shortestChars || this.#clean.get(text)) return text;
     const before = this.#findings.length;
     const next = sealNames.has(key) && looksSealed(text) ? this.#seal(text) : this.#words(text);
     if (this.#findings.length === before) this.#remember(text);
@@ -132,9 +133,7 @@ export class FrameGuard {
   }
 
   #remember(text: string): void {
-    if (text.length > maxRememberedChars) return;
-    if (this.#clean.size >= maxRemembered) this.#clean.clear();
-    this.#clean.add(text);
+    if (text.length <= maxRememberedChars) this.#clean.set(text, true);
   }
 
   #words(text: string): string {

@@ -1,4 +1,5 @@
 // Walks values text by text, as far as whoever asks wants to go on, and afterwards copies what texts were to be replaced in.
+import { below } from "../kernel/json-pointer.ts";
 import { maxJsonDepth } from "../kernel/limits.ts";
 import { textOnly } from "./places.ts";
 import type { PlaceKind, PlaceReader, Step } from "./places.ts";
@@ -106,8 +107,7 @@ export class TextWalk {
     for (const { keys, taken } of this.#frames) {
       if (taken === 0) continue;
       if (keys === undefined) pointer += `/${taken - 1}`;
-      else if ((taken & 1) === 0)
-        pointer += `/${(keys[(taken >> 1) - 1] ?? "").replaceAll("~", "~0").replaceAll("/", "~1")}`;
+      else if ((taken & 1) === 0) pointer = below(pointer, keys[(taken >> 1) - 1] ?? "");
     }
     return pointer;
   }

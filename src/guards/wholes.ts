@@ -1,4 +1,5 @@
 // Looks at what only a list or record as a whole shows: tokens that are cut over its texts, and what a key says of its value.
+import { BoundedMap } from "../kernel/bounded-map.ts";
 import type { DecodingRoom } from "./disguise/room.ts";
 import { redactionMarker } from "./guard.ts";
 import type { Match } from "./guard.ts";
@@ -111,19 +112,12 @@ function lookBetweenFields(
 }
 
 /** Names that were asked about, as a call says the same ones again and again; a few hundred. */
-const asked = new Map<string, boolean>();
-const mostAsked = 500;
+const asked = new BoundedMap<string, boolean>(500);
 
 /** Whether a name says that its value is secret. */
 function isTellingName(name: string): boolean {
   if (name.length < 3 || name.length > 64) return false;
-  let answer = asked.get(name);
-  if (answer === undefined) {
-    answer = telling.test(name);
-    if (asked.size >= mostAsked) asked.clear();
-    asked.set(name, answer);
-  }
-  return answer;
+  return asked.getOrMake(name, () => telling.test(name));
 }
 
 const telling = /key|secret|token|credential|password|passwd|pwd|passphrase/i;

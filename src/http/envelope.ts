@@ -2,7 +2,7 @@
 import type { Draft } from "../depository/index.ts";
 import { nearestName } from "../kernel/nearest.ts";
 import { httpFault } from "./errors.ts";
-import { parseShortJson } from "./json-body.ts";
+import { parseHeaderJson } from "./json-body.ts";
 import { many, one } from "./query.ts";
 import type { Query } from "./query.ts";
 
@@ -124,7 +124,7 @@ function metadataHeader(value: string | string[] | undefined): Record<string, un
       at: "Charter-Metadata",
     });
   }
-  const metadata = parseShortJson(Buffer.from(value, "base64url"));
+  const metadata = parseHeaderJson("Charter-Metadata", Buffer.from(value, "base64url"));
   if (typeof metadata !== "object" || metadata === null || Array.isArray(metadata)) {
     throw httpFault("request.invalid", "Charter-Metadata is not a JSON object", { at: "Charter-Metadata" });
   }

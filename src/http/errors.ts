@@ -3,7 +3,10 @@ import { faultsOf } from "../kernel/fault.ts";
 
 /** The door's codes, each with its HTTP status and its public meaning. */
 export const httpCodes = {
-  "request.malformed": [400, "The request cannot be read: broken JSON, UTF-8, URL or header."],
+  "request.malformed": [
+    400,
+    "The request cannot be read: broken JSON, a key twice in one record, broken UTF-8, URL or header.",
+  ],
   "request.invalid": [400, "A field, header or query parameter is missing, unknown or of the wrong form."],
   "request.too_deep": [400, "The JSON is nested too deeply."],
   "request.too_many_nodes": [400, "The JSON holds too many values."],

@@ -1,60 +1,43 @@
-// Reads JSON from strangers: bounded in bytes, depth, values and keys, valid UTF-8, and never executed as anything. A long
+// Reads the JSON of requests: bounded in bytes, depth, values and keys, valid UTF-8, and never executed as anything. A long
 // document is read in turns with everything else that the server does, and refused where it crosses a bound.
-import { isUtf8 } from "node:buffer";
+//
+// A key that stands twice in one record is refused: a filter before this server, or a provider behind it, could take another of
+// the two values than this server did.
 import { JsonRefusal, plainBounds } from "../kernel/json-bounds.ts";
 import type { JsonBounds, JsonFlaw } from "../kernel/json-bounds.ts";
-import { readInTurns } from "../kernel/json-turns.ts";
+import { readAtOnce, readInTurns } from "../kernel/json-turns.ts";
 import { httpFault } from "./errors.ts";
-
-/** Bytes up to which a document is parsed at once: it cannot be beyond the bounds of values and keys. */
-const shortBytes = 16 * 1024;
 
 /**
  * Parses one JSON document.
- * @throws `request.malformed`, with the parser's position where the document is short, `request.too_deep`, or
- * `request.too_many_nodes`.
+ * @throws `request.malformed`, which names a key that stands twice, `request.too_deep`, or `request.too_many_nodes`.
  */
-export function parseJson(bytes: Buffer, bounds: JsonBounds = plainBounds, signal?: AbortSignal): unknown {
-  if (bytes.length <= shortBytes) return parseShortJson(bytes, bounds);
-  return parseLong(bytes, bounds, signal);
-}
-
-/** Parses a document of at most 16 KiB, which is the most that headers hold. @throws As `parseJson` does. */
-export function parseShortJson(bytes: Buffer, bounds: JsonBounds = plainBounds): unknown {
-  if (!isUtf8(bytes)) throw refused(new JsonRefusal("encoding", 0));
-  let value: unknown;
+export async function parseJson(
+  bytes: Buffer,
+  bounds: JsonBounds = plainBounds,
+  signal?: AbortSignal,
+): Promise<unknown> {
   try {
-    value = JSON.parse(bytes.toString());
+    return await readInTurns(bytes, { ...bounds, uniqueKeys: true }, signal);
   } catch (error) {
-    const position = error instanceof Error ? /position \d+(?: \(line \d+ column \d+\))?/.exec(error.message)?.[0] : "";
-    throw httpFault("request.malformed", `the body is not JSON${position ? `: ${position}` : ""}`);
+    throw error instanceof JsonRefusal ? refused("body", error) : error;
   }
-  if (isDeeper(value, bounds.depth)) throw refused(new JsonRefusal("depth", 0, bounds.depth));
-  const fields = typeof value === "object" && value !== null ? Object.keys(value).length : 0;
-  if (fields > bounds.outerKeys && !Array.isArray(value)) {
-    throw refused(new JsonRefusal("outerKeys", 0, bounds.outerKeys));
-  }
-  return value;
 }
 
-async function parseLong(bytes: Buffer, bounds: JsonBounds, signal?: AbortSignal): Promise<unknown> {
+/** Parses in one go what a header holds, which is at most 16 KiB. @throws As `parseJson` does. */
+export function parseHeaderJson(name: string, bytes: Buffer): unknown {
   try {
-    return await readInTurns(bytes, bounds, signal);
+    return readAtOnce(bytes, { ...plainBounds, uniqueKeys: true });
   } catch (error) {
-    throw error instanceof JsonRefusal ? refused(error) : error;
+    throw error instanceof JsonRefusal ? refused(name, error) : error;
   }
 }
 
-/** Whether a value is nested more deeply than so many levels. */
-function isDeeper(value: unknown, levels: number): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  if (levels === 0) return true;
-  for (const child of Object.values(value)) if (isDeeper(child, levels - 1)) return true;
-  return false;
-}
+/** Most characters of the place that a refusal names. */
+const maxPointerChars = 256;
 
 /** The names of the limits, as `kernel/limits.ts` has them. */
-const limits: Readonly<Record<Exclude<JsonFlaw, "malformed" | "encoding">, string>> = {
+const limits: Readonly<Record<Exclude<JsonFlaw, "malformed" | "encoding" | "duplicateKey">, string>> = {
   depth: "maxJsonDepth",
   nodes: "maxJsonNodes",
   containers: "maxJsonContainers",
@@ -64,16 +47,21 @@ const limits: Readonly<Record<Exclude<JsonFlaw, "malformed" | "encoding">, strin
   numberBytes: "maxJsonNumberBytes",
 };
 
-function refused(refusal: JsonRefusal): Error {
-  const { flaw, message } = refusal;
-  if (flaw === "malformed") return httpFault("request.malformed", `the body is not JSON: ${message}`);
-  if (flaw === "encoding") return httpFault("request.malformed", `the body ${message}`);
-  const limit = limits[flaw];
-  if (flaw === "depth") return httpFault("request.too_deep", `the body ${message}`, { limit });
-  if (flaw === "keyBytes" || flaw === "numberBytes") {
-    return httpFault("request.malformed", `the body ${message}`, { limit, remedy: "send long texts as values" });
+/** @param where What holds the JSON: `body`, or the name of a header. */
+function refused(where: string, { flaw, message, pointer }: JsonRefusal): Error {
+  const what = where === "body" ? "the body" : where;
+  if (flaw === "malformed") return httpFault("request.malformed", `${what} is not JSON: ${message}`);
+  if (flaw === "encoding") return httpFault("request.malformed", `${what} ${message}`);
+  if (flaw === "duplicateKey") {
+    const at = `${where}${pointer}`.slice(0, maxPointerChars);
+    return httpFault("request.malformed", `${what} ${message}`, { at, remedy: "send each key once" });
   }
-  return httpFault("request.too_many_nodes", `the body ${message}`, { limit, remedy: remedies[flaw] });
+  const limit = limits[flaw];
+  if (flaw === "depth") return httpFault("request.too_deep", `${what} ${message}`, { limit });
+  if (flaw === "keyBytes" || flaw === "numberBytes") {
+    return httpFault("request.malformed", `${what} ${message}`, { limit, remedy: "send long texts as values" });
+  }
+  return httpFault("request.too_many_nodes", `${what} ${message}`, { limit, remedy: remedies[flaw] });
 }
 
 const remedies: Readonly<Record<"nodes" | "containers" | "keys" | "outerKeys", string>> = {

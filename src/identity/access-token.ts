@@ -6,12 +6,13 @@
 // 3. A token that was verified is remembered by its SHA-256 until it expires, so that the next call costs a hash.
 import { importJWK, jwtVerify } from "jose";
 import type { JWTPayload } from "jose";
+import { BoundedMap } from "../kernel/bounded-map.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Principal } from "../kernel/ctx.ts";
 import { Fault } from "../kernel/fault.ts";
 import { sha256Hex } from "../kernel/hash.ts";
 import type { Authenticated } from "../kernel/standing.ts";
-import { isRecent, remember } from "./beliefs.ts";
+import { isRecent, maxRemembered } from "./beliefs.ts";
 import { actingAs, lentTo } from "./oauth/accounts.ts";
 import type { Accounts } from "./oauth/accounts.ts";
 import type { Clients } from "./oauth/clients.ts";
@@ -67,7 +68,7 @@ interface Remembered {
 /** Verifies access tokens of our own. */
 export class AccessTokenVerifier {
   readonly #parts: VerifierParts;
-  readonly #remembered = new Map<string, Remembered>();
+  readonly #remembered = new BoundedMap<string, Remembered>(maxRemembered);
   readonly #imported = new Map<string, ReturnType<typeof importJWK>>();
   #refreshedMs = Number.NEGATIVE_INFINITY;
 
@@ -143,7 +144,7 @@ export class AccessTokenVerifier {
     if (remembered?.revocations === revocations && isRecent(checkedMs - remembered.checkedMs)) return true;
     this.#remembered.delete(hash);
     if (await store.isRevoked(claims)) return false;
-    remember(this.#remembered, hash, { claims, checkedMs, revocations });
+    this.#remembered.set(hash, { claims, checkedMs, revocations });
     return true;
   }
 

@@ -2,27 +2,18 @@
 //
 // 1. What is forgotten here is asked for anew from the next call on; what another process changed, after `beliefMs`.
 // 2. What is not there is not remembered: a flood of invented ids would push out the real ones.
+import { BoundedMap } from "../kernel/bounded-map.ts";
 import type { Clock } from "../kernel/clock.ts";
 
 /** How long an answer is believed without asking the database, milliseconds. Another process may change it meanwhile. */
 export const beliefMs = 5_000;
 
 /** Most answers remembered; far more than a server has callers at a time, and a few megabytes at most. */
-const maxRemembered = 10_000;
+export const maxRemembered = 10_000;
 
 /** Whether something read so long ago is still believed. A clock that was set back must not prolong it: hence the lower bound. */
 export function isRecent(ageMs: number): boolean {
   return ageMs >= 0 && ageMs < beliefMs;
-}
-
-/** Puts a value into a map of bounded size; when it is full, what was put in first goes. */
-export function remember<V>(known: Map<string, V>, key: string, value: V): void {
-  known.delete(key);
-  if (known.size >= maxRemembered) {
-    const oldest = known.keys().next();
-    if (!oldest.done) known.delete(oldest.value);
-  }
-  known.set(key, value);
 }
 
 /** Remembers what `read` answers. */
@@ -30,7 +21,7 @@ export class Beliefs<V> {
   readonly #clock: Clock;
   readonly #read: (id: string) => Promise<V | undefined>;
   readonly #lookedUp: (isHit: boolean) => void;
-  readonly #known = new Map<string, { readonly value: V; readonly readMs: number }>();
+  readonly #known = new BoundedMap<string, { readonly value: V; readonly readMs: number }>(maxRemembered);
   #forgotten = 0;
 
   /** @param lookedUp Told of every look-up, whether the answer was remembered. */
@@ -55,7 +46,7 @@ export class Beliefs<V> {
     const value = await this.#read(id);
     // What was read before a change must not be remembered after it.
     if (value === undefined) this.#known.delete(id);
-    else if (forgotten === this.#forgotten) remember(this.#known, id, { value, readMs });
+    else if (forgotten === this.#forgotten) this.#known.set(id, { value, readMs });
     return value;
   }
 

@@ -1,4 +1,5 @@
 // What JSON of strangers may hold, and the refusal of what holds more.
+import { below } from "./json-pointer.ts";
 import {
   maxJsonContainers,
   maxJsonDepth,
@@ -18,6 +19,8 @@ export interface JsonBounds {
   /** Most keys of one record, and most of the outermost one. */
   readonly keys: number;
   readonly outerKeys: number;
+  /** Whether a key that stands twice in one record is refused. Otherwise the last one counts, as with JSON.parse. */
+  readonly uniqueKeys?: boolean;
 }
 
 /** The bounds of a document of which nothing else is known. */
@@ -39,21 +42,33 @@ export type JsonFlaw =
   | "keys"
   | "outerKeys"
   | "keyBytes"
-  | "numberBytes";
+  | "numberBytes"
+  | "duplicateKey";
+
+/** Most characters of a key that a refusal names. */
+const maxNamedChars = 64;
 
 /** A text is no JSON, or holds more than it may. */
 export class JsonRefusal extends Error {
   override readonly name = "JsonRefusal";
   readonly flaw: JsonFlaw;
+  /** Where it is, as a JSON pointer; the empty string where that is not known. */
+  readonly pointer: string;
 
-  /** @param position Of the byte at which it was found. */
-  constructor(flaw: JsonFlaw, position: number, most = 0) {
-    super(flaw === "malformed" ? `position ${position}` : flaws[flaw](most));
+  /**
+   * @param position Of the byte at which it was found.
+   * @param path The keys and indexes down to the key that stands twice.
+   */
+  constructor(flaw: JsonFlaw, position: number, most = 0, path: readonly (string | number)[] = []) {
+    super(flaw === "malformed" ? `position ${position}` : flaws[flaw](most, path.at(-1)));
     this.flaw = flaw;
+    this.pointer = path.reduce<string>(below, "");
   }
 }
 
-const flaws: Readonly<Record<Exclude<JsonFlaw, "malformed">, (most: number) => string>> = {
+const flaws: Readonly<
+  Record<Exclude<JsonFlaw, "malformed">, (most: number, key: string | number | undefined) => string>
+> = {
   encoding: () => "is not valid UTF-8",
   depth: (most) => `is nested deeper than ${most}`,
   nodes: (most) => `holds more than ${most} values`,
@@ -61,5 +76,7 @@ const flaws: Readonly<Record<Exclude<JsonFlaw, "malformed">, (most: number) => s
   keys: (most) => `holds a record of more than ${most} keys`,
   outerKeys: (most) => `has more than ${most} fields`,
   keyBytes: () => `holds a key of more than ${maxJsonKeyBytes} bytes`,
+  duplicateKey: (_, key = "") =>
+    `holds the key ${JSON.stringify(String(key).slice(0, maxNamedChars))} twice in one record`,
   numberBytes: () => `holds a number of more than ${maxJsonNumberBytes} digits`,
 };

@@ -123,6 +123,87 @@ describe("the reader of JSON", () => {
     expect(read(text, undefined, { ...wide, ...one })).toEqual(JSON.parse(text));
   });
 
+  describe("where keys must be unique", () => {
+    const unique = { ...wide, uniqueKeys: true };
+    const flawOf = (text: string, batch?: number): string | undefined => {
+      try {
+        read(text, batch, unique);
+        return undefined;
+      } catch (error) {
+        return error instanceof JsonRefusal ? `${error.flaw} ${error.pointer}` : String(error);
+      }
+    };
+
+    /** A document with the pointer to its first key that stands twice. */
+    interface Doc {
+      readonly text: string;
+      readonly twice: string | undefined;
+    }
+    const spelled = (name: string, isEscaped: boolean): string =>
+      isEscaped
+        ? `"${name
+            .split("")
+            .map((each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, "0")}`)
+            .join("")}"`
+        : JSON.stringify(name);
+    const { doc } = fc.letrec<{ doc: Doc }>((tie) => ({
+      doc: fc.oneof(
+        { maxDepth: 3 },
+        fc.constantFrom('"a"', "1", "null", '":,{"', '"\\\\"').map((text) => ({ text, twice: undefined })),
+        fc.array(tie("doc"), { maxLength: 4 }).map((docs) => {
+          const first = docs.findIndex(({ twice }) => twice !== undefined);
+          return {
+            text: `[${docs.map(({ text }) => text).join(", ")}]`,
+            twice: first === -1 ? undefined : `/${first}${docs[first]?.twice}`,
+          };
+        }),
+        fc
+          .array(fc.tuple(fc.constantFrom("a", "b", "é", "__proto__", "x/y", ...range(12)), fc.boolean(), tie("doc")), {
+            maxLength: 14,
+          })
+          .map((rows) => {
+            const seen = new Set<string>();
+            let twice: string | undefined;
+            for (const [name, , inner] of rows) {
+              const at = `/${name.replaceAll("/", "~1")}`;
+              twice ??= seen.has(name) ? at : inner.twice === undefined ? undefined : at + inner.twice;
+              seen.add(name);
+            }
+            const text = rows.map(([name, isEscaped, inner]) => `${spelled(name, isEscaped)} : ${inner.text}`);
+            return { text: `{${text.join(",")}}`, twice };
+          }),
+      ),
+    }));
+
+    it("refuses exactly the records that have one twice, and says where", () => {
+      fc.assert(
+        fc.property(doc, fc.constantFrom(undefined, 80, 200), ({ text, twice }, batch) => {
+          expect(flawOf(text, batch)).toBe(twice === undefined ? undefined : `duplicateKey ${twice}`);
+          if (twice === undefined) expect(read(text, batch, unique)).toEqual(JSON.parse(text));
+        }),
+        { numRuns: 2000 },
+      );
+    });
+
+    it("names the key", () => {
+      expect(() => read('{"a":[{"role":1,"role":2}]}', undefined, unique)).toThrow(
+        'holds the key "role" twice in one record',
+      );
+    });
+
+    it("finds one in a record that is longer than a batch", () => {
+      const rows = Array.from({ length: 5000 }, (_, i) => `"key ${i}":{"a":1}`);
+      expect(flawOf(`{${rows.join(",")}}`)).toBeUndefined();
+      expect(flawOf(`{${[...rows, '"key 17":1'].join(",")}}`)).toBe("duplicateKey /key 17");
+    });
+
+    it("refuses what JSON.parse refuses, whatever its keys are", () => {
+      for (const text of ['{"a":1,"b"}', '{"a" "a":1}', "{,}", '{"a":1,}', '{"\\x":1}', '{"a', "{1:2}"]) {
+        expect(flawOf(text)).toMatch(/^(malformed|duplicateKey)/);
+      }
+    });
+  });
+
   it("refuses keys and numbers that nobody writes", () => {
     expect(() => read(`{"${"k".repeat(20_000)}":1}`)).toThrow(expect.objectContaining({ flaw: "keyBytes" }));
     expect(() => read(`[${"1".repeat(2000)}]`)).toThrow(expect.objectContaining({ flaw: "numberBytes" }));
@@ -147,3 +228,7 @@ describe("the reader of JSON", () => {
     }
   });
 });
+
+function range(count: number): string[] {
+  return Array.from({ length: count }, (_, i) => String(i));
+}

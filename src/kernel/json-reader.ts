@@ -1,9 +1,11 @@
 // Reads JSON of any size without holding up others: the bytes are scanned once, and what the scanner has seen of lists and
 // records is parsed by the engine in batches. Promises:
 //
-// 1. The value is the one that JSON.parse gives, and what JSON.parse refuses is refused.
+// 1. The value is the one that JSON.parse gives, and what JSON.parse refuses is refused. `__proto__` is a key like any other.
 // 2. A document beyond its bounds is refused where it crosses them; what follows is not looked at.
-// 3. No step takes longer than the scan and the parse of some ten thousand bytes, whatever the bytes are.
+// 3. Where keys must be unique, a record that has one twice, in whatever spelling, is refused with its place: two readers could
+//    take it for different things.
+// 4. No step takes longer than the scan and the parse of some ten thousand bytes, whatever the bytes are.
 //
 // A record or list is built here only when it is longer than a batch; whatever is shorter lies inside the text of a batch.
 import { JsonRefusal } from "./json-bounds.ts";
@@ -27,7 +29,16 @@ interface Frame {
   commas: number;
   /** A value was built, and nothing but a comma or the end may follow. */
   isFull: boolean;
+  /** The next text is a key, and keys must be unique. */
+  awaitsKey: boolean;
+  /** The keys so far where they must be unique, and the last of them. */
+  keys: string[] | Set<string>;
+  lastKey: string;
 }
+
+/** Keys of a record up to which a list is searched quicker than a set. */
+const fewKeys = 8;
+const noKeys: string[] = [];
 
 const quote = 0x22;
 const comma = 0x2c;
@@ -51,7 +62,7 @@ class JsonReader {
   readonly #batchBytes: number;
   /** The outermost "list" holds the document's one value. */
   readonly #frames: Frame[] = [];
-  #top: Frame = { isRecord: false, start: 0, value: undefined, key: "", commas: 0, isFull: false };
+  #top: Frame = frameFrom(0, false, false);
   #at = 0;
   /** The first backslash and the first quote from some place on that was looked from. */
   #backslash = -1;
@@ -73,8 +84,10 @@ class JsonReader {
     while (this.#at < end) {
       const byte = bytes[this.#at] as number;
       if (byte === quote) {
+        const start = this.#at;
         const isLong = this.#skipText();
         if (isLong) yield* this.#longText();
+        else if (this.#top.awaitsKey) this.#seeKey(start);
       } else if (byte === comma) this.#comma();
       else if (byte === openList || byte === openRecord) this.#open(byte === openRecord);
       else if (byte === closeList || byte === closeRecord) this.#close(byte === closeRecord);
@@ -102,6 +115,7 @@ class JsonReader {
     frame.commas++;
     if (++this.#nodes > nodes) throw new JsonRefusal("nodes", this.#at, nodes);
     if (frame.isRecord) {
+      frame.awaitsKey = this.#bounds.uniqueKeys === true;
       const isOuter = this.#frames.length === 1;
       if (isOuter && frame.commas >= outerKeys) throw new JsonRefusal("outerKeys", this.#at, outerKeys);
       if (frame.commas >= keys) throw new JsonRefusal("keys", this.#at, keys);
@@ -121,7 +135,33 @@ class JsonReader {
     if (++this.#nodes > nodes) throw new JsonRefusal("nodes", this.#at, nodes);
     this.#frames.push(this.#top);
     this.#at++;
-    this.#top = { isRecord, start: this.#at, value: undefined, key: "", commas: 0, isFull: false };
+    this.#top = frameFrom(this.#at, isRecord, isRecord && this.#bounds.uniqueKeys === true);
+  }
+
+  /** Notes the key that begins at a quote and ends here. */
+  #seeKey(start: number): void {
+    const frame = this.#top;
+    const text = this.#bytes.toString("utf8", start + 1, this.#at - 1);
+    const key = text.includes("\\") ? (this.#parsed(`"${text}"`, start) as string) : text;
+    const { keys } = frame;
+    frame.awaitsKey = false;
+    frame.lastKey = key;
+    if (keys instanceof Set) {
+      if (keys.has(key)) this.#duplicate(start);
+      keys.add(key);
+    } else if (keys === noKeys) frame.keys = [key];
+    else {
+      if (keys.includes(key)) this.#duplicate(start);
+      if (keys.length < fewKeys) keys.push(key);
+      else frame.keys = new Set([...keys, key]);
+    }
+  }
+
+  /** Refuses the key that was seen last. The outermost frame is no part of its path. */
+  #duplicate(position: number): never {
+    const frames = [...this.#frames.slice(1), this.#top];
+    const path = frames.map(({ isRecord, lastKey, commas }) => (isRecord ? lastKey : commas));
+    throw new JsonRefusal("duplicateKey", position, 0, path);
   }
 
   #close(isRecord: boolean): void {
@@ -204,8 +244,9 @@ class JsonReader {
   #parsed(text: string, start: number): unknown {
     try {
       return JSON.parse(text);
-    } catch {
-      return this.#malformed(start);
+    } catch (error) {
+      const [, within = "0"] = /position (\d+)/.exec(error instanceof Error ? error.message : "") ?? [];
+      return this.#malformed(start + Number(within));
     }
   }
 
@@ -314,6 +355,10 @@ class JsonReader {
   #malformed(position: number): never {
     throw new JsonRefusal("malformed", position);
   }
+}
+
+function frameFrom(start: number, isRecord: boolean, awaitsKey: boolean): Frame {
+  return { isRecord, start, value: undefined, key: "", commas: 0, isFull: false, awaitsKey, keys: noKeys, lastKey: "" };
 }
 
 /** The last key of a record's text that ends in `:null}`. */

@@ -9,14 +9,23 @@ import type { JsonBounds } from "./json-bounds.ts";
 import { readJson } from "./json-reader.ts";
 import { isLarge, writeJson } from "./json-writer.ts";
 import type { JsonForm } from "./json-writer.ts";
-import { inTurns, Stretch } from "./stretch.ts";
+import { atOnce, inTurns, Stretch } from "./stretch.ts";
 import type { Steps } from "./stretch.ts";
 
 /** Bytes that are hashed in one go; a millisecond at the least. */
 const hashedBytes = 256 * 1024;
 
+/** Bytes up to which a document is read at once. */
+const shortBytes = 16 * 1024;
+
+/** The value of a document's bytes, in one go. @throws JsonRefusal, also for what is not UTF-8. */
+export function readAtOnce(bytes: Buffer, bounds: JsonBounds): unknown {
+  return atOnce(readSteps(bytes, bounds, new Stretch()));
+}
+
 /** The value of a document's bytes. @throws JsonRefusal, also for what is not UTF-8; the signal's reason. */
 export function readInTurns(bytes: Buffer, bounds: JsonBounds, signal?: AbortSignal): unknown {
+  if (bytes.length <= shortBytes) return readAtOnce(bytes, bounds);
   const stretch = new Stretch();
   return inTurns(readSteps(bytes, bounds, stretch), stretch, signal);
 }

@@ -13,7 +13,7 @@ export interface LedgerGauges {
   /** Durable entries that are in the journal and not yet in tiles. */
   unpublished(): number;
   /** Appends that wait for a commit, and their bytes. */
-  waiting(): { readonly batches: number; readonly sizeBytes: number };
+  waiting(): { readonly count: number; readonly weight: number };
   state(): LedgerCondition["state"];
 }
 
@@ -63,7 +63,7 @@ export function ledgerMetrics(meter: Meter, ledger: LedgerGauges) {
   );
   meter.observe(
     { name: "charter_ledger_waiting_appends", help: "Appends that wait for the next commit." },
-    () => ledger.waiting().batches,
+    () => ledger.waiting().count,
   );
   meter.observe(
     {
@@ -71,7 +71,7 @@ export function ledgerMetrics(meter: Meter, ledger: LedgerGauges) {
       help: "Bytes of the appends that wait for the next commit.",
       unit: "bytes",
     },
-    () => ledger.waiting().sizeBytes,
+    () => ledger.waiting().weight,
   );
   meter.observe(
     {

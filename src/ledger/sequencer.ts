@@ -1,7 +1,7 @@
-// Group commit: one commit at a time, and everything that arrives while it is being made durable shares the next one.
-// There is no artificial delay; a lone writer commits at once, a hundred writers share each disk write.
-import { setImmediate as nextTurn } from "node:timers/promises";
+// The order of the log: leaves wait together and are committed together, within the bounds of one disk write.
 import type { Fault } from "../kernel/fault.ts";
+import { GroupCommit } from "../kernel/group-commit.ts";
+import type { CommitLine, Pending } from "../kernel/group-commit.ts";
 import { maxCommitLeaves } from "../kernel/limits.ts";
 import { ledgerFault } from "./errors.ts";
 
@@ -32,100 +32,50 @@ export const maxCommitBytes = 4 * 1024 * 1024;
 /** Most bytes that may wait for a commit; beyond it callers are turned away instead of filling the memory. */
 export const maxWaitingBytes = 64 * 1024 * 1024;
 
-interface Waiting extends Batch {
-  readonly resolve: (first: number) => void;
-  readonly reject: (error: unknown) => void;
+/** The one queue in front of a log; a batch resolves with the index of its first leaf. */
+export type Sequencer = GroupCommit<Batch, number>;
+
+/** A queue in front of a log. A batch rejects with `ledger.busy` when too much waits, or as the target says. */
+export function sequencerOf(target: CommitTarget): Sequencer {
+  return new GroupCommit({
+    commit: (line) => commit(target, takeBatches(line)),
+    weightOf: ({ sizeBytes }) => sizeBytes,
+    maxWaiting: maxWaitingBytes,
+    overfull: () => ledgerFault("ledger.busy", "Too many leaves wait for the disk.", { retryAfterSeconds: 1 }),
+  });
 }
 
-/** The one queue in front of a log. */
-export class Sequencer {
-  readonly #target: CommitTarget;
-  #waiting: Waiting[] = [];
-  #waitingBytes = 0;
-  readonly #errands: (() => Promise<void>)[] = [];
-  #running: Promise<void> | undefined;
+type Waiting = Pending<Batch, number>;
 
-  constructor(target: CommitTarget) {
-    this.#target = target;
+/** Takes batches from the front of the line, within the bounds of one commit but at least one. */
+function takeBatches(line: CommitLine<Batch, number>): readonly Waiting[] {
+  let [leaves, bytes] = [0, 0];
+  return line.takeWhile((batch) => {
+    leaves += batch.leaves.length;
+    bytes += batch.sizeBytes;
+    return leaves <= maxCommitLeaves && bytes <= maxCommitBytes;
+  });
+}
+
+async function commit(target: CommitTarget, batches: readonly Waiting[]): Promise<void> {
+  try {
+    await commitOnce(target, batches);
+  } catch (error) {
+    const { fault, tryAgain } = await target.failed(error);
+    const again = tryAgain ? batches.filter(({ item }) => !item.begins) : [];
+    for (const batch of batches) if (!again.includes(batch)) batch.reject(fault);
+    if (again.length === 0) return;
+    await commitOnce(target, again).catch(async (second: unknown) => {
+      throw (await target.failed(second)).fault;
+    });
   }
+}
 
-  /** What waits for the next commit. */
-  get waiting(): { readonly batches: number; readonly sizeBytes: number } {
-    return { batches: this.#waiting.length, sizeBytes: this.#waitingBytes };
-  }
-
-  /** Queues leaves; resolves with the index of the first when they are durable. */
-  append(batch: Batch): Promise<number> {
-    if (this.#waitingBytes + batch.sizeBytes > maxWaitingBytes) {
-      return Promise.reject(ledgerFault("ledger.busy", "Too many leaves wait for the disk.", { retryAfterSeconds: 1 }));
-    }
-    const { promise, resolve, reject } = Promise.withResolvers<number>();
-    this.#waiting.push({ ...batch, resolve, reject });
-    this.#waitingBytes += batch.sizeBytes;
-    this.#running ??= this.#run();
-    return promise;
-  }
-
-  /** Runs work while no commit is under way, before any that waits. */
-  between(work: () => Promise<void>): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#errands.push(() => work().then(resolve, reject));
-    this.#running ??= this.#run();
-    return promise;
-  }
-
-  /** Resolves when everything that was queued has been settled. */
-  async drain(): Promise<void> {
-    await this.#running;
-  }
-
-  async #run(): Promise<void> {
-    for (;;) {
-      // One turn of the event loop: everybody whom the last commit woke queues first, and shares the next one.
-      await nextTurn();
-      const errand = this.#errands.shift();
-      if (errand !== undefined) await errand();
-      else if (this.#waiting.length > 0) await this.#commit(this.#take());
-      else break;
-    }
-    this.#running = undefined;
-  }
-
-  /** Takes batches from the front of the queue, within the bounds of one commit but at least one. */
-  #take(): Waiting[] {
-    let [count, leaves, bytes] = [0, 0, 0];
-    for (const batch of this.#waiting) {
-      leaves += batch.leaves.length;
-      bytes += batch.sizeBytes;
-      if (count > 0 && (leaves > maxCommitLeaves || bytes > maxCommitBytes)) break;
-      count++;
-    }
-    const taken = this.#waiting.splice(0, count);
-    for (const batch of taken) this.#waitingBytes -= batch.sizeBytes;
-    return taken;
-  }
-
-  async #commit(batches: readonly Waiting[]): Promise<void> {
-    try {
-      await this.#commitOnce(batches);
-    } catch (error) {
-      const { fault, tryAgain } = await this.#target.failed(error);
-      const again = tryAgain ? batches.filter((batch) => !batch.begins) : [];
-      for (const batch of batches) if (!again.includes(batch)) batch.reject(fault);
-      if (again.length === 0) return;
-      await this.#commitOnce(again).catch(async (second: unknown) => {
-        const { fault } = await this.#target.failed(second);
-        for (const batch of again) batch.reject(fault);
-      });
-    }
-  }
-
-  async #commitOnce(batches: readonly Waiting[]): Promise<void> {
-    const only = batches.length === 1 ? batches[0]?.leaves : undefined;
-    let first = await this.#target.commit(only ?? batches.flatMap((batch) => batch.leaves));
-    for (const batch of batches) {
-      batch.resolve(first);
-      first += batch.leaves.length;
-    }
+async function commitOnce(target: CommitTarget, batches: readonly Waiting[]): Promise<void> {
+  const only = batches.length === 1 ? batches[0]?.item.leaves : undefined;
+  let first = await target.commit(only ?? batches.flatMap(({ item }) => item.leaves));
+  for (const { item, resolve } of batches) {
+    resolve(first);
+    first += item.leaves.length;
   }
 }

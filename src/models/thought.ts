@@ -1,5 +1,6 @@
 // How long a model may think, by whatever in a caller's body a server could go by. Servers differ in the name, in the place
 // and in whether the limit of the answer holds for thought as well. Pure.
+import { below } from "../kernel/json-pointer.ts";
 import { canonicalName } from "./parameters/names.ts";
 
 /** Parameters that say how a model thinks, and whether every number in them counts or only one whose name says so. */
@@ -45,7 +46,7 @@ function* limitsIn(value: unknown, name: string, at: string, isEvery: boolean): 
     for (const [key, inner] of Object.entries(value)) {
       // What stands in a list has the list's name.
       const its = Array.isArray(value) ? name : canonicalName(key);
-      yield* limitsIn(inner, its, `${at}/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`, isEvery);
+      yield* limitsIn(inner, its, below(at, key), isEvery);
     }
     return;
   }

@@ -1,12 +1,7 @@
-// How many calls one deployment or provider works on at a time, who waits for a place, and how loaded and how quick it is.
-//
-// 1. Places are never more than there are. Where holders are named, none has more than its fair share of them (kernel's
-//    `FairShare`), nor of the line.
-// 2. Places are given in the order of asking; among holders that wait, in turns, so that one holder's line is no other's.
-// 3. Nobody waits longer than the wait's limit, nor does more than the line's limit wait; both are told "no" and go elsewhere.
-// 4. Everything takes the same time however many wait.
+// How many calls one deployment or provider works on at a time, and how loaded and how quick it is. Who gets a place, and who
+// waits for one how long, is the semaphore's business; who is told "no" goes to another deployment.
 import type { Clock } from "../kernel/clock.ts";
-import { FairShare } from "../kernel/fair-share.ts";
+import { Semaphore } from "../kernel/concurrency.ts";
 
 /** The limits of one deployment. */
 export interface ConcurrencyTerms {
@@ -37,105 +32,48 @@ export interface Place extends Disposable {
   complete(): void;
 }
 
-interface Waiter {
-  readonly resolve: (place: Place | undefined) => void;
-  readonly settle: () => void;
-}
-
-/** Whose place it is when nobody says; such a caller has everything to itself. */
-const nobody = "";
-
-/** The places of one deployment. */
+/** The places of one deployment; each holder has no more than its fair share of them and of the line. */
 export class Concurrency {
-  readonly #terms: ConcurrencyTerms;
+  readonly #maxInFlight: number;
   readonly #clock: Clock;
-  readonly #places: FairShare;
-  readonly #line: FairShare;
-  /** Who waits, by holder; the holder whose turn it is first, and in each line who came first. */
-  readonly #lines = new Map<string, Set<Waiter>>();
-  #inFlight = 0;
-  #waiting = 0;
+  readonly #semaphore: Semaphore;
   #latencyMs: number | null = null;
   #firstByteMs: number | null = null;
 
-  constructor(terms: ConcurrencyTerms, clock: Clock) {
-    this.#terms = terms;
+  constructor({ maxInFlight, maxWaiting, maxWaitMs }: ConcurrencyTerms, clock: Clock) {
+    this.#maxInFlight = maxInFlight;
     this.#clock = clock;
-    this.#places = new FairShare(terms.maxInFlight);
-    this.#line = new FairShare(terms.maxWaiting);
+    this.#semaphore = new Semaphore({ maxInside: maxInFlight, maxWaiting, maxWaitMs, sharesPlaces: true });
   }
 
   figures(): LoadFigures {
     return {
-      inFlight: this.#inFlight,
-      waiting: this.#waiting,
-      maxInFlight: this.#terms.maxInFlight,
+      inFlight: this.#semaphore.inside,
+      waiting: this.#semaphore.waiting,
+      maxInFlight: this.#maxInFlight,
       latencyMs: this.#latencyMs,
       firstByteMs: this.#firstByteMs,
     };
   }
 
-  /** How many places one holder has. */
-  heldBy(holder: string): number {
-    return this.#places.heldBy(holder);
-  }
-
   /** A place at once, or undefined when none is free for the holder. */
-  tryEnter(holder: string = nobody): Place | undefined {
-    return this.#mayEnter(holder) ? this.#place(holder) : undefined;
+  tryEnter(holder?: string): Place | undefined {
+    return this.#timed(this.#semaphore.tryEnter(holder));
   }
 
-  /**
-   * A place, waiting in line for one; undefined when the line is full or the wait was too long.
-   * Rejects with the signal's reason when it aborts.
-   */
-  enter(signal: AbortSignal, holder: string = nobody): Promise<Place | undefined> {
-    if (signal.aborted) return Promise.reject(signal.reason);
-    const place = this.tryEnter(holder);
-    if (place !== undefined || !this.#mayWait(holder)) return Promise.resolve(place);
-    return new Promise((resolve, reject) => {
-      const leave = (): void => {
-        this.#unlink(holder, waiter);
-        waiter.settle();
-      };
-      const onAbort = (): void => {
-        leave();
-        reject(signal.reason);
-      };
-      const onLate = (): void => {
-        leave();
-        resolve(undefined);
-      };
-      const timer = setTimeout(onLate, this.#terms.maxWaitMs);
-      const settle = (): void => {
-        clearTimeout(timer);
-        signal.removeEventListener("abort", onAbort);
-      };
-      const waiter: Waiter = { resolve, settle };
-      signal.addEventListener("abort", onAbort, { once: true });
-      this.#link(holder, waiter);
-    });
+  /** A place, waiting in line for one; as `Semaphore.enter`. */
+  async enter(signal: AbortSignal, holder?: string): Promise<Place | undefined> {
+    return this.#timed(await this.#semaphore.enter(holder, signal));
   }
 
-  #mayEnter(holder: string): boolean {
-    if (holder === nobody) return this.#inFlight < this.#terms.maxInFlight;
-    return this.#places.fits(holder) && this.#inFlight < this.#terms.maxInFlight;
-  }
-
-  #mayWait(holder: string): boolean {
-    if (this.#waiting >= this.#terms.maxWaiting) return false;
-    return holder === nobody || this.#line.fits(holder);
-  }
-
-  #place(holder: string): Place {
-    this.#inFlight++;
-    if (holder !== nobody) this.#places.take(holder);
+  #timed(place: Disposable | undefined): Place | undefined {
+    if (place === undefined) return undefined;
     const beganMs = this.#clock.nowMs();
     let isFirst = true;
     let isOver = false;
     const leave = (): void => {
       isOver = true;
-      this.#release(holder);
+      place[Symbol.dispose]();
     };
     return {
       firstByte: () => {
@@ -147,50 +85,8 @@ export class Concurrency {
         this.#latencyMs = averaged(this.#latencyMs, this.#clock.nowMs() - beganMs);
         leave();
       },
-      [Symbol.dispose]: () => {
-        if (!isOver) leave();
-      },
+      [Symbol.dispose]: leave,
     };
-  }
-
-  #release(holder: string): void {
-    this.#inFlight--;
-    if (holder !== nobody) this.#places.give(holder);
-    while (this.#serveOne());
-  }
-
-  /** Gives one free place to the next holder in turn that may have one; false when nobody could be served. */
-  #serveOne(): boolean {
-    for (const [holder, line] of this.#lines) {
-      const [waiter] = line;
-      if (waiter === undefined || !this.#mayEnter(holder)) continue;
-      this.#unlink(holder, waiter);
-      // Whoever was served goes to the end of the turns.
-      if (line.size > 0) {
-        this.#lines.delete(holder);
-        this.#lines.set(holder, line);
-      }
-      waiter.settle();
-      waiter.resolve(this.#place(holder));
-      return true;
-    }
-    return false;
-  }
-
-  #link(holder: string, waiter: Waiter): void {
-    const line = this.#lines.get(holder);
-    if (line === undefined) this.#lines.set(holder, new Set([waiter]));
-    else line.add(waiter);
-    if (holder !== nobody) this.#line.take(holder);
-    this.#waiting++;
-  }
-
-  #unlink(holder: string, waiter: Waiter): void {
-    const line = this.#lines.get(holder);
-    if (line?.delete(waiter) !== true) return;
-    if (line.size === 0) this.#lines.delete(holder);
-    if (holder !== nobody) this.#line.give(holder);
-    this.#waiting--;
   }
 }
 

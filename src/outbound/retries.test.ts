@@ -1,35 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { RetryBudget, backoffMs, backoffTerms, retryTerms, retryable } from "./retries.ts";
-import { deadlineFault, oversizeFault } from "./upstream.ts";
-
-describe("what may be retried", () => {
-  const cases: readonly [unknown, boolean][] = [
-    [200, false],
-    [307, false],
-    [400, false],
-    [401, false],
-    [404, false],
-    [408, true],
-    [409, false],
-    [425, true],
-    [429, true],
-    [500, true],
-    [501, false],
-    [503, true],
-    [505, false],
-    [529, true],
-    [deadlineFault("headersMs", true), true],
-    [deadlineFault("totalMs", true), false],
-    [oversizeFault(), false],
-    [new Error("the caller has gone"), false],
-  ];
-  for (const [result, isRetryable] of cases) {
-    it(`${result instanceof Error ? result.message : String(result)}: ${isRetryable ? "yes" : "no"}`, () => {
-      expect(retryable(result)).toBe(isRetryable);
-    });
-  }
-});
+import { RetryBudget, backoffMs, backoffTerms, retryTerms } from "./retries.ts";
 
 describe("the wait before a retry", () => {
   it("is random below an end that doubles up to the cap", () => {

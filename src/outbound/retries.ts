@@ -1,20 +1,8 @@
-// When to try again and when to stop: what may be retried, how long to wait, and how many retries all calls together get.
+// How long to wait before a retry, and how many retries all calls together get.
 //
 // The budget keeps a failing upstream from being hit by several times its usual load: beyond a small allowance, retries
 // are a fifth of the calls and no more, however many calls fail.
 import type { Clock } from "../kernel/clock.ts";
-import { UpstreamFault } from "./upstream.ts";
-
-/** Statuses below 500 that a later attempt may get past: a time-out, a request that came too early, a limit. */
-const retryableStatuses = new Set([408, 425, 429]);
-/** Statuses from 500 on that say that the request itself cannot be served. */
-const finalStatuses = new Set([501, 505]);
-
-/** Whether another attempt may succeed, after an answer's status or after what was thrown instead of an answer. */
-export function retryable(result: unknown): boolean {
-  if (typeof result === "number") return result >= 500 ? !finalStatuses.has(result) : retryableStatuses.has(result);
-  return result instanceof UpstreamFault && result.retryable;
-}
 
 /** How waits grow. */
 export interface BackoffTerms {

@@ -1,2 +1,2 @@
 // The door of redis.
-export { RedisConnection } from "./redis-connection.ts";
+export { RedisConnection, RedisScript } from "./redis-connection.ts";

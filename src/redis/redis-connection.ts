@@ -3,6 +3,7 @@
 // 1. Asking takes at most `timeoutMs`; there is then no answer, and none is asked for until the server is back.
 // 2. An outage is logged once when it begins and once when it ends, and ends by itself.
 // 3. A server that refuses a command is there all the same: the refusal counts as no answer and is logged once per kind.
+import { hash } from "node:crypto";
 import { ErrorReply, RESP_TYPES, createClient } from "@redis/client";
 import type { Log } from "../kernel/ctx.ts";
 import { within } from "../kernel/within.ts";
@@ -47,6 +48,28 @@ function clientOf(url: string) {
 
 /** What commands are sent through. */
 export type RedisClient = ReturnType<typeof clientOf>;
+
+/** A Lua script that the server keeps by its digest. */
+export class RedisScript {
+  readonly #text: string;
+  readonly #digest: string;
+
+  constructor(text: string) {
+    this.#text = text;
+    this.#digest = hash("sha1", text);
+  }
+
+  /** The script's reply; sends its text only where the server does not have it. @throws ErrorReply */
+  async run(client: RedisClient, keys: readonly string[], values: readonly (string | number)[]): Promise<unknown> {
+    const parameters = { keys: [...keys], arguments: values.map(String) };
+    try {
+      return await client.evalSha(this.#digest, parameters);
+    } catch (error) {
+      if (!(error instanceof ErrorReply) || !error.message.startsWith("NOSCRIPT")) throw error;
+      return client.eval(this.#text, parameters);
+    }
+  }
+}
 
 /** The connection. */
 export class RedisConnection implements AsyncDisposable {
@@ -96,7 +119,7 @@ export class RedisConnection implements AsyncDisposable {
     const [kind = ""] = error.message.split(" ", 1);
     if (this.#refusals.has(kind)) return;
     this.#refusals.add(kind);
-    this.#parts.log.warn({ err: error }, "Redis refuses a command of the cache: said once for each kind of refusal");
+    this.#parts.log.warn({ err: error }, "Redis refuses a command: said once for each kind of refusal");
   }
 
   /** Begins an outage, unless one is going on. */

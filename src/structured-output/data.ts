@@ -1,9 +1,9 @@
 // A model's answer as data: read as JSON, held to a schema, and every text in it made safe for what it is declared to be for.
+import { below } from "../kernel/json-pointer.ts";
 import { maxJsonDepth } from "../kernel/limits.ts";
 import { parseText } from "./context.ts";
 import type { DataKind } from "./context.ts";
 import { jsonOfAnswer } from "./json-text.ts";
-import { below } from "./refusal.ts";
 import type { Parsed, Refusal } from "./refusal.ts";
 import type { SchemaCheck } from "./schema.ts";
 

@@ -1,4 +1,5 @@
 // Whether a reply has the form that the caller asked for.
+import { BoundedMap } from "../kernel/bounded-map.ts";
 import { digestOf } from "../kernel/hash.ts";
 import type { ReplyForm } from "../models/index.ts";
 import { strictJson } from "./json-text.ts";
@@ -25,20 +26,14 @@ export interface FormChecker {
 /** A checker that remembers at most so many schemas, the latest used. */
 export function formChecker(maxSchemas: number = defaultMaxSchemas): FormChecker {
   const compiler = schemaCompiler();
-  const byDigest = new Map<string, SchemaCheck>();
+  const checks = new BoundedMap<string, SchemaCheck>(maxSchemas);
   // The same object is often asked about twice: before the call and after it.
   const digests = new WeakMap<object, string>();
 
   const checkOf = (schema: object): SchemaCheck => {
     const digest = digests.get(schema) ?? digestOf(JSON.stringify(schema));
     digests.set(schema, digest);
-    const check = byDigest.get(digest) ?? compiler.compile(schema);
-    // Put at the end again: the first of the map is the one that was used longest ago.
-    byDigest.delete(digest);
-    byDigest.set(digest, check);
-    const [oldest] = byDigest.keys();
-    if (byDigest.size > maxSchemas && oldest !== undefined) byDigest.delete(oldest);
-    return check;
+    return checks.getOrMake(digest, () => compiler.compile(schema));
   };
 
   return {

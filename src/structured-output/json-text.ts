@@ -3,8 +3,11 @@
 // 1. The answer is one JSON document, or holds exactly one fenced block that is one. Nothing is searched for or repaired.
 // 2. No key twice in one object, no `__proto__`, no integer beyond 2^53-1, no lone surrogate.
 // 3. Size, depth and number of values are bounded.
-import { maxJsonDepth } from "../kernel/limits.ts";
-import { below, refused } from "./refusal.ts";
+import { JsonRefusal, plainBounds } from "../kernel/json-bounds.ts";
+import type { JsonBounds, JsonFlaw } from "../kernel/json-bounds.ts";
+import { below } from "../kernel/json-pointer.ts";
+import { readAtOnce } from "../kernel/json-turns.ts";
+import { refused } from "./refusal.ts";
 import type { Parsed, Refusal } from "./refusal.ts";
 
 /** Largest answer that is read as data, characters; a model's longest reply is below. */
@@ -31,155 +34,54 @@ export function jsonOfAnswer(text: string): Parsed<unknown> {
 /** Parses one JSON document (RFC 8259) strictly. */
 export function strictJson(text: string): Parsed<unknown> {
   if (text.length > maxDataChars) return refused("", "too_large", `is longer than ${maxDataChars} characters`);
+  if (!text.isWellFormed()) return refused("", "lone_surrogate", "holds half of a character");
+  let value: unknown;
   try {
-    return { valid: true, value: new Reader(text).document() };
+    value = readAtOnce(Buffer.from(text), bounds);
   } catch (error) {
-    if (error instanceof Stop) return { valid: false, refusals: [error.refusal] };
-    throw error;
+    if (!(error instanceof JsonRefusal)) throw error;
+    const { flaw, pointer, message } = error;
+    return refused(pointer, rules[flaw], flaw === "malformed" ? `is not JSON at ${message}` : message);
   }
+  const refusal = flawOf(value, "");
+  return refusal === undefined ? { valid: true, value } : { valid: false, refusals: [refusal] };
 }
 
-/** Leaves the reader with a refusal. */
-class Stop extends Error {
-  readonly refusal: Refusal;
-  constructor(refusal: Refusal) {
-    super(refusal.reason);
-    this.refusal = refusal;
+const bounds: JsonBounds = {
+  ...plainBounds,
+  nodes: maxDataNodes,
+  containers: maxDataNodes,
+  uniqueKeys: true,
+};
+
+const rules: Readonly<Record<JsonFlaw, string>> = {
+  malformed: "not_json",
+  encoding: "not_json",
+  depth: "too_deep",
+  nodes: "too_many",
+  containers: "too_many",
+  keys: "too_many",
+  outerKeys: "too_many",
+  keyBytes: "too_large",
+  numberBytes: "number_too_large",
+  duplicateKey: "duplicate_key",
+};
+
+/** What else in a value two readers could understand differently; the reader has bounded its depth. */
+function flawOf(value: unknown, at: string): Refusal | undefined {
+  if (typeof value === "string") {
+    return value.isWellFormed() ? undefined : { at, rule: "lone_surrogate", reason: "holds half of a character" };
   }
-}
-
-const white = /[ \t\n\r]*/y;
-const number = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
-const word = /true|false|null/y;
-const words: Readonly<Record<string, boolean | null>> = { true: true, false: false, null: null };
-
-/** A recursive descent; the depth is bounded, so the stack is. */
-class Reader {
-  readonly #text: string;
-  #at = 0;
-  #nodes = 0;
-
-  constructor(text: string) {
-    this.#text = text;
+  if (typeof value === "number") {
+    if (Number.isFinite(value) && (!Number.isInteger(value) || Number.isSafeInteger(value))) return undefined;
+    return { at, rule: "number_too_large", reason: "is a number beyond 2^53-1, which cannot be held exactly" };
   }
-
-  document(): unknown {
-    const value = this.#value("", 0);
-    this.#skip();
-    if (this.#at < this.#text.length) this.#stop("", "not_json", `goes on behind the JSON document, at ${this.#at}`);
-    return value;
+  if (typeof value !== "object" || value === null) return undefined;
+  for (const [key, inner] of Object.entries(value)) {
+    const here = below(at, key);
+    if (key === "__proto__") return { at: here, rule: "forbidden_key", reason: "is a key that no data has" };
+    const refusal = flawOf(key, here) ?? flawOf(inner, here);
+    if (refusal !== undefined) return refusal;
   }
-
-  #value(at: string, depth: number): unknown {
-    if (++this.#nodes > maxDataNodes) this.#stop(at, "too_many", `holds more than ${maxDataNodes} values`);
-    this.#skip();
-    switch (this.#text[this.#at]) {
-      case "{":
-        return this.#object(at, depth + 1);
-      case "[":
-        return this.#array(at, depth + 1);
-      case '"':
-        return this.#string(at);
-      default:
-        return this.#scalar(at);
-    }
-  }
-
-  #object(at: string, depth: number): object {
-    this.#enter(at, depth);
-    const entries = new Map<string, unknown>();
-    while (!this.#ends("}", entries.size)) {
-      this.#skip();
-      if (this.#text[this.#at] !== '"') this.#broken(at);
-      const key = this.#string(at);
-      const here = below(at, key);
-      if (key === "__proto__") this.#stop(here, "forbidden_key", "is a key that no data has");
-      if (entries.has(key)) this.#stop(here, "duplicate_key", "stands twice in one object");
-      if (!this.#takes(":")) this.#broken(here);
-      entries.set(key, this.#value(here, depth));
-    }
-    return Object.fromEntries(entries);
-  }
-
-  #array(at: string, depth: number): unknown[] {
-    this.#enter(at, depth);
-    const items: unknown[] = [];
-    while (!this.#ends("]", items.length)) items.push(this.#value(below(at, items.length), depth));
-    return items;
-  }
-
-  #enter(at: string, depth: number): void {
-    if (depth > maxJsonDepth) this.#stop(at, "too_deep", `is nested deeper than ${maxJsonDepth}`);
-    this.#at++;
-  }
-
-  /** Whether the list ends here; if not, takes the comma before the next item. */
-  #ends(end: string, count: number): boolean {
-    if (this.#takes(end)) return true;
-    if (count > 0 && !this.#takes(",")) this.#broken("");
-    return false;
-  }
-
-  #string(at: string): string {
-    const start = this.#at;
-    for (let i = start + 1; i < this.#text.length; i++) {
-      const code = this.#text.charCodeAt(i);
-      if (code === 92) i++;
-      else if (code === 34) {
-        this.#at = i + 1;
-        return this.#decoded(at, this.#text.slice(start, i + 1));
-      }
-    }
-    return this.#broken(at);
-  }
-
-  #decoded(at: string, literal: string): string {
-    let text: string;
-    try {
-      text = JSON.parse(literal) as string;
-    } catch {
-      return this.#broken(at);
-    }
-    if (!text.isWellFormed()) this.#stop(at, "lone_surrogate", "holds half of a character");
-    return text;
-  }
-
-  #scalar(at: string): unknown {
-    const literal = this.#match(word);
-    if (literal !== undefined) return words[literal];
-    const digits = this.#match(number);
-    if (digits === undefined) return this.#broken(at);
-    const value = Number(digits);
-    if (!Number.isFinite(value)) this.#stop(at, "number_too_large", "is a number that cannot be held");
-    if (Number.isInteger(value) && !Number.isSafeInteger(value)) {
-      this.#stop(at, "number_too_large", "is an integer beyond 2^53-1");
-    }
-    return value;
-  }
-
-  #match(pattern: RegExp): string | undefined {
-    pattern.lastIndex = this.#at;
-    const found = pattern.exec(this.#text)?.[0];
-    this.#at += found?.length ?? 0;
-    return found;
-  }
-
-  #skip(): void {
-    this.#match(white);
-  }
-
-  #takes(character: string): boolean {
-    this.#skip();
-    const there = this.#text[this.#at] === character;
-    if (there) this.#at++;
-    return there;
-  }
-
-  #broken(at: string): never {
-    return this.#stop(at, "not_json", `is not JSON at character ${this.#at}`);
-  }
-
-  #stop(at: string, rule: string, reason: string): never {
-    throw new Stop({ at, rule, reason });
-  }
+  return undefined;
 }

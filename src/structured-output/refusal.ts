@@ -19,8 +19,3 @@ export type Parsed<Value> =
 export function refused(at: string, rule: string, reason: string): { valid: false; refusals: readonly Refusal[] } {
   return { valid: false, refusals: [{ at, rule, reason }] };
 }
-
-/** One step deeper in a JSON pointer (RFC 6901). */
-export function below(at: string, key: string | number): string {
-  return `${at}/${String(key).replaceAll("~", "~0").replaceAll("/", "~1")}`;
-}

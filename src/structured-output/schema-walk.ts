@@ -1,8 +1,8 @@
 // Holds a JSON value to a prepared schema of the draft 2020-12, counting every step.
+import { below } from "../kernel/json-pointer.ts";
 import { canonicalJson } from "../kernel/canonical-json.ts";
 import { UnusablePatternError } from "./linear-pattern.ts";
 import type { LinearPattern } from "./linear-pattern.ts";
-import { below } from "./refusal.ts";
 import type { Refusal } from "./refusal.ts";
 
 /** A JSON Schema that is an object. */

@@ -6,10 +6,10 @@
 // costs microseconds, and work can be counted where it is done.
 import { outputFault } from "./errors.ts";
 import { Ajv2020 } from "ajv/dist/2020.js";
+import { below } from "../kernel/json-pointer.ts";
 import { canonicalJson } from "../kernel/canonical-json.ts";
 import { linearPattern, UnusablePatternError } from "./linear-pattern.ts";
 import type { LinearPattern } from "./linear-pattern.ts";
-import { below } from "./refusal.ts";
 import type { Refusal } from "./refusal.ts";
 import { holdTo } from "./schema-walk.ts";
 import type { PreparedSchema, Schema } from "./schema-walk.ts";

@@ -306,13 +306,31 @@ describe("a hostile request", () => {
   it("with names that mean something to JavaScript goes through as data", async () => {
     on.stub.answer = (_request, response) => sendJson(response, completion());
     const body = around(
-      '"__proto__":{"model":"up/else","n":9},"constructor":{"prototype":{"stream":true}},"toString":1,"max_tokens":7,"max_tokens":5',
+      '"__proto__":{"model":"up/else","n":9},"constructor":{"prototype":{"stream":true}},"toString":1,"max_tokens":5',
     );
     const { status } = await raw(body);
     expect(status).toBe(200);
     expect(({} as Record<string, unknown>)["n"]).toBeUndefined();
     expect(on.stub.seen.at(-1)?.json).toMatchObject({ model: "plain", max_tokens: 5 });
     expect(Object.hasOwn(on.stub.seen.at(-1)?.json, "__proto__")).toBe(true);
+  });
+
+  it("that says one thing twice reaches nobody, in whatever spelling and depth", async () => {
+    const { length } = on.stub.seen;
+    for (const [twice, at] of [
+      ['"max_tokens":7,"max_tokens":5', "body/max_tokens"],
+      ['"model":"up/else"', "body/model"],
+      ['"m\\u006fdel":"up/else"', "body/model"],
+      ['"tools":[{"type":"function","function":{"name":"a","name":"b"}}]', "body/tools/0/function/name"],
+      [`"user":"${"x".repeat(20_000)}","user":"y"`, "body/user"],
+    ] as const) {
+      const { status, json } = await raw(around(twice));
+      expect([status, json], twice.slice(0, 80)).toMatchObject([
+        400,
+        { error: { code: "request.malformed", param: at } },
+      ]);
+    }
+    expect(on.stub.seen).toHaveLength(length);
   });
 
   it("of another method or path is no call", async () => {

@@ -1,6 +1,6 @@
 // The few file-system moves that both disk stores share, and how the medium's failures become faults.
-import { open } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
+import { isNoSpace, systemCode } from "../../durable-files/index.ts";
 import { Fault, faultsOf } from "../../kernel/fault.ts";
 import type { BlobCheck } from "./blobs.ts";
 import { contentCodes } from "./errors.ts";
@@ -9,11 +9,6 @@ const fault = faultsOf(contentCodes);
 
 /** Bytes per read of a stream: large enough to keep the disk busy, small enough that hundreds of slow readers hold little. */
 export const readChunkBytes = 64 * 1024;
-
-/** The operating system's code of an error, such as `ENOENT`. */
-export function errorCode(error: unknown): string | undefined {
-  return error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
-}
 
 /** What is wrong with a stored blob; becomes a fault when a reader meets it and a report when a check does. */
 export class Flaw extends Error {
@@ -29,10 +24,7 @@ export class Flaw extends Error {
 /** What the medium reported while writing, as a fault; faults pass unchanged. */
 export function writeFault(error: unknown): Fault {
   if (error instanceof Fault) return error;
-  const code = errorCode(error);
-  if (code === "ENOSPC" || code === "EDQUOT") {
-    return fault("content.storage_full", "The medium has no room for the content.", {}, error);
-  }
+  if (isNoSpace(error)) return fault("content.storage_full", "The medium has no room for the content.", {}, error);
   return fault("content.storage_failed", "The content store could not complete the operation.", {}, error);
 }
 
@@ -47,17 +39,7 @@ export function readFault(error: unknown): Fault {
 /** The flaw that an error of reading stands for; undefined when the medium itself failed. */
 export function flawOf(error: unknown): Flaw["reason"] | undefined {
   if (error instanceof Flaw) return error.reason;
-  return errorCode(error) === "ENOENT" ? "missing" : undefined;
-}
-
-/** Makes entries created or removed in a directory durable. */
-export async function syncDirectory(path: string): Promise<void> {
-  const handle = await open(path, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+  return systemCode(error) === "ENOENT" ? "missing" : undefined;
 }
 
 /** Writes every byte at a position, however the kernel splits the writes. */

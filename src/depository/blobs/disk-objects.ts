@@ -7,9 +7,10 @@ import { randomUUID } from "node:crypto";
 import { mkdir, open, readdir, rename, unlink } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { syncFolder, systemCode } from "../../durable-files/index.ts";
 import { privateFileMode, privateFolderMode } from "../../kernel/file-modes.ts";
 import type { Digest } from "../../kernel/hash.ts";
-import { errorCode, syncDirectory, writeFully } from "./disk-files.ts";
+import { writeFully } from "./disk-files.ts";
 
 /** Bytes of each of an upload's two buffers. */
 const uploadBufferBytes = 512 * 1024;
@@ -62,7 +63,7 @@ export class Upload {
     await directories.ensure(dirname(target));
     // Over whatever lies there: it was the same bytes, or it was damaged and these are not.
     await rename(this.#path, target);
-    await syncDirectory(dirname(target));
+    await syncFolder(dirname(target));
   }
 
   /** Ends the upload and leaves nothing behind; never rejects. */
@@ -108,10 +109,10 @@ export class Directories {
     const parent = dirname(path);
     await this.ensure(parent);
     await mkdir(path, { mode: privateFolderMode }).catch((error: unknown) => {
-      if (errorCode(error) !== "EEXIST") throw error;
+      if (systemCode(error) !== "EEXIST") throw error;
     });
     // Even when it existed: the process that made it may have died before syncing.
-    await syncDirectory(parent);
+    await syncFolder(parent);
   }
 }
 

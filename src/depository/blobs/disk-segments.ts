@@ -7,12 +7,15 @@
 import { open, readdir } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
+import { syncFolder } from "../../durable-files/index.ts";
 import type { Log } from "../../kernel/ctx.ts";
 import { faultsOf } from "../../kernel/fault.ts";
 import { privateFileMode } from "../../kernel/file-modes.ts";
 import type { Fault } from "../../kernel/fault.ts";
+import { GroupCommit } from "../../kernel/group-commit.ts";
+import type { CommitLine, Pending } from "../../kernel/group-commit.ts";
 import { endOf } from "../../kernel/standing.ts";
-import { writeFault, readChunkBytes, readFully, syncDirectory, writeFully } from "./disk-files.ts";
+import { writeFault, readChunkBytes, readFully, writeFully } from "./disk-files.ts";
 import { contentCodes } from "./errors.ts";
 import { decodeHeader, encodeHeader, recordHeaderBytes } from "./pack-record.ts";
 import type { PackAddress, RecordHeader } from "./pack-record.ts";
@@ -29,12 +32,10 @@ const maxBatchRecords = 512;
 const maxResumeBytes = 64 * 1024 * 1024;
 
 /** One record that waits to become durable. */
-interface Waiting {
+interface PackRecord {
   readonly header: Buffer;
   readonly content: Buffer;
   readonly signal: AbortSignal;
-  readonly resolve: (address: PackAddress) => void;
-  readonly reject: (reason: unknown) => void;
 }
 
 /** The segment being written. */
@@ -55,8 +56,7 @@ export class SegmentWriter implements AsyncDisposable {
   readonly #segmentBytes: number;
   #lastNumber: number;
   #tail: Tail | undefined;
-  #waiting: Waiting[] = [];
-  #draining: Promise<void> | undefined;
+  readonly #queue = new GroupCommit<PackRecord, PackAddress>({ commit: (line) => this.#commit(takeBatch(line)) });
   #closed = false;
 
   private constructor(dir: string, segmentBytes: number, lastNumber: number, tail: Tail | undefined) {
@@ -78,65 +78,33 @@ export class SegmentWriter implements AsyncDisposable {
    * @throws Fault `content.storage_full`, `content.storage_failed`, or `content.aborted` when `signal` aborts before the write began.
    */
   append(header: RecordHeader, content: Buffer, signal: AbortSignal): Promise<PackAddress> {
-    return new Promise((resolve, reject) => {
-      if (this.#closed) return reject(fault("content.storage_failed", "The content store is closing."));
-      this.#waiting.push({ header: encodeHeader(header), content, signal, resolve, reject });
-      this.#draining ??= this.#drain();
-      return undefined;
-    });
+    if (this.#closed) return Promise.reject(fault("content.storage_failed", "The content store is closing."));
+    return this.#queue.submit({ header: encodeHeader(header), content, signal });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
-    await this.#draining;
+    await this.#queue.drain();
     await this.#tail?.handle.close();
     this.#tail = undefined;
   }
 
-  /** Commits batch after batch; while one is in flight the next one gathers. */
-  async #drain(): Promise<void> {
-    await Promise.resolve(); // Lets callers of the same turn join the first batch, and `#draining` be set before it is cleared.
-    while (this.#waiting.length > 0) {
-      const batch = this.#takeBatch();
-      if (batch.length > 0) await this.#commit(batch);
-    }
-    this.#draining = undefined;
-  }
-
-  #takeBatch(): Waiting[] {
-    let bytes = 0;
-    let count = 0;
-    for (const record of this.#waiting) {
-      bytes += recordHeaderBytes + record.content.length;
-      if (count > 0 && (bytes > maxBatchBytes || count >= maxBatchRecords)) break;
-      count++;
-    }
-    const taken = this.#waiting.slice(0, count);
-    this.#waiting = this.#waiting.slice(count);
-    return taken.filter((record) => {
-      if (!record.signal.aborted) return true;
-      const { reason } = record.signal;
-      const left = (): Fault => fault("content.aborted", "The caller left before the content was written.", {}, reason);
-      record.reject(endOf(record.signal) ?? left());
-      return false;
-    });
-  }
-
-  /** Writes and syncs one batch, then tells everyone in it; never rejects. */
-  async #commit(batch: readonly Waiting[]): Promise<void> {
-    const buffers = batch.flatMap((record) => [record.header, record.content]);
+  /** Writes and syncs one batch, then tells everyone in it. */
+  async #commit(batch: readonly Pending<PackRecord, PackAddress>[]): Promise<void> {
+    if (batch.length === 0) return;
+    const buffers = batch.flatMap(({ item }) => [item.header, item.content]);
     const totalBytes = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
     try {
       const tail = await this.#tailFor(totalBytes);
       await this.#writeDurably(tail, buffers);
       let offset = tail.position;
       tail.position += totalBytes;
-      for (const record of batch) {
-        record.resolve({ segment: tail.number, offset, sizeBytes: record.content.length });
-        offset += recordHeaderBytes + record.content.length;
+      for (const { item, resolve } of batch) {
+        resolve({ segment: tail.number, offset, sizeBytes: item.content.length });
+        offset += recordHeaderBytes + item.content.length;
       }
     } catch (error) {
-      for (const record of batch) record.reject(writeFault(error));
+      throw writeFault(error);
     }
   }
 
@@ -176,13 +144,29 @@ export class SegmentWriter implements AsyncDisposable {
     const number = ++this.#lastNumber;
     const handle = await open(segmentPath(this.#dir, number), "wx", privateFileMode);
     try {
-      await syncDirectory(this.#dir);
+      await syncFolder(this.#dir);
     } catch (error) {
       await handle.close();
       throw error;
     }
     return { number, handle, position: 0 };
   }
+}
+
+/** The next records to write together; those whose callers have left are told so and not written. */
+function takeBatch(line: CommitLine<PackRecord, PackAddress>): readonly Pending<PackRecord, PackAddress>[] {
+  let [bytes, count] = [0, 0];
+  const taken = line.takeWhile(({ content }) => {
+    bytes += recordHeaderBytes + content.length;
+    return bytes <= maxBatchBytes && ++count <= maxBatchRecords;
+  });
+  return taken.filter(({ item: { signal }, reject }) => {
+    if (!signal.aborted) return true;
+    const left = (): Fault =>
+      fault("content.aborted", "The caller left before the content was written.", {}, signal.reason);
+    reject(endOf(signal) ?? left());
+    return false;
+  });
 }
 
 /** Numbers of the segments in a folder, unordered. */

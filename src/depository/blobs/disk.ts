@@ -9,6 +9,7 @@
 // 5. One process owns the folder at a time; its caller sees to that.
 import { mkdir, statfs } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { syncFolder } from "../../durable-files/index.ts";
 import type { Log } from "../../kernel/ctx.ts";
 import { faultsOf } from "../../kernel/fault.ts";
 import { privateFolderMode } from "../../kernel/file-modes.ts";
@@ -16,7 +17,7 @@ import { digestOf, runningHash } from "../../kernel/hash.ts";
 import type { Digest } from "../../kernel/hash.ts";
 import { maxPackedBlobBytes, maxSegmentBytes } from "../../kernel/limits.ts";
 import type { BlobCheck, Blobs, ByteRange, PutBlob, StoredBlob } from "./blobs.ts";
-import { syncDirectory, writeFault } from "./disk-files.ts";
+import { writeFault } from "./disk-files.ts";
 import { Directories, objectPath, removeLeftovers, Upload } from "./disk-objects.ts";
 import { checkBlob, fileLocation, readBlob } from "./disk-reads.ts";
 import { SegmentWriter } from "./disk-segments.ts";
@@ -41,8 +42,8 @@ export async function openDiskBlobs(options: DiskBlobsOptions): Promise<Blobs> {
   const dir = resolve(options.dir);
   const folders = { packs: join(dir, "packs"), objects: join(dir, "objects"), tmp: join(dir, "tmp") };
   for (const folder of Object.values(folders)) await mkdir(folder, { recursive: true, mode: privateFolderMode });
-  await syncDirectory(dir);
-  await syncDirectory(dirname(dir));
+  await syncFolder(dir);
+  await syncFolder(dirname(dir));
   const removed = await removeLeftovers(folders.tmp);
   if (removed > 0) options.log.info({ removed }, "Removed uploads that an earlier process did not finish.");
   const segments = await SegmentWriter.open(folders.packs, options.segmentBytes ?? maxSegmentBytes, options.log);

@@ -6,11 +6,12 @@
 //    elsewhere may have been made of the text as it was typed, which is tried as well.
 import { argon2, randomBytes } from "node:crypto";
 import { availableParallelism } from "node:os";
+import { Semaphore } from "../../kernel/concurrency.ts";
 import { equalSecrets } from "../../kernel/hash.ts";
 import { currentParameters, isCurrent, phcString, readPasswordHash, saltBytes, tagBytes } from "./password-hash.ts";
 import type { Argon2Parameters } from "./password-hash.ts";
+import { runQueued } from "./password-queue.ts";
 import type { PasswordWorker } from "./password-worker.ts";
-import { Places } from "./places.ts";
 
 /** Longest password worth looking at, UTF-16 units; the policy accepts far less. */
 export const maxPasswordInput = 1024;
@@ -31,19 +32,20 @@ export interface Verdict {
 /** Hashes passwords. */
 export class PasswordHasher {
   readonly #worker: PasswordWorker;
-  readonly #places: Places;
+  readonly #queue: Semaphore;
   /** What the password of nobody is compared with; made of random bytes that are kept nowhere. */
   readonly #nobody = phcString(currentParameters, randomBytes(saltBytes), randomBytes(tagBytes));
 
   constructor(worker: PasswordWorker, limits = { mostAtOnce, mostWaiting }) {
     this.#worker = worker;
-    this.#places = new Places(limits.mostAtOnce, limits.mostWaiting);
+    this.#queue = new Semaphore({ maxInside: limits.mostAtOnce, maxWaiting: limits.mostWaiting });
   }
 
   /** The PHC string of a password. Rejects with `auth.busy`. `holder` is who is counted for the wait, as an address. */
   async hash(password: string, holder?: string): Promise<string> {
     const salt = randomBytes(saltBytes);
-    const tag = await this.#places.run(
+    const tag = await runQueued(
+      this.#queue,
       () => argon2Tag(normalPassword(password), currentParameters, salt, tagBytes),
       holder,
     );
@@ -58,10 +60,14 @@ export class PasswordHasher {
       const matches =
         hash.scheme === "bcrypt"
           ? await this.#worker.bcrypt(candidate, hash.text, holder)
-          : await this.#places.run(async () => {
-              const tag = await argon2Tag(candidate, hash.parameters, hash.salt, hash.tag.length);
-              return equalSecrets(tag, hash.tag);
-            }, holder);
+          : await runQueued(
+              this.#queue,
+              async () => {
+                const tag = await argon2Tag(candidate, hash.parameters, hash.salt, hash.tag.length);
+                return equalSecrets(tag, hash.tag);
+              },
+              holder,
+            );
       if (matches && hashText !== undefined) return { matches: true, outdated: !isCurrent(hash) };
     }
     return { matches: false, outdated: false };

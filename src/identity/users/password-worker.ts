@@ -2,7 +2,8 @@
 // strength, which takes half a second on input made to be slow. This one file is both sides: imported, it gives
 // `PasswordWorker`; started by it as a worker, it answers its questions. So it works from the sources and from the package.
 import { parentPort, Worker, workerData } from "node:worker_threads";
-import { Places } from "./places.ts";
+import { Semaphore } from "../../kernel/concurrency.ts";
+import { runQueued } from "./password-queue.ts";
 
 /** What the estimate says of a password. */
 export interface Strength {
@@ -38,7 +39,7 @@ const estimatedLength = 48;
 
 /** A thread that checks passwords; started when first needed. */
 export class PasswordWorker implements AsyncDisposable {
-  readonly #places = new Places(1, mostWaiting);
+  readonly #queue = new Semaphore({ maxInside: 1, maxWaiting: mostWaiting });
   readonly #open = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
   #worker: Worker | undefined;
   #nextId = 0;
@@ -58,7 +59,7 @@ export class PasswordWorker implements AsyncDisposable {
   }
 
   #ask<T>(question: Question, holder: string | undefined): Promise<T> {
-    return this.#places.run(async () => {
+    const ask = async (): Promise<T> => {
       const worker = (this.#worker ??= this.#start());
       const id = this.#nextId++;
       // The process may end while the thread is idle, and not before it has answered.
@@ -73,7 +74,8 @@ export class PasswordWorker implements AsyncDisposable {
         this.#open.delete(id);
         if (this.#open.size === 0) worker.unref();
       }
-    }, holder);
+    };
+    return runQueued(this.#queue, ask, holder);
   }
 
   #start(): Worker {

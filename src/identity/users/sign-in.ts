@@ -3,6 +3,7 @@
 // 1. An unknown username, a disabled user and a wrong password get one answer, after the same work.
 // 2. Five failures for one username from one address lock that pair for a while, and no other; a success forgets them.
 // 3. Attempts for one pair are checked one after another, so that a burst is worth no more guesses than a trickle.
+import { KeyedMutex } from "../../kernel/concurrency.ts";
 import { sha256Hex } from "../../kernel/hash.ts";
 import { silentMeter } from "../../kernel/meter.ts";
 import type { Meter } from "../../kernel/meter.ts";
@@ -65,8 +66,8 @@ export interface SignInParts {
 export class PasswordSignIn implements SignIn {
   readonly #parts: SignInParts;
   readonly #metrics: ReturnType<typeof signInMetrics>;
-  /** The last attempt under way for each pair of username and address. */
-  readonly #turns = new Map<string, Promise<unknown>>();
+  /** By pair of username and address. */
+  readonly #attempts = new KeyedMutex();
 
   constructor(parts: SignInParts) {
     this.#parts = parts;
@@ -85,7 +86,7 @@ export class PasswordSignIn implements SignIn {
 
   checkForChange(credentials: Credentials): Promise<SignedIn> {
     const pair = pairOf(credentials.username, credentials.address);
-    return this.#metrics.signIn(() => this.#inTurn(pair, () => this.#attempt(pair, credentials)));
+    return this.#metrics.signIn(() => this.#attempts.run(pair, () => this.#attempt(pair, credentials)));
   }
 
   async forgive(username: string, address: string): Promise<void> {
@@ -128,21 +129,6 @@ export class PasswordSignIn implements SignIn {
     if (remaining > 0) return;
     await counter.take(`login-lock:${pair}`, lock);
     await counter.clear(`login-failures:${pair}`);
-  }
-
-  /** Runs a job when the one before it of the same key has ended. */
-  async #inTurn<T>(key: string, job: () => Promise<T>): Promise<T> {
-    const before = this.#turns.get(key);
-    const turn = (async () => {
-      await before?.catch(() => undefined);
-      return job();
-    })();
-    this.#turns.set(key, turn);
-    try {
-      return await turn;
-    } finally {
-      if (this.#turns.get(key) === turn) this.#turns.delete(key);
-    }
   }
 }
 

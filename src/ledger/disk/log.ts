@@ -22,8 +22,8 @@ import { ledgerMetrics } from "../metrics.ts";
 import type { LedgerMetrics } from "../metrics.ts";
 import { checkpointText } from "../note.ts";
 import { formatProof, inclusionParts, proofHashes } from "../proof.ts";
-import { Sequencer } from "../sequencer.ts";
-import type { CommitTarget, EncodedLeaf } from "../sequencer.ts";
+import { sequencerOf } from "../sequencer.ts";
+import type { EncodedLeaf, Sequencer } from "../sequencer.ts";
 
 /** An open log. */
 export class DiskLog implements AsyncDisposable {
@@ -50,8 +50,10 @@ export class DiskLog implements AsyncDisposable {
     this.verifierKey = parts.signer.verifier.text;
     this.#head = { size: parts.edge.size, note: parts.note };
     this.#reader = new TreeReader(parts.edge, parts.tree);
-    const target: CommitTarget = { commit: (leaves) => this.#commit(leaves), failed: (error) => this.#failed(error) };
-    this.#sequencer = new Sequencer(target);
+    this.#sequencer = sequencerOf({
+      commit: (leaves) => this.#commit(leaves),
+      failed: (error) => this.#failed(error),
+    });
     this.#metrics = ledgerMetrics(options.meter ?? silentMeter, {
       entries: () => this.size,
       unpublished: () => this.#publisher?.unpublished ?? 0,
@@ -118,7 +120,7 @@ export class DiskLog implements AsyncDisposable {
     if (batch.leaves.length === 0) return this.#head.size;
     if (batch.begins && !this.#ballast.inPlace && !(await this.#ballast.refill())) throw full();
     if (batch.begins && this.#publisher?.crowded && !(await this.#publisher.publish())) throw full();
-    return this.#sequencer.append(batch);
+    return this.#sequencer.submit(batch);
   }
 
   checkpoint(): string {

@@ -83,7 +83,7 @@ export class Publisher {
       // Tiles take room; on a full disk what is left belongs to the outcomes of acts under way.
       if (!(await this.#source.ballast.refill())) throw new Error("the disk is full");
       // Between two commits the journal turns to a new segment, so that the one before can be dropped as a whole.
-      await sequencer.between(async () => {
+      await sequencer.exclusively(async () => {
         [size, note] = [edge.size, this.#source.checkpoint()];
         await journal.rotate(size);
       });

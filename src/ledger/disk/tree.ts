@@ -5,8 +5,8 @@
 import { join } from "node:path";
 import { DurableFolder, readIfThere, replaceFile } from "../../durable-files/index.ts";
 import type { FileToWrite } from "../../durable-files/index.ts";
+import { BoundedMap } from "../../kernel/bounded-map.ts";
 import type { Edge } from "../edge.ts";
-import { Lru } from "../lru.ts";
 import { hashBytes, heightsPerLevel } from "../merkle.ts";
 import { salvage } from "../salvage.ts";
 import { HashTile, levelCount, splitBundle, tilePath, tilesBetween, tileWidth, widthAt } from "../tiles.ts";
@@ -33,8 +33,8 @@ export type BundleEntries = readonly (Buffer | undefined)[];
 export class DiskTree {
   readonly #dir: string;
   readonly #folder: DurableFolder;
-  readonly #tiles = new Lru<HashTile>(tileCacheBytes, (tile) => tile.sizeBytes);
-  readonly #bundles = new Lru<BundleEntries>(bundleCacheBytes, sizeOfEntries);
+  readonly #tiles = new BoundedMap<string, HashTile>(tileCacheBytes, (tile) => tile.sizeBytes);
+  readonly #bundles = new BoundedMap<string, BundleEntries>(bundleCacheBytes, sizeOfEntries);
   readonly #loading = new Map<string, Promise<BundleEntries | undefined>>();
 
   constructor(dir: string) {
@@ -121,7 +121,7 @@ export class TreeReader {
   readonly #edge: Edge;
   readonly #disk: DiskTree;
   /** Roots of subtrees inside the growing edge, which never change once they are perfect. */
-  readonly #subtrees = new Lru<Buffer>(subtreeCacheBytes, () => subtreeCost);
+  readonly #subtrees = new BoundedMap<string, Buffer>(subtreeCacheBytes, () => subtreeCost);
 
   constructor(edge: Edge, disk: DiskTree) {
     this.#edge = edge;

@@ -1,5 +1,6 @@
 // Reads the body of POST /v1/messages. Parameters that Charter does not know stay in `raw` and reach upstreams that speak
 // this dialect; those that it knows must have the type that the API gives them.
+import { below } from "../../kernel/json-pointer.ts";
 import type { ModelCall, ReplyForm, ToolChoice, ToolOffer, Turn } from "../conversation.ts";
 import type { Draft, JsonObject } from "../wire/fields.ts";
 import {
@@ -57,15 +58,10 @@ export function readMessagesCall(body: JsonObject): ModelCall {
   readToolChoice(body, call);
   put(call, "reasoning", readReasoning(body));
   for (const key of Object.keys(body)) {
-    if (!understood.has(key) && body[key] !== null) untranslated.push(`/${pointerStep(key)}`);
+    if (!understood.has(key) && body[key] !== null) untranslated.push(below("", key));
   }
   if (untranslated.length > 0) call.untranslated = untranslated;
   return call;
-}
-
-/** One step of a JSON pointer (RFC 6901). */
-function pointerStep(key: string): string {
-  return key.replaceAll("~", "~0").replaceAll("/", "~1");
 }
 
 function readTurns(body: JsonObject, untranslated: string[]): Turn[] {
@@ -105,7 +101,7 @@ function readTools(body: JsonObject, untranslated: string[]): ToolOffer[] {
     offers.push(offer);
     for (const key of Object.keys(tool)) {
       const asked = tool[key] !== null && tool[key] !== false;
-      if (asked && !understoodOfTools.has(key)) untranslated.push(`${at}/${pointerStep(key)}`);
+      if (asked && !understoodOfTools.has(key)) untranslated.push(below(at, key));
     }
   }
   return offers;

@@ -1,6 +1,7 @@
 // How far the rules of each deployment are believed: a provider that reports more than a rule allows has shown that the rule
 // is wrong, and the next calls are bounded by more. Of this process only, for each product by itself, so that nobody's calls
 // change what others may do, and of calls with media apart from others.
+import { BoundedMap } from "../../kernel/bounded-map.ts";
 
 /** What is believed. */
 export interface Standing {
@@ -19,7 +20,7 @@ const maxRemembered = 4096;
 
 /** Standings by deployment. */
 export class Standings {
-  readonly #known = new Map<string, Standing>();
+  readonly #known = new BoundedMap<string, Standing>(maxRemembered);
 
   of(product: string | null, deployment: string, hasMedia: boolean): Standing {
     return this.#known.get(keyOf(product, deployment, hasMedia)) ?? believed;
@@ -28,15 +29,7 @@ export class Standings {
   /** A call that had a bound was reported to have used `ratio` times as much. */
   exceeded(product: string | null, deployment: string, hasMedia: boolean, ratio: number): void {
     const key = keyOf(product, deployment, hasMedia);
-    const before = this.#known.get(key);
-    this.#known.delete(key);
-    if (this.#known.size >= maxRemembered) {
-      for (const oldest of this.#known.keys()) {
-        this.#known.delete(oldest);
-        break;
-      }
-    }
-    this.#known.set(key, worse(before ?? believed, ratio));
+    this.#known.set(key, worse(this.#known.get(key) ?? believed, ratio));
   }
 }
 

@@ -1,5 +1,6 @@
 // Reads the body of POST /v1/chat/completions. Parameters that Charter does not know stay in `raw` and reach upstreams that
 // speak this dialect; those that it knows must have the type that the API gives them.
+import { below } from "../../kernel/json-pointer.ts";
 import type { ModelCall, ReplyForm, ToolChoice, ToolOffer } from "../conversation.ts";
 import type { Draft, JsonObject } from "../wire/fields.ts";
 import {
@@ -95,7 +96,7 @@ export function noteUnknown(
   for (const key of Object.keys(body)) {
     const value = body[key];
     if (understood.has(key) || value === undefined || value === null || value === ordinary[key]) continue;
-    untranslated.push(`/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`);
+    untranslated.push(below("", key));
   }
 }
 

@@ -1,6 +1,7 @@
 // The operator's own prices, which win over the library's. A price that a row leaves out follows from the others: cached
 // tokens cost what input tokens do, tokens written for an hour what written ones do, reasoning what output does, audio what
 // text does; searches and requests are free.
+import { below } from "../../kernel/json-pointer.ts";
 import { nearestName } from "../../kernel/nearest.ts";
 import { priceFault } from "./errors.ts";
 import { Schedule } from "./schedule.ts";
@@ -90,7 +91,7 @@ function rowOf(value: unknown, at: string): Row {
   if (unknown !== undefined) {
     const nearest = nearestName(unknown, keys);
     const hint = nearest === undefined ? `; known are ${keys.join(", ")}` : `; did you mean "${nearest}"?`;
-    throw invalid(`${at}/${unknown.replaceAll("~", "~0").replaceAll("/", "~1")}`, `unknown key "${unknown}"${hint}`);
+    throw invalid(below(at, unknown), `unknown key "${unknown}"${hint}`);
   }
   return value as Row;
 }

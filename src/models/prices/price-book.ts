@@ -2,6 +2,7 @@
 // the provider, the model and its table; the arithmetic is ours (tariff.ts), because the library's is in binary fractions.
 // Its prices are those of the installed version; its updates over the network are never switched on.
 import { calcPrice, findProvider } from "@pydantic/genai-prices";
+import { BoundedMap } from "../../kernel/bounded-map.ts";
 import type { DialectName } from "../conversation.ts";
 import { readOverrides, overrideKey } from "./overrides.ts";
 import type { OwnPrices } from "./overrides.ts";
@@ -41,7 +42,7 @@ const dialectForms: Readonly<Record<DialectName, readonly [provider: string, fla
 /** Prices and forms by provider and model. */
 export class PriceBook {
   readonly #overrides: ReadonlyMap<string, OwnPrices>;
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new BoundedMap<string, Entry>(maxEntries);
   readonly #dialects: ReadonlyMap<DialectName, Form>;
   /** Every API's form as its inventor has it, to try when none of a provider's fits. */
   readonly commonForms: readonly Form[];
@@ -64,15 +65,7 @@ export class PriceBook {
   entry(provider: string, model: string): Entry {
     // A length cannot be part of a name's end, so two pairs never share a key.
     const key = `${provider.length}:${provider}${model}`;
-    const known = this.#entries.get(key);
-    if (known !== undefined) return known;
-    const entry = this.#look(provider, model);
-    if (this.#entries.size >= maxEntries) {
-      const [oldest] = this.#entries.keys();
-      if (oldest !== undefined) this.#entries.delete(oldest);
-    }
-    this.#entries.set(key, entry);
-    return entry;
+    return this.#entries.getOrMake(key, () => this.#look(provider, model));
   }
 
   /** The form in which a dialect accounts for a call. */
