@@ -1,5 +1,6 @@
 // One call under way: what was found out so far, what it has used, and who waits for its answer. The stages tell it what has
 // happened by methods that say so, and nothing else writes what it knows.
+import { cacheWord } from "../answer-cache/index.ts";
 import type { BodyDigests, Lead, Turn } from "../answer-cache/index.ts";
 import type { Begun } from "../governance/index.ts";
 import type { GuardFinding } from "../guards/index.ts";
@@ -13,7 +14,6 @@ import { costOf, costOfCut } from "./costing.ts";
 import type { Said } from "./costing.ts";
 import type { AttemptFacts, GatewayObserver, Phase } from "./observer.ts";
 import type { Attempted } from "./overrun.ts";
-import { enforcesForm } from "./prepared.ts";
 import type { Prepared } from "./prepared.ts";
 import type { FormJudgement, FormVerdict } from "./reply-form.ts";
 import type { Room } from "./room.ts";
@@ -115,7 +115,7 @@ export class CallSession {
 
   /** Whether only a reply of the form asked for is accepted. */
   get enforcesForm(): boolean {
-    return enforcesForm(this.prepared);
+    return this.prepared.options.schema === "enforce" && this.call.form.kind !== "text";
   }
 
   /** Ends when nobody wants the answer any more. */
@@ -174,7 +174,7 @@ export class CallSession {
 
   /** The cache has said what to do. */
   cached(turn: Turn): void {
-    this.#progress.cache = turn.kind === "bypass" ? "bypass" : turn.kind === "lead" ? "miss" : "hit";
+    this.#progress.cache = cacheWord(turn);
     if (turn.kind === "lead") this.#lead = turn.lead;
   }
 

@@ -84,8 +84,8 @@ function percentOf(prices: Prices, { provider, model }: Deployment, asked: Servi
 }
 
 /**
- * What a call cost whose stream was cut off: the provider's account is of a moment before the end (Anthropic begins with one
- * output token), so what came out counts at least.
+ * What a call cost whose stream was cut off: the provider's account is of a moment before the end (some begin with one output
+ * token), so what came out counts at least.
  */
 export function costOfCut(prices: Prices, deployment: Deployment, rawUsage: RawUsage | null, seen: Seen): Cost {
   const cost = costOf(prices, deployment, rawUsage, seen);

@@ -57,11 +57,6 @@ export interface Prepared extends Guarded {
   readonly analysis: readonly string[];
 }
 
-/** Whether only replies of the form asked for are accepted. */
-export function enforcesForm({ call: { form }, options: { schema } }: Pick<Asked, "call" | "options">): boolean {
-  return schema === "enforce" && form.kind !== "text";
-}
-
 /** Where a call would go and why, for people: the analysis, the candidates in order, and who is left out. */
 export function explanationOf({ call, strategy, request, routed, analysis, findings, parameters }: Prepared) {
   return {

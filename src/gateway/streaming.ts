@@ -6,7 +6,7 @@
 // 3. After the first byte nothing is tried elsewhere: a stream that breaks ends with a typed error frame of its dialect, and
 //    so does one whose call is ended from here.
 // 4. The call's outcome is durable before the last frame, which a comment with what Charter has to say precedes.
-import type { DialectName, Finish, FrontDialect, StreamEvent, StreamWriter, Cost } from "../models/index.ts";
+import type { Finish, FrontDialect, StreamEvent, StreamWriter, Cost } from "../models/index.ts";
 import { gatewayFault } from "./errors.ts";
 import { shownOf } from "./call-session.ts";
 import type { CallSession } from "./call-session.ts";
@@ -196,9 +196,9 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
     this.#rewrites = true;
     this.#catchUp();
     const pieces = this.#held.drain();
-    // The Messages API opens words in a block of its own, which has passed: the writer must not open it again.
+    // The frame that opens words has passed: the writer must not open them again.
     const first = pieces.find((piece) => laneOf(piece) !== undefined);
-    if (this.#parts.front.name === "anthropic-messages" && first !== undefined) this.#writer.write(first);
+    if (this.#parts.front.opensWords === true && first !== undefined) this.#writer.write(first);
     return pieces.flatMap((piece) => this.#said(piece));
   }
 
@@ -206,13 +206,13 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
   #passed({ raw, pieces }: Block): readonly Buffer[] {
     for (const piece of pieces) this.#note(piece);
     if (pieces.some(({ kind }) => kind === "end")) {
-      this.#endFrame = raw.length > 0 ? raw : Buffer.from(closings[this.#parts.front.name] ?? "");
+      this.#endFrame = raw.length > 0 ? raw : Buffer.from(this.#parts.front.closing ?? "");
       return [];
     }
     // A block that holds nothing but the usage is the one that the caller would not have got without asking.
     const isUsage = pieces.length > 0 && pieces.every(({ kind }) => kind === "usage");
     const { session, front } = this.#parts;
-    return isUsage && !session.call.wantsUsage && front.name === "openai-chat" ? [] : [raw];
+    return isUsage && !session.call.wantsUsage && front.hidesUsage === true ? [] : [raw];
   }
 
   #written(pieces: readonly StreamEvent[]): readonly Buffer[] {
@@ -425,12 +425,6 @@ function joined(buffers: readonly Buffer[]): Buffer {
   const [only] = buffers;
   return buffers.length === 1 && only !== undefined ? only : Buffer.concat(buffers);
 }
-
-/** What ends a stream whose upstream left out to say so, by dialect. */
-const closings: Readonly<Partial<Record<DialectName, string>>> = {
-  "openai-chat": "data: [DONE]\n\n",
-  "anthropic-messages": 'event: message_stop\ndata: {"type":"message_stop"}\n\n',
-};
 
 /** Longest outline, pieces; a stream beyond it is rewritten without one. */
 const maxOutline = 10_000;

@@ -6,6 +6,7 @@ import { budgetMigrations, openBudgets } from "../../../src/budgets/index.ts";
 import { defaultConstitutionDir, loadConstitution } from "../../../src/constitution/index.ts";
 import type { Constitution, ModelTerms } from "../../../src/constitution/index.ts";
 import type { BodyKeeper, KeptCall } from "../../../src/gateway/bodies.ts";
+import type { Database } from "../../../src/db/index.ts";
 import type { CallSession } from "../../../src/gateway/call-session.ts";
 import { Fleet } from "../../../src/gateway/fleet.ts";
 import type { AttemptFacts, CallFacts } from "../../../src/gateway/observer.ts";
@@ -65,26 +66,32 @@ export interface Said {
   readonly ctx?: Ctx;
 }
 
+/** A gate over a ledger in memory, and a halt of everything that a test can set. */
+function governedBy(constitution: Constitution, database: Database) {
+  const leaves: Leaf[] = [];
+  const append: Ledger["append"] = async (added) => {
+    leaves.push(...added);
+    return leaves.length - added.length;
+  };
+  const halted = { is: false };
+  const halts = { stops: () => halted.is, suspends: () => false, inForce: () => [], onChange: () => {} };
+  const gate = openGate({
+    constitution,
+    ledger: { append } as unknown as Ledger,
+    halts: halts as unknown as Halts,
+    standings: { present: async () => undefined, presentAll: async () => new Map() },
+    database,
+    log: silentLog,
+  });
+  return { gate, leaves, halted };
+}
+
 /** Opens the drivers; disposing of the rig removes its database. @param defaultTokens The budget of every product; 0 for no limit. */
 export async function openStageRig(terms: Partial<ModelTerms> = {}, defaultTokens = 0) {
   const constitution = constitutionWith(terms);
   const opened = await temporaryDatabase([...identityMigrations, ...budgetMigrations]);
   const { database } = opened;
-  const leaves: Leaf[] = [];
-  const ledger = {
-    append: async (added: readonly Leaf[]) => {
-      leaves.push(...added);
-      return leaves.length - added.length;
-    },
-  } as unknown as Ledger;
-  const halted = { is: false };
-  const halts = {
-    stops: () => halted.is,
-    suspends: () => false,
-    inForce: () => [],
-    onChange: () => {},
-  } as unknown as Halts;
-  const shown = { present: async () => undefined, presentAll: async () => new Map() };
+  const governed = governedBy(constitution, database);
   const attempts: AttemptFacts[] = [];
   const calls: CallFacts[] = [];
   const kept: KeptCall[] = [];
@@ -98,7 +105,7 @@ export async function openStageRig(terms: Partial<ModelTerms> = {}, defaultToken
     dialects: upstreamDialects,
     analyser: openAnalyser("classic"),
     fleet: new Fleet({ connect: () => new SimulatedUpstream(), ...at }),
-    gate: openGate({ constitution, ledger, halts, standings: shown, database, log: silentLog }),
+    gate: governed.gate,
     budgets: openBudgets({ db: database, ...at, defaultTokens, alone: true }),
     counter: new MemoryCounter(systemClock),
     cache: new AnswerCache({ near: new MemoryCache({ clock: systemClock }), ...at }),
@@ -123,8 +130,7 @@ export async function openStageRig(terms: Partial<ModelTerms> = {}, defaultToken
   };
   return {
     parts,
-    leaves,
-    halted,
+    ...governed,
     attempts,
     calls,
     kept,

@@ -1,0 +1,39 @@
+// Checks what is promised of the house's shape and prints each figure: the composition root and the gateway stay small, and what
+// is one provider's knowledge stays in src/models. Exits with 1 when a promise is broken.
+import { globSync, readFileSync } from "node:fs";
+
+/** Most lines of the composition root, and of the gateway without its tests. */
+const mostRoot = 150;
+const mostGateway = 5500;
+
+/** Names of providers and of their dialects. */
+const names = /anthropic|openai|gemini|groq|mistral|deepseek|ollama|azure|vllm/i;
+
+/** Files outside src/models that name an API or a provider to people, or look for its words, each with the reason. */
+const listed: ReadonlyMap<string, string> = new Map([
+  ["src/gateway/module.ts", "the API's description says whose clients a path serves"],
+  ["src/http/routes/chat.ts", "binds each API's path to the dialect that it speaks"],
+  ["src/cli/commands/price.ts", "examples of prices that a person can run"],
+  ["src/guards/secret-rules.ts", "the forms of providers' keys, by the names on record"],
+  ["src/guards/injection-rules.ts", "words by which texts address a model"],
+  ["src/kernel/limits.ts", "the sources of limits"],
+]);
+
+const isTest = (file: string): boolean => file.endsWith(".test.ts");
+const linesOf = (file: string): number => readFileSync(file, "utf8").split("\n").length - 1;
+
+const sources = globSync("src/**/*.ts").filter((file) => !isTest(file));
+const root = linesOf("src/app.ts");
+const gateway = sources.filter((file) => file.startsWith("src/gateway/")).reduce((sum, file) => sum + linesOf(file), 0);
+const naming = sources.filter((file) => !file.startsWith("src/models/") && names.test(readFileSync(file, "utf8")));
+const stray = naming.filter((file) => !listed.has(file));
+const stale = [...listed.keys()].filter((file) => !naming.includes(file));
+
+console.log(`src/app.ts: ${root} lines, at most ${mostRoot}`);
+console.log(`src/gateway without tests: ${gateway} lines, at most ${mostGateway}`);
+console.log(`files outside src/models that name a provider or dialect: ${naming.length}, ${listed.size} listed`);
+for (const file of stray) console.error(`${file} names a provider or a dialect; its knowledge belongs in src/models`);
+for (const file of stale) console.error(`${file} is listed in scripts/check-house.ts and names none: take it off`);
+
+const isKept = gateway > 0 && root <= mostRoot && gateway <= mostGateway && stray.length + stale.length === 0;
+process.exitCode = isKept ? 0 : 1;
