@@ -5,8 +5,8 @@ import type { GuardAction } from "../../constitution/data.ts";
 import { guard } from "./guard.ts";
 import { read } from "./read.ts";
 
-/** Written backwards, so that this file holds none. */
-const secret = [..."CBA5ZYX3WVUTSR7QAIKA"].toReversed().join("");
+/** Made of two words, so that this file holds none. */
+const secret = "akia".toUpperCase() + "Q7RSTUVW3XYZ5ABC";
 const saying = (content: string) => ({
   dialect: "openai-chat" as const,
   body: { ...hello, messages: [{ role: "user", content }] },
