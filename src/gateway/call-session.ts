@@ -8,11 +8,11 @@ import type { Ctx } from "../kernel/ctx.ts";
 import { dialectOf } from "../models/index.ts";
 import type { Cost, DialectName, ModelCall, Prices, Reply, Shown, Standings, StreamEvent } from "../models/index.ts";
 import type { CallBodies } from "./bodies.ts";
-import { Charges } from "./charges.ts";
 import type { Charged } from "./charges.ts";
 import { costOf, costOfCut } from "./costing.ts";
 import type { Said } from "./costing.ts";
 import type { AttemptFacts, GatewayObserver, Phase } from "./observer.ts";
+import { unreadCost, withinBound } from "./overrun.ts";
 import type { Attempted } from "./overrun.ts";
 import type { Prepared } from "./prepared.ts";
 import type { FormJudgement, FormVerdict } from "./reply-form.ts";
@@ -67,7 +67,12 @@ export interface Keepable {
 /** One call under way. */
 export class CallSession {
   readonly parts: SessionParts;
-  readonly #charges: Charges;
+  /** Attempts that were billed and whose answers were not used: the lower steps of a cascade. */
+  readonly #spent: Charged[] = [];
+  /** Attempts whose cost is not known yet: under way, or given up while the provider was at work. */
+  readonly #open = new Set<Attempted>();
+  /** The attempt whose answer is passed on. */
+  #answering: Attempted | undefined;
   readonly #reasons: string[];
   readonly #phases: Phase[] = [];
   readonly #progress: Writable<Progress>;
@@ -76,7 +81,6 @@ export class CallSession {
 
   constructor(parts: SessionParts) {
     this.parts = parts;
-    this.#charges = new Charges(parts.room);
     this.#reasons = [...parts.prepared.routed.reasons];
     this.#progress = {
       reasons: this.#reasons,
@@ -180,7 +184,7 @@ export class CallSession {
 
   /** An attempt begins, for which there is room. @returns Whether it is not the first. */
   attempting(attempt: Attempted): boolean {
-    this.#charges.begun(attempt);
+    this.#open.add(attempt);
     return ++this.#progress.attempts > 1;
   }
 
@@ -201,17 +205,19 @@ export class CallSession {
 
   /** An attempt has failed in a way that no provider bills. */
   unbilled(attempt: Attempted): void {
-    this.#charges.unbilled(attempt);
+    this.#open.delete(attempt);
+    this.parts.room.free(attempt.seat);
   }
 
   /** An attempt is paid for, and its answer is not used. */
   spent(attempt: Attempted, cost: Cost): void {
-    this.#charges.spent(attempt, cost);
+    this.#open.delete(attempt);
+    this.#spent.push({ attempt, cost });
   }
 
   /** The answer of this attempt is the one that is passed on. */
   passesOn(attempt: Attempted): void {
-    this.#charges.answeredBy(attempt);
+    this.#answering = attempt;
   }
 
   /** What an answer costs. @param isCut It broke off, so that the provider's account is of a moment before. */
@@ -273,11 +279,21 @@ export class CallSession {
     this.#lead?.fail(error);
   }
 
-  /** Ends the call, once: what each attempt cost. @param used What the answer cost that is passed on. */
+  /**
+   * Ends the call, once: what each attempt cost. Of an attempt that was given up while the provider was at work it is not known
+   * how far it was, so all that was held for it counts, or leaving in the last moment would be free.
+   * @param used What the answer cost that is passed on.
+   */
   close(used: Cost | undefined): readonly Charged[] {
     if (this.#isOver) throw new Error("the call has ended before");
     this.#isOver = true;
-    return this.#charges.of(used);
+    const charges = [...this.#spent];
+    if (used !== undefined && this.#answering !== undefined) {
+      this.#open.delete(this.#answering);
+      charges.push({ attempt: this.#answering, cost: used, isLast: true });
+    }
+    for (const attempt of this.#open) charges.push({ attempt, cost: unreadCost(attempt) });
+    return charges.map((charge) => ({ ...charge, cost: withinBound(charge.attempt, charge.cost) }));
   }
 }
 
