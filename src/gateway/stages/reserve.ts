@@ -110,28 +110,19 @@ async function reserveAhead(
   deployment: Deployment,
   times: number,
 ): Promise<void> {
-  const wanted = await wantedOf(parts, session, call, deployment);
-  const flex = wanted?.flex;
-  if (wanted === undefined || (flex !== undefined && flex.takes !== "share")) return;
+  const draft = await draftOf(parts, session, call, deployment).catch((error: unknown) => {
+    // A deployment that cannot be asked shows it when its turn comes.
+    if (error instanceof Fault && error.code === "dialect.unsupported") return undefined;
+    throw error;
+  });
+  if (draft === undefined) return;
+  const { wanted } = draft;
+  const { flex } = wanted;
+  if (flex !== undefined && flex.takes !== "share") return;
   await session.parts.room.ahead(deployment, {
     ...timesOver(wanted, times),
     ...(flex === undefined ? {} : { flex: { ...flex, least: timesOver(flex.least, times) } }),
   });
-}
-
-/** What a call asks for at a deployment; undefined where the deployment cannot be asked, which its turn will show. */
-async function wantedOf(
-  parts: ReserveParts,
-  session: CallSession,
-  call: ModelCall,
-  deployment: Deployment,
-): Promise<Wanted | undefined> {
-  try {
-    return (await draftOf(parts, session, call, deployment)).wanted;
-  } catch (error) {
-    if (error instanceof Fault && error.code === "dialect.unsupported") return undefined;
-    throw error;
-  }
 }
 
 /** The request for a deployment, and the most that it can cost by the limit of its answer. */
