@@ -6,6 +6,7 @@
 import { sha256Hex } from "../kernel/hash.ts";
 import { canonicalJson } from "../kernel/canonical-json.ts";
 import { isLarge } from "../kernel/json-writer.ts";
+import { frontDialects } from "../models/index.ts";
 import type { ModelCall } from "../models/index.ts";
 import { contentOf } from "./body-digests.ts";
 import type { ContentDigest } from "./body-digests.ts";
@@ -42,7 +43,8 @@ const maxSemanticChars = 256 * 1024;
  */
 export function semanticParts(call: ModelCall, circumstances: CallCircumstances): SemanticParts | undefined {
   if (isStateful(call.raw) || isLarge(call.raw, maxSemanticChars)) return undefined;
-  const field = call.dialect === "openai-responses" ? "input" : "messages";
+  const field = frontDialects[call.dialect]?.turnsField;
+  if (field === undefined) return undefined;
   const cut = cutTurns(call.raw[field]);
   if (cut === undefined) return undefined;
   const frame = digestOf("frame", call, circumstances, contentOf({ ...call.raw, [field]: cut.rest }));

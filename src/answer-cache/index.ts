@@ -1,7 +1,7 @@
 // The door of the cache of answers: the cache, what it is asked with, and the ports that its drivers implement.
 export { addressOf, partitionOf } from "./address.ts";
 export type { Address, AddressParts, AnswerType, CacheKey, Partition } from "./address.ts";
-export { AnswerCache } from "./answer-cache.ts";
+export { AnswerCache, cacheWord } from "./answer-cache.ts";
 export type { AnswerCacheParts, CacheStats, Query, Turn } from "./answer-cache.ts";
 export type { Answer, AnswerFacts, HeldAnswer } from "./answer.ts";
 export { contentInTurns, digestsOf } from "./body-digests.ts";

@@ -3,7 +3,7 @@ import { systemClock } from "../kernel/clock.ts";
 import { silentLog } from "../kernel/ctx.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import { newId } from "../kernel/ids.ts";
-import type { AnswerFacts } from "../gateway/course.ts";
+import type { AnswerFacts } from "../gateway/index.ts";
 import type { CallOptions } from "../gateway/prepared.ts";
 import { gatewayThinker } from "./gateway-thinker.ts";
 import type { Callable } from "./gateway-thinker.ts";

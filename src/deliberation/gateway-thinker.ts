@@ -1,5 +1,5 @@
 // A thinker whose every answer is a call of the gateway: an act of its own, with its own decision, budget and leaves.
-import { modelFault } from "../models/index.ts";
+import { chatDialect, modelFault } from "../models/index.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import type { Gateway, CallOptions } from "../gateway/index.ts";
 import type { AskTerms, Message, Thinker, Thought } from "./thinker.ts";
@@ -21,12 +21,12 @@ export async function gatewayThinker(
   options: CallOptions,
 ): Promise<Thinker> {
   const first = { model: anyModel, messages: [{ role: "user", content: prompt }] };
-  const { product } = await gateway.prepare(ctx, "openai-chat", first, options);
+  const { product } = await gateway.prepare(ctx, chatDialect, first, options);
   return {
     product,
     async ask(messages, terms) {
       const signal = AbortSignal.any([ctx.signal, terms.signal]);
-      const answer = await gateway.call({ ...ctx, signal }, "openai-chat", bodyOf(messages, terms), options);
+      const answer = await gateway.call({ ...ctx, signal }, chatDialect, bodyOf(messages, terms), options);
       if (answer.kind !== "whole") throw new Error("an answer that was not asked to stream came as a stream");
       const { microdollars, model, intentIndex } = answer.facts;
       return { ...saidIn(answer.body), microdollars, model, intentIndex };

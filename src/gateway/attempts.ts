@@ -4,7 +4,7 @@
 // 2. A failure that another deployment may not share moves on to it; where there is none, the same one is tried again after
 //    a pause, within the budget of retries. So it is with an answer that is not accepted.
 // 3. What the provider refuses as wrong is the caller's to mend and is not tried elsewhere.
-import { modelFault, tierOf, assertSent } from "../models/index.ts";
+import { modelFault, tierOf, tokensOfReply, assertSent } from "../models/index.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Fault } from "../kernel/fault.ts";
 import { JsonRefusal, plainBounds } from "../kernel/json-bounds.ts";
@@ -12,20 +12,21 @@ import type { JsonBounds } from "../kernel/json-bounds.ts";
 import { readInTurns } from "../kernel/json-turns.ts";
 import { maxReplyContainers, maxReplyDepth, maxReplyNodes } from "../kernel/limits.ts";
 import type { Deployment, DialectName, ModelCall, Reply, UpstreamDialect } from "../models/index.ts";
-import type { Course } from "./course.ts";
+import type { CallSession } from "./call-session.ts";
 import { gatewayFault } from "./errors.ts";
 import type { Fleet, Landing } from "./fleet.ts";
 import { mayBeBilled, mayPass, StatusFault } from "./fleet-faults.ts";
 import { Intake } from "./intake.ts";
 import type { Attempted } from "./overrun.ts";
-import { reserveAttempt } from "./reserving.ts";
-import type { ReservingParts } from "./reserving.ts";
-import { reasonsOf } from "./router.ts";
+import { judgeReply, misfitFault } from "./reply-form.ts";
+import { reserveAttempt } from "./stages/reserve.ts";
+import type { ReserveParts, Trial } from "./stages/reserve.ts";
 import type { Candidate } from "./router.ts";
 import { backoffMs } from "../outbound/index.ts";
 import type { Deadlines } from "../outbound/index.ts";
+import type { FormChecker } from "../structured-output/index.ts";
 
-/** An answer that nobody has seen yet. */
+/** An answer of which nothing has been shown yet. */
 export type Landed = { readonly attempt: Attempted } & LandedAnswer;
 
 type LandedAnswer =
@@ -48,51 +49,44 @@ type LandedAnswer =
     };
 
 /** What attempts are made with. */
-export interface AttemptParts extends ReservingParts {
+export interface AttemptParts extends ReserveParts {
   readonly fleet: Fleet;
   readonly deadlines: Deadlines;
   readonly maxAttempts: number;
   readonly maxReplyBytes: number;
   readonly random: () => number;
+  readonly forms: FormChecker;
 }
 
-/** What is tried. */
-export interface Trial {
-  readonly call: ModelCall;
-  /** About how many tokens go in. */
-  readonly inputTokens: number;
-  readonly candidates: readonly Candidate[];
-  readonly passed: Readonly<Record<string, string>>;
-  readonly signal: AbortSignal;
-  /** Why a whole answer is not accepted, once it has been paid for; undefined when it is. */
-  readonly refusal?: (answer: Extract<Landed, { kind: "whole" }>) => Fault | undefined;
-}
+/** An answer that is here as a whole. */
+export type WholeAnswer = Extract<Landed, { readonly kind: "whole" }>;
 
 /** Gives the first good answer. @throws The last failure, as a fault that a caller may read. */
-export async function landAnswer(parts: AttemptParts, course: Course, trial: Trial): Promise<Landed> {
+export async function landAnswer(parts: AttemptParts, session: CallSession, trial: Trial): Promise<Landed> {
+  const { product } = session.prepared;
   let last: unknown;
   for (const [i, candidate] of trial.candidates.entries()) {
     const isLast = i === trial.candidates.length - 1;
-    parts.fleet.earn(candidate.deployment.provider, course.parts.product);
+    parts.fleet.earn(candidate.deployment.provider, product);
     for (let retry = 0; ; retry++) {
-      if (course.attempts >= parts.maxAttempts) throw last ?? noneTried();
+      if (session.progress.attempts >= parts.maxAttempts) throw last ?? noneTried();
       try {
-        return await attemptOnce(parts, course, trial, candidate);
+        return await attemptOnce(parts, session, trial, candidate);
       } catch (error) {
-        trial.signal.throwIfAborted();
+        session.signal.throwIfAborted();
         last = error;
         if (error instanceof Fault && error.code === "dialect.unsupported") break;
         // What there is no room for after a failure may be dearer than the next one; at first nothing is chosen by price.
-        if (error instanceof Fault && course.attempts > 0 && error.code.startsWith("budget.")) break;
+        if (error instanceof Fault && session.progress.attempts > 0 && error.code.startsWith("budget.")) break;
         const passage = mayPass(error);
         if (passage === "nowhere") throw error;
         if (!isLast || passage === "elsewhere") break;
-        if (course.attempts >= parts.maxAttempts) break;
-        if (!parts.fleet.mayRetry(candidate.deployment.provider, course.parts.product)) break;
+        if (session.progress.attempts >= parts.maxAttempts) break;
+        if (!parts.fleet.mayRetry(candidate.deployment.provider, product)) break;
       }
       const waitMs = backoffMs(retry, parts.random);
-      course.waitedMs += waitMs;
-      await sleep(waitMs, undefined, { signal: trial.signal });
+      session.waited(waitMs);
+      await sleep(waitMs, undefined, { signal: session.signal });
     }
   }
   throw last ?? noneTried();
@@ -104,17 +98,17 @@ function noneTried(): Error {
 
 async function attemptOnce(
   parts: AttemptParts,
-  course: Course,
-  { call, inputTokens, passed, signal, refusal }: Trial,
+  session: CallSession,
+  trial: Trial,
   candidate: Candidate,
 ): Promise<Landed> {
+  const { call } = trial;
+  const { signal } = session;
   const { deployment } = candidate;
-  const { parameters, product, room } = course.parts;
-  const attempt = await reserveAttempt(parts, room, { call, product, inputTokens, parameters, signal }, deployment);
+  const { product, parameters } = session.prepared;
+  const attempt = await reserveAttempt(parts, session, call, deployment);
   const { wire, body, name, dialect } = attempt;
-  course.attempts++;
-  course.charges.begun(attempt);
-  const isRetry = course.attempts > 1;
+  const isRetry = session.attempting(attempt);
   const startMs = performance.now();
   let landing: Landing | undefined;
   let status: number | undefined;
@@ -123,49 +117,44 @@ async function attemptOnce(
   try {
     assertSent(wire, deployment, parameters.askedOf(name));
     landing = await parts.fleet.attempt(deployment, {
-      product: course.parts.product,
+      product,
       wire,
       body,
       dialect,
       leaving: () => (hasLeft = true),
-      passed: name === call.dialect ? passed : {},
+      passed: name === call.dialect ? parameters.passed : {},
       deadlines: parts.deadlines,
       signal,
     });
     ({ status } = landing.answer);
     const landed = { attempt, ...(await readHead(parts, { deployment, name, dialect }, call, landing)) };
-    const refused = landed.kind === "whole" ? refusal?.(landed) : undefined;
-    if (refused !== undefined) throw refused;
-    course.candidate = candidate;
-    course.dropped = course.parts.parameters.droppedFor(name);
-    course.reasons.push(...reasonsOf(candidate, course.parts.routed));
+    if (landed.kind === "whole" && trial.enforcesForm) assertFits(parts.forms, session, landed);
+    session.answered(candidate, name);
     return landed;
   } catch (error) {
     landing?.broke(error);
-    // What was refused has been paid for, and whose caller has gone may be.
+    // What was refused has been paid for, and an attempt whose caller has gone may be.
     const isPaid = error instanceof Fault && error.code === "reply.invalid";
     const mayCost = isPaid || mayBeBilled(error) || signal.aborted;
-    if (!hasLeft || !mayCost) course.charges.unbilled(attempt);
+    if (!hasLeft || !mayCost) session.unbilled(attempt);
     if (error instanceof StatusFault) ({ status } = error);
     failure = error instanceof Fault ? error.code : signal.aborted ? "call.aborted" : "internal.error";
-    course.reasons.push(`${deployment.name} failed: ${failure}`);
+    session.because(`${deployment.name} failed: ${failure}`);
     throw error;
   } finally {
     const durationMs = performance.now() - startMs;
-    course.waitedMs += durationMs;
-    course.phase("attempt", startMs, {
-      deployment: deployment.name,
-      ...(failure === undefined ? {} : { error: failure }),
-    });
-    course.parts.observer.attempted({
-      deployment: deployment.name,
-      provider: deployment.provider.name,
-      status,
-      error: failure,
-      isRetry,
-      durationMs,
-    });
+    const provider = deployment.provider.name;
+    session.attempted({ deployment: deployment.name, provider, status, error: failure, isRetry, durationMs }, startMs);
   }
+}
+
+/** @throws `reply.invalid` for an answer that has not the form asked for; what it cost is spent. */
+function assertFits(forms: FormChecker, session: CallSession, answer: WholeAnswer): void {
+  const judgement = judgeReply(forms, session.call.form, answer.reply);
+  if (judgement?.verdict !== "invalid") return;
+  session.formed(judgement);
+  session.spent(answer.attempt, session.costOf(answer.attempt, answer, tokensOfReply(answer.reply)));
+  throw misfitFault(answer.deployment, judgement);
 }
 
 /** A whole answer is read to its end; of a stream the first pieces, so that it is known to be one. */

@@ -1,6 +1,6 @@
 // What a call used and what that costs, from whatever the provider reported, and an estimate where it reported nothing that
 // can be believed. A stream costs what the same reply would cost whole: both are priced here, from the same account.
-import type { Deployment, Prices, Service, Cost, Usage } from "../models/index.ts";
+import type { Deployment, Prices, Reply, Service, Cost, Usage } from "../models/index.ts";
 import { costReported, knowsServices, serviceReported, isSameModel } from "../models/index.ts";
 
 type RawUsage = Readonly<Record<string, unknown>>;
@@ -9,6 +9,13 @@ type RawUsage = Readonly<Record<string, unknown>>;
 const mostTokens = 20_000_000;
 /** Tokens in a price's unit. */
 const million = 1_000_000;
+
+/** What a reply says that decides what it costs. */
+export interface Said {
+  readonly reply: Pick<Reply, "rawUsage" | "model">;
+  /** The tier of service that it names beside its usage. */
+  readonly serviceTier?: string;
+}
 
 /** What was seen of a call besides the provider's account. */
 export interface Seen {
@@ -77,8 +84,8 @@ function percentOf(prices: Prices, { provider, model }: Deployment, asked: Servi
 }
 
 /**
- * What a call cost whose stream was cut off: the provider's account is of a moment before the end (Anthropic begins with one
- * output token), so what came out counts at least.
+ * What a call cost whose stream was cut off: the provider's account is of a moment before the end (some begin with one output
+ * token), so what came out counts at least.
  */
 export function costOfCut(prices: Prices, deployment: Deployment, rawUsage: RawUsage | null, seen: Seen): Cost {
   const cost = costOf(prices, deployment, rawUsage, seen);

@@ -4,7 +4,7 @@ import { Fault } from "../kernel/fault.ts";
 import type { FaultFacts } from "../kernel/fault.ts";
 import { JsonRefusal } from "../kernel/json-bounds.ts";
 import type { Deployment, Provider, UpstreamDialect } from "../models/index.ts";
-import { cleanWords } from "./provider-words.ts";
+import { redactSecrets } from "../guards/index.ts";
 import { UpstreamFault } from "../outbound/index.ts";
 import type { UpstreamAnswer } from "../outbound/index.ts";
 
@@ -142,4 +142,15 @@ function isTooMuch(error: unknown): boolean {
 export function isFailure(error: unknown): boolean {
   if (!(error instanceof Fault) || isTooMuch(error)) return false;
   return error.code === "upstream.garbled" || error.code === "upstream.failed";
+}
+
+/** Longest message of a provider that is passed on, characters. */
+const maxWords = 500;
+
+/** A provider's message without the server's own keys or anything else that looks like a secret. */
+export function cleanWords(message: string, keys: readonly string[]): string {
+  let text = message.toWellFormed();
+  // Before anything is cut off: half a key would not be recognised.
+  for (const key of keys) if (key !== "") text = text.replaceAll(key, "[redacted: key]");
+  return redactSecrets(text.slice(0, 4 * maxWords)).slice(0, maxWords);
 }

@@ -13,7 +13,7 @@ import { overviewOf, worstOf } from "./fleet-overview.ts";
 import type { BreakerOverview } from "./fleet-overview.ts";
 import type { Health } from "./router.ts";
 import { Concurrency, outcomeOf } from "../outbound/index.ts";
-import { ProviderKeys } from "../models/index.ts";
+import { keyHeaderOf, ProviderKeys } from "../models/index.ts";
 import type { BreakerStats, Deadlines, Permit, Place, Upstream, UpstreamAnswer } from "../outbound/index.ts";
 
 /** Most calls that wait for a place at one deployment, and how long; then another deployment is tried. */
@@ -177,7 +177,8 @@ export class Fleet implements AsyncDisposable {
           retryAfterSeconds: Math.max(1, Math.ceil((ring.readyAtMs - this.#parts.clock.nowMs()) / 1000)),
         });
       }
-      const headers = { ...provider.headers, ...passed, ...wire.headers, ...credential(provider, key.secret) };
+      const shown = key.secret === undefined ? {} : keyHeaderOf(provider, key.secret);
+      const headers = { ...provider.headers, ...passed, ...wire.headers, ...shown };
       attempt.leaving();
       const answer = await upstream.send({ path: wire.path, headers, body, deadlines, signal });
       const { status } = answer;
@@ -269,17 +270,4 @@ function failed({ station, places, permit }: Held, error: unknown): void {
   station.inFlight--;
   for (const place of places) place[Symbol.dispose]();
   if (outcome === "failure") station.failed();
-}
-
-/** How each kind of provider is shown a key. */
-function credential({ kind }: Provider, secret: string | undefined): Record<string, string> {
-  if (secret === undefined) return {};
-  switch (kind) {
-    case "anthropic":
-      return { "x-api-key": secret };
-    case "gemini":
-      return { "x-goog-api-key": secret };
-    default:
-      return { authorization: `Bearer ${secret}` };
-  }
 }

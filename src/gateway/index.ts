@@ -1,9 +1,8 @@
 // The door of the gateway: calls of models, what they may cost, and how the models stand.
 export type { BodyKeeper, KeptBody, KeptCall } from "./bodies.ts";
-export type { AnswerFacts } from "./course.ts";
 export { gatewayFault } from "./errors.ts";
 export { Gateway } from "./gateway.ts";
-export type { ModelAnswer, ModelStanding } from "./gateway.ts";
+export type { ModelStanding } from "./gateway.ts";
 export type { GatewayDrivers } from "./module.ts";
 export type { GatewayObserver } from "./observer.ts";
 export { resetBreakers } from "./breaker-resets.ts";
@@ -13,3 +12,4 @@ export { explanationOf, schemaModes } from "./prepared.ts";
 export type { CallOptions, SchemaMode } from "./prepared.ts";
 export type { AttemptFacts, CallFacts, Phase } from "./observer.ts";
 export type { Health } from "./router.ts";
+export type { AnswerFacts, ModelAnswer } from "./stages/settle.ts";

@@ -9,8 +9,7 @@ import type { Fault } from "../kernel/fault.ts";
 import { othersTurn, Stretch } from "../kernel/stretch.ts";
 import type { StreamEvent, StreamReader, SseBlock } from "../models/index.ts";
 import type { Landing } from "./fleet.ts";
-import { StreamCutShort } from "./fleet-faults.ts";
-import { cleanWords } from "./provider-words.ts";
+import { cleanWords, StreamCutShort } from "./fleet-faults.ts";
 
 /** One block of a stream with what it says. */
 export interface Item {

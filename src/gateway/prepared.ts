@@ -1,8 +1,7 @@
 // A call as far as it is understood before anybody is asked, and how that is told to people.
 import type { DataClass, ModelTerms } from "../constitution/index.ts";
 import type { CacheControl } from "../answer-cache/index.ts";
-import type { ModelCall } from "../models/index.ts";
-import { gatewayFault } from "./errors.ts";
+import type { ModelCall, Wanted } from "../models/index.ts";
 import type { Assessment } from "./parameters/index.ts";
 import type { GuardFinding } from "../guards/index.ts";
 import { reasonsOf } from "./router.ts";
@@ -13,11 +12,6 @@ import type { Strategy } from "../routing/index.ts";
 export const schemaModes = ["report", "enforce"] as const;
 /** What is done about a reply that has not the form asked for. */
 export type SchemaMode = (typeof schemaModes)[number];
-
-/** Whether only replies of the form asked for are accepted. */
-export function enforcesForm({ form }: Pick<ModelCall, "form">, { schema }: Pick<CallOptions, "schema">): boolean {
-  return schema === "enforce" && form.kind !== "text";
-}
 
 /** What a caller says beside the body. */
 export interface CallOptions {
@@ -33,20 +27,34 @@ export interface CallOptions {
   readonly passed: Readonly<Record<string, string>>;
 }
 
-/** A call that has been read, looked through and ranked. */
-export interface Prepared {
+/** A call that has been read: what is asked, of whom, and under which terms. */
+export interface Asked {
   readonly call: ModelCall;
   readonly product: string | null;
+  /** The product is another than the caller's, which is the gate's to refuse, on record. */
+  readonly isForeign: boolean;
+  readonly wanted: Wanted;
+  readonly serves: "chat" | "embeddings";
   readonly terms: ModelTerms;
+  readonly dataClass: DataClass;
+  readonly options: CallOptions;
+}
+
+/** A call that has been looked through. */
+export interface Guarded extends Asked {
+  readonly findings: readonly GuardFinding[];
+  /** What was decided about what the call asks for beside words. */
+  readonly parameters: Assessment;
+  readonly denied: Error | undefined;
+}
+
+/** A call that has been ranked. */
+export interface Prepared extends Guarded {
   readonly strategy: Strategy;
   readonly request: RouteRequest;
   readonly routed: Route;
   /** Why the analyser said this level, most telling first. */
   readonly analysis: readonly string[];
-  readonly findings: readonly GuardFinding[];
-  /** What was decided about what the call asks for beside words. */
-  readonly parameters: Assessment;
-  readonly denied: Error | undefined;
 }
 
 /** Where a call would go and why, for people: the analysis, the candidates in order, and who is left out. */
@@ -79,21 +87,4 @@ export function explanationOf({ call, strategy, request, routed, analysis, findi
       refused: parameters.refused?.message ?? null,
     },
   };
-}
-
-/** Why nobody can answer: the terms forbid it, or nobody is there. */
-export function nobody({ routed, call }: Prepared): Error {
-  const { excluded } = routed;
-  const reasons = [...new Set(excluded.map(({ deployment, reason }) => `${deployment.name}: ${reason}`))].slice(0, 5);
-  const said = reasons.length === 0 ? `nothing serves ${call.model}` : reasons.join("; ");
-  if (excluded.length > 0 && excluded.every(({ byTerms }) => byTerms)) {
-    return gatewayFault("model.not_allowed", said, {
-      policies: ["gateway.terms"],
-      remedy: "choose another model or tier, or ask an owner to change the product's terms in the constitution",
-    });
-  }
-  return gatewayFault("model.unavailable", said, {
-    remedy: "configure a provider, or try again when its breaker has closed",
-    retryAfterSeconds: 30,
-  });
 }

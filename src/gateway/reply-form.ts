@@ -4,7 +4,8 @@
 //    keywords that are not supported, a text beyond the bounds of the reader, a reply that refuses or calls a tool.
 // 2. A reply is looked at and never changed.
 import { Fault } from "../kernel/fault.ts";
-import type { ReplyForm, StreamEvent, Reply } from "../models/index.ts";
+import type { Deployment, ReplyForm, StreamEvent, Reply } from "../models/index.ts";
+import { gatewayFault } from "./errors.ts";
 import { maxDataChars } from "../structured-output/index.ts";
 import type { FormChecker, Refusal } from "../structured-output/index.ts";
 
@@ -32,6 +33,13 @@ export function judgeReply(
     return parts.map((part) => (part.kind === "text" ? part.text : "")).join("");
   });
   return judged(forms, form, said);
+}
+
+/** Tells what breaks the form and nothing of the reply: no guard may have looked at it. */
+export function misfitFault({ name }: Deployment, { refusal }: FormJudgement): Fault {
+  return gatewayFault("reply.invalid", `the reply of ${name} ${refusal?.reason ?? "has not the form asked for"}`, {
+    remedy: "ask for a form that the model can keep, name a stronger model, or send `X-Charter-Schema: report`",
+  });
 }
 
 /** Gathers the texts of a stream to be judged at its end. */

@@ -4,7 +4,7 @@
 //    that cost nothing serves the next one; what may have been billed stays held, and the next attempt needs room of its own.
 // 2. A call ends once; each reservation is then charged with what its own attempts used, or given back.
 import type { Budgets, Flex, Reservation } from "../budgets/index.ts";
-import type { TokenBound, Deployment, Cost } from "../models/index.ts";
+import type { Deployment, Cost } from "../models/index.ts";
 
 /** Tokens, and micro-dollars or null where no price is known. */
 export interface Amount {
@@ -22,12 +22,6 @@ export interface Wanted extends Amount {
 export interface Seat extends Amount {
   readonly deployment: Deployment;
   readonly reservation: Reservation;
-}
-
-/** A seat, and what its attempt can cost at most in tokens. */
-export interface Bounded {
-  readonly seat: Seat;
-  readonly bound: TokenBound;
 }
 
 interface Held {

@@ -2,7 +2,11 @@
 // a call of its own that is decided, paid and recorded like any other; what is found never crosses products.
 import { addressOf, semanticParts } from "../answer-cache/index.ts";
 import type { AnswerCache, CallCircumstances, Embed, HeldAnswer, Query, SemanticIndex } from "../answer-cache/index.ts";
-import type { ModelCall } from "../models/index.ts";
+import type { Ctx } from "../kernel/ctx.ts";
+import type { Lookup, ModelCall } from "../models/index.ts";
+import type { CallSession } from "./call-session.ts";
+import type { CallOptions } from "./prepared.ts";
+import type { ModelAnswer } from "./stages/settle.ts";
 
 /** What was found for a question. */
 export interface Similar {
@@ -33,8 +37,30 @@ export async function similarAnswer(
   };
 }
 
+/** A question's vector, by the first model for embeddings that can answer; a call of its own. @throws Error when there is none. */
+export async function embedded(gateway: Caller, { deployments }: Lookup, session: CallSession, text: string) {
+  const deployment = deployments.find((each) => each.serves === "embeddings" && each.provider.lacks === undefined);
+  if (deployment === undefined) throw new Error("no model for embeddings is configured");
+  const { product, options } = session.prepared;
+  const body = { model: deployment.name, input: text, encoding_format: "float" };
+  const own = { ...options, ...(product === null ? {} : { product }), passed: {} };
+  const given = await gateway.call(session.ctx, "embeddings", body, own);
+  if (given.kind !== "whole") throw new Error("a vector came as a stream");
+  return vectorOf(given.body);
+}
+
+/** Makes calls. */
+interface Caller {
+  call(
+    ctx: Ctx,
+    dialect: "embeddings",
+    body: Readonly<Record<string, unknown>>,
+    options: CallOptions,
+  ): Promise<ModelAnswer>;
+}
+
 /** The vector in the body of an answer of the embeddings API. @throws Error when there is none. */
-export function vectorOf(body: Buffer): Float32Array {
+function vectorOf(body: Buffer): Float32Array {
   const { data } = JSON.parse(body.toString("utf8")) as { data?: readonly { embedding?: unknown }[] };
   const vector = data?.[0]?.embedding;
   if (!Array.isArray(vector)) throw new Error("the answer holds no vector");

@@ -6,21 +6,24 @@
 // 3. After the first byte nothing is tried elsewhere: a stream that breaks ends with a typed error frame of its dialect, and
 //    so does one whose call is ended from here.
 // 4. The call's outcome is durable before the last frame, which a comment with what Charter has to say precedes.
-import type { DialectName, Finish, FrontDialect, Reply, StreamEvent, StreamWriter, Cost } from "../models/index.ts";
+import type { Finish, FrontDialect, StreamEvent, StreamWriter, Cost } from "../models/index.ts";
 import { gatewayFault } from "./errors.ts";
-import { shownOf } from "./course.ts";
-import type { AnswerFacts, Course, Ending } from "./course.ts";
+import { shownOf } from "./call-session.ts";
+import type { CallSession } from "./call-session.ts";
 import { Fault } from "../kernel/fault.ts";
 import { publicNames } from "../kernel/json-case.ts";
 import { endOf, throwIfEnded } from "../kernel/standing.ts";
 import { runningHash } from "../kernel/hash.ts";
-import { othersTurn, Stretch, stretchChars } from "../guards/index.ts";
-import type { FrameGuard, GuardFinding, StreamGuard } from "../guards/index.ts";
+import { frameGuard, othersTurn, Stretch, streamGuard, stretchChars } from "../guards/index.ts";
+import type { FrameGuard, StreamGuard } from "../guards/index.ts";
 import { HeldBlocks, laneOf } from "./held-blocks.ts";
 import type { Block, WordPiece } from "./held-blocks.ts";
 import type { Item } from "./intake.ts";
+import type { Attempted } from "./overrun.ts";
 import type { StreamedForm } from "./reply-form.ts";
-import { TextTally } from "../models/index.ts";
+import { noUsage, TextTally } from "../models/index.ts";
+import { reasonOf, settleAnswer, settleFailure } from "./stages/settle.ts";
+import type { AnswerFacts, Ending } from "./stages/settle.ts";
 
 /** Where pieces come from: an upstream, another call that is followed, or an answer that is kept. */
 export interface Source {
@@ -29,36 +32,19 @@ export interface Source {
   broke(error: unknown): void;
 }
 
-/** What a reply says that decides what it costs. */
-export interface Said {
-  readonly reply: Pick<Reply, "rawUsage" | "model">;
-  /** The tier of service that it names beside its usage. */
-  readonly serviceTier?: string;
-}
-
 /** What a stream is passed on with. */
 export interface StreamParts {
-  readonly course: Course;
+  readonly session: CallSession;
   readonly source: Source;
   readonly front: FrontDialect;
   /** The source speaks the caller's dialect, so that bytes can pass as they came. */
   readonly asItCame: boolean;
-  /** A guard for what frames hold beside words; undefined when the policy looks for nothing. */
-  readonly frames: FrameGuard | undefined;
-  /** A guard for the text of one choice; undefined when the policy looks for nothing. */
-  readonly guardFor: (choice: number) => StreamGuard | undefined;
-  readonly report: (findings: readonly GuardFinding[]) => void;
-  /** Is told every piece as the caller gets it. */
-  readonly push: (piece: StreamEvent) => void;
-  /** What the pieces so far cost. */
-  readonly costOf: (said: Said, outputTokens: number) => Cost;
-  /** The stream came to its good end. */
-  readonly settled: (cost: Cost) => void;
-  readonly failed: (error: unknown) => void;
+  /** What is paid for; undefined where nothing is, because the answer was there or is another call's. */
+  readonly attempt: Attempted | undefined;
+  /** The product's guards look through it. */
+  readonly isGuarded: boolean;
   /** Judges the form of what is said; absent where none was asked for. */
   readonly form?: StreamedForm;
-  /** Others follow this stream, so that it goes on when its own caller has left. */
-  readonly isFollowed: () => boolean;
 }
 
 /** Words that are being said. */
@@ -83,6 +69,8 @@ export function factsComment(facts: AnswerFacts): string {
 export class StreamedAnswer implements AsyncIterable<Buffer> {
   readonly #parts: StreamParts;
   readonly #writer: StreamWriter;
+  /** Looks through what frames hold beside words; undefined when the policy looks for nothing. */
+  readonly #frames: FrameGuard | undefined;
   readonly #hash = runningHash();
   /** What each choice is saying, with what watches over it. */
   readonly #watched = new Map<number, Watched>();
@@ -98,15 +86,19 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
   readonly #held = new HeldBlocks();
   /** A guard has changed something, so that blocks no longer pass as they come. */
   #rewrites = false;
+  /** The stream broke off. */
+  #isCut = false;
 
   constructor(parts: StreamParts) {
     this.#parts = parts;
-    this.#writer = parts.front.streamWriter(parts.course.parts.call, shownOf(parts.course.parts.ctx));
+    const { session, front, isGuarded } = parts;
+    this.#writer = front.streamWriter(session.call, shownOf(session.ctx));
+    this.#frames = isGuarded ? frameGuard(session.prepared.terms.guards) : undefined;
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void> {
-    const { course, source } = this.#parts;
-    const { signal } = course.parts.ctx;
+    const { session, source } = this.#parts;
+    const { signal } = session.ctx;
     const startMs = performance.now();
     let isOver = false;
     try {
@@ -114,25 +106,22 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
         const askedMs = performance.now();
         const items = await source.next();
         const nowMs = performance.now();
-        course.waitedMs += nowMs - askedMs;
+        session.waited(nowMs - askedMs);
         throwIfEnded(signal);
         if (items === undefined) break;
         const bytes = items.some(isLong) ? await this.#passLong(items) : this.#pass(items);
         if (bytes.length === 0) continue;
-        course.firstChunkMs ??= nowMs;
-        course.lastChunkMs = nowMs;
-        course.chunks++;
         this.#hash.update(bytes);
-        course.bodies?.add(bytes);
+        session.sent(bytes, nowMs);
         yield bytes;
         // The time that the reader took is not Charter's.
-        course.waitedMs += performance.now() - nowMs;
+        session.waited(performance.now() - nowMs);
         if (this.#endFrame !== undefined) break;
       }
       const rest = this.#rest();
       if (rest.length > 0) {
         this.#hash.update(rest);
-        course.bodies?.add(rest);
+        session.sent(rest);
         yield rest;
       }
       throwIfEnded(signal);
@@ -180,13 +169,11 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
 
   /** An item as the product's guards let it pass, but for the words in it, which they look at across items. */
   #framed(item: Item): Item {
-    const { frames, asItCame, report } = this.#parts;
-    if (frames === undefined) return item;
-    const { raw, pieces, findings, denied } = frames.look(
-      asItCame && !this.#rewrites ? item.raw : undefined,
-      item.pieces,
-    );
-    if (findings.length > 0) report(findings);
+    if (this.#frames === undefined) return item;
+    const { asItCame, session } = this.#parts;
+    const kept = asItCame && !this.#rewrites ? item.raw : undefined;
+    const { raw, pieces, findings, denied } = this.#frames.look(kept, item.pieces);
+    session.found(findings);
     if (denied !== undefined) throw denied;
     return { ...(raw === undefined ? {} : { raw }), pieces };
   }
@@ -209,9 +196,9 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
     this.#rewrites = true;
     this.#catchUp();
     const pieces = this.#held.drain();
-    // The Messages API opens words in a block of its own, which has passed: the writer must not open it again.
+    // The frame that opens words has passed: the writer must not open them again.
     const first = pieces.find((piece) => laneOf(piece) !== undefined);
-    if (this.#parts.front.name === "anthropic-messages" && first !== undefined) this.#writer.write(first);
+    if (this.#parts.front.opensWords === true && first !== undefined) this.#writer.write(first);
     return pieces.flatMap((piece) => this.#said(piece));
   }
 
@@ -219,13 +206,13 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
   #passed({ raw, pieces }: Block): readonly Buffer[] {
     for (const piece of pieces) this.#note(piece);
     if (pieces.some(({ kind }) => kind === "end")) {
-      this.#endFrame = raw.length > 0 ? raw : Buffer.from(closings[this.#parts.front.name] ?? "");
+      this.#endFrame = raw.length > 0 ? raw : Buffer.from(this.#parts.front.closing ?? "");
       return [];
     }
     // A block that holds nothing but the usage is the one that the caller would not have got without asking.
     const isUsage = pieces.length > 0 && pieces.every(({ kind }) => kind === "usage");
-    const { course, front } = this.#parts;
-    return isUsage && !course.parts.call.wantsUsage && front.name === "openai-chat" ? [] : [raw];
+    const { session, front } = this.#parts;
+    return isUsage && !session.call.wantsUsage && front.hidesUsage === true ? [] : [raw];
   }
 
   #written(pieces: readonly StreamEvent[]): readonly Buffer[] {
@@ -264,7 +251,7 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
     const guard = this.#watch(lane, words);
     if (guard === undefined) return before.length === 0 ? [piece] : [...before, piece];
     const { text, findings, denied } = guard.push(words.text);
-    if (findings.length > 0) this.#parts.report(findings);
+    this.#parts.session.found(findings);
     if (denied !== undefined) throw denied;
     const passed = text === words.text ? [piece] : text === "" ? [] : [{ ...words, text }];
     return before.length === 0 ? passed : [...before, ...passed];
@@ -292,7 +279,9 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
   #watch(lane: string, like: WordPiece): StreamGuard | undefined {
     let watched = this.#watched.get(like.choice);
     if (watched === undefined) {
-      watched = { lane, like, guard: this.#parts.guardFor(like.choice) };
+      const { session, isGuarded } = this.#parts;
+      const at = `/choices/${like.choice}/text`;
+      watched = { lane, like, guard: isGuarded ? streamGuard(session.prepared.terms.guards, at) : undefined };
       this.#watched.set(like.choice, watched);
     }
     return watched.guard;
@@ -304,14 +293,14 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
     this.#watched.delete(choice);
     if (watched?.guard === undefined) return [];
     const { text, findings, denied } = watched.guard.flush();
-    if (findings.length > 0) this.#parts.report(findings);
+    this.#parts.session.found(findings);
     if (denied !== undefined) throw denied;
     return text === "" ? [] : [{ ...watched.like, text }];
   }
 
   /** Takes note of a piece that goes out. */
   #note(piece: StreamEvent): void {
-    this.#parts.push(piece);
+    this.#parts.session.passed(piece);
     this.#parts.form?.note(piece);
     switch (piece.kind) {
       case "start":
@@ -349,14 +338,14 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
 
   /** The comment and the last frame, once the outcome is durable. */
   async #end(startMs: number): Promise<Buffer> {
-    const { course, source, settled, form } = this.#parts;
-    this.#parts.push({ kind: "end" });
-    if (form !== undefined) course.formed(form.judge());
+    const { session, source, attempt, form } = this.#parts;
+    session.passed({ kind: "end" });
+    session.formed(form?.judge());
     const ending = this.#ending(this.#finish ?? "unknown");
     source.complete();
-    settled(ending);
-    course.phase("stream", startMs);
-    const facts = await course.end(ending);
+    if (attempt !== undefined) session.keepStream(attempt.seat.deployment.name, ending);
+    session.phase("stream", startMs);
+    const facts = await settleAnswer(session, ending);
     const raw = typeof this.#endFrame === "string" || this.#endFrame === undefined ? undefined : this.#endFrame;
     if (raw === undefined && this.#outline !== undefined) this.#catchUp();
     return Buffer.concat([Buffer.from(factsComment(facts)), raw ?? Buffer.from(this.#writer.write({ kind: "end" }))]);
@@ -364,24 +353,18 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
 
   /** The error frame of a stream that broke off; what was used until then is settled. */
   async #broken(error: unknown, startMs: number): Promise<Buffer> {
-    const { course, source, failed } = this.#parts;
-    const { signal } = course.parts.ctx;
-    const end = endOf(signal);
-    const gone = signal.aborted && end === undefined;
-    const fault = gone ? gatewayFault("call.aborted", "the caller has gone", {}, error) : (end ?? error);
-    source.broke(error);
-    failed(error);
-    course.phase("stream", startMs, { error: fault instanceof Fault ? fault.code : "internal.error" });
-    const told = await ended(course, fault, this.#ending("error"));
-    if (gone) return Buffer.alloc(0);
-    return Buffer.from(this.#writer.fail(told));
+    const { session } = this.#parts;
+    const { signal } = session.ctx;
+    const told = await this.#cut(error, reasonOf(session, error), startMs);
+    const isGone = signal.aborted && endOf(signal) === undefined;
+    return isGone ? Buffer.alloc(0) : Buffer.from(this.#writer.fail(told));
   }
 
   /** The caller has left in the middle; for those who follow, the stream goes on. */
   async #left(startMs: number): Promise<void> {
-    const { course, source, failed, isFollowed } = this.#parts;
+    const { session, source } = this.#parts;
     try {
-      while (isFollowed() && this.#endFrame === undefined) {
+      while (session.isFollowed && this.#endFrame === undefined) {
         const items = await source.next();
         if (items === undefined) return void (await this.#end(startMs));
         await this.#passLong(items);
@@ -390,28 +373,37 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
     } catch (error) {
       return void (await this.#broken(error, startMs));
     }
-    const end = endOf(course.parts.ctx.signal);
-    const error = end ?? gatewayFault("call.aborted", "the caller has gone", {}, "left");
+    const error = endOf(session.ctx.signal) ?? gatewayFault("call.aborted", "the caller has gone", {}, "left");
+    await this.#cut(error, error, startMs);
+  }
+
+  /** Ends a call whose stream broke off and says what its caller may read of it. @param fault What goes on record. */
+  async #cut(error: unknown, fault: unknown, startMs: number): Promise<{ code: string; message: string }> {
+    const { session, source } = this.#parts;
+    this.#isCut = true;
     source.broke(error);
-    failed(error);
-    course.phase("stream", startMs, { error: error.code });
-    await ended(course, error, this.#ending("error"));
+    session.abandoned(error);
+    session.phase("stream", startMs, { error: fault instanceof Fault ? fault.code : "internal.error" });
+    try {
+      return await settleFailure(session, fault, this.#ending("error"));
+    } catch (told) {
+      if (told instanceof Fault) return { code: told.code, message: told.message };
+      session.ctx.log.error({ err: told }, "a stream failed inside");
+      return { code: "internal.error", message: "something failed inside" };
+    }
   }
 
   #cost(): Cost {
+    const { session, attempt } = this.#parts;
+    if (attempt === undefined) return { usage: noUsage, microdollars: 0 };
     const reply = { rawUsage: this.#usage, model: this.#model };
     const said = { reply, ...(this.#tier && { serviceTier: this.#tier }) };
-    return this.#parts.costOf(said, this.#output.tokens);
+    return session.costOf(attempt, said, this.#output.tokens, this.#isCut);
   }
 
   #ending(finish: string): Ending {
-    const { call } = this.#parts.course.parts;
-    return {
-      ...this.#cost(),
-      model: this.#model === "" ? call.model : this.#model,
-      finish,
-      reply: this.#hash.digest(),
-    };
+    const model = this.#model === "" ? this.#parts.session.call.model : this.#model;
+    return { ...this.#cost(), model, finish, reply: this.#hash.digest() };
   }
 }
 
@@ -434,22 +426,5 @@ function joined(buffers: readonly Buffer[]): Buffer {
   return buffers.length === 1 && only !== undefined ? only : Buffer.concat(buffers);
 }
 
-/** What ends a stream whose upstream left out to say so, by dialect. */
-const closings: Readonly<Partial<Record<DialectName, string>>> = {
-  "openai-chat": "data: [DONE]\n\n",
-  "anthropic-messages": 'event: message_stop\ndata: {"type":"message_stop"}\n\n',
-};
-
 /** Longest outline, pieces; a stream beyond it is rewritten without one. */
 const maxOutline = 10_000;
-
-/** Ends a call in failure and says what its caller may read of it. */
-async function ended(course: Course, error: unknown, used: Ending): Promise<{ code: string; message: string }> {
-  try {
-    return await course.fail(error, used);
-  } catch (fault) {
-    if (fault instanceof Fault) return { code: fault.code, message: fault.message };
-    course.parts.ctx.log.error({ err: fault }, "a stream failed inside");
-    return { code: "internal.error", message: "something failed inside" };
-  }
-}

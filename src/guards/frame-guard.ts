@@ -12,7 +12,7 @@ import { guardFault } from "./errors.ts";
 import { guards } from "./guard-list.ts";
 import { redacted } from "./guard.ts";
 import type { Guard, GuardAction, GuardFinding, GuardPolicy, Match } from "./guard.ts";
-import { looksSealed } from "./places.ts";
+import { looksSealed } from "../models/index.ts";
 import { secretsInBytes } from "./secrets.ts";
 import { atOnce, Stretch, stretchChars } from "./stretch.ts";
 

@@ -14,7 +14,7 @@ import { apart, maxHeldChars, merged, redacted, undecoded } from "./guard.ts";
 import type { Guard, GuardAction, GuardFinding, GuardPolicy, Match, Search } from "./guard.ts";
 import { bytesOf, isBase64, isBinaryMedium, mediumOf, textOf, withText } from "./media.ts";
 import type { Medium } from "./media.ts";
-import { looksSealed } from "./places.ts";
+import { looksSealed } from "../models/index.ts";
 import { guardKeywords } from "./rule-book.ts";
 import { searched } from "./searching.ts";
 import { seamEdits, seamSteps } from "./seams.ts";

@@ -11,17 +11,6 @@ export const defaultRoles: Readonly<Record<PrincipalKind, Role>> = {
   auditor: "observer",
 };
 
-/** What narrows a key. */
-export interface KeyScope {
-  readonly role: Role;
-  /** Names of the operations it is good for; null for all that its role and kind allow. */
-  readonly operations: readonly string[] | null;
-  /** Networks it may be used from, in CIDR notation; null for all. */
-  readonly networks: readonly string[] | null;
-  /** From when on it is refused, milliseconds; null for never. */
-  readonly expiresMs: number | null;
-}
-
 /** Most operations and most networks in one scope; more is a sign that another role is meant. */
 export const maxScopeEntries = 50;
 

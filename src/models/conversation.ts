@@ -5,11 +5,14 @@
 // 2. A call that goes to an upstream of its own dialect keeps every parameter that Charter does not know (`raw`).
 // 3. Arguments of tools stay text: they are the model's words and are parsed by whoever uses them.
 import type { Usage } from "./usage.ts";
+import type { Place } from "./wire/places.ts";
 
 /** The wire formats that Charter speaks. `gemini` is spoken to upstreams only. */
 export const dialectNames = ["openai-chat", "openai-responses", "anthropic-messages", "gemini", "embeddings"] as const;
 /** A wire format. */
 export type DialectName = (typeof dialectNames)[number];
+/** The dialect of chats that Charter asks in its own name. */
+export const chatDialect: DialectName = "openai-chat";
 
 /** Bytes that are not text: by URL, or inline as base64. */
 export type MediaSource =
@@ -223,6 +226,16 @@ export interface FrontDialect {
   readCall(body: Readonly<Record<string, unknown>>): ModelCall;
   writeReply(call: ModelCall, reply: Reply, shown: Shown): Record<string, unknown>;
   streamWriter(call: ModelCall, shown: Shown): StreamWriter;
+  /** The field that holds the turns of a conversation; absent where there are none. */
+  readonly turnsField?: string;
+  /** Where seals and media may stand; absent where a body has none. */
+  readonly places?: { readonly inCall: readonly Place[]; readonly inReply: readonly Place[] };
+  /** What ends a stream whose upstream left out to say so. */
+  readonly closing?: string;
+  /** A stream tells its usage only to a caller that asks for it. */
+  readonly hidesUsage?: true;
+  /** A stream opens words with a frame of its own before them. */
+  readonly opensWords?: true;
 }
 
 /** A dialect as Charter speaks it to upstreams. */
@@ -235,4 +248,6 @@ export interface UpstreamDialect {
   streamReader(): StreamReader;
   /** The provider's words in an error body, reduced to a code and a sentence; undefined when there are none. */
   readError(body: unknown): { readonly code?: string; readonly message?: string } | undefined;
+  /** The header that shows a provider its key; `Authorization: Bearer` when absent. */
+  readonly keyHeader?: string;
 }

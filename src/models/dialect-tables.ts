@@ -1,4 +1,6 @@
-// The dialects by name.
+// The dialects by name, and what follows from which one a provider speaks.
+import { dialectOf } from "./catalogue/catalogue.ts";
+import type { Provider } from "./catalogue/catalogue.ts";
 import type { DialectName, FrontDialect, UpstreamDialect } from "./conversation.ts";
 import { anthropicMessagesFront, anthropicMessagesUpstream } from "./anthropic-messages/dialect.ts";
 import { embeddingsFront, embeddingsUpstream } from "./wire/embeddings.ts";
@@ -25,3 +27,9 @@ export const upstreamDialects: Table<UpstreamDialect> = {
   gemini: withBoundedReplies(geminiUpstream),
   embeddings: withBoundedReplies(embeddingsUpstream),
 };
+
+/** The header that shows a provider a key. */
+export function keyHeaderOf(provider: Provider, secret: string): Readonly<Record<string, string>> {
+  const { keyHeader } = upstreamDialects[dialectOf({ provider, serves: "chat" })] ?? {};
+  return keyHeader === undefined ? { authorization: `Bearer ${secret}` } : { [keyHeader]: secret };
+}

@@ -14,6 +14,7 @@ export {
 export { inputTokensInTurns, replyTokensInTurns } from "./call-tokens.ts";
 export { Lookup, defaultCatalogueText, dialectOf, readCatalogue, simulatedDeployments } from "./catalogue/index.ts";
 export type { Deployment, Provider, SecretSource, TokenPrice, Wanted } from "./catalogue/index.ts";
+export { chatDialect } from "./conversation.ts";
 export type {
   Choice,
   DialectName,
@@ -31,18 +32,21 @@ export type {
   UpstreamDialect,
   WireRequest,
 } from "./conversation.ts";
-export { SseDecoder, frontDialects, sseFrame, upstreamDialects } from "./dialects.ts";
+export { SseDecoder, frontDialects, keyHeaderOf, sseFrame, upstreamDialects } from "./dialects.ts";
 export type { SseBlock } from "./dialects.ts";
 export { modelFault } from "./errors.ts";
 export { costReported, knowsServices, openPrices, serviceReported } from "./prices/index.ts";
 export type { Prices, Service } from "./prices/index.ts";
+export { providerName } from "./provider-names.ts";
 export { DeniedKeys, KeyRing, ProviderKeys, SpentKeys } from "./provider-keys.ts";
 export type { HeldKey, KeyRingOptions, KeyStanding } from "./provider-keys.ts";
 export { isSameModel } from "./same-model.ts";
 export { tierOf } from "./service-tier.ts";
 export { noUsage } from "./usage.ts";
 export type { Cost, Usage } from "./usage.ts";
-export { betaOf } from "./parameters/betas.ts";
+export { looksSealed } from "./wire/places.ts";
+export type { Place } from "./wire/places.ts";
+export { betaHeader, betaOf, betasOf } from "./parameters/betas.ts";
 export { effectsOfModelName } from "./parameters/model-names.ts";
 export { pointerStep } from "./parameters/names.ts";
 export { leftOut } from "./parameters/ordinary.ts";

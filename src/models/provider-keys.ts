@@ -15,7 +15,7 @@
 import type { Clock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/ctx.ts";
 import { sha256Hex } from "../kernel/hash.ts";
-import { restMs } from "../outbound/index.ts";
+import { restMs } from "./retry-after.ts";
 
 /** How long a key rests that the provider refused, milliseconds: long enough for an operator to replace it. */
 const refusedRestMs = 300_000;

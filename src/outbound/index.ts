@@ -17,5 +17,4 @@ export { RetryBudget, backoffMs } from "./retries.ts";
 export type { BackoffTerms, RetryTerms } from "./retries.ts";
 export { Concurrency } from "./concurrency.ts";
 export type { ConcurrencyTerms, LoadFigures, Place } from "./concurrency.ts";
-export { restMs } from "./retry-after.ts";
 export { deadlineFault, oversizeFault } from "./upstream.ts";

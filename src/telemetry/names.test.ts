@@ -1,7 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { BoundedNames } from "./bounded-names.ts";
-import { attributes, labelName, metrics, operationName, prometheusName, providerName } from "./index.ts";
+import { attributes, labelName, metrics, operationName, prometheusName } from "./index.ts";
+import { providerName } from "../models/index.ts";
 import type { MetricName } from "./index.ts";
 
 const all: readonly MetricName[] = Object.values(metrics);

@@ -223,19 +223,6 @@ export const metrics = {
 /** A metric, by its name in this file. */
 export type MetricKey = keyof typeof metrics;
 
-/** Providers that the conventions call otherwise than catalogues do. */
-const providerNames: ReadonlyMap<string, string> = new Map([
-  ["gemini", "gcp.gemini"],
-  ["mistral", "mistral_ai"],
-  ["moonshot", "moonshot_ai"],
-  ["xai", "x_ai"],
-]);
-
-/** The conventions' name of a provider, or its own where they have none. */
-export function providerName(name: string): string {
-  return providerNames.get(name) ?? name;
-}
-
 /** The conventions' name of what an operation of the API asks of a model. */
 export function operationName(operation: string): "chat" | "embeddings" {
   return operation === "embedding.create" ? "embeddings" : "chat";

@@ -5,7 +5,8 @@ import { SpanKind, SpanStatusCode, TraceFlags } from "@opentelemetry/api";
 import type { Attributes, HrTime, SpanContext, SpanStatus } from "@opentelemetry/api";
 import type { IdGenerator, ReadableSpan } from "@opentelemetry/sdk-trace";
 import type { CallFacts, Phase } from "../gateway/index.ts";
-import { attributes as names, operationName, providerName } from "./names.ts";
+import { providerName } from "../models/index.ts";
+import { attributes as names, operationName } from "./names.ts";
 
 /** What all spans of one server share. */
 export interface SpanMaker {

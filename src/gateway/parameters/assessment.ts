@@ -3,7 +3,15 @@ import type { DataClass, ParameterEffect } from "../../constitution/index.ts";
 import type { Fault } from "../../kernel/fault.ts";
 import type { DialectName, ModelCall, Service, Use } from "../../models/index.ts";
 import { redactSecrets } from "../../guards/index.ts";
-import { betaOf, effectsOfModelName, pointerStep, leftOut, readAsked } from "../../models/index.ts";
+import {
+  betaHeader,
+  betaOf,
+  betasOf,
+  effectsOfModelName,
+  pointerStep,
+  leftOut,
+  readAsked,
+} from "../../models/index.ts";
 import { allows, refusalOf, unknownRefusal } from "./policy.ts";
 import type { Terms } from "./policy.ts";
 
@@ -81,8 +89,6 @@ export function assess({ call, passed, terms, dataClass, unlisted }: Assessed): 
   };
 }
 
-const betaHeader = "anthropic-beta";
-
 function nameUses(model: string): Use[] {
   const effects = effectsOfModelName(model);
   if (effects.length === 0) return [];
@@ -97,7 +103,6 @@ function readHeaders(call: ModelCall, passed: Assessed["passed"], terms: Terms, 
   const unknown: string[] = [];
   const dropped: string[] = [];
   const kept: string[] = [];
-  if (call.dialect !== "anthropic-messages") return { uses, unknown, dropped, passed: {} };
   for (const { name, at, inHeader } of betasOf(call, passed)) {
     const { effects, alone, isKnown } = betaOf(name);
     if (!isKnown) unknown.push(name);
@@ -119,21 +124,6 @@ function readHeaders(call: ModelCall, passed: Assessed["passed"], terms: Terms, 
     dropped: bounded(dropped.map((name) => shown(name, maxBeta))),
     passed: value === undefined || kept.length === 0 ? {} : { [betaHeader]: same ? value : kept.join(",") },
   };
-}
-
-function* betasOf({ raw }: ModelCall, passed: Assessed["passed"]) {
-  for (const name of wordsIn(passed[betaHeader])) yield { name, at: betaHeader, inHeader: true };
-  for (const field of ["betas", "anthropic_beta"]) {
-    const list = raw[field];
-    for (const item of Array.isArray(list) ? list : [list]) {
-      if (typeof item !== "string") continue;
-      for (const name of wordsIn(item)) yield { name, at: `/${field}`, inHeader: false };
-    }
-  }
-}
-
-function wordsIn(list: string | undefined): readonly string[] {
-  return (list ?? "").split(",").flatMap((word) => (word.trim() === "" ? [] : [word.trim()]));
 }
 
 /** Whether nobody knows beforehand what a use costs. Where another model or place may answer, its price is not known. */

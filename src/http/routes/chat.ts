@@ -8,6 +8,7 @@ import { strategies } from "../../routing/index.ts";
 import { readCacheControl } from "../../answer-cache/index.ts";
 import type { CallOptions, SchemaMode } from "../../gateway/index.ts";
 import type { Strategy } from "../../routing/index.ts";
+import { betaHeader } from "../../models/index.ts";
 import type { DialectName } from "../../models/index.ts";
 import type { Ctx } from "../../kernel/ctx.ts";
 import { plainBounds } from "../../kernel/json-bounds.ts";
@@ -46,7 +47,7 @@ export function callOptions(request: FastifyRequest): CallOptions {
   const strategy = one(headers["x-charter-strategy"]) as Strategy | undefined;
   const dataClass = one(headers["x-charter-data-class"]) as DataClass | undefined;
   const schema = one(headers["x-charter-schema"]) as SchemaMode | undefined;
-  const beta = one(headers["anthropic-beta"]);
+  const beta = one(headers[betaHeader]);
   return {
     ...(product === undefined ? {} : { product }),
     ...(project === undefined ? {} : { project }),
@@ -54,7 +55,7 @@ export function callOptions(request: FastifyRequest): CallOptions {
     ...(dataClass === undefined ? {} : { dataClass }),
     ...(schema === undefined ? {} : { schema }),
     cache: readCacheControl(headers["cache-control"]),
-    passed: beta === undefined ? {} : { "anthropic-beta": beta },
+    passed: beta === undefined ? {} : { [betaHeader]: beta },
   };
 }
 

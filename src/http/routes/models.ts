@@ -1,8 +1,9 @@
-// Which models there are, and where a call would go: for clients of the OpenAI API, for people, and in the predecessor's
+// Which models there are, and where a call would go: for clients that list models, for people, and in the predecessor's
 // words.
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { dataClasses } from "../../constitution/index.ts";
 import { chatOf, dollars, explanationOf, gatewayFault, named, optionsOf, routeAnswer } from "../../gateway/index.ts";
+import { chatDialect } from "../../models/index.ts";
 import { strategies } from "../../routing/index.ts";
 import type { ModelStanding, RouterQuery } from "../../gateway/index.ts";
 import { httpFault } from "../errors.ts";
@@ -94,7 +95,7 @@ export function modelRoutes(app: FastifyInstance, services: Services): void {
     handle: async (ctx, request) => {
       const prepared = await services.gateway.prepare(
         ctx,
-        "openai-chat",
+        chatDialect,
         request.body as Readonly<Record<string, unknown>>,
         callOptions(request),
       );
@@ -161,12 +162,7 @@ function predecessor(app: FastifyInstance, services: Services): void {
     },
     handle: async (ctx, request) => {
       const asked = request.body as RouterQuery;
-      const { routed } = await gateway.prepare(
-        ctx,
-        "openai-chat",
-        chatOf(asked),
-        optionsOf(asked, callOptions(request)),
-      );
+      const { routed } = await gateway.prepare(ctx, chatDialect, chatOf(asked), optionsOf(asked, callOptions(request)));
       const chosen = routeAnswer(asked, routed, constitution.hash);
       if (chosen === undefined) throw gatewayFault("model.unavailable", "no deployment could answer now");
       return chosen;
@@ -188,7 +184,7 @@ function predecessor(app: FastifyInstance, services: Services): void {
       const asked = request.body as RouterQuery;
       const startMs = performance.now();
       const options = optionsOf(asked, callOptions(request));
-      const given = await gateway.call(ctx, "openai-chat", chatOf(asked), options);
+      const given = await gateway.call(ctx, chatDialect, chatOf(asked), options);
       if (given.kind !== "whole") throw new Error("an answer that was not asked to stream came as a stream");
       void reply.headers(factHeaders(given.facts));
       return {

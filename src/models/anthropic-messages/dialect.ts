@@ -2,6 +2,7 @@
 import type { FrontDialect, UpstreamDialect } from "../conversation.ts";
 import { readMessagesCall } from "./call.ts";
 import { readMessagesError } from "./error.ts";
+import { placesInCall, placesInReply } from "./places.ts";
 import { readMessagesReply, writeMessagesReply } from "./reply.ts";
 import { writeMessagesCall } from "./request.ts";
 import { MessagesStreamReader } from "./stream-reader.ts";
@@ -13,6 +14,10 @@ export const anthropicMessagesFront: FrontDialect = {
   readCall: readMessagesCall,
   writeReply: writeMessagesReply,
   streamWriter: (call, shown) => new MessagesStreamWriter(call, shown),
+  turnsField: "messages",
+  places: { inCall: placesInCall, inReply: placesInReply },
+  closing: 'event: message_stop\ndata: {"type":"message_stop"}\n\n',
+  opensWords: true,
 };
 
 /** The Messages API as Charter speaks it to upstreams. */
@@ -22,4 +27,5 @@ export const anthropicMessagesUpstream: UpstreamDialect = {
   readReply: readMessagesReply,
   streamReader: () => new MessagesStreamReader(),
   readError: readMessagesError,
+  keyHeader: "x-api-key",
 };

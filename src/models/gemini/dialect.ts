@@ -12,4 +12,5 @@ export const geminiUpstream: UpstreamDialect = {
   readReply: readGeminiReply,
   streamReader: () => new GeminiStreamReader(),
   readError: readGeminiError,
+  keyHeader: "x-goog-api-key",
 };

@@ -2,6 +2,7 @@
 import type { FrontDialect, UpstreamDialect } from "../conversation.ts";
 import { readChatCall } from "./call.ts";
 import { readChatError } from "./error.ts";
+import { placesInCall, placesInReply } from "./places.ts";
 import { readChatReply, writeChatReply } from "./reply.ts";
 import { writeChatCall } from "./request.ts";
 import { ChatStreamReader } from "./stream-reader.ts";
@@ -13,6 +14,10 @@ export const openaiChatFront: FrontDialect = {
   readCall: readChatCall,
   writeReply: writeChatReply,
   streamWriter: (call, shown) => new ChatStreamWriter(call, shown),
+  turnsField: "messages",
+  places: { inCall: placesInCall, inReply: placesInReply },
+  closing: "data: [DONE]\n\n",
+  hidesUsage: true,
 };
 
 /** Chat completions as Charter speaks them to upstreams. */

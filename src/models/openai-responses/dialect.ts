@@ -2,6 +2,7 @@
 import type { FrontDialect, UpstreamDialect } from "../conversation.ts";
 import { readChatError } from "../openai-chat/error.ts";
 import { readResponsesCall } from "./call.ts";
+import { placesInCall, placesInReply } from "./places.ts";
 import { readResponsesReply, ResponsesStreamReader } from "./reader.ts";
 import { writeResponsesReply } from "./reply.ts";
 import { writeResponsesCall } from "./request.ts";
@@ -13,6 +14,8 @@ export const openaiResponsesFront: FrontDialect = {
   readCall: readResponsesCall,
   writeReply: writeResponsesReply,
   streamWriter: (call, shown) => new ResponsesStreamWriter(call, shown),
+  turnsField: "input",
+  places: { inCall: placesInCall, inReply: placesInReply },
 };
 
 /** Responses as Charter asks upstreams for them. */

@@ -1,6 +1,7 @@
 // Headers that go to the provider: of Anthropic's betas, what each changes. Most only allow a parameter that the body must
 // then name, and that one is looked at; those are left out of the header, on record, where the terms refuse what they allow.
 import type { ParameterEffect } from "../../constitution/index.ts";
+import type { ModelCall } from "../conversation.ts";
 import { likelyEffects } from "./likely.ts";
 import { canonicalName } from "./names.ts";
 
@@ -52,4 +53,24 @@ export function betaOf(name: string): Beta & { readonly isKnown: boolean } {
   const known = betas.get(stem) ?? (ordinaryBetas.has(stem) ? { effects: [] } : undefined);
   if (known !== undefined) return { ...known, isKnown: true };
   return { effects: likelyEffects(canonicalName(stem), stem), isKnown: false };
+}
+
+/** The header that names betas. */
+export const betaHeader = "anthropic-beta";
+
+/** The betas that a call names in its header, and in a body that repeats them; none in another dialect. */
+export function* betasOf({ dialect, raw }: ModelCall, passed: Readonly<Record<string, string>>) {
+  if (dialect !== "anthropic-messages") return;
+  for (const name of wordsIn(passed[betaHeader])) yield { name, at: betaHeader, inHeader: true };
+  for (const field of ["betas", "anthropic_beta"]) {
+    const list = raw[field];
+    for (const item of Array.isArray(list) ? list : [list]) {
+      if (typeof item !== "string") continue;
+      for (const name of wordsIn(item)) yield { name, at: `/${field}`, inHeader: false };
+    }
+  }
+}
+
+function wordsIn(list: string | undefined): readonly string[] {
+  return (list ?? "").split(",").flatMap((word) => (word.trim() === "" ? [] : [word.trim()]));
 }

@@ -1,6 +1,6 @@
-// Room in the budgets for one attempt: the request is written, the most that it can cost is found, and room for that is taken
-// before the provider is asked. A caller that names no limit of the answer is given one, so that there is a most.
-import { Fault } from "../kernel/fault.ts";
+// Stage 7: room in the budgets. Before an attempt its request is written, the most that it can cost is found, and room for that
+// is taken. A caller that names no limit of the answer is given one, so that there is a most.
+import { Fault } from "../../kernel/fault.ts";
 import {
   boundOf,
   likelyTokensOf,
@@ -9,7 +9,7 @@ import {
   answersOf,
   answerTokensOf,
   dialectOf,
-} from "../models/index.ts";
+} from "../../models/index.ts";
 import type {
   Standings,
   TokenBound,
@@ -19,18 +19,31 @@ import type {
   UpstreamDialect,
   WireRequest,
   Prices,
-} from "../models/index.ts";
-import { writeInTurns } from "../kernel/json-turns.ts";
-import { estimateOf } from "./costing.ts";
-import type { Attempted } from "./overrun.ts";
-import type { Assessment } from "./parameters/index.ts";
-import type { Amount, Room, Wanted } from "./room.ts";
+} from "../../models/index.ts";
+import { writeInTurns } from "../../kernel/json-turns.ts";
+import type { CallSession } from "../call-session.ts";
+import { ladderOf, samples, wholeCall } from "../cascade/index.ts";
+import type { Ladder } from "../cascade/index.ts";
+import { estimateOf } from "../costing.ts";
+import type { Attempted } from "../overrun.ts";
+import type { Amount, Wanted } from "../room.ts";
+import type { Candidate } from "../router.ts";
 
 /** The least that a call which names no limit is given for its answer where the budgets have little left. */
 const leastAnswerTokens = 1024;
 
+/** What is tried. */
+export interface Trial {
+  readonly call: ModelCall;
+  readonly candidates: readonly Candidate[];
+  /** A reply that has not the form asked for is not accepted: another one is asked for. */
+  readonly enforcesForm: boolean;
+  /** Who is asked first of a cascade, and who then. */
+  readonly ladder?: Ladder;
+}
+
 /** What attempts are written and bounded with. */
-export interface ReservingParts {
+export interface ReserveParts {
   readonly dialects: Readonly<Partial<Record<DialectName, UpstreamDialect>>>;
   readonly prices: Prices;
   readonly standings: Standings;
@@ -45,20 +58,39 @@ export interface ReservedAttempt extends Attempted {
   readonly dialect: UpstreamDialect;
 }
 
+/** What is tried for a call, with room for a whole cascade. @throws `budget.insufficient`, `budget.price_unknown`. */
+export async function reserve(session: CallSession, parts: ReserveParts): Promise<Trial> {
+  // From here on money is spent.
+  session.parts.begun.hold();
+  const { call, enforcesForm, prepared } = session;
+  const { request, routed, strategy } = prepared;
+  const { candidates } = routed;
+  // What may not be accepted must not have been shown.
+  const trial = { call: enforcesForm ? wholeCall(call) : call, candidates, enforcesForm };
+  if (strategy !== "cascade") return trial;
+  const ladder = ladderOf(candidates, request.level);
+  // The cheap model may be asked several times, and a stronger one besides.
+  const [next] = ladder.strong;
+  const first = ladder.cheap ?? next;
+  if (first !== undefined) await reserveAhead(parts, session, trial.call, first.deployment, samples);
+  if (next !== undefined) await reserveAhead(parts, session, trial.call, next.deployment, 1);
+  return { ...trial, ladder };
+}
+
 /**
  * Writes the request for a deployment and takes room for it.
  * @throws `dialect.unsupported`, `budget.insufficient`, `budget.price_unknown`.
  */
 export async function reserveAttempt(
-  parts: ReservingParts,
-  room: Room,
-  asked: Asked,
+  parts: ReserveParts,
+  session: CallSession,
+  call: ModelCall,
   deployment: Deployment,
 ): Promise<ReservedAttempt> {
-  const draft = await draftOf(parts, asked, deployment);
+  const draft = await draftOf(parts, session, call, deployment);
   const { write, written, attemptedWith, knownWith, wished, smallest, wanted, name, dialect } = draft;
-  const seat = await room.take(deployment, wanted).catch((error: unknown) => {
-    throw namingCause(error, asked.parameters.unpriced);
+  const seat = await session.parts.room.take(deployment, wanted).catch((error: unknown) => {
+    throw namingCause(error, session.prepared.parameters.unpriced);
   });
   if (smallest === wished || holds(seat, wanted)) {
     return { ...written, ...attemptedWith(wished), seat, name, dialect };
@@ -71,46 +103,33 @@ export async function reserveAttempt(
  * Takes room for several attempts at a deployment before the first of them is made. What runs alone has all that there is.
  * @throws `budget.insufficient`, `budget.price_unknown`.
  */
-export async function reserveAhead(
-  parts: ReservingParts,
-  room: Room,
-  asked: Asked,
+async function reserveAhead(
+  parts: ReserveParts,
+  session: CallSession,
+  call: ModelCall,
   deployment: Deployment,
   times: number,
 ): Promise<void> {
-  const wanted = await wantedOf(parts, asked, deployment);
-  const flex = wanted?.flex;
-  if (wanted === undefined || (flex !== undefined && flex.takes !== "share")) return;
-  await room.ahead(deployment, {
+  const draft = await draftOf(parts, session, call, deployment).catch((error: unknown) => {
+    // A deployment that cannot be asked shows it when its turn comes.
+    if (error instanceof Fault && error.code === "dialect.unsupported") return undefined;
+    throw error;
+  });
+  if (draft === undefined) return;
+  const { wanted } = draft;
+  const { flex } = wanted;
+  if (flex !== undefined && flex.takes !== "share") return;
+  await session.parts.room.ahead(deployment, {
     ...timesOver(wanted, times),
     ...(flex === undefined ? {} : { flex: { ...flex, least: timesOver(flex.least, times) } }),
   });
 }
 
-/** What a call asks for at a deployment; undefined where the deployment cannot be asked, which its turn will show. */
-async function wantedOf(parts: ReservingParts, asked: Asked, deployment: Deployment): Promise<Wanted | undefined> {
-  try {
-    return (await draftOf(parts, asked, deployment)).wanted;
-  } catch (error) {
-    if (error instanceof Fault && error.code === "dialect.unsupported") return undefined;
-    throw error;
-  }
-}
-
-/** What is asked, and about how many tokens that is: by the estimate a limit of the answer is chosen that fits the window. */
-export interface Asked {
-  readonly call: ModelCall;
-  readonly product: string | null;
-  readonly inputTokens: number;
-  /** What is asked for beside words, which decides the price. */
-  readonly parameters: Pick<Assessment, "askedOf" | "effects" | "unpriced">;
-  readonly signal?: AbortSignal;
-}
-
 /** The request for a deployment, and the most that it can cost by the limit of its answer. */
 async function draftOf(
-  { dialects, prices, standings }: ReservingParts,
-  { call, product, inputTokens, parameters, signal }: Asked,
+  { dialects, prices, standings }: ReserveParts,
+  { signal, prepared: { product, parameters, request } }: CallSession,
+  call: ModelCall,
   deployment: Deployment,
 ) {
   const name = dialectOf(deployment);
@@ -122,7 +141,7 @@ async function draftOf(
     return { wire, body: await writeInTurns(wire.body, signal) };
   };
   const isOpen = namesNoLimit(call);
-  const wished = isOpen ? wishedLimit(deployment, inputTokens) : deployment.maxOutputTokens;
+  const wished = isOpen ? wishedLimit(deployment, request.inputTokens) : deployment.maxOutputTokens;
   const smallest = isOpen ? Math.min(wished, leastAnswerTokens) : wished;
   const written = await write(isOpen ? wished : undefined);
   const tokensWith = boundOf({

@@ -1,18 +1,14 @@
-// How often, and with how many tokens, one key may call and one model of a product may be called within a minute.
-import type { Counter, Limit } from "../identity/index.ts";
-import type { Ctx } from "../kernel/ctx.ts";
-import { gatewayFault } from "./errors.ts";
-import type { Prepared } from "./prepared.ts";
+// Stage 5: how often, and with how many tokens, one key may call and one model of a product may be called within a minute.
+import type { Counter, Limit } from "../../identity/index.ts";
+import type { CallSession } from "../call-session.ts";
+import { gatewayFault } from "../errors.ts";
 
 const minuteMs = 60_000;
 
 /** Takes one call from every limit of the product's terms. @throws `model.rate_exceeded` with when to come back. */
-export async function takeAllowance(
-  counter: Counter,
-  { principal }: Ctx,
-  product: string | null,
-  { terms, request, routed }: Prepared,
-): Promise<void> {
+export async function limit({ ctx, prepared }: CallSession, { counter }: { readonly counter: Counter }): Promise<void> {
+  const { principal } = ctx;
+  const { product, terms, request, routed } = prepared;
   const model = routed.candidates[0]?.deployment.name ?? "";
   const tokens = Math.max(1, request.inputTokens + request.maxOutputTokens);
   const limits = [
@@ -26,8 +22,8 @@ export async function takeAllowance(
   for (const [name, key, cost] of limits) {
     const most = terms[name];
     if (most === null) continue;
-    const limit: Limit = { limit: most, windowMs: minuteMs, group };
-    const { allowed, resetMs } = await counter.take(key.slice(0, maxKeyLength), limit, cost);
+    const window: Limit = { limit: most, windowMs: minuteMs, group };
+    const { allowed, resetMs } = await counter.take(key.slice(0, maxKeyLength), window, cost);
     if (allowed) continue;
     throw gatewayFault("model.rate_exceeded", `the terms allow ${most} (${name})`, {
       limit: name,

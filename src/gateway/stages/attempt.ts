@@ -1,0 +1,27 @@
+// Stage 8: asks the candidates until one answers. Nothing of the answer has been shown when this resolves, and it may be shown.
+import { landAnswer } from "../attempts.ts";
+import type { AttemptParts, Landed } from "../attempts.ts";
+import type { CallSession } from "../call-session.ts";
+import { landCascade } from "../cascade.ts";
+import type { Trial } from "./reserve.ts";
+
+/** The first good answer. @throws The last failure, as a fault that a caller may read. */
+export async function attempt(session: CallSession, trial: Trial, parts: AttemptParts): Promise<Landed> {
+  const { ladder } = trial;
+  const landed = await (ladder === undefined
+    ? landAnswer(parts, session, trial)
+    : landCascade(parts, session, trial, ladder));
+  session.passesOn(landed.attempt);
+  const { begun, room } = session.parts;
+  try {
+    // From here on something could be seen, and nothing may be before the intent is durable and what it may cost is kept,
+    // nor after what the call rests on has ended.
+    await begun.intent;
+    await room.kept();
+    if (landed.kind === "stream") begun.hold();
+  } catch (error) {
+    if (landed.kind === "stream") landed.intake.broke(error);
+    throw error;
+  }
+  return landed;
+}

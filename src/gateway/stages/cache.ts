@@ -1,0 +1,89 @@
+// Stage 6: what the cache says to a call: which calls are looked up, under which address, and what is remembered of a question.
+//
+// Only what is meant to come out the same is looked up: a temperature above 0, or several choices, ask for something new.
+import type { Constitution } from "../../constitution/index.ts";
+import { addressOf, canonicalCall, contentInTurns, partitionOf } from "../../answer-cache/index.ts";
+import type { AnswerCache, CanonicalCall, Lead, Query, SemanticIndex, Turn } from "../../answer-cache/index.ts";
+import type { CallSession } from "../call-session.ts";
+import { similarAnswer } from "../similar.ts";
+
+/** What caching needs. */
+export interface CacheParts {
+  readonly constitution: Constitution;
+  readonly cache: AnswerCache;
+  /** Questions that mean the same, for products that opt in. */
+  readonly similar: SemanticIndex;
+  /** A question's vector. */
+  readonly embed: (session: CallSession, text: string) => Promise<Float32Array>;
+}
+
+/** Stands for a call that is not looked up. */
+const notLookedUp = "" as CanonicalCall;
+
+/** What to do for a call: a kept answer, another call that is followed, or one to make. @throws `cache.not_stored`, or the signal's reason. */
+export async function cache(session: CallSession, parts: CacheParts): Promise<Turn> {
+  const turn = await turnOf(session, parts);
+  session.cached(turn);
+  return turn;
+}
+
+async function turnOf(session: CallSession, { constitution, cache, similar, embed }: CacheParts): Promise<Turn> {
+  const { ctx, prepared, call } = session;
+  const { signal } = ctx;
+  const { product, terms, strategy, serves, dataClass, options, parameters } = prepared;
+  const circumstances = {
+    strategy,
+    dataClass,
+    // A call that accepts nothing else follows none that does.
+    ...(session.enforcesForm ? { schema: "enforce" } : {}),
+    ...parameters.passed,
+  };
+  const samples = (call.temperature ?? 0) > 0 || call.choices > 1 || strategy === "cascade";
+  const canonical = samples ? undefined : canonicalCall(call, circumstances, await contentOf(session));
+  const query: Query = {
+    address: addressOf({
+      partition: partitionOf(product),
+      type: serves === "embeddings" ? "embedding" : "completion",
+      constitutionHash: constitution.hash,
+      canonical: canonical ?? notLookedUp,
+    }),
+    ttlMs: canonical === undefined ? 0 : terms.cacheTtlSeconds * 1000,
+    control: options.cache,
+    stream: call.stream,
+    signal,
+  };
+  const turn = await cache.ask(query);
+  if (turn.kind !== "lead" || !terms.semanticCache || serves === "embeddings") return turn;
+  const near = { index: similar, cache, embed: (text: string) => embed(session, text) };
+  const found = await similarAnswer(near, query, call, circumstances).catch((error: unknown) => {
+    turn.lead.fail(error);
+    throw error;
+  });
+  if (found === undefined) return turn;
+  const { answer } = found;
+  if (answer === undefined) return { kind: "lead", lead: remembering(turn.lead, () => found.remember()) };
+  turn.lead[Symbol.dispose]();
+  session.because(`a question that means the same was answered (similarity ${answer.similarity.toFixed(4)})`);
+  return { kind: "hit", answer: answer.held, ageSeconds: cache.ageSeconds(answer.held), coalesced: false };
+}
+
+/** The digest of what is asked; what guards have changed is another body. */
+async function contentOf({ call: { raw }, parts: { asked }, ctx: { signal } }: CallSession) {
+  return raw === asked.raw ? asked.content : await contentInTurns(raw, signal);
+}
+
+/** A lead that remembers its question once its answer is kept. */
+function remembering(lead: Lead, remember: () => void): Lead {
+  const kept = (isKept: boolean): boolean => {
+    if (isKept) remember();
+    return isKept;
+  };
+  return {
+    signal: lead.signal,
+    push: (piece) => lead.push(piece),
+    settle: (answer) => kept(lead.settle(answer)),
+    settleStream: (end) => kept(lead.settleStream(end)),
+    fail: (error) => lead.fail(error),
+    [Symbol.dispose]: () => lead[Symbol.dispose](),
+  };
+}

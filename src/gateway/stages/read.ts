@@ -1,0 +1,84 @@
+// Stage 1: reads a call into the neutral form and finds what it asks for and under which terms. Nothing is on record yet.
+import { digestsOf } from "../../answer-cache/index.ts";
+import type { BodyDigests } from "../../answer-cache/index.ts";
+import type { Constitution, ModelTerms } from "../../constitution/index.ts";
+import { governanceFault } from "../../governance/index.ts";
+import { NotCanonicalError } from "../../kernel/canonical-json.ts";
+import type { Ctx } from "../../kernel/ctx.ts";
+import { modelFault } from "../../models/index.ts";
+import type { DialectName, FrontDialect, Lookup } from "../../models/index.ts";
+import { checkSize } from "../call-size.ts";
+import { gatewayFault } from "../errors.ts";
+import type { Asked, CallOptions } from "../prepared.ts";
+
+/** A call as it comes in. */
+export interface IncomingCall {
+  readonly dialect: DialectName;
+  readonly body: Readonly<Record<string, unknown>>;
+  readonly options: CallOptions;
+}
+
+/** What callers speak to the server. */
+export type Fronts = Readonly<Partial<Record<DialectName, FrontDialect>>>;
+
+/** What reading needs. */
+export interface ReadParts {
+  readonly constitution: Constitution;
+  readonly lookup: Lookup;
+  readonly fronts: Fronts;
+}
+
+/** The digests of what is asked. @throws `dialect.invalid` for what is too much or has no canonical form. */
+export async function digest({ body }: IncomingCall, signal: AbortSignal): Promise<BodyDigests> {
+  checkSize(body);
+  try {
+    return await digestsOf(body, signal);
+  } catch (error) {
+    if (signal.aborted) throw gatewayFault("call.aborted", "the caller has gone", {}, error);
+    if (!(error instanceof NotCanonicalError)) throw error;
+    throw modelFault("dialect.invalid", `the body has no canonical form: ${error.message}`, {
+      remedy: "send well-formed text, and large integers as strings",
+    });
+  }
+}
+
+/** What a call asks, of whom and under which terms. @throws `dialect.invalid`, `model.not_found`, `product.not_found`. */
+export function read({ principal }: Ctx, { dialect, body, options }: IncomingCall, parts: ReadParts): Asked {
+  const { constitution, lookup, fronts } = parts;
+  const call = frontOf(fronts, dialect).readCall(body);
+  const product = options.product ?? principal.product;
+  // A caller that belongs to a product is answered alike about every other one, whether or not there is such a product.
+  const isForeign = principal.product !== null && product !== principal.product;
+  if (product !== null && !isForeign && !Object.hasOwn(constitution.data.products, product)) throw noSuchProduct();
+  const serves = dialect === "embeddings" ? "embeddings" : "chat";
+  const wanted = lookup.find(call.model, serves);
+  if (wanted === undefined && isForeign) throw noSuchProduct();
+  if (wanted === undefined) {
+    throw gatewayFault("model.not_found", "no deployment has this name", {
+      at: "/model",
+      remedy: "choose one of GET /v1/models, or `auto` to let the router choose",
+    });
+  }
+  const terms = termsOf(constitution, product);
+  const dataClass = options.dataClass ?? constitution.data.gateway.defaultDataClass;
+  return { call, product, isForeign, wanted, serves, terms, dataClass, options };
+}
+
+/** What a product's calls are held to; `null` stands for callers of no product. */
+export function termsOf({ data: { products, gateway } }: Constitution, product: string | null): ModelTerms {
+  const own = product === null || !Object.hasOwn(products, product) ? undefined : products[product]?.models;
+  if (own === undefined) return gateway.terms;
+  return { ...gateway.terms, ...own, parameters: { ...gateway.terms.parameters, ...own.parameters } };
+}
+
+/** The API that a caller speaks. */
+export function frontOf(fronts: Fronts, dialect: DialectName): FrontDialect {
+  const front = fronts[dialect];
+  if (front === undefined) throw new Error(`this server does not serve ${dialect}`);
+  return front;
+}
+
+/** The refusal of a product that there is not, or that the caller may not know of. */
+export function noSuchProduct(): Error {
+  return governanceFault("product.not_found", "there is no such product", { at: "X-Charter-Product" });
+}
