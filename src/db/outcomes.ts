@@ -15,19 +15,21 @@ export function onEnd<T>(tx: Transaction<T>, tell: Told): void {
   list.push(tell);
 }
 
-/** Who is to be told how one run of a unit ended; the last one is told first when it was undone. */
-export class Outcome {
-  readonly #told: Told[] = [];
-
-  /** From now on `onEnd` takes the transaction. */
-  follow<Tx extends object>(tx: Tx): Tx {
-    told.set(tx, this.#told);
-    return tx;
-  }
-
-  /** Tells everybody; nobody is told twice. */
-  tell(isCommitted: boolean): void {
-    const all = this.#told.splice(0);
-    for (const tell of isCommitted ? all : all.toReversed()) tell(isCommitted);
-  }
+/** Lets `run` run a unit of work in a transaction, once, and tells whoever asked in it how that ended. */
+export async function telling<T>(
+  work: (tx: Transaction<unknown>) => Promise<T>,
+  run: (unit: (tx: Transaction<unknown>) => Promise<T>) => Promise<T>,
+): Promise<T> {
+  const list: Told[] = [];
+  const undone = (error: unknown): never => {
+    for (const tell of list.splice(0).toReversed()) tell(false);
+    throw error;
+  };
+  const unit = async (tx: Transaction<unknown>): Promise<T> => {
+    told.set(tx, list);
+    return work(tx);
+  };
+  const value = await run((tx) => unit(tx).catch(undone)).catch(undone);
+  for (const tell of list.splice(0)) tell(true);
+  return value;
 }

@@ -22,7 +22,7 @@ import type { Database, Durability, Migration } from "./database.ts";
 import { dbFault } from "./errors.ts";
 import type { DbMetrics } from "./metrics.ts";
 import { applyMigrations } from "./migrator.ts";
-import { Outcome } from "./outcomes.ts";
+import { telling } from "./outcomes.ts";
 import { isConflict, publicFault } from "./postgres-errors.ts";
 
 /** Where the PostgreSQL database lies and how hard Charter may lean on it. */
@@ -75,17 +75,7 @@ class PostgresDatabase implements Database {
 
   transact<T>(work: (tx: Transaction<unknown>) => Promise<T>, durability: Durability = "durable"): Promise<T> {
     const unit = durability === "durable" ? work : relaxed(work);
-    return this.#running(durability, async () => {
-      const outcome = new Outcome();
-      try {
-        const value = await this.#write.transaction().execute((tx) => unit(outcome.follow(tx)));
-        outcome.tell(true);
-        return value;
-      } catch (error) {
-        outcome.tell(false);
-        throw error;
-      }
-    });
+    return this.#running(durability, () => telling(unit, (told) => this.#write.transaction().execute(told)));
   }
 
   once<Row>(query: CompiledQuery, durability: Durability): Promise<QueryResult<Row>> {

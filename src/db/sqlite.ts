@@ -23,7 +23,7 @@ import { privateFileMode } from "../kernel/file-modes.ts";
 import type { Database, Durability, Migration } from "./database.ts";
 import type { DbMetrics } from "./metrics.ts";
 import { applyMigrations } from "./migrator.ts";
-import { Outcome } from "./outcomes.ts";
+import { telling } from "./outcomes.ts";
 import { Checkpoints } from "./sqlite-checkpoints.ts";
 import { commitLimits, GroupCommits } from "./sqlite-commits.ts";
 import { SqliteConnection } from "./sqlite-connection.ts";
@@ -112,25 +112,14 @@ class SqliteDatabase implements Database {
   }
 
   transact<T>(work: (tx: Transaction<unknown>) => Promise<T>, durability: Durability = "durable"): Promise<T> {
-    return this.#metrics.transaction(durability, async () => {
-      const outcome = new Outcome();
-      const unit = async (connection: DatabaseConnection): Promise<T> => {
-        try {
-          return await work(outcome.follow(new Transaction<unknown>(propsOver(connection, this.#compiler))));
-        } catch (error) {
-          outcome.tell(false);
-          throw error;
-        }
-      };
-      try {
-        const value = await this.#commits.run(unit, durability);
-        outcome.tell(true);
-        return value;
-      } catch (error) {
-        outcome.tell(false);
-        throw error;
-      }
-    });
+    return this.#metrics.transaction(durability, () =>
+      telling(work, (unit) =>
+        this.#commits.run(
+          (connection) => unit(new Transaction<unknown>(propsOver(connection, this.#compiler))),
+          durability,
+        ),
+      ),
+    );
   }
 
   once<Row>(query: CompiledQuery, durability: Durability): Promise<QueryResult<Row>> {

@@ -49,7 +49,6 @@ export type Changes = Map<string, { held: number; used: number }>;
 /** The statement that changes counters of SQLite. One that is not there is left out: it is made when it is needed. */
 export function changeStatement(): RowsStatement {
   return new RowsStatement(
-    "sqlite",
     (rows) => `with v (counter, used_more, held_more) as (values ${rows})
       update budget_counters as c set used = min(c.used + v.used_more, ${maxCounted}), held = c.held + v.held_more
       from v where c.name = v.counter`,

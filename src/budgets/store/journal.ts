@@ -39,12 +39,10 @@ type Entry = ReturnType<typeof valuesOf> | ReturnType<typeof endValuesOf>;
 export class Journal {
   readonly #note = statement("sqlite", "insert into budget_journal (body) values (?)");
   readonly #make = new RowsStatement(
-    "sqlite",
     (rows) => `insert into budget_reservations (${reservationColumns.join(", ")}) values ${rows}`,
     `(${reservationColumns.map(() => "?").join(", ")})`,
   );
   readonly #end = new RowsStatement(
-    "sqlite",
     (rows) => `with v (ended_id, ended_state, used_tokens, used_microdollars) as (values ${rows})
       update budget_reservations as r
       set state = v.ended_state, settled_tokens = v.used_tokens, settled_microdollars = v.used_microdollars
@@ -53,7 +51,6 @@ export class Journal {
     ["", "released", null, null],
   );
   readonly #byId = new RowsStatement<ReservationRow>(
-    "sqlite",
     (rows) => `select * from budget_reservations where id in (${rows})`,
     "?",
     [""],
@@ -90,7 +87,7 @@ export class Journal {
 
   /** The reservations of these ids that are in the tables. */
   async byId(db: Kysely<BudgetTables>, ids: readonly string[]): Promise<ReadonlyMap<string, Reservation>> {
-    const { rows } = await this.#byId.run(
+    const rows = await this.#byId.run(
       db,
       ids.map((id) => [id]),
     );

@@ -21,7 +21,6 @@ export interface UsedInAll {
 export function usageStatement() {
   const add = (column: string) => `${column} = min(u.${column} + excluded.${column}, ${maxCounted})`;
   const statement = new RowsStatement(
-    "sqlite",
     (rows) => `insert into budget_usage as u
         (hour_ms, product, project, key_id, model, calls, tokens, microdollars, unpriced) values ${rows}
       on conflict (hour_ms, product, project, key_id, model)
