@@ -24,13 +24,15 @@ const sumIn = (table: "usage" | "reservations", timeColumn: string, rest: string
 /** The statement that makes the function. Counters are named by their place in the list of counters. */
 export const batchFunction = `
 create function budget_batch(book bigint, counters jsonb, openings jsonb, endings jsonb) returns jsonb
-language plpgsql as $$
+language plpgsql
+-- A plan that was made for small tables is kept when they have grown: every row is found by its key.
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+as $$
 #variable_conflict use_column
 declare
   c record;
   e record;
   o record;
-  r budget_reservations;
   i int;
   unit_now text;
   units text[];
@@ -47,6 +49,8 @@ declare
   tokens_now bigint;
   microdollars_now bigint;
   refusal jsonb;
+  made_tokens bigint[] := '{}';
+  made_microdollars bigint[] := '{}';
   charges budget_usage[] := '{}';
   opened jsonb[] := '{}';
   ended jsonb[] := '{}';
@@ -89,10 +93,17 @@ begin
   end if;
 
   for e in
-    select * from jsonb_to_recordset(endings) as x(place int, id text, state text, tokens bigint, microdollars bigint,
-      settled_tokens bigint, settled_microdollars bigint, usage jsonb, counters int[])
+    select x.*, b.state as before, case when b.state <> 'held' then to_jsonb(b) end as row
+    from jsonb_to_recordset(endings) as x(place int, id text, state text, tokens bigint, microdollars bigint,
+      settled_tokens bigint, settled_microdollars bigint, hour_ms bigint, product text, project text, key_id text,
+      model text, counters int[])
+    left join budget_reservations b on b.id = x.id
     order by x.place
   loop
+    if e.before is distinct from 'held' then
+      ended := ended || jsonb_build_object('row', e.row);
+      continue;
+    end if;
     tokens_now := e.settled_tokens;
     microdollars_now := e.settled_microdollars;
     foreach i in array e.counters loop
@@ -104,17 +115,10 @@ begin
         microdollars_now := least(microdollars_now, room);
       end if;
     end loop;
-    update budget_reservations
-      set state = e.state, settled_tokens = tokens_now, settled_microdollars = microdollars_now
-      where id = e.id and state = 'held';
-    if not found then
-      ended := ended || jsonb_build_object('row', (select to_jsonb(x) from budget_reservations x where x.id = e.id));
-      continue;
-    end if;
-    ended := ended || jsonb_build_object('tokens', tokens_now, 'microdollars', microdollars_now);
+    ended := ended || jsonb_build_object('id', e.id, 'state', e.state, 'tokens', tokens_now,
+      'microdollars', microdollars_now);
     if tokens_now is not null then
-      r := jsonb_populate_record(null::budget_reservations, e.usage);
-      charges := charges || row((e.usage ->> 'hour_ms')::bigint, r.product, r.project, r.key_id, r.model, 1, tokens_now,
+      charges := charges || row(e.hour_ms, e.product, e.project, e.key_id, e.model, 1, tokens_now,
         coalesce(microdollars_now, e.microdollars, 0), (microdollars_now is null)::int)::budget_usage;
     end if;
     foreach i in array e.counters loop
@@ -127,16 +131,16 @@ begin
   end loop;
 
   for o in
-    select * from jsonb_to_recordset(openings) as x(place int, made jsonb, is_named boolean, takes text,
+    select * from jsonb_to_recordset(openings) as x(place int, request_id text, product text, project text, task text,
+      kind text, created_ms bigint, tokens bigint, microdollars bigint, is_named boolean, takes text,
       least_tokens bigint, least_microdollars bigint, counters int[])
     order by x.place
   loop
-    r := jsonb_populate_record(null::budget_reservations, o.made);
     if o.is_named then
       select to_jsonb(x) as row, x.id, x.created_ms into c from budget_reservations x
-        where x.request_id = r.request_id and x.product = r.product and x.project = r.project and x.task = r.task
-          and x.kind = r.kind and x.retired_ms = 0;
-      if found and r.created_ms - c.created_ms < ${requestIdLifeMs} then
+        where x.request_id = o.request_id and x.product = o.product and x.project = o.project and x.task = o.task
+          and x.kind = o.kind and x.retired_ms = 0;
+      if found and o.created_ms - c.created_ms < ${requestIdLifeMs} then
         opened := opened || jsonb_build_object('outcome', 'duplicate', 'row', c.row);
         continue;
       end if;
@@ -144,9 +148,11 @@ begin
         update budget_reservations set retired_ms = created_ms where id = c.id;
       end if;
     end if;
+    tokens_now := o.tokens;
+    microdollars_now := o.microdollars;
     if o.takes is not null then
       foreach unit_now in array array['tokens', 'microdollars'] loop
-        amount := case unit_now when 'tokens' then r.tokens else r.microdollars end;
+        amount := case unit_now when 'tokens' then tokens_now else microdollars_now end;
         continue when amount is null;
         least_now := case unit_now when 'tokens' then o.least_tokens else coalesce(o.least_microdollars, amount) end;
         own := null;
@@ -162,12 +168,12 @@ begin
         if o.takes = 'share' then amount := least(amount, least_now + greatest(0, own - least_now) / ${sharers});
         elsif o.takes = 'all' or is_smaller then amount := greatest(least_now, own);
         end if;
-        if unit_now = 'tokens' then r.tokens := amount; else r.microdollars := amount; end if;
+        if unit_now = 'tokens' then tokens_now := amount; else microdollars_now := amount; end if;
       end loop;
     end if;
     refusal := null;
     foreach i in array o.counters loop
-      amount := case units[i] when 'tokens' then r.tokens else r.microdollars end;
+      amount := case units[i] when 'tokens' then tokens_now else microdollars_now end;
       if amount is null then
         refusal := jsonb_build_object('outcome', 'price_unknown', 'counter', i);
       elsif used_now[i] + held_now[i] + amount > most[i] then
@@ -181,13 +187,22 @@ begin
       continue;
     end if;
     foreach i in array o.counters loop
-      held_now[i] := held_now[i] + case units[i] when 'tokens' then r.tokens else coalesce(r.microdollars, 0) end;
+      held_now[i] := held_now[i] + case units[i] when 'tokens' then tokens_now else coalesce(microdollars_now, 0) end;
     end loop;
-    insert into budget_reservations (${reservationColumns.join(", ")})
-      select ${reservationColumns.map((column) => `r.${column}`).join(", ")};
-    opened := opened || jsonb_build_object('outcome', 'admitted', 'tokens', r.tokens, 'microdollars', r.microdollars);
+    made_tokens[o.place] := tokens_now;
+    made_microdollars[o.place] := microdollars_now;
+    opened := opened
+      || jsonb_build_object('outcome', 'admitted', 'tokens', tokens_now, 'microdollars', microdollars_now);
   end loop;
 
+  update budget_reservations b
+    set state = x.state, settled_tokens = x.tokens, settled_microdollars = x.microdollars
+    from jsonb_to_recordset(to_jsonb(ended)) as x(id text, state text, tokens bigint, microdollars bigint)
+    where b.id = x.id;
+  insert into budget_reservations (${reservationColumns.join(", ")})
+    select ${reservationColumns.map((column) => (column === "tokens" || column === "microdollars" ? `made_${column}[x.ordinality]` : `x.${column}`)).join(", ")}
+    from jsonb_populate_recordset(null::budget_reservations, openings) with ordinality x
+    where made_tokens[x.ordinality] is not null;
   update budget_counters b set used = used_now[x.place], held = held_now[x.place]
     from jsonb_to_recordset(counters) as x(place int, name text)
     where b.name = x.name and (b.used <> used_now[x.place] or b.held <> held_now[x.place]);

@@ -166,8 +166,8 @@ function toldOf({ name, limit, startMs }: Counter, index: number) {
 
 function openingOf(made: Reservation, flex: Flex | undefined, place: number, counters: readonly number[]) {
   return {
-    place,
-    made: rowOf(made),
+    ...rowOf(made),
+    place: place + 1,
     is_named: made.requestId !== made.id,
     takes: flex?.takes,
     least_tokens: flex?.least.tokens,
@@ -180,14 +180,18 @@ function endingOf(ended: Reservation, place: number, counters: readonly number[]
   const { id, state, tokens, microdollars, settledTokens, settledMicrodollars, createdMs } = ended;
   const { product, project, key, model } = ended;
   return {
-    place,
+    place: place + 1,
     id,
     state,
     tokens,
     microdollars,
     settled_tokens: settledTokens,
     settled_microdollars: settledMicrodollars,
-    usage: { hour_ms: windowStart("hour", createdMs), product: product ?? "", project, key_id: key, model },
+    hour_ms: windowStart("hour", createdMs),
+    product: product ?? "",
+    project,
+    key_id: key,
+    model,
     counters,
   };
 }
