@@ -1,5 +1,5 @@
 import { budgetsContract } from "../../test/contract/budgets.ts";
-import { onBothDialects, sqlitePlace } from "../../test/contract/databases.ts";
+import { onPostgres, sqlitePlace } from "../../test/contract/databases.ts";
 
-onBothDialects(budgetsContract);
-budgetsContract("SQLite by a process that is alone", sqlitePlace, true);
+onPostgres((name, places) => budgetsContract(name, places));
+budgetsContract("SQLite", sqlitePlace, true);

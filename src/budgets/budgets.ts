@@ -15,45 +15,50 @@ import type { Clock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/ctx.ts";
 import { silentMeter } from "../kernel/meter.ts";
 import type { Meter } from "../kernel/meter.ts";
+import type { Transaction } from "kysely";
 import type { Database } from "../db/index.ts";
 import { Batcher } from "./batcher.ts";
 import { checkAmount, checkDraft, checkName, newBudgetId } from "./budget.ts";
 import type { Budget, BudgetDraft, BudgetId } from "./budget.ts";
+import type { Ended, Engine } from "./engine.ts";
+import { Memory } from "./memory.ts";
 import { budgetMetrics } from "./metrics.ts";
 import { insufficient, priceUnknown } from "./refusal.ts";
 import { defaultProject, ended, reservationLifeMs } from "./reservation.ts";
 import type { End, Flex, Reservation, ReservationId, Reserved, ReserveRequest } from "./reservation.ts";
 import { readState } from "./state.ts";
 import type { BudgetState, StateQuery } from "./state.ts";
-import type { Ended } from "./store/batch.ts";
 import { StoredLimits } from "./store/limits.ts";
 import type { Opened } from "./store/tally.ts";
 import type { BudgetPage, LimitChange } from "./store/limits.ts";
 import { abandoned, findClaim, sweepHistory } from "./store/history.ts";
-import type { BudgetAct } from "./reservation.ts";
 import type { ClaimName } from "./store/history.ts";
+import type { BudgetTx } from "./store/statement.ts";
 import type { BudgetTables } from "./store/tables.ts";
-import { Till } from "./till.ts";
 
-/**
- * Budgets, and the room that calls are promised under them. `act` is what is carried out, where it is one. Disposing waits for
- * what was asked.
- */
+/** Budgets, and the room that calls are promised under them. Disposing waits for what was asked. */
 export interface Budgets extends AsyncDisposable {
-  /** Promises room. Rejects with `budget.insufficient`, `budget.price_unknown` or `budget.invalid`. */
-  reserve(request: ReserveRequest, act?: BudgetAct): Promise<Reserved>;
+  /**
+   * Promises room in a transaction, with which the promise comes true or not. Rejects with `budget.insufficient`,
+   * `budget.price_unknown` or `budget.invalid`. On PostgreSQL the budgets are locked from here to the end of the transaction.
+   */
+  reserve<T>(tx: Transaction<T>, request: ReserveRequest): Promise<Reserved>;
+  /**
+   * Charges in a transaction what was used: tokens, and micro-dollars or null where the cost is unknown. `applied` is false
+   * when the reservation had ended before, and nothing is charged again; so it may be repeated after a failure.
+   */
+  settle<T>(tx: Transaction<T>, held: Reservation, tokens: number, microdollars: number | null): Promise<Ended>;
+  /** Gives the room back in a transaction. */
+  release<T>(tx: Transaction<T>, held: Reservation): Promise<Ended>;
   /**
    * Promises room to a call of a model, before that is certain to outlive the process. With `flex`, what is held may be less or
    * more than what was asked for. Rejects as `reserve` does.
    */
   admit(request: CallRequest, flex?: Flex): Promise<Admitted>;
-  /**
-   * Charges what the call used: tokens, and micro-dollars or null where the cost is unknown. `applied` is false when the
-   * reservation had ended before, and nothing is charged again; so it may be repeated after a failure.
-   */
-  settle(held: Reservation, tokens: number, microdollars: number | null, act?: BudgetAct): Promise<Ended>;
-  /** Gives the room back. */
-  release(held: Reservation, act?: BudgetAct): Promise<Ended>;
+  /** Charges as `settle` does, without a transaction of the caller's; a power cut may undo it. */
+  charge(held: Reservation, tokens: number, microdollars: number | null): Promise<Ended>;
+  /** Gives the room back as `release` does, without a transaction of the caller's. */
+  giveBack(held: Reservation): Promise<Ended>;
   /** Ends what was abandoned: calls are charged their estimate, claims given back. Resolves with how many. */
   expire(nowMs: number): Promise<number>;
   /** Deletes reservations and counters that nobody needs any more; what was used stays counted. Resolves with how many. */
@@ -77,8 +82,6 @@ export interface BudgetParts {
   readonly log: Log;
   /** Most tokens of a product and project that no budget names, over all of time; 0 for no limit. */
   readonly defaultTokens: number;
-  /** Whether this process alone uses the database, as it does with SQLite: then calls are counted in memory first. */
-  readonly alone: boolean;
   /** Nothing is measured when it is absent. */
   readonly meter?: Meter;
 }
@@ -97,68 +100,50 @@ export interface Admitted {
 const expiringAtATime = 500;
 
 /** Opens the budgets of a database. */
-export function openBudgets({ db: database, clock, log, defaultTokens, alone, meter }: BudgetParts): Budgets {
+export function openBudgets({ db: database, clock, log, defaultTokens, meter }: BudgetParts): Budgets {
   const db = database.tables<BudgetTables>();
   const limits = new StoredLimits(db, clock, defaultTokens);
-  const batcher = new Batcher(db, limits);
-  const till = alone ? new Till(db, limits) : undefined;
-  const metrics = budgetMetrics(
-    meter ?? silentMeter,
-    () => till?.inMemory ?? { waitingLines: 0, unsaved: 0, openCalls: 0 },
-  );
-  /** Runs what changes the tables while nobody counts in memory. */
-  const exclusively = <T>(work: () => Promise<T>): Promise<T> => till?.exclusively(work) ?? work();
+  const engine: Engine = db.dialect === "sqlite" ? new Memory(db, limits) : new Batcher(db, limits);
+  const metrics = budgetMetrics(meter ?? silentMeter, () => engine.inMemory);
   const promised = (opened: Opened, made: Reservation): Reservation => {
     if (opened.outcome === "insufficient") throw insufficient(opened, made.kind, clock.nowMs());
     if (opened.outcome === "price_unknown") throw priceUnknown(opened.limit);
     return opened.reservation;
   };
-  const admit = (made: Reservation, flex?: Flex): Promise<Admitted> =>
-    metrics.reserve(made.kind, () => admitNow(made, flex));
-  const admitNow = async (made: Reservation, flex?: Flex): Promise<Admitted> => {
-    if (till === undefined) {
-      return { held: promised(await batcher.open({ made, flex }), made), kept: Promise.resolve() };
-    }
-    const { opened, kept } = await till.open(made, flex);
-    return { held: promised(opened, made), kept };
-  };
-  const end = (held: Reservation, how: End, act?: BudgetAct): Promise<Ended> =>
-    metrics.end(held.kind, how.to, () => endNow(held, how, act));
-  const endNow = async (held: Reservation, how: End, act?: BudgetAct): Promise<Ended> => {
+  const end = (held: Reservation, how: End, tx?: BudgetTx): Promise<Ended> => {
     const after = ended(held, how);
-    const done = await till?.end(after);
-    if (done === undefined) return exclusively(() => batcher.end({ ended: after, act }));
-    await done.kept;
-    return { applied: true, reservation: done.reservation };
+    return metrics.end(held.kind, how.to, () => (tx === undefined ? engine.end(after) : engine.endIn(tx, after)));
+  };
+  const settled = (tokens: number, microdollars: number | null): End => {
+    checkAmount(tokens, "tokens");
+    if (microdollars !== null) checkAmount(microdollars, "microdollars");
+    return { to: "settled", tokens, microdollars };
   };
 
   return {
-    async reserve(request, act) {
-      if (request.kind === "call" && request.requestId === undefined && act === undefined) {
-        const { held, kept } = await admit(reservationFor(request, clock));
-        await kept;
-        return { ...held, duplicate: false };
-      }
+    async reserve(tx, request) {
       const made = reservationFor(request, clock);
       return metrics.reserve(made.kind, async () => {
-        const opened = await exclusively(() => batcher.open({ made, act }));
+        const opened = await engine.openIn(within(tx), made);
         return { ...promised(opened, made), duplicate: opened.outcome === "duplicate" };
       });
     },
+    settle: async (tx, held, tokens, microdollars) => end(held, settled(tokens, microdollars), within(tx)),
+    release: (tx, held) => end(held, { to: "released" }, within(tx)),
     async admit(request, flex) {
       if (flex !== undefined) checkAmount(flex.least.tokens, "tokens");
-      return admit(reservationFor({ ...request, kind: "call" }, clock), flex);
+      const made = reservationFor({ ...request, kind: "call" }, clock);
+      return metrics.reserve(made.kind, async () => {
+        const { opened, kept } = await engine.open(made, flex);
+        return { held: promised(opened, made), kept };
+      });
     },
-    async settle(held, tokens, microdollars, act) {
-      checkAmount(tokens, "tokens");
-      if (microdollars !== null) checkAmount(microdollars, "microdollars");
-      return end(held, { to: "settled", tokens, microdollars }, act);
-    },
-    release: (held, act) => end(held, { to: "released" }, act),
+    charge: async (held, tokens, microdollars) => end(held, settled(tokens, microdollars)),
+    giveBack: (held) => end(held, { to: "released" }),
     async expire(nowMs) {
       let count = 0;
       for (;;) {
-        await till?.save();
+        await engine.save();
         const found = await abandoned(db, nowMs, expiringAtATime);
         const results = await Promise.all(found.map((held) => end(held, { to: "expired" })));
         const applied = results.filter((result) => result.applied).length;
@@ -172,20 +157,22 @@ export function openBudgets({ db: database, clock, log, defaultTokens, alone, me
     sweep: (nowMs) => sweepHistory(db, nowMs),
     claim: (name) => findClaim(db, name),
     async state(query) {
-      await till?.save();
+      await engine.save();
       return readState(db.read, await limits.book(db.read), query, clock.nowMs());
     },
     list: (page) => limits.list(page),
     async set(draft, change, id = newBudgetId(clock)) {
       checkDraft(draft);
-      return exclusively(() => limits.set(draft, change, id));
+      return engine.changing(() => limits.set(draft, change, id));
     },
-    clear: (id, change) => exclusively(() => limits.clear(id, change)),
-    async [Symbol.asyncDispose]() {
-      await till?.[Symbol.asyncDispose]();
-      await batcher[Symbol.asyncDispose]();
-    },
+    clear: (id, change) => engine.changing(() => limits.clear(id, change)),
+    [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),
   };
+}
+
+/** The caller's transaction as one of these tables: they lie in the same database. */
+function within<T>(tx: Transaction<T>): BudgetTx {
+  return tx as unknown as BudgetTx;
 }
 
 /** The record of a request. @throws `budget.invalid`. */

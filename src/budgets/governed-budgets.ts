@@ -3,9 +3,10 @@
 // 1. A claim is made, committed and released on account of one product: the caller's own, or one that an admin names.
 // 2. Limits are set and cleared by admins that belong to no product.
 // 3. Whoever belongs to a product sees its budgets only.
+import type { Transaction } from "kysely";
 import type { Constitution } from "../constitution/index.ts";
 import { governanceFault } from "../governance/index.ts";
-import type { Act, Attempt, Done, Gate } from "../governance/index.ts";
+import type { Attempt, Done, Gate } from "../governance/index.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import { digestOfJson } from "../kernel/hash.ts";
 import type { OperationName } from "../kernel/operation.ts";
@@ -101,20 +102,19 @@ export function openGovernedBudgets({ gate, budgets, constitution }: GovernedBud
     ctx: Ctx,
     operation: OperationName,
     name: ClaimOf,
-    end: (held: Reservation, act: Act) => ReturnType<Budgets["settle"]>,
+    end: (tx: Transaction<unknown>, held: Reservation) => ReturnType<Budgets["release"]>,
     same: (reservation: Reservation) => boolean,
   ): Promise<Done<Reservation>> => {
     const attempt = attemptOf(ctx, operation, name.product, name.requestId);
     return gate.act(ctx, attempt, async (act) => {
       const held = await budgets.claim({ ...name, product: attempt.target.product });
       if (held === undefined) throw budgetFault("budget.not_found", "there is no such reservation");
-      const { applied, reservation } = await end(held, act);
-      if (reservation === undefined) throw budgetFault("budget.not_found", "there is no such reservation any more");
-      if (!applied && !same(reservation)) {
-        throw budgetFault("budget.ended", `the reservation is ${reservation.state} already`, {
-          remedy: "make a new request",
-        });
-      }
+      const reservation = await act.transact(async (tx) => {
+        const { applied, reservation: now } = await end(tx, held);
+        if (now === undefined) throw budgetFault("budget.not_found", "there is no such reservation any more");
+        if (applied || same(now)) return now;
+        throw budgetFault("budget.ended", `the reservation is ${now.state} already`, { remedy: "make a new request" });
+      });
       return { value: reservation, digest: digestOfJson(reservation) };
     });
   };
@@ -134,8 +134,8 @@ export function openGovernedBudgets({ gate, budgets, constitution }: GovernedBud
         }
         deciding.add(name);
         try {
-          const made = await budgets.reserve(
-            {
+          const made = await act.transact((tx) =>
+            budgets.reserve(tx, {
               ...claim,
               kind: "claim",
               product,
@@ -143,8 +143,7 @@ export function openGovernedBudgets({ gate, budgets, constitution }: GovernedBud
               key: ctx.principal.id,
               microdollars: claim.microdollars ?? null,
               intentIndex: act.intentIndex,
-            },
-            act,
+            }),
           );
           const { duplicate, ...reservation } = made;
           return { value: { outcome: "approved", reservation, duplicate }, digest: digestOfJson(reservation) };
@@ -158,7 +157,7 @@ export function openGovernedBudgets({ gate, budgets, constitution }: GovernedBud
         ctx,
         "budget.commit",
         name,
-        (held, act) => budgets.settle(held, tokens, microdollars, act),
+        (tx, held) => budgets.settle(tx, held, tokens, microdollars),
         (ended) =>
           ended.state === "settled" &&
           isChargeFor(ended.settledTokens, tokens, ended.tokens) &&
@@ -169,7 +168,7 @@ export function openGovernedBudgets({ gate, budgets, constitution }: GovernedBud
         ctx,
         "budget.release",
         name,
-        (held, act) => budgets.release(held, act),
+        (tx, held) => budgets.release(tx, held),
         ({ state, kind }) => state === "released" || (state === "expired" && kind === "claim"),
       ),
     async state(ctx, query) {

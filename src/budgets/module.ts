@@ -46,8 +46,7 @@ export const budgetsModule = {
   migrations: budgetMigrations,
   open({ constitution, database, gate, clock, log, meter }: Needs, keep: Keep): Gives {
     const defaultTokens = constitution.data.gateway.defaultBudgetTokens;
-    const alone = database.dialect === "sqlite";
-    const room = keep(openBudgets({ db: database, clock, log, meter, defaultTokens, alone }));
+    const room = keep(openBudgets({ db: database, clock, log, meter, defaultTokens }));
     return { room, budgets: openGovernedBudgets({ gate, budgets: room, constitution }) };
   },
   async sweep({ room, clock }: Needs & Gives) {

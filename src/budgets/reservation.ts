@@ -1,10 +1,6 @@
 // A reservation: room that a call has been promised before it runs.
-import type { Effect } from "../db/index.ts";
 import type { Id } from "../kernel/ids.ts";
 import type { BudgetCall } from "./budget.ts";
-
-/** An act that takes effect in a transaction that it shares with others. */
-export type BudgetAct = Pick<Effect, "confirm" | "note">;
 
 /** Identifies a reservation. */
 export type ReservationId = Id<"reservation">;

@@ -13,7 +13,7 @@
 // 6. Integers are JavaScript numbers; one beyond 2^53-1 is refused in both directions.
 // 7. Rejects with `db.full` when there is no room and with `db.unavailable` when the database cannot be reached, is locked or
 //    is closed. Only in the last case, and only when the connection was lost during the commit, may the unit have been applied.
-import type { Kysely, Transaction } from "kysely";
+import type { CompiledQuery, Kysely, QueryResult, Transaction } from "kysely";
 import type { Dialect, Migration } from "../kernel/module.ts";
 
 export type { Dialect, Migration } from "../kernel/module.ts";
@@ -48,6 +48,11 @@ export interface Database<Tables = unknown> extends AsyncDisposable {
   readonly read: Kysely<Tables>;
   /** Runs one unit of work in a transaction; resolves with its value when the commit is durable, or relaxed when asked to. */
   transact<T>(work: (tx: Transaction<Tables>) => Promise<T>, durability?: Durability): Promise<T>;
+  /**
+   * Runs one statement, which is a transaction of its own, so that no lock waits for this process. On PostgreSQL a relaxed one
+   * turns `synchronous_commit` off itself.
+   */
+  once<Row>(query: CompiledQuery, durability: Durability): Promise<QueryResult<Row>>;
   /** The same database seen through a domain's own tables. */
   tables<Narrowed>(): Database<Narrowed>;
   /** Applies the steps that have not run yet; refuses when an applied step has disappeared. */

@@ -11,7 +11,8 @@ import type { SqliteOptions } from "./sqlite.ts";
 
 export type { Confirm, Database, Dialect, Durability, Effect, Migration } from "./database.ts";
 export { Effects } from "./effects.ts";
-export { changed, placeholders, statement } from "./statement.ts";
+export { onEnd } from "./outcomes.ts";
+export { changed, statement } from "./statement.ts";
 export type { Statement, Value } from "./statement.ts";
 export { aloneAt, sharedPlace, takeTurn } from "./turns.ts";
 

@@ -5,7 +5,15 @@
 // 2. Every wait is bounded: for a connection, for a statement, for a transaction that sits idle.
 // 3. A lost connection is `db.unavailable`. When it is lost during the commit, the unit may have been applied.
 import { Kysely, PostgresDialect, sql } from "kysely";
-import type { PostgresCursor, PostgresPool, PostgresPoolClient, PostgresQueryResult, Transaction } from "kysely";
+import type {
+  CompiledQuery,
+  PostgresCursor,
+  PostgresPool,
+  PostgresPoolClient,
+  PostgresQueryResult,
+  QueryResult,
+  Transaction,
+} from "kysely";
 import { Pool, TypeOverrides, types } from "pg";
 import type { PoolClient } from "pg";
 import type { Log } from "../kernel/ctx.ts";
@@ -14,6 +22,7 @@ import type { Database, Durability, Migration } from "./database.ts";
 import { dbFault } from "./errors.ts";
 import type { DbMetrics } from "./metrics.ts";
 import { applyMigrations } from "./migrator.ts";
+import { telling } from "./outcomes.ts";
 import { isConflict, publicFault } from "./postgres-errors.ts";
 
 /** Where the PostgreSQL database lies and how hard Charter may lean on it. */
@@ -54,7 +63,7 @@ class PostgresDatabase implements Database {
   readonly dialect = "postgres";
   readonly read: Kysely<unknown>;
   readonly #write: Kysely<unknown>;
-  readonly #running = new Set<Promise<unknown>>();
+  readonly #units = new Set<Promise<unknown>>();
   readonly #metrics: DbMetrics;
   #closing: Promise<void> | undefined;
 
@@ -64,16 +73,13 @@ class PostgresDatabase implements Database {
     this.read = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: readPool }) });
   }
 
-  async transact<T>(work: (tx: Transaction<unknown>) => Promise<T>, durability: Durability = "durable"): Promise<T> {
-    if (this.#closing !== undefined) throw dbFault("db.unavailable", "The database is closed.");
+  transact<T>(work: (tx: Transaction<unknown>) => Promise<T>, durability: Durability = "durable"): Promise<T> {
     const unit = durability === "durable" ? work : relaxed(work);
-    const running = this.#metrics.transaction(durability, () => this.#tryOften(unit));
-    this.#running.add(running);
-    try {
-      return await running;
-    } finally {
-      this.#running.delete(running);
-    }
+    return this.#running(durability, () => telling(unit, (told) => this.#write.transaction().execute(told)));
+  }
+
+  once<Row>(query: CompiledQuery, durability: Durability): Promise<QueryResult<Row>> {
+    return this.#running(durability, () => this.#write.executeQuery<Row>(query));
   }
 
   tables<Narrowed>(): Database<Narrowed> {
@@ -89,10 +95,22 @@ class PostgresDatabase implements Database {
     return this.#closing;
   }
 
-  async #tryOften<T>(work: (tx: Transaction<unknown>) => Promise<T>): Promise<T> {
+  /** Runs a unit, again after a conflict; closing waits for it. */
+  async #running<T>(durability: Durability, run: () => Promise<T>): Promise<T> {
+    if (this.#closing !== undefined) throw dbFault("db.unavailable", "The database is closed.");
+    const running = this.#metrics.transaction(durability, () => this.#tryOften(run));
+    this.#units.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#units.delete(running);
+    }
+  }
+
+  async #tryOften<T>(run: () => Promise<T>): Promise<T> {
     for (let tries = 1; ; tries++) {
       try {
-        return await this.#write.transaction().execute(work);
+        return await run();
       } catch (error) {
         if (!isConflict(error)) throw publicFault(error);
         this.#metrics.conflicted();
@@ -104,7 +122,7 @@ class PostgresDatabase implements Database {
   }
 
   async #close(): Promise<void> {
-    await Promise.allSettled(this.#running);
+    await Promise.allSettled(this.#units);
     await this.#write.destroy();
     await this.read.destroy();
   }

@@ -8,13 +8,22 @@ import {
   SqliteQueryCompiler,
   Transaction,
 } from "kysely";
-import type { DatabaseConnection, Dialect as KyselyDialect, Driver, KyselyProps, QueryCompiler } from "kysely";
+import type {
+  CompiledQuery,
+  DatabaseConnection,
+  Dialect as KyselyDialect,
+  Driver,
+  KyselyProps,
+  QueryCompiler,
+  QueryResult,
+} from "kysely";
 import { closeSync, openSync } from "node:fs";
 import type { Log } from "../kernel/ctx.ts";
 import { privateFileMode } from "../kernel/file-modes.ts";
 import type { Database, Durability, Migration } from "./database.ts";
 import type { DbMetrics } from "./metrics.ts";
 import { applyMigrations } from "./migrator.ts";
+import { telling } from "./outcomes.ts";
 import { Checkpoints } from "./sqlite-checkpoints.ts";
 import { commitLimits, GroupCommits } from "./sqlite-commits.ts";
 import { SqliteConnection } from "./sqlite-connection.ts";
@@ -104,11 +113,17 @@ class SqliteDatabase implements Database {
 
   transact<T>(work: (tx: Transaction<unknown>) => Promise<T>, durability: Durability = "durable"): Promise<T> {
     return this.#metrics.transaction(durability, () =>
-      this.#commits.run(
-        (connection) => work(new Transaction<unknown>(propsOver(connection, this.#compiler))),
-        durability,
+      telling(work, (unit) =>
+        this.#commits.run(
+          (connection) => unit(new Transaction<unknown>(propsOver(connection, this.#compiler))),
+          durability,
+        ),
       ),
     );
+  }
+
+  once<Row>(query: CompiledQuery, durability: Durability): Promise<QueryResult<Row>> {
+    return this.transact((tx) => tx.executeQuery<Row>(query), durability);
   }
 
   tables<Narrowed>(): Database<Narrowed> {

@@ -19,7 +19,7 @@ export function statement<Row = never>(dialect: Dialect, text: string): Statemen
 }
 
 /** A text with `?` for each value as the dialect writes it: PostgreSQL numbers them. */
-export function placeholders(dialect: Dialect, text: string): string {
+function placeholders(dialect: Dialect, text: string): string {
   let place = 0;
   return dialect === "postgres" ? text.replaceAll("?", () => `$${++place}`) : text;
 }

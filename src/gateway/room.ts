@@ -45,11 +45,11 @@ export interface Payer {
 
 /** The room of one call. */
 export class Room {
-  readonly #budgets: Pick<Budgets, "admit" | "settle" | "release">;
+  readonly #budgets: Pick<Budgets, "admit" | "charge" | "giveBack">;
   readonly #payer: Payer;
   #held: Held[] = [];
 
-  constructor(budgets: Pick<Budgets, "admit" | "settle" | "release">, payer: Payer) {
+  constructor(budgets: Pick<Budgets, "admit" | "charge" | "giveBack">, payer: Payer) {
     this.#budgets = budgets;
     this.#payer = payer;
   }
@@ -100,10 +100,10 @@ export class Room {
       const own = costs.filter(({ seat }) => seat.reservation === reservation).map(({ cost }) => amountOf(cost));
       const { tokens, microdollars } = own.reduce(plus, { tokens: 0, microdollars: 0 });
       if (tokens === 0 && (microdollars ?? 0) === 0) {
-        await this.#budgets.release(reservation);
+        await this.#budgets.giveBack(reservation);
         return { tokens: 0, microdollars: 0 };
       }
-      const { reservation: ended } = await this.#budgets.settle(reservation, tokens, microdollars);
+      const { reservation: ended } = await this.#budgets.charge(reservation, tokens, microdollars);
       return { tokens: ended?.settledTokens ?? tokens, microdollars: ended?.settledMicrodollars ?? null };
     });
     return (await Promise.all(charges)).reduce(plus, { tokens: 0, microdollars: 0 });
@@ -113,7 +113,7 @@ export class Room {
     const over = this.#held.filter(isOver);
     if (over.length === 0) return;
     this.#held = this.#held.filter((held) => !isOver(held));
-    await Promise.all(over.map(({ reservation }) => this.#budgets.release(reservation)));
+    await Promise.all(over.map(({ reservation }) => this.#budgets.giveBack(reservation)));
   }
 }
 

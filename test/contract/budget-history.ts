@@ -23,7 +23,7 @@ export function budgetHistory(rigNow: () => BudgetRig): void {
       expect(await rig.budgets.clear(second.id, rig.change())).toEqual(second);
       await expect(rig.budgets.clear(second.id, rig.change())).rejects.toMatchObject({ code: "budget.not_found" });
       const held = await rig.reserve(product, defaultTokens);
-      await rig.budgets.release(held);
+      await rig.release(held);
       const db = rig.db.tables<{ budget_limits: { slot: string; revision: number; amount: number | null } }>();
       const rows = await db.read
         .selectFrom("budget_limits")
@@ -41,14 +41,14 @@ export function budgetHistory(rigNow: () => BudgetRig): void {
     it("set now cover what their window has used and holds already", async () => {
       const rig = rigNow();
       const product = rig.newProduct();
-      await rig.budgets.settle(await rig.reserve(product, 500), 300, null);
+      await rig.settle(await rig.reserve(product, 500), 300, null);
       const held = await rig.reserve(product, 200);
       const elsewhere = await rig.reserve(product, 77, { model: "large" });
       await rig.set({ scope: { product, model: "small" }, window: "day", limit: 510 });
       await expect(rig.reserve(product, 11)).rejects.toMatchObject({ code: "budget.insufficient" });
       await rig.reserve(product, 10);
-      await rig.budgets.settle(held, 190, null);
-      await rig.budgets.release(elsewhere);
+      await rig.settle(held, 190, null);
+      await rig.release(elsewhere);
       expect(await rig.line(product, { window: "day" })).toMatchObject({ used: 490, held: 10, available: 10 });
     });
 
@@ -86,11 +86,11 @@ export function budgetHistory(rigNow: () => BudgetRig): void {
         const product = rig.newProduct();
         rig.clock.ms = noonMs;
         await rig.set({ scope: { product }, window, limit: 10 });
-        await rig.budgets.settle(await rig.reserve(product, 10), 10, null);
+        await rig.settle(await rig.reserve(product, 10), 10, null);
         rig.clock.ms = nextMs - 1;
         await expect(rig.reserve(product, 1)).rejects.toMatchObject({ code: "budget.insufficient" });
         rig.clock.ms = nextMs;
-        await rig.budgets.release(await rig.reserve(product, 10));
+        await rig.release(await rig.reserve(product, 10));
       }
     });
 
@@ -103,12 +103,11 @@ export function budgetHistory(rigNow: () => BudgetRig): void {
         { by: "a", act: act(90_001) },
       );
       await rig.budgets.clear(set.id, { by: "a", act: act(90_002) });
-      const held = await rig.budgets.reserve(rig.request(product, 1, { requestId: "x" }), act(90_003));
-      await rig.budgets.reserve(rig.request(product, 1, { requestId: "x" }), act(90_004));
-      await rig.budgets.settle(held, 1, null, act(90_005));
-      await rig.budgets.settle(held, 1, null, act(90_006));
-      const found = await appliedOf(rig.db, [90_001, 90_002, 90_003, 90_004, 90_005, 90_006]);
-      expect(found).toEqual([true, true, true, false, true, false]);
+      const request = rig.request(product, 1, { requestId: "x" });
+      const held = await rig.reserveInTx(request, rig.budgets, act(90_003));
+      await act(90_004).transact((tx) => rig.budgets.settle(tx, held, 1, null));
+      const found = await appliedOf(rig.db, [90_001, 90_002, 90_003, 90_004]);
+      expect(found).toEqual([true, true, true, true]);
     });
   });
 
@@ -137,8 +136,8 @@ export function budgetHistory(rigNow: () => BudgetRig): void {
       const call = await rig.reserve(product, 10, { requestId: "call" });
       const claim = await rig.reserve(product, 20, { kind: "claim", requestId: "kept" });
       const open = await rig.reserve(product, 5);
-      await rig.budgets.settle(call, 10, null);
-      await rig.budgets.settle(claim, 20, null);
+      await rig.settle(call, 10, null);
+      await rig.settle(claim, 20, null);
       const rows = async () =>
         (
           await sql<{ id: string }>`select id from budget_reservations where product = ${product} order by id`.execute(
@@ -155,7 +154,7 @@ export function budgetHistory(rigNow: () => BudgetRig): void {
       expect(await rows()).toEqual([open.id]);
       rig.clock.ms = noonMs;
       expect(await rig.line(product)).toMatchObject({ used: 30, held: 5 });
-      await rig.budgets.release(open);
+      await rig.release(open);
     });
   });
 }

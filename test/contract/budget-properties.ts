@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { Budgets, Reservation } from "../../src/budgets/index.ts";
 import type { BudgetRig } from "./budget-rig.ts";
 import { noonMs } from "./budget-rig.ts";
+import { actOn } from "../support/storage/acts.ts";
 
 const hourMs = 3_600_000;
 
@@ -13,9 +14,10 @@ type Step =
       readonly tokens: number;
       readonly model: "small" | "large";
       readonly kind: "call" | "claim";
+      readonly inTx: boolean;
     }
-  | { readonly do: "settle"; readonly which: number; readonly part: number }
-  | { readonly do: "release"; readonly which: number }
+  | { readonly do: "settle"; readonly which: number; readonly part: number; readonly inTx: boolean }
+  | { readonly do: "release"; readonly which: number; readonly inTx: boolean }
   | { readonly do: "expire" }
   | { readonly do: "kill" }
   | { readonly do: "wait"; readonly ms: number }
@@ -35,13 +37,19 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       tokens: fc.integer({ min: 0, max: 60 }),
       model: fc.constantFrom("small", "large"),
       kind: fc.constantFrom("call", "claim"),
+      inTx: fc.boolean(),
     }),
   },
   {
     weight: 4,
-    arbitrary: fc.record({ do: fc.constant("settle" as const), which, part: fc.integer({ min: 0, max: 400 }) }),
+    arbitrary: fc.record({
+      do: fc.constant("settle" as const),
+      which,
+      part: fc.integer({ min: 0, max: 400 }),
+      inTx: fc.boolean(),
+    }),
   },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant("release" as const), which }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("release" as const), which, inTx: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("expire" as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("kill" as const) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("wait" as const), ms: fc.integer({ min: 1, max: hourMs }) }) },
@@ -103,7 +111,10 @@ async function play(rig: BudgetRig, budgets: Budgets, product: string, paper: Pa
   const known = "which" in one ? held[one.which % Math.max(1, held.length)] : undefined;
   if (one.do === "reserve") {
     const fits = paper.admits(one.model, one.tokens, rig.clock.ms);
-    const made = budgets.reserve(rig.request(product, one.tokens, { model: one.model, kind: one.kind }));
+    const { tokens, model, kind } = one;
+    const made = one.inTx
+      ? rig.reserveInTx(rig.request(product, tokens, { model, kind }), budgets)
+      : rig.reserve(product, tokens, { model, kind }, budgets);
     if (fits) paper.calls.push({ reservation: await made, charged: 0, held: true });
     else await expect(made).rejects.toMatchObject({ code: "budget.insufficient" });
   } else if (one.do === "limit") {
@@ -121,9 +132,12 @@ async function play(rig: BudgetRig, budgets: Budgets, product: string, paper: Pa
     if (one.do === "settle") {
       const used = Math.floor((known.reservation.tokens * one.part) / 100);
       known.charged = paper.charge(known, used);
-      const { reservation } = await budgets.settle(known.reservation, used, null);
+      const { reservation } = one.inTx
+        ? await actOn(rig.db).transact((tx) => budgets.settle(tx, known.reservation, used, null))
+        : await rig.settle(known.reservation, used, null, budgets);
       expect(reservation?.settledTokens).toBe(known.charged);
-    } else await budgets.release(known.reservation);
+    } else if (one.inTx) await actOn(rig.db).transact((tx) => budgets.release(tx, known.reservation));
+    else await rig.release(known.reservation, budgets);
     known.held = false;
   }
 }
@@ -164,9 +178,7 @@ export function budgetProperties(rigNow: () => BudgetRig): void {
           await using other = rig.another();
           for (const [turn, wave] of waves.entries()) {
             const asked = wave.map((tokens, i) =>
-              (i % 2 ? other : rig.budgets).reserve(
-                rig.request(product, tokens, { kind: i % 5 === turn ? "claim" : "call" }),
-              ),
+              rig.reserve(product, tokens, { kind: i % 5 === turn ? "claim" : "call" }, i % 2 ? other : rig.budgets),
             );
             const made = (await Promise.allSettled(asked)).flatMap((each) =>
               each.status === "fulfilled" ? [each.value] : [],
@@ -178,7 +190,7 @@ export function budgetProperties(rigNow: () => BudgetRig): void {
             if (refused > 0) expect(available).toBeLessThan(Math.max(...wave));
             await Promise.all(
               made.map((one, i) =>
-                i % 3 === turn % 3 ? rig.budgets.release(one) : other.settle(one, Math.floor(one.tokens / 2), null),
+                i % 3 === turn % 3 ? rig.release(one) : rig.settle(one, Math.floor(one.tokens / 2), null, other),
               ),
             );
           }

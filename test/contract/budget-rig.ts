@@ -3,7 +3,7 @@
 import { sql } from "kysely";
 import type { Database } from "../../src/db/index.ts";
 import { budgetMigrations, openBudgets } from "../../src/budgets/index.ts";
-import type { BudgetDraft, Budgets, BudgetLine, ReserveRequest } from "../../src/budgets/index.ts";
+import type { BudgetDraft, Budgets, BudgetLine, Reservation, ReserveRequest } from "../../src/budgets/index.ts";
 import { identityMigrations } from "../../src/identity/index.ts";
 import { silentLog } from "../../src/kernel/ctx.ts";
 import type { DatabasePlace, DatabasePlaces } from "./databases.ts";
@@ -86,8 +86,30 @@ export class BudgetRig implements AsyncDisposable {
     return { kind: "call", product, key: "key_1", model: "small", tokens, microdollars: null, ...more };
   }
 
-  reserve(product: string | null, tokens: number, more: Partial<ReserveRequest> = {}) {
-    return this.budgets.reserve(this.request(product, tokens, more));
+  /** Reserves for a call that asks once as calls of models do, and in a transaction otherwise. */
+  async reserve(product: string | null, tokens: number, more: Partial<ReserveRequest> = {}, by = this.budgets) {
+    const request = this.request(product, tokens, more);
+    if (request.kind === "claim" || request.requestId !== undefined) return this.reserveInTx(request, by);
+    const { held, kept } = await by.admit(request);
+    await kept;
+    return { ...held, duplicate: false };
+  }
+
+  /** Reserves in a transaction of its own, or in that of an act. */
+  reserveInTx(request: ReserveRequest, by = this.budgets, act = actOn(this.db)) {
+    return act.transact((tx) => by.reserve(tx, request));
+  }
+
+  /** Settles a claim in a transaction, and a call as calls of models are. */
+  settle(held: Reservation, tokens: number, microdollars: number | null, by = this.budgets) {
+    return held.kind === "claim"
+      ? actOn(this.db).transact((tx) => by.settle(tx, held, tokens, microdollars))
+      : by.charge(held, tokens, microdollars);
+  }
+
+  /** Releases a claim in a transaction, and a call as calls of models are. */
+  release(held: Reservation, by = this.budgets) {
+    return held.kind === "claim" ? actOn(this.db).transact((tx) => by.release(tx, held)) : by.giveBack(held);
   }
 
   set(draft: Partial<BudgetDraft> & Pick<BudgetDraft, "scope" | "limit">) {
@@ -143,8 +165,8 @@ export class BudgetRig implements AsyncDisposable {
   }
 
   #open(): Budgets {
-    const { db, clock, isAlone: alone } = this;
-    return openBudgets({ db, clock, log: silentLog, defaultTokens: this.#defaultTokens, alone });
+    const { db, clock } = this;
+    return openBudgets({ db, clock, log: silentLog, defaultTokens: this.#defaultTokens });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { BudgetRig, defaultTokens, noonMs, outcomesOf } from "./budget-rig.ts";
 import { budgetHistory } from "./budget-history.ts";
+import { budgetTransactions } from "./budget-transactions.ts";
 import { budgetProperties } from "./budget-properties.ts";
 import type { StateQuery } from "../../src/budgets/index.ts";
 import type { DatabasePlaces } from "./databases.ts";
@@ -23,6 +24,7 @@ export function budgetsContract(name: string, places: DatabasePlaces, isAlone = 
     admission(() => rig);
     endings(() => rig);
     money(() => rig);
+    budgetTransactions(() => rig);
     budgetHistory(() => rig);
     budgetProperties(() => rig);
   });
@@ -37,7 +39,7 @@ function admission(rigNow: () => BudgetRig): void {
       expect(held).toMatchObject({ state: "held", project: "default", duplicate: false, tokens: 300 });
       const limit = { id: null, limit: defaultTokens, unit: "tokens", window: "total" };
       expect(await rig.line(product)).toMatchObject({ ...limit, used: 0, held: 300, available: defaultTokens - 300 });
-      const { applied, reservation } = await rig.budgets.settle(held, 120, null);
+      const { applied, reservation } = await rig.settle(held, 120, null);
       expect([applied, reservation?.state, reservation?.settledTokens]).toEqual([true, "settled", 120]);
       expect(await rig.line(product)).toMatchObject({ ...limit, used: 120, held: 0, available: defaultTokens - 120 });
     });
@@ -57,7 +59,7 @@ function admission(rigNow: () => BudgetRig): void {
       await rig.set({ scope: { product }, limit: 1000 });
       await using other = rig.another();
       const asked = Array.from({ length: 200 }, (_, i) =>
-        (i % 2 === 0 ? rig.budgets : other).reserve(rig.request(product, 100)),
+        rig.reserve(product, 100, {}, i % 2 === 0 ? rig.budgets : other),
       );
       expect(await outcomesOf(asked)).toEqual({ admitted: 10, codes: ["budget.insufficient"] });
     });
@@ -89,7 +91,7 @@ function admission(rigNow: () => BudgetRig): void {
       await rig.reserve(two, defaultTokens, most);
       const none = await rig.reserve(null, defaultTokens, most);
       await expect(rig.reserve(null, 1)).rejects.toMatchObject({ code: "budget.insufficient" });
-      await rig.budgets.release(none);
+      await rig.release(none);
       const projects = async (query: StateQuery) =>
         (await rig.budgets.state(query)).budgets.map(({ scope }) => `${scope.product} ${scope.project}`);
       expect(await projects({ product: one })).toEqual([`${one} default`, `${one} side`]);
@@ -123,7 +125,7 @@ function admission(rigNow: () => BudgetRig): void {
       const product = rig.newProduct();
       await using unlimited = await rig.fresh(0);
       const held = await unlimited.reserve(product, 5 * defaultTokens);
-      await unlimited.budgets.settle(held, 2 * defaultTokens, null);
+      await unlimited.settle(held, 2 * defaultTokens, null);
       expect((await unlimited.budgets.state({ product })).budgets).toEqual([]);
       await unlimited.restart(defaultTokens);
       expect(await unlimited.line(product)).toMatchObject({ used: 2 * defaultTokens, available: 0 });
@@ -139,7 +141,7 @@ function admission(rigNow: () => BudgetRig): void {
       const both = await Promise.all([
         rig.reserve(product, 100, again),
         rig.reserve(product, 100, again),
-        other.reserve(rig.request(product, 100, again)),
+        rig.reserve(product, 100, again, other),
       ]);
       rig.clock.ms += 299_999;
       both.push(await rig.reserve(product, 100, again));
@@ -182,12 +184,8 @@ function endings(rigNow: () => BudgetRig): void {
       const rig = rigNow();
       const product = rig.newProduct();
       const held = await rig.reserve(product, 50, { requestId: "ends once" });
-      const ends = await Promise.all([
-        rig.budgets.settle(held, 40, null),
-        rig.budgets.settle(held, 30, null),
-        rig.budgets.release(held),
-      ]);
-      ends.push(await rig.budgets.release(held));
+      const ends = await Promise.all([rig.settle(held, 40, null), rig.settle(held, 30, null), rig.release(held)]);
+      ends.push(await rig.release(held));
       expect(ends.map(({ applied }) => applied)).toEqual([true, false, false, false]);
       for (const { reservation } of ends) expect(reservation).toMatchObject({ state: "settled", settledTokens: 40 });
       expect(await rig.line(product)).toMatchObject({ used: 40, held: 0 });
@@ -199,11 +197,11 @@ function endings(rigNow: () => BudgetRig): void {
       await rig.set({ scope: { product }, limit: 100 });
       await rig.set({ scope: { product }, limit: 1000, window: "month" });
       const [held, other] = [await rig.reserve(product, 50), await rig.reserve(product, 20)];
-      const { reservation } = await rig.budgets.settle(held, 170, null);
+      const { reservation } = await rig.settle(held, 170, null);
       expect(reservation).toMatchObject({ settledTokens: 80 });
       expect(await rig.line(product, { window: "total" })).toMatchObject({ used: 80, held: 20, available: 0 });
       await expect(rig.reserve(product, 1)).rejects.toMatchObject({ code: "budget.insufficient" });
-      await rig.budgets.settle(other, 170, null);
+      await rig.settle(other, 170, null);
       expect(await rig.line(product, { window: "total" })).toMatchObject({ used: 100, held: 0, available: 0 });
     });
 
@@ -213,7 +211,7 @@ function endings(rigNow: () => BudgetRig): void {
       await rig.set({ scope: { product }, limit: 100 });
       const held = await rig.reserve(product, 50);
       await rig.set({ scope: { product }, limit: 10 });
-      await rig.budgets.settle(held, 170, null);
+      await rig.settle(held, 170, null);
       expect(await rig.line(product)).toMatchObject({ used: 50, held: 0, available: 0 });
     });
 
@@ -232,14 +230,14 @@ function endings(rigNow: () => BudgetRig): void {
       expect(less).toMatchObject({ tokens: 65, microdollars: 9 });
       const over = rig.budgets.admit({ ...asked, tokens: 1000, microdollars: 30 }, flex(60, "share"));
       await expect(over).rejects.toMatchObject({ code: "budget.insufficient" });
-      await rig.budgets.settle(less, 40, 5);
+      await rig.settle(less, 40, 5);
       const { held: all } = await rig.budgets.admit({ ...asked, tokens: 5, microdollars: 5 }, flex(5, "all"));
       expect(all).toMatchObject({ tokens: 60, microdollars: 65 });
       await expect(rig.reserve(product, 1)).rejects.toMatchObject({ code: "budget.insufficient" });
-      await rig.budgets.release(all);
+      await rig.release(all);
       const { held: whole } = await rig.budgets.admit({ ...asked, tokens: 200, microdollars: 5 }, flex(5, "whole"));
       expect(whole).toMatchObject({ tokens: 60, microdollars: 5 });
-      await rig.budgets.release(whole);
+      await rig.release(whole);
       const tooMuch = rig.budgets.admit({ ...asked, tokens: 90, microdollars: 5 }, flex(5, "whole"));
       await expect(tooMuch).rejects.toMatchObject({ code: "budget.insufficient" });
       expect(await rig.line(product, { unit: "tokens" })).toMatchObject({ used: 40, held: 0 });
@@ -256,7 +254,7 @@ function endings(rigNow: () => BudgetRig): void {
     it("that is released leaves no trace in what was used", async () => {
       const rig = rigNow();
       const product = rig.newProduct();
-      await rig.budgets.release(await rig.reserve(product, 50));
+      await rig.release(await rig.reserve(product, 50));
       expect(await rig.line(product)).toMatchObject({ used: 0, held: 0 });
       expect((await rig.budgets.state({ product })).usage.day).toMatchObject({ calls: 0, tokens: 0 });
     });
@@ -271,11 +269,11 @@ function endings(rigNow: () => BudgetRig): void {
       rig.clock.ms = noonMs + 3_600_000;
       expect(await rig.budgets.expire(rig.clock.ms)).toBeGreaterThanOrEqual(2);
       expect(await rig.line(product)).toMatchObject({ used: 50, held: 0 });
-      expect((await rig.budgets.settle(call, 1, null)).reservation).toMatchObject({
+      expect((await rig.settle(call, 1, null)).reservation).toMatchObject({
         state: "expired",
         settledTokens: 50,
       });
-      expect(await rig.budgets.settle(claim, 1, null)).toMatchObject({
+      expect(await rig.settle(claim, 1, null)).toMatchObject({
         applied: false,
         reservation: { state: "expired" },
       });
@@ -290,9 +288,9 @@ function endings(rigNow: () => BudgetRig): void {
       await expect(rig.reserve(product, 1)).rejects.toMatchObject({ code: "budget.insufficient" });
       rig.clock.ms += 1_800_000;
       const late = await rig.reserve(product, 60);
-      await rig.budgets.settle(early, 100, null);
+      await rig.settle(early, 100, null);
       expect(await rig.line(product)).toMatchObject({ used: 0, held: 60, since: "2026-06-15T13:00:00.000Z" });
-      await rig.budgets.settle(late, 60, null);
+      await rig.settle(late, 60, null);
       await expect(rig.reserve(product, 41)).rejects.toMatchObject({ code: "budget.insufficient" });
     });
 
@@ -301,17 +299,17 @@ function endings(rigNow: () => BudgetRig): void {
       const product = rig.newProduct();
       await rig.set({ scope: { product }, limit: 100 });
       const held = await rig.reserve(product, 60);
-      await rig.budgets.settle(await rig.reserve(product, 40), 30, null);
+      await rig.settle(await rig.reserve(product, 40), 30, null);
       await rig.restart();
       expect(await rig.line(product)).toMatchObject({ used: 30, held: 60 });
       await expect(rig.reserve(product, 11)).rejects.toMatchObject({ code: "budget.insufficient" });
-      expect((await rig.budgets.settle(held, 60, null)).applied).toBe(true);
+      expect((await rig.settle(held, 60, null)).applied).toBe(true);
     });
 
     it("is settled before budgets are closed", async () => {
       const rig = rigNow();
       const product = rig.newProduct();
-      const settled = rig.budgets.settle(await rig.reserve(product, 5), 4, null);
+      const settled = rig.settle(await rig.reserve(product, 5), 4, null);
       await rig.restart();
       expect((await settled).applied).toBe(true);
       expect(await rig.line(product)).toMatchObject({ used: 4, held: 0 });
@@ -333,7 +331,7 @@ function money(rigNow: () => BudgetRig): void {
       await expect(rig.reserve(product, 10, { microdollars: 1 })).rejects.toMatchObject({
         code: "budget.insufficient",
       });
-      await rig.budgets.settle(held, 10, 400);
+      await rig.settle(held, 10, 400);
       expect(await rig.line(product)).toMatchObject({ unit: "microdollars", used: 400, held: 0, available: 600 });
     });
 
@@ -342,7 +340,7 @@ function money(rigNow: () => BudgetRig): void {
       const product = rig.newProduct();
       await rig.set({ ...inMoney(product), limit: 1000 });
       const held = await rig.reserve(product, 10, { microdollars: 250 });
-      await rig.budgets.settle(held, 10, null);
+      await rig.settle(held, 10, null);
       expect((await rig.line(product)).used).toBe(250);
       const { month } = (await rig.budgets.state({ product })).usage;
       expect(month).toEqual({ calls: 1, tokens: 10, microdollars: 250, unpriced: 1 });

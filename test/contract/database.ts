@@ -1,6 +1,7 @@
 // What every database driver promises, as tests: `src/db/database.ts` in executable form.
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { onEnd } from "../../src/db/index.ts";
 import type { Database, Migration } from "../../src/db/index.ts";
 import type { DatabasePlace, DatabasePlaces } from "./databases.ts";
 
@@ -114,6 +115,34 @@ export function databaseContract(name: string, places: DatabasePlaces): void {
       const outcomes = await Promise.allSettled([put("twice"), put("other"), put("twice"), put("third")]);
       expect(outcomes.filter((outcome) => outcome.status === "rejected")).toHaveLength(1);
       expect((await ids()).filter((id) => ["twice", "other", "third"].includes(id))).toHaveLength(3);
+    });
+
+    it("tells who asks in a unit how it ended: in order when it was committed, the last one first when it was undone", async () => {
+      const told: string[] = [];
+      const unit = (name: string, fails: boolean) =>
+        db.transact(async (tx) => {
+          for (const part of [1, 2]) onEnd(tx, (isCommitted) => void told.push(`${name}${part} ${isCommitted}`));
+          await tx.insertInto("item").values({ id: name, n: 1 }).execute();
+          if (fails) throw new Error("gives up");
+        });
+      await unit("told-a", false);
+      await expect(unit("told-b", true)).rejects.toThrow("gives up");
+      await expect(unit("told-a", false)).rejects.toThrow();
+      expect(told).toEqual([
+        "told-a1 true",
+        "told-a2 true",
+        "told-b2 false",
+        "told-b1 false",
+        "told-a2 false",
+        "told-a1 false",
+      ]);
+    });
+
+    it("runs one statement as a transaction of its own", async () => {
+      const insert = db.read.insertInto("item").values({ id: "once", n: 1 }).returning("id").compile();
+      expect((await db.once(insert, "durable")).rows).toEqual([{ id: "once" }]);
+      await expect(db.once(insert, "relaxed")).rejects.toThrow();
+      expect((await ids()).filter((id) => id === "once")).toHaveLength(1);
     });
 
     it("refuses a query that outlives its unit", async () => {

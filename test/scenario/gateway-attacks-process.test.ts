@@ -130,7 +130,7 @@ describe("kill -9 while answers stream", () => {
         }
         const clock = handClock(Date.now() + 2 * 3_600_000);
         await using db = await openDatabase({ kind: "sqlite", file: join(dataDir, "charter.db") }, silentLog);
-        await using budgets = openBudgets({ db, clock, log: silentLog, defaultTokens: 1_000_000, alone: true });
+        await using budgets = openBudgets({ db, clock, log: silentLog, defaultTokens: 1_000_000 });
         const before = await budgets.state({ product: "AI_ASSISTANT", project: "default" });
         expect(before.budgets[0]?.held).toBeGreaterThan(0);
         // No kill made a call free: what an outcome says was used is charged, or what was promised is still held.

@@ -1,39 +1,25 @@
-// One batch: reservations that are made and reservations that end, in one transaction with a few statements.
+// One batch on PostgreSQL: reservations that are made and reservations that end, in one call of `budget_batch`.
 //
-// 1. Rows are locked in one order everywhere: reservations that end, reservations that are made, counters, usage. Within each
-//    kind they are sorted, so that batches of several processes do not deadlock.
-// 2. Counters are locked before they are read, and the statement that adds to them checks the limit once more.
-// 3. What ends frees its room before anything new is admitted; what is new is admitted in order of arrival, under all its
-//    limits or under none.
-// 4. Nothing outside the transaction changes: on PostgreSQL it may be run again.
-import type { BudgetAct } from "../reservation.ts";
-import type { Dialect } from "../../db/index.ts";
+// What is asked is told in places: each call names the places of its counters in one list. The same request, or the same
+// end, twice in a batch shares the fate of the first.
+import { CompiledQuery } from "kysely";
+import type { Database } from "../../db/index.ts";
+import type { Ended } from "../engine.ts";
 import type { LimitBook } from "../limit-book.ts";
-import { requestIdLifeMs } from "../reservation.ts";
 import type { Flex, Reservation } from "../reservation.ts";
-import { CounterStatements } from "./counters.ts";
-import type { Counter, CounterChange } from "./counters.ts";
-import { byIdStatement, endStatement, makeStatement } from "./reservations.ts";
-import { UsageStatements } from "./usage.ts";
-import { statement } from "../../db/index.ts";
-import { RowsStatement } from "./statement.ts";
+import { windowEnd, windowStart } from "../window.ts";
+import type { Counter } from "./counters.ts";
+import type { StoredLimits } from "./limits.ts";
 import type { BudgetTx } from "./statement.ts";
-import { admit, chargeAll, countersOf, exceeds, Tally } from "./tally.ts";
-import type { Ending, Opened } from "./tally.ts";
-import { endValuesOf, reservationOf, valuesOf } from "./tables.ts";
-import type { ReservationRow } from "./tables.ts";
+import { countersOf } from "./tally.ts";
+import type { Opened } from "./tally.ts";
+import { reservationColumns, reservationOf, valuesOf } from "./tables.ts";
+import type { BudgetTables, ReservationRow } from "./tables.ts";
 
-/** A reservation that is to be made, and the act that makes it, where it is one. */
+/** A reservation that is to be made. */
 export interface Opening {
   readonly made: Reservation;
-  readonly act?: BudgetAct | undefined;
   readonly flex?: Flex | undefined;
-}
-
-/** What became of an ending: whether it took place, and the record as it stands now; undefined when there is none. */
-export interface Ended {
-  readonly applied: boolean;
-  readonly reservation: Reservation | undefined;
 }
 
 /** The results of a batch, in the order of what was asked. */
@@ -42,214 +28,200 @@ export interface BatchResult {
   readonly ended: readonly Ended[];
 }
 
-/** Thrown out of a transaction that has found counters missing; it has changed nothing once it is undone. */
-export class MissingCounters extends Error {
-  override readonly name = "MissingCounters";
+/** What the function answers; counters are places, and amounts those that were granted or charged. */
+interface Answer {
+  readonly opened: readonly (
+    | { readonly outcome: "admitted"; readonly tokens: number; readonly microdollars: number | null }
+    | { readonly outcome: "duplicate"; readonly row: ReservationRow }
+    | { readonly outcome: "price_unknown"; readonly counter: number }
+    | {
+        readonly outcome: "insufficient";
+        readonly counter: number;
+        readonly asked: number;
+        readonly used: number;
+        readonly held: number;
+      }
+  )[];
+  readonly ended: readonly (
+    | { readonly row: ReservationRow | null }
+    | { readonly tokens: number | null; readonly microdollars: number | null }
+  )[];
 }
 
 /** Runs batches. */
 export class Batches {
-  readonly #end: RowsStatement<{ id: string }>;
-  readonly #make: RowsStatement<{ id: string }>;
-  readonly #forget: RowsStatement;
-  readonly #byId: RowsStatement<ReservationRow>;
-  readonly #byRequest: (tx: BudgetTx, ...values: string[]) => Promise<{ rows: ReservationRow[] }>;
-  readonly #retire: (tx: BudgetTx, id: string) => Promise<unknown>;
-  readonly #hold: (tx: BudgetTx, ...values: (string | number | null)[]) => Promise<unknown>;
-  readonly #cut: (tx: BudgetTx, ...values: (string | number | null)[]) => Promise<unknown>;
-  readonly #counters: CounterStatements;
-  readonly #usage: UsageStatements;
+  readonly #db: Database<BudgetTables>;
+  readonly #limits: StoredLimits;
+  #book: LimitBook | undefined;
 
-  constructor(dialect: Dialect) {
-    this.#end = endStatement(dialect);
-    this.#make = makeStatement(
-      dialect,
-      "on conflict (request_id, product, project, task, kind, retired_ms) do nothing returning id",
-    );
-    this.#forget = new RowsStatement(dialect, (rows) => `delete from budget_reservations where id in (${rows})`, "?", [
-      "",
-    ]);
-    this.#byId = byIdStatement(dialect);
-    this.#byRequest = statement(
-      dialect,
-      `select * from budget_reservations
-        where request_id = ? and product = ? and project = ? and task = ? and kind = ? and retired_ms = 0`,
-    );
-    this.#retire = statement(dialect, "update budget_reservations set retired_ms = created_ms where id = ?");
-    this.#hold = statement(dialect, "update budget_reservations set tokens = ?, microdollars = ? where id = ?");
-    this.#cut = statement(
-      dialect,
-      "update budget_reservations set settled_tokens = ?, settled_microdollars = ? where id = ?",
-    );
-    this.#counters = new CounterStatements(dialect);
-    this.#usage = new UsageStatements(dialect);
+  constructor(db: Database<BudgetTables>, limits: StoredLimits) {
+    this.#db = db;
+    this.#limits = limits;
   }
 
-  /** Makes the counters that are needed and not there. The caller has called `lockAlone`. */
-  async makeCounters(
-    tx: BudgetTx,
-    book: LimitBook,
-    openings: readonly Opening[],
-    endings: readonly Ending[],
-  ): Promise<void> {
-    const needed = new Map<string, Counter>();
-    for (const { made } of openings) for (const counter of countersOf(book, made)) needed.set(counter.name, counter);
-    for (const { ended } of endings.filter(isChargedMore)) {
-      for (const counter of countersOf(book, ended)) needed.set(counter.name, counter);
-    }
-    await this.#counters.ensured(tx, [...needed.values()]);
-  }
-
-  /** Carries a batch out. @throws MissingCounters, and then the transaction must be undone. */
+  /** Carries a batch out in the caller's transaction, or in one of its own that a power cut may undo. */
   async run(
-    tx: BudgetTx,
-    book: LimitBook,
+    tx: BudgetTx | undefined,
     openings: readonly Opening[],
-    endings: readonly Ending[],
+    endings: readonly Reservation[],
   ): Promise<BatchResult> {
-    const applied = await this.#endAll(tx, endings);
-    const { made, duplicates } = await this.#makeAll(tx, openings);
-    const tallies = await this.#tally(tx, book, applied, made);
-    const { charges, cut } = chargeAll(book, tallies, applied);
-    for (const { id, settledTokens, settledMicrodollars } of cut.values()) {
-      await this.#cut(tx, settledTokens, settledMicrodollars, id);
+    const opening = firsts(openings, ({ made }) => requestOf(made));
+    const ending = firsts(endings, ({ id }) => id);
+    for (;;) {
+      const book = (this.#book ??= await this.#limits.book(tx ?? this.#db.read));
+      const { counters, placesOf } = places(book);
+      const opens = opening.first.map(({ made, flex }, place) => openingOf(made, flex, place, placesOf(made)));
+      const ends = ending.first.map((ended, place) => endingOf(ended, place, placesOf(ended)));
+      const answer = await this.#ask(tx, book, [counters.map(toldOf), opens, ends]);
+      if (answer !== null) {
+        const opened = opening.first.map((asked, i) => openedOf(asked.made, answer.opened[i], counters));
+        const ended = ending.first.map((asked, i) => endedOf(asked, answer.ended[i]));
+        return { opened: opening.all.map(sharing(opened, again)), ended: ending.all.map(sharing(ended, late)) };
+      }
+      // The limits have changed; in a transaction that has asked they cannot change again before it ends.
+      this.#book = undefined;
     }
-    const decided = new Map<string, Opened>();
-    for (const { made: asked, flex } of openings) {
-      if (!made.has(asked.id)) continue;
-      const one = admit(tallies, countersOf(book, asked), asked, flex);
-      decided.set(asked.id, one);
-      if (one.outcome !== "admitted" || one.reservation === asked) continue;
-      const { tokens, microdollars, id } = one.reservation;
-      await this.#hold(tx, tokens, microdollars, id);
-    }
-    const refused = [...decided].flatMap(([id, { outcome }]) => (outcome === "admitted" ? [] : [[id]]));
-    await this.#forget.run(tx, refused);
-    const changes = [...tallies.values()].map((tally) => tally.change).filter(changesAnything);
-    await this.#counters.change(tx, changes.sort(byName));
-    await this.#usage.add(tx, charges);
+  }
 
-    const opened = openings.map(({ made: { id } }): Opened => {
-      const own = decided.get(id);
-      if (own !== undefined) return own;
-      const first = duplicates.get(id);
-      if (first === undefined) throw new Error("a reservation was neither made nor found");
-      // The same request twice in one batch: the second shares the fate of the first.
-      const fate = decided.get(first.id);
-      return fate === undefined || fate.outcome === "admitted" ? { outcome: "duplicate", reservation: first } : fate;
+  /** What the function answers; null when the limits are not those of the book. */
+  async #ask(tx: BudgetTx | undefined, book: LimitBook, lists: readonly object[]): Promise<Answer | null> {
+    const relaxed = tx === undefined ? ", set_config('synchronous_commit', 'off', true)" : "";
+    const query = CompiledQuery.raw(`select budget_batch($1, $2, $3, $4) as answer${relaxed}`, [
+      book.version,
+      ...lists.map((list) => JSON.stringify(list)),
+    ]);
+    const { rows } = await (tx === undefined
+      ? this.#db.once<{ answer: Answer | null }>(query, "relaxed")
+      : tx.executeQuery<{ answer: Answer | null }>(query));
+    return rows[0]?.answer ?? null;
+  }
+}
+
+/** Those that are named first, and for each of all the place of the one that it shares its name with. */
+function firsts<One>(all: readonly One[], nameOf: (one: One) => string) {
+  const placed = new Map<string, number>();
+  const first: One[] = [];
+  const told = all.map((one) => {
+    const name = nameOf(one);
+    const place = placed.get(name);
+    if (place !== undefined) return { place, isFirst: false };
+    placed.set(name, first.length);
+    return { place: first.push(one) - 1, isFirst: true };
+  });
+  return { first, all: told };
+}
+
+/** What became of the first, as it is told to one that shares its name. */
+function sharing<Fate>(fates: readonly Fate[], share: (fate: Fate) => Fate) {
+  return ({ place, isFirst }: { readonly place: number; readonly isFirst: boolean }): Fate => {
+    const fate = fates[place];
+    if (fate === undefined) throw new Error("a batch left something out");
+    return isFirst ? fate : share(fate);
+  };
+}
+
+function again(fate: Opened): Opened {
+  return fate.outcome === "admitted" ? { outcome: "duplicate", reservation: fate.reservation } : fate;
+}
+
+function late({ reservation }: Ended): Ended {
+  return { applied: false, reservation };
+}
+
+function requestOf({ requestId, product, project, task, kind }: Reservation): string {
+  return JSON.stringify([requestId, product, project, task, kind]);
+}
+
+/** The list of counters, which grows as calls are asked for the places of theirs. Places count from 1, as SQL does. */
+function places(book: LimitBook) {
+  const counters: Counter[] = [];
+  const known = new Map<string, number>();
+  const placesOf = (call: Reservation): number[] =>
+    countersOf(book, call).map((counter) => {
+      const place = known.get(counter.name) ?? counters.push(counter);
+      known.set(counter.name, place);
+      return place;
     });
-    const done = [...openings.filter((_, i) => opened[i]?.outcome === "admitted"), ...applied.values()];
-    for (const { act } of done) await act?.note(tx);
-    return { opened, ended: await this.#endedAs(tx, endings, applied, cut) };
-  }
-
-  /** Ends what is held still; what is named twice ends once. */
-  async #endAll(tx: BudgetTx, endings: readonly Ending[]): Promise<ReadonlyMap<string, Ending>> {
-    if (endings.length === 0) return new Map();
-    const first = new Map<string, Ending>();
-    for (const ending of endings) if (!first.has(ending.ended.id)) first.set(ending.ended.id, ending);
-    const rows = [...first.values()].map(({ ended: each }) => endValuesOf(each)).sort(byFirst);
-    const held = await this.#end.run(tx, rows);
-    const ids = new Set(held.rows.map(({ id }) => id));
-    return new Map([...first].filter(([id]) => ids.has(id)));
-  }
-
-  /** Puts reservations on record before anything is held for them; the unique request decides who came first. */
-  async #makeAll(tx: BudgetTx, openings: readonly Opening[]) {
-    const made = new Map<string, Reservation>();
-    const duplicates = new Map<string, Reservation>();
-    const note = (rows: readonly { id: string }[], given: ReadonlyMap<string, Reservation>) => {
-      for (const { id } of rows) {
-        const reservation = given.get(id);
-        if (reservation !== undefined) made.set(id, reservation);
-      }
-    };
-    const given = new Map(openings.map((opening) => [opening.made.id as string, opening.made]));
-    const rows = [...given.values()].sort(byRequest).map(valuesOf);
-    note((await this.#make.run(tx, rows)).rows, given);
-    for (const [id, reservation] of given) {
-      if (made.has(id)) continue;
-      const { requestId, product, project, task, kind } = reservation;
-      const found = await this.#byRequest(tx, requestId, product ?? "", project, task ?? "", kind);
-      const row = found.rows[0];
-      if (row === undefined) throw new Error("the reservation that a request stands for vanished inside a transaction");
-      if (reservation.createdMs - row.created_ms < requestIdLifeMs) {
-        duplicates.set(id, reservationOf(row));
-        continue;
-      }
-      await this.#retire(tx, row.id);
-      note((await this.#make.run(tx, [valuesOf(reservation)])).rows, given);
-    }
-    return { made, duplicates };
-  }
-
-  /**
-   * Locks every counter that the batch touches. What ends under a limit that nobody has counted yet has nothing to change, unless
-   * it is charged more than it held: how much of that may be charged, only the counter knows.
-   */
-  async #tally(
-    tx: BudgetTx,
-    book: LimitBook,
-    endings: ReadonlyMap<string, Ending>,
-    made: ReadonlyMap<string, Reservation>,
-  ): Promise<ReadonlyMap<string, Tally>> {
-    const wanted = new Map<string, Counter>();
-    const needed = new Set<string>();
-    for (const reservation of made.values()) {
-      for (const counter of countersOf(book, reservation)) {
-        wanted.set(counter.name, counter);
-        needed.add(counter.name);
-      }
-    }
-    for (const ending of endings.values()) {
-      for (const counter of countersOf(book, ending.ended)) {
-        wanted.set(counter.name, counter);
-        if (isChargedMore(ending)) needed.add(counter.name);
-      }
-    }
-    const counted = await this.#counters.lock(tx, [...wanted.keys()]);
-    if ([...needed].some((name) => !counted.has(name))) throw new MissingCounters("counters have to be made first");
-    const tallies = new Map<string, Tally>();
-    for (const [name, counter] of wanted) {
-      const before = counted.get(name);
-      if (before !== undefined) tallies.set(name, new Tally(counter, before));
-    }
-    return tallies;
-  }
-
-  async #endedAs(
-    tx: BudgetTx,
-    endings: readonly Ending[],
-    applied: ReadonlyMap<string, Ending>,
-    cut: ReadonlyMap<string, Reservation>,
-  ): Promise<Ended[]> {
-    const late = endings.filter((ending) => applied.get(ending.ended.id) !== ending).map(({ ended: { id } }) => [id]);
-    const { rows } = await this.#byId.run(tx, late);
-    const now = new Map(rows.map((row) => [row.id, reservationOf(row)]));
-    return endings.map((ending) => {
-      const { ended } = ending;
-      if (applied.get(ended.id) === ending) return { applied: true, reservation: cut.get(ended.id) ?? ended };
-      return { applied: false, reservation: now.get(ending.ended.id) };
-    });
-  }
+  return { counters, placesOf };
 }
 
-function isChargedMore({ ended }: Ending): boolean {
-  return exceeds(ended);
+function toldOf({ name, limit, startMs }: Counter, index: number) {
+  const { slot, unit, window, amount, scope } = limit;
+  const { product, project, key, model } = scope;
+  return {
+    place: index + 1,
+    name,
+    slot,
+    start_ms: startMs,
+    end_ms: windowEnd(window, startMs),
+    unit,
+    amount,
+    is_shared: product === undefined && key === undefined,
+    product: product === undefined ? undefined : (product ?? ""),
+    project,
+    key,
+    model,
+  };
 }
 
-function changesAnything({ usedMore, heldMore, ceiling }: CounterChange): boolean {
-  return usedMore !== 0 || heldMore !== 0 || ceiling !== null;
+function openingOf(made: Reservation, flex: Flex | undefined, place: number, counters: readonly number[]) {
+  return {
+    ...rowOf(made),
+    place: place + 1,
+    is_named: made.requestId !== made.id,
+    takes: flex?.takes,
+    least_tokens: flex?.least.tokens,
+    least_microdollars: flex?.least.microdollars,
+    counters,
+  };
 }
 
-function byName(left: CounterChange, right: CounterChange): number {
-  return left.name < right.name ? -1 : 1;
+function endingOf(ended: Reservation, place: number, counters: readonly number[]) {
+  const { id, state, tokens, microdollars, settledTokens, settledMicrodollars, createdMs } = ended;
+  const { product, project, key, model } = ended;
+  return {
+    place: place + 1,
+    id,
+    state,
+    tokens,
+    microdollars,
+    settled_tokens: settledTokens,
+    settled_microdollars: settledMicrodollars,
+    hour_ms: windowStart("hour", createdMs),
+    product: product ?? "",
+    project,
+    key_id: key,
+    model,
+    counters,
+  };
 }
 
-function byFirst(left: readonly unknown[], right: readonly unknown[]): number {
-  return String(left[0]) < String(right[0]) ? -1 : 1;
+function rowOf(made: Reservation): object {
+  const values = valuesOf(made);
+  return Object.fromEntries(reservationColumns.map((column, i) => [column, values[i]]));
 }
 
-function byRequest(left: Reservation, right: Reservation): number {
-  return left.requestId < right.requestId ? -1 : 1;
+function openedOf(
+  made: Reservation,
+  answer: Answer["opened"][number] | undefined,
+  counters: readonly Counter[],
+): Opened {
+  if (answer === undefined) throw new Error("a batch left an opening out");
+  if (answer.outcome === "duplicate") return { outcome: "duplicate", reservation: reservationOf(answer.row) };
+  if (answer.outcome === "admitted") {
+    const { tokens, microdollars } = answer;
+    return { outcome: "admitted", reservation: { ...made, tokens, microdollars } };
+  }
+  const counter = counters[answer.counter - 1];
+  if (counter === undefined) throw new Error("a batch refused for a counter that it was not given");
+  return answer.outcome === "insufficient"
+    ? { ...answer, counter }
+    : { outcome: "price_unknown", limit: counter.limit };
+}
+
+function endedOf(ended: Reservation, answer: Answer["ended"][number] | undefined): Ended {
+  if (answer === undefined) throw new Error("a batch left an ending out");
+  if ("row" in answer) return { applied: false, reservation: answer.row ? reservationOf(answer.row) : undefined };
+  const { tokens, microdollars } = answer;
+  return { applied: true, reservation: { ...ended, settledTokens: tokens, settledMicrodollars: microdollars } };
 }

@@ -1,29 +1,29 @@
-// The journal: what happened to calls of models since the tables were last brought up to date, and the way into the tables.
+// The tables of SQLite as `memory.ts` writes them, and the journal: what happened to calls of models since the tables were last
+// brought up to date.
 //
-// 1. A row is everything that happened while the row before it was being written; saving empties the journal in the same transaction.
-// 2. Counters take the sums of what happened. One that is not there is left out: it is made from the calls when it is needed.
+// 1. A row of the journal is everything that happened while the row before it was being written; saving empties the journal in
+//    the same transaction.
+// 2. The tables agree with each other after every transaction: counters and usage take what the rows of reservations take.
+import { sql } from "kysely";
 import type { Kysely } from "kysely";
-import type { Dialect } from "../../db/index.ts";
-import { maxCounted } from "../budget.ts";
 import type { Charge, Reservation } from "../reservation.ts";
-import { CounterStatements } from "./counters.ts";
-import type { Counted, Counter } from "./counters.ts";
-import { byIdStatement, endStatement, makeStatement } from "./reservations.ts";
+import { changeStatement } from "./counters.ts";
+import type { Changes } from "./counters.ts";
 import { statement } from "../../db/index.ts";
-import type { BudgetTx, RowsStatement } from "./statement.ts";
+import { RowsStatement } from "./statement.ts";
+import type { BudgetTx } from "./statement.ts";
 import { endValuesOf, reservationColumns, reservationOf, valuesOf } from "./tables.ts";
 import type { BudgetTables, ReservationRow } from "./tables.ts";
-import { UsageStatements } from "./usage.ts";
+import { usageStatement } from "./usage.ts";
 
-/** What is to be saved. */
+/** What is to be written into the tables. */
 export interface Unsaved {
   /** Calls that the tables do not know and that have not ended, by id. */
   readonly made: Map<string, Reservation>;
   /** Calls that the tables know as held, as they ended, by id. */
   readonly ended: Map<string, Reservation>;
   readonly charges: { readonly reservation: Reservation; readonly charge: Charge }[];
-  /** By how much counters change, by name. */
-  readonly changes: Map<string, { held: number; used: number }>;
+  readonly changes: Changes;
 }
 
 /** What a process left that was killed, in the order in which it happened. */
@@ -35,71 +35,94 @@ export interface Left {
 /** An entry: the values of a new reservation, or of one that has ended. */
 type Entry = ReturnType<typeof valuesOf> | ReturnType<typeof endValuesOf>;
 
-/** The statements of the journal. */
+/** The statements. */
 export class Journal {
-  readonly #write: (tx: BudgetTx, body: string) => Promise<unknown>;
-  readonly #empty: (tx: BudgetTx) => Promise<unknown>;
-  readonly #make: RowsStatement<{ id: string }>;
-  readonly #end: RowsStatement<{ id: string }>;
-  readonly #byId: RowsStatement<ReservationRow>;
-  readonly #counters: CounterStatements;
-  readonly #usage: UsageStatements;
+  readonly #note = statement("sqlite", "insert into budget_journal (body) values (?)");
+  readonly #make = new RowsStatement(
+    (rows) => `insert into budget_reservations (${reservationColumns.join(", ")}) values ${rows}`,
+    `(${reservationColumns.map(() => "?").join(", ")})`,
+  );
+  readonly #end = new RowsStatement(
+    (rows) => `with v (ended_id, ended_state, used_tokens, used_microdollars) as (values ${rows})
+      update budget_reservations as r
+      set state = v.ended_state, settled_tokens = v.used_tokens, settled_microdollars = v.used_microdollars
+      from v where r.id = v.ended_id and r.state = 'held'`,
+    "(?, ?, cast(? as bigint), cast(? as bigint))",
+    ["", "released", null, null],
+  );
+  readonly #byId = new RowsStatement<ReservationRow>(
+    (rows) => `select * from budget_reservations where id in (${rows})`,
+    "?",
+    [""],
+  );
+  readonly #byRequest = statement<ReservationRow>(
+    "sqlite",
+    `select * from budget_reservations
+      where request_id = ? and product = ? and project = ? and task = ? and kind = ? and retired_ms = 0`,
+  );
+  readonly #retire = statement("sqlite", "update budget_reservations set retired_ms = created_ms where id = ?");
+  readonly #change = changeStatement();
+  readonly #use = usageStatement();
 
-  constructor(dialect: Dialect) {
-    this.#write = statement(dialect, "insert into budget_journal (body) values (?)");
-    this.#empty = statement(dialect, "delete from budget_journal");
-    this.#make = makeStatement(dialect);
-    this.#end = endStatement(dialect);
-    this.#byId = byIdStatement(dialect);
-    this.#counters = new CounterStatements(dialect);
-    this.#usage = new UsageStatements(dialect);
+  /** Notes what happened: entries as JSON. */
+  async note(tx: BudgetTx, entries: readonly string[]): Promise<void> {
+    await this.#note(tx, `[${entries.join(",")}]`);
   }
 
-  /** Writes what happened: entries as JSON. */
-  async write(tx: BudgetTx, entries: readonly string[]): Promise<void> {
-    await this.#write(tx, `[${entries.join(",")}]`);
-  }
-
-  /** Brings the tables up to date and empties the journal. */
-  async save(tx: BudgetTx, { made, ended, charges, changes }: Unsaved): Promise<void> {
+  /** Brings the tables up to date. */
+  async write(tx: BudgetTx, { made, ended, charges, changes }: Unsaved): Promise<void> {
     await this.#make.run(tx, [...made.values()].map(valuesOf));
     await this.#end.run(tx, [...ended.values()].map(endValuesOf));
-    const before = await this.#counters.lock(tx, [...changes.keys()]);
-    await this.#counters.change(
+    await this.#change.run(
       tx,
-      [...before].flatMap(([name, counted]) => {
-        const { held, used } = changes.get(name) ?? { held: 0, used: 0 };
-        const usedMore = Math.min(used, maxCounted - counted.used);
-        return held === 0 && usedMore === 0 ? [] : [{ name, usedMore, heldMore: held, ceiling: null }];
-      }),
+      [...changes].flatMap(([name, { held, used }]) => (held === 0 && used === 0 ? [] : [[name, used, held]])),
     );
-    await this.#usage.add(tx, charges);
-    await this.#empty(tx);
+    await this.#use(tx, charges);
   }
 
-  /** What counters hold; those that are not there are made. */
-  counted(tx: BudgetTx, counters: readonly Counter[]): Promise<ReadonlyMap<string, Counted>> {
-    return this.#counters.ensured(tx, counters);
+  /** Empties the journal: the tables hold what it says. */
+  async empty(tx: BudgetTx): Promise<void> {
+    await sql`delete from budget_journal`.execute(tx);
   }
 
-  /** Reads what a killed process left. */
+  /** The reservations of these ids that are in the tables. */
+  async byId(db: Kysely<BudgetTables>, ids: readonly string[]): Promise<ReadonlyMap<string, Reservation>> {
+    const rows = await this.#byId.run(
+      db,
+      ids.map((id) => [id]),
+    );
+    return new Map(rows.map((row) => [row.id, reservationOf(row)]));
+  }
+
+  /** The reservation that a request's id stands for, if it is in the tables. */
+  async byRequest(tx: BudgetTx, request: Reservation): Promise<Reservation | undefined> {
+    const { requestId, product, project, task, kind } = request;
+    const { rows } = await this.#byRequest(tx, requestId, product ?? "", project, task ?? "", kind);
+    return rows[0] && reservationOf(rows[0]);
+  }
+
+  /** Lets a request id stand for another reservation from now on. */
+  async retire(tx: BudgetTx, id: string): Promise<void> {
+    await this.#retire(tx, id);
+  }
+
+  /** Reads what a killed process left. What the tables say is newer than what the journal says of the same call. */
   async read(db: Kysely<BudgetTables>): Promise<Left> {
     const rows = await db.selectFrom("budget_journal").select("body").orderBy("id").execute();
+    const entries = rows.flatMap(({ body }) => JSON.parse(body) as Entry[]);
+    const known = await this.byId(db, [...new Set(entries.map(([id]) => id as string))]);
     const made = new Map<string, Reservation>();
-    const ends: ReturnType<typeof endValuesOf>[] = [];
-    for (const entry of rows.flatMap(({ body }) => JSON.parse(body) as Entry[])) {
-      if (entry.length === 4) ends.push(entry as ReturnType<typeof endValuesOf>);
-      else {
+    const ended: Reservation[] = [];
+    for (const entry of entries) {
+      if (entry.length !== 4) {
         const reservation = madeFrom(entry as ReturnType<typeof valuesOf>);
-        made.set(reservation.id, reservation);
+        if (!known.has(reservation.id)) made.set(reservation.id, reservation);
+        continue;
       }
+      const [id, state, settledTokens, settledMicrodollars] = entry as ReturnType<typeof endValuesOf>;
+      const before = made.get(id) ?? known.get(id);
+      if (before?.state === "held") ended.push({ ...before, state, settledTokens, settledMicrodollars });
     }
-    const elsewhere = ends.filter(([id]) => !made.has(id)).map(([id]) => [id]);
-    const held = new Map((await this.#byId.run(db, elsewhere)).rows.map((row) => [row.id, reservationOf(row)]));
-    const ended = ends.flatMap(([id, state, settledTokens, settledMicrodollars]) => {
-      const before = made.get(id) ?? held.get(id);
-      return before?.state === "held" ? [{ ...before, state, settledTokens, settledMicrodollars }] : [];
-    });
     return { made: [...made.values()], ended };
   }
 }

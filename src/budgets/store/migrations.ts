@@ -1,6 +1,7 @@
 // How the tables of budgets come to be.
 import { sql } from "kysely";
 import type { Migration } from "../../db/index.ts";
+import { batchFunction } from "./batch-function.ts";
 
 /** The steps of this part's schema. */
 export const budgetMigrations: readonly Migration[] = [
@@ -16,6 +17,12 @@ export const budgetMigrations: readonly Migration[] = [
     name: "gateway-0002-budget-journal",
     async up(tx) {
       await sql.raw("create table budget_journal (id integer not null primary key, body text not null)").execute(tx);
+    },
+  },
+  {
+    name: "gateway-0003-budget-batch",
+    async up(tx, dialect) {
+      if (dialect === "postgres") await sql.raw(batchFunction).execute(tx);
     },
   },
 ];

@@ -1,18 +1,10 @@
-// What a batch does to counters, reckoned before it is written. Pure: locked counters go in, changes come out.
-import type { BudgetAct } from "../reservation.ts";
+// What calls do to counters that lie in memory, and what counters allow. `batch-function.ts` says the same to PostgreSQL.
 import { maxAmount, maxCounted } from "../budget.ts";
 import type { BudgetUnit } from "../budget.ts";
 import type { Limit, LimitBook } from "../limit-book.ts";
-import { chargeOf } from "../reservation.ts";
-import type { Charge, Flex, Reservation } from "../reservation.ts";
+import type { Flex, Reservation } from "../reservation.ts";
 import { counterOf } from "./counters.ts";
-import type { Counted, Counter, CounterChange } from "./counters.ts";
-
-/** A reservation that is to end: the record as it will be. */
-export interface Ending {
-  readonly ended: Reservation;
-  readonly act?: BudgetAct | undefined;
-}
+import type { Counted, Counter } from "./counters.ts";
 
 /** What became of an opening. */
 export type Opened =
@@ -20,47 +12,38 @@ export type Opened =
   | ({ readonly outcome: "insufficient"; readonly counter: Counter; readonly asked: number } & Counted)
   | { readonly outcome: "price_unknown"; readonly limit: Limit };
 
-/** A counter while its changes are gathered. */
+/** A counter in memory. */
 export class Tally {
   readonly counter: Counter;
-  readonly #before: Counted;
-  #used = 0;
-  #held = 0;
-  #admitted = false;
+  #used: number;
+  #held: number;
 
-  constructor(counter: Counter, before: Counted) {
+  constructor(counter: Counter, { used, held }: Counted) {
     this.counter = counter;
-    this.#before = before;
+    this.#used = used;
+    this.#held = held;
   }
 
   get now(): Counted {
-    return { used: this.#before.used + this.#used, held: this.#before.held + this.#held };
+    return { used: this.#used, held: this.#held };
   }
 
   free(held: number, used: number): void {
     this.#held -= held;
-    this.#used = Math.min(this.#used + used, maxCounted - this.#before.used);
+    this.#used = Math.min(this.#used + used, maxCounted);
   }
 
   hasRoomFor(amount: number): boolean {
-    const { used, held } = this.now;
-    return used + held + amount <= this.#most;
+    return this.#used + this.#held + amount <= this.#most;
   }
 
   /** The most that may be held besides, and the most that a call which holds `own` may be charged. */
   roomFor(own: number): number {
-    const { used, held } = this.now;
-    return Math.max(own, this.#most - used - held + own);
+    return Math.max(own, this.#most - this.#used - this.#held + own);
   }
 
   hold(amount: number): void {
     this.#held += amount;
-    this.#admitted = true;
-  }
-
-  get change(): CounterChange {
-    const ceiling = this.#admitted ? this.#most : null;
-    return { name: this.counter.name, usedMore: this.#used, heldMore: this.#held, ceiling };
   }
 
   get #most(): number {
@@ -71,23 +54,6 @@ export class Tally {
 /** The counters of a reservation under the limits in force, in the windows in which it was made. */
 export function countersOf(book: LimitBook, reservation: Reservation): readonly Counter[] {
   return book.covering(reservation).map((limit) => counterOf(limit, reservation.createdMs));
-}
-
-/** Moves what ended from held to used; gives the charges, and the records of what was charged less than it used. */
-export function chargeAll(book: LimitBook, tallies: ReadonlyMap<string, Tally>, endings: ReadonlyMap<string, Ending>) {
-  const charges: { readonly reservation: Reservation; readonly charge: Charge }[] = [];
-  const cut = new Map<string, Reservation>();
-  for (const { ended } of endings.values()) {
-    const counters = countersOf(book, ended);
-    const reservation = withinLimits(tallies, counters, ended);
-    if (reservation !== ended) cut.set(reservation.id, reservation);
-    const charge = chargeOf(reservation);
-    if (charge !== undefined) charges.push({ reservation, charge });
-    for (const { name, limit } of counters) {
-      tallies.get(name)?.free(amountOf(reservation, limit.unit) ?? 0, charge?.[limit.unit] ?? 0);
-    }
-  }
-  return { charges, cut };
 }
 
 /** Whether a reservation ended with more than it held. */
@@ -138,7 +104,7 @@ export function admit(
 }
 
 /** What is beyond the least of a request is at most such a part of what is left, so that calls at the same time find some too. */
-const sharers = 8;
+export const sharers = 8;
 
 /** The request with as much as there is room for: no less than its least, which is then refused where it does not fit. */
 function fitted(own: readonly Tally[], asked: Reservation, { least, takes }: Flex): Reservation {

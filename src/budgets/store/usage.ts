@@ -1,7 +1,6 @@
 // Usage: what was used by whom with which model, by the hour in which it was reserved. Never limited, only counted.
 import { sql } from "kysely";
 import type { Kysely, RawBuilder } from "kysely";
-import type { Dialect } from "../../db/index.ts";
 import { maxCounted } from "../budget.ts";
 import type { Charge, Reservation } from "../reservation.ts";
 import { windowStart } from "../window.ts";
@@ -18,28 +17,20 @@ export interface UsedInAll {
   readonly unpriced: number;
 }
 
-/** The statement that adds to usage. */
-export class UsageStatements {
-  readonly #add: RowsStatement;
-
-  constructor(dialect: Dialect) {
-    const least = dialect === "postgres" ? "least" : "min";
-    const add = (column: string) => `${column} = ${least}(u.${column} + excluded.${column}, ${maxCounted})`;
-    this.#add = new RowsStatement(
-      dialect,
-      (rows) => `insert into budget_usage as u
-          (hour_ms, product, project, key_id, model, calls, tokens, microdollars, unpriced) values ${rows}
-        on conflict (hour_ms, product, project, key_id, model)
-        do update set ${["calls", "tokens", "microdollars", "unpriced"].map(add).join(", ")}`,
-      "(?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    );
-  }
-
-  /** Adds charges; those of one hour, caller and model become one row. */
-  async add(
+/** The statement that adds charges to usage of SQLite; those of one hour, caller and model become one row. */
+export function usageStatement() {
+  const add = (column: string) => `${column} = min(u.${column} + excluded.${column}, ${maxCounted})`;
+  const statement = new RowsStatement(
+    (rows) => `insert into budget_usage as u
+        (hour_ms, product, project, key_id, model, calls, tokens, microdollars, unpriced) values ${rows}
+      on conflict (hour_ms, product, project, key_id, model)
+      do update set ${["calls", "tokens", "microdollars", "unpriced"].map(add).join(", ")}`,
+    "(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+  );
+  return async (
     tx: BudgetTx,
     charges: readonly { readonly reservation: Reservation; readonly charge: Charge }[],
-  ): Promise<void> {
+  ): Promise<void> => {
     const rows = new Map<string, UsageRow>();
     for (const { reservation, charge } of charges) {
       const { product, project, key, model, createdMs } = reservation;
@@ -58,22 +49,19 @@ export class UsageStatements {
         unpriced: (before?.unpriced ?? 0) + (charge.unpriced ? 1 : 0),
       });
     }
-    const sorted = [...rows].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, row]) => row);
-    await this.#add.run(
-      tx,
-      sorted.map((row) => [
-        row.hour_ms,
-        row.product,
-        row.project,
-        row.key_id,
-        row.model,
-        row.calls,
-        row.tokens,
-        row.microdollars,
-        row.unpriced,
-      ]),
-    );
-  }
+    const values = [...rows.values()].map((row) => [
+      row.hour_ms,
+      row.product,
+      row.project,
+      row.key_id,
+      row.model,
+      row.calls,
+      row.tokens,
+      row.microdollars,
+      row.unpriced,
+    ]);
+    await statement.run(tx, values);
+  };
 }
 
 /** What a product and project used from a moment on; a product or project of undefined is any. */

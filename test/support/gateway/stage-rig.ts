@@ -106,7 +106,7 @@ export async function openStageRig(terms: Partial<ModelTerms> = {}, defaultToken
     analyser: openAnalyser("classic"),
     fleet: new Fleet({ connect: () => new SimulatedUpstream(), ...at }),
     gate: governed.gate,
-    budgets: openBudgets({ db: database, ...at, defaultTokens, alone: true }),
+    budgets: openBudgets({ db: database, ...at, defaultTokens }),
     counter: new MemoryCounter(systemClock),
     cache: new AnswerCache({ near: new MemoryCache({ clock: systemClock }), ...at }),
     similar: new MemorySemanticIndex({ threshold: 0.97, log: silentLog }),

@@ -10,7 +10,7 @@ import { silentLog } from "../../../src/kernel/ctx.ts";
 const [product = "", calls = "0", tokens = "1", ending = "hold", spreadMs = "0"] = process.argv.slice(2);
 const url = process.env["CHARTER_TEST_BUDGET_URL"] ?? "";
 await using db = await openDatabase({ kind: "postgres", url }, silentLog);
-await using budgets = openBudgets({ db, clock: systemClock, log: silentLog, defaultTokens: 0, alone: false });
+await using budgets = openBudgets({ db, clock: systemClock, log: silentLog, defaultTokens: 0 });
 process.stdout.write("ready\n");
 await once(process.stdin, "data");
 process.stdin.destroy();
@@ -20,17 +20,18 @@ await Promise.all(
     // Not all in one batch: the processes are to meet each other's half-done work.
     for (let turns = i % 7; turns > 0; turns--) await new Promise(setImmediate);
     if (spreadMs !== "0") await setTimeout(Math.random() * Number(spreadMs));
-    const request = { kind: "call", product, key: `key_${i % 3}`, model: "small", tokens: Number(tokens) } as const;
-    const held = await budgets.reserve({ ...request, microdollars: null }).catch(() => undefined);
+    const request = { product, key: `key_${i % 3}`, model: "small", tokens: Number(tokens) } as const;
+    const admitted = await budgets.admit({ ...request, microdollars: null }).catch(() => undefined);
+    const held = admitted?.held;
     if (held === undefined) {
       counts.refused++;
       return;
     }
     counts.admitted++;
     if (ending === "hold") return;
-    if (i % 3 === 0) await budgets.release(held);
+    if (i % 3 === 0) await budgets.giveBack(held);
     else {
-      await budgets.settle(held, Number(tokens), null);
+      await budgets.charge(held, Number(tokens), null);
       counts.used += Number(tokens);
     }
   }),

@@ -27,12 +27,13 @@ class Disk {
         this.isFull
           ? Promise.reject(dbFault("db.full", "The database has no room left."))
           : db.transact(work, durability),
+      once: (query, durability) => db.once(query, durability),
       [Symbol.asyncDispose]: () => db[Symbol.asyncDispose](),
     };
   }
 }
 
-describe("the till", () => {
+describe("counters in memory", () => {
   let rig: BudgetRig;
   let product: string;
 
@@ -62,15 +63,15 @@ describe("the till", () => {
     const saved = await rig.reserve(product, 100);
     const alsoSaved = await rig.reserve(product, 200);
     expect((await rig.line(product)).held).toBe(300);
-    await rig.budgets.settle(saved, 60, 7);
-    await rig.budgets.settle(await rig.reserve(product, 30), 20, 3);
-    await rig.budgets.release(await rig.reserve(product, 4));
+    await rig.settle(saved, 60, 7);
+    await rig.settle(await rig.reserve(product, 30), 20, 3);
+    await rig.release(await rig.reserve(product, 4));
     const open = await rig.reserve(product, 1_000);
     await rig.kill();
     expect(await rig.line(product)).toMatchObject({ used: 80, held: 1_200 });
     expect((await rig.budgets.state({ product })).usage.day).toMatchObject({ calls: 2, tokens: 80, microdollars: 10 });
     await rig.kill();
-    expect((await rig.budgets.settle(alsoSaved, 10, null)).applied).toBe(true);
+    expect((await rig.settle(alsoSaved, 10, null)).applied).toBe(true);
     rig.clock.ms = open.expiresMs;
     expect(await rig.budgets.expire(rig.clock.ms)).toBe(1);
     expect(await rig.line(product)).toMatchObject({ used: 1_090, held: 0 });
@@ -78,7 +79,7 @@ describe("the till", () => {
 
   it("leaves no row of a call that began and ended between two saves", async () => {
     await rig.reserve(product, 1);
-    for (let i = 0; i < 20; i++) await rig.budgets.settle(await rig.reserve(product, 10), 10, null);
+    for (let i = 0; i < 20; i++) await rig.settle(await rig.reserve(product, 10), 10, null);
     expect(await rig.line(product)).toMatchObject({ used: 200, held: 1 });
     const rows = rig.db.tables<{ budget_reservations: { id: string }; budget_journal: { id: number } }>().read;
     expect(await rows.selectFrom("budget_reservations").select("id").execute()).toHaveLength(1);
@@ -86,7 +87,7 @@ describe("the till", () => {
   });
 
   it("saves by itself", async () => {
-    await rig.budgets.settle(await rig.reserve(product, 10), 10, null);
+    await rig.settle(await rig.reserve(product, 10), 10, null);
     const { read } = rig.db.tables<{ budget_usage: { tokens: number } }>();
     const used = () => read.selectFrom("budget_usage").select("tokens").executeTakeFirst();
     await expect.poll(used).toEqual({ tokens: 10 });
@@ -98,9 +99,7 @@ describe("the till", () => {
     );
     const made = (await Promise.allSettled(asked)).flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
     expect(made).toHaveLength(defaultTokens / 10_000);
-    await Promise.all(
-      made.map((held, i) => (i % 2 === 0 ? rig.budgets.settle(held, 5_000, null) : rig.budgets.release(held))),
-    );
+    await Promise.all(made.map((held, i) => (i % 2 === 0 ? rig.settle(held, 5_000, null) : rig.release(held))));
     expect(await rig.line(product)).toMatchObject({ used: 250_000, held: 0 });
   });
 
@@ -118,29 +117,28 @@ describe("the till", () => {
         clock,
         log: silentLog,
         defaultTokens,
-        alone: true,
       });
       rig.budgets = budgets;
     });
 
     it("keeps what happened until there is room, and admits nobody meanwhile", async () => {
-      const early = await budgets.reserve(rig.request(product, 500));
+      const early = await rig.reserve(product, 500);
       disk.isFull = true;
       const { held, kept } = await budgets.admit(rig.request(product, 100));
       await expect(kept).rejects.toMatchObject({ code: "db.full" });
       await expect(budgets.admit(rig.request(product, 1))).rejects.toMatchObject({ code: "db.full" });
-      await expect(budgets.settle(early, 300, null)).rejects.toMatchObject({ code: "db.full" });
-      await expect(budgets.settle(held, 70, null)).rejects.toMatchObject({ code: "db.full" });
+      await expect(rig.settle(early, 300, null)).rejects.toMatchObject({ code: "db.full" });
+      await expect(rig.settle(held, 70, null)).rejects.toMatchObject({ code: "db.full" });
       await expect(budgets.state({ product })).rejects.toMatchObject({ code: "db.full" });
       disk.isFull = false;
       expect(await rig.line(product)).toMatchObject({ used: 370, held: 0 });
-      await budgets.release(await budgets.reserve(rig.request(product, 1)));
+      await rig.release(await rig.reserve(product, 1));
     });
 
     it("saves without being asked once there is room", async () => {
-      const held = await budgets.reserve(rig.request(product, 500));
+      const held = await rig.reserve(product, 500);
       disk.isFull = true;
-      await expect(budgets.settle(held, 300, null)).rejects.toMatchObject({ code: "db.full" });
+      await expect(rig.settle(held, 300, null)).rejects.toMatchObject({ code: "db.full" });
       disk.isFull = false;
       const { read } = rig.db.tables<{ budget_usage: { tokens: number } }>();
       const used = () => read.selectFrom("budget_usage").select("tokens").executeTakeFirst();
