@@ -14,7 +14,7 @@ import type { Ctx } from "../kernel/ctx.ts";
 import { Fault } from "../kernel/fault.ts";
 import { digestOfJson } from "../kernel/hash.ts";
 import { authorityOfAccount, authorityOfChange, passingOnDenied } from "../governance/index.ts";
-import type { Authority, Done } from "../governance/index.ts";
+import type { Authority, Receipted } from "../governance/index.ts";
 import { manageCredentials } from "./credential-attempts.ts";
 import type { AccountDraft } from "./account-draft.ts";
 import { assignmentOf, changeOf, importedUser, namesOf } from "./account-draft.ts";
@@ -87,7 +87,7 @@ function oneTimePasswords(
         return { value: { user, oneTimePassword }, digest: records.digest(user) };
       });
     },
-    async resetPassword(ctx, id): Promise<Done<WithOneTimePassword>> {
+    async resetPassword(ctx, id): Promise<Receipted<WithOneTimePassword>> {
       const attempt: Attempt = {
         operation: "user.reset_password",
         resource: records.resource({ id }),
@@ -133,7 +133,7 @@ function changes(parts: AccountParts, records: AccountRecords): Pick<Administrat
   const { gate, directory } = parts;
   const { writer } = directory;
   const setDisabled = (operation: OperationName, disabled: boolean) => {
-    return async (ctx: Ctx, id: string): Promise<Done<UserRecord>> => {
+    return async (ctx: Ctx, id: string): Promise<Receipted<UserRecord>> => {
       const given: Given = (user) => (user.disabled && !disabled ? [authorityOfAccount(user)] : []);
       const grants = await grantsOn(parts, id, given);
       const attempt: Attempt = { operation, resource: records.resource({ id }), ...manageCredentials, grants };

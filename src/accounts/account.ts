@@ -5,7 +5,7 @@ import type { Counter, Outbox, UserChange, UserDirectory, UserId, UserRecord } f
 import type { Clock } from "../kernel/clock.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import type { AccountDraft, AccountNames, ImportedAccount } from "./account-draft.ts";
-import type { Gate, Done } from "../governance/index.ts";
+import type { Gate, Receipted } from "../governance/index.ts";
 
 /** A user and the password that is shown once. */
 export interface WithOneTimePassword {
@@ -23,29 +23,32 @@ export interface Imported {
 /** What people do with their own accounts; the caller needs no credential. */
 export interface SelfService {
   /** Rejects with `user.registration_closed`, `user.invalid`, `user.exists`, `auth.password_refused` or `auth.busy`. */
-  register(ctx: Ctx, draft: AccountNames & { readonly password: string }): Promise<Done<undefined>>;
+  register(ctx: Ctx, draft: AccountNames & { readonly password: string }): Promise<Receipted<undefined>>;
   /** Rejects with `auth.token_invalid`. */
-  verify(ctx: Ctx, token: string): Promise<Done<UserRecord>>;
+  verify(ctx: Ctx, token: string): Promise<Receipted<UserRecord>>;
   /** Rejects as `SignIn.check` does, and with `auth.password_refused`. */
   changePassword(
     ctx: Ctx,
     change: { readonly username: string; readonly currentPassword: string; readonly newPassword: string },
-  ): Promise<Done<UserRecord>>;
-  requestReset(ctx: Ctx, email: string): Promise<Done<undefined>>;
+  ): Promise<Receipted<UserRecord>>;
+  requestReset(ctx: Ctx, email: string): Promise<Receipted<undefined>>;
   /** Rejects with `auth.token_invalid` or `auth.password_refused`. */
-  confirmReset(ctx: Ctx, reset: { readonly token: string; readonly newPassword: string }): Promise<Done<UserRecord>>;
+  confirmReset(
+    ctx: Ctx,
+    reset: { readonly token: string; readonly newPassword: string },
+  ): Promise<Receipted<UserRecord>>;
 }
 
 /** What an admin does with the accounts of others. */
 export interface Administration {
-  create(ctx: Ctx, draft: AccountDraft): Promise<Done<WithOneTimePassword>>;
-  update(ctx: Ctx, id: string, change: UserChange): Promise<Done<UserRecord>>;
-  disable(ctx: Ctx, id: string): Promise<Done<UserRecord>>;
-  enable(ctx: Ctx, id: string): Promise<Done<UserRecord>>;
+  create(ctx: Ctx, draft: AccountDraft): Promise<Receipted<WithOneTimePassword>>;
+  update(ctx: Ctx, id: string, change: UserChange): Promise<Receipted<UserRecord>>;
+  disable(ctx: Ctx, id: string): Promise<Receipted<UserRecord>>;
+  enable(ctx: Ctx, id: string): Promise<Receipted<UserRecord>>;
   /** Replaces the password by a one-time one and ends every session. */
-  resetPassword(ctx: Ctx, id: string): Promise<Done<WithOneTimePassword>>;
+  resetPassword(ctx: Ctx, id: string): Promise<Receipted<WithOneTimePassword>>;
   /** All of them or, when one cannot be taken, none. */
-  importAll(ctx: Ctx, accounts: readonly ImportedAccount[]): Promise<Done<Imported>>;
+  importAll(ctx: Ctx, accounts: readonly ImportedAccount[]): Promise<Receipted<Imported>>;
   list(ctx: Ctx, page: { readonly after?: UserId; readonly limit: number }): Promise<readonly UserRecord[]>;
   get(ctx: Ctx, id: string): Promise<UserRecord>;
   /** The user `admin` with a one-time password, when there is no user at all; for the very first start. */

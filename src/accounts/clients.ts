@@ -17,18 +17,18 @@ import { digestOfJson, sha256Hex } from "../kernel/hash.ts";
 import { publicNames } from "../kernel/json-case.ts";
 import { authorityOfClient, governanceFault } from "../governance/index.ts";
 import { manageCredentials } from "./credential-attempts.ts";
-import type { Gate, Done } from "../governance/index.ts";
+import type { Gate, Receipted } from "../governance/index.ts";
 import type { Attempt } from "../governance/index.ts";
 
 /** Clients and signing keys, governed. */
 export interface ClientRegistry {
   /** Registers a client; `secret`, for one that has a secret, is never to be had again. */
-  create(ctx: Ctx, draft: ClientDraft): Promise<Done<ClientRecord & { readonly secret?: string }>>;
+  create(ctx: Ctx, draft: ClientDraft): Promise<Receipted<ClientRecord & { readonly secret?: string }>>;
   /** Revokes a client and every token that it got. Rejects with `client.not_found`. */
-  revoke(ctx: Ctx, id: string): Promise<Done<ClientRecord>>;
+  revoke(ctx: Ctx, id: string): Promise<Receipted<ClientRecord>>;
   list(ctx: Ctx, page: { readonly after?: ClientId; readonly limit: number }): Promise<readonly ClientRecord[]>;
   /** Lets a new key sign tokens; the old one is believed until nothing that it signed can be alive. */
-  rotateSigningKey(ctx: Ctx): Promise<Done<SigningKeyRecord>>;
+  rotateSigningKey(ctx: Ctx): Promise<Receipted<SigningKeyRecord>>;
   /** Every signing key, newest first, without the private part. */
   signingKeys(ctx: Ctx): Promise<readonly SigningKeyRecord[]>;
 }

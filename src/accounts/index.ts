@@ -5,6 +5,6 @@ export { openAccounts } from "./accounts.ts";
 export type { Accounts } from "./accounts.ts";
 export { openClientRegistry } from "./clients.ts";
 export type { ClientRegistry } from "./clients.ts";
-export { openKeyring } from "./keyring.ts";
-export type { KeyDraft, Keyring } from "./keyring.ts";
+export { openKeyAdministration } from "./key-administration.ts";
+export type { KeyDraft, KeyAdministration } from "./key-administration.ts";
 export type { OAuthForm, Sessions } from "./sessions.ts";

@@ -20,8 +20,8 @@ import { openAccounts } from "./accounts.ts";
 import type { Accounts } from "./accounts.ts";
 import { openClientRegistry } from "./clients.ts";
 import type { ClientRegistry } from "./clients.ts";
-import { openKeyring } from "./keyring.ts";
-import type { Keyring } from "./keyring.ts";
+import { openKeyAdministration } from "./key-administration.ts";
+import type { KeyAdministration } from "./key-administration.ts";
 import { accountsOperations } from "./operations.ts";
 import { openSessions } from "./sessions.ts";
 import type { Sessions } from "./sessions.ts";
@@ -44,7 +44,7 @@ interface Needs {
 }
 
 interface Gives {
-  readonly keys: Keyring;
+  readonly keys: KeyAdministration;
   readonly accounts: Accounts;
   readonly sessions: Sessions;
   readonly clients: ClientRegistry;
@@ -70,7 +70,7 @@ export const accountsModule = {
   async open(house: Needs): Promise<Gives> {
     const { config, gate, constitution, directory, oauth, secrets, ownUrl, authorizationServer } = house;
     return {
-      keys: openKeyring(house),
+      keys: openKeyAdministration(house),
       accounts: openAccounts({
         ...house,
         salt: await secrets.bytes("identity.salt"),

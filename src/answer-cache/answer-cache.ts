@@ -17,12 +17,12 @@ import { isWorthKeeping } from "./answer.ts";
 import type { Answer, HeldAnswer } from "./answer.ts";
 import type { CacheControl } from "./cache-control.ts";
 import { cacheFault } from "./errors.ts";
-import { Flight } from "./flight.ts";
-import type { Lead } from "./flight.ts";
+import { SingleFlight } from "./single-flight.ts";
+import type { Lead } from "./single-flight.ts";
 import { maxLifetimeMs } from "./lifetimes.ts";
 import { openRecord, sealRecord } from "./record.ts";
 import type { AnswerStore, NearStore, StoreStats } from "./store.ts";
-import { Tiers } from "./tiers.ts";
+import { TwoLevelCache } from "./two-level-cache.ts";
 
 /** Largest answer that is kept, bytes: about twice the longest text that a model writes in one reply. */
 const defaultMaxAnswerBytes = 1024 * 1024;
@@ -97,12 +97,12 @@ export interface AnswerCacheParts {
 
 /** The cache of answers. */
 export class AnswerCache implements AsyncDisposable {
-  readonly #tiers: Tiers;
+  readonly #tiers: TwoLevelCache;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #maxAnswerBytes: number;
   readonly #held: FairShare;
-  readonly #flights = new Map<string, Flight>();
+  readonly #flights = new Map<string, SingleFlight>();
   /** How often anything was cleared: what was begun before is not kept after it. */
   #clearings = 0;
   #hits = 0;
@@ -113,7 +113,7 @@ export class AnswerCache implements AsyncDisposable {
   #notKept = 0;
 
   constructor(parts: AnswerCacheParts) {
-    this.#tiers = new Tiers(parts);
+    this.#tiers = new TwoLevelCache(parts);
     this.#clock = parts.clock;
     this.#log = parts.log;
     this.#maxAnswerBytes = parts.maxAnswerBytes ?? defaultMaxAnswerBytes;
@@ -212,7 +212,7 @@ export class AnswerCache implements AsyncDisposable {
   }
 
   /** The call under way for an address. That it was begun for this very address is looked at again, as with what is kept. */
-  #flightOf(address: Address): Flight | undefined {
+  #flightOf(address: Address): SingleFlight | undefined {
     const flight = this.#flights.get(address.key);
     const differs = flight === undefined ? undefined : differenceOf(flight.address, address);
     if (differs === undefined) return flight;
@@ -220,7 +220,7 @@ export class AnswerCache implements AsyncDisposable {
     return undefined;
   }
 
-  async #follow(query: Query, flight: Flight, follows: number): Promise<Turn> {
+  async #follow(query: Query, flight: SingleFlight, follows: number): Promise<Turn> {
     const followed = await flight.follow(query.stream, query.signal);
     if (followed.kind === "stream") {
       this.#coalesced++;
@@ -239,7 +239,7 @@ export class AnswerCache implements AsyncDisposable {
   #lead(query: Query, reads: boolean): Turn | Promise<Turn> {
     const { address, signal, ttlMs } = query;
     const clearings = this.#clearings;
-    const flight = new Flight({
+    const flight = new SingleFlight({
       address,
       caller: signal,
       held: this.#held,
@@ -257,7 +257,7 @@ export class AnswerCache implements AsyncDisposable {
   }
 
   /** Those who ask meanwhile follow the flight, so that one question goes to the shared store for all of them. */
-  async #leadUnlessFar(query: Query, flight: Flight): Promise<Turn> {
+  async #leadUnlessFar(query: Query, flight: SingleFlight): Promise<Turn> {
     const far = await this.#tiers.findFar(query.address);
     if (far !== undefined && this.#suits(far, query)) {
       flight.adopt(far);

@@ -5,8 +5,8 @@ import { NotCanonicalError } from "../kernel/canonical-json.ts";
 import type { Digest } from "../kernel/hash.ts";
 import { isLarge, writeJson } from "../kernel/json-writer.ts";
 import type { JsonForm } from "../kernel/json-writer.ts";
-import { atOnce, inTurns, Stretch } from "../kernel/stretch.ts";
-import type { Steps } from "../kernel/stretch.ts";
+import { atOnce, inTurns, TimeSlice } from "../kernel/time-slice.ts";
+import type { Steps } from "../kernel/time-slice.ts";
 
 /** SHA-256 of what decides a body's answer, 64 hex digits. */
 export type ContentDigest = string & { readonly __contentDigest: true };
@@ -37,27 +37,27 @@ export const indifferentParameters: ReadonlySet<string> = new Set([
 
 /** Both digests. @throws NotCanonicalError for a body that has no canonical form; the signal's reason. */
 export function digestsOf(body: Body, signal?: AbortSignal): BodyDigests | Promise<BodyDigests> {
-  const stretch = new Stretch();
+  const stretch = new TimeSlice();
   const steps = digestSteps(body, "canonical", stretch);
   return isLarge(body) ? inTurns(steps, stretch, signal) : atOnce(steps);
 }
 
 /** The digest of what decides the answer to a short body, which need not have a canonical form. */
 export function contentOf(body: Body): ContentDigest {
-  return atOnce(digestSteps(body, "sorted", new Stretch())).content;
+  return atOnce(digestSteps(body, "sorted", new TimeSlice())).content;
 }
 
 /** The same for a body of any length. */
 export function contentInTurns(body: Body, signal?: AbortSignal): ContentDigest | Promise<ContentDigest> {
-  const stretch = new Stretch();
+  const stretch = new TimeSlice();
   return inTurns(contentSteps(body, stretch), stretch, signal);
 }
 
-function* contentSteps(body: Body, stretch: Stretch): Steps<ContentDigest> {
+function* contentSteps(body: Body, stretch: TimeSlice): Steps<ContentDigest> {
   return (yield* digestSteps(body, "sorted", stretch)).content;
 }
 
-function* digestSteps(body: Body, form: JsonForm, stretch: Stretch): Steps<BodyDigests> {
+function* digestSteps(body: Body, form: JsonForm, stretch: TimeSlice): Steps<BodyDigests> {
   const whole = createHash("sha256");
   const content = createHash("sha256");
   let isFirst = true;

@@ -6,7 +6,7 @@ import { silentLog } from "../kernel/ctx.ts";
 import { addressOf, partitionOf } from "./address.ts";
 import { AnswerCache } from "./answer-cache.ts";
 import { canonicalCall } from "./canonical-call.ts";
-import type { Lead } from "./flight.ts";
+import type { Lead } from "./single-flight.ts";
 import { lifetimeMsOf } from "./lifetimes.ts";
 import { MemoryCache } from "./memory-cache.ts";
 

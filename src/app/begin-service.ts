@@ -1,5 +1,5 @@
 // Puts a start on record, and makes an admin and an admin's key where they are due.
-import type { Accounts, Keyring } from "../accounts/index.ts";
+import type { Accounts, KeyAdministration } from "../accounts/index.ts";
 import type { Constitution } from "../constitution/index.ts";
 import type { Identity } from "../identity/index.ts";
 import { instant } from "../kernel/clock.ts";
@@ -23,7 +23,7 @@ interface Needs {
   readonly constitution: Constitution;
   readonly ledger: Ledger;
   readonly identity: Identity;
-  readonly keys: Keyring;
+  readonly keys: KeyAdministration;
   readonly accounts: Accounts;
 }
 

@@ -6,7 +6,7 @@
 import type { Transaction } from "kysely";
 import type { Constitution } from "../constitution/index.ts";
 import { governanceFault } from "../governance/index.ts";
-import type { Attempt, Done, Gate } from "../governance/index.ts";
+import type { Attempt, Receipted, Gate } from "../governance/index.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import { digestOfJson } from "../kernel/hash.ts";
 import type { OperationName } from "../kernel/operation.ts";
@@ -52,19 +52,19 @@ export interface ClaimOf {
 /** Budgets, governed. */
 export interface GovernedBudgets {
   /** Reserves room. Rejects with `budget.insufficient`, `budget.price_unknown`, `budget.invalid` or `product.not_found`. */
-  request(ctx: Ctx, claim: Claim): Promise<Done<Claimed>>;
+  request(ctx: Ctx, claim: Claim): Promise<Receipted<Claimed>>;
   /**
    * Charges what was used, beyond the claim as far as the budgets have room; the same commit again changes nothing. Rejects with
    * `budget.not_found` or `budget.ended`.
    */
-  commit(ctx: Ctx, claim: ClaimOf, tokens: number, microdollars: number | null): Promise<Done<Reservation>>;
+  commit(ctx: Ctx, claim: ClaimOf, tokens: number, microdollars: number | null): Promise<Receipted<Reservation>>;
   /** Gives the room back; the same release again changes nothing. Rejects with `budget.not_found` or `budget.ended`. */
-  release(ctx: Ctx, claim: ClaimOf): Promise<Done<Reservation>>;
+  release(ctx: Ctx, claim: ClaimOf): Promise<Receipted<Reservation>>;
   state(ctx: Ctx, query: StateQuery): Promise<BudgetState>;
   /** Sets a limit. Rejects with `budget.invalid` or `product.not_found`. */
-  set(ctx: Ctx, draft: BudgetDraft): Promise<Done<Budget>>;
+  set(ctx: Ctx, draft: BudgetDraft): Promise<Receipted<Budget>>;
   /** Takes a limit out of force. Rejects with `budget.not_found`. */
-  clear(ctx: Ctx, id: string): Promise<Done<Budget>>;
+  clear(ctx: Ctx, id: string): Promise<Receipted<Budget>>;
   list(ctx: Ctx, page: Omit<BudgetPage, "product">): Promise<readonly Budget[]>;
 }
 
@@ -104,7 +104,7 @@ export function openGovernedBudgets({ gate, budgets, constitution }: GovernedBud
     name: ClaimOf,
     end: (tx: Transaction<unknown>, held: Reservation) => ReturnType<Budgets["release"]>,
     same: (reservation: Reservation) => boolean,
-  ): Promise<Done<Reservation>> => {
+  ): Promise<Receipted<Reservation>> => {
     const attempt = attemptOf(ctx, operation, name.product, name.requestId);
     return gate.act(ctx, attempt, async (act) => {
       const held = await budgets.claim({ ...name, product: attempt.target.product });

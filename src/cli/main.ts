@@ -1,7 +1,7 @@
 // The process: reads the environment, ties itself to its launcher, runs one command and leaves its exit code.
 import { processEnvironment } from "../config/index.ts";
 import { runProgram } from "./program.ts";
-import { holdTether } from "./tether.ts";
+import { holdTether } from "./parent-watch.ts";
 
 const { env, tetherFd } = processEnvironment();
 if (tetherFd !== undefined) holdTether(tetherFd);

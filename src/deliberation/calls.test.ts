@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { Calls, unlessAborted } from "./calls.ts";
-import type { Thinker } from "./thinker.ts";
+import type { ModelClient } from "./model-client.ts";
 
-const thinker: Thinker = {
+const client: ModelClient = {
   product: null,
   ask: async () => ({ text: "said", tokens: 2, microdollars: 5, model: "m", intentIndex: null }),
 };
@@ -11,7 +11,7 @@ const terms = { maxTokens: 10, signal: new AbortController().signal };
 
 describe("the calls of a deliberation", () => {
   it("are no more than their limit, whoever makes them", async () => {
-    const calls = new Calls(thinker, 2);
+    const calls = new Calls(client, 2);
     const [one, other] = [calls.asker(terms), calls.asker(terms)];
     await one.ask(messages, 0);
     await other.ask(messages, 0);
@@ -21,13 +21,13 @@ describe("the calls of a deliberation", () => {
   });
 
   it("are not begun when their time is over, and do not count", async () => {
-    const calls = new Calls(thinker, 2);
+    const calls = new Calls(client, 2);
     const signal = AbortSignal.abort(new Error("over"));
     await expect(calls.asker({ ...terms, signal }).ask(messages, 0)).rejects.toThrow("over");
     expect(calls.used.calls).toBe(0);
   });
 
-  it("are left at once when their time is over, though the thinker goes on, and count without cost", async () => {
+  it("are left at once when their time is over, though the client goes on, and count without cost", async () => {
     const over = new AbortController();
     const calls = new Calls({ product: null, ask: () => new Promise(() => {}) }, 2);
     const asking = calls.asker({ ...terms, signal: over.signal }).ask(messages, 0);

@@ -1,11 +1,11 @@
 // The calls of one deliberation: counted, bounded, and left when their time is over. Promises:
 //
 // 1. No more calls are made than the plan allows, whatever the answers say.
-// 2. A call whose time is over is left at once, whether or not the thinker heeds its signal.
+// 2. A call whose time is over is left at once, whether or not the client heeds its signal.
 import { modelFault } from "../models/index.ts";
 import { maxParts } from "./sub-questions.ts";
 import type { Governance } from "./governor.ts";
-import type { AskTerms, Message, Thinker, Thought } from "./thinker.ts";
+import type { AskTerms, Message, ModelClient, Completion } from "./model-client.ts";
 
 /** What some calls used. */
 export interface Tally {
@@ -33,14 +33,14 @@ export function callLimit({ branches, depth }: Pick<Governance, "branches" | "de
 
 /** Makes calls and keeps what they used. */
 export class Calls {
-  readonly #thinker: Thinker;
+  readonly #client: ModelClient;
   readonly #limit: number;
   readonly #intents: number[] = [];
   #made = 0;
   #used: Tally = nothing;
 
-  constructor(thinker: Thinker, limit: number) {
-    this.#thinker = thinker;
+  constructor(client: ModelClient, limit: number) {
+    this.#client = client;
     this.#limit = limit;
   }
 
@@ -59,7 +59,7 @@ export class Calls {
     return new Asker(terms, (messages, all, note) => this.#ask(messages, all, note));
   }
 
-  async #ask(messages: readonly Message[], terms: AskTerms, note: Note): Promise<Thought> {
+  async #ask(messages: readonly Message[], terms: AskTerms, note: Note): Promise<Completion> {
     terms.signal.throwIfAborted();
     if (this.#made >= this.#limit) throw new Error(`a deliberation makes at most ${this.#limit} calls`);
     this.#made++;
@@ -68,7 +68,7 @@ export class Calls {
       note(used);
     };
     count({ ...nothing, calls: 1 });
-    const thought = await unlessAborted(this.#thinker.ask(messages, terms), terms.signal);
+    const thought = await unlessAborted(this.#client.ask(messages, terms), terms.signal);
     count({ calls: 0, tokens: thought.tokens, microdollars: thought.microdollars });
     if (thought.intentIndex !== null) this.#intents.push(thought.intentIndex);
     return thought;
@@ -80,12 +80,12 @@ type Note = (used: Tally) => void;
 /** Asks on behalf of one branch. */
 export class Asker {
   readonly #terms: Pick<AskTerms, "maxTokens" | "signal">;
-  readonly #ask: (messages: readonly Message[], terms: AskTerms, note: Note) => Promise<Thought>;
+  readonly #ask: (messages: readonly Message[], terms: AskTerms, note: Note) => Promise<Completion>;
   #used: Tally = nothing;
 
   constructor(
     terms: Pick<AskTerms, "maxTokens" | "signal">,
-    ask: (messages: readonly Message[], terms: AskTerms, note: Note) => Promise<Thought>,
+    ask: (messages: readonly Message[], terms: AskTerms, note: Note) => Promise<Completion>,
   ) {
     this.#terms = terms;
     this.#ask = ask;
@@ -96,7 +96,7 @@ export class Asker {
     return this.#used;
   }
 
-  /** Asks and gives the answer's text. @throws `upstream.garbled` when nothing was said, and what the thinker throws. */
+  /** Asks and gives the answer's text. @throws `upstream.garbled` when nothing was said, and what the client throws. */
   async ask(
     messages: readonly Message[],
     temperature: number,

@@ -17,7 +17,7 @@ import { callLimit } from "./calls.ts";
 import { Deliberation } from "./deliberation.ts";
 import { branchNames } from "./governor.ts";
 import { Host } from "./host.ts";
-import type { AskTerms, Message, Thinker, Thought } from "./thinker.ts";
+import type { AskTerms, Message, ModelClient, Completion } from "./model-client.ts";
 import type { Vitals } from "./vitals.ts";
 import type { Alarm } from "./watchdog.ts";
 import { temporaryDatabase } from "../../test/support/storage/temporary-database.ts";
@@ -44,18 +44,18 @@ const openings: readonly (readonly [string, Kind])[] = [
   ["Several answers", "synthesis"],
 ];
 
-/** One call as the thinker got it. */
+/** One call as the client got it. */
 interface Asked {
   readonly kind: Kind;
   readonly messages: readonly Message[];
   readonly terms: AskTerms;
 }
-type Answers = (kind: Kind, asked: Asked) => Promise<Partial<Thought>>;
+type Answers = (kind: Kind, asked: Asked) => Promise<Partial<Completion>>;
 
 const never = new Promise<never>(() => {});
 const parts = (...list: string[]) => ({ text: JSON.stringify({ parts: list }) });
 /** Answers everything with its kind; questions have no parts. */
-const plainly = async (kind: Kind): Promise<Partial<Thought>> => (kind === "parts" ? parts() : { text: kind });
+const plainly = async (kind: Kind): Promise<Partial<Completion>> => (kind === "parts" ? parts() : { text: kind });
 
 /** Bells that ring when the test says so. */
 function bells() {
@@ -90,7 +90,7 @@ function rig(answers: Answers, { vitals = calm, halted = false }: { vitals?: Vit
   } as unknown as Halts;
   const standings = { present: async () => undefined, presentAll: async () => new Map() };
   const gate = openGate({ constitution, ledger, halts, standings, database: opened.database, log: silentLog });
-  const thinker: Thinker = {
+  const client: ModelClient = {
     product: "AI_ASSISTANT",
     async ask(messages, terms) {
       const [, kind] = openings.find(([opening]) => messages[0]!.content.startsWith(opening))!;
@@ -103,7 +103,7 @@ function rig(answers: Answers, { vitals = calm, halted = false }: { vitals?: Vit
   const { alarm, ring, set } = bells();
   const host = new Host({ read: async () => vitals, siliconId: async () => "0123456789abcdef" }, systemClock);
   const limits = { allMs: 2, branchesMs: 1 };
-  const deliberation = new Deliberation({ gate, host, alarm, limits, thinkerFor: () => Promise.resolve(thinker) });
+  const deliberation = new Deliberation({ gate, host, alarm, limits, clientFor: () => Promise.resolve(client) });
   const caller = new AbortController();
   const ctx: Ctx = {
     principal: { id: "key_1", kind: "product", product: "AI_ASSISTANT", role: "developer" },
@@ -300,7 +300,7 @@ describe("the watchdog", () => {
   });
 
   it("waits on for the first branch when none has finished in the branches' time", async () => {
-    const late = Promise.withResolvers<Partial<Thought>>();
+    const late = Promise.withResolvers<Partial<Completion>>();
     const { process, ringBranches } = rig((kind) => (kind === "conservative" ? late.promise : never));
     const answering = process();
     await quiet();

@@ -25,7 +25,7 @@ import { rounded } from "./host.ts";
 import type { Host, HostState, Reading } from "./host.ts";
 import { askSynthesis } from "./questions.ts";
 import { subQuestionReader } from "./sub-questions.ts";
-import type { Thinker } from "./thinker.ts";
+import type { ModelClient } from "./model-client.ts";
 import { timerAlarm, Watchdog, watchdogLimits } from "./watchdog.ts";
 import type { Alarm, WatchdogLimits } from "./watchdog.ts";
 
@@ -43,8 +43,8 @@ export interface Question {
 export interface DeliberationParts {
   readonly gate: Pick<Gate, "act">;
   readonly host: Host;
-  /** Makes the thinker of one deliberation. @throws What refuses the question before it is an act. */
-  readonly thinkerFor: (ctx: Ctx, prompt: string, options: CallOptions) => Promise<Thinker>;
+  /** Makes the client of one deliberation. @throws What refuses the question before it is an act. */
+  readonly clientFor: (ctx: Ctx, prompt: string, options: CallOptions) => Promise<ModelClient>;
   readonly alarm?: Alarm;
   readonly limits?: WatchdogLimits;
 }
@@ -83,16 +83,16 @@ export class Deliberation {
    */
   async process(ctx: Ctx, question: Question, options: CallOptions): Promise<DeliberationAnswer> {
     const startMs = performance.now();
-    const thinker = await this.#parts.thinkerFor(ctx, question.prompt, options);
+    const client = await this.#parts.clientFor(ctx, question.prompt, options);
     const attempt: Attempt = {
       operation: ctx.operation,
       resource: `deliberation/${ctx.requestId}`,
       action: "CREATE",
-      target: { kind: "completion", product: thinker.product },
+      target: { kind: "completion", product: client.product },
       digest: digestOf(question.prompt),
     };
     const done = await this.#parts.gate.act(ctx, attempt, async ({ confirm }) => {
-      const value = await this.#deliberate(ctx, thinker, question, startMs);
+      const value = await this.#deliberate(ctx, client, question, startMs);
       // The answer is the effect.
       await confirm();
       return { value, digest: digestOfJson(value) };
@@ -100,13 +100,13 @@ export class Deliberation {
     return { ...done.value, receipt: done.receipt };
   }
 
-  async #deliberate(ctx: Ctx, thinker: Thinker, question: Question, startMs: number): Promise<DeliberationRecord> {
+  async #deliberate(ctx: Ctx, client: ModelClient, question: Question, startMs: number): Promise<DeliberationRecord> {
     using watchdog = new Watchdog(this.#alarm, this.#limits);
     const reading = await this.#parts.host.read();
     const { governance } = reading;
     const temperature = boundTemperature(question.temperature, governance);
     const maxCalls = callLimit(governance);
-    const calls = new Calls(thinker, maxCalls);
+    const calls = new Calls(client, maxCalls);
     const over = new AbortController();
     const signal = AbortSignal.any([ctx.signal, over.signal]);
     const { prompt, maxTokens } = question;

@@ -5,6 +5,6 @@ export { Deliberation } from "./deliberation.ts";
 export type { DeliberationParts, Question } from "./deliberation.ts";
 export { branchNames, cognitiveModes, maxDepth } from "./governor.ts";
 export type { HostState } from "./host.ts";
-export type { Thinker } from "./thinker.ts";
+export type { ModelClient } from "./model-client.ts";
 export { thermalStates } from "./vitals.ts";
 export type { Sensors, ThermalState, Vitals } from "./vitals.ts";

@@ -4,7 +4,7 @@ import type { Gate } from "../governance/index.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Module } from "../kernel/module.ts";
 import { Deliberation } from "./deliberation.ts";
-import { gatewayThinker } from "./gateway-thinker.ts";
+import { gatewayModelClient } from "./gateway-model-client.ts";
 import { Host } from "./host.ts";
 import { deliberationOperations } from "./operations.ts";
 import type { Sensors } from "./vitals.ts";
@@ -26,7 +26,7 @@ export const deliberationModule = {
     deliberation: new Deliberation({
       gate,
       host: new Host(vitals, clock),
-      thinkerFor: (ctx, prompt, asked) => gatewayThinker(gateway, ctx, prompt, asked),
+      clientFor: (ctx, prompt, asked) => gatewayModelClient(gateway, ctx, prompt, asked),
     }),
   }),
 } as const satisfies Module<Needs>;

@@ -19,7 +19,7 @@ import { openDiskBlobs } from "./blobs/disk.ts";
 import { bodyOf } from "./body.ts";
 import { openDepository } from "./depository.ts";
 import type { Draft } from "./draft.ts";
-import { openShelf } from "./shelf.ts";
+import { openArtifactReader } from "./artifact-reader.ts";
 import { depositoryMigrations } from "./store/migrations.ts";
 import { openArtifactStore } from "./store/sql.ts";
 
@@ -67,8 +67,8 @@ async function depositoryWith(around: Database["transact"]) {
   };
   const halts = await openHalts(database);
   const gate = openGate({ constitution, ledger, halts, standings, database: troubled, log: silentLog });
-  const shelf = openShelf({ constitution, gate, ledger, store, blobs });
-  const parts = { constitution, gate, database: troubled, store, shelf, blobs, clock: systemClock };
+  const reader = openArtifactReader({ constitution, gate, ledger, store, blobs });
+  const parts = { constitution, gate, database: troubled, store, reader, blobs, clock: systemClock };
   return { store, depository: openDepository(parts) };
 }
 

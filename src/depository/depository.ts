@@ -9,7 +9,7 @@ import { checkArtifactSize, quotaState, retainUntil } from "../constitution/inde
 import type { Constitution } from "../constitution/index.ts";
 import type { Database } from "../db/index.ts";
 import { governanceFault } from "../governance/index.ts";
-import type { Attempt, Done, Gate, Receipt } from "../governance/index.ts";
+import type { Attempt, Receipted, Gate, Receipt } from "../governance/index.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { KeyedMutex } from "../kernel/concurrency.ts";
 import { seesAll } from "../kernel/ctx.ts";
@@ -35,7 +35,7 @@ import type { Content, CreateOptions, Draft } from "./draft.ts";
 import { depositoryFault } from "./errors.ts";
 import { depositoryMetrics } from "./metrics.ts";
 import type { RoomUse } from "./metrics.ts";
-import type { Shelf } from "./shelf.ts";
+import type { ArtifactReader } from "./artifact-reader.ts";
 import type { ArtifactStore, StoreTx } from "./store/store.ts";
 import { openUploads } from "./uploads.ts";
 import { openWriteGate } from "./write-gate.ts";
@@ -59,7 +59,7 @@ export interface Depository {
   /** Attempts what RULE_01 forbids; the refusal is recorded. Always rejects. */
   refuse(ctx: Ctx, id: string, action: "UPDATE" | "DELETE", operation: OperationName): Promise<never>;
   /** Sets or clears a legal hold. Rejects with `artifact.not_found`. */
-  hold(ctx: Ctx, id: string, change: { readonly hold: boolean; readonly reason: string }): Promise<Done<Artifact>>;
+  hold(ctx: Ctx, id: string, change: { readonly hold: boolean; readonly reason: string }): Promise<Receipted<Artifact>>;
 }
 
 /** The parts that the depository works with. */
@@ -68,7 +68,7 @@ export interface DepositoryParts {
   readonly gate: Gate;
   readonly database: Database;
   readonly store: ArtifactStore;
-  readonly shelf: Shelf;
+  readonly reader: ArtifactReader;
   readonly blobs: Blobs;
   readonly clock: Clock;
   /** Nothing is measured when it is absent. */
@@ -80,7 +80,7 @@ const abandonedWindowMs = 5 * 60_000;
 
 /** Opens the writing side. */
 export function openDepository(parts: DepositoryParts): Depository {
-  const { constitution, gate, store, shelf, clock } = parts;
+  const { constitution, gate, store, reader, clock } = parts;
   const { data } = constitution;
   const { limits } = data;
   const activity = openActivity(clock, abandonedWindowMs);
@@ -147,7 +147,7 @@ export function openDepository(parts: DepositoryParts): Depository {
     }
     const fingerprint = await fingerprintOf(draft, digest);
     if (fingerprint !== seen.fingerprint) return refuseReuse(ctx, seen.artifactId, draft);
-    const { artifact, receipt } = await shelf.receiptOf(seen.artifactId);
+    const { artifact, receipt } = await reader.receiptOf(seen.artifactId);
     return { artifact, receipt, replayed: true, warnings: [] };
   }
 
@@ -176,7 +176,7 @@ export function openDepository(parts: DepositoryParts): Depository {
 
     async refuse(ctx, id, action, operation) {
       if (!isUuid(id)) throw notThere();
-      const found = await shelf.find(ctx, id);
+      const found = await reader.find(ctx, id);
       const target = { kind: "artifact", ...placeOf(ctx, found) } as const;
       await recorded(
         found,
@@ -189,7 +189,7 @@ export function openDepository(parts: DepositoryParts): Depository {
 
     async hold(ctx, id, { hold, reason }) {
       if (!isUuid(id)) throw notThere();
-      const found = await shelf.find(ctx, id);
+      const found = await reader.find(ctx, id);
       const attempt: Attempt = {
         operation: "artifact.hold",
         resource: `artifact/${id}`,

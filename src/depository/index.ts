@@ -6,7 +6,7 @@ export { contentFault } from "./blobs/errors.ts";
 export type { Depository, Stored } from "./depository.ts";
 export type { Content, CreateOptions, Draft } from "./draft.ts";
 export { depositoryFault } from "./errors.ts";
-export type { ArtifactProof, ProductState, Shelf } from "./shelf.ts";
+export type { ArtifactProof, ProductState, ArtifactReader } from "./artifact-reader.ts";
 export type { ScrubStep } from "./scrub.ts";
 export { depositoryMigrations } from "./store/migrations.ts";
 export { openArtifactStore } from "./store/sql.ts";

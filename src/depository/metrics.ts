@@ -102,7 +102,7 @@ function observeUse(meter: Meter, depository: DepositoryGauges): void {
 }
 
 /** The metrics of the reading side. */
-export function shelfMetrics(meter: Meter) {
+export function readerMetrics(meter: Meter) {
   const durations = meter
     .histogram({
       name: "charter_depository_read_duration_seconds",

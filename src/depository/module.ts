@@ -14,13 +14,13 @@ import { openDepository } from "./depository.ts";
 import type { Depository } from "./depository.ts";
 import { depositoryCodes } from "./errors.ts";
 import { depositoryOperations } from "./operations.ts";
-import { openShelf } from "./shelf.ts";
-import type { Shelf } from "./shelf.ts";
+import { openArtifactReader } from "./artifact-reader.ts";
+import type { ArtifactReader } from "./artifact-reader.ts";
 import { depositoryMigrations } from "./store/migrations.ts";
 import { openArtifactStore } from "./store/sql.ts";
 import type { ArtifactStore } from "./store/store.ts";
 import { unasked } from "../kernel/meter.ts";
-import { depositoryMetrics, shelfMetrics } from "./metrics.ts";
+import { depositoryMetrics, readerMetrics } from "./metrics.ts";
 
 interface Needs {
   readonly constitution: Constitution;
@@ -37,7 +37,7 @@ interface Needs {
 
 interface Gives {
   readonly store: ArtifactStore;
-  readonly shelf: Shelf;
+  readonly reader: ArtifactReader;
   readonly depository: Depository;
 }
 
@@ -48,7 +48,7 @@ export const depositoryModule = {
     title: "Depository",
     declare: (meter: Meter) => {
       depositoryMetrics(meter, { products: [], writers: unasked, use: unasked });
-      shelfMetrics(meter);
+      readerMetrics(meter);
     },
   },
   codes: { ...depositoryCodes, ...contentCodes },
@@ -63,8 +63,8 @@ export const depositoryModule = {
   migrations: depositoryMigrations,
   async open(house: Needs, _keep: Keep): Promise<Gives> {
     const store = openArtifactStore(house.database, await instanceOf(house));
-    const shelf = openShelf({ ...house, store });
-    return { store, shelf, depository: openDepository({ ...house, store, shelf }) };
+    const reader = openArtifactReader({ ...house, store });
+    return { store, reader, depository: openDepository({ ...house, store, reader }) };
   },
   async recover(house: Needs & Gives) {
     await house.store.dropReservationsOf(await instanceOf(house));

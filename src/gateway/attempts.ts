@@ -14,8 +14,8 @@ import { maxReplyContainers, maxReplyDepth, maxReplyNodes } from "../kernel/limi
 import type { Deployment, DialectName, ModelCall, Reply, UpstreamDialect } from "../models/index.ts";
 import type { CallSession } from "./call-session.ts";
 import { gatewayFault } from "./errors.ts";
-import type { Fleet, Landing } from "./fleet.ts";
-import { mayBeBilled, mayPass, StatusFault } from "./fleet-faults.ts";
+import type { DeploymentPool, UpstreamResponse } from "./deployment-pool.ts";
+import { mayBeBilled, mayPass, StatusFault } from "./deployment-faults.ts";
 import { Intake } from "./intake.ts";
 import type { Attempted } from "./overrun.ts";
 import { judgeReply, misfitFault } from "./reply-form.ts";
@@ -50,7 +50,7 @@ type LandedAnswer =
 
 /** What attempts are made with. */
 export interface AttemptParts extends ReserveParts {
-  readonly fleet: Fleet;
+  readonly fleet: DeploymentPool;
   readonly deadlines: Deadlines;
   readonly maxAttempts: number;
   readonly maxReplyBytes: number;
@@ -110,7 +110,7 @@ async function attemptOnce(
   const { wire, body, name, dialect } = attempt;
   const isRetry = session.attempting(attempt);
   const startMs = performance.now();
-  let landing: Landing | undefined;
+  let landing: UpstreamResponse | undefined;
   let status: number | undefined;
   let failure: string | undefined;
   let hasLeft = false;
@@ -162,7 +162,7 @@ async function readHead(
   { maxReplyBytes }: AttemptParts,
   { deployment, name, dialect }: { deployment: Deployment; name: DialectName; dialect: UpstreamDialect },
   call: ModelCall,
-  landing: Landing,
+  landing: UpstreamResponse,
 ): Promise<LandedAnswer> {
   const { answer } = landing;
   const streams = /^text\/event-stream\b/i.test(answer.headers["content-type"] ?? "");

@@ -2,10 +2,10 @@
 import type { Gate } from "../governance/index.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import { gatewayFault } from "./errors.ts";
-import type { Fleet } from "./fleet.ts";
+import type { DeploymentPool } from "./deployment-pool.ts";
 
 /** Closes all breakers, or that of one deployment; resolves with how many. @throws `breaker.not_found`. */
-export async function resetBreakers(gate: Gate, fleet: Fleet, ctx: Ctx, name?: string): Promise<number> {
+export async function resetBreakers(gate: Gate, fleet: DeploymentPool, ctx: Ctx, name?: string): Promise<number> {
   const attempt = {
     operation: ctx.operation,
     resource: name === undefined ? "breaker/all" : "breaker/one",

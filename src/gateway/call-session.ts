@@ -2,7 +2,7 @@
 // happened by methods that say so, and nothing else writes what it knows.
 import { cacheWord } from "../answer-cache/index.ts";
 import type { BodyDigests, Lead, Turn } from "../answer-cache/index.ts";
-import type { Begun } from "../governance/index.ts";
+import type { ActHandle } from "../governance/index.ts";
 import type { GuardFinding } from "../guards/index.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import { dialectOf } from "../models/index.ts";
@@ -26,7 +26,7 @@ export interface SessionParts {
   readonly prepared: Prepared;
   /** The body as its caller sent it, and its digests. */
   readonly asked: BodyDigests & { readonly raw: ModelCall["raw"] };
-  readonly begun: Begun;
+  readonly begun: ActHandle;
   readonly startMs: number;
   /** The room that the budgets give the call. */
   readonly room: Room;

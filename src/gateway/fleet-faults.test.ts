@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Provider } from "../models/index.ts";
 import { deadlineFault, oversizeFault } from "../outbound/index.ts";
-import { mayPass, refusalOf } from "./fleet-faults.ts";
+import { mayPass, refusalOf } from "./deployment-faults.ts";
 
 const provider = { name: "a" } as Provider;
 

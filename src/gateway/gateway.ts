@@ -16,11 +16,11 @@ import type { Deployment, DialectName, TokenPrice } from "../models/index.ts";
 import { formChecker } from "../structured-output/index.ts";
 import type { AttemptParts } from "./attempts.ts";
 import { checkSize } from "./call-size.ts";
-import type { Fleet } from "./fleet.ts";
+import type { DeploymentPool } from "./deployment-pool.ts";
 import type { CallOptions, Prepared } from "./prepared.ts";
 import { mayCall } from "./router.ts";
 import type { Health } from "./router.ts";
-import { embedded } from "./similar.ts";
+import { embedded } from "./semantic-lookup.ts";
 import { attempt } from "./stages/attempt.ts";
 import { cache } from "./stages/cache.ts";
 import type { CacheParts } from "./stages/cache.ts";
@@ -39,7 +39,7 @@ import { reasonOf, settle, settleFailure } from "./stages/settle.ts";
 import type { ModelAnswer } from "./stages/settle.ts";
 
 interface StageParts extends ReadParts, RouteParts, DecideParts, CacheParts, AttemptParts, DeliverParts {
-  readonly fleet: Fleet;
+  readonly fleet: DeploymentPool;
   readonly standings: Standings;
   readonly counter: Counter;
 }
@@ -73,7 +73,7 @@ export class Gateway {
   }
 
   /** The deployments at work. */
-  get fleet(): Fleet {
+  get fleet(): DeploymentPool {
     return this.#parts.fleet;
   }
 

@@ -6,10 +6,10 @@
 // 4. What Charter says of a call in a comment, nobody else says in its name: such comments of an upstream are left out.
 import { modelFault, SseDecoder, sseFrame } from "../models/index.ts";
 import type { Fault } from "../kernel/fault.ts";
-import { othersTurn, Stretch } from "../kernel/stretch.ts";
+import { yieldToEventLoop, TimeSlice } from "../kernel/time-slice.ts";
 import type { StreamEvent, StreamReader, SseBlock } from "../models/index.ts";
-import type { Landing } from "./fleet.ts";
-import { cleanWords, StreamCutShort } from "./fleet-faults.ts";
+import type { UpstreamResponse } from "./deployment-pool.ts";
+import { cleanWords, StreamCutShort } from "./deployment-faults.ts";
 
 /** One block of a stream with what it says. */
 export interface Item {
@@ -21,11 +21,11 @@ export interface Item {
 /** The stream of one answer. */
 export class Intake {
   readonly #keys: readonly string[];
-  readonly #landing: Landing;
+  readonly #landing: UpstreamResponse;
   readonly #reader: StreamReader;
   readonly #decoder = new SseDecoder();
   readonly #chunks: AsyncIterator<Buffer>;
-  readonly #stretch = new Stretch();
+  readonly #stretch = new TimeSlice();
   /** What is left of the last chunk. */
   #rest: Buffer | undefined;
   #first: Item[] | undefined;
@@ -36,7 +36,7 @@ export class Intake {
   #closed = false;
 
   /** @param keys Of the provider; they are taken out of what it says of its errors. */
-  constructor(landing: Landing, reader: StreamReader, keys: readonly string[]) {
+  constructor(landing: UpstreamResponse, reader: StreamReader, keys: readonly string[]) {
     this.#keys = keys;
     this.#landing = landing;
     this.#reader = reader;
@@ -103,7 +103,7 @@ export class Intake {
     const bytes = await this.#bytes();
     const blocks: readonly SseBlock[] = bytes === undefined ? this.#decoder.close() : this.#decoder.feed(bytes);
     const isOver = this.#stretch.isOver((bytes?.length ?? 0) + blocks.length * blockWork);
-    if (isOver) await othersTurn(this.#stretch);
+    if (isOver) await yieldToEventLoop(this.#stretch);
     const items: Item[] = this.#items(blocks);
     if (bytes !== undefined) return items;
     const last = this.#closed ? [] : this.#reader.close();

@@ -14,7 +14,7 @@ import type { Upstream } from "../outbound/index.ts";
 import { openAnalyser } from "../routing/index.ts";
 import type { BodyKeeper } from "./bodies.ts";
 import { gatewayCodes } from "./errors.ts";
-import { Fleet } from "./fleet.ts";
+import { DeploymentPool } from "./deployment-pool.ts";
 import { Gateway } from "./gateway.ts";
 import type { GatewayParts } from "./gateway.ts";
 import { observers } from "./observer.ts";
@@ -24,7 +24,7 @@ import { parameterCodes } from "./parameters/index.ts";
 
 /** What is watched of a gateway besides its calls. */
 export interface Watched {
-  readonly fleet: Fleet;
+  readonly fleet: DeploymentPool;
   readonly lookup: Lookup;
   readonly cache: AnswerCache;
   readonly budgets: Budgets;
@@ -78,7 +78,7 @@ export const gatewayModule = {
       log,
     } = house;
     const { lookup, overrides, cache, connect, observe, ...ports } = drivers;
-    const fleet = keep(new Fleet({ connect, clock, log }));
+    const fleet = keep(new DeploymentPool({ connect, clock, log }));
     const gateway = new Gateway({
       ...house,
       ...ports,

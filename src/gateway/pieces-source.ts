@@ -2,7 +2,7 @@
 import { modelFault } from "../models/index.ts";
 import { piecesOf } from "../answer-cache/index.ts";
 import type { Reply, StreamEvent } from "../models/index.ts";
-import { othersTurn, Stretch } from "../kernel/stretch.ts";
+import { yieldToEventLoop, TimeSlice } from "../kernel/time-slice.ts";
 import type { Item } from "./intake.ts";
 import type { Source } from "./streaming.ts";
 
@@ -11,14 +11,14 @@ export function piecesSource(from: Reply | readonly StreamEvent[] | AsyncIterabl
   if (Symbol.asyncIterator in from) return new LiveSource(from);
   const pieces = "choices" in from ? piecesOf(from) : from;
   if (pieces === undefined) throw modelFault("dialect.unsupported", "this reply cannot be streamed");
-  const stretch = new Stretch();
+  const stretch = new TimeSlice();
   let at = 0;
   return {
     next: async () => {
       if (at >= pieces.length) return undefined;
       const items: Item[] = pieces.slice(at, at + piecesAtOnce).map((piece) => ({ pieces: [piece] }));
       at += piecesAtOnce;
-      if (stretch.isOver(items.length * pieceWork)) await othersTurn(stretch);
+      if (stretch.isOver(items.length * pieceWork)) await yieldToEventLoop(stretch);
       return items;
     },
     complete: () => {},
@@ -33,7 +33,7 @@ const pieceWork = 256;
 
 class LiveSource implements Source {
   readonly #pieces: AsyncIterator<StreamEvent>;
-  readonly #stretch = new Stretch();
+  readonly #stretch = new TimeSlice();
 
   constructor(pieces: AsyncIterable<StreamEvent>) {
     this.#pieces = pieces[Symbol.asyncIterator]();
@@ -41,7 +41,7 @@ class LiveSource implements Source {
 
   async next(): Promise<readonly Item[] | undefined> {
     const piece = await this.#pieces.next();
-    if (this.#stretch.isOver(pieceWork)) await othersTurn(this.#stretch);
+    if (this.#stretch.isOver(pieceWork)) await yieldToEventLoop(this.#stretch);
     return piece.done === true ? undefined : [{ pieces: [piece.value] }];
   }
 

@@ -14,14 +14,14 @@ import { Fault } from "../kernel/fault.ts";
 import { publicNames } from "../kernel/json-case.ts";
 import { endOf, throwIfEnded } from "../kernel/standing.ts";
 import { runningHash } from "../kernel/hash.ts";
-import { frameGuard, othersTurn, Stretch, streamGuard, stretchChars } from "../guards/index.ts";
+import { frameGuard, yieldToEventLoop, TimeSlice, streamGuard, sliceChars } from "../guards/index.ts";
 import type { FrameGuard, StreamGuard } from "../guards/index.ts";
 import { HeldBlocks, laneOf } from "./held-blocks.ts";
 import type { Block, WordPiece } from "./held-blocks.ts";
 import type { Item } from "./intake.ts";
 import type { Attempted } from "./overrun.ts";
 import type { StreamedForm } from "./reply-form.ts";
-import { noUsage, TextTally } from "../models/index.ts";
+import { noUsage, TokenEstimator } from "../models/index.ts";
 import { reasonOf, settleAnswer, settleFailure } from "./stages/settle.ts";
 import type { AnswerFacts, Ending } from "./stages/settle.ts";
 
@@ -76,7 +76,7 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
   readonly #watched = new Map<number, Watched>();
   /** The pieces that a writer must have seen to go on in the middle: all but what only repeats the kind before it. */
   #outline: StreamEvent[] | undefined = [];
-  readonly #output = new TextTally();
+  readonly #output = new TokenEstimator();
   #usage: Readonly<Record<string, unknown>> | null = null;
   #tier: string | undefined;
   #model = "";
@@ -261,15 +261,15 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
   async #guardedInParts(piece: StreamEvent): Promise<readonly StreamEvent[]> {
     const lane = laneOf(piece);
     if (lane === undefined || !hasLongWords(piece)) return this.#guarded(piece);
-    const stretch = new Stretch();
+    const stretch = new TimeSlice();
     const { text } = piece as WordPiece;
     const passed: StreamEvent[] = [];
     for (let at = 0, end = 0; at < text.length; at = end) {
-      end = at + stretchChars;
+      end = at + sliceChars;
       // A character is not cut in two.
       if (end < text.length && (text.codePointAt(end - 1) ?? 0) > 0xffff) end--;
       passed.push(...this.#guarded({ ...(piece as WordPiece), text: text.slice(at, end) }));
-      if (stretch.isOver(stretchChars)) await othersTurn(stretch);
+      if (stretch.isOver(sliceChars)) await yieldToEventLoop(stretch);
     }
     const isSame = passed.every((each) => laneOf(each) === lane) && textOf(passed) === text;
     return isSame ? [piece] : passed;
@@ -413,7 +413,7 @@ function isLong({ pieces }: Item): boolean {
 }
 
 function hasLongWords(piece: StreamEvent): boolean {
-  return "text" in piece && piece.text.length > stretchChars;
+  return "text" in piece && piece.text.length > sliceChars;
 }
 
 /** The words of pieces, one after the other. */

@@ -25,8 +25,8 @@ import { Fault } from "../kernel/fault.ts";
 import { silentMeter } from "../kernel/meter.ts";
 import type { Meter } from "../kernel/meter.ts";
 import type { Leaf, LeafFacts, Ledger } from "../ledger/index.ts";
-import type { Attempt, Begun, Deed, Done, Run } from "./attempt.ts";
-import { openClosings } from "./closings.ts";
+import type { Attempt, ActHandle, ActResult, Receipted, Run } from "./attempt.ts";
+import { openOutcomeRetrier } from "./outcome-retrier.ts";
 import type { Halts } from "./halts.ts";
 import { changesAuthority, holding, unlessStopped } from "./holding.ts";
 import { governanceMetrics } from "./metrics.ts";
@@ -42,12 +42,12 @@ import { threatLimitsOf } from "./threat-limits.ts";
 /** The gate. */
 export interface Gate extends AsyncDisposable {
   /** Attempts a change. Rejects with the fault that refused it, whose facts carry the leaf indexes. */
-  act<T>(ctx: Ctx, attempt: Attempt, run: Run<T>): Promise<Done<T>>;
+  act<T>(ctx: Ctx, attempt: Attempt, run: Run<T>): Promise<Receipted<T>>;
   /**
    * Begins an act whose run may overlap the writing of its intent. Rejects like `act` when it is refused. Whoever begins ends
    * it exactly once, with `finish` or `fail`, and lets nothing of its effect be seen before `intent` has resolved.
    */
-  begin(ctx: Ctx, attempt: Attempt): Promise<Begun>;
+  begin(ctx: Ctx, attempt: Attempt): Promise<ActHandle>;
   /**
    * Stops the call, through `ctx.stop`, when what it rests on ends; until the function that is given back is called.
    * @param changes As it was before its caller was recognised.
@@ -87,7 +87,7 @@ export function openGate(parts: GateParts): Gate {
   const { constitution, ledger, halts } = parts;
   const calls = new OpenCalls(parts);
   const threatLimits = threatLimitsOf(constitution.data);
-  const closings = openClosings(ledger);
+  const outcomes = openOutcomeRetrier(ledger);
   const refusals = new Refusals(constitution.data.limits);
   const effects = new Effects(parts.database);
   /** Intents whose outcome is not on record yet, and the newest of all. */
@@ -97,7 +97,7 @@ export function openGate(parts: GateParts): Gate {
     isProduct: (scope) => Object.hasOwn(constitution.data.products, scope),
     halts: () => halts.inForce(),
     openCalls: () => calls.size,
-    waitingOutcomes: () => closings.waiting,
+    waitingOutcomes: () => outcomes.waiting,
   });
 
   const decide = (
@@ -160,7 +160,7 @@ export function openGate(parts: GateParts): Gate {
    * What the detectors see only once the content is known; it has happened, so nothing is blocked any more. They are shown
    * the content alone: the rest has been looked at, and an upload's duration must not count as the caller's clock skew.
    */
-  const detectLate = (ctx: Ctx, attempt: Attempt, { content }: Deed<unknown>, known: readonly Finding[]) => {
+  const detectLate = (ctx: Ctx, attempt: Attempt, { content }: ActResult<unknown>, known: readonly Finding[]) => {
     if (!content) return [];
     const found = detect(ctx, { ...attempt, evidence: { content: { ...attempt.evidence?.content, ...content } } });
     return found.filter(({ pattern }) => !known.some((finding) => finding.pattern === pattern));
@@ -207,7 +207,7 @@ export function openGate(parts: GateParts): Gate {
   };
 
   /** Refuses, on record, or gives what carries the act on while its intent is being made durable. */
-  const begin = async (ctx: Ctx, attempt: Attempt): Promise<Begun> => {
+  const begin = async (ctx: Ctx, attempt: Attempt): Promise<ActHandle> => {
     const startMs = performance.now();
     const decision = decide(ctx, attempt);
     metrics.decided(attempt.action, decision.allow);
@@ -240,7 +240,7 @@ export function openGate(parts: GateParts): Gate {
     const end = async (fields: Partial<Leaf>, found: readonly Finding[]): Promise<number> => {
       const intentIndex = await intent;
       try {
-        const outcomeIndex = await closings.append([
+        const outcomeIndex = await outcomes.append([
           ...found
             .filter(({ severity }) => severity !== "LOW")
             .map(({ threat, severity, pattern, scope }) => {
@@ -348,10 +348,10 @@ export function openGate(parts: GateParts): Gate {
       await effects.forget(Math.min(newest, ...unended));
     },
 
-    async act<T>(ctx: Ctx, attempt: Attempt, run: Run<T>): Promise<Done<T>> {
+    async act<T>(ctx: Ctx, attempt: Attempt, run: Run<T>): Promise<Receipted<T>> {
       const begun = await begin(ctx, attempt);
       const intentIndex = await begun.intent;
-      let deed: Deed<T>;
+      let deed: ActResult<T>;
       try {
         let isConfirmed = false;
         const confirm: Confirm = (tx) => {
@@ -375,7 +375,7 @@ export function openGate(parts: GateParts): Gate {
 
     async [Symbol.asyncDispose]() {
       await calls[Symbol.asyncDispose]();
-      await closings[Symbol.asyncDispose]();
+      await outcomes[Symbol.asyncDispose]();
     },
   };
 }

@@ -30,7 +30,7 @@ export interface Attempt {
 }
 
 /** What an act resolved with: its value, and the digest of the record it made. */
-export interface Deed<T> {
+export interface ActResult<T> {
   readonly value: T;
   readonly digest?: Digest;
   /** What was learned of the content while it was taken; the detectors look again, and what they find is recorded. */
@@ -40,7 +40,7 @@ export interface Deed<T> {
 }
 
 /** An act that was allowed and whose intent is on its way into the ledger. */
-export interface Begun {
+export interface ActHandle {
   /** The intent's index, once it is durable; rejects when it cannot be, and then nothing of the act may be seen. */
   readonly intent: Promise<number>;
   /** Puts what is found out on the way on record with the outcome. */
@@ -50,7 +50,7 @@ export interface Begun {
   /** The same by what the database says, in the transaction of the effect. */
   readonly confirm: Confirm;
   /** Ends the act as done; resolves when the outcome is durable. */
-  finish<T>(deed: Deed<T>): Promise<Done<T>>;
+  finish<T>(deed: ActResult<T>): Promise<Receipted<T>>;
   /** Ends the act as refused or failed and rejects with the fault, which carries the leaf indexes. */
   fail(error: unknown, facts?: LeafFacts): Promise<never>;
 }
@@ -68,7 +68,7 @@ export interface Act extends Effect {
 }
 
 /** Carries an act out. */
-export type Run<T> = (act: Act) => Promise<Deed<T>>;
+export type Run<T> = (act: Act) => Promise<ActResult<T>>;
 
 /** What the caller gets to prove the act with. */
 export interface Receipt {
@@ -83,7 +83,7 @@ export interface Receipt {
 }
 
 /** The value of an act and its receipt; `findings` are those that did not block. */
-export interface Done<T> {
+export interface Receipted<T> {
   readonly value: T;
   readonly receipt: Receipt;
   readonly findings: readonly Finding[];

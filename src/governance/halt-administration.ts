@@ -3,7 +3,7 @@ import { seesAll } from "../kernel/ctx.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import { digestOf } from "../kernel/hash.ts";
 import type { Gate } from "./act.ts";
-import type { Done } from "./attempt.ts";
+import type { Receipted } from "./attempt.ts";
 import type { Halt, Halts } from "./halts.ts";
 
 /** Halts, governed. */
@@ -11,7 +11,7 @@ export interface HaltAdministration {
   /** The halts in force that concern the caller: all, or those of its product and its own credential. */
   list(ctx: Ctx): readonly Halt[];
   /** Lets halted writes go on. The reason is recorded as its digest. Rejects with `governance.no_such_halt`. */
-  clear(ctx: Ctx, scope: string, reason: string): Promise<Done<Halt>>;
+  clear(ctx: Ctx, scope: string, reason: string): Promise<Receipted<Halt>>;
 }
 
 /** Puts halts behind the gate. */

@@ -1,7 +1,7 @@
 // The door of the gate.
 export { openGate } from "./act.ts";
 export type { Gate } from "./act.ts";
-export type { Act, Attempt, Begun, Deed, Done, Receipt } from "./attempt.ts";
+export type { Act, Attempt, ActHandle, ActResult, Receipted, Receipt } from "./attempt.ts";
 export type { HaltAdministration } from "./halt-administration.ts";
 export { openHalts } from "./halts.ts";
 export type { Halt, Halts } from "./halts.ts";

@@ -14,7 +14,7 @@ import { redacted } from "./guard.ts";
 import type { Guard, GuardAction, GuardFinding, GuardPolicy, Match } from "./guard.ts";
 import { looksSealed } from "../models/index.ts";
 import { secretsInBytes } from "./secrets.ts";
-import { atOnce, Stretch, stretchChars } from "./stretch.ts";
+import { atOnce, TimeSlice, sliceChars } from "./stretch.ts";
 
 /** Shorter texts hold nothing that a rule matches. */
 const shortestChars = 6;
@@ -140,8 +140,8 @@ export class FrameGuard {
     let current = text;
     for (const guard of this.#looking) {
       // Bytes of pictures and sounds are longer than what is said in one frame.
-      const matches = text.length > stretchChars ? strictly(guard, current) : guard.scan(current);
-      if (this.#note(guard, matches) === "redact") current = atOnce(redacted(current, matches, new Stretch()));
+      const matches = text.length > sliceChars ? strictly(guard, current) : guard.scan(current);
+      if (this.#note(guard, matches) === "redact") current = atOnce(redacted(current, matches, new TimeSlice()));
     }
     return current;
   }

@@ -7,7 +7,7 @@
 
 import type { DecodingRoom } from "./disguise/room.ts";
 import type { View } from "./disguise/view.ts";
-import type { Steps, Stretch } from "./stretch.ts";
+import type { Steps, TimeSlice } from "./stretch.ts";
 
 /** The guards that exist. */
 export const guardNames = ["secrets", "pii", "injection"] as const;
@@ -64,7 +64,7 @@ export interface Guard {
   /** The same stretch by stretch, for a text too long to be looked at in one go. */
   search(text: string): Search;
   /** What a provider's seal holds that somebody has put there: it is looked into, but a real one is drawn at random. */
-  sealed(text: string, stretch: Stretch, room: DecodingRoom): Steps<readonly Match[]>;
+  sealed(text: string, stretch: TimeSlice, room: DecodingRoom): Steps<readonly Match[]>;
   /**
    * Where in the text something may begin that only later text can decide; the length of the text when nothing may.
    * Never further from the end than `maxWindowChars`.
@@ -77,7 +77,7 @@ export interface Search {
   /** Looks on, up to `end`; the last time up to the end of the text. `hits` are the keywords that end in between. */
   advance(end: number, hits: readonly number[]): void;
   /** What the text holds, once all of it was looked at; `disguised` is what the guard's look found behind its disguises. */
-  matches(stretch: Stretch, disguised: readonly Match[]): Steps<readonly Match[]>;
+  matches(stretch: TimeSlice, disguised: readonly Match[]): Steps<readonly Match[]>;
 }
 
 /** Most UTF-16 units that any rule needs to decide. */
@@ -103,7 +103,7 @@ export function redactionMarker(rule: string): string {
 }
 
 /** The text with every match replaced by its marker; matches come by `start` and do not overlap. */
-export function* redacted(text: string, matches: readonly Match[], stretch: Stretch): Steps<string> {
+export function* redacted(text: string, matches: readonly Match[], stretch: TimeSlice): Steps<string> {
   const pieces: string[] = [];
   let parts: string[] = [];
   let from = 0;
@@ -165,7 +165,11 @@ export class Overlaps<Kind extends Match> {
 }
 
 /** Of matches by `start` those that overlap none of others, which also come by `start`. */
-export function* apart(matches: readonly Match[], others: readonly Match[], stretch: Stretch): Steps<readonly Match[]> {
+export function* apart(
+  matches: readonly Match[],
+  others: readonly Match[],
+  stretch: TimeSlice,
+): Steps<readonly Match[]> {
   const kept: Match[] = [];
   let next = 0;
   for (const match of matches) {
@@ -177,7 +181,7 @@ export function* apart(matches: readonly Match[], others: readonly Match[], stre
 }
 
 /** Matches of two lists, by `start`, that overlap nowhere. */
-export function* merged(left: readonly Match[], right: readonly Match[], stretch: Stretch): Steps<readonly Match[]> {
+export function* merged(left: readonly Match[], right: readonly Match[], stretch: TimeSlice): Steps<readonly Match[]> {
   const all: Match[] = [];
   let next = 0;
   for (const match of left) {

@@ -7,7 +7,7 @@ export { refusedNames } from "./called-names.ts";
 export { frameGuard } from "./frame-guard.ts";
 export type { FrameGuard } from "./frame-guard.ts";
 export { streamGuard } from "./stream-guard.ts";
-export { othersTurn, Stretch, stretchChars } from "./stretch.ts";
+export { yieldToEventLoop, TimeSlice, sliceChars } from "./stretch.ts";
 export type { GuardedChunk, StreamGuard } from "./stream-guard.ts";
 export { injectionSignals, injectionThreshold } from "./injection.ts";
 export type { InjectionSignals, Signal } from "./injection.ts";

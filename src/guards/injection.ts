@@ -12,7 +12,7 @@ import type { Guard, Match, Search } from "./guard.ts";
 import { signalRules } from "./injection-rules.ts";
 import { guardKeywords } from "./rule-book.ts";
 import { searched } from "./searching.ts";
-import { atOnce, inTurns, Stretch } from "./stretch.ts";
+import { atOnce, inTurns, TimeSlice } from "./stretch.ts";
 import type { Steps } from "./stretch.ts";
 
 /** One signal in a text. */
@@ -48,11 +48,11 @@ const noMatches: readonly Match[] = [];
 
 /** Every signal of injection in a text, by its start, and what they come to; a promise when that takes long. */
 export function injectionSignals(text: string): InjectionSignals | Promise<InjectionSignals> {
-  const stretch = new Stretch();
+  const stretch = new TimeSlice();
   return inTurns(signalsIn(text, stretch), stretch);
 }
 
-function* signalsIn(text: string, stretch: Stretch): Steps<InjectionSignals> {
+function* signalsIn(text: string, stretch: TimeSlice): Steps<InjectionSignals> {
   const search = new SignalSearch(text);
   yield* searched(text, [search], stretch);
   const [disguised = noMatches] = yield* disguisedMatches(text, [look], stretch, roomFor(text));
@@ -76,13 +76,13 @@ class SignalSearch implements Search {
     this.#hidden.advance(end);
   }
 
-  *signals(stretch: Stretch, disguised: readonly Match[]): Steps<InjectionSignals> {
+  *signals(stretch: TimeSlice, disguised: readonly Match[]): Steps<InjectionSignals> {
     const kept = yield* this.#kept(stretch, disguised);
     const score = yield* scoreOf(this.#text, kept, stretch);
     return { signals: kept.map((match) => ({ ...match, weight: weightAt(this.#text, match) })), score };
   }
 
-  *matches(stretch: Stretch, disguised: readonly Match[]): Steps<readonly Match[]> {
+  *matches(stretch: TimeSlice, disguised: readonly Match[]): Steps<readonly Match[]> {
     const kept = yield* this.#kept(stretch, disguised);
     const score = yield* scoreOf(this.#text, kept, stretch);
     if (score < injectionThreshold) return noMatches;
@@ -100,7 +100,7 @@ class SignalSearch implements Search {
   }
 
   /** What was found of every kind, by its start, without overlaps. */
-  *#kept(stretch: Stretch, disguised: readonly Match[]): Steps<Match[]> {
+  *#kept(stretch: TimeSlice, disguised: readonly Match[]): Steps<Match[]> {
     const others = [...hiddenMatches(this.#hidden), ...disguised];
     if (others.length === 0) return this.#rules.matches();
     others.sort(byPlace);
@@ -121,7 +121,7 @@ class SignalSearch implements Search {
 /** How many matches are settled at a time. */
 const matchesPerSettling = 256;
 
-function* scoreOf(text: string, signals: readonly Match[], stretch: Stretch): Steps<number> {
+function* scoreOf(text: string, signals: readonly Match[], stretch: TimeSlice): Steps<number> {
   const greatest = new Map<string, number>();
   for (const signal of signals) {
     greatest.set(signal.rule, Math.max(greatest.get(signal.rule) ?? 0, weightAt(text, signal)));
@@ -168,7 +168,7 @@ function look({ text, isBinary, isDecoded }: View, hits: WordHits): readonly Mat
   if (isBinary) return noMatches;
   const found = rules.scan(text, hits);
   if (!isDecoded || found.length === 0) return found;
-  if (atOnce(scoreOf(text, found, new Stretch())) < injectionThreshold) return noMatches;
+  if (atOnce(scoreOf(text, found, new TimeSlice())) < injectionThreshold) return noMatches;
   return [{ rule: "encoded-orders", start: 0, end: text.length, ...encodedOrders }];
 }
 
@@ -181,7 +181,7 @@ export const injectionGuard: Guard = {
     if (disguised.length === 0 && (isPlain || !mayHide(text)) && rules.scan(text, hits).length === 0) return noMatches;
     const search = new SignalSearch(text);
     search.advance(text.length, hits);
-    return atOnce(search.matches(new Stretch(), disguised));
+    return atOnce(search.matches(new TimeSlice(), disguised));
   },
   look,
   search: (text) => new SignalSearch(text),

@@ -19,7 +19,7 @@ import { guardKeywords } from "./rule-book.ts";
 import { searched } from "./searching.ts";
 import { seamEdits, seamSteps } from "./seams.ts";
 import { secretsInBytes, secretsInLetters } from "./secrets.ts";
-import { atOnce, Stretch, stretchChars } from "./stretch.ts";
+import { atOnce, TimeSlice, sliceChars } from "./stretch.ts";
 import type { Steps } from "./stretch.ts";
 import { TextWalk } from "./text-walk.ts";
 import { lookAtLargeWhole, lookAtWhole, mostAtOnce } from "./wholes.ts";
@@ -52,7 +52,7 @@ export const textWork = 64;
 export class Inspection {
   readonly findings: GuardFinding[] = [];
   readonly walk = new TextWalk();
-  readonly stretch: Stretch;
+  readonly stretch: TimeSlice;
   /** What may be decoded of all texts together. */
   readonly #room = new DecodingRoom();
   readonly looking: readonly Guard[];
@@ -75,7 +75,7 @@ export class Inspection {
   readonly #isNamed: boolean;
 
   constructor(policy: GuardPolicy, looking: readonly Guard[], holder?: string) {
-    this.stretch = new Stretch(holder);
+    this.stretch = new TimeSlice(holder);
     this.#policy = policy;
     this.#isNamed = policy.pii === "off";
     this.looking = looking;
@@ -111,7 +111,7 @@ export class Inspection {
     const { walk, stretch } = this;
     while (walk.next()) {
       const { text } = walk;
-      if (text.length > stretchChars || walk.kind !== "text") return false;
+      if (text.length > sliceChars || walk.kind !== "text") return false;
       const next = this.#short(looking, this.#mended(text));
       if (next === undefined) return false;
       if (next !== text) walk.put(next);
@@ -129,7 +129,7 @@ export class Inspection {
       yield* lookAtLargeWhole(this.walk, this.#room, this.stretch, note);
       return;
     }
-    if (text.length <= stretchChars && kind === "text" && !this.#room.isCut) {
+    if (text.length <= sliceChars && kind === "text" && !this.#room.isCut) {
       yield;
       return;
     }
@@ -315,7 +315,7 @@ export class Inspection {
     const hash = createHash("sha256");
     for (let at = 0; at < text.length; at += maxHashedChars) {
       hash.update(text.slice(at, at + maxHashedChars), "utf16le");
-      if (this.stretch.isOver(stretchChars)) yield;
+      if (this.stretch.isOver(sliceChars)) yield;
     }
     return hash.digest("base64");
   }

@@ -1,7 +1,7 @@
 // Bytes that a call holds as base64: pictures, sounds and documents, which pass as they are when their bytes begin as such a
 // thing begins, and everything else, which is text in an encoding and is looked at like any other.
 import { isUtf8 } from "node:buffer";
-import type { Steps, Stretch } from "./stretch.ts";
+import type { Steps, TimeSlice } from "./stretch.ts";
 
 /** Bytes as they stand in a call. */
 export interface Medium {
@@ -35,7 +35,7 @@ export function mediumOf(value: string, key: string, holder: object): Medium | u
 }
 
 /** Whether a value is nothing but base64, in lines or not. */
-export function* isBase64({ base64 }: Medium, stretch: Stretch): Steps<boolean> {
+export function* isBase64({ base64 }: Medium, stretch: TimeSlice): Steps<boolean> {
   for (let at = 0; at < base64.length; at += decodedChars) {
     if (other.test(base64.slice(at, at + decodedChars))) return false;
     if (stretch.isOver(Math.min(decodedChars, base64.length - at))) yield;
@@ -83,7 +83,7 @@ const decodedChars = 65_536;
 const notBase64 = /[^A-Za-z0-9+/_-]+/g;
 
 /** The bytes, piece by piece, each a whole number of groups of base64. */
-export function* bytesOf({ base64 }: Medium, stretch: Stretch, take: (bytes: Buffer) => void): Steps<void> {
+export function* bytesOf({ base64 }: Medium, stretch: TimeSlice, take: (bytes: Buffer) => void): Steps<void> {
   let rest = "";
   for (let at = 0; at < base64.length; at += decodedChars) {
     const letters = rest + base64.slice(at, at + decodedChars).replaceAll(notBase64, "");
@@ -95,7 +95,7 @@ export function* bytesOf({ base64 }: Medium, stretch: Stretch, take: (bytes: Buf
 }
 
 /** The text that bytes are, in the encoding that they seem to be in. */
-export function* textOf(medium: Medium, stretch: Stretch): Steps<HeldText> {
+export function* textOf(medium: Medium, stretch: TimeSlice): Steps<HeldText> {
   const pieces: Buffer[] = [];
   yield* bytesOf(medium, stretch, (bytes) => pieces.push(bytes));
   const bytes = Buffer.concat(pieces);

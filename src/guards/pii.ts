@@ -8,7 +8,7 @@ import type { View } from "./disguise/view.ts";
 import { Overlaps } from "./guard.ts";
 import type { Guard, GuardSeverity, Match, Search } from "./guard.ts";
 import { isCardNumber, isIban, isMailAddress, isPhoneNumber, isSocialSecurityNumber } from "./pii-checks.ts";
-import type { Steps, Stretch } from "./stretch.ts";
+import type { Steps, TimeSlice } from "./stretch.ts";
 
 /** What is tried where a character of its kind stands. Patterns are sticky and bounded. */
 interface Form {
@@ -108,7 +108,7 @@ class PiiSearch implements Search {
   }
 
   // oxlint-disable-next-line require-yield -- there is little to do
-  *matches(_: Stretch, disguised: readonly Match[]): Steps<readonly Match[]> {
+  *matches(_: TimeSlice, disguised: readonly Match[]): Steps<readonly Match[]> {
     return joinedMatches(this.#overlaps.kept, disguised);
   }
 

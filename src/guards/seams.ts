@@ -7,7 +7,7 @@ import type { DecodingRoom } from "./disguise/room.ts";
 import type { View } from "./disguise/view.ts";
 import { redactionMarker } from "./guard.ts";
 import type { Match } from "./guard.ts";
-import type { Steps, Stretch } from "./stretch.ts";
+import type { Steps, TimeSlice } from "./stretch.ts";
 import { secretsInBytes } from "./secrets.ts";
 
 /** Fewer letters hold no token. */
@@ -57,7 +57,7 @@ export function seamEdits(texts: readonly unknown[], room?: DecodingRoom): SeamE
 export function* seamSteps(
   texts: readonly unknown[],
   room: DecodingRoom,
-  stretch: Stretch,
+  stretch: TimeSlice,
 ): Steps<SeamEdits | undefined> {
   const ends = new Ends();
   let isCut = false;

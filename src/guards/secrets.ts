@@ -12,7 +12,7 @@ import { redacted, redactionMarker } from "./guard.ts";
 import type { Guard, Match } from "./guard.ts";
 import { guardKeywords, letterRules, secretRules, strictRules } from "./rule-book.ts";
 import { searched } from "./searching.ts";
-import { atOnce, Stretch } from "./stretch.ts";
+import { atOnce, TimeSlice } from "./stretch.ts";
 import type { Steps } from "./stretch.ts";
 
 const rules = anchoredRules(secretRules, guardKeywords);
@@ -32,7 +32,7 @@ export function secretsInBytes(text: string, hits?: WordHits): readonly Match[] 
 }
 
 /** Credentials among letters of base64, by forms with marks that letters drawn at random do not hold. */
-export function* secretsInLetters(text: string, stretch: Stretch): Steps<readonly Match[]> {
+export function* secretsInLetters(text: string, stretch: TimeSlice): Steps<readonly Match[]> {
   const search = letters.search(text);
   yield* searched(text, [search], stretch);
   return search.matches();
@@ -70,5 +70,5 @@ export function redactSecrets(text: string): string {
   const room = roomFor(text);
   const matches = secretsGuard.scan(text, guardKeywords.hits(text), room);
   if (room.isIncomplete) return redactionMarker("undecoded");
-  return matches.length === 0 ? text : atOnce(redacted(text, matches, new Stretch()));
+  return matches.length === 0 ? text : atOnce(redacted(text, matches, new TimeSlice()));
 }

@@ -3,7 +3,7 @@ import { below } from "../kernel/json-pointer.ts";
 import { maxJsonDepth } from "../kernel/limits.ts";
 import { textOnly } from "./places.ts";
 import type { PlaceKind, PlaceReader, Step } from "./places.ts";
-import type { Steps, Stretch } from "./stretch.ts";
+import type { Steps, TimeSlice } from "./stretch.ts";
 
 /** Shortest text that is looked at: no rule of any guard matches less. */
 const shortestChars = 6;
@@ -168,13 +168,13 @@ export class TextWalk {
   }
 
   /** The value with every text replaced that was to be, copying only what changes. */
-  *rebuilt<Value>(value: Value, stretch: Stretch): Steps<Value> {
+  *rebuilt<Value>(value: Value, stretch: TimeSlice): Steps<Value> {
     if (!this.#isTouched(value)) return value;
     const copy = Array.isArray(value) ? this.#rebuiltList(value, stretch) : this.#rebuiltRecord(value, stretch);
     return (yield* copy) as Value;
   }
 
-  *#rebuiltList(list: readonly unknown[], stretch: Stretch): Steps<unknown[]> {
+  *#rebuiltList(list: readonly unknown[], stretch: TimeSlice): Steps<unknown[]> {
     const values = this.#edits?.get(list)?.values;
     const copy = [...list];
     for (const [i, item] of list.entries()) {
@@ -186,7 +186,7 @@ export class TextWalk {
     return copy;
   }
 
-  *#rebuiltRecord(record: object, stretch: Stretch): Steps<object> {
+  *#rebuiltRecord(record: object, stretch: TimeSlice): Steps<object> {
     const edit = this.#edits?.get(record);
     const copy: Record<string, unknown> = {};
     const namesakes = new Map<string, number>();

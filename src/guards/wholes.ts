@@ -6,7 +6,7 @@ import type { Match } from "./guard.ts";
 import { mayBeCutIn, seamEdits, seamSteps } from "./seams.ts";
 import type { SeamEdits } from "./seams.ts";
 import { secretsGuard } from "./secrets.ts";
-import type { Steps, Stretch } from "./stretch.ts";
+import type { Steps, TimeSlice } from "./stretch.ts";
 import type { TextWalk } from "./text-walk.ts";
 
 /** Longest value that a name is asked about. */
@@ -43,7 +43,7 @@ export const mostAtOnce = 64;
 export function* lookAtLargeWhole(
   walk: TextWalk,
   room: DecodingRoom,
-  stretch: Stretch,
+  stretch: TimeSlice,
   note: (matches: readonly Match[]) => boolean,
 ): Steps<void> {
   const { value, keys } = walk.whole;

@@ -1,7 +1,7 @@
 // One page of a listing, gathered in several goes: rows may be long, and a thousand of them at once would hold up everybody.
 import { maxPageChars } from "../kernel/limits.ts";
 import { jsonWeight } from "../kernel/json-writer.ts";
-import { othersTurn, Stretch } from "../kernel/stretch.ts";
+import { yieldToEventLoop, TimeSlice } from "../kernel/time-slice.ts";
 
 /** Rows that are read in one go. */
 const rowsAtOnce = 64;
@@ -15,7 +15,7 @@ export async function gatherPage<Row>(
   list: (limit: number, behind: Row | undefined) => Promise<readonly Row[]>,
 ): Promise<{ readonly rows: readonly Row[]; readonly last: Row | undefined }> {
   const rows: Row[] = [];
-  const stretch = new Stretch();
+  const stretch = new TimeSlice();
   let chars = 0;
   for (;;) {
     const wanted = Math.min(rowsAtOnce, limit - rows.length);
@@ -24,6 +24,6 @@ export async function gatherPage<Row>(
     rows.push(...some);
     if (some.length < wanted) return { rows, last: undefined };
     if (rows.length === limit || chars > maxPageChars) return { rows, last: rows.at(-1) };
-    await othersTurn(stretch);
+    await yieldToEventLoop(stretch);
   }
 }

@@ -5,7 +5,7 @@
 import { Readable } from "node:stream";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { depositoryFault } from "../depository/index.ts";
-import type { Artifact, Shelf } from "../depository/index.ts";
+import type { Artifact, ArtifactReader } from "../depository/index.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import { endOf, throwIfEnded } from "../kernel/standing.ts";
 import { conditionOf } from "./conditions.ts";
@@ -15,12 +15,12 @@ import { rangeOf } from "./range-header.ts";
 
 /** Answers a GET or HEAD of the content of the artifact that the path names. */
 export async function sendContent(
-  shelf: Shelf,
+  reader: ArtifactReader,
   ctx: Ctx,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const artifact = await shelf.read(ctx, (request.params as { id: string }).id);
+  const artifact = await reader.read(ctx, (request.params as { id: string }).id);
   const condition = conditionOf(request.headers, etagOf(artifact), Date.parse(artifact.created_at));
   if (condition === "failed") {
     throw httpFault("request.precondition_failed", "the content is not the one that the request expects", {
@@ -36,7 +36,7 @@ export async function sendContent(
     throw depositoryFault("range.not_satisfiable", `the content is ${artifact.sizeBytes} bytes long`, { at: "Range" });
   }
   const part = range.kind === "part" ? { first: range.first, last: range.last } : undefined;
-  const body = await shelf.content(ctx, artifact.artifact_id, () => part);
+  const body = await reader.content(ctx, artifact.artifact_id, () => part);
   // From here on nothing is waited for before the listener below is there.
   throwIfEnded(ctx.signal);
   void reply.headers(wholeHeadersOf(artifact));

@@ -1,8 +1,8 @@
 // What the HTTP door needs of the house, handed in by the composition root.
 import type { Constitution } from "../constitution/index.ts";
-import type { Depository, Shelf } from "../depository/index.ts";
+import type { Depository, ArtifactReader } from "../depository/index.ts";
 import type { Gate, HaltAdministration } from "../governance/index.ts";
-import type { Accounts, ClientRegistry, Keyring, Sessions } from "../accounts/index.ts";
+import type { Accounts, ClientRegistry, KeyAdministration, Sessions } from "../accounts/index.ts";
 import type { Authenticator, Rates, SigningKeys } from "../identity/index.ts";
 import type { GovernedBudgets } from "../budgets/index.ts";
 import type { Deliberation } from "../deliberation/index.ts";
@@ -25,13 +25,13 @@ export interface Services {
   readonly haltAdministration: HaltAdministration;
   readonly authenticator: Authenticator;
   readonly rates: Rates;
-  readonly keys: Keyring;
+  readonly keys: KeyAdministration;
   readonly accounts: Accounts;
   readonly sessions: Sessions;
   readonly clients: ClientRegistry;
   readonly signingKeys: Pick<SigningKeys, "jwks">;
   readonly depository: Depository;
-  readonly shelf: Shelf;
+  readonly reader: ArtifactReader;
   readonly gateway: Gateway;
   readonly deliberation: Deliberation;
   readonly budgets: GovernedBudgets;

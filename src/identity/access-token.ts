@@ -12,7 +12,7 @@ import type { Principal } from "../kernel/ctx.ts";
 import { Fault } from "../kernel/fault.ts";
 import { sha256Hex } from "../kernel/hash.ts";
 import type { Authenticated } from "../kernel/standing.ts";
-import { isRecent, maxRemembered } from "./beliefs.ts";
+import { isRecent, maxRemembered } from "./ttl-cache.ts";
 import { actingAs, lentTo } from "./oauth/accounts.ts";
 import type { Accounts } from "./oauth/accounts.ts";
 import type { Clients } from "./oauth/clients.ts";

@@ -3,7 +3,7 @@
 // 1. A credential that is malformed, unknown, wrong, revoked, expired, or used from a network that it is not good for gives
 //    undefined, and nothing tells the caller which.
 // 2. A known and an unknown key do the same work: one look-up and one comparison whose time depends on the length only.
-// 3. A key revoked by this process is refused from the next call on; one revoked by another process after `beliefMs`.
+// 3. A key revoked by this process is refused from the next call on; one revoked by another process after `ttlMs`.
 import { randomBytes } from "node:crypto";
 import type { Database } from "../db/index.ts";
 import type { Clock } from "../kernel/clock.ts";
@@ -13,7 +13,7 @@ import { silentMeter } from "../kernel/meter.ts";
 import type { Meter } from "../kernel/meter.ts";
 import type { Presented } from "../kernel/presented.ts";
 import type { Authenticated } from "../kernel/standing.ts";
-import { Beliefs } from "./beliefs.ts";
+import { TtlCache } from "./ttl-cache.ts";
 import type { LesserRole } from "../kernel/roles.ts";
 import { claimedId, hashOfKey } from "./key.ts";
 import { listOf } from "./keys.ts";
@@ -56,7 +56,7 @@ export interface KeyAuthenticatorParts {
 /** Authenticates API keys against the database. */
 export class KeyAuthenticator implements Authenticator {
   readonly #parts: KeyAuthenticatorParts;
-  readonly #known: Beliefs<Known>;
+  readonly #known: TtlCache<Known>;
   /** What an unknown key is compared with; nobody knows its pre-image. */
   readonly #nobody = randomBytes(32);
 
@@ -67,7 +67,7 @@ export class KeyAuthenticator implements Authenticator {
       const row = await read.selectFrom("identity_keys").selectAll().where("id", "=", id).executeTakeFirst();
       return row && knownOf(row);
     };
-    this.#known = new Beliefs(parts.clock, readKey, keyCacheMetrics(parts.meter ?? silentMeter).lookedUp);
+    this.#known = new TtlCache(parts.clock, readKey, keyCacheMetrics(parts.meter ?? silentMeter).lookedUp);
   }
 
   async identify(presented: Presented): Promise<Authenticated | undefined> {

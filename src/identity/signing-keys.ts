@@ -3,7 +3,7 @@
 // 1. A private key lies in the database as a JWE (RFC 7516, `dir` with A256GCM) under a secret that does not.
 // 2. One key signs. A rotation makes a new one and destroys the private part of the old one, whose public part stays
 //    published until nothing that it signed can be alive.
-// 3. A rotation takes effect at once in this process, and in others when they next look, at most `beliefMs` later.
+// 3. A rotation takes effect at once in this process, and in others when they next look, at most `ttlMs` later.
 // 4. A process whose secret opens no current key makes one of its own beside those of the others: processes that do not share
 //    a secret sign with different keys and believe each other's.
 import type { Transaction } from "kysely";
@@ -13,7 +13,7 @@ import type { Database, Effect } from "../db/index.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { instant } from "../kernel/clock.ts";
 import type { Log } from "../kernel/ctx.ts";
-import { beliefMs, isRecent } from "./beliefs.ts";
+import { ttlMs, isRecent } from "./ttl-cache.ts";
 import { accessTokenSeconds, skewSeconds } from "./oauth/lifetimes.ts";
 import type { OAuthTables, SigningKeyRow } from "./oauth/migrations.ts";
 
@@ -68,7 +68,7 @@ export interface SigningKeysParts {
 const rsaBits = 3072;
 
 /** How long a retired key is published: the life of what it signed, and of the belief of others that it still signs. */
-const overlapMs = (accessTokenSeconds + skewSeconds) * 1000 + 2 * beliefMs;
+const overlapMs = (accessTokenSeconds + skewSeconds) * 1000 + 2 * ttlMs;
 
 /** The keys as they lie in the database. */
 export class SigningKeys {

@@ -1,7 +1,7 @@
 // Long runs of bytes, put together and looked at with turns for everybody else in between.
 import { isUtf8 } from "node:buffer";
-import { inTurns, Stretch } from "./stretch.ts";
-import type { Steps } from "./stretch.ts";
+import { inTurns, TimeSlice } from "./time-slice.ts";
+import type { Steps } from "./time-slice.ts";
 
 /** Bytes that are copied or looked at in one go; less than a millisecond. */
 const partBytes = 512 * 1024;
@@ -16,12 +16,12 @@ export function joinInTurns(pieces: Buffer[], sizeBytes: number): Buffer | Promi
   const [only] = pieces;
   if (pieces.length === 1 && only !== undefined) return only;
   if (sizeBytes <= partBytes) return Buffer.concat(pieces, sizeBytes);
-  const stretch = new Stretch();
+  const stretch = new TimeSlice();
   return inTurns(joinSteps(pieces, sizeBytes, stretch), stretch);
 }
 
 /** The steps of `joinInTurns`. */
-export function* joinSteps(pieces: Buffer[], sizeBytes: number, stretch: Stretch): Steps<Buffer> {
+export function* joinSteps(pieces: Buffer[], sizeBytes: number, stretch: TimeSlice): Steps<Buffer> {
   const whole = Buffer.allocUnsafeSlow(sizeBytes);
   let at = 0;
   for (const [i, piece] of pieces.entries()) {
@@ -35,7 +35,7 @@ export function* joinSteps(pieces: Buffer[], sizeBytes: number, stretch: Stretch
 const nothing = Buffer.alloc(0);
 
 /** Whether bytes are valid UTF-8. */
-export function* utf8Steps(bytes: Buffer, stretch: Stretch): Steps<boolean> {
+export function* utf8Steps(bytes: Buffer, stretch: TimeSlice): Steps<boolean> {
   for (let start = 0, end = 0; start < bytes.length; start = end) {
     end = Math.min(start + partBytes, bytes.length);
     // A character is not cut in two; what is no character at its end is found with the next part.

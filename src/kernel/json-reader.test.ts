@@ -4,12 +4,12 @@ import { describe, expect, it } from "vitest";
 import { JsonRefusal, plainBounds } from "./json-bounds.ts";
 import type { JsonBounds } from "./json-bounds.ts";
 import { readJson } from "./json-reader.ts";
-import { atOnce, Stretch } from "./stretch.ts";
+import { atOnce, TimeSlice } from "./time-slice.ts";
 
 const wide: JsonBounds = { depth: 100, nodes: 1e6, containers: 1e6, keys: 1e6, outerKeys: 1e6 };
 
 function read(text: string, batch?: number, bounds = wide): unknown {
-  return atOnce(readJson(Buffer.from(text), bounds, new Stretch(), batch));
+  return atOnce(readJson(Buffer.from(text), bounds, new TimeSlice(), batch));
 }
 
 /** What a reader makes of a text: its value as text, or that it is none. */
@@ -218,7 +218,7 @@ describe("the reader of JSON", () => {
       keys: `{${Array.from({ length: 9000 }, (_, i) => `"some key of length ${i}":{}`).join(",")}}`,
     };
     for (const [name, text] of Object.entries(long)) {
-      const stretch = new Stretch();
+      const stretch = new TimeSlice();
       let yields = 0;
       // Every look is over its time.
       stretch.isOver = () => true;

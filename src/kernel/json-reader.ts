@@ -11,7 +11,7 @@
 import { JsonRefusal } from "./json-bounds.ts";
 import type { JsonBounds } from "./json-bounds.ts";
 import { maxJsonKeyBytes, maxJsonNumberBytes } from "./limits.ts";
-import type { Steps, Stretch } from "./stretch.ts";
+import type { Steps, TimeSlice } from "./time-slice.ts";
 
 /** Bytes that are parsed in one go. */
 const batchBytes = maxJsonKeyBytes;
@@ -51,14 +51,14 @@ const closeRecord = 0x7d;
 const letterU = 0x75;
 
 /** The value of a document's bytes, which must be valid UTF-8. @throws JsonRefusal */
-export function* readJson(bytes: Buffer, bounds: JsonBounds, stretch: Stretch, batch = batchBytes): Steps<unknown> {
+export function* readJson(bytes: Buffer, bounds: JsonBounds, stretch: TimeSlice, batch = batchBytes): Steps<unknown> {
   return yield* new JsonReader(bytes, bounds, stretch, batch).read();
 }
 
 class JsonReader {
   readonly #bytes: Buffer;
   readonly #bounds: JsonBounds;
-  readonly #stretch: Stretch;
+  readonly #stretch: TimeSlice;
   readonly #batchBytes: number;
   /** The outermost "list" holds the document's one value. */
   readonly #frames: Frame[] = [];
@@ -70,7 +70,7 @@ class JsonReader {
   #nodes = 1;
   #containers = 0;
 
-  constructor(bytes: Buffer, bounds: JsonBounds, stretch: Stretch, batch: number) {
+  constructor(bytes: Buffer, bounds: JsonBounds, stretch: TimeSlice, batch: number) {
     this.#bytes = bytes;
     this.#bounds = bounds;
     this.#stretch = stretch;

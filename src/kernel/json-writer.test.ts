@@ -4,11 +4,11 @@ import { describe, expect, it } from "vitest";
 import { canonicalJson, NotCanonicalError } from "./canonical-json.ts";
 import { isLarge, writeJson } from "./json-writer.ts";
 import type { JsonForm } from "./json-writer.ts";
-import { atOnce, Stretch } from "./stretch.ts";
+import { atOnce, TimeSlice } from "./time-slice.ts";
 
 function written(value: unknown, form: JsonForm): string {
   const parts: string[] = [];
-  atOnce(writeJson(value, form, (part) => void parts.push(part), new Stretch()));
+  atOnce(writeJson(value, form, (part) => void parts.push(part), new TimeSlice()));
   return parts.join("");
 }
 
@@ -75,7 +75,7 @@ describe("the writer of JSON", () => {
   });
 
   it("yields in the middle of everything that is long", () => {
-    const stretch = new Stretch();
+    const stretch = new TimeSlice();
     stretch.isOver = () => true;
     for (const value of [blownUp(1), "x".repeat(1e6), Array.from({ length: 50_000 }, (_, i) => i)]) {
       let longest = 0;

@@ -3,7 +3,7 @@
 import { canonicalJson, NotCanonicalError } from "./canonical-json.ts";
 import { RunningText } from "./running-text.ts";
 import type { Sink } from "./running-text.ts";
-import type { Steps, Stretch } from "./stretch.ts";
+import type { Steps, TimeSlice } from "./time-slice.ts";
 
 /** How a value is written; `sorted` is the canonical form where there is one, and gives one to every other value. */
 export type JsonForm = "plain" | "canonical" | "sorted";
@@ -56,7 +56,7 @@ interface Frame {
  * Writes a value into a sink; as JSON.stringify does, properties that are undefined are left out.
  * @throws NotCanonicalError when the form is canonical and the value has none.
  */
-export function* writeJson(value: unknown, form: JsonForm, sink: Sink, stretch: Stretch): Steps<void> {
+export function* writeJson(value: unknown, form: JsonForm, sink: Sink, stretch: TimeSlice): Steps<void> {
   const out = new RunningText(sink);
   const frames: Frame[] = [];
   yield* begin(value, form, out, frames, stretch);
@@ -98,7 +98,7 @@ function run(frame: Frame, form: JsonForm, out: RunningText): boolean {
 }
 
 /** Writes what is small or a text, or the beginning of a list or record that is then the last frame. */
-function* begin(value: unknown, form: JsonForm, out: RunningText, frames: Frame[], stretch: Stretch): Steps<void> {
+function* begin(value: unknown, form: JsonForm, out: RunningText, frames: Frame[], stretch: TimeSlice): Steps<void> {
   const left = weigh(value, smallChars);
   if (left >= 0) {
     out.add(written(value, form));
@@ -142,7 +142,7 @@ function inOrder(_key: string, value: unknown): unknown {
 }
 
 /** A long text, part by part. */
-function* text(value: string, form: JsonForm, out: RunningText, stretch: Stretch): Steps<void> {
+function* text(value: string, form: JsonForm, out: RunningText, stretch: TimeSlice): Steps<void> {
   out.add('"');
   for (let at = 0, end = 0; at < value.length; at = end) {
     end = at + partChars;

@@ -2,7 +2,15 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { plainCall } from "../../test/support/gateway/model-call.ts";
-import { hasPart, inputTokensOf, lastWords, outputTokensOf, textOf, TextTally, tokensOfText } from "./call-facts.ts";
+import {
+  hasPart,
+  inputTokensOf,
+  lastWords,
+  outputTokensOf,
+  textOf,
+  TokenEstimator,
+  tokensOfText,
+} from "./call-facts.ts";
 import type { ModelCall, Part, Turn } from "./conversation.ts";
 
 const said = (role: Turn["role"], ...parts: readonly (Part | string)[]): Turn => ({
@@ -54,7 +62,7 @@ describe("the tokens of a text", () => {
   it("are the same for a stream in pieces as for the whole, wherever it is cut", () => {
     fc.assert(
       fc.property(fc.array(text, { maxLength: 20 }), (pieces) => {
-        const tally = new TextTally();
+        const tally = new TokenEstimator();
         for (const piece of pieces) tally.add(piece);
         expect(tally.tokens).toBe(tokensOfText(pieces.join("")));
       }),

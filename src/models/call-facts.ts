@@ -37,14 +37,14 @@ export function hasPart({ turns }: ModelCall, kind: Part["kind"]): boolean {
  * room is reserved by it.
  */
 export function tokensOfText(text: string): number {
-  return new TextTally().add(text).tokens;
+  return new TokenEstimator().add(text).tokens;
 }
 
 /** Characters up to which counting costs less than asking the engine. */
 const fewChars = 64;
 
 /** Adds texts up to about so many tokens; the same for a text in pieces as for the whole of it. */
-export class TextTally {
+export class TokenEstimator {
   #narrow = 0;
   #wide = 0;
 
@@ -70,7 +70,7 @@ export class TextTally {
 
 /** About how many tokens came out. */
 export function tokensOfReply({ choices }: Reply): number {
-  const tally = new TextTally();
+  const tally = new TokenEstimator();
   for (const { parts } of choices) {
     for (const part of parts) {
       if ("text" in part) tally.add(part.text);

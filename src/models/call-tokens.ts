@@ -2,8 +2,8 @@
 // call-facts.ts; here a call is only cut into parts that are counted one by one, so that their sum is the count of the whole.
 // A long text is cut too, which may count a token more for each cut.
 import { isLarge, writeJson } from "../kernel/json-writer.ts";
-import { inTurns, Stretch } from "../kernel/stretch.ts";
-import type { Steps } from "../kernel/stretch.ts";
+import { inTurns, TimeSlice } from "../kernel/time-slice.ts";
+import type { Steps } from "../kernel/time-slice.ts";
 import { inputTokensOf, tokensOfReply, tokensOfText, valueAt } from "./call-facts.ts";
 import type { ModelCall, Part, Reply } from "./conversation.ts";
 
@@ -15,18 +15,18 @@ const pieceWork = 128;
 /** About how many tokens go in. */
 export function inputTokensInTurns(call: ModelCall, signal?: AbortSignal): number | Promise<number> {
   if (!isLarge(call.raw)) return inputTokensOf(call);
-  const stretch = new Stretch();
+  const stretch = new TimeSlice();
   return inTurns(callTokens(call, stretch), stretch, signal);
 }
 
 /** About how many tokens came out. */
 export function replyTokensInTurns(reply: Reply): number | Promise<number> {
   if (!isLarge(reply.choices)) return tokensOfReply(reply);
-  const stretch = new Stretch();
+  const stretch = new TimeSlice();
   return inTurns(replyTokens(reply, stretch), stretch);
 }
 
-function* callTokens(call: ModelCall, stretch: Stretch): Steps<number> {
+function* callTokens(call: ModelCall, stretch: TimeSlice): Steps<number> {
   const { inputs: _, untranslated: __, inputTokens, ...rest } = call;
   const blank: ModelCall = { ...rest, turns: [], tools: [], form: { kind: "text" } };
   let tokens = inputTokens ?? 0;
@@ -61,7 +61,7 @@ function* callTokens(call: ModelCall, stretch: Stretch): Steps<number> {
   return tokens;
 }
 
-function* replyTokens({ choices, ...reply }: Reply, stretch: Stretch): Steps<number> {
+function* replyTokens({ choices, ...reply }: Reply, stretch: TimeSlice): Steps<number> {
   let tokens = 0;
   for (const choice of choices) {
     for (const part of choice.parts) {
@@ -75,7 +75,7 @@ function* replyTokens({ choices, ...reply }: Reply, stretch: Stretch): Steps<num
 }
 
 /** Tokens of the JSON of a value. */
-function* jsonTokens(value: unknown, stretch: Stretch): Steps<number> {
+function* jsonTokens(value: unknown, stretch: TimeSlice): Steps<number> {
   let tokens = 0;
   const count = (text: string): void => {
     tokens += tokensOfText(text);

@@ -2,7 +2,7 @@
 export { Standings, boundOf, likelyTokensOf, mostTokensOfBytes, mostTokensOfText } from "./bounds/index.ts";
 export type { TokenBound } from "./bounds/index.ts";
 export {
-  TextTally,
+  TokenEstimator,
   answerTokensOf,
   answersOf,
   hasPart,
@@ -38,8 +38,8 @@ export { modelFault } from "./errors.ts";
 export { costReported, knowsServices, openPrices, serviceReported } from "./prices/index.ts";
 export type { Prices, Service } from "./prices/index.ts";
 export { providerName } from "./provider-names.ts";
-export { DeniedKeys, KeyRing, ProviderKeys, SpentKeys } from "./provider-keys.ts";
-export type { HeldKey, KeyRingOptions, KeyStanding } from "./provider-keys.ts";
+export { DeniedKeys, KeyRotation, ProviderKeys, SpentKeys } from "./provider-keys.ts";
+export type { HeldKey, KeyRotationOptions, KeyStanding } from "./provider-keys.ts";
 export { isSameModel } from "./same-model.ts";
 export { tierOf } from "./service-tier.ts";
 export { noUsage } from "./usage.ts";

@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
 import { silentLog } from "../kernel/ctx.ts";
-import { DeniedKeys, KeyRing } from "./provider-keys.ts";
+import { DeniedKeys, KeyRotation } from "./provider-keys.ts";
 
 const startMs = Date.UTC(2026, 0, 1);
 const secrets = ["sk-first-aaaa", "sk-second-bbbb", "sk-third-cccc"];
@@ -12,7 +12,7 @@ function rig(keys: readonly string[] = secrets) {
   const lines: string[] = [];
   const write = (fields: object, message: string): void => void lines.push(JSON.stringify({ ...fields, message }));
   const log = { ...silentLog, warn: write, error: write };
-  const ring = new KeyRing({ provider: "acme", secrets: keys, clock: { nowMs: () => nowMs }, log });
+  const ring = new KeyRotation({ provider: "acme", secrets: keys, clock: { nowMs: () => nowMs }, log });
   const take = () => ring.take()!;
   return { ring, take, lines, pass: (ms: number) => (nowMs += ms) };
 }

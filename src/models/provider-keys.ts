@@ -125,7 +125,7 @@ export class SpentKeys {
 }
 
 /** What a ring of keys is made of. */
-export interface KeyRingOptions {
+export interface KeyRotationOptions {
   readonly provider: string;
   /** Empty for a provider that needs no key: then there is one empty key, which rests like any other. */
   readonly secrets: readonly string[];
@@ -140,7 +140,7 @@ export interface KeyRingOptions {
 }
 
 /** The keys of one provider as one product uses them at one deployment. */
-export class KeyRing {
+export class KeyRotation {
   readonly #provider: string;
   readonly #clock: Clock;
   readonly #log: Log;
@@ -149,7 +149,7 @@ export class KeyRing {
   readonly #shared: ProviderKeys;
   readonly #spent: SpentKeys;
 
-  constructor({ provider, secrets, clock, log, holder = "", shared, spent }: KeyRingOptions) {
+  constructor({ provider, secrets, clock, log, holder = "", shared, spent }: KeyRotationOptions) {
     this.#provider = provider;
     this.#holder = holder;
     this.#shared = shared ?? new ProviderKeys();

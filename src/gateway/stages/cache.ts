@@ -5,7 +5,7 @@ import type { Constitution } from "../../constitution/index.ts";
 import { addressOf, canonicalCall, contentInTurns, partitionOf } from "../../answer-cache/index.ts";
 import type { AnswerCache, CanonicalCall, Lead, Query, SemanticIndex, Turn } from "../../answer-cache/index.ts";
 import type { CallSession } from "../call-session.ts";
-import { similarAnswer } from "../similar.ts";
+import { similarAnswer } from "../semantic-lookup.ts";
 
 /** What caching needs. */
 export interface CacheParts {

@@ -5,7 +5,7 @@ import { hasPart, inputTokensInTurns, lastWords, outputTokensOf } from "../../mo
 import type { Lookup, ModelCall } from "../../models/index.ts";
 import type { Analyser } from "../../routing/index.ts";
 import { gatewayFault } from "../errors.ts";
-import type { Fleet } from "../fleet.ts";
+import type { DeploymentPool } from "../deployment-pool.ts";
 import type { Guarded, Prepared } from "../prepared.ts";
 import { route as rank } from "../router.ts";
 import type { RouteRequest } from "../router.ts";
@@ -14,7 +14,7 @@ import type { RouteRequest } from "../router.ts";
 export interface RouteParts {
   readonly constitution: Constitution;
   readonly lookup: Lookup;
-  readonly fleet: Pick<Fleet, "healthOf">;
+  readonly fleet: Pick<DeploymentPool, "healthOf">;
   readonly analyser: Analyser;
 }
 
@@ -39,7 +39,7 @@ export async function route(ctx: Ctx, guarded: Guarded, parts: RouteParts): Prom
   const { score, complianceFloorPercent } = constitution.data.gateway;
   // A foreign product is refused by the gate; until then nothing is said of how it fares.
   const viewer = isForeign ? ctx.principal.product : product;
-  const healthOf = (each: Parameters<Fleet["healthOf"]>[0]) => fleet.healthOf(each, viewer);
+  const healthOf = (each: Parameters<DeploymentPool["healthOf"]>[0]) => fleet.healthOf(each, viewer);
   const routed = rank(request, lookup.deployments, healthOf, { terms, score, complianceFloorPercent });
   return { ...guarded, strategy, request, routed, analysis };
 }

@@ -2,7 +2,7 @@
 import type { WordHits } from "../anchored-rules.ts";
 import type { LookAtView, Match } from "../guard.ts";
 import { guardKeywords } from "../rule-book.ts";
-import { atOnce, Stretch } from "../stretch.ts";
+import { atOnce, TimeSlice } from "../stretch.ts";
 import type { Steps } from "../stretch.ts";
 import { roomFor } from "./room.ts";
 import type { DecodingRoom } from "./room.ts";
@@ -13,7 +13,7 @@ import { viewsAtOnce, viewsOf, windowChars } from "./views.ts";
 export function* disguisedMatches(
   text: string,
   looks: readonly LookAtView[],
-  stretch: Stretch,
+  stretch: TimeSlice,
   room: DecodingRoom,
 ): Steps<readonly (readonly Match[])[]> {
   const found = looks.map((): Match[] => []);
@@ -27,7 +27,7 @@ export function* disguisedMatches(
 /** The same for one look, in one go. */
 export function disguisedNow(text: string, look: LookAtView, room = roomFor(text)): readonly Match[] {
   if (text.length > windowChars) {
-    const [matches = noMatches] = atOnce(disguisedMatches(text, [look], new Stretch(), room));
+    const [matches = noMatches] = atOnce(disguisedMatches(text, [look], new TimeSlice(), room));
     return matches;
   }
   let found: Match[] | undefined;

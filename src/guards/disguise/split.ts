@@ -4,7 +4,7 @@ import type { AnchoredRule } from "../anchored-rules.ts";
 import { tokenRules } from "../secret-rules.ts";
 import type { Match } from "../guard.ts";
 import { keywordScan } from "../keyword-scan.ts";
-import type { Steps, Stretch } from "../stretch.ts";
+import type { Steps, TimeSlice } from "../stretch.ts";
 import { mayBeSplit } from "./glance.ts";
 import { overlapChars, windowChars } from "./views.ts";
 
@@ -73,7 +73,7 @@ export function splitTokens(text: string): readonly Match[] {
 }
 
 /** The same window by window, for a text too long to be looked at in one go. */
-export function* splitMatches(text: string, stretch: Stretch): Steps<readonly Match[]> {
+export function* splitMatches(text: string, stretch: TimeSlice): Steps<readonly Match[]> {
   if (text.length <= windowChars) return splitTokens(text);
   const found: Match[] = [];
   for (let from = 0; from < text.length; from += windowChars - overlapChars) {

@@ -1,6 +1,6 @@
 // Every view of a text behind its disguises. A text is looked at in windows that overlap, so that the work per step is bounded
 // and the way back stays short. What is nested is undone three layers deep, as far as there is room.
-import type { Steps, Stretch } from "../stretch.ts";
+import type { Steps, TimeSlice } from "../stretch.ts";
 import { said } from "./decoded-text.ts";
 import { unescaped, unquoted } from "./escapes.ts";
 import { folded } from "./folding.ts";
@@ -22,7 +22,12 @@ export const overlapChars = 2048;
 const mostLayers = 3;
 
 /** The views of a text, window by window. */
-export function* viewsOf(text: string, stretch: Stretch, room: DecodingRoom, take: (view: View) => void): Steps<void> {
+export function* viewsOf(
+  text: string,
+  stretch: TimeSlice,
+  room: DecodingRoom,
+  take: (view: View) => void,
+): Steps<void> {
   for (let from = 0; ; from += windowChars - overlapChars) {
     const isWhole = from === 0 && text.length <= windowChars;
     const window = isWhole ? text : text.slice(from, from + windowChars);

@@ -36,7 +36,7 @@ const productState = record({
 
 /** `/v1/artifacts` without the create, `/v1/products`, `/v1/scrub`. */
 export function artifactRoutes(app: FastifyInstance, services: Services): void {
-  const { shelf, depository, cursors } = services;
+  const { reader, depository, cursors } = services;
 
   const filters = {
     product: text,
@@ -73,7 +73,7 @@ export function artifactRoutes(app: FastifyInstance, services: Services): void {
       const after =
         cursor === undefined ? undefined : (cursors.open("artifact.list", cursor, question) as ArtifactQuery["after"]);
       const { rows: artifacts, last } = await gatherPage<Artifact>(limit, (some, behind) =>
-        shelf.list(ctx, { ...question, ...defined({ after: placeOf(behind) ?? after }), limit: some }),
+        reader.list(ctx, { ...question, ...defined({ after: placeOf(behind) ?? after }), limit: some }),
       );
       const place = placeOf(last);
       return { artifacts, next: place ? cursors.seal("artifact.list", place, question) : null };
@@ -87,7 +87,7 @@ export function artifactRoutes(app: FastifyInstance, services: Services): void {
         params: idParams,
         response: { 200: answer("It.", { $ref: "Artifact#" }) },
       },
-      handle: (ctx, request) => shelf.read(ctx, idOf(request)),
+      handle: (ctx, request) => reader.read(ctx, idOf(request)),
     });
   }
   for (const name of ["artifact.content", "artifact.content_head"] as const) {
@@ -105,7 +105,7 @@ export function artifactRoutes(app: FastifyInstance, services: Services): void {
           }),
         },
       },
-      handle: (ctx, request, reply) => sendContent(shelf, ctx, request, reply),
+      handle: (ctx, request, reply) => sendContent(reader, ctx, request, reply),
     });
   }
 
@@ -128,7 +128,7 @@ export function artifactRoutes(app: FastifyInstance, services: Services): void {
         410: refusal("The artifact's leaves were lost, and the loss is on record."),
       },
     },
-    handle: (ctx, request) => shelf.proof(ctx, idOf(request)),
+    handle: (ctx, request) => reader.proof(ctx, idOf(request)),
   });
 
   route(app, services, "artifact.lineage", {
@@ -149,7 +149,7 @@ export function artifactRoutes(app: FastifyInstance, services: Services): void {
     },
     handle: (ctx, request) => {
       const direction = one(request.query as Query, "direction") ?? "ancestors";
-      return shelf.lineage(ctx, idOf(request), direction as "ancestors" | "descendants");
+      return reader.lineage(ctx, idOf(request), direction as "ancestors" | "descendants");
     },
   });
 
@@ -189,7 +189,7 @@ export function artifactRoutes(app: FastifyInstance, services: Services): void {
       summary: "Products and how full their quotas are",
       response: { 200: answer("Products.", record({ products: { type: "array", items: productState } })) },
     },
-    handle: async (ctx) => ({ products: await shelf.products(ctx) }),
+    handle: async (ctx) => ({ products: await reader.products(ctx) }),
   });
 
   route(app, services, "depository.scrub", {
@@ -198,7 +198,7 @@ export function artifactRoutes(app: FastifyInstance, services: Services): void {
       response: { 200: content("One JSON line per step, the last with `done`.", "application/x-ndjson") },
     },
     handle: (ctx, _request, reply) =>
-      reply.type("application/x-ndjson").send(Readable.from(jsonLines(shelf.scrub(ctx)), { objectMode: false })),
+      reply.type("application/x-ndjson").send(Readable.from(jsonLines(reader.scrub(ctx)), { objectMode: false })),
   });
 }
 

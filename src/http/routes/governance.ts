@@ -38,7 +38,7 @@ const constitutionInForce = record({
 
 /** `/governance/info`, `/v1/halts`, `/metrics/storage-capacity`. */
 export function governanceRoutes(app: FastifyInstance, services: Services): void {
-  const { constitution, haltAdministration: halts, gate, shelf } = services;
+  const { constitution, haltAdministration: halts, gate, reader } = services;
   const shown = (found: Halt) => ({
     scope: found.scope,
     threat: found.threat,
@@ -91,7 +91,7 @@ export function governanceRoutes(app: FastifyInstance, services: Services): void
     },
     handle: (ctx, request) => {
       const asked = one(request.query as Query, "used_gb");
-      return shelf.capacity(ctx, asked === undefined ? undefined : Math.round(Number(asked) * 1e9));
+      return reader.capacity(ctx, asked === undefined ? undefined : Math.round(Number(asked) * 1e9));
     },
   });
 }

@@ -6,6 +6,6 @@ export {
   newAddressLetter,
   resetLetter,
   verificationLetter,
-} from "./letters.ts";
+} from "./mail-templates.ts";
 export type { Mail, Mailer } from "./mailer.ts";
 export { Outbox } from "./outbox.ts";

@@ -9,7 +9,7 @@ import type { Database, Effect } from "../../db/index.ts";
 import type { Clock } from "../../kernel/clock.ts";
 import { instant } from "../../kernel/clock.ts";
 import type { PrincipalKind, Role } from "../../kernel/ctx.ts";
-import { Beliefs } from "../beliefs.ts";
+import { TtlCache } from "../ttl-cache.ts";
 import { olderThan } from "../pages.ts";
 import { authMethodOf } from "./client-draft.ts";
 import type { ClientDraft } from "./client-draft.ts";
@@ -52,7 +52,7 @@ export class StoredClients implements Clients, ClientWriter {
   readonly #db: Database<OAuthTables>;
   readonly #clock: Clock;
   readonly #builtIn: OAuthClient;
-  readonly #known: Beliefs<OAuthClient>;
+  readonly #known: TtlCache<OAuthClient>;
   readonly #changed: (id: string) => void;
 
   /** `changed` is called with the id of every client whose revocation has become durable. */
@@ -61,7 +61,7 @@ export class StoredClients implements Clients, ClientWriter {
     this.#db = db.tables<OAuthTables>();
     this.#clock = clock;
     this.#builtIn = builtInClient(passwordGrant);
-    this.#known = new Beliefs(clock, (id) => this.find(id));
+    this.#known = new TtlCache(clock, (id) => this.find(id));
   }
 
   async list(page: { readonly after?: ClientId; readonly limit: number }): Promise<readonly ClientRecord[]> {

@@ -53,7 +53,7 @@ class Bucket {
 }
 
 /** The two buckets of one window length. */
-interface Shelf {
+interface Shard {
   startMs: number;
   current: Bucket;
   previous: Bucket;
@@ -63,7 +63,7 @@ interface Shelf {
 export class MemoryCounter implements Counter {
   readonly #clock: Clock;
   readonly #maxKeys: number;
-  readonly #shelves = new Map<string, Shelf>();
+  readonly #shelves = new Map<string, Shard>();
   /** Nobody outside knows which keys share a cell. */
   readonly #seed = randomBytes(16).toString("hex");
 
@@ -98,7 +98,7 @@ export class MemoryCounter implements Counter {
   readonly #cellOf = (key: string): string =>
     String(Number.parseInt(hash("sha256", this.#seed + key).slice(0, 8), 16) % sharedCells);
 
-  #look(key: string, { windowMs, group }: Limit): { readonly shelf: Shelf; readonly used: Used } {
+  #look(key: string, { windowMs, group }: Limit): { readonly shelf: Shard; readonly used: Used } {
     const nowMs = this.#clock.nowMs();
     const shelf = this.#turned(windowMs, group ?? "", nowMs);
     const used = {
@@ -110,7 +110,7 @@ export class MemoryCounter implements Counter {
   }
 
   /** The shelf of a window length and group, turned on to the bucket of now. */
-  #turned(windowMs: number, group: string, nowMs: number): Shelf {
+  #turned(windowMs: number, group: string, nowMs: number): Shard {
     const startMs = bucketStart(nowMs, windowMs);
     const name = `${windowMs} ${group}`;
     const empty = () => new Bucket(group === "" ? this.#maxKeys : Math.min(this.#maxKeys, maxKeysOfGroup));

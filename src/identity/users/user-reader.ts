@@ -4,7 +4,7 @@ import type { Database } from "../../db/index.ts";
 import type { Clock } from "../../kernel/clock.ts";
 import { instant } from "../../kernel/clock.ts";
 import type { PrincipalKind, Role } from "../../kernel/ctx.ts";
-import { Beliefs } from "../beliefs.ts";
+import { TtlCache } from "../ttl-cache.ts";
 import { olderThan } from "../pages.ts";
 import { userFault } from "./errors.ts";
 import type { TokenPurpose } from "./one-time-token.ts";
@@ -17,7 +17,7 @@ import type { Users } from "./users.ts";
 export class UserReader implements Users {
   readonly #db: Kysely<UserTables>;
   readonly #clock: Clock;
-  readonly #standings: Beliefs<Standing>;
+  readonly #standings: TtlCache<Standing>;
   readonly #changed: (id: string) => void;
 
   /** `changed` is called with every id whose standing may have changed. */
@@ -25,7 +25,7 @@ export class UserReader implements Users {
     this.#changed = changed;
     this.#db = db.tables<UserTables>().read;
     this.#clock = clock;
-    this.#standings = new Beliefs(clock, async (id) => {
+    this.#standings = new TtlCache(clock, async (id) => {
       const row = await this.#db.selectFrom("identity_users").selectAll().where("id", "=", id).executeTakeFirst();
       if (row === undefined) return undefined;
       const { kind, role, product, disabled, epoch } = recordOf(row);

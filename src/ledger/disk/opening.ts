@@ -21,7 +21,7 @@ import type { JournalEnd } from "./tail.ts";
 import { checkpointCopy, checkpointFile, DiskTree } from "./tree.ts";
 import { firstDamage } from "../damage.ts";
 import type { Damage } from "../damage.ts";
-import type { Edge } from "../edge.ts";
+import type { TreeTail } from "../tree-tail.ts";
 import { emptyRoot } from "../merkle.ts";
 import { checkpointText } from "../note.ts";
 
@@ -57,7 +57,7 @@ export interface OpenedParts {
   readonly lock: FolderLock;
   readonly signer: CheckpointSigner;
   readonly tree: DiskTree;
-  readonly edge: Edge;
+  readonly edge: TreeTail;
   /** Entries that are published. */
   readonly published: number;
   /** The newest checkpoint; the empty text when none could be read. */
@@ -135,7 +135,7 @@ async function openLocked(options: DiskLogOptions, lock: FolderLock, withoutTail
 async function lostTail(
   loss: "accepted" | "refused",
   { dir, knownEntries = 0 }: DiskLogOptions,
-  { size }: Edge,
+  { size }: TreeTail,
   replayed: Replayed | undefined,
 ): Promise<Damage | undefined> {
   if (loss === "accepted" && replayed?.damage === undefined) return undefined;

@@ -4,7 +4,7 @@ import type { Log } from "../../kernel/ctx.ts";
 import type { Ballast } from "./disk-reserve.ts";
 import type { Journal } from "./journal.ts";
 import type { DiskTree } from "./tree.ts";
-import type { Edge } from "../edge.ts";
+import type { TreeTail } from "../tree-tail.ts";
 import type { Sequencer } from "../sequencer.ts";
 
 /** Leaves that are published at once without waiting for the timer: 16 full bundles. */
@@ -16,7 +16,7 @@ const crowdedLeaves = 65_536;
 
 /** A log that can be published. */
 export interface Publishable {
-  readonly edge: Edge;
+  readonly edge: TreeTail;
   readonly journal: Journal;
   readonly tree: DiskTree;
   readonly ballast: Ballast;

@@ -3,7 +3,7 @@ import type { Damage } from "../damage.ts";
 import { readSegment } from "./journal.ts";
 import type { Segment } from "./journal.ts";
 import { checkNote } from "./scan.ts";
-import type { Edge } from "../edge.ts";
+import type { TreeTail } from "../tree-tail.ts";
 import { readFrame } from "../frame.ts";
 import type { Frame } from "../frame.ts";
 import type { OpenIntents } from "../intents.ts";
@@ -13,7 +13,7 @@ import { entryBytes } from "../tiles.ts";
 
 /** The tree that frames are replayed onto. */
 export interface ReplayTarget {
-  readonly edge: Edge;
+  readonly edge: TreeTail;
   readonly intents: OpenIntents;
   readonly verifier: NoteVerifier;
 }

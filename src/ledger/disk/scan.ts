@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { AcceptedLoss } from "./accepted.ts";
 import type { Damage } from "../damage.ts";
-import { Edge } from "../edge.ts";
+import { TreeTail } from "../tree-tail.ts";
 import { readIfThere, systemCode } from "../../durable-files/index.ts";
 import { checkpointCopy, checkpointFile } from "./tree.ts";
 import { OpenIntents } from "../intents.ts";
@@ -37,7 +37,7 @@ export interface PublishedState {
   /** Undefined when neither the checkpoint nor its copy verifies. */
   readonly checkpoint: SignedCheckpoint | undefined;
   /** The tree of the published entries. */
-  readonly edge: Edge;
+  readonly edge: TreeTail;
   readonly intents: OpenIntents;
   readonly damages: readonly Damage[];
   /** Whether the tree folds to the signed root, so that appending may go on once `damages` are mended. */
@@ -57,7 +57,7 @@ export async function scanPublished(options: ScanOptions): Promise<PublishedStat
   const copy = checkNote((await readIfThere(join(dir, checkpointCopy)))?.toString() ?? "", verifier);
   if (copy === undefined) {
     const damages: Damage[] = [{ index: 0, reason, mend: "restore" }];
-    return { checkpoint, edge: new Edge(), intents: new OpenIntents(), damages, sound: false };
+    return { checkpoint, edge: new TreeTail(), intents: new OpenIntents(), damages, sound: false };
   }
   const state = await scanSigned(options, copy);
   const mend = state.sound ? "rewrite" : "restore";
@@ -103,7 +103,7 @@ class PublishedScan {
   readonly #trust: Trust;
   readonly #options: ScanOptions;
   readonly #checkpoint: SignedCheckpoint;
-  readonly #edge = new Edge();
+  readonly #edge = new TreeTail();
   readonly #intents = new OpenIntents();
   readonly #damages: Damage[] = [];
   /** Hashes of levels 1 and up as they follow from level 0. */

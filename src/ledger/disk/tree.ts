@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { DurableFolder, readIfThere, replaceFile } from "../../durable-files/index.ts";
 import type { FileToWrite } from "../../durable-files/index.ts";
 import { BoundedMap } from "../../kernel/bounded-map.ts";
-import type { Edge } from "../edge.ts";
+import type { TreeTail } from "../tree-tail.ts";
 import { hashBytes, heightsPerLevel } from "../merkle.ts";
 import { salvage } from "../salvage.ts";
 import { HashTile, levelCount, splitBundle, tilePath, tilesBetween, tileWidth, widthAt } from "../tiles.ts";
@@ -48,7 +48,7 @@ export class DiskTree {
   }
 
   /** Publishes the tree of `size` entries: tiles first, then the checkpoint, then the partial tiles that are replaced. */
-  async publish(edge: Edge, from: number, size: number, note: string): Promise<void> {
+  async publish(edge: TreeTail, from: number, size: number, note: string): Promise<void> {
     const names = [...tilesBetween(from, size)];
     await this.#folder.write(names.map((name) => tileFile(edge, name)));
     for (const name of [checkpointFile, checkpointCopy]) await replaceFile(join(this.#dir, name), Buffer.from(note));
@@ -108,7 +108,7 @@ function sizeOfEntries(entries: BundleEntries): number {
   return entries.reduce((sum, entry) => sum + (entry?.length ?? 0), 0);
 }
 
-function tileFile(edge: Edge, name: TileName): FileToWrite {
+function tileFile(edge: TreeTail, name: TileName): FileToWrite {
   const from = name.index * tileWidth;
   const to = from + name.width;
   const bytes = name.level === "entries" ? edge.entries(from, to) : edge.hashes(name.level, from, to);
@@ -118,12 +118,12 @@ function tileFile(edge: Edge, name: TileName): FileToWrite {
 
 /** One tree as readers see it: the growing edge in memory over the complete tiles on disk. */
 export class TreeReader {
-  readonly #edge: Edge;
+  readonly #edge: TreeTail;
   readonly #disk: DiskTree;
   /** Roots of subtrees inside the growing edge, which never change once they are perfect. */
   readonly #subtrees = new BoundedMap<string, Buffer>(subtreeCacheBytes, () => subtreeCost);
 
-  constructor(edge: Edge, disk: DiskTree) {
+  constructor(edge: TreeTail, disk: DiskTree) {
     this.#edge = edge;
     this.#disk = disk;
   }

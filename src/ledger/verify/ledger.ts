@@ -17,7 +17,7 @@ import { FormError, maxNoteBytes, openCheckpoint, parseVerifierKey, strictUtf8 }
 import type { Checkpoint, VerifierKey } from "./note.ts";
 import { OverlongError, openSource, UnreadableError } from "./source.ts";
 import type { Source } from "./source.ts";
-import { Story } from "./story.ts";
+import { IntentPairing } from "./intent-pairing.ts";
 import { TileTree } from "./tile-tree.ts";
 import { walkTiles } from "./walk.ts";
 
@@ -109,7 +109,7 @@ async function checked(options: LedgerToVerify): Promise<LedgerReport> {
   const earlier =
     options.earlierCheckpoint === undefined ? undefined : openCheckpoint(Buffer.from(options.earlierCheckpoint), key);
   const tree = new TileTree();
-  const story = new Story();
+  const story = new IntentPairing();
   const tail = new Tail(journal.first ?? Infinity);
   const onEntry = (hash: Uint8Array) => {
     tail.keep(tree.size - 1, hash);
@@ -183,7 +183,7 @@ interface JournalWalk {
   readonly published: Checkpoint;
   readonly key: VerifierKey;
   readonly tree: TileTree;
-  readonly story: Story;
+  readonly story: IntentPairing;
   readonly tail: Tail;
   readonly onEntry: (hash: Uint8Array) => void;
 }

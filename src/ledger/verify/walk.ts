@@ -6,7 +6,7 @@ import { LogFault } from "./fault.ts";
 import { hashBytes, leafHash, sameHash, tileHashes } from "./merkle.ts";
 import { OverlongError } from "./source.ts";
 import type { Source } from "./source.ts";
-import type { Story } from "./story.ts";
+import type { IntentPairing } from "./intent-pairing.ts";
 import { firstCovered, tilePath, tileWidth } from "./tile.ts";
 import type { TileTree } from "./tile-tree.ts";
 
@@ -20,7 +20,7 @@ export interface Walk {
   readonly size: number;
   /** Filled by the walk. */
   readonly tree: TileTree;
-  readonly story: Story;
+  readonly story: IntentPairing;
   /** Whether an empty entry may stand for lost bytes; its hash is then taken from the tile. */
   readonly allowLost: boolean;
   /** Called after each entry is in the tree, with its hash. @throws LogFault */

@@ -3,7 +3,7 @@
 // normalise the text first (NFC, NFKC), which makes some characters longer: U+FDFA becomes 33 bytes out of 3. Pure.
 
 import { isAscii } from "node:buffer";
-import { othersTurn, Stretch } from "../../kernel/stretch.ts";
+import { yieldToEventLoop, TimeSlice } from "../../kernel/time-slice.ts";
 
 /** The most tokens that a text can be. */
 export function mostTokensOfText(text: string): number {
@@ -16,11 +16,11 @@ export function mostTokensOfText(text: string): number {
 export async function mostTokensOfBytes(bytes: Buffer, signal?: AbortSignal): Promise<number> {
   if (isAscii(bytes)) return bytes.length;
   const decoder = new TextDecoder();
-  const stretch = new Stretch();
+  const stretch = new TimeSlice();
   let most = bytes.length;
   for (let at = 0; at < bytes.length; at += slice) {
     most += growth(decoder.decode(bytes.subarray(at, at + slice), { stream: true }));
-    if (stretch.isOver(slice)) await othersTurn(stretch);
+    if (stretch.isOver(slice)) await yieldToEventLoop(stretch);
     signal?.throwIfAborted();
   }
   return most;

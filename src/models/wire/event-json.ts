@@ -4,7 +4,7 @@ import { plainBounds } from "../../kernel/json-bounds.ts";
 import type { JsonBounds } from "../../kernel/json-bounds.ts";
 import { readJson } from "../../kernel/json-reader.ts";
 import { maxEventValues } from "../../kernel/limits.ts";
-import { atOnce, Stretch } from "../../kernel/stretch.ts";
+import { atOnce, TimeSlice } from "../../kernel/time-slice.ts";
 
 /** Longest event that cannot hold too many values to be read in one go, characters. */
 const shortChars = 32 * 1024;
@@ -14,5 +14,5 @@ const bounds: JsonBounds = { ...plainBounds, nodes: maxEventValues, containers: 
 /** The value that an event spells. @throws SyntaxError or JsonRefusal */
 export function parseEvent(data: string): unknown {
   if (data.length <= shortChars) return JSON.parse(data);
-  return atOnce(readJson(Buffer.from(data), bounds, new Stretch()));
+  return atOnce(readJson(Buffer.from(data), bounds, new TimeSlice()));
 }

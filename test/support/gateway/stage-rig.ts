@@ -8,7 +8,7 @@ import type { Constitution, ModelTerms } from "../../../src/constitution/index.t
 import type { BodyKeeper, KeptCall } from "../../../src/gateway/bodies.ts";
 import type { Database } from "../../../src/db/index.ts";
 import type { CallSession } from "../../../src/gateway/call-session.ts";
-import { Fleet } from "../../../src/gateway/fleet.ts";
+import { DeploymentPool } from "../../../src/gateway/deployment-pool.ts";
 import type { AttemptFacts, CallFacts } from "../../../src/gateway/observer.ts";
 import type { CallOptions, Prepared } from "../../../src/gateway/prepared.ts";
 import { decide } from "../../../src/gateway/stages/decide.ts";
@@ -104,7 +104,7 @@ export async function openStageRig(terms: Partial<ModelTerms> = {}, defaultToken
     fronts: frontDialects,
     dialects: upstreamDialects,
     analyser: openAnalyser("classic"),
-    fleet: new Fleet({ connect: () => new SimulatedUpstream(), ...at }),
+    fleet: new DeploymentPool({ connect: () => new SimulatedUpstream(), ...at }),
     gate: governed.gate,
     budgets: openBudgets({ db: database, ...at, defaultTokens }),
     counter: new MemoryCounter(systemClock),

@@ -7,8 +7,8 @@ import { join } from "node:path";
 import { loadConstitution, defaultConstitutionDir } from "../../../src/constitution/index.ts";
 import { openDatabase } from "../../../src/db/index.ts";
 import { openGate, openHalts } from "../../../src/governance/index.ts";
-import { openAccounts, openClientRegistry, openKeyring } from "../../../src/accounts/index.ts";
-import type { Accounts, ClientRegistry, Keyring } from "../../../src/accounts/index.ts";
+import { openAccounts, openClientRegistry, openKeyAdministration } from "../../../src/accounts/index.ts";
+import type { Accounts, ClientRegistry, KeyAdministration } from "../../../src/accounts/index.ts";
 import { governanceMigrations } from "../../../src/governance/index.ts";
 import { identityMigrations, openIdentity, Standings } from "../../../src/identity/index.ts";
 import type { Authenticator, Counter, Mail, UserRecord } from "../../../src/identity/index.ts";
@@ -30,7 +30,7 @@ export interface AuthorityRig extends AsyncDisposable {
   readonly nowMs: number;
   readonly products: readonly string[];
   readonly accounts: Accounts;
-  readonly keyring: Keyring;
+  readonly keyring: KeyAdministration;
   readonly clients: ClientRegistry;
   readonly authenticator: Authenticator;
   /** Mails that were posted and not taken yet. */
@@ -110,7 +110,7 @@ export async function openAuthorityRig(): Promise<AuthorityRig> {
     nowMs,
     products: Object.keys(constitution.data.products),
     accounts,
-    keyring: openKeyring({ gate, identity, constitution }),
+    keyring: openKeyAdministration({ gate, identity, constitution }),
     clients: openClientRegistry({ gate, constitution, clients: stored, signingKeys: {} as never }),
     authenticator: identity.authenticator,
     mails,

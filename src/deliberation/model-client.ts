@@ -1,4 +1,4 @@
-// Whoever answers the questions of a deliberation. One thinker serves one deliberation.
+// Whoever answers the questions of a deliberation. One client serves one deliberation.
 
 /** One message of a conversation. */
 export interface Message {
@@ -18,7 +18,7 @@ export interface AskTerms {
 }
 
 /** An answer. */
-export interface Thought {
+export interface Completion {
   readonly text: string;
   /** Integer micro-dollars; null when the price is unknown. */
   readonly microdollars: number | null;
@@ -31,9 +31,9 @@ export interface Thought {
 }
 
 /** Answers questions. */
-export interface Thinker {
+export interface ModelClient {
   /** The product that pays; null when none does. */
   readonly product: string | null;
   /** Resolves with an answer. Rejects with the fault that refused it, or with whatever went wrong. */
-  ask(messages: readonly Message[], terms: AskTerms): Promise<Thought>;
+  ask(messages: readonly Message[], terms: AskTerms): Promise<Completion>;
 }

@@ -9,7 +9,7 @@ import type { Log } from "../kernel/ctx.ts";
 import type { Deployment, Provider, ProviderKeys } from "../models/index.ts";
 import type { Health } from "./router.ts";
 import { Breakers, RetryBudget } from "../outbound/index.ts";
-import { DeniedKeys, KeyRing, SpentKeys } from "../models/index.ts";
+import { DeniedKeys, KeyRotation, SpentKeys } from "../models/index.ts";
 import type { Breaker, BreakerStats } from "../outbound/index.ts";
 
 /** Outcomes that the share of successes looks back on, and weight of the newest latency, as exponential averages. */
@@ -18,16 +18,16 @@ const [successWeight, latencyWeight] = [0.1, 0.2];
 const maxStations = 1024;
 
 /** How one product fares at one deployment. */
-export class Station {
+export class DeploymentState {
   readonly breaker: Breaker;
-  readonly ring: KeyRing;
+  readonly ring: KeyRotation;
   readonly denied = new DeniedKeys();
   /** Calls under way. */
   inFlight = 0;
   #success = 1;
   #latencyMs: number | null = null;
 
-  constructor(breaker: Breaker, ring: KeyRing) {
+  constructor(breaker: Breaker, ring: KeyRotation) {
     this.breaker = breaker;
     this.ring = ring;
   }
@@ -74,7 +74,7 @@ export interface FleetShareParts {
 export class FleetShare {
   readonly #parts: FleetShareParts;
   readonly #breakers: Breakers;
-  readonly #stations = new Map<string, Station>();
+  readonly #stations = new Map<string, DeploymentState>();
   readonly #spent = new Map<string, SpentKeys>();
   readonly #budgets = new Map<string, RetryBudget>();
 
@@ -105,14 +105,14 @@ export class FleetShare {
   }
 
   /** What the product knows of a deployment, to be used by a call. */
-  station({ name, provider }: Deployment): Station {
+  station({ name, provider }: Deployment): DeploymentState {
     const known = this.#stations.get(name);
     if (known !== undefined) return known;
     if (this.#stations.size >= maxStations) this.#forgetIdle();
     const { clock, holder, keysOf } = this.#parts;
     const log = aboutHolder(this.#parts.log, holder);
     const spent = madeOnce(this.#spent, provider.name, () => new SpentKeys());
-    const ring = new KeyRing({
+    const ring = new KeyRotation({
       provider: provider.name,
       secrets: provider.keys,
       clock,
@@ -121,7 +121,7 @@ export class FleetShare {
       shared: keysOf(provider),
       spent,
     });
-    const station = new Station(this.#breakers.get(name), ring);
+    const station = new DeploymentState(this.#breakers.get(name), ring);
     this.#stations.set(name, station);
     return station;
   }

@@ -5,8 +5,8 @@ import type { Ctx } from "../kernel/ctx.ts";
 import { newId } from "../kernel/ids.ts";
 import type { AnswerFacts } from "../gateway/index.ts";
 import type { CallOptions } from "../gateway/prepared.ts";
-import { gatewayThinker } from "./gateway-thinker.ts";
-import type { Callable } from "./gateway-thinker.ts";
+import { gatewayModelClient } from "./gateway-model-client.ts";
+import type { Callable } from "./gateway-model-client.ts";
 
 const facts: AnswerFacts = {
   decision: "allow",
@@ -42,18 +42,18 @@ async function rig(answer: unknown) {
     log: silentLog,
   };
   const options = { project: "house" } as unknown as CallOptions;
-  return { asked, ctx, caller, options, thinker: await gatewayThinker(gateway, ctx, "why?", options) };
+  return { asked, ctx, caller, options, client: await gatewayModelClient(gateway, ctx, "why?", options) };
 }
 
 const said = (content: unknown, usage?: unknown) => ({ choices: [{ message: { content } }], usage });
 const messages = [{ role: "user", content: "why?" }] as const;
 const terms = { temperature: 0.3, maxTokens: 50, signal: new AbortController().signal };
 
-describe("a thinker over the gateway", () => {
+describe("a client over the gateway", () => {
   it("asks for whatever model there is and says what the answer cost", async () => {
-    const { thinker, asked, options } = await rig(said("because", { total_tokens: 12 }));
-    expect(thinker.product).toBe("AI_ASSISTANT");
-    expect(await thinker.ask(messages, terms)).toEqual({
+    const { client, asked, options } = await rig(said("because", { total_tokens: 12 }));
+    expect(client.product).toBe("AI_ASSISTANT");
+    expect(await client.ask(messages, terms)).toEqual({
       text: "because",
       tokens: 12,
       microdollars: 42,
@@ -66,9 +66,9 @@ describe("a thinker over the gateway", () => {
   });
 
   it("asks for a schema in the form of the API", async () => {
-    const { thinker, asked } = await rig(said("{}"));
+    const { client, asked } = await rig(said("{}"));
     const schema = { name: "parts", schema: { type: "object" } };
-    await thinker.ask(messages, { ...terms, schema });
+    await client.ask(messages, { ...terms, schema });
     expect(asked[0]!.body["response_format"]).toEqual({
       type: "json_schema",
       json_schema: { ...schema, strict: true },
@@ -76,10 +76,10 @@ describe("a thinker over the gateway", () => {
   });
 
   it("gives a call up when its answer is not wanted or its caller has gone", async () => {
-    const { thinker, asked, caller } = await rig(said("because"));
+    const { client, asked, caller } = await rig(said("because"));
     const unwanted = new AbortController();
-    await thinker.ask(messages, { ...terms, signal: unwanted.signal });
-    await thinker.ask(messages, terms);
+    await client.ask(messages, { ...terms, signal: unwanted.signal });
+    await client.ask(messages, terms);
     unwanted.abort();
     expect(asked.map(({ ctx }) => ctx.signal.aborted)).toEqual([true, false]);
     caller.abort();
@@ -93,11 +93,11 @@ describe("a thinker over the gateway", () => {
     ["no choice", {}, { text: "" }],
     ["half of a character", said("a\ud83d"), { text: "a\ufffd" }],
   ])("copes with an answer that has %s", async (_what, body, thought) => {
-    expect(await (await rig(body)).thinker.ask(messages, terms)).toMatchObject(thought);
+    expect(await (await rig(body)).client.ask(messages, terms)).toMatchObject(thought);
   });
 
   it("refuses an answer whose text is something else", async () => {
-    await expect((await rig(said([1]))).thinker.ask(messages, terms)).rejects.toMatchObject({
+    await expect((await rig(said([1]))).client.ask(messages, terms)).rejects.toMatchObject({
       code: "upstream.garbled",
     });
   });

@@ -1,7 +1,7 @@
 // Holds long work to taking turns, and short work to being done at once.
 import { describe, expect, it, vi } from "vitest";
-import { inTurns, Stretch } from "./stretch.ts";
-import type { Steps } from "./stretch.ts";
+import { inTurns, TimeSlice } from "./time-slice.ts";
+import type { Steps } from "./time-slice.ts";
 
 /** Work of so many stretches that notes each of them. */
 function* work(name: string, stretches: number, notes: string[]): Steps<string> {
@@ -16,12 +16,12 @@ const round = () => new Promise<void>((resolve) => void setImmediate(resolve));
 
 describe("work in stretches", () => {
   it("is done at once when it needs one stretch", () => {
-    expect(inTurns(work("a", 1, []), new Stretch())).toBe("a");
+    expect(inTurns(work("a", 1, []), new TimeSlice())).toBe("a");
   });
 
   it("goes on one stretch per round of the event loop, however much of it there is", async () => {
     const notes: string[] = [];
-    const works = ["a", "b"].map((name) => Promise.resolve(inTurns(work(name, 4, notes), new Stretch())));
+    const works = ["a", "b"].map((name) => Promise.resolve(inTurns(work(name, 4, notes), new TimeSlice())));
     const seen: number[] = [];
     while (notes.length < 8) {
       await round();
@@ -35,9 +35,9 @@ describe("work in stretches", () => {
   it("is fair to holders: many works of one leave every second turn to another", async () => {
     const notes: string[] = [];
     const many = ["a", "b", "c", "d"].map((name) =>
-      Promise.resolve(inTurns(work(name, 6, notes), new Stretch("many"))),
+      Promise.resolve(inTurns(work(name, 6, notes), new TimeSlice("many"))),
     );
-    await inTurns(work("x", 6, notes), new Stretch("one"));
+    await inTurns(work("x", 6, notes), new TimeSlice("one"));
     // The first stretch of each is done at once.
     expect(notes.slice(0, 5)).toEqual(["a", "b", "c", "d", "x"]);
     expect(notes.length).toBeLessThanOrEqual(5 + 2 * 5 + 1);
@@ -49,14 +49,14 @@ describe("work in stretches", () => {
   it("that begins in one round of the event loop shares one stretch of time", async () => {
     let looks = 0;
     function* busy(): Steps<void> {
-      const stretch = new Stretch();
+      const stretch = new TimeSlice();
       const startMs = performance.now();
       while (!stretch.isOver(10_000) && performance.now() < startMs + 100);
       looks++;
       yield;
     }
     const before = process.threadCpuUsage();
-    const works = Array.from({ length: 50 }, () => Promise.resolve(inTurns(busy(), new Stretch())));
+    const works = Array.from({ length: 50 }, () => Promise.resolve(inTurns(busy(), new TimeSlice())));
     const { user, system } = process.threadCpuUsage(before);
     expect(looks).toBe(50);
     // One after the other they would work for fifty stretches of four milliseconds; processor time, because a busy machine
@@ -68,7 +68,7 @@ describe("work in stretches", () => {
   it("is given up when whoever waits for it has gone", async () => {
     const notes: string[] = [];
     const caller = new AbortController();
-    const done = inTurns(work("a", 1000, notes), new Stretch(), caller.signal);
+    const done = inTurns(work("a", 1000, notes), new TimeSlice(), caller.signal);
     await round();
     caller.abort(new Error("gone"));
     await expect(done).rejects.toThrow("gone");
@@ -81,9 +81,9 @@ describe("work in stretches", () => {
         yield;
         throw new Error("broken");
       })(),
-      new Stretch(),
+      new TimeSlice(),
     );
-    const other = inTurns(work("b", 3, []), new Stretch());
+    const other = inTurns(work("b", 3, []), new TimeSlice());
     await expect(breaks).rejects.toThrow("broken");
     expect(await other).toBe("b");
   });
@@ -91,7 +91,7 @@ describe("work in stretches", () => {
 
 describe("a stretch", () => {
   it("does not end before some work was done, and ends when its time is up", () => {
-    const stretch = new Stretch();
+    const stretch = new TimeSlice();
     expect(stretch.isOver(100)).toBe(false);
     const clock = vi.spyOn(performance, "now");
     try {

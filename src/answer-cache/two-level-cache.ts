@@ -23,7 +23,7 @@ export interface TiersParts {
 }
 
 /** Both tiers as one. */
-export class Tiers implements AsyncDisposable {
+export class TwoLevelCache implements AsyncDisposable {
   readonly #near: NearStore;
   readonly #far: AnswerStore | undefined;
   readonly #clock: Clock;

@@ -17,7 +17,7 @@ export interface Growth {
 }
 
 /** The right edge: frontier, entries and tile hashes from the unfinished tiles on. */
-export class Edge {
+export class TreeTail {
   #frontier = new Frontier();
   #entries: Tail = { base: 0, items: [] };
   #levels: Tail[] = [];

@@ -54,14 +54,14 @@ export interface FlightParts {
   /** Seals and keeps an answer; undefined when it is not worth it. */
   keep(answer: Answer): Buffer | undefined;
   /** Nobody new may follow from here on. Called once or more. */
-  closed(flight: Flight): void;
+  closed(flight: SingleFlight): void;
 }
 
 /** Bytes that a piece costs in memory beside its text: an object of four fields and its place in a list. */
 const pieceOverheadBytes = 64;
 
 /** A call under way. */
-export class Flight implements Lead {
+export class SingleFlight implements Lead {
   readonly address: Address;
   readonly #parts: FlightParts;
   readonly #canceller = new AbortController();

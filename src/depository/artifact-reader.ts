@@ -17,7 +17,7 @@ import type { Artifact } from "./artifact.ts";
 import type { Blobs, ByteRange } from "./blobs/blobs.ts";
 import { provenance } from "./draft.ts";
 import { depositoryFault } from "./errors.ts";
-import { shelfMetrics } from "./metrics.ts";
+import { readerMetrics } from "./metrics.ts";
 import { scrubOf } from "./scrub.ts";
 import type { ScrubStep } from "./scrub.ts";
 import type { ArtifactQuery, ArtifactStore, Lineage, StoredArtifact } from "./store/store.ts";
@@ -43,7 +43,7 @@ export interface ProductState extends QuotaState {
 }
 
 /** The reading side. */
-export interface Shelf {
+export interface ArtifactReader {
   /** One artifact the caller may read. Rejects with `artifact.not_found`. */
   read(ctx: Ctx, id: string): Promise<Artifact>;
   /** One artifact of the caller's product, whether or not the caller may read; for acts on it. Undefined if not there. */
@@ -77,7 +77,7 @@ const unsettledRetrySeconds = 1;
 const lineageBounds = { depth: 32, nodes: 1000 };
 
 /** Opens the reading side. */
-export function openShelf(parts: {
+export function openArtifactReader(parts: {
   constitution: Constitution;
   gate: Gate;
   ledger: Ledger;
@@ -85,9 +85,9 @@ export function openShelf(parts: {
   blobs: Blobs;
   /** Nothing is measured when it is absent. */
   meter?: Meter;
-}): Shelf {
+}): ArtifactReader {
   const { constitution, gate, ledger, store, blobs } = parts;
-  const metrics = shelfMetrics(parts.meter ?? silentMeter);
+  const metrics = readerMetrics(parts.meter ?? silentMeter);
 
   async function stored({ principal }: Ctx, id: string): Promise<StoredArtifact | undefined> {
     const { kind, product } = principal;
@@ -103,7 +103,7 @@ export function openShelf(parts: {
     return found;
   }
 
-  async function receiptOf(id: ArtifactId): ReturnType<Shelf["receiptOf"]> {
+  async function receiptOf(id: ArtifactId): ReturnType<ArtifactReader["receiptOf"]> {
     const found = await store.get(null, id);
     if (!found) throw depositoryFault("artifact.not_found", "there is no such artifact");
     const intent = await ledger.entry(found.artifact.intentIndex);

@@ -4,7 +4,7 @@
 /** Longest that such work holds up everybody else in one go, milliseconds; a few such pauses nobody notices. */
 const maxStretchMs = 4;
 /** Characters between two looks at the clock: at worst a millisecond or two of trying rules. */
-export const stretchChars = 4096;
+export const sliceChars = 4096;
 
 /** Work that may be interrupted where it yields. */
 export type Steps<Value> = Generator<undefined, Value, undefined>;
@@ -25,7 +25,7 @@ function endRound(): void {
 const noHolder = "";
 
 /** What has been done in one go. All that begins in one round of the event loop shares one stretch of time. */
-export class Stretch {
+export class TimeSlice {
   /** Whose work it is: holders have their turns one after the other, however many works each has. */
   readonly holder: string;
   #work = 0;
@@ -37,7 +37,7 @@ export class Stretch {
   /** Counts work, in characters that were looked at; says whether others should have their turn now. */
   isOver(work: number): boolean {
     this.#work += work;
-    if (this.#work < stretchChars) return false;
+    if (this.#work < sliceChars) return false;
     this.#work = 0;
     const nowMs = performance.now();
     if (roundEndMs === 0) beginRound(nowMs);
@@ -62,14 +62,14 @@ export function atOnce<Value>(steps: Steps<Value>): Value {
  * Work in stretches, the first of them at once: short work is done when this returns.
  * @throws The signal's reason, when whoever waits has gone.
  */
-export function inTurns<Value>(steps: Steps<Value>, stretch: Stretch, signal?: AbortSignal): Value | Promise<Value> {
+export function inTurns<Value>(steps: Steps<Value>, stretch: TimeSlice, signal?: AbortSignal): Value | Promise<Value> {
   const step = steps.next();
   return step.done === true ? step.value : rest(steps, stretch, signal);
 }
 
-async function rest<Value>(steps: Steps<Value>, stretch: Stretch, signal: AbortSignal | undefined): Promise<Value> {
+async function rest<Value>(steps: Steps<Value>, stretch: TimeSlice, signal: AbortSignal | undefined): Promise<Value> {
   for (;;) {
-    await othersTurn(stretch);
+    await yieldToEventLoop(stretch);
     signal?.throwIfAborted();
     const step = steps.next();
     if (step.done === true) return step.value;
@@ -77,7 +77,7 @@ async function rest<Value>(steps: Steps<Value>, stretch: Stretch, signal: AbortS
 }
 
 /** Lets everybody else have their turn before a next stretch. */
-export async function othersTurn(stretch: Stretch): Promise<void> {
+export async function yieldToEventLoop(stretch: TimeSlice): Promise<void> {
   await turn(stretch.holder);
   stretch.renew();
 }

@@ -1,4 +1,4 @@
-// Closings: the leaves that end acts. One that cannot be written now is kept and tried again until it is; if the process
+// OutcomeRetrier: the leaves that end acts. One that cannot be written now is kept and tried again until it is; if the process
 // ends first, the next start closes the intent as interrupted.
 import type { Leaf, Ledger } from "../ledger/index.ts";
 
@@ -6,15 +6,15 @@ import type { Leaf, Ledger } from "../ledger/index.ts";
 const retryMs = 1000;
 
 /** Writes closings. Disposing of it tries what is left once more. */
-export interface Closings extends AsyncDisposable {
+export interface OutcomeRetrier extends AsyncDisposable {
   /** How many acts wait for the leaves that end them. */
   readonly waiting: number;
   /** Resolves with the index of the last leaf; rejects when they could not be written yet. */
   append(leaves: readonly Leaf[]): Promise<number>;
 }
 
-/** Closings for one ledger. */
-export function openClosings(ledger: Pick<Ledger, "append">): Closings {
+/** OutcomeRetrier for one ledger. */
+export function openOutcomeRetrier(ledger: Pick<Ledger, "append">): OutcomeRetrier {
   const waiting: (readonly Leaf[])[] = [];
   let trying: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;

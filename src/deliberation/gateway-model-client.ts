@@ -1,8 +1,8 @@
-// A thinker whose every answer is a call of the gateway: an act of its own, with its own decision, budget and leaves.
+// A client whose every answer is a call of the gateway: an act of its own, with its own decision, budget and leaves.
 import { chatDialect, modelFault } from "../models/index.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import type { Gateway, CallOptions } from "../gateway/index.ts";
-import type { AskTerms, Message, Thinker, Thought } from "./thinker.ts";
+import type { AskTerms, Message, ModelClient, Completion } from "./model-client.ts";
 
 /** The part of the gateway that is used. */
 export type Callable = Pick<Gateway, "call" | "prepare">;
@@ -11,15 +11,15 @@ export type Callable = Pick<Gateway, "call" | "prepare">;
 const anyModel = "auto";
 
 /**
- * A thinker for one caller and one question.
+ * A client for one caller and one question.
  * @throws What refuses the question whatever branch asks it: `product.not_found`, `model.not_found`, `dialect.invalid`.
  */
-export async function gatewayThinker(
+export async function gatewayModelClient(
   gateway: Callable,
   ctx: Ctx,
   prompt: string,
   options: CallOptions,
-): Promise<Thinker> {
+): Promise<ModelClient> {
   const first = { model: anyModel, messages: [{ role: "user", content: prompt }] };
   const { product } = await gateway.prepare(ctx, chatDialect, first, options);
   return {
@@ -48,7 +48,7 @@ function bodyOf(messages: readonly Message[], { temperature, maxTokens, schema }
 }
 
 /** The text and the tokens of a chat completion. @throws `upstream.garbled` */
-function saidIn(body: Buffer): Pick<Thought, "text" | "tokens"> {
+function saidIn(body: Buffer): Pick<Completion, "text" | "tokens"> {
   const completion = JSON.parse(body.toString("utf8")) as {
     readonly choices?: readonly { readonly message?: { readonly content?: unknown } }[];
     readonly usage?: { readonly total_tokens?: unknown } | null;

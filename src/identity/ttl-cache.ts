@@ -1,23 +1,23 @@
 // What the database said a moment ago, remembered by id, so that a call does not ask it again.
 //
-// 1. What is forgotten here is asked for anew from the next call on; what another process changed, after `beliefMs`.
+// 1. What is forgotten here is asked for anew from the next call on; what another process changed, after `ttlMs`.
 // 2. What is not there is not remembered: a flood of invented ids would push out the real ones.
 import { BoundedMap } from "../kernel/bounded-map.ts";
 import type { Clock } from "../kernel/clock.ts";
 
 /** How long an answer is believed without asking the database, milliseconds. Another process may change it meanwhile. */
-export const beliefMs = 5_000;
+export const ttlMs = 5_000;
 
 /** Most answers remembered; far more than a server has callers at a time, and a few megabytes at most. */
 export const maxRemembered = 10_000;
 
 /** Whether something read so long ago is still believed. A clock that was set back must not prolong it: hence the lower bound. */
 export function isRecent(ageMs: number): boolean {
-  return ageMs >= 0 && ageMs < beliefMs;
+  return ageMs >= 0 && ageMs < ttlMs;
 }
 
 /** Remembers what `read` answers. */
-export class Beliefs<V> {
+export class TtlCache<V> {
   readonly #clock: Clock;
   readonly #read: (id: string) => Promise<V | undefined>;
   readonly #lookedUp: (isHit: boolean) => void;

@@ -6,7 +6,7 @@ import type { StreamEvent } from "../models/conversation.ts";
 import { AnswerCache } from "./answer-cache.ts";
 import type { AnswerCacheParts, Query } from "./answer-cache.ts";
 import { readCacheControl } from "./cache-control.ts";
-import type { Lead } from "./flight.ts";
+import type { Lead } from "./single-flight.ts";
 import { MemoryCache } from "./memory-cache.ts";
 
 const clock = { nowMs: () => Date.UTC(2026, 0, 1) };

@@ -3,7 +3,7 @@
 import { readRecord } from "./record.ts";
 
 /** The rules between entries, fed with entries in the order of the log. */
-export class Story {
+export class IntentPairing {
   #intents: Uint8Array = new Uint8Array(1024);
   #closed: Uint8Array = new Uint8Array(1024);
   #openIntents = 0;

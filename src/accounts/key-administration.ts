@@ -7,7 +7,7 @@ import { digestOfJson } from "../kernel/hash.ts";
 import { publicNames } from "../kernel/json-case.ts";
 import { authorityOfKey, governanceFault } from "../governance/index.ts";
 import { manageCredentials } from "./credential-attempts.ts";
-import type { Gate, Done } from "../governance/index.ts";
+import type { Gate, Receipted } from "../governance/index.ts";
 
 /** What a new key is for. */
 export interface KeyDraft {
@@ -24,15 +24,19 @@ export interface KeyDraft {
 }
 
 /** Keys, governed. */
-export interface Keyring {
+export interface KeyAdministration {
   /** Makes a key; `key` is its text and is never to be had again. */
-  create(ctx: Ctx, draft: KeyDraft): Promise<Done<KeyRecord & { readonly key: string }>>;
-  revoke(ctx: Ctx, id: string): Promise<Done<KeyRecord>>;
+  create(ctx: Ctx, draft: KeyDraft): Promise<Receipted<KeyRecord & { readonly key: string }>>;
+  revoke(ctx: Ctx, id: string): Promise<Receipted<KeyRecord>>;
   list(ctx: Ctx, page: { readonly after?: KeyId; readonly limit: number }): Promise<readonly KeyRecord[]>;
 }
 
 /** Keys behind the gate. */
-export function openKeyring(parts: { gate: Gate; identity: Identity; constitution: Constitution }): Keyring {
+export function openKeyAdministration(parts: {
+  gate: Gate;
+  identity: Identity;
+  constitution: Constitution;
+}): KeyAdministration {
   const { gate, identity, constitution } = parts;
   /** A key that reaches beyond its owner would be good for nothing. */
   const checkOwner = async (id: string | undefined, product: string | null): Promise<void> => {

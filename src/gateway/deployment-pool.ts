@@ -6,11 +6,11 @@ import type { Log } from "../kernel/ctx.ts";
 import { holderOf } from "../kernel/fair-share.ts";
 import type { Deployment, Provider, UpstreamDialect, WireRequest } from "../models/index.ts";
 import { gatewayFault } from "./errors.ts";
-import { isFailure, refusalOf, saysSpent, StatusFault, unavailable, wordsOf } from "./fleet-faults.ts";
-import { FleetShare, madeOnce } from "./fleet-share.ts";
-import type { Station } from "./fleet-share.ts";
-import { overviewOf, worstOf } from "./fleet-overview.ts";
-import type { BreakerOverview } from "./fleet-overview.ts";
+import { isFailure, refusalOf, saysSpent, StatusFault, unavailable, wordsOf } from "./deployment-faults.ts";
+import { FleetShare, madeOnce } from "./deployment-share.ts";
+import type { DeploymentState } from "./deployment-share.ts";
+import { overviewOf, worstOf } from "./deployment-overview.ts";
+import type { BreakerOverview } from "./deployment-overview.ts";
 import type { Health } from "./router.ts";
 import { Concurrency, outcomeOf } from "../outbound/index.ts";
 import { keyHeaderOf, ProviderKeys } from "../models/index.ts";
@@ -38,7 +38,7 @@ export interface Attempt {
 }
 
 /** An answer whose head says that it went well; whoever reads the body tells how it ended, once. */
-export interface Landing {
+export interface UpstreamResponse {
   readonly answer: UpstreamAnswer;
   /** The body came to a good end. */
   complete(): void;
@@ -56,7 +56,7 @@ export interface FleetParts {
 
 /** What one attempt holds until it is over. */
 interface Held {
-  readonly station: Station;
+  readonly station: DeploymentState;
   /** At the deployment and at its provider. */
   readonly places: readonly Place[];
   readonly permit: Permit;
@@ -64,7 +64,7 @@ interface Held {
 }
 
 /** The deployments of one server. */
-export class Fleet implements AsyncDisposable {
+export class DeploymentPool implements AsyncDisposable {
   readonly #parts: FleetParts;
   readonly #shares = new Map<string, FleetShare>();
   readonly #upstreams = new Map<string, Upstream>();
@@ -109,7 +109,7 @@ export class Fleet implements AsyncDisposable {
    * @throws UpstreamFault; `model.unavailable` when there is no place, no key or the breaker is open; `upstream.refused`
    * with the provider's words; the signal's reason.
    */
-  async attempt(deployment: Deployment, attempt: Attempt): Promise<Landing> {
+  async attempt(deployment: Deployment, attempt: Attempt): Promise<UpstreamResponse> {
     const station = this.#share(attempt.product).station(deployment);
     const places = await this.#enter(deployment, attempt);
     const permit = station.breaker.ask();
@@ -166,7 +166,7 @@ export class Fleet implements AsyncDisposable {
     }
   }
 
-  async #send({ name, provider }: Deployment, station: Station, attempt: Attempt): Promise<UpstreamAnswer> {
+  async #send({ name, provider }: Deployment, station: DeploymentState, attempt: Attempt): Promise<UpstreamAnswer> {
     const { ring, denied } = station;
     const upstream = this.#upstream(provider);
     const { wire, body, passed, deadlines, signal } = attempt;
@@ -202,7 +202,7 @@ export class Fleet implements AsyncDisposable {
     }
   }
 
-  #landing(held: Held, answer: UpstreamAnswer): Landing {
+  #landing(held: Held, answer: UpstreamAnswer): UpstreamResponse {
     let isOver = false;
     return {
       answer,
