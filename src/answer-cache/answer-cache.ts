@@ -18,7 +18,7 @@ import type { Answer, HeldAnswer } from "./answer.ts";
 import type { CacheControl } from "./cache-control.ts";
 import { cacheFault } from "./errors.ts";
 import { SingleFlight } from "./single-flight.ts";
-import type { Lead } from "./single-flight.ts";
+import type { Producer } from "./single-flight.ts";
 import { maxLifetimeMs } from "./lifetimes.ts";
 import { openRecord, sealRecord } from "./record.ts";
 import type { AnswerStore, NearStore, StoreStats } from "./store.ts";
@@ -52,7 +52,7 @@ export type Turn =
   /** Passes on a stream that is under way; it may break as any stream may, with the leader's error. */
   | { readonly kind: "follow"; readonly pieces: AsyncIterable<StreamEvent> }
   /** A miss: calls the model, and tells `lead` what comes. */
-  | { readonly kind: "lead"; readonly lead: Lead }
+  | { readonly kind: "lead"; readonly lead: Producer }
   /** Calls the model and tells nobody. */
   | { readonly kind: "bypass" };
 

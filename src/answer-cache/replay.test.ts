@@ -6,7 +6,7 @@ import { silentLog } from "../kernel/ctx.ts";
 import { addressOf, partitionOf } from "./address.ts";
 import { AnswerCache } from "./answer-cache.ts";
 import { canonicalCall } from "./canonical-call.ts";
-import type { Lead } from "./single-flight.ts";
+import type { Producer } from "./single-flight.ts";
 import { lifetimeMsOf } from "./lifetimes.ts";
 import { MemoryCache } from "./memory-cache.ts";
 
@@ -50,7 +50,7 @@ async function replay(count: number, maxBytes: number, latency: number) {
   const clock = { nowMs: () => nowMs };
   const random = randomOf(7);
   const cache = new AnswerCache({ near: new MemoryCache({ clock, maxBytes }), clock, log: silentLog });
-  const open: { readonly lead: Lead; readonly text: string; readonly due: number }[] = [];
+  const open: { readonly lead: Producer; readonly text: string; readonly due: number }[] = [];
   const followers: Promise<void>[] = [];
   let answered = 0;
   let wrong = 0;

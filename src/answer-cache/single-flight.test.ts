@@ -6,7 +6,7 @@ import type { StreamEvent } from "../models/conversation.ts";
 import { AnswerCache } from "./answer-cache.ts";
 import type { AnswerCacheParts, Query } from "./answer-cache.ts";
 import { readCacheControl } from "./cache-control.ts";
-import type { Lead } from "./single-flight.ts";
+import type { Producer } from "./single-flight.ts";
 import { MemoryCache } from "./memory-cache.ts";
 
 const clock = { nowMs: () => Date.UTC(2026, 0, 1) };
@@ -17,7 +17,7 @@ const finish: StreamEvent = { kind: "finish", choice: 0, finish: "stop" };
 function rig(changes: Partial<AnswerCacheParts> = {}) {
   const cache = new AnswerCache({ near: new MemoryCache({ clock }), clock, log: silentLog, ...changes });
   const ask = async (query: Partial<Query> = {}, words = "call") => cache.ask(testQuery(testAddress(words), query));
-  const lead = async (query: Partial<Query> = {}): Promise<Lead> => turnOf(await ask(query), "lead").lead;
+  const lead = async (query: Partial<Query> = {}): Promise<Producer> => turnOf(await ask(query), "lead").lead;
   return { cache, ask, lead };
 }
 

@@ -18,7 +18,7 @@ import { isShown, replyOf } from "./pieces.ts";
 
 /** What a leader does with the call that it makes for itself and for its followers. Disposed before it ended, it failed, and
  * whoever waits asks again: so too when the answer was found in another way. */
-export interface Lead extends Disposable {
+export interface Producer extends Disposable {
   /** Aborts when nobody wants the answer any more; the upstream call runs under it instead of under the caller's own signal. */
   readonly signal: AbortSignal;
   /** A piece of the reply as it comes, for those who follow and for the record. It never waits. */
@@ -61,7 +61,7 @@ export interface FlightParts {
 const pieceOverheadBytes = 64;
 
 /** A call under way. */
-export class SingleFlight implements Lead {
+export class SingleFlight implements Producer {
   readonly address: Address;
   readonly #parts: FlightParts;
   readonly #canceller = new AbortController();
@@ -106,7 +106,7 @@ export class SingleFlight implements Lead {
     return record !== undefined;
   }
 
-  settleStream({ usage, ...end }: Parameters<Lead["settleStream"]>[0]): boolean {
+  settleStream({ usage, ...end }: Parameters<Producer["settleStream"]>[0]): boolean {
     if (this.#state !== "open") return false;
     if (this.#partial) {
       this.#end("settled", undefined);

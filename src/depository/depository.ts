@@ -29,7 +29,7 @@ import { attemptOf, baseAttempt } from "./attempt.ts";
 import { watched } from "./body.ts";
 import { contentFault } from "./blobs/errors.ts";
 import type { Blobs } from "./blobs/blobs.ts";
-import { openIntake } from "./blobs/intake.ts";
+import { openIntake } from "./blobs/body-reader.ts";
 import { checkMetadata, fingerprintOf, provenance, retentionClassOf } from "./draft.ts";
 import type { Content, CreateOptions, Draft } from "./draft.ts";
 import { depositoryFault } from "./errors.ts";

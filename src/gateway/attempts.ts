@@ -16,11 +16,11 @@ import type { CallSession } from "./call-session.ts";
 import { gatewayFault } from "./errors.ts";
 import type { DeploymentPool, UpstreamResponse } from "./deployment-pool.ts";
 import { mayBeBilled, mayPass, StatusFault } from "./deployment-faults.ts";
-import { Intake } from "./intake.ts";
+import { UpstreamStream } from "./upstream-stream.ts";
 import type { Attempted } from "./overrun.ts";
 import { judgeReply, misfitFault } from "./reply-form.ts";
 import { reserveAttempt } from "./stages/reserve.ts";
-import type { ReserveParts, Trial } from "./stages/reserve.ts";
+import type { ReserveParts, AttemptPlan } from "./stages/reserve.ts";
 import type { Candidate } from "./router.ts";
 import { backoffMs } from "../outbound/index.ts";
 import type { Deadlines } from "../outbound/index.ts";
@@ -45,7 +45,7 @@ type LandedAnswer =
       readonly kind: "stream";
       readonly deployment: Deployment;
       readonly dialect: DialectName;
-      readonly intake: Intake;
+      readonly intake: UpstreamStream;
     };
 
 /** What attempts are made with. */
@@ -62,7 +62,7 @@ export interface AttemptParts extends ReserveParts {
 export type WholeAnswer = Extract<Landed, { readonly kind: "whole" }>;
 
 /** Gives the first good answer. @throws The last failure, as a fault that a caller may read. */
-export async function landAnswer(parts: AttemptParts, session: CallSession, trial: Trial): Promise<Landed> {
+export async function landAnswer(parts: AttemptParts, session: CallSession, trial: AttemptPlan): Promise<Landed> {
   const { product } = session.prepared;
   let last: unknown;
   for (const [i, candidate] of trial.candidates.entries()) {
@@ -99,7 +99,7 @@ function noneTried(): Error {
 async function attemptOnce(
   parts: AttemptParts,
   session: CallSession,
-  trial: Trial,
+  trial: AttemptPlan,
   candidate: Candidate,
 ): Promise<Landed> {
   const { call } = trial;
@@ -167,7 +167,7 @@ async function readHead(
   const { answer } = landing;
   const streams = /^text\/event-stream\b/i.test(answer.headers["content-type"] ?? "");
   if (call.stream && streams) {
-    const intake = new Intake(landing, dialect.streamReader(), deployment.provider.keys);
+    const intake = new UpstreamStream(landing, dialect.streamReader(), deployment.provider.keys);
     await intake.begin();
     return { kind: "stream", deployment, dialect: name, intake };
   }

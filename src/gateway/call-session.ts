@@ -1,7 +1,7 @@
 // One call under way: what was found out so far, what it has used, and who waits for its answer. The stages tell it what has
 // happened by methods that say so, and nothing else writes what it knows.
 import { cacheWord } from "../answer-cache/index.ts";
-import type { BodyDigests, Lead, Turn } from "../answer-cache/index.ts";
+import type { BodyDigests, Producer, Turn } from "../answer-cache/index.ts";
 import type { ActHandle } from "../governance/index.ts";
 import type { GuardFinding } from "../guards/index.ts";
 import type { Ctx } from "../kernel/ctx.ts";
@@ -76,7 +76,7 @@ export class CallSession {
   readonly #reasons: string[];
   readonly #phases: Phase[] = [];
   readonly #progress: Writable<Progress>;
-  #lead: Lead | undefined;
+  #lead: Producer | undefined;
   #isOver = false;
 
   constructor(parts: SessionParts) {

@@ -3,12 +3,12 @@
 import { landAnswer } from "./attempts.ts";
 import type { AttemptParts, Landed, WholeAnswer } from "./attempts.ts";
 import { samples, verdictOn, wholeCall } from "./cascade/index.ts";
-import type { Ladder } from "./cascade/index.ts";
+import type { EscalationPlan } from "./cascade/index.ts";
 import type { ModelCall } from "../models/index.ts";
 import type { CallSession } from "./call-session.ts";
 import type { FormChecker } from "../structured-output/index.ts";
 import { textOf, tokensOfReply } from "../models/index.ts";
-import type { Trial } from "./stages/reserve.ts";
+import type { AttemptPlan } from "./stages/reserve.ts";
 
 /** The temperature of the replies that are compared; the same reply three times would prove nothing. */
 const samplingTemperature = 0.7;
@@ -17,8 +17,8 @@ const samplingTemperature = 0.7;
 export async function landCascade(
   parts: AttemptParts,
   session: CallSession,
-  trial: Trial,
-  { cheap, strong }: Ladder,
+  trial: AttemptPlan,
+  { cheap, strong }: EscalationPlan,
 ): Promise<Landed> {
   if (cheap === undefined) return landAnswer(parts, session, trial);
   // The verifier looks at the form itself.

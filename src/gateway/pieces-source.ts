@@ -3,7 +3,7 @@ import { modelFault } from "../models/index.ts";
 import { piecesOf } from "../answer-cache/index.ts";
 import type { Reply, StreamEvent } from "../models/index.ts";
 import { yieldToEventLoop, TimeSlice } from "../kernel/time-slice.ts";
-import type { Item } from "./intake.ts";
+import type { Item } from "./upstream-stream.ts";
 import type { Source } from "./streaming.ts";
 
 /** Pieces one after the other. @throws `dialect.unsupported` for a reply that cannot be streamed. */

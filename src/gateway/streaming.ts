@@ -18,7 +18,7 @@ import { frameGuard, yieldToEventLoop, TimeSlice, streamGuard, sliceChars } from
 import type { FrameGuard, StreamGuard } from "../guards/index.ts";
 import { HeldBlocks, laneOf } from "./held-blocks.ts";
 import type { Block, WordPiece } from "./held-blocks.ts";
-import type { Item } from "./intake.ts";
+import type { Item } from "./upstream-stream.ts";
 import type { Attempted } from "./overrun.ts";
 import type { StreamedForm } from "./reply-form.ts";
 import { noUsage, TokenEstimator } from "../models/index.ts";

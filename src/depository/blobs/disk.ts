@@ -22,8 +22,8 @@ import { Directories, objectPath, removeLeftovers, Upload } from "./disk-objects
 import { checkBlob, fileLocation, readBlob } from "./disk-reads.ts";
 import { SegmentWriter } from "./disk-segments.ts";
 import { contentCodes } from "./errors.ts";
-import { gather, openIntake } from "./intake.ts";
-import type { Gathered, Intake } from "./intake.ts";
+import { gather, openIntake } from "./body-reader.ts";
+import type { Gathered, BodyReader } from "./body-reader.ts";
 import { packLocation } from "./pack-record.ts";
 
 const fault = faultsOf(contentCodes);
@@ -109,7 +109,7 @@ class DiskBlobs implements Blobs {
     return { digest, sizeBytes: bytes.length, location: packLocation(address) };
   }
 
-  async #putFile(blob: PutBlob, intake: Intake, gathered: Gathered): Promise<StoredBlob> {
+  async #putFile(blob: PutBlob, intake: BodyReader, gathered: Gathered): Promise<StoredBlob> {
     const upload = await Upload.begin(this.#folders.tmp);
     try {
       const hash = runningHash();

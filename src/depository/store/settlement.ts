@@ -7,7 +7,7 @@ import type { Kysely } from "kysely";
 import type { Dialect } from "../../db/index.ts";
 import type { ArtifactId } from "../../kernel/ids.ts";
 import type { Artifact } from "../artifact.ts";
-import type { Room } from "./room.ts";
+import type { QuotaReservations } from "./quota-reservations.ts";
 import { changed, statement } from "../../db/index.ts";
 import type { Statement } from "../../db/index.ts";
 import type { IdempotencyRecord, Settled, Settlement, StoreTx } from "./store.ts";
@@ -18,7 +18,7 @@ type Refusal = Exclude<Settled, { readonly outcome: "stored" | "reservation_lost
 
 /** Ends writes. */
 export class Settlements {
-  readonly #room: Room;
+  readonly #room: QuotaReservations;
   readonly #claimKey: Statement<never>;
   readonly #readKey: Statement<{ fingerprint: string; artifact_id: string }>;
   readonly #dropKey: Statement<never>;
@@ -26,7 +26,7 @@ export class Settlements {
   readonly #readContent: Statement<{ artifact_id: string }>;
   readonly #insertArtifact: Statement<never>;
 
-  constructor(dialect: Dialect, room: Room) {
+  constructor(dialect: Dialect, room: QuotaReservations) {
     this.#room = room;
     const thisKey = "product_id = ? and principal = ? and key = ?";
     this.#claimKey = statement(

@@ -6,7 +6,7 @@ import type { Artifact } from "../artifact.ts";
 import type { StoredBlob } from "../blobs/blobs.ts";
 import { familyOf } from "./family.ts";
 import { listArtifacts } from "./listing.ts";
-import { Room } from "./room.ts";
+import { QuotaReservations } from "./quota-reservations.ts";
 import { missingParents, Settlements } from "./settlement.ts";
 import { statement } from "../../db/index.ts";
 import type { Statement } from "../../db/index.ts";
@@ -34,7 +34,7 @@ export function openArtifactStore(db: Database, instance: string): ArtifactStore
 
 class SqlArtifactStore implements ArtifactStore {
   readonly #db: Database<DepositoryTables>;
-  readonly #room: Room;
+  readonly #room: QuotaReservations;
   readonly #settlements: Settlements;
   readonly #byId: Statement<ArtifactRow>;
   readonly #ownById: Statement<ArtifactRow>;
@@ -43,7 +43,7 @@ class SqlArtifactStore implements ArtifactStore {
 
   constructor(db: Database<DepositoryTables>, instance: string) {
     this.#db = db;
-    this.#room = new Room(db.dialect, instance);
+    this.#room = new QuotaReservations(db.dialect, instance);
     this.#settlements = new Settlements(db.dialect, this.#room);
     this.#byId = statement(db.dialect, "select * from depository_artifacts where artifact_id = ?");
     this.#ownById = statement(

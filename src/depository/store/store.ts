@@ -1,6 +1,6 @@
 // The store's port: the rows of the depository, in one database, shared by every process that opens it.
 //
-// 1. Room is taken before bytes flow and given back or turned into use exactly once; under any concurrency the sum of what is
+// 1. QuotaReservations is taken before bytes flow and given back or turned into use exactly once; under any concurrency the sum of what is
 //    used and held never exceeds a limit.
 // 2. `settle` is one transaction: artifact, tags, lineage, idempotency key and use appear together or not at all.
 // 3. A refusal is a value, never an exception; the transaction it was found in may be committed.
@@ -19,7 +19,7 @@ import type { DepositoryTables } from "./tables.ts";
 /** A transaction of the database that holds the depository's tables. */
 export type StoreTx = Transaction<DepositoryTables>;
 
-/** Room that is taken and promised, bytes, and how many artifacts there are. */
+/** QuotaReservations that is taken and promised, bytes, and how many artifacts there are. */
 export interface Usage {
   readonly usedBytes: number;
   /** Promised to writes that are under way. */

@@ -3,10 +3,10 @@ import { landAnswer } from "../attempts.ts";
 import type { AttemptParts, Landed } from "../attempts.ts";
 import type { CallSession } from "../call-session.ts";
 import { landCascade } from "../cascade.ts";
-import type { Trial } from "./reserve.ts";
+import type { AttemptPlan } from "./reserve.ts";
 
 /** The first good answer. @throws The last failure, as a fault that a caller may read. */
-export async function attempt(session: CallSession, trial: Trial, parts: AttemptParts): Promise<Landed> {
+export async function attempt(session: CallSession, trial: AttemptPlan, parts: AttemptParts): Promise<Landed> {
   const { ladder } = trial;
   const landed = await (ladder === undefined
     ? landAnswer(parts, session, trial)

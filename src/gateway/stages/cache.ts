@@ -3,7 +3,7 @@
 // Only what is meant to come out the same is looked up: a temperature above 0, or several choices, ask for something new.
 import type { Constitution } from "../../constitution/index.ts";
 import { addressOf, canonicalCall, contentInTurns, partitionOf } from "../../answer-cache/index.ts";
-import type { AnswerCache, CanonicalCall, Lead, Query, SemanticIndex, Turn } from "../../answer-cache/index.ts";
+import type { AnswerCache, CanonicalCall, Producer, Query, SemanticIndex, Turn } from "../../answer-cache/index.ts";
 import type { CallSession } from "../call-session.ts";
 import { similarAnswer } from "../semantic-lookup.ts";
 
@@ -73,7 +73,7 @@ async function contentOf({ call: { raw }, parts: { asked }, ctx: { signal } }: C
 }
 
 /** A lead that remembers its question once its answer is kept. */
-function remembering(lead: Lead, remember: () => void): Lead {
+function remembering(lead: Producer, remember: () => void): Producer {
   const kept = (isKept: boolean): boolean => {
     if (isKept) remember();
     return isKept;

@@ -23,7 +23,7 @@ import type {
 import { writeInTurns } from "../../kernel/json-turns.ts";
 import type { CallSession } from "../call-session.ts";
 import { ladderOf, samples, wholeCall } from "../cascade/index.ts";
-import type { Ladder } from "../cascade/index.ts";
+import type { EscalationPlan } from "../cascade/index.ts";
 import { estimateOf } from "../costing.ts";
 import type { Attempted } from "../overrun.ts";
 import type { Amount, Wanted } from "../room.ts";
@@ -33,13 +33,13 @@ import type { Candidate } from "../router.ts";
 const leastAnswerTokens = 1024;
 
 /** What is tried. */
-export interface Trial {
+export interface AttemptPlan {
   readonly call: ModelCall;
   readonly candidates: readonly Candidate[];
   /** A reply that has not the form asked for is not accepted: another one is asked for. */
   readonly enforcesForm: boolean;
   /** Who is asked first of a cascade, and who then. */
-  readonly ladder?: Ladder;
+  readonly ladder?: EscalationPlan;
 }
 
 /** What attempts are written and bounded with. */
@@ -59,7 +59,7 @@ export interface ReservedAttempt extends Attempted {
 }
 
 /** What is tried for a call, with room for a whole cascade. @throws `budget.insufficient`, `budget.price_unknown`. */
-export async function reserve(session: CallSession, parts: ReserveParts): Promise<Trial> {
+export async function reserve(session: CallSession, parts: ReserveParts): Promise<AttemptPlan> {
   // From here on money is spent.
   session.parts.begun.hold();
   const { call, enforcesForm, prepared } = session;

@@ -5,7 +5,7 @@ import { contentCodes } from "./errors.ts";
 const fault = faultsOf(contentCodes);
 
 /** Reads a body piece by piece. `close` must be called whatever happens; it tells the source to stop. */
-export interface Intake {
+export interface BodyReader {
   /**
    * The next piece, never empty; undefined at the end.
    * @throws Fault `content.too_large` once more than the limit arrived, `content.aborted` when the source or the caller gave up.
@@ -17,7 +17,7 @@ export interface Intake {
 }
 
 /** Opens a body for reading; waiting for the next piece ends when `signal` aborts, even if the source hangs. */
-export function openIntake(body: AsyncIterable<Uint8Array>, maxBytes: number, signal: AbortSignal): Intake {
+export function openIntake(body: AsyncIterable<Uint8Array>, maxBytes: number, signal: AbortSignal): BodyReader {
   const source = body[Symbol.asyncIterator]();
   let sizeBytes = 0;
   let ended = false;
@@ -77,7 +77,7 @@ export interface Gathered {
 }
 
 /** Gathers an intake into one buffer until it ends or would pass `maxBytes`. Copies, so sources may reuse theirs. */
-export async function gather(intake: Intake, maxBytes: number): Promise<Gathered> {
+export async function gather(intake: BodyReader, maxBytes: number): Promise<Gathered> {
   let buffer: Buffer = Buffer.alloc(0);
   let fill = 0;
   for (;;) {

@@ -1,4 +1,4 @@
-// Room: what products and the whole depository have used and promised.
+// QuotaReservations: what products and the whole depository have used and promised.
 //
 // Every statement that takes room checks the limit itself (`where used + held + n <= limit`): the row lock that the update
 // takes makes the check and the change one step on both dialects. All statements lock in one order, reservation, product,
@@ -38,7 +38,7 @@ function usageOf(row: UsageRow | undefined): Usage {
 }
 
 /** The statements that take room, use it and give it back. */
-export class Room {
+export class QuotaReservations {
   readonly #instance: string;
   readonly #record: Statement<never>;
   readonly #forget: Statement<ReservationRow>;

@@ -4,13 +4,13 @@ import type { ModelCall } from "../../models/index.ts";
 import type { Candidate } from "../router.ts";
 
 /** Who is asked first, and who is asked when that is not enough. */
-export interface Ladder {
+export interface EscalationPlan {
   readonly cheap: Candidate | undefined;
   readonly strong: readonly Candidate[];
 }
 
 /** Splits ranked candidates: the first is cheap, and strong are those from the tier that the level asks for upwards. */
-export function ladderOf(candidates: readonly Candidate[], level: number): Ladder {
+export function ladderOf(candidates: readonly Candidate[], level: number): EscalationPlan {
   const [cheap] = candidates;
   const wanted = tierFor("balanced", level);
   const strong = candidates.filter(({ deployment }) => deployment.tier >= wanted);

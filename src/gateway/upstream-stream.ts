@@ -19,7 +19,7 @@ export interface Item {
 }
 
 /** The stream of one answer. */
-export class Intake {
+export class UpstreamStream {
   readonly #keys: readonly string[];
   readonly #landing: UpstreamResponse;
   readonly #reader: StreamReader;
