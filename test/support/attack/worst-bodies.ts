@@ -197,7 +197,7 @@ export const worstChats: readonly WorstBody[] = [
     refused: "maxParameterValues",
     make: () => chat(`"x":[${many(30_000, `"${"lorem ipsum ".repeat(83)}"`)}]`),
   },
-  { name: "a million times the same key", refused: "maxCallParameters", make: () => chat(many(1_000_000, '"a":1')) },
+  { name: "a million times the same key", refused: "request.malformed", make: () => chat(many(1_000_000, '"a":1')) },
   {
     name: "31 MB that end in invalid UTF-8",
     refused: "request.malformed",
