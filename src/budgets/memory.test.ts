@@ -7,9 +7,10 @@ import { silentLog } from "../kernel/ctx.ts";
 import { openBudgets } from "./budgets.ts";
 import type { Budgets } from "./budgets.ts";
 
-/** A database whose disk can be full. */
+/** A database whose disk can be full or broken. */
 class Disk {
   isFull = false;
+  isUnreadable = false;
   readonly #db: Database;
 
   constructor(db: Database) {
@@ -20,7 +21,13 @@ class Disk {
     const db = this.#db.tables<Narrowed>();
     return {
       dialect: db.dialect,
-      read: db.read,
+      read: db.read.withPlugin({
+        transformQuery: ({ node }) => {
+          if (this.isUnreadable) throw dbFault("db.unavailable", "The disk cannot be read.");
+          return node;
+        },
+        transformResult: async ({ result }) => result,
+      }),
       tables: () => db.tables(),
       migrate: (migrations) => db.migrate(migrations),
       transact: (work, durability?: Durability) =>
@@ -103,7 +110,7 @@ describe("counters in memory", () => {
     expect(await rig.line(product)).toMatchObject({ used: 250_000, held: 0 });
   });
 
-  describe("on a full disk", () => {
+  describe("on a full or broken disk", () => {
     let disk: Disk;
     let budgets: Budgets;
 
@@ -133,6 +140,15 @@ describe("counters in memory", () => {
       disk.isFull = false;
       expect(await rig.line(product)).toMatchObject({ used: 370, held: 0 });
       await rig.release(await rig.reserve(product, 1));
+    });
+
+    it("keeps to a limit that was set although the limits could not be read at once afterwards", async () => {
+      await rig.reserve(product, 1);
+      disk.isUnreadable = true;
+      await rig.set({ scope: { product }, limit: 100 });
+      disk.isUnreadable = false;
+      await expect(rig.reserve(product, 100)).rejects.toMatchObject({ code: "budget.insufficient" });
+      await rig.release(await rig.reserve(product, 99));
     });
 
     it("saves without being asked once there is room", async () => {

@@ -5,7 +5,8 @@
 import { sql } from "kysely";
 import type { Kysely } from "kysely";
 import type { Clock } from "../../kernel/clock.ts";
-import type { Database, Effect } from "../../db/index.ts";
+import { statement } from "../../db/index.ts";
+import type { Database, Effect, Statement } from "../../db/index.ts";
 import { newBudgetId, slotOf } from "../budget.ts";
 import type { Budget, BudgetDraft, BudgetId } from "../budget.ts";
 import { LimitBook } from "../limit-book.ts";
@@ -33,17 +34,20 @@ export class StoredLimits {
   readonly #db: Database<BudgetTables>;
   readonly #clock: Clock;
   readonly #defaultTokens: number;
+  readonly #version: Statement<{ version: number }>;
 
   constructor(db: Database<BudgetTables>, clock: Clock, defaultTokens: number) {
     this.#db = db;
     this.#clock = clock;
     this.#defaultTokens = defaultTokens;
+    this.#version = statement(db.dialect, "select version from budget_book where id = 1");
   }
 
   /** The version of the limits as a transaction sees it. */
   async version(db: Kysely<BudgetTables>): Promise<number> {
-    const row = await db.selectFrom("budget_book").select("version").where("id", "=", 1).executeTakeFirstOrThrow();
-    return row.version;
+    const { rows } = await this.#version(db);
+    if (rows[0] === undefined) throw new Error("the limits have no version");
+    return rows[0].version;
   }
 
   /** The limits in force. */
