@@ -343,9 +343,13 @@ export class Memory implements Engine {
     }
   }
 
-  /** Reads counters that are not in memory, and makes those that are not there; a transaction that is undone takes them back. */
+  /**
+   * Reads counters that are not in memory, or are there under a limit that has been changed since, and makes those that are
+   * nowhere; a transaction that is undone takes them back.
+   */
   async #count(tx: BudgetTx, counters: readonly Counter[]): Promise<void> {
-    const missing = new Map(counters.filter(({ name }) => !this.#tallies.has(name)).map((each) => [each.name, each]));
+    const isKnown = ({ name, limit }: Counter) => this.#tallies.get(name)?.counter.limit.amount === limit.amount;
+    const missing = new Map(counters.filter((counter) => !isKnown(counter)).map((each) => [each.name, each]));
     if (missing.size === 0) return;
     for (const [name, { used, held }] of await ensured(tx, [...missing.values()])) {
       const [counter, more] = [missing.get(name), this.#unsaved.changes.get(name)];

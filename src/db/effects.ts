@@ -26,6 +26,8 @@ export const effectMigrations: readonly Migration[] = [
 
 /** Intents in one question; SQLite takes 32 766 values. */
 const askedAtOnce = 1000;
+/** Effects that are forgotten in one transaction: others that write wait for no longer than that. */
+const forgottenAtOnce = 5000;
 
 /** The effects on record. */
 export class Effects {
@@ -42,13 +44,25 @@ export class Effects {
     await this.#note(tx, intent);
   }
 
-  /** Which of these intents have taken effect. */
+  /**
+   * Which of these intents have taken effect, for certain: asks by writing the same rows, which waits for a transaction that is
+   * still being committed, and takes them back. Rejects with `db.unavailable` when that cannot be known now.
+   */
   async among(intents: readonly number[]): Promise<ReadonlySet<number>> {
-    const applied = new Set<number>();
+    const applied = new Set(intents);
     for (let from = 0; from < intents.length; from += askedAtOnce) {
-      const asked = intents.slice(from, from + askedAtOnce);
-      const rows = await this.#db.read.selectFrom("effects").select("intent").where("intent", "in", asked).execute();
-      for (const { intent } of rows) applied.add(intent);
+      const asked = intents.slice(from, from + askedAtOnce).map((intent) => ({ intent }));
+      const none = await this.#db
+        .transact(async (tx) => {
+          const insert = tx.insertInto("effects").values(asked);
+          const free = await insert.onConflict((conflict) => conflict.doNothing()).returning("intent").execute();
+          throw new TakenBack(free.map(({ intent }) => intent));
+        })
+        .catch((error: unknown) => {
+          if (error instanceof TakenBack) return error.intents;
+          throw error;
+        });
+      for (const intent of none) applied.delete(intent);
     }
     return applied;
   }
@@ -64,8 +78,33 @@ export class Effects {
     return row[0]?.newest ?? -1;
   }
 
-  /** Forgets the effects of intents before this one: all of them have their outcome, and nobody asks again. */
+  /**
+   * Forgets the effects of intents before this one: all of them have their outcome, and no one asks again. The newest effect
+   * stays: the next start learns from it how long the ledger has been.
+   */
   async forget(before: number): Promise<void> {
-    await this.#db.transact((tx) => tx.deleteFrom("effects").where("intent", "<", before).execute());
+    for (let gone = forgottenAtOnce; gone === forgottenAtOnce;) {
+      gone = await this.#db.transact(async (tx) => {
+        const old = tx
+          .selectFrom("effects")
+          .select("intent")
+          .where("intent", "<", before)
+          .where("intent", "<", ({ selectFrom }) => selectFrom("effects").select(({ fn }) => fn.max("intent").as("newest")))
+          .orderBy("intent")
+          .limit(forgottenAtOnce);
+        const { numDeletedRows } = await tx.deleteFrom("effects").where("intent", "in", old).executeTakeFirstOrThrow();
+        return Number(numDeletedRows);
+      });
+    }
+  }
+}
+
+/** Carries an answer out of a transaction that is to be undone. */
+class TakenBack extends Error {
+  readonly intents: readonly number[];
+
+  constructor(intents: readonly number[]) {
+    super("what was written to ask is taken back");
+    this.intents = intents;
   }
 }

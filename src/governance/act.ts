@@ -34,7 +34,7 @@ import { idIn, OpenCalls } from "./open-calls.ts";
 import { permissionDenied } from "./permission.ts";
 import { refusal } from "./refusal.ts";
 import { credentialSuspended, reachesTooFar, Refusals, suspensionOf } from "./refusals.ts";
-import { transaction } from "./transaction.ts";
+import { transaction, UnknownEffect } from "./transaction.ts";
 import { scanThreats } from "./threats/index.ts";
 import type { Finding } from "./threats/index.ts";
 import { threatLimitsOf } from "./threat-limits.ts";
@@ -82,6 +82,9 @@ export interface GateParts {
   readonly meter?: Meter;
 }
 
+/** How often it is asked again whether an act took effect whose commit's answer was lost, milliseconds. */
+const askAgainAfterMs = 1000;
+
 /** Opens the gate over a constitution and a ledger. */
 export function openGate(parts: GateParts): Gate {
   const { constitution, ledger, halts } = parts;
@@ -93,6 +96,23 @@ export function openGate(parts: GateParts): Gate {
   /** Intents whose outcome is not on record yet, and the newest of all. */
   const unended = new Set<number>();
   let newest = 0;
+  let isRecovered = false;
+  /** Acts of which it is not known whether they took effect, with how each is ended once it is. */
+  const doubtful = new Map<number, (isApplied: boolean) => Promise<number>>();
+  let settling: NodeJS.Timeout | undefined;
+  const settleDoubts = async (): Promise<void> => {
+    const asked = [...doubtful.keys()];
+    const applied = await effects.among(asked).catch(() => undefined);
+    if (applied === undefined) return;
+    for (const intent of asked) {
+      const close = doubtful.get(intent);
+      doubtful.delete(intent);
+      await close?.(applied.has(intent)).catch(() => {});
+    }
+    if (doubtful.size > 0) return;
+    clearInterval(settling);
+    settling = undefined;
+  };
   const metrics = governanceMetrics(parts.meter ?? silentMeter, {
     isProduct: (scope) => Object.hasOwn(constitution.data.products, scope),
     halts: () => halts.inForce(),
@@ -240,7 +260,7 @@ export function openGate(parts: GateParts): Gate {
     const end = async (fields: Partial<Leaf>, found: readonly Finding[]): Promise<number> => {
       const intentIndex = await intent;
       try {
-        const outcomeIndex = await outcomes.append([
+        const leaves = [
           ...found
             .filter(({ severity }) => severity !== "LOW")
             .map(({ threat, severity, pattern, scope }) => {
@@ -252,9 +272,8 @@ export function openGate(parts: GateParts): Gate {
               return scope === "server" ? ofNobody(leaf) : leaf;
             }),
           leafOf(ctx, attempt, { kind: "outcome", intent: intentIndex, ...fields }),
-        ]);
-        unended.delete(intentIndex);
-        return outcomeIndex;
+        ];
+        return await outcomes.append(leaves, () => unended.delete(intentIndex));
       } finally {
         open.leave();
         metrics.ended(fields, found, startMs);
@@ -292,6 +311,15 @@ export function openGate(parts: GateParts): Gate {
     return {
       intent,
       report: (finding) => void reported.push(finding),
+      async leaveOpen({ fault }) {
+        const intentIndex = await intent;
+        ctx.log.warn({ intentIndex, code: fault.code }, "whether an act took effect is not known; asking until it is");
+        doubtful.set(intentIndex, (isApplied) =>
+          end({ outcome: "interrupted", code: isApplied ? "effect.applied" : "effect.none" }, [...findings, ...reported]),
+        );
+        settling ??= setInterval(() => void settleDoubts(), askAgainAfterMs).unref();
+        throw new Fault(fault.code, fault.message, { ...fault.facts, intentIndex }, fault.cause);
+      },
       hold() {
         const fault = judge();
         if (fault) throw fault;
@@ -341,11 +369,15 @@ export function openGate(parts: GateParts): Gate {
 
     begin,
 
-    recover: () => ledger.closeInterrupted((intents) => effects.among(intents)),
+    async recover() {
+      const closed = await ledger.closeInterrupted((intents) => effects.among(intents));
+      isRecovered = true;
+      return closed;
+    },
 
     async sweep() {
-      // The newest one stays: the next start learns from it how long the ledger has been.
-      await effects.forget(Math.min(newest, ...unended));
+      // Of what an earlier process left open, the effects are needed until that has been settled.
+      if (isRecovered) await effects.forget(Math.min(newest, ...unended));
     },
 
     async act<T>(ctx: Ctx, attempt: Attempt, run: Run<T>): Promise<Receipted<T>> {
@@ -368,12 +400,13 @@ export function openGate(parts: GateParts): Gate {
         deed = await unlessStopped(running, ctx.signal, () => isConfirmed);
         if (!isConfirmed) throw new Error(`${attempt.operation} took effect without having looked again`);
       } catch (error) {
-        return begun.fail(error);
+        return await (error instanceof UnknownEffect ? begun.leaveOpen(error) : begun.fail(error));
       }
       return begun.finish(deed);
     },
 
     async [Symbol.asyncDispose]() {
+      clearInterval(settling);
       await calls[Symbol.asyncDispose]();
       await outcomes[Symbol.asyncDispose]();
     },

@@ -5,6 +5,7 @@ import type { OperationName } from "../kernel/operation.ts";
 import type { Digest } from "../kernel/hash.ts";
 import type { LeafFacts } from "../ledger/index.ts";
 import type { Authority } from "./attenuation.ts";
+import type { UnknownEffect } from "./transaction.ts";
 import type { Finding, ThreatInput } from "./threats/index.ts";
 
 /** What the caller knows about an attempt; the gate adds who, when and which constitution. */
@@ -49,6 +50,8 @@ export interface ActHandle {
   hold(): void;
   /** The same by what the database says, in the transaction of the effect. */
   readonly confirm: Confirm;
+  /** Leaves the act without an outcome until it is known whether it took effect; rejects with what the caller is told. */
+  leaveOpen(unknown: UnknownEffect): Promise<never>;
   /** Ends the act as done; resolves when the outcome is durable. */
   finish<T>(deed: ActResult<T>): Promise<Receipted<T>>;
   /** Ends the act as refused or failed and rejects with the fault, which carries the leaf indexes. */

@@ -1,21 +1,24 @@
-// OutcomeRetrier: the leaves that end acts. One that cannot be written now is kept and tried again until it is; if the process
+// The leaves that end acts. One that cannot be written now is kept and tried again until it is; if the process
 // ends first, the next start closes the intent as interrupted.
 import type { Leaf, Ledger } from "../ledger/index.ts";
 
 /** How often leaves that could not be written are tried again, milliseconds. */
 const retryMs = 1000;
 
-/** Writes closings. Disposing of it tries what is left once more. */
+/** Writes outcomes. Disposing of it tries what is left once more. */
 export interface OutcomeRetrier extends AsyncDisposable {
   /** How many acts wait for the leaves that end them. */
   readonly waiting: number;
-  /** Resolves with the index of the last leaf; rejects when they could not be written yet. */
-  append(leaves: readonly Leaf[]): Promise<number>;
+  /**
+   * Resolves with the index of the last leaf; rejects when they could not be written yet. `written` is called when they are,
+   * now or later.
+   */
+  append(leaves: readonly Leaf[], written: () => void): Promise<number>;
 }
 
-/** OutcomeRetrier for one ledger. */
+/** A retrier for one ledger. */
 export function openOutcomeRetrier(ledger: Pick<Ledger, "append">): OutcomeRetrier {
-  const waiting: (readonly Leaf[])[] = [];
+  const waiting: { readonly leaves: readonly Leaf[]; readonly written: () => void }[] = [];
   let trying: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
 
@@ -26,9 +29,10 @@ export function openOutcomeRetrier(ledger: Pick<Ledger, "append">): OutcomeRetri
   };
 
   const appendWaiting = async (): Promise<void> => {
-    for (let [leaves] = waiting; leaves; [leaves] = waiting) {
+    for (let [next] = waiting; next; [next] = waiting) {
       try {
-        await ledger.append(leaves);
+        await ledger.append(next.leaves);
+        next.written();
       } catch {
         return;
       }
@@ -42,11 +46,13 @@ export function openOutcomeRetrier(ledger: Pick<Ledger, "append">): OutcomeRetri
     get waiting() {
       return waiting.length;
     },
-    async append(leaves) {
+    async append(leaves, written) {
       try {
-        return (await ledger.append(leaves)) + leaves.length - 1;
+        const last = (await ledger.append(leaves)) + leaves.length - 1;
+        written();
+        return last;
       } catch (error) {
-        waiting.push(leaves);
+        waiting.push({ leaves, written });
         timer ??= setInterval(() => void tryAgain(), retryMs).unref();
         throw error;
       }

@@ -24,10 +24,30 @@ export function transaction(
         return value;
       });
     } catch (error) {
+      if (done === undefined || !(error instanceof Fault) || error.code !== "db.unavailable") throw error;
       // The connection was lost: the commit may have been done and only its answer lost on the way.
-      const isLost = done !== undefined && error instanceof Fault && error.code === "db.unavailable";
-      if (isLost && (await effects.among([intentIndex])).has(intentIndex)) return (done as { readonly value: T }).value;
+      const isApplied = await isKnownToApply(effects, intentIndex, error);
+      if (isApplied) return (done as { readonly value: T }).value;
       throw error;
     }
   };
+}
+
+async function isKnownToApply(effects: Effects, intentIndex: number, lost: Fault): Promise<boolean> {
+  try {
+    return (await effects.among([intentIndex])).has(intentIndex);
+  } catch {
+    throw new UnknownEffect(lost);
+  }
+}
+
+/** Whether the act has taken effect is not known, and cannot be asked now. */
+export class UnknownEffect extends Error {
+  /** What the connection was lost by, for the caller. */
+  readonly fault: Fault;
+
+  constructor(fault: Fault) {
+    super("whether the act has taken effect cannot be asked now", { cause: fault });
+    this.fault = fault;
+  }
 }

@@ -66,7 +66,7 @@ export class GroupCommit<Item, Result> {
   /** Runs work while no commit is under way, before any that waits; resolves or rejects as the work does. */
   exclusively<T>(work: () => Promise<T>): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
-    this.#exclusive.push(() => work().then(resolve, reject));
+    this.#exclusive.push(() => (async () => work())().then(resolve, reject));
     this.#running ??= this.#run();
     return promise;
   }

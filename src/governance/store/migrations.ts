@@ -37,7 +37,8 @@ export const governanceMigrations: readonly Migration[] = [
   {
     name: "governance-0003-effects",
     up: async (tx) => {
-      await sql`insert into effects (intent) select cleared_intent from governance_cleared_halts`.execute(tx);
+      await sql`insert into effects (intent) select cleared_intent from governance_cleared_halts where true
+        on conflict do nothing`.execute(tx);
       await tx.schema.dropTable("governance_cleared_halts").execute();
     },
   },
