@@ -1,7 +1,7 @@
 // Sessions through the gate: whoever gets a token, gives one back or lets an application act in their name leaves an intent
 // and an outcome. The request is judged by the authorization server inside the act, so that what it refuses is on record
 // too. Leaves name clients and the family of a token, never a token, a user name or a password.
-import { oauthFault, oauthRefusal, UnitOfWork, clientResource } from "../identity/index.ts";
+import { isPasswordLogin, oauthFault, oauthRefusal, UnitOfWork, clientResource } from "../identity/index.ts";
 import type {
   AccessTokenVerifier,
   AuthorizationServer,
@@ -61,7 +61,7 @@ export function openSessions({ gate, server, verifier, store, accountOf }: Sessi
   /** Whose session is asked for: the account of a user name that is given, otherwise the client. */
   const subjectOf = async (form: OAuthForm): Promise<string> => {
     const params = new URLSearchParams(form.form);
-    if (params.get("grant_type") !== "password") return clientResource(claimedClient(form));
+    if (!isPasswordLogin(params)) return clientResource(claimedClient(form));
     return `user/${(await accountOf(params.get("username") ?? "")) ?? "unknown"}`;
   };
 

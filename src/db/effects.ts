@@ -55,7 +55,10 @@ export class Effects {
       const none = await this.#db
         .transact(async (tx) => {
           const insert = tx.insertInto("effects").values(asked);
-          const free = await insert.onConflict((conflict) => conflict.doNothing()).returning("intent").execute();
+          const free = await insert
+            .onConflict((conflict) => conflict.doNothing())
+            .returning("intent")
+            .execute();
           throw new TakenBack(free.map(({ intent }) => intent));
         })
         .catch((error: unknown) => {
@@ -89,7 +92,9 @@ export class Effects {
           .selectFrom("effects")
           .select("intent")
           .where("intent", "<", before)
-          .where("intent", "<", ({ selectFrom }) => selectFrom("effects").select(({ fn }) => fn.max("intent").as("newest")))
+          .where("intent", "<", ({ selectFrom }) =>
+            selectFrom("effects").select(({ fn }) => fn.max("intent").as("newest")),
+          )
           .orderBy("intent")
           .limit(forgottenAtOnce);
         const { numDeletedRows } = await tx.deleteFrom("effects").where("intent", "in", old).executeTakeFirstOrThrow();

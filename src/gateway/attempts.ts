@@ -4,6 +4,7 @@
 // 2. A failure that another deployment may not share moves on to it; where there is none, the same one is tried again after
 //    a pause, within the budget of retries. So it is with an answer that is not accepted.
 // 3. What the provider refuses as wrong is the caller's to mend and is not tried elsewhere.
+import { parseExactly } from "../kernel/json-exact.ts";
 import { modelFault, tierOf, tokensOfReply, assertSent } from "../models/index.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Fault } from "../kernel/fault.ts";
@@ -181,7 +182,7 @@ async function readHead(
 /** A long answer is read in turns with everything else; the connection is given back meanwhile, since all of it is here. */
 async function parsed(bytes: Buffer): Promise<unknown> {
   try {
-    if (bytes.length <= shortReplyBytes) return JSON.parse(bytes.toString("utf8"));
+    if (bytes.length <= shortReplyBytes) return parseExactly(bytes.toString("utf8"));
     return await readInTurns(bytes, replyBounds);
   } catch (error) {
     const isTooMuch = error instanceof JsonRefusal && error.flaw !== "malformed";

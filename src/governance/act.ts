@@ -19,8 +19,8 @@ import type { Standings } from "../identity/index.ts";
 import { Effects } from "../db/index.ts";
 import type { Confirm, Database } from "../db/index.ts";
 import { instant } from "../kernel/clock.ts";
-import { accountableFor } from "../kernel/ctx.ts";
-import type { Ctx, Log } from "../kernel/ctx.ts";
+import { accountableFor, seesAll } from "../kernel/ctx.ts";
+import type { Ctx, Log, Principal } from "../kernel/ctx.ts";
 import { Fault } from "../kernel/fault.ts";
 import { silentMeter } from "../kernel/meter.ts";
 import type { Meter } from "../kernel/meter.ts";
@@ -190,7 +190,8 @@ export function openGate(parts: GateParts): Gate {
     time: instant(ctx.clock.nowMs()),
     principal: ctx.principal.id,
     principalKind: ctx.principal.kind,
-    ...productOf(ctx, attempt),
+    ...actorsOf(ctx.principal),
+    ...productOf(ctx, attempt, constitution.data.products),
     operation: attempt.operation,
     resource: attempt.resource,
     constitutionHash: constitution.hash,
@@ -315,7 +316,10 @@ export function openGate(parts: GateParts): Gate {
         const intentIndex = await intent;
         ctx.log.warn({ intentIndex, code: fault.code }, "whether an act took effect is not known; asking until it is");
         doubtful.set(intentIndex, (isApplied) =>
-          end({ outcome: "interrupted", code: isApplied ? "effect.applied" : "effect.none" }, [...findings, ...reported]),
+          end({ outcome: "interrupted", code: isApplied ? "effect.applied" : "effect.none" }, [
+            ...findings,
+            ...reported,
+          ]),
         );
         settling ??= setInterval(() => void settleDoubts(), askAgainAfterMs).unref();
         throw new Fault(fault.code, fault.message, { ...fault.facts, intentIndex }, fault.cause);
@@ -422,8 +426,18 @@ function ofNobody(leaf: Leaf): Leaf {
   return rest;
 }
 
-/** A leaf belongs to the caller's product, so that a product sees its own attempts and nobody else's. */
-function productOf(ctx: Ctx, attempt: Attempt): Partial<Leaf> {
-  const product = ctx.principal.product ?? attempt.target.product;
-  return product === null ? {} : { product };
+/** Who acts for a caller. */
+function actorsOf({ actor }: Principal): Partial<Leaf> {
+  const ids: string[] = [];
+  for (let each = actor; each !== undefined; each = each.actor) ids.push(each.id);
+  return ids.length === 0 ? {} : { actor: ids.join(" ") };
+}
+
+/**
+ * A leaf belongs to the caller's product, so that a product sees its own attempts and no one else's; or to the product that
+ * a caller of none acts on, if it is one that works for all. What is no product is a caller's own text, and not recorded.
+ */
+function productOf({ principal }: Ctx, attempt: Attempt, products: Readonly<Record<string, unknown>>): Partial<Leaf> {
+  const product = principal.product ?? (seesAll(principal) ? attempt.target.product : null);
+  return product === null || !Object.hasOwn(products, product) ? {} : { product };
 }

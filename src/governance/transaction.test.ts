@@ -93,8 +93,7 @@ describe("a commit whose answer is lost", () => {
   ])("gets no outcome while the database is away, and then the true one: %s, %s", async (became, code) => {
     const lost = async (commit: () => Promise<unknown>) => {
       if (became === "committed") await commit();
-      else
-        await commit().catch(() => {});
+      else await commit().catch(() => {});
       throw unavailable();
     };
     // Where it is not committed, what it wrote is undone before the connection is lost.
@@ -133,7 +132,12 @@ describe("effects", () => {
     const rows = Array.from({ length: 12_000 }, (_, intent) => ({ intent }));
     const db = database.tables<{ effects: { intent: number } }>();
     for (let at = 0; at < rows.length; at += 1000) {
-      await db.transact((tx) => tx.insertInto("effects").values(rows.slice(at, at + 1000)).execute());
+      await db.transact((tx) =>
+        tx
+          .insertInto("effects")
+          .values(rows.slice(at, at + 1000))
+          .execute(),
+      );
     }
     await new Effects(database).forget(11_999);
     expect(await db.read.selectFrom("effects").selectAll().execute()).toEqual([{ intent: 11_999 }]);

@@ -4,6 +4,7 @@
 // 1. A frame in which nothing is found passes as it came.
 // 2. What repeats from frame to frame, such as the reply's id, is looked at once.
 // 3. Seals are looked at and never changed: where the policy would take something out of one, the stream is refused.
+import { parseExactly } from "../kernel/json-exact.ts";
 import { BoundedMap } from "../kernel/bounded-map.ts";
 import type { Fault } from "../kernel/fault.ts";
 import { maxJsonDepth } from "../kernel/limits.ts";
@@ -194,7 +195,7 @@ function withoutWords(frame: string, pieces: readonly StreamEvent[]): string {
 function parsed(text: string): unknown {
   if (!text.startsWith("{")) return undefined;
   try {
-    return JSON.parse(text) as unknown;
+    return parseExactly(text);
   } catch {
     return undefined;
   }

@@ -59,6 +59,7 @@ export {
   clientGrantTypes,
   clientIdPattern,
   clientResource,
+  isPasswordLogin,
   newClientId,
   oauthFault,
   oauthRefusal,

@@ -20,7 +20,9 @@ const effectMigrations: readonly Migration[] = [
   {
     name: "identity-0006-effects-of-all",
     async up(tx) {
-      await sql`insert into effects (intent) select intent from identity_effects where true on conflict do nothing`.execute(tx);
+      await sql`insert into effects (intent) select intent from identity_effects where true on conflict do nothing`.execute(
+        tx,
+      );
       await tx.schema.dropTable("identity_effects").execute();
       // The columns stay, empty from now on: SQLite drops none that is unique.
       for (const column of ["created_intent", "revoked_intent"]) {

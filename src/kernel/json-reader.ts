@@ -9,6 +9,7 @@
 //
 // A record or list is built here only when it is longer than a batch; whatever is shorter lies inside the text of a batch.
 import { JsonRefusal } from "./json-bounds.ts";
+import { addKey, exactValue } from "./json-exact.ts";
 import type { JsonBounds } from "./json-bounds.ts";
 import { maxJsonKeyBytes, maxJsonNumberBytes } from "./limits.ts";
 import type { Steps, TimeSlice } from "./time-slice.ts";
@@ -67,6 +68,8 @@ class JsonReader {
   /** The first backslash and the first quote from some place on that was looked from. */
   #backslash = -1;
   #quote = -1;
+  /** A key was written with an escape: see json-exact.ts. */
+  #hasEscapedKey = false;
   #nodes = 1;
   #containers = 0;
 
@@ -142,7 +145,9 @@ class JsonReader {
   #seeKey(start: number): void {
     const frame = this.#top;
     const text = this.#bytes.toString("utf8", start + 1, this.#at - 1);
-    const key = text.includes("\\") ? (this.#parsed(`"${text}"`, start) as string) : text;
+    const isEscaped = text.includes("\\");
+    const key = isEscaped ? (this.#parsed(`"${text}"`, start) as string) : text;
+    this.#hasEscapedKey ||= isEscaped;
     const { keys } = frame;
     frame.awaitsKey = false;
     frame.lastKey = key;
@@ -202,7 +207,7 @@ class JsonReader {
     if (!frame.isRecord) {
       const last = text.lastIndexOf(",");
       if (last !== -1) this.#addList(frame, text.slice(0, last), frame.start);
-      if (text.slice(last + 1).trim() !== "") this.#malformed(end);
+      if (/[^ \t\n\r]/.test(text.slice(last + 1))) this.#malformed(end);
       return;
     }
     // The value itself stands in as null: then the text is whole, and its last key is the one that was meant.
@@ -243,7 +248,8 @@ class JsonReader {
 
   #parsed(text: string, start: number): unknown {
     try {
-      return JSON.parse(text);
+      const value: unknown = JSON.parse(text);
+      return this.#hasEscapedKey ? exactValue(text) : value;
     } catch (error) {
       const [, within = "0"] = /position (\d+)/.exec(error instanceof Error ? error.message : "") ?? [];
       return this.#malformed(start + Number(within));
@@ -383,12 +389,6 @@ function put(frame: Frame, value: unknown): void {
 
 function addRecord(record: Record<string, unknown>, part: Record<string, unknown>): void {
   for (const key of Object.keys(part)) addKey(record, key, part[key]);
-}
-
-/** As JSON.parse sets a key: `__proto__` is one like any other. */
-function addKey(record: Record<string, unknown>, key: string, value: unknown): void {
-  if (key !== "__proto__") record[key] = value;
-  else Object.defineProperty(record, key, { value, enumerable: true, writable: true, configurable: true });
 }
 
 /** Where a byte stands next; infinitely far where it does not. */

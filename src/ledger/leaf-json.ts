@@ -24,6 +24,7 @@ export function leafJson(leaf: Leaf): LeafJson {
   const { decision, facts } = leaf;
   if (facts !== undefined) checkFacts(facts);
   const json = {
+    actor: leaf.actor,
     code: leaf.code,
     constitution_hash: leaf.constitutionHash,
     decision: decision && { allow: decision.allow, articles: decision.articles, policies: decision.policies },

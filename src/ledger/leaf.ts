@@ -34,6 +34,8 @@ export interface Leaf {
   /** Public id of the credential; `system` for the server itself. */
   readonly principal: string;
   readonly principalKind: CallerKind | "system";
+  /** Public ids of who acts for the principal, nearest first, with spaces; absent where it acts itself. */
+  readonly actor?: string;
   readonly product?: string;
   /** Name of the operation, e.g. `artifact.create`. */
   readonly operation: string;

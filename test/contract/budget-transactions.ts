@@ -144,6 +144,29 @@ export function budgetTransactions(rigNow: () => BudgetRig): void {
       }
     });
 
+    it("see a limit whose transaction came before theirs, though its answer comes later", async () => {
+      const rig = rigNow();
+      // PostgreSQL does not say which of two transactions comes first.
+      if (rig.db.dialect !== "sqlite") return;
+      const product = rig.newProduct();
+      await rig.set({ scope: { product }, limit: 1000 });
+      await rig.reserve(product, 5);
+      const act = actOn(rig.db);
+      let claim: Promise<unknown> = Promise.resolve();
+      const behind: Pick<typeof act, "transact"> = {
+        transact: (work) => {
+          const setting = act.transact(work);
+          claim = inTx((tx) => rig.budgets.reserve(tx, rig.request(product, 500)));
+          claim.catch(() => {});
+          return setting;
+        },
+      };
+      const limit = { scope: { product }, unit: "tokens", window: "total", limit: 10 } as const;
+      await rig.budgets.set(limit, { by: "key_admin", act: behind });
+      await expect(claim).rejects.toMatchObject({ code: "budget.insufficient" });
+      expect(await rig.line(product, { limit: 10 })).toMatchObject({ held: 5, available: 5 });
+    });
+
     it("see a limit as soon as it is set, and count rightly while limits change", async () => {
       const rig = rigNow();
       const product = rig.newProduct();

@@ -19,7 +19,10 @@ export const depositoryMigrations: readonly Migration[] = [
     name: "depository-0002-effects",
     async up(tx) {
       for (const table of ["depository_artifacts", "depository_holds"]) {
-        await run(tx, `insert into effects (intent) select intent_index from ${table} where true on conflict do nothing`);
+        await run(
+          tx,
+          `insert into effects (intent) select intent_index from ${table} where true on conflict do nothing`,
+        );
       }
     },
   },

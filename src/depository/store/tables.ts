@@ -1,5 +1,6 @@
 // The depository's tables as SQL has them, and the way from row to record and back. Times are milliseconds, JSON is text,
 // booleans are 0 and 1.
+import { parseExactly } from "../../kernel/json-exact.ts";
 import type { Json } from "../../kernel/canonical-json.ts";
 import { instant } from "../../kernel/clock.ts";
 import type { Digest } from "../../kernel/hash.ts";
@@ -95,7 +96,7 @@ export function artifactOf(row: ArtifactRow): Artifact {
     sizeBytes: row.size_bytes,
     mediaType: row.media_type,
     tags: JSON.parse(row.tags) as string[],
-    metadata: JSON.parse(row.metadata) as { [key: string]: Json },
+    metadata: parseExactly(row.metadata) as { [key: string]: Json },
     derivedFrom: JSON.parse(row.derived_from) as ArtifactId[],
     retentionClass: row.retention_class,
     retainUntil: instant(row.retain_until_ms),

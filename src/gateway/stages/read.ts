@@ -4,6 +4,7 @@ import type { BodyDigests } from "../../answer-cache/index.ts";
 import type { Constitution, ModelTerms } from "../../constitution/index.ts";
 import { governanceFault } from "../../governance/index.ts";
 import { NotCanonicalError } from "../../kernel/canonical-json.ts";
+import { seesAll } from "../../kernel/ctx.ts";
 import type { Ctx } from "../../kernel/ctx.ts";
 import { modelFault } from "../../models/index.ts";
 import type { DialectName, FrontDialect, Lookup } from "../../models/index.ts";
@@ -47,8 +48,8 @@ export function read({ principal }: Ctx, { dialect, body, options }: IncomingCal
   const { constitution, lookup, fronts } = parts;
   const call = frontOf(fronts, dialect).readCall(body);
   const product = options.product ?? principal.product;
-  // A caller that belongs to a product is answered alike about every other one, whether or not there is such a product.
-  const isForeign = principal.product !== null && product !== principal.product;
+  // A caller that does not work for all is answered alike about every product but its own, whether or not there is one.
+  const isForeign = !seesAll(principal) && product !== principal.product;
   if (product !== null && !isForeign && !Object.hasOwn(constitution.data.products, product)) throw noSuchProduct();
   const serves = dialect === "embeddings" ? "embeddings" : "chat";
   const wanted = lookup.find(call.model, serves);

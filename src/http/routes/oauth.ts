@@ -1,5 +1,6 @@
 // OAuth 2: tokens, their end, and what clients must know of the server. What a request means is for the authorization server;
 // here it is read, and the answer is given the form that the RFCs ask for.
+import { isPasswordLogin } from "../../identity/index.ts";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { OAuthAnswer } from "../../identity/index.ts";
 import type { OAuthForm } from "../../accounts/index.ts";
@@ -62,7 +63,7 @@ export function oauthRoutes(app: FastifyInstance, services: Services): void {
     handle: async (ctx, request, reply) => {
       const form = formFrom(request);
       // Only now is it known that this is a login.
-      if (new URLSearchParams(form.form).getAll("grant_type").includes("password")) {
+      if (isPasswordLogin(new URLSearchParams(form.form))) {
         await countRequest(services, "auth", ctx.principal, request, reply);
       }
       return sendTokens(reply, await sessions.token(ctx, form));

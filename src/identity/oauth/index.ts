@@ -21,3 +21,4 @@ export type { OAuth, OAuthParts } from "./oauth.ts";
 export type { TokenStore } from "./token-store.ts";
 export { UnitOfWork } from "./unit-of-work.ts";
 export { accessTokenSeconds } from "./lifetimes.ts";
+export { isPasswordLogin } from "./request-defaults.ts";

@@ -11,14 +11,18 @@ const firstPartyGrants = new Set(["password", "refresh_token"]);
 export function completedForm(form: string, authorization: string | undefined, scope: string): URLSearchParams {
   const params = new URLSearchParams(form);
   for (const name of ["client_id", "client_secret", "scope"]) if (params.get(name) === "") params.delete(name);
-  if (!params.has("grant_type") && params.has("username") && params.has("password")) {
-    params.set("grant_type", "password");
-  }
+  if (isPasswordLogin(params)) params.set("grant_type", "password");
   const grant = params.get("grant_type") ?? "";
   const anonymous = authorization === undefined && !params.has("client_id") && !params.has("client_assertion");
   if (anonymous && firstPartyGrants.has(grant)) params.set("client_id", builtInClientId);
   if (grant === "client_credentials" && !params.has("scope")) params.set("scope", scope);
   return params;
+}
+
+/** Whether a token request is a login with a password, also one that does not say so. */
+export function isPasswordLogin(params: URLSearchParams): boolean {
+  const grants = params.getAll("grant_type");
+  return grants.includes("password") || (grants.length === 0 && params.has("username") && params.has("password"));
 }
 
 /** An authorization request with its default: the only scope, for whoever asks for none. */

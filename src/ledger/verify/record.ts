@@ -91,6 +91,7 @@ const format2: Format = {
   fields: {
     ...common,
     v: (value) => value === 2,
+    actor: text,
     principal_kind: principalKind,
     constitution_hash: constitutionHash,
     request_id: text,

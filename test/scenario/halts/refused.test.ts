@@ -174,6 +174,14 @@ describe("an application that acts for a person", () => {
     expect((await charter.ask("/api/v1/auth/logout", { key: app.token, method: "POST" })).status).toBe(200);
   });
 
+  it("is on record beside the person it acts for", async () => {
+    const person = await personAt(charter, { kind: "admin", role: "admin" });
+    const app = await lentBy(person, "admin");
+    expect((await charter.ask("/v1/signing-keys/rotate", { key: app.token, method: "POST" })).status).toBe(201);
+    const { entries } = (await charter.ask("/ledger/entries?operation=signing_key.rotate")).json;
+    expect(entries.at(-1).leaf).toMatchObject({ principal: person.id, actor: app.id, outcome: "committed" });
+  });
+
   it("passes on nothing of what it is lent", async () => {
     const person = await personAt(charter, { kind: "admin", role: "admin" });
     const app = await lentBy(person, "admin");
