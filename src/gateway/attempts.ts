@@ -4,6 +4,7 @@
 // 2. A failure that another deployment may not share moves on to it; where there is none, the same one is tried again after
 //    a pause, within the budget of retries. So it is with an answer that is not accepted.
 // 3. What the provider refuses as wrong is the caller's to mend and is not tried elsewhere.
+import { setImmediate as nextRound } from "node:timers/promises";
 import { parseExactly } from "../kernel/json-exact.ts";
 import { modelFault, tierOf, tokensOfReply, assertSent } from "../models/index.ts";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -174,7 +175,11 @@ async function readHead(
   }
   const bytes = await answer.collect(maxReplyBytes);
   const body = await parsed(bytes);
+  // A long reply is made out in one go: with a turn of the loop to itself.
+  const isLong = bytes.length > shortReplyBytes;
+  if (isLong) await nextRound();
   const reply = dialect.readReply(body);
+  if (isLong) await nextRound();
   landing.complete();
   return { kind: "whole", deployment, dialect: name, reply, ...tierOf(body), bytes, body };
 }

@@ -1,6 +1,6 @@
 // Bytes that a call holds as base64: pictures, sounds and documents, which pass as they are when their bytes begin as such a
 // thing begins, and everything else, which is text in an encoding and is looked at like any other.
-import { isUtf8 } from "node:buffer";
+import { joinSteps, textSteps, utf8Steps } from "../kernel/bytes-in-turns.ts";
 import type { Steps, TimeSlice } from "./stretch.ts";
 
 /** Bytes as they stand in a call. */
@@ -98,10 +98,10 @@ export function* bytesOf({ base64 }: Medium, stretch: TimeSlice, take: (bytes: B
 export function* textOf(medium: Medium, stretch: TimeSlice): Steps<HeldText> {
   const pieces: Buffer[] = [];
   yield* bytesOf(medium, stretch, (bytes) => pieces.push(bytes));
-  const bytes = Buffer.concat(pieces);
-  if (stretch.isOver(bytes.length)) yield;
-  const encoding = isWide(bytes) ? "utf16le" : isUtf8(bytes) ? "utf8" : "latin1";
-  return { text: bytes.toString(encoding), encoding };
+  const sizeBytes = pieces.reduce((sum, { length }) => sum + length, 0);
+  const bytes = yield* joinSteps(pieces, sizeBytes, stretch);
+  const encoding = isWide(bytes) ? "utf16le" : (yield* utf8Steps(bytes, stretch)) ? "utf8" : "latin1";
+  return { text: yield* textSteps(bytes, encoding, stretch), encoding };
 }
 
 /** UTF-16 has a mark at its beginning, or, in ASCII, a zero in every second byte. */

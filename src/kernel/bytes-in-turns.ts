@@ -45,3 +45,18 @@ export function* utf8Steps(bytes: Buffer, stretch: TimeSlice): Steps<boolean> {
   }
   return true;
 }
+
+/** The text of bytes; those that are to be UTF-8 must be valid. */
+export function* textSteps(bytes: Buffer, encoding: "utf8" | "utf16le" | "latin1", stretch: TimeSlice): Steps<string> {
+  let text = "";
+  for (let start = 0, end = 0; start < bytes.length; start = end) {
+    end = Math.min(start + partBytes, bytes.length);
+    for (let back = 0; encoding === "utf8" && back < 3 && end < bytes.length; back++) {
+      if (((bytes[end] as number) & 0xc0) !== 0x80) break;
+      end--;
+    }
+    text += bytes.toString(encoding, start, end);
+    if (stretch.isOver(partWork)) yield;
+  }
+  return text;
+}

@@ -1,6 +1,7 @@
 // Reads and writes a whole chat completion. Reading is tolerant of what the many servers of this dialect leave out.
 import { modelFault } from "../errors.ts";
 import type { Choice, ModelCall, Part, Reply, Shown } from "../conversation.ts";
+import { maxReplyItems } from "../../kernel/limits.ts";
 import { garbled } from "../wire/faults.ts";
 import type { Draft, JsonObject } from "../wire/fields.ts";
 import { isObject, put } from "../wire/fields.ts";
@@ -22,6 +23,7 @@ export function readChatReply(body: unknown): Reply {
     if (error !== undefined) throw modelFault("upstream.failed", "the provider reported an error", {}, error);
     throw garbled("the provider's reply has no choices");
   }
+  checkItems(choices);
   const id = idOf(body);
   const read = choices.map((choice: unknown) => {
     if (!isObject(choice)) throw garbled("a choice of the provider's reply is no object");
@@ -35,6 +37,11 @@ export function readChatReply(body: unknown): Reply {
     rawUsage: usageOf(body) ?? null,
     usage: null,
   };
+}
+
+/** @throws `upstream.garbled` for more than are read in one go. */
+function checkItems({ length }: readonly unknown[]): void {
+  if (length > maxReplyItems) throw garbled(`the provider's reply has a list of more than ${maxReplyItems} items`);
 }
 
 /** The provider's id of a reply or chunk, empty when there is none. */
@@ -66,6 +73,7 @@ export function readSaid(content: unknown): { readonly text: string; readonly th
   let text = "";
   let thought = "";
   if (!Array.isArray(content)) return { text, thought };
+  checkItems(content);
   for (const item of content as unknown[]) {
     if (!isObject(item)) continue;
     if (item["type"] === "thinking") {
