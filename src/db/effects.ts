@@ -92,8 +92,8 @@ export class Effects {
           .selectFrom("effects")
           .select("intent")
           .where("intent", "<", before)
-          .where("intent", "<", ({ selectFrom }) =>
-            selectFrom("effects").select(({ fn }) => fn.max("intent").as("newest")),
+          .where("intent", "<", (builder) =>
+            builder.selectFrom("effects").select(({ fn }) => fn.max("intent").as("newest")),
           )
           .orderBy("intent")
           .limit(forgottenAtOnce);

@@ -27,7 +27,7 @@ export function transaction(
       if (done === undefined || !(error instanceof Fault) || error.code !== "db.unavailable") throw error;
       // The connection was lost: the commit may have been done and only its answer lost on the way.
       const isApplied = await isKnownToApply(effects, intentIndex, error);
-      if (isApplied) return (done as { readonly value: T }).value;
+      if (isApplied) return done.value;
       throw error;
     }
   };

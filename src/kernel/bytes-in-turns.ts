@@ -38,8 +38,7 @@ const nothing = Buffer.alloc(0);
 export function* utf8Steps(bytes: Buffer, stretch: TimeSlice): Steps<boolean> {
   for (let start = 0, end = 0; start < bytes.length; start = end) {
     end = Math.min(start + partBytes, bytes.length);
-    // A character is not cut in two; what is no character at its end is found with the next part.
-    for (let back = 0; back < 3 && end < bytes.length && ((bytes[end] as number) & 0xc0) === 0x80; back++) end--;
+    end = characterBefore(bytes, end);
     if (!isUtf8(bytes.subarray(start, end))) return false;
     if (stretch.isOver(partWork)) yield;
   }
@@ -51,12 +50,16 @@ export function* textSteps(bytes: Buffer, encoding: "utf8" | "utf16le" | "latin1
   let text = "";
   for (let start = 0, end = 0; start < bytes.length; start = end) {
     end = Math.min(start + partBytes, bytes.length);
-    for (let back = 0; encoding === "utf8" && back < 3 && end < bytes.length; back++) {
-      if (((bytes[end] as number) & 0xc0) !== 0x80) break;
-      end--;
-    }
+    if (encoding === "utf8") end = characterBefore(bytes, end);
     text += bytes.toString(encoding, start, end);
     if (stretch.isOver(partWork)) yield;
   }
   return text;
+}
+
+/** The same place, or before the character in which it lies; what is no character there is found with the next part. */
+function characterBefore(bytes: Buffer, place: number): number {
+  let end = place;
+  for (let back = 0; back < 3 && end < bytes.length && ((bytes[end] as number) & 0xc0) === 0x80; back++) end--;
+  return end;
 }
