@@ -11,7 +11,7 @@ const firstPartyGrants = new Set(["password", "refresh_token"]);
 export function completedForm(form: string, authorization: string | undefined, scope: string): URLSearchParams {
   const params = new URLSearchParams(form);
   for (const name of ["client_id", "client_secret", "scope"]) if (params.get(name) === "") params.delete(name);
-  if (isPasswordLogin(params)) params.set("grant_type", "password");
+  if (!params.has("grant_type") && isPasswordLogin(params)) params.set("grant_type", "password");
   const grant = params.get("grant_type") ?? "";
   const anonymous = authorization === undefined && !params.has("client_id") && !params.has("client_assertion");
   if (anonymous && firstPartyGrants.has(grant)) params.set("client_id", builtInClientId);
