@@ -14,6 +14,7 @@ import { table } from "../src/cli/table.ts";
 import { figureLine, numberText } from "./bench.ts";
 import type { Bench, Figure } from "./bench.ts";
 import { blobs } from "./blobs.ts";
+import { claims } from "./claims.ts";
 import { comparisonCells, comparisonHeading, compareRuns, isWorse, leastKept, readRun } from "./compare.ts";
 import type { Comparison } from "./compare.ts";
 import { decisions } from "./decisions.ts";
@@ -37,6 +38,7 @@ const benches: readonly Bench[] = [
   growth,
   isolation,
   identity,
+  claims,
   gateway,
   routing,
   guardAccuracy,

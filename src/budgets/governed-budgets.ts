@@ -114,7 +114,7 @@ export function openGovernedBudgets({ gate, budgets, constitution }: GovernedBud
         if (now === undefined) throw budgetFault("budget.not_found", "there is no such reservation any more");
         if (applied || same(now)) return now;
         throw budgetFault("budget.ended", `the reservation is ${now.state} already`, { remedy: "make a new request" });
-      });
+      }, "shared");
       return { value: reservation, digest: digestOfJson(reservation) };
     });
   };
@@ -134,7 +134,8 @@ export function openGovernedBudgets({ gate, budgets, constitution }: GovernedBud
         }
         deciding.add(name);
         try {
-          const made = await act.transact((tx) =>
+          // Claims of one product meet on its counters: none waits for the disk of another one.
+          const reserve = (tx: Transaction<unknown>) =>
             budgets.reserve(tx, {
               ...claim,
               kind: "claim",
@@ -143,8 +144,8 @@ export function openGovernedBudgets({ gate, budgets, constitution }: GovernedBud
               key: ctx.principal.id,
               microdollars: claim.microdollars ?? null,
               intentIndex: act.intentIndex,
-            }),
-          );
+            });
+          const made = await act.transact(reserve, "shared");
           const { duplicate, ...reservation } = made;
           return { value: { outcome: "approved", reservation, duplicate }, digest: digestOfJson(reservation) };
         } finally {

@@ -35,6 +35,7 @@ class Disk {
           ? Promise.reject(dbFault("db.full", "The database has no room left."))
           : db.transact(work, durability),
       once: (query, durability) => db.once(query, durability),
+      flushed: () => db.flushed(),
       [Symbol.asyncDispose]: () => db[Symbol.asyncDispose](),
     };
   }

@@ -2,7 +2,9 @@
 //
 // 1. `transact` resolves only after the commit is durable (SQLite: WAL with synchronous=FULL; PostgreSQL: synchronous_commit).
 //    A `relaxed` unit resolves when it is committed: the end of the process does not undo it, a power cut may, if no durable
-//    commit came after it. It is for what can be lost without a promise being broken.
+//    commit came after it. It is for what can be lost without a promise being broken. A `shared` unit resolves like a durable
+//    one; on PostgreSQL it gives back its locks, and others see what it wrote, just before it is durable (early lock release),
+//    and units that end together share one wait for the disk. It is for units that meet on the same few rows.
 // 2. `read` sees committed state only, never the inside of somebody else's transaction.
 // 3. A unit of work that throws changes nothing, and no other unit that shared its commit notices.
 // 4. Drivers may differ in this alone: SQLite runs units one after another and lets waiting units share one commit;
@@ -18,8 +20,8 @@ import type { Dialect, Migration } from "../kernel/module.ts";
 
 export type { Dialect, Migration } from "../kernel/module.ts";
 
-/** What a commit survives: a power cut, or only the end of the process. */
-export type Durability = "durable" | "relaxed";
+/** What a commit survives: a power cut (`durable`, `shared`), or only the end of the process (`relaxed`). */
+export type Durability = "durable" | "shared" | "relaxed";
 
 /**
  * Makes sure, inside the transaction of an effect, that what was decided before it still holds; without a transaction for an
@@ -34,7 +36,10 @@ export interface Effect {
    * Opens the act's one transaction: confirms, runs the work and notes the effect, so that all of it becomes durable together
    * or nothing does. Rejects with what `confirm` or the work rejects with; then nothing was changed.
    */
-  transact<T, Tables = unknown>(work: (tx: Transaction<Tables>) => Promise<T>): Promise<T>;
+  transact<T, Tables = unknown>(
+    work: (tx: Transaction<Tables>) => Promise<T>,
+    durability?: Exclude<Durability, "relaxed">,
+  ): Promise<T>;
   /** Its first step, for a transaction that acts share; without one for an effect that lies in memory only. */
   readonly confirm: Confirm;
   /** Its last step, for a transaction that acts share: notes that the act takes effect with it, once. */
@@ -52,7 +57,9 @@ export interface Database<Tables = unknown> extends AsyncDisposable {
    * Runs one statement, which is a transaction of its own, so that no lock waits for this process. On PostgreSQL a relaxed one
    * turns `synchronous_commit` off itself.
    */
-  once<Row>(query: CompiledQuery, durability: Durability): Promise<QueryResult<Row>>;
+  once<Row>(query: CompiledQuery, durability: Exclude<Durability, "shared">): Promise<QueryResult<Row>>;
+  /** Resolves when all that shared units have committed is durable. */
+  flushed(): Promise<void>;
   /** The same database seen through a domain's own tables. */
   tables<Narrowed>(): Database<Narrowed>;
   /** Applies the steps that have not run yet; refuses when an applied step has disappeared. */

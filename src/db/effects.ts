@@ -46,7 +46,7 @@ export class Effects {
 
   /**
    * Which of these intents have taken effect, for certain: asks by writing the same rows, which waits for a transaction that is
-   * still being committed, and takes them back. Rejects with `db.unavailable` when that cannot be known now.
+   * still being committed, and takes them back; what has taken effect is durable. Rejects with `db.unavailable` when that cannot be known now.
    */
   async among(intents: readonly number[]): Promise<ReadonlySet<number>> {
     const applied = new Set(intents);
@@ -67,6 +67,7 @@ export class Effects {
         });
       for (const intent of none) applied.delete(intent);
     }
+    if (applied.size > 0) await this.#db.flushed();
     return applied;
   }
 

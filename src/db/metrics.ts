@@ -8,7 +8,7 @@ import { dbCodes } from "./errors.ts";
 /** Counts what the database does. */
 export type DbMetrics = ReturnType<typeof dbMetrics>;
 
-const durabilities: readonly Durability[] = ["durable", "relaxed"];
+const durabilities: readonly Durability[] = ["durable", "shared", "relaxed"];
 
 /** The metrics of one database. */
 export function dbMetrics(meter: Meter) {
@@ -45,6 +45,7 @@ export function dbMetrics(meter: Meter) {
   );
   const seconds = {
     durable: durations.with({ durability: "durable" }),
+    shared: durations.with({ durability: "shared" }),
     relaxed: durations.with({ durability: "relaxed" }),
   };
   return {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { onPostgres } from "../../test/contract/databases.ts";
 import type { DatabasePlace, DatabasePlaces } from "../../test/contract/databases.ts";
 import { silentLog } from "../kernel/ctx.ts";
-import type { Database } from "./index.ts";
+import type { Database, Durability } from "./index.ts";
 import { openDatabase } from "./index.ts";
 
 describe("opening a database on PostgreSQL", () => {
@@ -50,6 +50,21 @@ onPostgres((name: string, places: DatabasePlaces) => {
       expect(tries).toBeGreaterThan(2);
       const rows = await db.read.selectFrom("pair").select("n").execute();
       expect(rows.map((row) => row.n)).toEqual([2, 2]);
+    });
+
+    it("resolves a shared unit when the log is on the disk up to its commit", async () => {
+      const beyond = async (durability: Durability) => {
+        const end = await db.transact(async (tx) => {
+          await sql`update pair set n = n`.execute(tx);
+          const { rows } = await sql<{ end: string }>`select pg_current_wal_insert_lsn() as "end"`.execute(tx);
+          return rows[0]!.end;
+        }, durability);
+        const { rows } = await sql<{ on_disk: boolean }>`
+          select pg_current_wal_flush_lsn() >= ${end} as on_disk`.execute(db.read);
+        return rows[0]!.on_disk;
+      };
+      for (let i = 0; i < 20; i++)
+        expect(await Promise.all([beyond("shared"), beyond("shared")])).toEqual([true, true]);
     });
 
     it("turns a lost connection into db.unavailable and works again at once", async () => {

@@ -3,7 +3,10 @@
 // 1. Units run concurrently at READ COMMITTED; one that the server aborts for a conflict is run again, a bounded number of
 //    times, so a unit has no effects but those of its transaction.
 // 2. Every wait is bounded: for a connection, for a statement, for a transaction that sits idle.
-// 3. A lost connection is `db.unavailable`. When it is lost during the commit, the unit may have been applied.
+// 3. A shared unit commits with `synchronous_commit = off`, so that its locks end at once, and then waits for a durable commit
+//    that comes after it: the log is written in order, so what was committed before is durable with it. One such commit serves
+//    all units that wait.
+// 4. A lost connection is `db.unavailable`. When it is lost during the commit, the unit may have been applied.
 import { Kysely, PostgresDialect, sql } from "kysely";
 import type {
   CompiledQuery,
@@ -18,6 +21,7 @@ import { Pool, TypeOverrides, types } from "pg";
 import type { PoolClient } from "pg";
 import type { Log } from "../kernel/ctx.ts";
 import { Fault } from "../kernel/fault.ts";
+import { GroupCommit } from "../kernel/group-commit.ts";
 import type { Database, Durability, Migration } from "./database.ts";
 import { dbFault } from "./errors.ts";
 import type { DbMetrics } from "./metrics.ts";
@@ -65,6 +69,14 @@ class PostgresDatabase implements Database {
   readonly #write: Kysely<unknown>;
   readonly #units = new Set<Promise<unknown>>();
   readonly #metrics: DbMetrics;
+  /** Writes one record to the log, whose commit waits for the disk. */
+  readonly #flushes = new GroupCommit<undefined, void>({
+    commit: async (line) => {
+      const waiting = line.takeWhile(() => true);
+      await sql`select pg_logical_emit_message(true, 'charter', '')`.execute(this.#write);
+      for (const { resolve } of waiting) resolve();
+    },
+  });
   #closing: Promise<void> | undefined;
 
   constructor(writePool: PostgresPool, readPool: PostgresPool, metrics: DbMetrics) {
@@ -74,12 +86,21 @@ class PostgresDatabase implements Database {
   }
 
   transact<T>(work: (tx: Transaction<unknown>) => Promise<T>, durability: Durability = "durable"): Promise<T> {
-    const unit = durability === "durable" ? work : relaxed(work);
-    return this.#running(durability, () => telling(unit, (told) => this.#write.transaction().execute(told)));
+    const unit = durability === "durable" ? work : withoutWaiting(work);
+    const run = () => telling(unit, (told) => this.#write.transaction().execute(told));
+    return this.#running(durability, run);
   }
 
   once<Row>(query: CompiledQuery, durability: Durability): Promise<QueryResult<Row>> {
     return this.#running(durability, () => this.#write.executeQuery<Row>(query));
+  }
+
+  async flushed(): Promise<void> {
+    try {
+      await this.#flushes.submit(undefined);
+    } catch (error) {
+      throw publicFault(error);
+    }
   }
 
   tables<Narrowed>(): Database<Narrowed> {
@@ -98,7 +119,11 @@ class PostgresDatabase implements Database {
   /** Runs a unit, again after a conflict; closing waits for it. */
   async #running<T>(durability: Durability, run: () => Promise<T>): Promise<T> {
     if (this.#closing !== undefined) throw dbFault("db.unavailable", "The database is closed.");
-    const running = this.#metrics.transaction(durability, () => this.#tryOften(run));
+    const running = this.#metrics.transaction(durability, async () => {
+      const value = await this.#tryOften(run);
+      if (durability === "shared") await this.flushed();
+      return value;
+    });
     this.#units.add(running);
     try {
       return await running;
@@ -128,8 +153,8 @@ class PostgresDatabase implements Database {
   }
 }
 
-/** The unit without the wait for the write-ahead log. */
-function relaxed<T>(work: (tx: Transaction<unknown>) => Promise<T>): (tx: Transaction<unknown>) => Promise<T> {
+/** The unit, whose commit does not wait for the write-ahead log. */
+function withoutWaiting<T>(work: (tx: Transaction<unknown>) => Promise<T>): (tx: Transaction<unknown>) => Promise<T> {
   return async (tx) => {
     await sql`set local synchronous_commit = off`.execute(tx);
     return work(tx);

@@ -116,7 +116,7 @@ class SqliteDatabase implements Database {
       telling(work, (unit) =>
         this.#commits.run(
           (connection) => unit(new Transaction<unknown>(propsOver(connection, this.#compiler))),
-          durability,
+          durability === "relaxed" ? "relaxed" : "durable",
         ),
       ),
     );
@@ -125,6 +125,9 @@ class SqliteDatabase implements Database {
   once<Row>(query: CompiledQuery, durability: Durability): Promise<QueryResult<Row>> {
     return this.transact((tx) => tx.executeQuery<Row>(query), durability);
   }
+
+  // What others can see is durable here.
+  async flushed(): Promise<void> {}
 
   tables<Narrowed>(): Database<Narrowed> {
     return this as unknown as Database<Narrowed>;

@@ -55,6 +55,7 @@ beforeEach(async () => {
       return trouble === undefined ? commit() : (trouble(commit) as never);
     },
     tables: () => troubled as never,
+    flushed: () => database.flushed(),
   };
   const append: Ledger["append"] = async (added) => {
     leaves.push(...added);

@@ -10,7 +10,10 @@ export function transaction(
   { intentIndex, confirm }: { readonly intentIndex: number; readonly confirm: Confirm },
 ): Effect["transact"] {
   let isOpened = false;
-  return async <T, Tables>(work: (tx: Transaction<Tables>) => Promise<T>): Promise<T> => {
+  return async <T, Tables>(
+    work: (tx: Transaction<Tables>) => Promise<T>,
+    durability: "durable" | "shared" = "durable",
+  ): Promise<T> => {
     if (isOpened) throw new Error("an act has one transaction");
     isOpened = true;
     let done: { readonly value: T } | undefined;
@@ -22,7 +25,7 @@ export function transaction(
         await effects.note(tx, intentIndex);
         done = { value };
         return value;
-      });
+      }, durability);
     } catch (error) {
       if (done === undefined || !(error instanceof Fault) || error.code !== "db.unavailable") throw error;
       // The connection was lost: the commit may have been done and only its answer lost on the way.

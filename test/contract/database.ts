@@ -2,7 +2,7 @@
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { onEnd } from "../../src/db/index.ts";
-import type { Database, Migration } from "../../src/db/index.ts";
+import type { Database, Durability, Migration } from "../../src/db/index.ts";
 import type { DatabasePlace, DatabasePlaces } from "./databases.ts";
 
 interface Tables {
@@ -53,14 +53,18 @@ export function databaseContract(name: string, places: DatabasePlaces): void {
     const put = (id: string, n: number | null = null) =>
       db.transact((tx) => tx.insertInto("item").values({ id, n }).execute());
 
-    it("keeps relaxed units like others, alone and beside durable ones", async () => {
-      const insert = (id: string, durability: "durable" | "relaxed") =>
+    it("keeps relaxed and shared units like others, alone and together", async () => {
+      const insert = (id: string, durability: Durability) =>
         db.transact((tx) => tx.insertInto("item").values({ id, n: null }).execute(), durability);
       await insert("relaxed-0", "relaxed");
       await Promise.all(
-        Array.from({ length: 40 }, (_, i) => insert(`relaxed-${i + 1}`, i % 3 === 0 ? "durable" : "relaxed")),
+        Array.from({ length: 40 }, (_, i) => {
+          const durabilities = ["durable", "relaxed", "shared"] as const;
+          return insert(`relaxed-${i + 1}`, durabilities[i % 3]!);
+        }),
       );
       await expect(insert("relaxed-0", "relaxed")).rejects.toThrow();
+      await expect(insert("relaxed-0", "shared")).rejects.toThrow();
       const again = await place.open();
       const kept = await again
         .tables<Tables>()
