@@ -1,11 +1,14 @@
-// Checks what is promised of the house's shape and prints each figure: the composition root and the gateway stay small, and what
-// is one provider's knowledge stays in src/models. Exits with 1 when a promise is broken.
+// Checks what is promised of the house's shape and prints each figure: the composition root and the gateway stay small, what is
+// one provider's knowledge stays in src/models, and a request's walk does not grow. Exits with 1 when a promise is broken.
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { measureWalks } from "./walks.ts";
 
 /** Most lines of the composition root, and of the gateway without its tests. */
 const mostRoot = 150;
 const mostGateway = 5500;
+/** Most files that one warm request may go through: what was measured, and a few for what runs in the background meanwhile. */
+const mostWalked = { artifact: 115, chat: 215, stream: 222 };
 
 /** Names of providers and of their dialects. */
 const names = /anthropic|openai|gemini|groq|mistral|deepseek|ollama|azure|vllm/i;
@@ -48,8 +51,22 @@ export function houseIn(tree: string): { readonly figures: readonly string[]; re
   };
 }
 
+/** The length of each walk through this tree, and each that has grown. */
+async function walksHere(): Promise<{ readonly figures: readonly string[]; readonly broken: readonly string[] }> {
+  const walks = Object.entries(await measureWalks()).map(([name, files]) => {
+    const most = mostWalked[name as keyof typeof mostWalked];
+    return { name, most, count: files.length };
+  });
+  return {
+    figures: walks.map(({ name, most, count }) => `files on the walk of one ${name}: ${count}, at most ${most}`),
+    broken: walks.filter(({ most, count }) => count > most).map(({ name }) => `the walk of one ${name} has grown`),
+  };
+}
+
 if (import.meta.main) {
-  const { figures, broken } = houseIn(process.cwd());
+  const both = [houseIn(process.cwd()), await walksHere()];
+  const figures = both.flatMap((each) => each.figures);
+  const broken = both.flatMap((each) => each.broken);
   for (const figure of figures) console.log(figure);
   for (const promise of broken) console.error(promise);
   process.exitCode = broken.length === 0 ? 0 : 1;
