@@ -5,7 +5,7 @@
 //    a pause, within the budget of retries. So it is with an answer that is not accepted.
 // 3. What the provider refuses as wrong is the caller's to mend and is not tried elsewhere.
 import { setImmediate as nextRound } from "node:timers/promises";
-import { parseExactly } from "../kernel/json-exact.ts";
+import { parseLossless } from "../kernel/json-exact.ts";
 import { modelFault, tierOf, tokensOfReply, assertSent } from "../models/index.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Fault } from "../kernel/fault.ts";
@@ -187,7 +187,7 @@ async function readHead(
 /** A long answer is read in turns with everything else; the connection is given back meanwhile, since all of it is here. */
 async function parsed(bytes: Buffer): Promise<unknown> {
   try {
-    if (bytes.length <= shortReplyBytes) return parseExactly(bytes.toString("utf8"));
+    if (bytes.length <= shortReplyBytes) return parseLossless(bytes.toString("utf8"));
     return await readInTurns(bytes, replyBounds);
   } catch (error) {
     const isTooMuch = error instanceof JsonRefusal && error.flaw !== "malformed";
@@ -202,6 +202,7 @@ const shortReplyBytes = 16 * 1024;
 /** What an answer may hold: numbers of vectors are many and cheap, and so are the probabilities of tokens. */
 const replyBounds: JsonBounds = {
   ...plainBounds,
+  keepsDigits: true,
   depth: maxReplyDepth,
   nodes: maxReplyNodes,
   containers: maxReplyContainers,

@@ -4,7 +4,8 @@
 // 1. A frame in which nothing is found passes as it came.
 // 2. What repeats from frame to frame, such as the reply's id, is looked at once.
 // 3. Seals are looked at and never changed: where the policy would take something out of one, the stream is refused.
-import { parseExactly } from "../kernel/json-exact.ts";
+import { parseLossless } from "../kernel/json-exact.ts";
+import { isRawNumber } from "../kernel/json-number.ts";
 import { BoundedMap } from "../kernel/bounded-map.ts";
 import type { Fault } from "../kernel/fault.ts";
 import { maxJsonDepth } from "../kernel/limits.ts";
@@ -111,7 +112,7 @@ export class FrameGuard {
 
   #value(value: unknown, key: string, depth: number): unknown {
     if (typeof value === "string") return this.#said.has(value) ? value : this.#text(value, key);
-    if (typeof value !== "object" || value === null || depth > maxJsonDepth) return value;
+    if (typeof value !== "object" || value === null || isRawNumber(value) || depth > maxJsonDepth) return value;
     if (Array.isArray(value)) {
       const next = value.map((item: unknown) => this.#value(item, "", depth + 1));
       return next.every((item, i) => item === value[i]) ? value : next;
@@ -195,7 +196,7 @@ function withoutWords(frame: string, pieces: readonly StreamEvent[]): string {
 function parsed(text: string): unknown {
   if (!text.startsWith("{")) return undefined;
   try {
-    return parseExactly(text);
+    return parseLossless(text);
   } catch {
     return undefined;
   }

@@ -24,7 +24,7 @@ const exceptions: Readonly<Record<string, string>> = {
 
 function sources(folder: string): readonly string[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".ts"))
+    .filter((name) => name.endsWith(".ts") && !name.includes("node_modules"))
     .map((name) => `${folder}/${name.replaceAll("\\", "/")}`);
 }
 

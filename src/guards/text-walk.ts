@@ -1,5 +1,6 @@
 // Walks values text by text, as far as whoever asks wants to go on, and afterwards copies what texts were to be replaced in.
 import { below } from "../kernel/json-pointer.ts";
+import { isRawNumber } from "../kernel/json-number.ts";
 import { maxJsonDepth } from "../kernel/limits.ts";
 import { textOnly } from "./places.ts";
 import type { PlaceKind, PlaceReader, Step } from "./places.ts";
@@ -217,7 +218,8 @@ export class TextWalk {
       this.kind = key === "" ? "text" : this.#places(this.#steps, key);
       return true;
     }
-    if (typeof value === "object" && value !== null && this.#frames.length <= deepest) this.#push(value);
+    const isWalked = typeof value === "object" && value !== null && !isRawNumber(value);
+    if (isWalked && this.#frames.length <= deepest) this.#push(value);
     return false;
   }
 }

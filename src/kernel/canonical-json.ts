@@ -1,6 +1,8 @@
 // RFC 8785 (JSON Canonicalization Scheme): one value, one byte sequence, so that digests and signatures agree
 // between Charter and anyone who re-computes them. Integers beyond 2^53-1 are refused, because JSON readers
-// elsewhere would round them silently.
+// elsewhere would round them silently. The RFC has no form for a number that was kept as it was written (json-number.ts): it
+// stands with its digits.
+import { isRawNumber } from "./json-number.ts";
 
 /** Any value that JSON can carry. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
@@ -49,6 +51,7 @@ function arrayInOrder(items: readonly unknown[]): boolean {
 }
 
 function recordInOrder(record: Record<string, unknown>): boolean {
+  if (isRawNumber(record)) return true;
   // A class may have a JSON form of its own; its fields are what counts here.
   if ("toJSON" in record) return false;
   let last = "";
@@ -108,6 +111,7 @@ function canonicalArray(items: readonly unknown[]): string {
 }
 
 function canonicalObject(record: Record<string, unknown>): string {
+  if (isRawNumber(record)) return record.rawJSON;
   let text = "{";
   for (const key of Object.keys(record).sort()) {
     const value = record[key];

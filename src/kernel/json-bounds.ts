@@ -21,6 +21,8 @@ export interface JsonBounds {
   readonly outerKeys: number;
   /** Whether a key that stands twice in one record is refused. Otherwise the last one counts, as with JSON.parse. */
   readonly uniqueKeys?: boolean;
+  /** Whether numbers that a double cannot hold are kept as they were written: see json-number.ts. */
+  readonly keepsDigits?: boolean;
 }
 
 /** The bounds of a document of which nothing else is known. */

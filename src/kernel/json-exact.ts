@@ -1,7 +1,10 @@
 // JSON.parse, but for one mistake of the engine (V8 13.6): where a record begins like one that was parsed before, a key that
 // is written with an escape may be taken for the other record's next key, because as many raw characters are compared as
 // the key has without its escapes. So what one caller has sent could change how another caller's keys are read.
-// Texts with an escape in a key are therefore read here, key by key; all others by the engine.
+// Texts with an escape in a key are therefore read here, key by key, and so are those in which digits would get lost; all
+// others by the engine.
+import { exactNumber } from "./json-number.ts";
+import type { RawNumber } from "./json-number.ts";
 
 /** The value of a JSON text. @throws SyntaxError as JSON.parse does; RangeError for a nesting of many thousands. */
 export function parseExactly(text: string): unknown {
@@ -9,9 +12,18 @@ export function parseExactly(text: string): unknown {
   return text.includes("\\") && hasEscapedKey(text) ? exactValue(text) : value;
 }
 
+/** The same, with a `RawNumber` for each number that a double cannot hold. */
+export function parseLossless(text: string): unknown {
+  const value = parseExactly(text);
+  return mayLoseDigits.test(text) ? exactValue(text, exactNumber) : value;
+}
+
+/** Whether a text may hold a number that a double cannot hold; texts and keys may look like one. */
+const mayLoseDigits = /[\d.]{16}|\de/i;
+
 /** The value of a text that JSON.parse has accepted. */
-export function exactValue(text: string): unknown {
-  return new ExactReader(text).value();
+export function exactValue(text: string, numberOf: (text: string) => number | RawNumber = Number): unknown {
+  return new ExactReader(text, numberOf).value();
 }
 
 /** Whether a key of a text that JSON.parse has accepted is written with an escape. Goes through it once. */
@@ -42,10 +54,12 @@ export function addKey(record: Record<string, unknown>, key: string, value: unkn
 /** Reads a text that is known to be JSON. */
 class ExactReader {
   readonly #text: string;
+  readonly #numberOf: (text: string) => number | RawNumber;
   #at = 0;
 
-  constructor(text: string) {
+  constructor(text: string, numberOf: (text: string) => number | RawNumber) {
     this.#text = text;
+    this.#numberOf = numberOf;
   }
 
   value(): unknown {
@@ -100,7 +114,7 @@ class ExactReader {
     word.lastIndex = this.#at;
     const [found = ""] = word.exec(this.#text) ?? [];
     this.#at += found.length;
-    return JSON.parse(found);
+    return /^[\d-]/.test(found) ? this.#numberOf(found) : JSON.parse(found);
   }
 }
 

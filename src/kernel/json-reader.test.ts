@@ -51,6 +51,25 @@ function written(value: unknown, space: string): string {
 }
 
 describe("the reader of JSON", () => {
+  it("leaves long white space out, wherever it stands, and takes it for no more than white space", () => {
+    const tokens = ["{", '"a"', ":", "[", "1", ",", "true", ",", '"x y"', "]", ",", '"b"', ":", "{", "}", "}"];
+    const text = tokens.join("");
+    for (let at = 0; at <= tokens.length; at++) {
+      for (const length of [1023, 1024, 5000, 20_000]) {
+        const spaced = [...tokens.slice(0, at), " \n".repeat(length), ...tokens.slice(at)].join("");
+        expect(JSON.stringify(read(spaced)), `${length} at ${at}`).toBe(text);
+        expect(JSON.stringify(read(spaced, 2000)), `${length} at ${at}`).toBe(text);
+      }
+    }
+    const space = " ".repeat(5000);
+    for (const broken of [`[tr${space}ue]`, `[1${space}2]`, `[1${space}]${space}x`, `{"a"${space}1}`, `[${space},1]`]) {
+      expect(
+        outcome(() => read(broken)),
+        broken.trim().slice(0, 3),
+      ).toBe("none");
+    }
+  });
+
   it("gives the values that JSON.parse gives", () => {
     fc.assert(
       fc.property(

@@ -2,6 +2,7 @@
 // records is parsed by the engine in batches. Promises:
 //
 // 1. The value is the one that JSON.parse gives, and what JSON.parse refuses is refused. `__proto__` is a key like any other.
+//    Where digits are to be kept, a number that a double cannot hold stays as it was written.
 // 2. A document beyond its bounds is refused where it crosses them; what follows is not looked at.
 // 3. Where keys must be unique, a record that has one twice, in whatever spelling, is refused with its place: two readers could
 //    take it for different things.
@@ -10,12 +11,16 @@
 // A record or list is built here only when it is longer than a batch; whatever is shorter lies inside the text of a batch.
 import { JsonRefusal } from "./json-bounds.ts";
 import { addKey, exactValue } from "./json-exact.ts";
+import { exactNumber, keepsDigits } from "./json-number.ts";
 import type { JsonBounds } from "./json-bounds.ts";
 import { maxJsonKeyBytes, maxJsonNumberBytes } from "./limits.ts";
 import type { Steps, TimeSlice } from "./time-slice.ts";
 
 /** Bytes that are parsed in one go. */
 const batchBytes = maxJsonKeyBytes;
+
+/** White space from which on a run of it is left out of what is parsed, but for its first byte. */
+const longSpace = 1024;
 
 /** A list or record that is open. */
 interface Frame {
@@ -70,6 +75,10 @@ class JsonReader {
   #quote = -1;
   /** A key was written with an escape: see json-exact.ts. */
   #hasEscapedKey = false;
+  /** Long runs of white space that lie in what has not been parsed yet. */
+  #gaps: { readonly from: number; to: number }[] = [];
+  /** A number came that a double cannot hold. */
+  #hasRawNumber = false;
   #nodes = 1;
   #containers = 0;
 
@@ -106,7 +115,7 @@ class JsonReader {
   #document(): unknown {
     if (this.#frames.length > 0) this.#malformed(this.#bytes.length);
     const { isFull, start, value } = this.#top;
-    if (!isFull) return this.#parsed(this.#bytes.toString("utf8", start), start);
+    if (!isFull) return this.#parsed(this.#text(start, this.#bytes.length), start);
     this.#blank(start, this.#bytes.length);
     return (value as unknown[])[0];
   }
@@ -203,7 +212,7 @@ class JsonReader {
   /** Parses what stands before a value that is to be built, with its key. */
   #begin(frame: Frame, end: number): void {
     if (frame.isFull) this.#malformed(end);
-    let text = this.#bytes.toString("utf8", frame.start, end);
+    let text = this.#text(frame.start, end);
     if (!frame.isRecord) {
       const last = text.lastIndexOf(",");
       if (last !== -1) this.#addList(frame, text.slice(0, last), frame.start);
@@ -225,7 +234,7 @@ class JsonReader {
       frame.isFull = false;
       return;
     }
-    const text = this.#bytes.toString("utf8", frame.start, end);
+    const text = this.#text(frame.start, end);
     if (frame.isRecord) {
       const part = this.#parsed(`{${text}}`, frame.start) as Record<string, unknown>;
       if (!text.includes(":")) this.#malformed(end);
@@ -249,6 +258,7 @@ class JsonReader {
   #parsed(text: string, start: number): unknown {
     try {
       const value: unknown = JSON.parse(text);
+      if (this.#hasRawNumber) return exactValue(text, exactNumber);
       return this.#hasEscapedKey ? exactValue(text) : value;
     } catch (error) {
       const [, within = "0"] = /position (\d+)/.exec(error instanceof Error ? error.message : "") ?? [];
@@ -261,8 +271,25 @@ class JsonReader {
   }
 
   #isBlank(start: number, end: number): boolean {
-    for (let i = start; i < end; i++) if (!isSpace(this.#bytes[i] as number)) return false;
+    const text = this.#text(start, end);
+    for (let i = 0; i < text.length; i++) if (!isSpace(text.charCodeAt(i))) return false;
     return true;
+  }
+
+  /** The text from one place to another without the long runs of white space in it, which are asked for once, in order. */
+  #text(start: number, end: number): string {
+    let text = "";
+    let from = start;
+    let passed = 0;
+    for (const gap of this.#gaps) {
+      if (gap.from >= end) break;
+      passed++;
+      if (gap.to <= from) continue;
+      text += this.#bytes.toString("utf8", from, Math.max(from, gap.from));
+      from = Math.min(gap.to, end);
+    }
+    this.#gaps.splice(0, passed);
+    return text + this.#bytes.toString("utf8", from, end);
   }
 
   /** Goes behind a text; true when it is too long for a batch, and then stands at its beginning. */
@@ -286,9 +313,18 @@ class JsonReader {
   /** Goes behind white space, colons and words, for a while. */
   #skipRest(): void {
     const bytes = this.#bytes;
-    const most = Math.min(this.#at + this.#batchBytes, bytes.length);
-    let at = this.#at + 1;
-    while (at < most && isRest(bytes[at] as number)) at++;
+    const start = this.#at;
+    const most = Math.min(start + this.#batchBytes, bytes.length);
+    let at = start;
+    while (at < most && isSpace(bytes[at] as number)) at++;
+    if (at - start < longSpace) {
+      at = Math.max(at, start + 1);
+      while (at < most && isRest(bytes[at] as number)) at++;
+    } else {
+      const last = this.#gaps.at(-1);
+      if (last?.to === start) last.to = at;
+      else this.#gaps.push({ from: start + 1, to: at });
+    }
     this.#at = at;
   }
 
@@ -298,6 +334,10 @@ class JsonReader {
     let at = start + 1;
     for (let byte = bytes[at]; byte !== undefined && isOfNumber(byte); byte = bytes[at]) {
       if (++at - start > maxJsonNumberBytes) throw new JsonRefusal("numberBytes", start);
+    }
+    if (this.#bounds.keepsDigits === true && !this.#hasRawNumber) {
+      const text = bytes.toString("latin1", start, at);
+      this.#hasRawNumber = !keepsDigits(text, Number(text));
     }
     this.#at = at;
   }
@@ -317,6 +357,11 @@ class JsonReader {
       parts.push(this.#parsed(`"${bytes.toString("utf8", start, at)}"`, start) as string);
       if (this.#stretch.isOver(at - start)) yield;
     }
+    let next = at + 1;
+    for (const end = next; isSpace(bytes[next] ?? 0); next++) {
+      if ((next - end) % 1024 === 1023 && this.#stretch.isOver(1024)) yield;
+    }
+    if (bytes[next] === colon) throw new JsonRefusal("keyBytes", begin);
     this.#putText(begin, at + 1, parts.join(""));
   }
 
@@ -347,9 +392,6 @@ class JsonReader {
   }
 
   #putText(begin: number, end: number, text: string): void {
-    let next = end;
-    while (isSpace(this.#bytes[next] ?? 0)) next++;
-    if (this.#bytes[next] === colon) throw new JsonRefusal("keyBytes", begin);
     this.#build();
     const frame = this.#top;
     this.#begin(frame, begin);

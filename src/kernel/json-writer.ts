@@ -1,6 +1,7 @@
 // Writes JSON of any size without holding up others: as JSON.stringify writes it, or in the canonical form of RFC 8785. What
 // is small is written at once; the rest piece by piece, with turns for everybody else in between.
 import { canonicalJson, NotCanonicalError } from "./canonical-json.ts";
+import { isRawNumber } from "./json-number.ts";
 import { RunningText } from "./running-text.ts";
 import type { Sink } from "./running-text.ts";
 import type { Steps, TimeSlice } from "./time-slice.ts";
@@ -136,7 +137,7 @@ function sorted(value: unknown): string {
 
 /** A record with its keys in order; an engine writes those that are numbers first, and so twice the same. */
 function inOrder(_key: string, value: unknown): unknown {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  if (typeof value !== "object" || value === null || Array.isArray(value) || isRawNumber(value)) return value;
   const rows = Object.entries(value).toSorted(([one], [other]) => (one < other ? -1 : 1));
   return Object.fromEntries(rows);
 }

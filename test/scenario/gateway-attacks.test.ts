@@ -265,8 +265,6 @@ describe("a hostile request", () => {
       wide: around(`"x":[${"0,".repeat(2_000_000)}0]`),
       "a lone surrogate": around('"x":"\\ud800"'),
       "a lone surrogate in a name": around('"\\udfff":1'),
-      "beyond 2^53": around('"x":9007199254740993'),
-      "beyond every number": around('"x":1e999'),
       "not an object": "[]",
       "not JSON": "{",
       "other models": around('"models":["up/else"]'),

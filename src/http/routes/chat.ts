@@ -64,7 +64,7 @@ function one(header: string | string[] | undefined): string | undefined {
 }
 
 /** What the JSON of a call may hold. */
-export const callBounds: JsonBounds = { ...plainBounds, outerKeys: maxCallParameters };
+export const callBounds: JsonBounds = { ...plainBounds, outerKeys: maxCallParameters, keepsDigits: true };
 
 interface Api {
   readonly name: OperationName;

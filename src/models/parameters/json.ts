@@ -1,11 +1,12 @@
 // What the readers of parameters know of JSON.
+import { isRawNumber } from "../../kernel/json-number.ts";
 
 /** A JSON object of unknown content. */
 export type Json = Readonly<Record<string, unknown>>;
 
 /** Whether a JSON value is an object, not a list. */
 export function isRecord(value: unknown): value is Json {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !isRawNumber(value);
 }
 
 /** Whether a value names something: a text, or a list that holds one. */

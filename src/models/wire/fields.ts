@@ -1,14 +1,15 @@
 // Strict readers of JSON fields: each gives a value of the wanted type, undefined where the field is absent or null, or
 // refuses with `dialect.invalid` and the field's JSON pointer. Pointers are only built when something is wrong.
 import type { Fault } from "../../kernel/fault.ts";
+import { isRawNumber } from "../../kernel/json-number.ts";
 import { invalid } from "./faults.ts";
 
 /** A JSON object of unknown content. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** Whether a JSON value is an object, not an array. */
+/** Whether a JSON value is an object: neither an array nor a number that was kept as it was written. */
 export function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !isRawNumber(value);
 }
 
 /** The value as an object. @throws `dialect.invalid` at `at`. */
@@ -110,11 +111,15 @@ function absent(value: unknown, at: string, key: string, form: string): undefine
   throw unlike(`${at}/${key}`, form, value);
 }
 
+/** Digits of a wrong number that are told. */
+const maxShownDigits = 40;
+
 /** A wrong value in words. Text is not repeated: it may be a prompt, and refusals are logged. */
 function shown(value: unknown): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return "a list";
   if (typeof value === "number" || typeof value === "boolean") return String(value);
   if (typeof value === "string") return "this text";
+  if (isRawNumber(value)) return value.rawJSON.slice(0, maxShownDigits);
   return typeof value === "object" ? "an object" : "nothing";
 }

@@ -1,5 +1,5 @@
 // Arguments of tools are text in the neutral form and objects in the dialects of Anthropic and Google.
-import { parseExactly } from "../../kernel/json-exact.ts";
+import { parseLossless } from "../../kernel/json-exact.ts";
 import { isObject } from "./fields.ts";
 
 /**
@@ -10,7 +10,7 @@ import { isObject } from "./fields.ts";
 export function parseArguments(text: string): Readonly<Record<string, unknown>> {
   if (text.trim() === "") return {};
   try {
-    const value: unknown = parseExactly(text);
+    const value: unknown = parseLossless(text);
     if (isObject(value)) return value;
   } catch {
     // Falls through: the words are kept as they are.
