@@ -2,7 +2,7 @@
 // only the ratio of the two means anything on another machine.
 import { parseArgs } from "node:util";
 
-/** One measured number beside what it is compared with. */
+/** One measured number and what it is compared with. */
 export interface Figure {
   /** What was measured, in words. */
   readonly name: string;

@@ -1,4 +1,4 @@
-// How long a decision takes when its shape was seen before, when it was not, and when the policies are parsed anew for
+// How long a decision takes when its shape was seen before, when it was not, and when the policies are parsed again for
 // every question, which is what the first two must be compared with.
 import { isAuthorized } from "@cedar-policy/cedar-wasm/nodejs";
 import { principalKinds } from "../src/kernel/ctx.ts";

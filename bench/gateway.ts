@@ -1,5 +1,5 @@
-// What does a governed model call cost beside an ungoverned one? Charter with everything on (policy, budgets, the durable
-// ledger, guards, counted limits) beside the provider itself, a proxy that does nothing but forward, and an npm peer. All
+// What does a governed model call cost compared with an ungoverned one? Charter with everything on (policy, budgets, the durable
+// ledger, guards, counted limits) against the provider itself, a proxy that does nothing but forward, and an npm peer. All
 // are measured in turn, round by round, so that a drift of the machine falls on all alike; the median of the rounds counts.
 //
 // `--calls 200000` looks at memory for as long as the promise says, `--peer no` leaves the peer out, `--parts rates,cache`
@@ -22,9 +22,9 @@ const paced: CallShape = { model: "paced-500", stream: true };
 const endless: CallShape = { model: "endless", stream: true };
 const models = [whole, streamed, paced, endless].map(({ model }) => model);
 
-/** The rate at which latencies are compared, calls a second; everybody can keep up with it. */
+/** The rate at which latencies are compared, calls a second; everyone can keep up with it. */
 const perSecond = 100;
-/** Streams that nobody reads, at a time. */
+/** Streams that no one reads, at a time. */
 const unreadStreams = 100;
 const mebi = 2 ** 20;
 
@@ -108,7 +108,7 @@ const words: Record<ContenderName, string> = {
   peer: "the npm peer",
 };
 
-/** Against whom a thing is compared, besides Charter. */
+/** What a thing is compared with, other than Charter. */
 function others({ contenders }: Rig, names: readonly ContenderName[]): ContenderName[] {
   return names.filter((name) => contenders.some((each) => each.name === name));
 }
@@ -194,7 +194,7 @@ async function* latencies(rig: Rig, seconds: number): AsyncGenerator<Figure> {
   }
 }
 
-/** Calls whose model the router chooses, beside calls that name it. */
+/** Calls whose model the router chooses, compared with calls that name it. */
 async function* chosen(rig: Rig, seconds: number): AsyncGenerator<Figure> {
   const busy = (model: string) => (): LoadOrder => ({
     kind: "busy",
@@ -259,7 +259,7 @@ async function* memory(rig: Rig, calls: number): AsyncGenerator<Figure> {
   });
 }
 
-/** Memory with many streams open at once: slow ones, and ones that nobody reads. */
+/** Memory with many streams open at once: slow ones, and ones that no one reads. */
 async function* openStreams(rig: Rig, streams: number): AsyncGenerator<Figure> {
   const measure = async ({ target, process }: Contender, shape: CallShape, count: number, reads: boolean) => {
     const before = (await process.memory()).nowBytes;

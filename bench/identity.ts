@@ -1,5 +1,5 @@
-// What does knowing who calls cost? Tokens verified per second, a read with and without authentication, a login beside the
-// password hash in it, and what one guesser of passwords costs everybody else.
+// What does knowing who calls cost? Tokens verified per second, a read with and without authentication, a login next to the
+// password hash in it, and what one guesser of passwords costs everyone else.
 import { argon2, randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -181,7 +181,7 @@ async function* logins(): AsyncGenerator<Figure> {
   });
 }
 
-/** The times of logins of one user, each from an address of its own, milliseconds ascending. */
+/** The times of logins of one user, each from its own address, milliseconds ascending. */
 async function loginsFrom(server: Throwaway, subnet: number, count: number): Promise<Float64Array> {
   let host = 1;
   return timesOf(count, async () => {

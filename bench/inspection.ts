@@ -1,4 +1,4 @@
-// How long the guards take over a call, and how long they hold up everybody else while they look through a large one.
+// How long the guards take over a call, and how long they hold up everyone else while they look through a large one.
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { ModelCall, Turn } from "../src/models/conversation.ts";
 import { defaultGuardPolicy } from "../src/guards/guard.ts";

@@ -1,5 +1,5 @@
-// Can a product tell by the clock whether an id that it guessed is another product's artifact or nobody's? One client
-// asks for both in turns, in an order drawn anew each time, so that drifts of the machine fall on both alike.
+// Can a product tell by the clock whether an id that it guessed is another product's artifact or no one's? One client
+// asks for both in turns, in an order drawn each time, so that drifts of the machine fall on both alike.
 import { Client } from "undici";
 import { systemClock } from "../src/kernel/clock.ts";
 import { newId } from "../src/kernel/ids.ts";

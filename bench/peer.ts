@@ -41,7 +41,7 @@ async function installed(): Promise<string> {
     await access(server(folder));
     return server(folder);
   } catch {
-    // Not there yet, or not whole: it is made beside its place and moved there when it is complete.
+    // Not there yet, or not whole: it is made next to its place and moved there when it is complete.
     const draft = await mkdtemp(`${folder}-`);
     await writeFile(join(draft, "package.json"), JSON.stringify(manifest));
     const args = ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];

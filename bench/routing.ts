@@ -135,7 +135,7 @@ function* times(samples: readonly Sample[]): Generator<Figure> {
 }
 
 async function* run(options: BenchOptions): AsyncGenerator<Figure> {
-  if (!hasLabelled()) throw new Error("the labelled prompts do not lie beside the project");
+  if (!hasLabelled()) throw new Error("the labelled prompts do not lie next to the project");
   const samples = samplesOf(readLabelled());
   yield* times(samples);
   yield* sets(samples, Number(options["bootstraps"]));

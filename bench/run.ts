@@ -1,4 +1,4 @@
-// `npm run bench [name...] [-- --save] [--option value]`: runs the benches in turn, each in a process of its own so that
+// `npm run bench [name...] [-- --save] [--option value]`: runs the benches in turn, each in its own process so that
 // none inherits another's memory or compiled code, and ends with a table. `--save` keeps the figures in bench/results, or
 // in the folder that `--to` names.
 //
@@ -113,7 +113,7 @@ async function runAll(chosen: readonly Bench[], options: Options, folder: string
   return results;
 }
 
-/** Shows figures beside the saved ones; false when one is worse, or there was nothing to compare. */
+/** Shows figures next to the saved ones; false when one is worse, or there was nothing to compare. */
 function showComparison(rows: readonly Comparison[]): boolean {
   for (const line of table(comparisonHeading, rows.map(comparisonCells), [3, 4, 5])) console.log(line);
   const worse = rows.filter(isWorse).length;

@@ -6,7 +6,7 @@ import { publicOperations } from "./api-docs.ts";
 
 const file = new URL("../docs/architecture.md", import.meta.url);
 
-/** docs/architecture.md with its generated parts made anew. */
+/** docs/architecture.md with its generated parts generated again. */
 export async function renderArchitectureDoc(): Promise<string> {
   let text = readFileSync(file, "utf8");
   text = replacePart(text, "graph", ["```mermaid", ...(await folderGraph()), "```"]);

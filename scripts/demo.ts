@@ -1,4 +1,4 @@
-// `npm run demo`: a throwaway Charter in a process of its own, and everything it promises, shown on real input.
+// `npm run demo`: a throwaway Charter in its own process, and everything it promises, shown on real input.
 //
 // 1. Every statement that is printed was checked first; one that does not hold ends the demo with exit status 1.
 // 2. Nothing is left behind: servers are stopped and folders removed, also after Ctrl-C.
@@ -85,7 +85,7 @@ async function demonstrate(screen: Screen, claims: Claims, server: Throwaway): P
   screen.section("A stranger verifies one artifact, offline");
   proveOne(screen, claims, chosen, taken.evidence);
 
-  screen.section("Somebody edits the record");
+  screen.section("Someone edits the record");
   await showTampering(screen, claims, taken, chosen.outcomeIndex);
   screen.holds(`the failure names the entry that was edited: the receipt of ${chosenPath}`);
 

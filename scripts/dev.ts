@@ -2,7 +2,7 @@
 // seeded playground to try it on. The folder is `.dev`, which git ignores, unless another is named.
 //
 // 1. The playground is seeded once; a restart, also of this program, keeps data and keys.
-// 2. A first start that was interrupted before the playground was whole begins anew at the next one.
+// 2. A first start that was interrupted before the playground was whole starts over at the next one.
 // 3. Ctrl-C ends the server with it.
 import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";

@@ -1,7 +1,7 @@
 // Fits the weights of the calibrated analyser and writes src/routing/weights.json with where they come from:
-// `node scripts/fit-analyser.ts`. Needs the labelled prompts beside the project; says so when they are not there.
+// `node scripts/fit-analyser.ts`. Needs the labelled prompts next to the project; says so when they are not there.
 //
-// The committed weights are fitted on all labelled prompts. The figures beside them come from five-fold
+// The committed weights are fitted on all labelled prompts. The figures next to them come from five-fold
 // cross-validation with the same code: every prompt is ranked by weights that saw neither it nor a near-duplicate.
 import { writeFileSync } from "node:fs";
 import { CalibratedAnalyser } from "../src/routing/calibrated.ts";
@@ -75,6 +75,6 @@ if (hasLabelled()) {
   writeFileSync(target, `${JSON.stringify(weights(), null, 2)}\n`);
   console.log(`fitted: ${target.pathname}; format it with \`npx oxfmt\``);
 } else {
-  console.error("the labelled prompts do not lie beside the project");
+  console.error("the labelled prompts do not lie next to the project");
   process.exitCode = 1;
 }

@@ -3,7 +3,7 @@
 // refused by both, and what went past the proxy and why; exits 1 when a test fails, document and server differ, or too
 // little went through to mean anything.
 //
-// Prism stands in test/prism with a lock file of its own and is installed there without running any script of a package:
+// Prism stands in test/prism with its own lock file and is installed there without running any script of a package:
 // one that it depends on would report the installation to a third party.
 import { spawn, spawnSync } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
@@ -112,7 +112,7 @@ function summary({ through, restored, refusedByBoth, bypassed }: Counts): string
   const { sites, files } = ownConnections();
   const classes = (Object.keys(bypassReasons) as Bypass[]).filter((name) => bypassed[name] > 0);
   return [
-    `through prism: ${through} (of which ${restored} sent as the test wrote them, where prism writes anew)`,
+    `through prism: ${through} (of which ${restored} sent as the test wrote them, where prism rewrites them)`,
     `refused by prism and by Charter: ${refusedByBoth}`,
     `past prism: ${Object.values(bypassed).reduce((sum, count) => sum + count, 0)}`,
     ...classes.map((name) => `  ${bypassed[name]} x ${bypassReasons[name]}`),

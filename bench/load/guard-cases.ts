@@ -1,4 +1,4 @@
-// Labelled texts for the guards, made from the case files beside them: forms are filled with characters from a fixed seed,
+// Labelled texts for the guards, made from the case files next to them: forms are filled with characters from a fixed seed,
 // so that every run measures the same texts, and two seeds keep development and test apart.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

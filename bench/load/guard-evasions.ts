@@ -93,7 +93,7 @@ export function evadedCases({ name, apply }: Evasion, split: Split, rules: Reado
     const secret = text.slice(planted.start, planted.end);
     if (!standing(secret)) return [];
     const disguised = apply(secret, random);
-    // What stands directly beside a token would become part of its encoding.
+    // What stands directly next to a token would become part of its encoding.
     const [before, after] = [text.slice(0, planted.start), text.slice(planted.end)];
     const { start } = planted;
     return [

@@ -1,5 +1,5 @@
 // A process that calls models over connections that stay open, as it is told: it reads one order a line, as JSON, and
-// prints one result a line. It lives through a whole comparison, so that it is equally warm for everybody. Every prompt is
+// prints one result a line. It lives through a whole comparison, so that it is equally warm for everyone. Every prompt is
 // new, so that no cache answers.
 import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
 import { createInterface } from "node:readline";
@@ -31,7 +31,7 @@ export type LoadOrder = { readonly target: CallTarget } & (
     }
   /** So many a second, each at its time, whether or not the others were answered. */
   | { readonly kind: "steady"; readonly shape: CallShape; readonly perSecond: number; readonly seconds: number }
-  /** So many streams at once. Says `open` in a line of its own when all have begun, and ends when all have ended. */
+  /** So many streams at once. Says `open` in its own line when all have begun, and ends when all have ended. */
   | { readonly kind: "streams"; readonly shape: CallShape; readonly streams: number; readonly reads: boolean }
 );
 
@@ -49,7 +49,7 @@ export interface LoadResult {
   readonly firstP99Ms: number;
 }
 
-/** How long a stream that nobody reads stays open, milliseconds. */
+/** How long a stream that no one reads stays open, milliseconds. */
 const unreadMs = 3000;
 /** Seconds at the start of a steady order that are not counted: connections are opened again. */
 const steadyWarmSeconds = 0.5;

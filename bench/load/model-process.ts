@@ -25,11 +25,11 @@ export interface Spawned extends AsyncDisposable {
   cpuSeconds(): Promise<number>;
   /** Resident memory, now and at its peak, bytes. */
   memory(): Promise<{ readonly nowBytes: number; readonly peakBytes: number }>;
-  /** Starts counting the peak anew. */
+  /** Starts counting the peak again. */
   resetPeak(): Promise<void>;
 }
 
-/** Starts Node with arguments. What it says on stderr is shown, unless nobody wants to know. */
+/** Starts Node with arguments. What it says on stderr is shown, unless no one wants to know. */
 export function spawnNode(args: readonly string[], stderr: "inherit" | "ignore" = "inherit"): Spawned {
   const child = spawn(process.execPath, args, { env: plainEnv(), stdio: ["pipe", "pipe", stderr] });
   const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));

@@ -36,7 +36,7 @@ const streamedShare = 0.3;
 /** How skewed: the exponent of Zipf's law, close to 1 in traces of web and model caches. */
 const skew = 1;
 
-/** A provider whose every answer says which prompt it is for and has a number of its own. */
+/** A provider whose every answer says which prompt it is for and has its own number. */
 export async function startNumberingUpstream(): Promise<{ url: string; reached(): number } & AsyncDisposable> {
   let answers = 0;
   const server = createServer((request, response) => {

@@ -1,4 +1,4 @@
-// Runs one of the load programs in a process of its own.
+// Runs one of the load programs in its own process.
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";

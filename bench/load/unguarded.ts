@@ -1,4 +1,4 @@
-// Loaded into a server before it starts (`node --import`): whoever calls is taken for the admin, unlooked. It is the base
+// Loaded into a server before it starts (`node --import`): every caller is taken for the admin, unchecked. It is the base
 // that authentication is measured against, and lies here so that nothing in the program can be told to do this.
 import { KeyAuthenticator } from "../../src/identity/authenticator.ts";
 import type { Principal } from "../../src/kernel/ctx.ts";

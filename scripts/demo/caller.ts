@@ -19,7 +19,7 @@ export interface Ask {
   /** The caller's key; none when absent. */
   readonly key?: string;
   readonly headers?: Record<string, string>;
-  /** Sent as JSON when it is no bytes. */
+  /** Sent as JSON unless it is bytes. */
   readonly body?: object;
 }
 

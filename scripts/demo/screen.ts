@@ -66,7 +66,7 @@ export class Screen {
     this.lines(wrapped(text, columns - 2));
   }
 
-  /** A label and a text that wraps beside it. */
+  /** A label and a text that wraps next to it. */
   labelled(indent: number, label: string, text: string): void {
     const head = `${" ".repeat(indent)}${label}`;
     for (const [at, part] of wrapped(text, columns - head.length).entries()) {

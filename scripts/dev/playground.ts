@@ -80,7 +80,7 @@ export function introduction(url: string, folder: string, playground: Playground
   const question = '{"model":"auto","messages":[{"role":"user","content":"What is a ledger?"}]}';
   return [
     `Charter runs from source on ${url} and restarts when a file under src/ or constitution/ changes.`,
-    `Data and keys lie in ${folder} and stay; \`npm run dev -- --fresh\` begins anew.`,
+    `Data and keys lie in ${folder} and stay; \`npm run dev -- --fresh\` starts over.`,
     "",
     `  ${"admin".padEnd(width)}  ${adminKey}`,
     ...products.map(({ name, key }) => `  ${name.padEnd(width)}  ${key}`),
@@ -90,7 +90,7 @@ export function introduction(url: string, folder: string, playground: Playground
     "",
     "Three things to try:",
     "",
-    "1. Be refused: nobody may delete an artifact, not even the admin.",
+    "1. Be refused: no one may delete an artifact, not even the admin.",
     "",
     `  curl -s -X DELETE ${url}/v1/artifacts/${artifactId} ${bearer(adminKey)}`,
     "",

@@ -4,7 +4,7 @@
 // 1. The shared forest learns each prompt's own gain from dense features, from all prompts.
 // 2. Two experts, one for questions with options and one for all others, learn only from prompts of their own kind. The
 //    wording table of each learns each family's mean gain from words, so that a family is recognised by how it is
-//    written; its forest learns the mean of the own gain and the family's, with the wording beside the dense features.
+//    written; its forest learns the mean of the own gain and the family's, from the wording and the dense features.
 //    Wording is predicted by tables that never saw the prompt (cross-fitting).
 // 3. The linear parts are fitted on differences inside families only. Questions about quantities in plain words are
 //    plenty and alike, so they have one of their own with all features; the others share one with a few.
@@ -64,7 +64,7 @@ export function samplesOf(labelled: readonly Labelled[]): Sample[] {
   });
 }
 
-/** Fits weights; `knots` and `levels` are left empty for whoever calibrates them. */
+/** Fits weights; `knots` and `levels` are left empty for the calibration. */
 export function fitted(samples: readonly Sample[], seed: number): PackedModel {
   const gains = Float64Array.from(samples, ({ weak, strong }) => strong - weak);
   const familyGains = familyMeans(samples, gains);

@@ -1,5 +1,5 @@
 // The labelled prompts that the analyser's weights are fitted on and judged by: what a weak and a strong model made of
-// each prompt. They lie beside the project on some machines and are never copied into it.
+// each prompt. They lie next to the project on some machines and are never copied into it.
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";

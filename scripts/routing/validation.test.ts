@@ -12,7 +12,7 @@ import { crossValidated, familyGroup, scoresOn } from "./validation.ts";
 
 const seed = 4;
 const isThere = hasLabelled();
-const why = isThere ? "" : " (skipped: the labelled prompts do not lie beside the project)";
+const why = isThere ? "" : " (skipped: the labelled prompts do not lie next to the project)";
 if (!isThere) process.stderr.write(`skipped: the fit of the analyser${why}\n`);
 
 /** The least APGR on the half that a fit did not see, and by the committed weights on all prompts. */

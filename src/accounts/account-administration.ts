@@ -26,7 +26,7 @@ import type { OperationName } from "../kernel/operation.ts";
 /** Most accounts in one import; one act, one transaction, one pair of leaves. */
 const mostImported = 1000;
 
-/** The first admin. `.invalid` is reserved for what is no domain (RFC 2606), until an admin sets a real address. */
+/** The first admin. `.invalid` is reserved for what is not a domain (RFC 2606), until an admin sets a real address. */
 const firstAdmin: AccountDraft = { username: "admin", email: "admin@charter.invalid", kind: "admin", role: "admin" };
 
 /** The administrative half of accounts. */
@@ -207,7 +207,7 @@ function importing(parts: AccountParts, records: AccountRecords): Administration
       }
       const prepared = accounts.map((account, i) => importedUser(constitution, account, `users/${i}/`));
       const { created, skipped } = await records.change(act, "", async (tx) => {
-        // Made anew when the database runs the unit again.
+        // Made again when the database runs the unit again.
         const outcome = { created: [] as UserRecord[], skipped: [] as string[] };
         let sinceMs = performance.now();
         for (const [i, fields] of prepared.entries()) {

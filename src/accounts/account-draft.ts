@@ -5,7 +5,7 @@ import type { NewUser, UserChange, UserRecord } from "../identity/index.ts";
 import type { PrincipalKind, Role } from "../kernel/ctx.ts";
 import { governanceFault } from "../governance/index.ts";
 
-/** Names of a new account, as somebody typed them. */
+/** Names of a new account, as someone typed them. */
 export interface AccountNames {
   readonly username: string;
   readonly email: string;
@@ -44,7 +44,7 @@ export function namesOf(draft: AccountNames, at = ""): Pick<NewUser, "username" 
     });
   }
   if (emailKeyOf(draft.email) === undefined) {
-    throw userFault("user.invalid", "this is no e-mail address that mail can be sent to", { at: `${at}email` });
+    throw userFault("user.invalid", "this is not an e-mail address that mail can be sent to", { at: `${at}email` });
   }
   return { username, email: draft.email, fullName: fullNameOf(draft.fullName, at) };
 }
@@ -95,7 +95,7 @@ export function changeOf(constitution: Constitution, before: UserRecord, change:
 /** An imported account in the form in which it is kept, but for its id. */
 export function importedUser(constitution: Constitution, account: ImportedAccount, at: string): Omit<NewUser, "id"> {
   if (readPasswordHash(account.passwordHash) === undefined) {
-    throw userFault("user.invalid", "this is no password hash that can be taken over", {
+    throw userFault("user.invalid", "this is not a password hash that can be taken over", {
       at: `${at}password_hash`,
       remedy: "give bcrypt ($2a$, $2b$ or $2y$, cost 4 to 14) or Argon2 (up to 128 MiB, 10 passes, 16 lanes)",
     });

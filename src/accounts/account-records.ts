@@ -15,7 +15,7 @@ export interface AccountRecords {
   resource(user: { readonly id: string } | undefined): string;
   /** The digest of a record that holds an e-mail address, with the address replaced by its HMAC. */
   digest(record: { readonly email: string }): Digest;
-  /** Carries out a change in the act's transaction; the standing of the user is read anew afterwards. */
+  /** Carries out a change in the act's transaction; the standing of the user is read again afterwards. */
   change<T>(act: Act, id: string, work: (tx: Transaction<unknown>) => Promise<T>): Promise<T>;
   /** Counts a mail to an address; false when it has had too many of the same sort lately and none may go. */
   admits(sort: MailSort, email: string): Promise<boolean>;
@@ -25,7 +25,7 @@ export interface AccountRecords {
   post(sort: MailSort, mail: Mail): void;
 }
 
-/** Sorts of mail, which are counted apart: whoever uses up one does not silence the others. */
+/** Sorts of mail, which are counted apart: using up one does not silence the others. */
 export type MailSort = "registration" | "reset" | "notice";
 
 /** Mails of one sort to one address; a stranger may cause no more, whatever addresses it calls from. */
@@ -35,12 +35,12 @@ const mailLimit = { limit: 3, windowMs: 3_600_000, group: "mail" };
 export function accountRecords(parts: AccountParts): AccountRecords {
   const { directory, outbox, counter, salt } = parts;
   const admits = async (sort: MailSort, email: string): Promise<boolean> => {
-    // What is no address gets no mail, and must not be counted as one that it becomes in some spelling.
+    // What is not an address gets no mail, and must not be counted as one that it becomes in some spelling.
     const address = emailKeyOf(email);
     return address !== undefined && (await counter.take(`mail:${sort}:${hidden(address)}`, mailLimit)).allowed;
   };
   const send = (mail: Mail): void => {
-    // The first admin has such an address: nobody reads mail there (RFC 6761 section 6.4).
+    // The first admin has such an address: no one reads mail there (RFC 6761 section 6.4).
     if (!mail.to.endsWith(".invalid")) outbox.post(mail);
   };
   const hidden = (email: string): string => createHmac("sha256", salt).update(email.toLowerCase()).digest("hex");

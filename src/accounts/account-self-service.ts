@@ -134,7 +134,7 @@ function passwords(parts: AccountParts, records: AccountRecords): Omit<SelfServi
         // A token that no mail would bring must not replace the one that a mail has brought: a stranger who asks again and
         // again would keep the owner out.
         const admitted = await records.admits("reset", email);
-        // For an address that nobody has the same statements run, and the token is nobody's.
+        // For an address that no one has the same statements run, and the token has no user.
         const holder = await records.change(act, user?.id ?? "", (tx) =>
           writer.issueReset(tx, { email: admitted ? email : undefined, tokenHash, expiresMs }),
         );

@@ -41,7 +41,7 @@ export interface ClientRegistryParts {
   readonly signingKeys: SigningKeys;
 }
 
-/** Most signing keys published at a time: whoever verifies a token fetches them all, and a rotation a day needs two. */
+/** Most signing keys published at a time: a verifier fetches them all, and a rotation a day needs two. */
 const mostPublishedKeys = 20;
 
 function tooManyKeys(): Error {

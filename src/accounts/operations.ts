@@ -2,10 +2,10 @@
 import { change, open, read, self } from "../kernel/operation.ts";
 import type { Operations } from "../kernel/operation.ts";
 
-const newcomers = "whoever registers has no account yet";
+const newcomers = "a new user has no account yet";
 const mailed = "the token in the body, which was mailed, proves whose account it is";
 const proven = "the old password in the body proves whose account it is";
-const forgetful = "whoever has forgotten the password has no credential; the answer tells nothing";
+const forgetful = "a user who has forgotten the password has no credential; the answer tells nothing";
 const ownProof = "the request carries its own proof: a client's, a password or a refresh token";
 const browsers = "a person comes here from an application and has no credential yet; a password is asked for";
 const published = "clients and resource servers must find the endpoints and verify tokens; nothing here is secret";

@@ -1,4 +1,4 @@
-// Sessions through the gate: whoever gets a token, gives one back or lets an application act in their name leaves an intent
+// Sessions through the gate: getting a token, giving one back or letting an application act in one's name leaves an intent
 // and an outcome. The request is judged by the authorization server inside the act, so that what it refuses is on record
 // too. Leaves name clients and the family of a token, never a token, a user name or a password.
 import { isPasswordLogin, oauthFault, oauthRefusal, UnitOfWork, clientResource } from "../identity/index.ts";
@@ -34,7 +34,7 @@ export interface Sessions {
   introspect(form: OAuthForm, address: string): Promise<OAuthAnswer>;
   /** What an authorization request comes to before anybody signs in; reads only. */
   preview(query: string): Promise<Preview>;
-  /** Lets an application act in somebody's name, or refuses it; resolves with where to send the browser. */
+  /** Lets an application act in someone's name, or refuses it; resolves with where to send the browser. */
   decide(ctx: Ctx, query: string, verdict: Verdict): Promise<{ readonly location: string }>;
   /** The server's metadata (RFC 8414). */
   metadata(): Promise<Readonly<Record<string, unknown>>>;
@@ -152,7 +152,7 @@ function accepted(answer: OAuthAnswer, report?: (finding: Finding) => void): OAu
   throw oauthRefusal(answer.refusal.error, answer.refusal.description);
 }
 
-/** Somebody has shown a token that was used before: it was stolen, or its owner was robbed of the answer. */
+/** A token was used twice: it was stolen, or its owner lost the answer. */
 function reuseFinding(model: "RefreshToken" | "AuthorizationCode"): Finding {
   return {
     threat: model === "RefreshToken" ? "identity.refresh_reuse" : "identity.code_reuse",

@@ -53,7 +53,7 @@ export type Turn =
   | { readonly kind: "follow"; readonly pieces: AsyncIterable<StreamEvent> }
   /** A miss: calls the model, and tells `lead` what comes. */
   | { readonly kind: "lead"; readonly lead: Producer }
-  /** Calls the model and tells nobody. */
+  /** Calls the model and tells no one. */
   | { readonly kind: "bypass" };
 
 /** What the answer's header `X-Charter-Cache` says of a turn. */

@@ -17,7 +17,7 @@ export const noWishes: CacheControl = { noStore: false, noCache: false, onlyIfCa
 
 const seconds = /^"?(\d{1,10})"?$/;
 
-/** Reads the header. A `max-age` that is no number counts as 0, and of several the smallest holds: fresher is never wrong. */
+/** Reads the header. A `max-age` that is not a number counts as 0, and of several the smallest holds: fresher is never wrong. */
 export function readCacheControl(header: string | undefined): CacheControl {
   if (header === undefined || header === "") return noWishes;
   let { noStore, noCache, onlyIfCached, maxAgeSeconds } = noWishes;

@@ -1,4 +1,4 @@
-// Answers in the memory of this process. Promises beside those of the port:
+// Answers in the memory of this process. Promises beyond those of the port:
 //
 // 1. Bytes, keys and overhead included, never exceed `maxBytes`, entries never `maxEntries`; no answer stays longer than
 //    five minutes, however long it lives.
@@ -19,8 +19,8 @@ const defaultMaxEntries = 10_000;
 const defaultMaxBytes = 64 * 1024 * 1024;
 
 /**
- * Bytes that an entry costs beside its record and key: the buffer's objects, the entry, its places in a map and a set.
- * Measured on Node 24 with 50 000 entries: 510 in one partition, 790 when each has a partition of its own.
+ * Bytes that an entry costs on top of its record and key: the buffer's objects, the entry, its places in a map and a set.
+ * Measured on Node 24 with 50 000 entries: 510 in one partition, 790 when each has its own partition.
  */
 export const entryOverheadBytes = 800;
 
@@ -67,7 +67,7 @@ export class MemoryCache implements NearStore {
     const entry = this.#entries.get(key);
     if (entry === undefined) return this.#missed();
     const ageMs = this.#clock.nowMs() - entry.placedMs;
-    // A clock that was set back must not prolong a life: hence the lower bound.
+    // A clock that was set back must not prolong a life, so there is a lower bound.
     if (ageMs < 0 || ageMs >= entry.lifetimeMs) {
       this.#forget(key, entry);
       return this.#missed();

@@ -12,7 +12,7 @@ const defaultMaxPerPartition = 2000;
 /** Most bytes of all questions together: the vectors of four full partitions at 1 536 numbers each. */
 const defaultMaxBytes = 48 * 1024 * 1024;
 
-/** Bytes that a question costs beside its vector: two digests, the numbers of its text, the objects. */
+/** Bytes that a question costs on top of its vector: two digests, the numbers of its text, the objects. */
 const questionOverheadBytes = 768;
 
 /** Longest text that is embedded, characters; one answer rarely suits two texts as long as that. */
@@ -112,7 +112,7 @@ export class MemorySemanticIndex implements SemanticIndex {
     this.#bytes += question.bytes;
     if (questions.size > this.#maxPerPartition) this.#forgetOldest(partition, questions);
     while (this.#bytes > this.#maxBytes) {
-      // At the cost of whoever has the most, so that one product's questions do not push out another's.
+      // At the cost of the partition with the most, so that one product's questions do not push out another's.
       const [most] = [...this.#partitions].sort(([, one], [, other]) => other.size - one.size);
       if (most === undefined) return;
       this.#forgetOldest(...most);

@@ -56,7 +56,7 @@ export function sealRecord(address: Address, answer: Answer, createdMs: number, 
   ]);
 }
 
-/** Opens a record for whoever asks under an address. */
+/** Opens a record that was looked up under an address. */
 export function openRecord(record: Buffer, address: Address): Opened {
   const sections = cut(record);
   const head = sections === undefined ? undefined : readHead(sections.head);

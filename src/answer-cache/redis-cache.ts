@@ -1,8 +1,8 @@
-// Answers in a Redis or Valkey server that several processes share. Promises beside those of the port:
+// Answers in a Redis or Valkey server that several processes share. Promises beyond those of the port:
 //
 // 1. A lookup takes at most `timeoutMs`. While the server does not answer there are no answers, and no call fails by it.
-// 2. Every value carries an HMAC-SHA-256 over its key and itself. Whoever can write to the server, but does not have the
-//    secret, can make answers vanish or come again within their lifetime, and never change one or move it to another call.
+// 2. Every value carries an HMAC-SHA-256 over its key and itself. A writer to the server that does not have the
+//    secret can make answers vanish or come again within their lifetime, and never change one or move it to another call.
 // 3. No value larger than `maxRecordBytes` is read or written, and at most 16 MiB are on their way at a time.
 //
 // Values are not encrypted: who can read the server can read the answers in it. Keys tell nothing but the type and which

@@ -26,7 +26,7 @@ export interface SemanticFinding {
   remember(canonical: CanonicalCall): void;
 }
 
-/** The vector of a text, always by the same model; whoever asks pays for it. */
+/** The vector of a text, always by the same model; the caller pays for it. */
 export type Embed = (text: string) => Promise<Float32Array>;
 
 /** Finds questions that mean the same. */

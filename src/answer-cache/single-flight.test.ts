@@ -116,7 +116,7 @@ describe("identical calls at the same time", () => {
     callers[1]!.abort(leaving);
     await expect(second).rejects.toBe(leaving);
     expect(first.signal.aborted).toBe(false);
-    // Somebody who comes now may still follow.
+    // Someone who comes now may still follow.
     const fourth = ask();
     first.settle(testAnswer("for those who stayed"));
     expect(textOf(turnOf(await third, "hit").answer)).toBe("for those who stayed");

@@ -3,10 +3,10 @@
 // 1. The first caller leads, the others follow and never slow it down: what a follower has not read yet lies in one list
 //    that all of them share.
 // 2. The call goes on while anyone wants its answer: when the leader's caller leaves, for the followers; `signal` aborts
-//    as soon as the last of them has left, and when the leader's call is ended from here. The leader pays for the whole call, whoever stays.
+//    as soon as the last of them has left, and when the leader's call is ended from here. The leader always pays for the whole call.
 // 3. A failure belongs to the leader alone. Followers that have read nothing yet are told to ask again; those that have
 //    are told that the stream broke.
-// 4. Memory is bounded. When a stream outgrows what may be held, it is not kept as an answer, nobody new may follow it,
+// 4. Memory is bounded. When a stream outgrows what may be held, it is not kept as an answer, it takes no new followers,
 //    and followers that lie further behind than what is held are cut off with `cache.left_behind`.
 import { endOf } from "../kernel/standing.ts";
 import type { FairShare } from "../kernel/fair-share.ts";
@@ -16,10 +16,10 @@ import type { Answer, AnswerFacts, HeldAnswer } from "./answer.ts";
 import { cacheFault } from "./errors.ts";
 import { isShown, replyOf } from "./pieces.ts";
 
-/** What a leader does with the call that it makes for itself and for its followers. Disposed before it ended, it failed, and
- * whoever waits asks again: so too when the answer was found in another way. */
+/** What a leader does with the call that it makes for itself and for its followers. Disposing it before it ended counts as failure, and
+ * waiters ask again; so too when the answer was found in another way. */
 export interface Producer extends Disposable {
-  /** Aborts when nobody wants the answer any more; the upstream call runs under it instead of under the caller's own signal. */
+  /** Aborts when no one wants the answer any more; the upstream call runs under it instead of under the caller's own signal. */
   readonly signal: AbortSignal;
   /** A piece of the reply as it comes, for those who follow and for the record. It never waits. */
   push(piece: StreamEvent): void;
@@ -53,11 +53,11 @@ export interface FlightParts {
   readonly maxBytes: number;
   /** Seals and keeps an answer; undefined when it is not worth it. */
   keep(answer: Answer): Buffer | undefined;
-  /** Nobody new may follow from here on. Called once or more. */
+  /** No new followers from here on. Called once or more. */
   closed(flight: SingleFlight): void;
 }
 
-/** Bytes that a piece costs in memory beside its text: an object of four fields and its place in a list. */
+/** Bytes that a piece costs in memory on top of its text: an object of four fields and its place in a list. */
 const pieceOverheadBytes = 64;
 
 /** A call under way. */
@@ -208,7 +208,7 @@ export class SingleFlight implements Producer {
   readonly #leaderLeft = (): void => {
     this.#led = false;
     const { caller } = this.#parts;
-    // Whose rights have ended, in that one's name nothing goes on, whoever follows; those ask for themselves.
+    // When the leader's rights have ended the call stops, even with followers; those ask for themselves.
     if (endOf(caller) === undefined) this.#cancelUnlessWanted(caller.reason);
     else this.#cancel(caller.reason);
   };
@@ -232,13 +232,13 @@ export class SingleFlight implements Producer {
     this.#wake();
   }
 
-  /** Lets go of the pieces when the call has ended and nobody reads them any more. */
+  /** Lets go of the pieces when the call has ended and no one reads them any more. */
   #release(): void {
     if (this.#state === "open" || this.#followers > 0) return;
     this.#makeRoom(Infinity);
   }
 
-  /** Holds a piece; when there is no room, gives up the oldest ones for it, or all of them when nobody follows. */
+  /** Holds a piece; when there is no room, gives up the oldest ones for it, or all of them when no one follows. */
   #hold(piece: StreamEvent): void {
     const bytes = bytesOf(piece);
     if (!this.#partial) {

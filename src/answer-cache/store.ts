@@ -26,7 +26,7 @@ export interface StoreStats {
 export interface AnswerStore extends AsyncDisposable {
   /** The record under an address; undefined when there is none. Never rejects. */
   get(address: Address): Buffer | undefined | Promise<Buffer | undefined>;
-  /** Keeps a record, in place of the one that was there. Whoever gives it away does not change it afterwards. Never rejects. */
+  /** Keeps a record, in place of the one that was there. The caller must not change it afterwards. Never rejects. */
   put(address: Address, record: Buffer, lifetimeMs: number): void | Promise<void>;
   /** Forgets a record. Never rejects. */
   drop(address: Address): void | Promise<void>;

@@ -11,7 +11,7 @@ import type { HeldAnswer } from "./answer.ts";
 import { openRecord } from "./record.ts";
 import type { AnswerStore, NearStore, StoreStats } from "./store.ts";
 
-/** By how much the clocks of two processes may differ, milliseconds; an answer from further ahead is no answer. */
+/** By how much the clocks of two processes may differ, milliseconds; an answer from further ahead is ignored. */
 const maxSkewMs = 60_000;
 
 /** What the tiers are opened with. */

@@ -11,7 +11,7 @@ import { Fault } from "../kernel/fault.ts";
 import type { Module } from "../kernel/module.ts";
 
 /**
- * Most calls that are kept at a time: far fewer than writers are let in, so that calls of models shut nobody else out. An answer
+ * Most calls that are kept at a time: far fewer than writers are let in, so that calls of models shut no one else out. An answer
  * waits for its turn, so each product has a fair share of these places (at most 16), and products take turns.
  */
 const places = { maxInside: 20, maxWaiting: Number.MAX_SAFE_INTEGER, sharesPlaces: true };

@@ -1,10 +1,10 @@
 // The data folder belongs to the user who runs Charter, and to no other user of the machine. Promises:
 //
-// 1. After `closeToOthers` every file below the folder has mode 0600 at most and every folder 0700, whoever made them with
+// 1. After `closeToOthers` every file below the folder has mode 0600 at most and every folder 0700, no matter who made them with
 //    which mode: an older version, a copy, a volume.
 // 2. What another user owns or what the file system does not let us close is named, never passed over.
 // 3. Symbolic links inside the folder are not followed, but for the parts that an operator may keep on another disk: a
-//    link that somebody else planted must not close a file elsewhere.
+//    link that someone else planted must not close a file elsewhere.
 //
 // The blobs' objects are one file an artifact, and Charter has always made them with 0600 in folders with 0700; only in a
 // folder that is found open are they looked at, so that a start does not grow with what is stored.

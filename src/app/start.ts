@@ -32,7 +32,7 @@ export interface Charter extends FirstCredentials {
   close(): Promise<void>;
 }
 
-/** What a start is given besides its configuration; tests bring their own clock and log. */
+/** What a start is given in addition to its configuration; tests bring their own clock and log. */
 export interface StartOptions {
   readonly version: string;
   readonly clock?: Clock;

@@ -39,7 +39,7 @@ export interface BudgetDraft {
   readonly limit: number;
 }
 
-/** A budget that somebody set. It never changes: the next one of its scope, unit and window supersedes it. */
+/** A budget that someone set. It never changes: the next one of its scope, unit and window supersedes it. */
 export interface Budget extends BudgetDraft {
   readonly id: BudgetId;
   /** RFC 3339, UTC. */

@@ -1,7 +1,7 @@
 // Budgets: room is reserved before a call and settled after it.
 //
 // 1. A call is admitted only when every budget that covers it has room for it: used + held + asked <= limit, for all or none,
-//    whoever else asks at the same time, in this process or another one of the same database.
+//    others that ask at the same time, in this process or another one of the same database.
 // 2. What is reserved is settled, released or expires, once; the sum of what is held is that of the reservations held.
 // 3. A call counts in the windows in which it was reserved, whenever it ends, and under the budgets in force when it ends.
 // 4. What a call used is what counts. What it used beyond its reservation is charged as far as every budget that covers it has
@@ -61,7 +61,7 @@ export interface Budgets extends AsyncDisposable {
   giveBack(held: Reservation): Promise<Ended>;
   /** Ends what was abandoned: calls are charged their estimate, claims given back. Resolves with how many. */
   expire(nowMs: number): Promise<number>;
-  /** Deletes reservations and counters that nobody needs any more; what was used stays counted. Resolves with how many. */
+  /** Deletes reservations and counters that no one needs any more; what was used stays counted. Resolves with how many. */
   sweep(nowMs: number): Promise<number>;
   /** The newest claim of a product under a request id; undefined when there is none. */
   claim(name: ClaimName): Promise<Reservation | undefined>;
@@ -148,7 +148,7 @@ export function openBudgets({ db: database, clock, log, defaultTokens, meter }: 
         const results = await Promise.all(found.map((held) => end(held, { to: "expired" })));
         const applied = results.filter((result) => result.applied).length;
         count += applied;
-        // Another process may be at it too: whoever finds that nothing was left to do stops.
+        // Another process may be at it too: the one that finds nothing left to do stops.
         if (found.length < expiringAtATime || applied === 0) break;
       }
       if (count > 0) log.warn({ reservations: count }, "ended reservations of calls that never came back");

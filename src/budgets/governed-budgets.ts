@@ -2,7 +2,7 @@
 //
 // 1. A claim is made, committed and released on account of one product: the caller's own, or one that an admin names.
 // 2. Limits are set and cleared by admins that belong to no product.
-// 3. Whoever belongs to a product sees its budgets only.
+// 3. A caller that belongs to a product sees its budgets only.
 import type { Transaction } from "kysely";
 import type { Constitution } from "../constitution/index.ts";
 import { governanceFault } from "../governance/index.ts";

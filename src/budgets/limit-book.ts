@@ -49,7 +49,7 @@ export class LimitBook {
     return found;
   }
 
-  /** What counts a product and project in total: the budget that somebody set for exactly that, or the default. */
+  /** What counts a product and project in total: the budget that someone set for exactly that, or the default. */
   ground(product: string | null, project: string): Limit {
     const scope = { product, project };
     const slot = slotOf(scope, "tokens", "total");

@@ -4,10 +4,10 @@
 //    written into the tables twice a second; a call that began and ended in between leaves nothing there but its sums.
 // 2. A counter in memory is the whole truth: what its table says and what is still to be written. It is read, in a transaction,
 //    when it is first needed; units of work run one after another, so it misses nothing.
-// 3. Who reserves in a transaction of its own takes room in memory at once and gives it back when the transaction is undone;
+// 3. Who reserves in its own transaction takes room in memory at once and gives it back when the transaction is undone;
 //    who ends a reservation there frees its room when the transaction is committed. So no limit is passed either way. What it
 //    writes goes straight into the tables.
-// 4. Nothing is admitted or charged in memory while limits change: everything is written before, and counters are read anew
+// 4. Nothing is admitted or charged in memory while limits change: everything is written before, and counters are read again
 //    afterwards. A transaction asks the table which limits are in force.
 // 5. What a killed process left in the journal is taken up first of all; calls that it had not ended are held until they expire.
 // 6. What cannot be written stays in memory until it can, and no call is admitted before that.
@@ -56,7 +56,7 @@ export class Memory implements Engine {
   #tallies = new Map<string, Tally>();
   readonly #open = new Map<string, Open>();
   #unsaved: Unsaved = nothing();
-  #waiting: Waiting = nobody();
+  #waiting: Waiting = noWaiters();
   #saving: PromiseWithResolvers<void> | undefined;
   #savedMs = performance.now();
   #timer: NodeJS.Timeout | undefined;
@@ -150,7 +150,7 @@ export class Memory implements Engine {
     const { id } = ended;
     const known = this.#unsaved.ended.get(id);
     if (known !== undefined) return { applied: false, reservation: known };
-    // From here on nobody ends it in memory.
+    // From here on no one ends it in memory.
     const open = this.#open.get(id);
     this.#open.delete(id);
     onEnd(tx, (isCommitted) => void (isCommitted ? this.#open.delete(id) : open && this.#open.set(id, open)));
@@ -302,20 +302,20 @@ export class Memory implements Engine {
     }
   }
 
-  /** Saves what nobody has saved by then, and tries again what could not be. */
+  /** Saves what no one has saved by then, and tries again what could not be. */
   #saveLater(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      // Whoever waits for it is told; the next attempt is as far away as the last.
+      // Its waiters are told; the next attempt is as far away as the last.
       this.save().catch(() => this.#saveLater());
     }, savedWithinMs).unref();
   }
 
   #take(): Waiting {
     const taken = this.#waiting;
-    // That nobody waits for a write that fails is no reason to stop.
+    // A write that fails with no one waiting must not stop this.
     taken.written.promise.catch(noop);
-    this.#waiting = nobody();
+    this.#waiting = noWaiters();
     return taken;
   }
 
@@ -393,7 +393,7 @@ function nothing(): Unsaved {
   return { made: new Map(), ended: new Map(), charges: [], changes: new Map() };
 }
 
-function nobody(): Waiting {
+function noWaiters(): Waiting {
   return { lines: [], written: Promise.withResolvers() };
 }
 
@@ -402,7 +402,7 @@ function isNothing({ changes }: Unsaved): boolean {
   return changes.size === 0;
 }
 
-/** By how much a counter changes besides. */
+/** By how much a counter changes in addition. */
 function addTo(changes: Changes, name: string, held: number, used: number): void {
   const change = changes.get(name);
   if (change === undefined) changes.set(name, { held, used });

@@ -6,7 +6,7 @@ import type { BudgetCall } from "./budget.ts";
 export type ReservationId = Id<"reservation">;
 
 /**
- * What happens to a reservation that nobody ends. A model `call` may have cost all that was estimated, so it is charged in
+ * What happens to a reservation that no one ends. A model `call` may have cost all that was estimated, so it is charged in
  * full; a `claim` of a caller that manages its own work is given back.
  */
 export type ReservationKind = "call" | "claim";

@@ -21,7 +21,7 @@ export interface StateQuery {
 
 /** One limit in its present window. */
 export interface BudgetLine {
-  /** Null for the default limit, which nobody set. */
+  /** Null for the default limit, which no one set. */
   readonly id: BudgetId | null;
   readonly scope: BudgetScope;
   readonly unit: BudgetUnit;

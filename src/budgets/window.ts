@@ -1,8 +1,8 @@
 // Windows of time that budgets run over: calendar hours, days and months in UTC, and all of time.
 
-/** How long a budget lasts before it starts anew. */
+/** How long a budget lasts before it starts again. */
 export const budgetWindows = ["hour", "day", "month", "total"] as const;
-/** How long a budget lasts before it starts anew. */
+/** How long a budget lasts before it starts again. */
 export type BudgetWindow = (typeof budgetWindows)[number];
 
 /** One calendar hour, milliseconds. UTC as Unix counts it has no leap seconds, so hours and days divide evenly. */

@@ -25,7 +25,7 @@ export interface DevCertificates {
   readonly serverKey: string;
 }
 
-/** Makes an authority and a server certificate for `hosts`, names or addresses, beside the local names. */
+/** Makes an authority and a server certificate for `hosts`, names or addresses, in addition to the local names. */
 export async function makeDevCertificates(hosts: readonly string[], nowMs: number): Promise<DevCertificates> {
   const x509 = await loadX509();
   const [authority, server] = await Promise.all([newKeys(), newKeys()]);

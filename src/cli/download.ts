@@ -19,7 +19,7 @@ export interface Received {
   readonly verified: boolean;
 }
 
-/** Writes an answer to a file by way of a temporary one beside it. */
+/** Writes an answer to a file by way of a temporary one next to it. */
 export async function receiveFile(answer: Answer, path: string, onBytes: (count: number) => void): Promise<Received> {
   const partial = join(dirname(path), `.${basename(path)}.${randomUUID()}.part`);
   try {

@@ -6,7 +6,7 @@ import { holdTether } from "./parent-watch.ts";
 const { env, tetherFd } = processEnvironment();
 if (tetherFd !== undefined) holdTether(tetherFd);
 
-// A reader that has seen enough (`charter ls | head`) closes the pipe; that is no error of ours.
+// A reader that has seen enough (`charter ls | head`) closes the pipe; that is not an error of ours.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(0);
   throw error;

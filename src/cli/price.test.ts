@@ -72,12 +72,12 @@ describe("charter price", () => {
     const lie = line({ usage: { prompt_tokens: -1000, completion_tokens: 200 } });
     const { code, out, err } = await price([line(), lie, line()]);
     expect([code, out]).toEqual([1, '{"microdollars":4500}\n{"microdollars":null}\n{"microdollars":4500}\n']);
-    expect(err).toBe("charter: line 2: the provider reports a count at /prompt_tokens that is no count\n");
+    expect(err).toBe("charter: line 2: the provider reports a count at /prompt_tokens that is not a count\n");
   });
 
   const bad: readonly (readonly [string, string])[] = [
-    ["nonsense\n", "it is no JSON"],
-    ["[]\n", "it is no JSON object"],
+    ["nonsense\n", "it is not JSON"],
+    ["[]\n", "it is not a JSON object"],
     [line({ provider: "" }), "provider must be a name"],
     [line({ model: undefined }), "model must be a name, or null"],
     [line({ usage: [] }), "usage must be an object, or null"],

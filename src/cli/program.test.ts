@@ -95,7 +95,7 @@ describe("usage errors end with 2 and name what is nearest", () => {
     [["constitution", "explain", "nowhere.json"], "there is no file /nowhere.json"],
     [["constitution", "explain", "/"], "/ cannot be read: EISDIR"],
     [["constitution", "explain", import.meta.filename], `${import.meta.filename} is not JSON`],
-    [["constitution", "explain", packageFile], `${packageFile} is no request`],
+    [["constitution", "explain", packageFile], `${packageFile} is not a request`],
     [["config", "--port", "many"], "--port: http.port must be an integer"],
   ];
   it.each(cases)("charter %j", async (args, message) => {

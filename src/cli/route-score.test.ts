@@ -36,8 +36,8 @@ describe("charter route score", () => {
   });
 
   for (const [what, line, complaint] of [
-    ["no JSON", "{", "it is no JSON"],
-    ["a list", "[]", "it is no JSON object"],
+    ["no JSON", "{", "it is not JSON"],
+    ["a list", "[]", "it is not a JSON object"],
     ["without a prompt", '{"text":"hi"}', "prompt must be a text"],
     ["whose prompt is a number", '{"prompt":1}', "prompt must be a text"],
   ] as const) {

@@ -1,7 +1,7 @@
 // Makes the one configuration tree.
 //
 // 1. Flags win over environment variables, those over the file, the file over defaults.
-// 2. A name nobody knows is refused with the nearest known one, wherever it stands; so is a value of another form.
+// 2. A name no one knows is refused with the nearest known one, wherever it stands; so is a value of another form.
 // 3. All complaints are reported together; a configuration is usable as a whole or not at all.
 // 4. Nothing is read that was not passed in: the environment, the folder and the file reader are arguments.
 import { dirname, join, resolve } from "node:path";

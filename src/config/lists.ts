@@ -1,5 +1,5 @@
 // Settings that hold a list of words separated by commas: how the list is read, and what each word must be. A word that
-// means nothing is refused at the start, because a list that is silently shorter than it looks protects nobody.
+// means nothing is refused at the start, because a list that is silently shorter than it looks protects no one.
 import { isIP } from "node:net";
 
 /** Most words in one list; more is a sign that something else than a list is meant. */

@@ -17,7 +17,7 @@ export interface SettingShape {
   readonly range?: readonly [least: number, most: number];
   /** For choices: the accepted words. */
   readonly choices?: readonly string[];
-  /** For texts of a form of their own: what is wrong with one, as the end of a sentence that starts with the path. */
+  /** For texts of their own form: what is wrong with one, as the end of a sentence that starts with the path. */
   readonly problem?: (text: string) => string | undefined;
   /** Masked wherever the configuration is shown. */
   readonly secret?: true;

@@ -141,7 +141,7 @@ export const settings = [
     default: 1000,
     range: [0, oneHourMs],
     description:
-      "Mean delay of the event loop above which new requests get 503, but for products that ask for little beside others; 0 switches this off.",
+      "Mean delay of the event loop above which new requests get 503, but for products that ask for little compared with others; 0 switches this off.",
     reason:
       "A server that is a second behind answers later than most callers wait, and every new request makes it worse.",
   },
@@ -253,7 +253,7 @@ export const settings = [
     range: [1, 60_000],
     description:
       "Longest wait for an answer of Redis, milliseconds; after that a process counts alone until it is back.",
-    reason: "Many times what a healthy server takes, and little beside a request.",
+    reason: "Many times what a healthy server takes, and little compared with a request.",
   },
   {
     path: "data.dir",
@@ -296,8 +296,7 @@ export const settings = [
     kind: "choice",
     choices: ["open", "closed"],
     default: "open",
-    description:
-      "Whether anyone may register; whoever does can do nothing until an admin assigns a role and a product.",
+    description: "Whether anyone may register; a new user can do nothing until an admin assigns a role and a product.",
   },
   {
     path: "identity.requireVerifiedEmail",
@@ -432,7 +431,7 @@ export const otherVariables = {
 } as const;
 
 /**
- * Variables that others set beside ours and that are passed over: our own tests' and those that Kubernetes injects for
+ * Variables of others that are passed over: those of our own tests and those that Kubernetes injects for
  * a service called `charter` (`CHARTER_SERVICE_HOST`, `CHARTER_PORT=tcp://...`, `CHARTER_PORT_8000_TCP_ADDR`).
  */
 export function isForeignVariable(name: string, value: string): boolean {

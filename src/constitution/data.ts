@@ -76,7 +76,7 @@ export type GuardAction = "off" | "flag" | "redact" | "deny";
 export const parameterEffects = ["model", "place", "price", "tools", "fetch", "reach", "retention"] as const;
 /**
  * What a parameter of a call can change at the provider: which model answers; where, and with whose credential; what it
- * costs; what the provider does beside answering; which URLs it reads; to whom it hands the call's words; what it keeps.
+ * costs; what the provider does other than answering; which URLs it reads; to whom it hands the call's words; what it keeps.
  */
 export type ParameterEffect = (typeof parameterEffects)[number];
 

@@ -163,7 +163,7 @@ function nothingPermits({ kind, principalProduct, action, resourceKind, resource
   return `No policy permits ${who} to ${action} ${resourceNames[resourceKind]}${whose}.${unknown}`;
 }
 
-/** Decisions are shared by everyone who asks the same, so nobody may change one. */
+/** Decisions are shared by everyone who asks the same, so no one may change one. */
 function frozen(decision: Decision): Decision {
   Object.freeze(decision.articles);
   Object.freeze(decision.policies);

@@ -18,7 +18,7 @@ export const ordinaryContext: DecisionRequest["context"] = {
   ownerApproved: false,
 };
 
-/** Longest product or type name in a question, characters; longer ones are no names. */
+/** Longest product or type name in a question, characters; longer ones are not names. */
 const maxNameLength = 128;
 
 /**

@@ -1,5 +1,5 @@
 // The finite shape of a request. Whatever a caller sends is brought down to a few known values before it is remembered
-// or evaluated, so that no input can make the memory of decisions grow or meet a policy in a form nobody foresaw.
+// or evaluated, so that no input can make the memory of decisions grow or meet a policy in a form no one foresaw.
 //
 // 1. A resource's product that is not registered counts as none.
 // 2. A principal's product that is not registered counts as one that owns nothing; it never counts as none, which

@@ -81,7 +81,7 @@ function* meaningProblems(data: ConstitutionData): Generator<Finding> {
 /** The type of artifact that records a decision. */
 const decisionType = "DecisionArtifact";
 
-/** A class of another name is no way around the floors: what a product keeps its artifacts under is held to them. */
+/** A class of another name is not a way around the floors: what a product keeps its artifacts under is held to them. */
 function* productRetentionProblems({ products, retentionClasses }: ConstitutionData): Generator<Finding> {
   for (const [name, { retentionClass, artifactTypes }] of Object.entries(products)) {
     const period = retentionClasses[retentionClass];

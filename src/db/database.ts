@@ -5,7 +5,7 @@
 //    commit came after it. It is for what can be lost without a promise being broken. A `shared` unit resolves like a durable
 //    one; on PostgreSQL it gives back its locks, and others see what it wrote, just before it is durable (early lock release),
 //    and units that end together share one wait for the disk. It is for units that meet on the same few rows.
-// 2. `read` sees committed state only, never the inside of somebody else's transaction.
+// 2. `read` sees committed state only, never the inside of another transaction.
 // 3. A unit of work that throws changes nothing, and no other unit that shared its commit notices.
 // 4. Drivers may differ in this alone: SQLite runs units one after another and lets waiting units share one commit;
 //    PostgreSQL runs them concurrently at READ COMMITTED, so a unit must make its checks in the statement that writes

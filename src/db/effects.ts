@@ -17,7 +17,7 @@ export const effectMigrations: readonly Migration[] = [
     async up(tx, dialect) {
       await tx.schema
         .createTable("effects")
-        // On SQLite an integer key is the row's own number, and needs no index beside the table.
+        // On SQLite an integer key is the row's own number, and needs no separate index.
         .addColumn("intent", dialect === "sqlite" ? "integer" : "bigint", (column) => column.primaryKey())
         .execute();
     },

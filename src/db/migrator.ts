@@ -1,4 +1,4 @@
-// The schema's history: each step runs once, in order of names, in a transaction of its own.
+// The schema's history: each step runs once, in order of names, in its own transaction.
 //
 // 1. Two processes that start together do not run a step twice: the step's transaction holds a lock on the history.
 // 2. A step that fails leaves neither its changes nor its entry.

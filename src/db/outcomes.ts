@@ -15,7 +15,7 @@ export function onEnd<T>(tx: Transaction<T>, tell: Told): void {
   list.push(tell);
 }
 
-/** Lets `run` run a unit of work in a transaction, once, and tells whoever asked in it how that ended. */
+/** Lets `run` run a unit of work in a transaction, once, and tells those who asked in it how that ended. */
 export async function telling<T>(
   work: (tx: Transaction<unknown>) => Promise<T>,
   run: (unit: (tx: Transaction<unknown>) => Promise<T>) => Promise<T>,

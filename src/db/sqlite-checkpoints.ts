@@ -1,8 +1,8 @@
-// Moves what the write-ahead log holds into the database file, in a thread of its own: it takes two syncs and as many writes
+// Moves what the write-ahead log holds into the database file, in a separate thread: it takes two syncs and as many writes
 // as there are changed pages, some 20 to 50 ms, during which the event loop would stand still. This one file is both sides:
 // imported, it gives `Checkpoints`; started by it as a thread, it makes them. So it works from the sources and from the package.
 //
-// 1. A checkpoint only copies (PASSIVE): it waits for nobody, and neither readers nor the writer wait for it.
+// 1. A checkpoint only copies (PASSIVE): it waits for no one, and neither readers nor the writer wait for it.
 // 2. If the thread fails, or falls behind, the writer makes checkpoints itself when its log has grown tenfold.
 import { DatabaseSync } from "node:sqlite";
 import { parentPort, Worker, workerData } from "node:worker_threads";

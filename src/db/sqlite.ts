@@ -1,4 +1,4 @@
-// SQLite through node:sqlite: one writer whose waiting units share a commit, one read-only handle for everybody else.
+// SQLite through node:sqlite: one writer whose waiting units share a commit, one read-only handle for everyone else.
 // The file belongs to one process and must not lie on a network file system.
 import {
   DefaultQueryExecutor,
@@ -30,7 +30,7 @@ import { SqliteConnection } from "./sqlite-connection.ts";
 
 /**
  * Settings of the writer. FULL makes a WAL commit durable; recursive triggers let a REPLACE meet the triggers that refuse
- * deletion; the rest bounds the size of the log and memory. Checkpoints are made beside the writer (sqlite-checkpoints.ts);
+ * deletion; the rest bounds the size of the log and memory. Checkpoints are made while the writer works (sqlite-checkpoints.ts);
  * 40 000 pages, 160 MB, is where it makes one itself.
  */
 const writerPragmas = `
@@ -70,7 +70,7 @@ export async function openSqlite(options: SqliteOptions, log: Log, metrics: DbMe
   }
 }
 
-/** Makes the file before SQLite does, which would use 0644; the log and the shared memory beside it get the file's mode. */
+/** Makes the file before SQLite does, which would use 0644; the log and the shared memory next to it get the file's mode. */
 function makePrivate(file: string): void {
   try {
     closeSync(openSync(file, "a", privateFileMode));
@@ -164,7 +164,7 @@ const refuse = async (): Promise<never> => {
   throw new Error("transactions are opened with Database.transact");
 };
 
-/** Kysely's own transactions would run beside the queue of the writer; they are refused. */
+/** Kysely's own transactions would bypass the queue of the writer; they are refused. */
 const noTransactions: Driver = {
   init: async () => {},
   acquireConnection: refuse,

@@ -1,6 +1,6 @@
 // Turns: units that change who may do what run one after another on PostgreSQL, as all units do on SQLite.
 //
-// 1. Whoever takes the turn takes it before it locks anything else. So two such units never wait for each other in a circle, and
+// 1. A unit takes the turn before it locks anything else. So two such units never wait for each other in a circle, and
 //    a unit that only shares locks on rows waits for one of them at most.
 // 2. PostgreSQL lets ever new units share a row while another one waits to change it. Units that share one therefore share a
 //    place in a queue first (`sharedPlace`), and who changes it asks for the place alone (`aloneAt`): who comes later waits.

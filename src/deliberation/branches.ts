@@ -19,7 +19,7 @@ export interface BranchTask {
   readonly signal: AbortSignal;
 }
 
-/** How a branch ended, or how it stands when nobody waits for it any longer. */
+/** How a branch ended, or how it stands when no one waits for it any longer. */
 export interface Branch {
   readonly name: BranchName;
   /** The answer; undefined when the branch did not finish. */

@@ -124,13 +124,13 @@ function sum(left: number | null, right: number | null): number | null {
   return left === null || right === null ? null : left + right;
 }
 
-/** What a promise gives, or the signal's reason as soon as it aborts; what comes later is nobody's. */
+/** What a promise gives, or the signal's reason as soon as it aborts; what comes later is dropped. */
 export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const onAbort = (): void => reject(signal.reason);
   if (signal.aborted) onAbort();
   else signal.addEventListener("abort", onAbort, { once: true });
-  // A call that is left may fail later; nobody listens any more.
+  // A call that is left may fail later; no one listens any more.
   promise.catch(() => {});
   try {
     return await Promise.race([promise, aborted]);

@@ -1,7 +1,7 @@
 // A deliberation: one question, thought about in several ways at once, weighed into one answer. Promises:
 //
 // 1. It is an act: decided before it begins, and its outcome's digest covers all that is answered. Every call that it
-//    makes is an act of its own beside it, with its own budget and leaves.
+//    makes is a separate act, with its own budget and leaves.
 // 2. It ends within the watchdog's time, whether or not any model answers. What it then falls back to is the best finished
 //    branch or a fixed sentence, and the answer and the record say so.
 // 3. It makes at most `callLimit` calls, and those under way when it ends are aborted.
@@ -205,14 +205,14 @@ async function settled(ctx: Ctx, runs: readonly BranchRun[], watchdog: Watchdog)
   return runs.map(({ state }) => state);
 }
 
-/** Passes on why no branch was let to an answer, unless it is that one was late or that nobody could answer. */
+/** Passes on why no branch was let to an answer, unless it is that one was late or that no one could answer. */
 function refuseIfRefused(branches: readonly Branch[]): void {
   if (branches.some(({ error }) => error === undefined)) return;
   const refused = branches.find(({ error }) => !(error instanceof Fault && unavailable.has(error.code)));
   if (refused !== undefined) throw refused.error;
 }
 
-/** Codes that say that nobody could answer now; the fallback answers in their place. */
+/** Codes that say that no one could answer now; the fallback answers in their place. */
 const unavailable: ReadonlySet<string> = new Set([
   "model.busy",
   "model.unavailable",
@@ -223,7 +223,7 @@ const unavailable: ReadonlySet<string> = new Set([
   "call.aborted",
 ]);
 
-/** Why nobody gets the answer: the call was ended from here, or its caller has left. */
+/** Why the answer goes unread: the call was ended from here, or its caller has left. */
 function gone({ signal }: Ctx, cause: unknown): Fault {
   return endOf(signal) ?? gatewayFault("call.aborted", "the caller has gone", {}, cause);
 }

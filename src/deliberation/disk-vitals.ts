@@ -71,7 +71,7 @@ function measureLoop() {
   return {
     meanMs: (): number | null => {
       const { mean, count } = histogram;
-      // A reset begins the measuring anew, so nothing that is under way is reset.
+      // A reset restarts the measuring, so nothing that is under way is reset.
       if (count === 0) return null;
       histogram.reset();
       return Math.max(0, mean / 1e6 - loopResolutionMs);
@@ -110,7 +110,7 @@ async function readStall(root: string, what: string): Promise<number | null> {
   return percent === null ? null : share(percent / 100);
 }
 
-/** A zone that says 0 or less, or more than silicon bears, has no sensor behind it. */
+/** A zone that says 0 or less, or more than silicon survives, has no sensor behind it. */
 const [leastCelsius, mostCelsius] = [0, 150];
 
 /** The hottest thermal zone. */

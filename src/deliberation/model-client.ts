@@ -1,4 +1,4 @@
-// Whoever answers the questions of a deliberation. One client serves one deliberation.
+// What answers the questions of a deliberation. One client serves one deliberation.
 
 /** One message of a conversation. */
 export interface Message {
@@ -22,7 +22,7 @@ export interface Completion {
   readonly text: string;
   /** Integer micro-dollars; null when the price is unknown. */
   readonly microdollars: number | null;
-  /** Tokens of question and answer; null when nobody says. */
+  /** Tokens of question and answer; null when not reported. */
   readonly tokens: number | null;
   /** The model, as its provider names it. */
   readonly model: string;

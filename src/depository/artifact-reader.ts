@@ -91,7 +91,7 @@ export function openArtifactReader(parts: {
 
   async function stored({ principal }: Ctx, id: string): Promise<StoredArtifact | undefined> {
     const { kind, product } = principal;
-    // A user who has registered is of such a kind before an admin gives it a product, and is to learn of nobody's things.
+    // A user who has registered is of such a kind before an admin gives it a product, and must see nothing.
     if (product === null && (kind === "product" || kind === "ai_agent")) return undefined;
     return isUuid(id) ? store.get(product, id) : undefined;
   }

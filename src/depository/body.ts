@@ -14,7 +14,7 @@ export interface WatchedBody extends AsyncIterable<Uint8Array> {
   firstBytesHex(): string;
 }
 
-/** Watches how a body begins while somebody else reads it. */
+/** Watches how a body begins while someone else reads it. */
 export function watched(body: AsyncIterable<Uint8Array>): WatchedBody {
   let head = Buffer.alloc(0);
   return {

@@ -1,4 +1,4 @@
-// Codes of the depository's refusals and failures; those of its blobs stand beside the blobs.
+// Codes of the depository's refusals and failures; those of its blobs are in blobs/.
 import { faultsOf } from "../kernel/fault.ts";
 
 /** The depository's codes, each with its HTTP status and its public meaning. */

@@ -20,7 +20,7 @@ export interface WriteGate {
  */
 export function openWriteGate(limits: { pauseAt: number; reopenBelow: number; retryAfterSeconds: number }): WriteGate {
   const { pauseAt, reopenBelow } = limits;
-  // Nobody waits in line: the semaphore counts, and the gate decides when to open again.
+  // No one waits in line: the semaphore counts, and the gate decides when to open again.
   const writers = new Semaphore({ maxInside: pauseAt, sharesPlaces: true });
   /** The holders for which the gate is shut, and with how many writers of theirs it was. */
   const shut = new Map<string, number>();

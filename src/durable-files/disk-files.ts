@@ -111,7 +111,7 @@ export class DurableFolder {
     }
   }
 
-  /** Removes a folder of replaced files; losing this to a crash only leaves files that nobody needs. */
+  /** Removes a folder of replaced files; losing this to a crash only leaves files that no one needs. */
   async remove(path: string): Promise<void> {
     this.#known.delete(join(this.#root, path));
     await rm(join(this.#root, path), { recursive: true, force: true });

@@ -37,7 +37,7 @@ type LandedAnswer =
       readonly deployment: Deployment;
       readonly dialect: DialectName;
       readonly reply: Reply;
-      /** The tier of service that the reply names beside its usage. */
+      /** The tier of service that the reply names along with its usage. */
       readonly serviceTier?: string;
       /** What the provider sent, and the same read. */
       readonly bytes: Buffer;
@@ -191,7 +191,7 @@ async function parsed(bytes: Buffer): Promise<unknown> {
     return await readInTurns(bytes, replyBounds);
   } catch (error) {
     const isTooMuch = error instanceof JsonRefusal && error.flaw !== "malformed";
-    const reason = isTooMuch ? `the provider's answer ${error.message}` : "the provider's answer is no JSON";
+    const reason = isTooMuch ? `the provider's answer ${error.message}` : "the provider's answer is not JSON";
     throw modelFault("upstream.garbled", reason, {}, error);
   }
 }

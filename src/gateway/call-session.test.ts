@@ -52,7 +52,7 @@ describe("a call's session", () => {
     const session = await rig.begin();
     session.formed(undefined);
     expect(session.progress.schema).toBeUndefined();
-    session.formed({ verdict: "invalid", refusal: { rule: "not_json", reason: "is no JSON" } as never });
+    session.formed({ verdict: "invalid", refusal: { rule: "not_json", reason: "is not JSON" } as never });
     expect(session.progress).toMatchObject({ schema: "invalid" });
     expect(session.progress.reasons.at(-1)).toBe("the reply has not the form asked for: not_json");
   });

@@ -122,7 +122,7 @@ export class CallSession {
     return this.prepared.options.schema === "enforce" && this.call.form.kind !== "text";
   }
 
-  /** Ends when nobody wants the answer any more. */
+  /** Ends when no one wants the answer any more. */
   get signal(): AbortSignal {
     return this.#lead?.signal ?? this.ctx.signal;
   }

@@ -1,5 +1,5 @@
 // The words of the predecessor's router over the same gateway: a query in, a tier and a model out. Costs are in dollars
-// there, as a number; the integer micro-dollars stand beside them.
+// there, as a number; the integer micro-dollars are added.
 import type { DataClass } from "../constitution/index.ts";
 import type { Deployment } from "../models/index.ts";
 import type { CallOptions } from "./prepared.ts";

@@ -1,5 +1,5 @@
 // What a call costs: by the provider's account where it can be believed, by an estimate where it cannot, and null where
-// nobody knows a price.
+// no one knows a price.
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { unlistedDeployment } from "../models/catalogue/catalogue.ts";

@@ -13,17 +13,17 @@ const million = 1_000_000;
 /** What a reply says that decides what it costs. */
 export interface Said {
   readonly reply: Pick<Reply, "rawUsage" | "model">;
-  /** The tier of service that it names beside its usage. */
+  /** The tier of service that it names along with its usage. */
   readonly serviceTier?: string;
 }
 
-/** What was seen of a call besides the provider's account. */
+/** What was seen of a call other than the provider's account. */
 export interface Seen {
   readonly inputTokens: number;
   readonly outputTokens: number;
   /** The service that the call asked for. */
   readonly asked?: Service;
-  /** The service that the reply says was given, beside what its account says. */
+  /** The service that the reply says was given, apart from its account. */
   readonly tier?: string;
   /** The model that the reply says answered. */
   readonly model?: string;
@@ -67,11 +67,11 @@ function answering(prices: Prices, deployment: Deployment, model: string | undef
   return isPriced ? { ...deployment, model, price: null } : deployment;
 }
 
-/** What decides a price beside the tokens, where a provider says afterwards what it was. */
+/** What decides a price other than the tokens, where a provider says afterwards what it was. */
 const measures = ["tier", "speed", "geo"] as const;
 
 /**
- * What the service costs in percent of the ordinary price, by what was reported or else asked for; null when nobody knows.
+ * What the service costs in percent of the ordinary price, by what was reported or else asked for; null when unknown.
  * A discount counts only where it is reported, and a word of a provider whose services are not known says nothing.
  */
 function percentOf(prices: Prices, { provider, model }: Deployment, asked: Service, reported: Service): number | null {

@@ -17,7 +17,7 @@ export interface Words {
   readonly message?: string;
 }
 
-/** An answer of a status that is no success, with the provider's words. */
+/** An answer of a status that is not a success, with the provider's words. */
 export class StatusFault extends Fault {
   readonly status: number;
 
@@ -27,14 +27,14 @@ export class StatusFault extends Fault {
   }
 }
 
-/** What a caller is told of an answer that is no success. */
+/** What a caller is told of an answer that is not a success. */
 export function refusalOf(
   { name }: Provider,
   status: number,
   words: Words | undefined,
   { isSpent, waitMs }: { readonly isSpent: boolean; readonly waitMs: number },
 ): StatusFault {
-  // Whose key it was is nobody's business; the log has said it.
+  // Whose key it was is no one's business; the log has said it.
   if (status === 401 || status === 403) {
     return new StatusFault("upstream.failed", `${name} refused the server's key`, status, {}, words);
   }
@@ -138,7 +138,7 @@ function isTooMuch(error: unknown): boolean {
   return cause instanceof JsonRefusal && cause.flaw !== "malformed" && cause.flaw !== "encoding";
 }
 
-/** Whether what was read of an answer shows that the provider failed: it is no reply, or reports an error of its own. */
+/** Whether what was read of an answer shows that the provider failed: it is not a reply, or reports an error of its own. */
 export function isFailure(error: unknown): boolean {
   if (!(error instanceof Fault) || isTooMuch(error)) return false;
   return error.code === "upstream.garbled" || error.code === "upstream.failed";

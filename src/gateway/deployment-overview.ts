@@ -45,7 +45,7 @@ function together(all: readonly (readonly [string, BreakerStats])[]): BreakerOve
   };
 }
 
-/** The worst of what several have met; a deployment that nobody has called does well. */
+/** The worst of what several have met; a deployment that no one has called does well. */
 export function worstOf(healths: readonly Health[]): Health {
   const rank: Readonly<Record<Health["state"], number>> = { configured: 0, degraded: 1, open: 2, unconfigured: 3 };
   const [worst] = healths.toSorted((a, b) => rank[b.state] - rank[a.state] || a.success - b.success);

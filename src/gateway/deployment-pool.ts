@@ -37,7 +37,7 @@ export interface Attempt {
   readonly signal: AbortSignal;
 }
 
-/** An answer whose head says that it went well; whoever reads the body tells how it ended, once. */
+/** An answer whose head says that it went well. The reader of its body must report how it ended, once. */
 export interface UpstreamResponse {
   readonly answer: UpstreamAnswer;
   /** The body came to a good end. */
@@ -81,7 +81,7 @@ export class DeploymentPool implements AsyncDisposable {
     return lacking(deployment) ?? this.#share(product).healthOf(deployment);
   }
 
-  /** How a deployment does for everybody together; for those who see all. */
+  /** How a deployment does for everyone together; for those who see all. */
   overallHealthOf(deployment: Deployment): Health {
     const health = worstOf([...this.#shares.values()].map((share) => share.healthOf(deployment)));
     const figures = this.#places.get(deployment.name)?.figures();
@@ -239,7 +239,7 @@ export class DeploymentPool implements AsyncDisposable {
     );
   }
 
-  /** Models of open providers are named by callers; the places of those that nobody calls any more go. */
+  /** Models of open providers are named by callers; the places of those that no one calls any more go. */
   #forgetIdle(): void {
     for (const [name, places] of this.#places) {
       const { inFlight, waiting } = places.figures();

@@ -17,7 +17,7 @@ const [successWeight, latencyWeight] = [0.1, 0.2];
 /** Most deployments that are remembered of one product; listed ones are at most 512. */
 const maxStations = 1024;
 
-/** How one product fares at one deployment. */
+/** How the calls of one product go at one deployment. */
 export class DeploymentState {
   readonly breaker: Breaker;
   readonly ring: KeyRotation;

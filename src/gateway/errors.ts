@@ -1,4 +1,4 @@
-// Codes of the gateway's own refusals and failures; those of its parts stand beside the parts.
+// Codes of the gateway's own refusals and failures; those of its parts are with the parts.
 import { faultsOf } from "../kernel/fault.ts";
 
 /** The gateway's codes, each with its HTTP status and its public meaning. */

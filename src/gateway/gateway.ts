@@ -67,7 +67,7 @@ export class Gateway {
       random: parts.random ?? Math.random,
       standings: new Standings(),
       forms: formChecker(),
-      // The question is embedded by a call of its own, which goes through all stages.
+      // The question is embedded by its own call, which goes through all stages.
       embed: (session, text) => embedded(this, parts.lookup, session, text),
     };
   }

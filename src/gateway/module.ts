@@ -22,7 +22,7 @@ import type { GatewayObserver } from "./observer.ts";
 import { gatewayOperations } from "./operations.ts";
 import { parameterCodes } from "./parameters/index.ts";
 
-/** What is watched of a gateway besides its calls. */
+/** What is watched of a gateway other than its calls. */
 export interface Watched {
   readonly fleet: DeploymentPool;
   readonly lookup: Lookup;

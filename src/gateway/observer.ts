@@ -26,7 +26,7 @@ export interface AttemptFacts {
   readonly durationMs: number;
 }
 
-/** What a call asked for beside words: what that changes, whether there were parameters that nothing is known of. */
+/** What a call asked for other than words: what that changes, whether there were parameters that nothing is known of. */
 export interface ParameterFacts {
   readonly effects: ReadonlySet<ParameterEffect>;
   readonly unknown: boolean;
@@ -67,11 +67,11 @@ export interface CallFacts {
   /** Mean time between two pieces of a streamed answer; undefined with fewer than two. */
   readonly perChunkMs: number | undefined;
   readonly phases: readonly Phase[];
-  /** What the call asked for beside words. */
+  /** What the call asked for other than words. */
   readonly parameters: ParameterFacts;
 }
 
-/** Somebody who watches. */
+/** Watches the gateway. */
 export interface GatewayObserver {
   attempted(facts: AttemptFacts): void;
   ended(facts: CallFacts): void;
@@ -84,7 +84,7 @@ export function observers(all: readonly GatewayObserver[]): GatewayObserver {
       try {
         one(observer);
       } catch {
-        // Whoever watches has a log of its own; the call goes on.
+        // An observer has its own log; the call goes on.
       }
     }
   };

@@ -1,4 +1,4 @@
-// An attempt that is reported to have used more than it can: what is said of it, and what one is charged that nobody read.
+// An attempt that is reported to have used more than it can: what is said of it, and what an unread one is charged.
 import type { Finding } from "../governance/index.ts";
 import type { TokenBound, Cost } from "../models/index.ts";
 import type { Amount, Seat } from "./room.ts";
@@ -13,7 +13,7 @@ export interface Attempted {
   readonly likelyTokens: () => number;
 }
 
-/** Tokens that files, sounds and pictures without a rule count for when nobody knows what they were: a book of a hundred pages. */
+/** Tokens that files, sounds and pictures without a rule count for when it is unknown what they were: a book of a hundred pages. */
 const unruledMediaTokens = 50_000;
 
 /** In which ways a cost is beyond what the attempt can use; none for one that keeps to it. */
@@ -35,7 +35,7 @@ export function reasonsBeyond({ seat, bound }: Attempted, { usage, microdollars 
   return reasons;
 }
 
-/** An estimate is no report: where it is more than the attempt can use, it is the estimate that is wrong. */
+/** An estimate is not a report: where it is more than the attempt can use, it is the estimate that is wrong. */
 export function withinBound({ seat, bound }: Attempted, cost: Cost): Cost {
   const { usage, microdollars } = cost;
   if (!usage.estimated || bound.without !== undefined) return cost;
@@ -57,7 +57,7 @@ export function excessOf({ bound }: Attempted, { usage }: Cost): number {
 }
 
 /**
- * What an attempt counts of which nobody knows how far it was: the most that it can cost. Where nothing bounds that, or the
+ * What an attempt counts when it is unknown how far it was: the most that it can cost. Where nothing bounds that, or the
  * window alone, what is held only keeps others out; then it is what is known of the call, and so much for media without a rule.
  */
 export function unreadCost({ seat, bound, known }: Attempted): Cost {

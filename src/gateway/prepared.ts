@@ -13,7 +13,7 @@ export const schemaModes = ["report", "enforce"] as const;
 /** What is done about a reply that has not the form asked for. */
 export type SchemaMode = (typeof schemaModes)[number];
 
-/** What a caller says beside the body. */
+/** What a caller says outside the body. */
 export interface CallOptions {
   /** Whose account, for callers that belong to no product. */
   readonly product?: string;
@@ -43,7 +43,7 @@ export interface Asked {
 /** A call that has been looked through. */
 export interface Guarded extends Asked {
   readonly findings: readonly GuardFinding[];
-  /** What was decided about what the call asks for beside words. */
+  /** What was decided about what the call asks for other than words. */
   readonly parameters: Assessment;
   readonly denied: Error | undefined;
 }

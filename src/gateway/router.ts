@@ -222,7 +222,7 @@ export function scoreOf(
   );
 }
 
-/** Why a candidate stands where it stands. Said apart from the ranking, since nobody reads it for most candidates. */
+/** Why a candidate stands where it stands. Said apart from the ranking, since no one reads it for most candidates. */
 export function reasonsOf({ deployment, score, health }: Candidate, { tier }: Pick<Route, "tier">): readonly string[] {
   const { compliancePercent, price } = deployment;
   const said = [

@@ -1,6 +1,6 @@
 // Passes a streamed answer on to its caller, and ends the call when the stream ends, however it ends. Promises:
 //
-// 1. Pieces are pulled: whoever reads slowly slows the upstream, and nothing piles up here.
+// 1. Pieces are pulled: a slow reader slows the upstream, and nothing piles up here.
 // 2. An answer in the caller's own dialect goes through as it came, byte for byte, but for what the product's guards take
 //    out, and the usage that the caller has not asked for.
 // 3. After the first byte nothing is tried elsewhere: a stream that breaks ends with a typed error frame of its dialect, and
@@ -69,7 +69,7 @@ export function factsComment(facts: AnswerFacts): string {
 export class StreamedAnswer implements AsyncIterable<Buffer> {
   readonly #parts: StreamParts;
   readonly #writer: StreamWriter;
-  /** Looks through what frames hold beside words; undefined when the policy looks for nothing. */
+  /** Looks through what frames hold other than words; undefined when the policy looks for nothing. */
   readonly #frames: FrameGuard | undefined;
   readonly #hash = runningHash();
   /** What each choice is saying, with what watches over it. */
@@ -152,7 +152,7 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
     return joined(out);
   }
 
-  /** The same for items that take the guards long, with turns for everybody else in between. */
+  /** The same for items that take the guards long, with turns for everyone else in between. */
   async #passLong(items: readonly Item[]): Promise<Buffer> {
     const out: Buffer[] = [];
     for (const each of items) {

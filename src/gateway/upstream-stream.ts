@@ -1,9 +1,9 @@
 // Reads a streamed answer from an upstream: bytes in, pieces out, with the bytes that each piece came in.
 //
 // 1. `begin` resolves with the first piece that says something; a stream that fails or ends before that has not begun.
-// 2. A stream is pulled: nothing is read ahead of whoever takes the batches.
+// 2. A stream is pulled: nothing is read before a batch is asked for.
 // 3. A stream that stops without an end is a failure, unless the model had said why it stopped.
-// 4. What Charter says of a call in a comment, nobody else says in its name: such comments of an upstream are left out.
+// 4. What Charter says of a call in a comment, no one else says in its name: such comments of an upstream are left out.
 import { modelFault, SseDecoder, sseFrame } from "../models/index.ts";
 import type { Fault } from "../kernel/fault.ts";
 import { yieldToEventLoop, TimeSlice } from "../kernel/time-slice.ts";
@@ -161,7 +161,7 @@ export class UpstreamStream {
 
 /** Bytes that are decoded in one go; they hold at most as many events, which takes some milliseconds. */
 const partBytes = 4096;
-/** What a block counts for beside its bytes, in characters that are looked at meanwhile. */
+/** What a block counts for on top of its bytes, in characters that are looked at meanwhile. */
 const blockWork = 256;
 
 /** Most bytes before the first piece that says something; what keeps a connection awake for minutes is a few thousand. */

@@ -48,7 +48,7 @@ const one: Run<number> = async ({ confirm }) => {
   return { value: 1 };
 };
 
-/** Nobody in these tests has shown a credential. */
+/** No one in these tests has shown a credential. */
 const standings = { present: async () => undefined, presentAll: async () => new Map<Credential, Principal>() };
 
 let opened: Awaited<ReturnType<typeof temporaryDatabase>>;

@@ -5,8 +5,8 @@
 // 3. A refusal by a rule or a detector is recorded as carefully as a deed, and says what would make it pass.
 // 4. The caller learns the result only after the outcome is durable.
 // 5. Reading goes through `enter` and `permit`: the same rules, and no leaf.
-// 6. Whoever calls has a role with the permission that the operation asks for, and a credential that is good for it.
-// 7. A refusal hurts nobody but its caller. What is refused for lack of permission goes on record, halts nothing and counts
+// 6. A caller has a role with the permission that the operation asks for, and a credential that is good for it.
+// 7. A refusal hurts no one but its caller. What is refused for lack of permission goes on record, halts nothing and counts
 //    against the credential; a finding halts a product only where a caller of the product reached for what is the
 //    product's, otherwise the credential.
 // 8. What was decided still holds when the effect takes place: credential, permission, halts and constitution are looked at
@@ -44,7 +44,7 @@ export interface Gate extends AsyncDisposable {
   /** Attempts a change. Rejects with the fault that refused it, whose facts carry the leaf indexes. */
   act<T>(ctx: Ctx, attempt: Attempt, run: Run<T>): Promise<Receipted<T>>;
   /**
-   * Begins an act whose run may overlap the writing of its intent. Rejects like `act` when it is refused. Whoever begins ends
+   * Begins an act whose run may overlap the writing of its intent. Rejects like `act` when it is refused. The beginner ends
    * it exactly once, with `finish` or `fail`, and lets nothing of its effect be seen before `intent` has resolved.
    */
   begin(ctx: Ctx, attempt: Attempt): Promise<ActHandle>;
@@ -249,7 +249,7 @@ export function openGate(parts: GateParts): Gate {
     ]);
     const judge = holds.judge(ctx, attempt);
     const open = calls.enter(ctx, judge, attempt);
-    // Whoever carries the act on awaits it; until then its failure must not count as unhandled.
+    // Carrying the act on awaits it; until then its failure must not count as unhandled.
     intent.then(
       (index) => {
         unended.add(index);
@@ -435,7 +435,7 @@ function actorsOf({ actor }: Principal): Partial<Leaf> {
 
 /**
  * A leaf belongs to the caller's product, so that a product sees its own attempts and no one else's; or to the product that
- * a caller of none acts on, if it is one that works for all. What is no product is a caller's own text, and not recorded.
+ * a caller of none acts on, if it is one that works for all. What is not a product is a caller's own text, and not recorded.
  */
 function productOf({ principal }: Ctx, attempt: Attempt, products: Readonly<Record<string, unknown>>): Partial<Leaf> {
   const product = principal.product ?? (seesAll(principal) ? attempt.target.product : null);

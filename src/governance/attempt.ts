@@ -20,7 +20,7 @@ export interface Attempt {
   readonly absent?: boolean;
   /** Facts that differ from the ordinary: complete and hashed, nothing locked, no exception asked. */
   readonly context?: Partial<DecisionRequest["context"]>;
-  /** What the detectors may look at besides who asks for what. */
+  /** What the detectors may look at other than who asks for what. */
   readonly evidence?: Partial<Pick<ThreatInput, "client" | "metadata" | "content" | "storage" | "collision">>;
   /** What this would pass on; a caller that holds less is refused. See `attenuation.ts`. */
   readonly grants?: readonly Authority[];

@@ -112,7 +112,7 @@ export function authorityOfAccount({
 
 /**
  * What a client can do. One that people let act in their name can be any kind of person, with no more than its own role and
- * product; whoever names its redirect URIs or keys gets what they let it do.
+ * product; naming its redirect URIs or keys gives what people let it do.
  */
 export function authorityOfClient({ kind, role, product, grantTypes }: ClientDraft): readonly Authority[] {
   const own = { ...unbound, kind, role, product: product ?? null };

@@ -1,5 +1,5 @@
 // Counts, per credential, the attempts that were refused because the caller may not make them, anywhere or there. One that goes on and on is
-// suspended: it changes nothing more, governance included, until an admin clears the halt that bears its id with a reason.
+// suspended: it changes nothing more, governance included, until an admin clears the halt with its id with a reason.
 // Others notice nothing. An application that acts for a person is counted and suspended for that person alone.
 import type { ConstitutionLimits, Decision } from "../constitution/index.ts";
 import { BoundedMap } from "../kernel/bounded-map.ts";

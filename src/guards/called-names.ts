@@ -1,4 +1,4 @@
-// Looks at names that go to a provider beside a call's body: of a model that no catalogue lists, and of betas in a header.
+// Looks at names that go to a provider outside a call's body: of a model that no catalogue lists, and of betas in a header.
 import type { Fault } from "../kernel/fault.ts";
 import { guardFault } from "./errors.ts";
 import type { GuardPolicy } from "./guard.ts";

@@ -1,4 +1,4 @@
-// Looks at what a frame of a stream holds beside the words that are being said: names, sources, and fields that Charter does
+// Looks at what a frame of a stream holds other than the words that are being said: names, sources, and fields that Charter does
 // not know. Words are looked at by `stream-guard.ts`, across frames; what stands here is looked at frame by frame.
 //
 // 1. A frame in which nothing is found passes as it came.

@@ -63,7 +63,7 @@ export interface Guard {
   readonly look: LookAtView;
   /** The same stretch by stretch, for a text too long to be looked at in one go. */
   search(text: string): Search;
-  /** What a provider's seal holds that somebody has put there: it is looked into, but a real one is drawn at random. */
+  /** What a provider's seal holds that someone has put there: it is looked into, but a real one is drawn at random. */
   sealed(text: string, stretch: TimeSlice, room: DecodingRoom): Steps<readonly Match[]>;
   /**
    * Where in the text something may begin that only later text can decide; the length of the text when nothing may.

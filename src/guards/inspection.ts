@@ -4,7 +4,7 @@
 // 2. What is redacted is redacted in the turns, tools and inputs, and in the caller's own body, which goes to upstreams of
 //    the same dialect as it came. Where that cannot be done the call is denied.
 // 3. Signals of injection are looked for where strangers' words come in: in what the user says and what tools return.
-// 4. No caller holds up the others: what takes long is done in stretches, with turns for everybody else in between.
+// 4. No caller holds up the others: what takes long is done in stretches, with turns for everyone else in between.
 import type { Fault } from "../kernel/fault.ts";
 import type { DialectName, ModelCall, Part, Reply, Turn } from "../models/index.ts";
 import { guardFault } from "./errors.ts";
@@ -64,7 +64,7 @@ function trustingOf(looking: readonly Guard[]): readonly Guard[] {
   return trusting;
 }
 
-/** Whether a call has no texts beside its turns and its body. */
+/** Whether a call has no texts outside its turns and its body. */
 function isBare({ inputs, tools, form, stop }: ModelCall): boolean {
   return inputs === undefined && tools.length === 0 && stop.length === 0 && form.kind === "text";
 }
@@ -173,7 +173,7 @@ function* inspectReply(reply: Reply, raw: RawReply | undefined, inspection: Insp
   const named = { id: reply.id, model: reply.model };
   walk.enter(named, placeBeside, textOnly);
   while (!inspection.look(looking)) yield* inspection.pause(looking);
-  // Where something is to be taken out already, the reply is written anew from what Charter knows of it.
+  // Where something is to be taken out already, the reply is written again from what Charter knows of it.
   const body = raw === undefined || walk.replaces ? undefined : yield* inspectRaw(raw, inspection);
   const denied = inspection.denied();
   if (denied !== undefined) return { reply, findings, denied };
@@ -183,7 +183,7 @@ function* inspectReply(reply: Reply, raw: RawReply | undefined, inspection: Insp
   return { reply: { ...reply, ...(yield* walk.rebuilt(named, stretch)), choices }, findings };
 }
 
-/** Looks at what a provider's body holds beside what Charter knows; undefined when nothing is to be taken out. */
+/** Looks at what a provider's body holds other than what Charter knows; undefined when nothing is to be taken out. */
 function* inspectRaw({ dialect, body }: RawReply, inspection: Inspection): Steps<object | undefined> {
   const { walk, stretch, looking } = inspection;
   const told = new Set<object>();
@@ -199,7 +199,7 @@ function* inspectRaw({ dialect, body }: RawReply, inspection: Inspection): Steps
   return next === body ? undefined : next;
 }
 
-/** What a tool returned holds strangers' words, whoever says the turn. */
+/** What a tool returned holds strangers' words, in a turn of any role. */
 function isForeign(part: Part): boolean {
   return part.kind === "tool_result";
 }

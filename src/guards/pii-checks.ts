@@ -95,7 +95,7 @@ const reservedDomain = /(?:^|\.)(?:example\.(?:com|org|net)|example|test|invalid
 const fileEnd =
   /\.(?:png|jpe?g|gif|svg|webp|avif|ico|css|scss|m?js|ts|tsx|jsx|json|ya?ml|md|txt|html?|py|rs|go|java|tgz|zip|gz|lock)$/i;
 
-/** Whether a text is the address of somebody, not of a repository, a package, a picture or an example. */
+/** Whether a text is the address of someone, not of a repository, a package, a picture or an example. */
 export function isMailAddress(local: string, domain: string, after: string): boolean {
   if (reservedDomain.test(domain) || fileEnd.test(domain)) return false;
   if (!/\.[A-Za-z]{2,24}$/.test(domain) || /(?:^|\.)-|-(?:\.|$)/.test(domain)) return false;

@@ -55,7 +55,7 @@ const iban: Form = {
 };
 const mailDomain = /@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,4}/y;
 
-/** Every form that begins with a character of its own. */
+/** Every form that begins with its own character. */
 export const piiForms: readonly Form[] = [card, socialSecurity, phone, iban];
 const numbers: readonly Form[] = [card, socialSecurity, phone];
 const phones: readonly Form[] = [phone];
@@ -128,14 +128,14 @@ function plainly(text: string): readonly Match[] {
   return search.found;
 }
 
-/** Between bytes that are no text digits and signs stand by chance. */
+/** Between bytes that are not text digits and signs stand by chance. */
 function look({ text, isBinary }: View): readonly Match[] {
   return isBinary ? [] : plainly(text);
 }
 
 function matchAt(text: string, at: number, code: number, before: number): Match | undefined {
   if (code === 64) return mailAt(text, at);
-  // What stands inside a word, a decimal number or a path is no number of its own.
+  // What stands inside a word, a decimal number or a path is not a number of its own.
   if (isAlphanumeric(before) || before === 95 || before === 46 || before === 47 || before === 35) return undefined;
   if (isDigit(code)) return before === 45 || before === 43 ? undefined : formAt(numbers, text, at);
   if (code === 43 || code === 40) return formAt(phones, text, at);

@@ -1,4 +1,4 @@
-// Tells text that was drawn at random from words, names and examples; what secrets are recognised by beside their form.
+// Tells text that was drawn at random from words, names and examples; what secrets are recognised by apart from their form.
 
 /** Shannon's entropy of the characters of a text, bits per character (C. E. Shannon, 1948). */
 export function entropyOf(text: string): number {

@@ -8,7 +8,7 @@ import { tokenRules } from "./secret-rules.ts";
 /** Every rule for secrets. */
 export const secretRules: readonly AnchoredRule[] = [...tokenRules, ...placeRules, ...assignmentRules];
 
-/** Rules for secrets that have a form of their own, which bytes drawn at random do not take. */
+/** Rules for secrets that have their own form, which bytes drawn at random do not take. */
 export const strictRules: readonly AnchoredRule[] = [
   ...tokenRules,
   ...placeRules.filter(({ id }) => id === "private-key" || id === "jwt"),

@@ -41,7 +41,7 @@ function isLetter(code: number): boolean {
   return inToken[code] === 1;
 }
 
-/** Looks at the seams between texts; what is no text parts those around it. Undefined when nothing is found. */
+/** Looks at the seams between texts; what is not a text parts those around it. Undefined when nothing is found. */
 export function seamEdits(texts: readonly unknown[], room?: DecodingRoom): SeamEdits | undefined {
   if (!mayBeCut(texts)) return undefined;
   const seams = new Seams(texts, room);

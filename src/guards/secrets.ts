@@ -21,12 +21,12 @@ const letters = anchoredRules(letterRules, guardKeywords);
 /** A value this short may be a token itself; seals are longer. */
 const longestToken = 300;
 
-/** Between bytes that are no text only forms count that chance does not bring about. */
+/** Between bytes that are not text only forms count that chance does not bring about. */
 function look({ text, isBinary }: View, hits: WordHits): readonly Match[] {
   return isBinary ? strict.scan(text, hits) : joinedMatches(rules.scan(text, hits), splitTokens(text));
 }
 
-/** Credentials in bytes that are no text, by forms that chance does not bring about. */
+/** Credentials in bytes that are not text, by forms that chance does not bring about. */
 export function secretsInBytes(text: string, hits?: WordHits): readonly Match[] {
   return strict.scan(text, hits);
 }

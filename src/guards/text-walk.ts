@@ -1,4 +1,4 @@
-// Walks values text by text, as far as whoever asks wants to go on, and afterwards copies what texts were to be replaced in.
+// Walks values text by text, as far as the caller wants to go on, and afterwards copies what texts were to be replaced in.
 import { below } from "../kernel/json-pointer.ts";
 import { isRawNumber } from "../kernel/json-number.ts";
 import { maxJsonDepth } from "../kernel/limits.ts";

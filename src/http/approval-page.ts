@@ -53,7 +53,7 @@ ${hidden.join("\n")}
 
 /** What people see when a request cannot be answered and the application must not be told. */
 export function refusalPage(title: string, detail: string): Page {
-  const body = `<h1>${esc(title)}</h1>\n<p>${esc(detail)}</p>\n<p>Go back to the application and try again. If this stays, tell whoever runs it.</p>`;
+  const body = `<h1>${esc(title)}</h1>\n<p>${esc(detail)}</p>\n<p>Go back to the application and try again. If this persists, tell its operator.</p>`;
   return { html: documentOf(title, body), headers: headersOf("'none'") };
 }
 
@@ -87,7 +87,7 @@ function headersOf(formAction: string): Readonly<Record<string, string>> {
     "content-type": "text/html; charset=utf-8",
     "content-security-policy": policy.join("; "),
     "x-frame-options": "DENY",
-    // The request's parameters stand in the address, and are nobody else's business.
+    // The request's parameters stand in the address, and are no one else's business.
     "referrer-policy": "no-referrer",
     "cache-control": "no-store",
   };

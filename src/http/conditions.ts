@@ -13,7 +13,7 @@ export type Condition = "met" | "not_modified" | "failed";
 
 /**
  * Evaluates conditions in the order of RFC 9110 section 13.2.2. `etag` has its quotes; `modifiedMs` is compared in whole
- * seconds, as an HTTP date has no finer ones. A date that cannot be read is no condition.
+ * seconds, as an HTTP date has no finer ones. A date that cannot be read is not a condition.
  */
 export function conditionOf(headers: ConditionHeaders, etag: string, modifiedMs: number): Condition {
   const modified = Math.floor(modifiedMs / 1000) * 1000;

@@ -101,7 +101,7 @@ export function streamedDraft(
   const declared = headers["content-type"];
   const media = typeof declared === "string" ? declared : "application/octet-stream";
   if (media.length > mediaType.maxLength || !new RegExp(mediaType.pattern).test(media)) {
-    throw httpFault("request.unsupported_media_type", "Content-Type is no media type", { at: "Content-Type" });
+    throw httpFault("request.unsupported_media_type", "Content-Type is not a media type", { at: "Content-Type" });
   }
   const retentionClass = one(query, "retention_class");
   const clientTime = one(query, "client_time");

@@ -1,4 +1,4 @@
-// One page of a listing, gathered in several goes: rows may be long, and a thousand of them at once would hold up everybody.
+// One page of a listing, gathered in several goes: rows may be long, and a thousand of them at once would hold up everyone.
 import { maxPageChars } from "../kernel/limits.ts";
 import { jsonWeight } from "../kernel/json-writer.ts";
 import { yieldToEventLoop, TimeSlice } from "../kernel/time-slice.ts";

@@ -1,4 +1,4 @@
-// What openapi.json says beside the routes' own schemas: its head, who may call an operation, and the refusals and headers
+// What openapi.json says beyond the routes' own schemas: its head, who may call an operation, and the refusals and headers
 // that the door gives for every operation. An operation answers with no status that the document does not name; a
 // fuzzer and a proxy hold the server to that.
 import type { SwaggerTransform, SwaggerTransformObject } from "@fastify/swagger";
@@ -141,14 +141,14 @@ function complete(method: string, described: Described): void {
   // The generator marks the HEAD of a path; ours have names of their own.
   described.operationId = described.operationId.replace(/-head$/, "");
   const operation: Operation | undefined = (operations as Record<string, Operation>)[described.operationId];
-  if (!operation) throw new Error(`${described.operationId} is no listed operation`);
+  if (!operation) throw new Error(`${described.operationId} is not a listed operation`);
   described.description = [described.description, accessOf(operation)].filter(Boolean).join("\n\n");
   // Content may be empty, and then there is no body.
   if (described.requestBody && "*/*" in described.requestBody.content) described.requestBody.required = false;
   // What the generator calls 4XX and 5XX would allow any status; those that are possible are named instead.
   const { "4XX": _, "5XX": __, ...own } = described.responses;
   const responses: Described["responses"] = {};
-  // An operation that words one refusal in a form of its own, as OAuth and a browser want it, does so for all.
+  // An operation that words one refusal in its own form, as OAuth and a browser want it, does so for all.
   const form = own["400"]?.content;
   const isOwnForm = form !== undefined && !("application/problem+json" in form);
   for (const status of refusalsOf(operation, described)) {

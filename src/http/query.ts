@@ -33,7 +33,8 @@ export function instantMs(query: Query, name: string): number | undefined {
   const value = one(query, name);
   if (value === undefined) return undefined;
   const timeMs = Date.parse(value);
-  if (!Number.isFinite(timeMs)) throw httpFault("request.invalid", `${name} is no instant`, { at: `query/${name}` });
+  if (!Number.isFinite(timeMs))
+    throw httpFault("request.invalid", `${name} is not an instant`, { at: `query/${name}` });
   return timeMs;
 }
 

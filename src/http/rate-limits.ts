@@ -18,8 +18,8 @@ import { operations } from "./operations.ts";
 import type { Operation } from "./operations.ts";
 
 /**
- * How long a refusal waits, milliseconds. Whoever asks on without listening then gets 50 refusals a second and connection,
- * in place of as many as the server can write, and everybody else keeps the server; others do not notice the pause.
+ * How long a refusal waits, milliseconds. A client that asks on without listening gets 50 refusals a second and connection,
+ * in place of as many as the server can write, and everyone else keeps the server; others do not notice the pause.
  */
 const refusalPauseMs = 20;
 

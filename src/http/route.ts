@@ -34,7 +34,7 @@ export interface RouteDefinition {
   readonly bodyLimit?: number;
   /** What its JSON may hold where that is not the ordinary. */
   readonly jsonBounds?: JsonBounds;
-  /** What its refusals say besides, for clients that look for it there. */
+  /** What its refusals add, for clients that look for it there. */
   readonly alsoSays?: (problem: Problem) => object;
   /** Says a fault in this operation's own words; the fault itself when it has none. */
   readonly translate?: (fault: Fault) => Fault;
@@ -89,7 +89,7 @@ export function route(app: FastifyInstance, services: Services, name: OperationN
 /** Registers a read that anyone may call. */
 export function publicRoute(app: FastifyInstance, name: OperationName, route: PublicRouteDefinition): void {
   const operation: Operation = operations[name];
-  if (operation.access !== "public" || operation.effect !== "read") throw new Error(`${name} is no public read`);
+  if (operation.access !== "public" || operation.effect !== "read") throw new Error(`${name} is not a public read`);
   app.route({
     method: operation.method,
     url: fastifyPath(operation.path),
@@ -150,7 +150,7 @@ declare module "fastify" {
     documentedBody?: object;
     /** What its JSON may hold; the ordinary where absent. */
     jsonBounds?: JsonBounds;
-    /** What its refusals say besides. */
+    /** What its refusals add. */
     alsoSays?: (problem: Problem) => object;
   }
 }

@@ -27,7 +27,7 @@ export function content(description: string, mediaType: string): object {
   };
 }
 
-/** A refusal that an operation gives beside those that every operation of its kind may give. */
+/** A refusal that an operation gives in addition to those that every operation of its kind may give. */
 export function refusal(description: string): object {
   return { description, content: { "application/problem+json": { schema: { $ref: "Problem#" } } } };
 }

@@ -80,7 +80,7 @@ async function sendStream(
   }
 }
 
-/** Resolves when there is room again, nobody to make room for, or the call is ended, which one that does not read must not hold up. */
+/** Resolves when there is room again, the reader has gone, or the call is ended, which a reader that stopped must not hold up. */
 async function drained(raw: FastifyReply["raw"], stop: AbortSignal): Promise<void> {
   if (stop.aborted) return;
   const left = new AbortController();

@@ -120,7 +120,7 @@ export async function buildServer(parts: Services, limits: HttpLimits, tls?: Tls
     if (request.raw.httpVersion === "1.1" && request.headers.host === undefined) {
       throw httpFault("request.malformed", "an HTTP/1.1 request names its host", { at: "Host" });
     }
-    if (request.url.includes("%00")) throw httpFault("request.malformed", "a NUL character is no text", { at: "URL" });
+    if (request.url.includes("%00")) throw httpFault("request.malformed", "a NUL character is not text", { at: "URL" });
     const coding = request.headers["content-encoding"];
     if (coding !== undefined && coding.toLowerCase() !== "identity") {
       void reply.header("accept-encoding", "identity");
@@ -142,7 +142,7 @@ export async function buildServer(parts: Services, limits: HttpLimits, tls?: Tls
   rateLimits(app, services);
   app.addHook("onRoute", (route) => {
     if (route.config?.operation === undefined)
-      throw new Error(`${String(route.method)} ${route.url} is no listed operation`);
+      throw new Error(`${String(route.method)} ${route.url} is not a listed operation`);
   });
   app.setErrorHandler((error: FastifyError, request, reply) => sendProblem(services, error, request, reply));
   app.setNotFoundHandler((request, reply) =>

@@ -3,7 +3,7 @@
 // 1. A pair that cannot serve (unreadable, mismatching, expired, not yet valid) is refused at the start, in one sentence.
 // 2. A pair that is replaced is used for new connections without a restart; those that are open go on. A replacement that
 //    cannot serve is logged and the pair in use stays.
-// 3. TLS 1.3 or 1.2, authenticated encryption with forward secrecy only. Whoever speaks plain HTTP here is told so.
+// 3. TLS 1.3 or 1.2, authenticated encryption with forward secrecy only. Plain HTTP is answered with a hint.
 import { constants, createPrivateKey, X509Certificate } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import type { Server as HttpsServer, ServerOptions } from "node:https";

@@ -1,7 +1,7 @@
 // Access tokens: JWTs of RFC 9068, verified without asking anybody, and then asked about.
 //
 // 1. Only our own keys and their own algorithm are accepted; `typ`, issuer, audience and times are checked (RFC 8725).
-// 2. What somebody may do comes from their live record and not from the token: a token of an account that is disabled,
+// 2. What someone may do comes from their live record and not from the token: a token of an account that is disabled,
 //    changed its password, or of a client or session that was revoked is dead, here at once and elsewhere within 5 s.
 // 3. A token that was verified is remembered by its SHA-256 until it expires, so that the next call costs a hash.
 import { importJWK, jwtVerify } from "jose";
@@ -107,7 +107,7 @@ export class AccessTokenVerifier {
     return principal && { principal, claims };
   }
 
-  /** What a token says that one of our keys signed and that has not expired, whoever may have revoked it. */
+  /** What a token says that one of our keys signed and that has not expired, even if it was revoked. */
   async claimsOf(text: string): Promise<AccessTokenClaims | undefined> {
     const { clock, issuer } = this.#parts;
     try {
@@ -122,7 +122,7 @@ export class AccessTokenVerifier {
       });
       return payload;
     } catch (error) {
-      // A database that cannot be asked is no reason to call a token bad.
+      // A database that cannot be asked does not make a token bad.
       if (error instanceof Fault) throw error;
       return undefined;
     }

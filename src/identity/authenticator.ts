@@ -27,7 +27,7 @@ import type { Owner } from "./owner.ts";
 /** The port: turns what a caller presents into who it is. */
 export interface Authenticator {
   /**
-   * Who presents this, and what it was recognised by, for asking again later; undefined for nobody that is known here.
+   * Who presents this, and what it was recognised by, for asking again later; undefined for one that is unknown here.
    * Rejects with `db.unavailable` only.
    */
   identify(presented: Presented): Promise<Authenticated | undefined>;
@@ -57,8 +57,8 @@ export interface KeyAuthenticatorParts {
 export class KeyAuthenticator implements Authenticator {
   readonly #parts: KeyAuthenticatorParts;
   readonly #known: TtlCache<Known>;
-  /** What an unknown key is compared with; nobody knows its pre-image. */
-  readonly #nobody = randomBytes(32);
+  /** What an unknown key is compared with; no one knows its pre-image. */
+  readonly #unknownHash = randomBytes(32);
 
   constructor(parts: KeyAuthenticatorParts) {
     this.#parts = parts;
@@ -76,7 +76,7 @@ export class KeyAuthenticator implements Authenticator {
     const id = claimedId(credentialText);
     if (id === undefined) return undefined;
     const known = await this.#known.about(id);
-    const matches = equalSecrets(hashOfKey(credentialText), known?.textHash ?? this.#nobody);
+    const matches = equalSecrets(hashOfKey(credentialText), known?.textHash ?? this.#unknownHash);
     if (!matches || known === undefined || !this.#isGood(known, address)) return undefined;
     const principal = await this.#bounded(known);
     if (principal === undefined) return undefined;

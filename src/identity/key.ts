@@ -71,7 +71,7 @@ export function mintKey(kind: PrincipalKind, randomness: Randomness = randomByte
 /** Every key's id, as the text of a regular expression. */
 export const keyIdPattern = "^key_[0-9a-hjkmnp-tv-z]{8}$";
 
-/** The id that a credential text claims, or undefined when the text is no key at all. */
+/** The id that a credential text claims, or undefined when the text is not a key at all. */
 export function claimedId(text: string): KeyId | undefined {
   const prefix = keyPattern.exec(text)?.[1];
   return prefix === undefined ? undefined : `key_${prefix}`;

@@ -2,7 +2,7 @@
 //
 // 1. A key's text leaves `create` once and is kept nowhere; the table holds its SHA-256.
 // 2. A key is revoked at most once and never comes back; revoking it again changes nothing.
-// 3. Reading and changing are two objects; whoever holds only `Keys` can change nothing.
+// 3. Reading and changing are two objects; `Keys` alone can change nothing.
 import { aloneAt, takeTurn } from "../db/index.ts";
 import type { Database, Effect } from "../db/index.ts";
 import type { Transaction } from "kysely";

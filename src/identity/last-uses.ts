@@ -1,5 +1,5 @@
 // When keys were last seen. Seen keys are noted in memory and written together once a minute: it is bookkeeping about
-// calls that have their own record, not a change that somebody made, so it passes no gate and may lose its last minute.
+// calls that have their own record, not a change that a caller made, so it passes no gate and may lose its last minute.
 import type { Clock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/ctx.ts";
 import type { KeyWriter } from "./keys.ts";

@@ -100,7 +100,7 @@ export const identityModule = {
         meter,
         changed,
         lesserRole: lesser,
-        // A key that belongs to somebody dies with them.
+        // A key that belongs to someone dies with them.
         ownerOf: async (id) => {
           if (!id.startsWith("usr_")) return oauth.clients.standing(id);
           const user = await users.standing(id);
@@ -125,7 +125,7 @@ export const identityModule = {
   },
 } as const satisfies Module<Needs, Gives>;
 
-/** The issuers beside this server whose tokens are accepted. */
+/** The issuers other than this server whose tokens are accepted. */
 async function openIssuers({ config, constitution, clock, log }: Needs): Promise<ExternalIssuers> {
   const { issuersFile } = config.identity;
   const issuers = issuersFile === "" ? [] : readIssuers(issuersFile, (await readIfThere(issuersFile))?.toString());

@@ -1,4 +1,4 @@
-// What a key that belongs to somebody is good for: no more than its owner is, at any moment. Pure.
+// What a key with an owner is good for: no more than its owner is, at any moment. Pure.
 import type { Principal, Role } from "../kernel/ctx.ts";
 import type { LesserRole } from "../kernel/roles.ts";
 

@@ -4,7 +4,7 @@
 // 2. One key signs. A rotation makes a new one and destroys the private part of the old one, whose public part stays
 //    published until nothing that it signed can be alive.
 // 3. A rotation takes effect at once in this process, and in others when they next look, at most `ttlMs` later.
-// 4. A process whose secret opens no current key makes one of its own beside those of the others: processes that do not share
+// 4. A process whose secret opens no current key makes its own in addition to the others': processes that do not share
 //    a secret sign with different keys and believe each other's.
 import type { Transaction } from "kysely";
 import { calculateJwkThumbprint, CompactEncrypt, compactDecrypt, exportJWK, generateKeyPair } from "jose";

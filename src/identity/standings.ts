@@ -1,6 +1,6 @@
 // Whether credentials that were good a while ago are good now, and for what: asked of the tables, never of what is remembered.
 //
-// 1. Asked inside a transaction on PostgreSQL, the rows that answer are locked: whoever wants to revoke or change what was
+// 1. Asked inside a transaction on PostgreSQL, the rows that answer are locked: a unit that revokes or changes what was
 //    found waits until the transaction ends. On SQLite units run one after another, and nothing changes in between.
 //    Who asks in order to change such rows takes turns with all others that do (`db/turns.ts`), in this one order: the turn,
 //    then rows that are shared, then the rows that are changed. A row's place in the queue is taken before the row.

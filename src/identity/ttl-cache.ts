@@ -1,6 +1,6 @@
 // What the database said a moment ago, remembered by id, so that a call does not ask it again.
 //
-// 1. What is forgotten here is asked for anew from the next call on; what another process changed, after `ttlMs`.
+// 1. What is forgotten here is read again from the next call on; what another process changed, after `ttlMs`.
 // 2. What is not there is not remembered: a flood of invented ids would push out the real ones.
 import { BoundedMap } from "../kernel/bounded-map.ts";
 import type { Clock } from "../kernel/clock.ts";
@@ -11,7 +11,7 @@ export const ttlMs = 5_000;
 /** Most answers remembered; far more than a server has callers at a time, and a few megabytes at most. */
 export const maxRemembered = 10_000;
 
-/** Whether something read so long ago is still believed. A clock that was set back must not prolong it: hence the lower bound. */
+/** Whether something read so long ago is still believed. The lower bound keeps a clock that was set back from prolonging it. */
 export function isRecent(ageMs: number): boolean {
   return ageMs >= 0 && ageMs < ttlMs;
 }
@@ -50,7 +50,7 @@ export class TtlCache<V> {
     return value;
   }
 
-  /** Asks anew the next time; called when a change of this id has become durable. */
+  /** Asks again the next time; called when a change of this id has become durable. */
   forget(id: string): void {
     this.#forgotten++;
     this.#known.delete(id);

@@ -1,4 +1,4 @@
-// Long runs of bytes, put together and looked at with turns for everybody else in between.
+// Long runs of bytes, put together and looked at with turns for everyone else in between.
 import { isUtf8 } from "node:buffer";
 import { inTurns, TimeSlice } from "./time-slice.ts";
 import type { Steps } from "./time-slice.ts";
@@ -57,7 +57,7 @@ export function* textSteps(bytes: Buffer, encoding: "utf8" | "utf16le" | "latin1
   return text;
 }
 
-/** The same place, or before the character in which it lies; what is no character there is found with the next part. */
+/** The same place, or before the character in which it lies; what is not a character there is found with the next part. */
 function characterBefore(bytes: Buffer, place: number): number {
   let end = place;
   for (let back = 0; back < 3 && end < bytes.length && ((bytes[end] as number) & 0xc0) === 0x80; back++) end--;

@@ -52,7 +52,7 @@ function arrayInOrder(items: readonly unknown[]): boolean {
 
 function recordInOrder(record: Record<string, unknown>): boolean {
   if (isRawNumber(record)) return true;
-  // A class may have a JSON form of its own; its fields are what counts here.
+  // A class may have its own JSON form; its fields are what counts here.
   if ("toJSON" in record) return false;
   let last = "";
   for (const key of Object.keys(record)) {

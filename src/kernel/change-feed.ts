@@ -1,4 +1,4 @@
-// Tells of changes to whoever listens, so that what is opened first need not know what is opened later.
+// Tells listeners of changes, so that what is opened first need not know what is opened later.
 
 /** Ids of keys, users, clients, families and tokens whose standing has changed, as they become durable. */
 export class ChangeFeed {

@@ -1,6 +1,6 @@
 // How much runs at a time: a semaphore with a bounded, fair line, and a mutex by key.
 //
-// 1. Never more are inside than `maxInside`, and never do more wait than `maxWaiting`; nobody waits longer than `maxWaitMs`.
+// 1. Never more are inside than `maxInside`, and never do more wait than `maxWaiting`; no one waits longer than `maxWaitMs`.
 // 2. Places are given in the order of asking; among holders that wait, in turns, so that one holder's line delays no other's.
 // 3. A holder that has a name has no more than its fair share of the line (`FairShare`), and where `sharesPlaces` says so of
 //    the places too. One without a name has everything to itself.
@@ -11,7 +11,7 @@ import { FairShare } from "./fair-share.ts";
 export interface SemaphoreTerms {
   /** Most that are inside at a time. */
   readonly maxInside: number;
-  /** Most that wait; nobody does when it is absent. */
+  /** Most that wait; no one does when it is absent. */
   readonly maxWaiting?: number;
   /** Longest wait, milliseconds; any when it is absent. */
   readonly maxWaitMs?: number;
@@ -128,7 +128,7 @@ export class Semaphore {
     };
   }
 
-  /** Gives one free place to the next holder in turn that may have one; false when nobody could be served. */
+  /** Gives one free place to the next holder in turn that may have one; false when no one could be served. */
   #serveOne(): boolean {
     if (this.#inside >= this.#terms.maxInside) return false;
     for (const [holder, line] of this.#lines) {
@@ -164,7 +164,7 @@ export class Semaphore {
   }
 }
 
-/** Runs work for one key at a time, in the order of asking; other keys do not wait. A key is forgotten when nobody has it. */
+/** Runs work for one key at a time, in the order of asking; other keys do not wait. A key is forgotten when no one has it. */
 export class KeyedMutex {
   readonly #last = new Map<string, Promise<unknown>>();
 

@@ -28,7 +28,7 @@ export class FairShare {
     return this.#heldBy.get(holder) ?? 0;
   }
 
-  /** Whether units are free for a holder. One that holds nothing may take whatever is free, so that nobody is shut out. */
+  /** Whether units are free for a holder. One that holds nothing may take whatever is free, so that no one is shut out. */
   fits(holder: string, units = 1): boolean {
     const free = this.#most - this.#held - units;
     if (free < 0) return false;

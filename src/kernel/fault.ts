@@ -41,7 +41,7 @@ export class Fault<Code extends string = string> extends Error {
 /** A domain's codes, each with its HTTP status and its public meaning. */
 export type Codes = Readonly<Record<string, readonly [status: number, meaning: string]>>;
 
-/** The code of whatever was thrown; `internal.error` for what is no fault. */
+/** The code of whatever was thrown; `internal.error` for what is not a fault. */
 export function codeOf(error: unknown): string {
   return error instanceof Fault ? error.code : "internal.error";
 }

@@ -1,5 +1,5 @@
 // Modes of what Charter keeps for itself. They are named at every place that makes a file, so that neither the folder around
-// it nor the umask of whoever starts the process opens it to other users.
+// it nor the umask of the process opens it to other users.
 
 /** Mode of a file that only the user who runs Charter reads and writes. */
 export const privateFileMode = 0o600;

@@ -50,7 +50,7 @@ export type JsonFlaw =
 /** Most characters of a key that a refusal names. */
 const maxNamedChars = 64;
 
-/** A text is no JSON, or holds more than it may. */
+/** A text is not JSON, or holds more than it may. */
 export class JsonRefusal extends Error {
   override readonly name = "JsonRefusal";
   readonly flaw: JsonFlaw;

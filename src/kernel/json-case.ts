@@ -1,7 +1,7 @@
 // Names in JSON that people see are snake_case; inside they are camelCase. This is where one becomes the other.
 //
 // A route's JSON Schema says which names are Charter's own: those in `properties`. Whatever else an object may hold (metadata,
-// maps by name, the bodies of model calls) is somebody else's, and its names pass as they are.
+// maps by name, the bodies of model calls) is someone else's, and its names pass as they are.
 
 /** What of a JSON Schema matters for names. */
 interface Schema {

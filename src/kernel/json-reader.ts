@@ -171,7 +171,7 @@ class JsonReader {
     }
   }
 
-  /** Refuses the key that was seen last. The outermost frame is no part of its path. */
+  /** Refuses the key that was seen last. The outermost frame is not a part of its path. */
   #duplicate(position: number): never {
     const frames = [...this.#frames.slice(1), this.#top];
     const path = frames.map(({ isRecord, lastKey, commas }) => (isRecord ? lastKey : commas));

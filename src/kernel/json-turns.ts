@@ -1,4 +1,4 @@
-// JSON of any size, read, written and digested with turns for everybody else in between. What is small is done at once, and
+// JSON of any size, read, written and digested with turns for everyone else in between. What is small is done at once, and
 // what is given back is then a value and no promise: a short call waits for nothing.
 import { joinSteps, utf8Steps } from "./bytes-in-turns.ts";
 import { canonicalJson } from "./canonical-json.ts";

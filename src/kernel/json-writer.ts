@@ -1,5 +1,5 @@
 // Writes JSON of any size without holding up others: as JSON.stringify writes it, or in the canonical form of RFC 8785. What
-// is small is written at once; the rest piece by piece, with turns for everybody else in between.
+// is small is written at once; the rest piece by piece, with turns for everyone else in between.
 import { canonicalJson, NotCanonicalError } from "./canonical-json.ts";
 import { isRawNumber } from "./json-number.ts";
 import { RunningText } from "./running-text.ts";
@@ -25,7 +25,7 @@ export function jsonWeight(value: unknown): number {
   return -weigh(value, 0, Number.NEGATIVE_INFINITY);
 }
 
-/** Characters that a value counts for beside its text. */
+/** Characters that a value counts for on top of its text. */
 const nodeChars = smallChars / smallNodes;
 
 /** What is left of a room when a value has been put into it; once it is below `least`, the rest is not looked at. */

@@ -19,7 +19,7 @@ export const maxJsonContainers = 50_000;
 /** Most keys of one record; OpenAI takes 5 000 properties in a schema. Records of many more are slow in every engine. */
 export const maxJsonKeys = 10_000;
 
-/** Longest key, bytes; what is longer is no name. */
+/** Longest key, bytes; what is longer is not a name. */
 export const maxJsonKeyBytes = 16 * 1024;
 
 /** Longest number, digits; a double has at most 767 that count. */
@@ -55,19 +55,19 @@ export const maxReplyNodes = 6_000_000;
  */
 export const maxReplyContainers = 1_400_000;
 
-/** Most lists and records in a model's reply beside the probabilities of its tokens: these are read one by one, in one go. */
+/** Most lists and records in a model's reply apart from the probabilities of its tokens: these are read one by one, in one go. */
 export const maxReplyParts = 250_000;
 
 /** Most values in one event of a stream. */
 export const maxEventValues = 20_000;
 
-/** Most values in the parameters of one call of a model beside its content and tools; each is looked up by its name. */
+/** Most values in the parameters of one call of a model apart from its content and tools; each is looked up by its name. */
 export const maxParameterValues = 10_000;
 
 /** Largest JSON envelope in bytes; larger content is streamed instead of parsed. */
 export const maxJsonBodyBytes = 4 * 1024 * 1024;
 
-/** Largest blob that goes into a shared pack segment; a larger one gets a file of its own. */
+/** Largest blob that goes into a shared pack segment; a larger one gets its own file. */
 export const maxPackedBlobBytes = 1024 * 1024;
 
 /** Largest pack segment in bytes; small enough to copy and scrub in seconds. */

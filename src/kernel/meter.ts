@@ -84,7 +84,7 @@ export interface Meter {
 const silent: Counter & Gauge & Histogram = { add() {}, set() {}, observe() {} };
 const silentFamily: Family<typeof silent> = { with: () => silent };
 
-/** Measures nothing, for tools and tests that nobody reads metrics of. */
+/** Measures nothing, for tools and tests that no one reads metrics of. */
 export const silentMeter: Meter = {
   counter: () => silentFamily,
   gauge: () => silentFamily,

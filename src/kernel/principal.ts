@@ -31,13 +31,13 @@ export interface Principal {
   readonly expiresMs?: number;
   /** The user or client that the credential belongs to and ends with, where it belongs to one. */
   readonly owner?: string;
-  /** A person with a session of their own; absent for keys, clients and whatever acts for a person. */
+  /** A person with their own session; absent for keys, clients and whatever acts for a person. */
   readonly human?: true;
-  /** Who acts for this caller, where somebody does: an application is lent what a person holds. */
+  /** Who acts for this caller, where someone does: an application is lent what a person holds. */
   readonly actor?: Actor;
 }
 
-/** Who acts for somebody, and who acts for that one in turn (RFC 8693 section 4.1). */
+/** Who acts for a person, and who acts for that actor in turn (RFC 8693 section 4.1). */
 export interface Actor {
   /** Id of a client or an agent. */
   readonly id: string;
@@ -66,7 +66,7 @@ export function accountableFor({ id, actor }: Principal): string {
 
 /**
  * Whether a caller may see what concerns all products: it belongs to none, and is of a kind that works for the whole server. A
- * user who has registered is of the kind `product` before an admin gives it one, and is to learn of nobody's things.
+ * user who has registered is of the kind `product` before an admin gives it one, and must see nothing.
  */
 export function seesAll({ kind, product }: Principal): boolean {
   return product === null && kind !== "product" && kind !== "ai_agent" && kind !== "anonymous";

@@ -1,7 +1,7 @@
 // Lets long work take turns with everything else that one process does. Work is a generator that yields where it may be
 // interrupted; short work never gets that far and is done at once.
 
-/** Longest that such work holds up everybody else in one go, milliseconds; a few such pauses nobody notices. */
+/** Longest that such work holds up everyone else in one go, milliseconds; a few such pauses no one notices. */
 const maxStretchMs = 4;
 /** Characters between two looks at the clock: at worst a millisecond or two of trying rules. */
 export const sliceChars = 4096;
@@ -21,7 +21,7 @@ function endRound(): void {
   roundEndMs = 0;
 }
 
-/** Whose work it is when nobody says. */
+/** Whose work it is when it is not said. */
 const noHolder = "";
 
 /** What has been done in one go. All that begins in one round of the event loop shares one stretch of time. */
@@ -60,7 +60,7 @@ export function atOnce<Value>(steps: Steps<Value>): Value {
 
 /**
  * Work in stretches, the first of them at once: short work is done when this returns.
- * @throws The signal's reason, when whoever waits has gone.
+ * @throws The signal's reason, when the waiter has gone.
  */
 export function inTurns<Value>(steps: Steps<Value>, stretch: TimeSlice, signal?: AbortSignal): Value | Promise<Value> {
   const step = steps.next();
@@ -76,7 +76,7 @@ async function rest<Value>(steps: Steps<Value>, stretch: TimeSlice, signal: Abor
   }
 }
 
-/** Lets everybody else have their turn before a next stretch. */
+/** Lets everyone else have their turn before a next stretch. */
 export async function yieldToEventLoop(stretch: TimeSlice): Promise<void> {
   await turn(stretch.holder);
   stretch.renew();

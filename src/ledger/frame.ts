@@ -3,7 +3,7 @@
 //
 // A file system that lost power may also show a write that it never finished as zeros up to the end of the file. No
 // acknowledged frame looks like that, because its body holds no zeros but those of lengths and its note ends in a
-// newline, so such a frame is torn, too. Whoever could zero that end could have cut it off: nothing more goes unseen.
+// newline, so such a frame is torn, too. Zeroing that end hides no more than cutting it off would.
 //
 //   magic "CLJ1" | first index u64 | entries u32 | bytes of entries u32 | bytes of note u32 | CRC-32 of the header u32
 //   entries, each with its uint16 length | checkpoint note | CRC-32 of everything before it u32

@@ -1,5 +1,5 @@
-// Keeps the derived index behind the log by a moment: it tails the log in large batches off the hot path, and whoever
-// asks first waits until it has seen everything that was durable when they asked.
+// Keeps the derived index behind the log by a moment: it tails the log in large batches off the hot path, and a reader
+// first waits until it has seen everything that was durable at its start.
 import type { Log } from "../kernel/ctx.ts";
 import { emptyPosition } from "./index-store.ts";
 import type { EntryIndexStore, IndexedEntry, IndexPosition } from "./index-store.ts";
@@ -7,7 +7,7 @@ import type { Leaf } from "./leaf.ts";
 
 /** Entries indexed in one transaction; SQLite spends some 1.5 ms on it, during which nothing else runs. */
 const batchEntries = 128;
-/** How long a leaf may wait for the indexer when nobody asks, milliseconds. */
+/** How long a leaf may wait for the indexer when no one asks, milliseconds. */
 const indexAfterMs = 250;
 /** How much longer than a batch the pause behind it is while the log grows: 4 000 entries a second, for 4 % of the time. */
 const restShare = 24;

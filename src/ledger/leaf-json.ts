@@ -66,7 +66,7 @@ function checkFacts(facts: LeafFacts): void {
   for (const [name, value] of entries) {
     if (!factName.test(name) || name.length > maxFactNameLength) throw malformed("A fact's name is malformed.");
     if (typeof value === "string" ? value.length > maxFactTextLength : !isPlain(value)) {
-      throw malformed(`The fact ${name} is no integer, and no text of at most ${maxFactTextLength} characters.`);
+      throw malformed(`The fact ${name} is neither an integer nor a text of at most ${maxFactTextLength} characters.`);
     }
   }
 }

@@ -2,9 +2,9 @@
 // asks of a model. Pure.
 import type { ModelCall, Part, Reply } from "./conversation.ts";
 
-/** Tokens that an image counts for when nobody knows its size: a large one at OpenAI and Anthropic is 1 100 to 1 600. */
+/** Tokens that an image counts for of unknown size: a large one at OpenAI and Anthropic is 1 100 to 1 600. */
 const imageTokens = 1500;
-/** Tokens that a turn or a tool costs beside its text. */
+/** Tokens that a turn or a tool costs on top of its text. */
 const turnTokens = 4;
 /** Bytes of base64 for one token of a file or a recording; generous. */
 const bytesPerMediaToken = 16;

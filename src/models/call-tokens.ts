@@ -9,7 +9,7 @@ import type { ModelCall, Part, Reply } from "./conversation.ts";
 
 /** Characters that are counted in one go. */
 const partChars = 32 * 1024;
-/** Counts for this many characters, beside its text, what is counted by itself. */
+/** Counts for this many characters, on top of its text, what is counted by itself. */
 const pieceWork = 128;
 
 /** About how many tokens go in. */

@@ -3,7 +3,7 @@
 //
 // 1. What a dialect cannot express is refused with `dialect.unsupported`, never dropped silently.
 // 2. A call that goes to an upstream of its own dialect keeps every parameter that Charter does not know (`raw`).
-// 3. Arguments of tools stay text: they are the model's words and are parsed by whoever uses them.
+// 3. Arguments of tools stay text: they are the model's words and are parsed where they are used.
 import type { Usage } from "./usage.ts";
 import type { Place } from "./wire/places.ts";
 
@@ -156,7 +156,7 @@ export type StreamEvent =
   | {
       readonly kind: "usage";
       readonly raw: Readonly<Record<string, unknown>>;
-      /** The tier of service that the reply names beside it. */
+      /** The tier of service that the reply names along with it. */
       readonly serviceTier?: string;
       /** The same, read; filled in by the caller of the dialect. */
       readonly usage?: Usage;
@@ -196,7 +196,7 @@ export interface Target {
 export interface StreamReader {
   /**
    * The pieces that one event holds; `end` comes once, with the event that ends the stream.
-   * @throws `upstream.garbled` for data that is no piece of a reply.
+   * @throws `upstream.garbled` for data that is not a piece of a reply.
    */
   read(event: SseEvent): readonly StreamEvent[];
   /** What a connection that closed leaves to say: `end` when the reply was whole and its end was not said, else nothing. */
@@ -234,7 +234,7 @@ export interface FrontDialect {
   readonly closing?: string;
   /** A stream tells its usage only to a caller that asks for it. */
   readonly hidesUsage?: true;
-  /** A stream opens words with a frame of its own before them. */
+  /** A stream opens words with a separate frame before them. */
   readonly opensWords?: true;
 }
 
@@ -243,7 +243,7 @@ export interface UpstreamDialect {
   readonly name: DialectName;
   /** @throws `dialect.unsupported` for what this dialect cannot say. */
   writeCall(call: ModelCall, target: Target): WireRequest;
-  /** @throws `upstream.garbled` for a body that is no reply. */
+  /** @throws `upstream.garbled` for a body that is not a reply. */
   readReply(body: unknown): Reply;
   streamReader(): StreamReader;
   /** The provider's words in an error body, reduced to a code and a sentence; undefined when there are none. */

@@ -2,7 +2,7 @@
 // whom it rests follows from what was refused:
 //
 // - 401 is about the key itself, but a provider may say so of one model that a caller has named: the key rests for the product
-//   that met it, at all models, and for everybody as soon as a second product has met it (`ProviderKeys`).
+//   that met it, at all models, and for everyone as soon as a second product has met it (`ProviderKeys`).
 // - 429 may be about one call that was too large, one model, or one product's pace: it rests in the ring that met it, and a
 //   ring belongs to one product and one deployment.
 // - no money left (402, `insufficient_quota`) is about the account, or about a call that asked for more than is left: the key
@@ -10,7 +10,7 @@
 //
 // 1. A key never leaves through a log, a listing or `inspect`; it is named by its place and a hash of its last characters.
 // 2. A rest only ever gets longer: an answer that is late does not wake a key up.
-// 3. A 403 is about a key and a model, or about what was asked, and nobody can tell which. So it makes no key rest: the keys
+// 3. A 403 is about a key and a model, or about what was asked, and no one can tell which. So it makes no key rest: the keys
 //    that got one are asked last for that deployment for a while, and when all of them have, none of them is.
 import type { Clock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/ctx.ts";
@@ -196,7 +196,7 @@ export class KeyRotation {
   /**
    * Tells what the provider answered to a key: after 429 it rests as long as the provider says (1 to 300 s, 10 s when it
    * does not say), after 401 for five minutes, and so where `isSpent` says that there is no money left. Returns whether another
-   * key may fare better with the same call.
+   * key may succeed with the same call.
    */
   answered(
     key: HeldKey,

@@ -43,7 +43,7 @@ export interface BreakerStanding {
   readonly successes: number;
   /** Probes that are under way. */
   readonly probes: number;
-  /** When the state was entered, or probes were last given out anew; milliseconds since the epoch. */
+  /** When the state was entered, or probes were last given out again; milliseconds since the epoch. */
   readonly sinceMs: number;
 }
 
@@ -168,7 +168,7 @@ export class Breaker {
     this.#terms = terms;
   }
 
-  /** The state as it was last entered; an open breaker whose time is over stays open until somebody asks. */
+  /** The state as it was last entered; an open breaker whose time is over stays open until someone asks. */
   get state(): BreakerState {
     return this.#standing.state;
   }

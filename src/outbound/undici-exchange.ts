@@ -29,7 +29,7 @@ export class UndiciExchange implements Dispatcher.DispatchHandler, UpstreamAnswe
   #stage: CallStage = "connecting";
   #controller: Controller | undefined;
 
-  /** Whoever waits for the head; whoever waits for the next piece. At most one of each. */
+  /** The waiter for the head; the waiter for the next piece. At most one of each. */
   #asker: Waiter<UpstreamAnswer> | undefined;
   #reader: Waiter<Piece> | undefined;
   #held: Buffer[] = [];
@@ -227,7 +227,7 @@ export class UndiciExchange implements Dispatcher.DispatchHandler, UpstreamAnswe
   }
 }
 
-/** The reason that undici is given; nobody sees it. */
+/** The reason that undici is given; no one sees it. */
 const gone = new Error("the call is over");
 
 const stageLimits = { connecting: "connectMs", sent: "headersMs", answered: "idleMs" } as const;

@@ -1,7 +1,7 @@
 // The port between "send this request to that deployment" and bytes. Promises of every driver:
 //
 // 1. `send` settles within its deadlines, and nothing that fails later escapes as an unhandled rejection.
-// 2. When the signal aborts, the connection is closed at once and whoever waits is rejected with the signal's reason.
+// 2. When the signal aborts, the connection is closed at once and pending calls are rejected with the signal's reason.
 // 3. The body is pulled: a slow reader slows the upstream, and no more than one window is held for it.
 // 4. Redirects are handed back as answers, never followed. Only the identity encoding is asked for.
 // 5. No credential of a request stands in a fault or in its cause.
@@ -31,7 +31,7 @@ export interface UpstreamRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | Buffer;
   readonly deadlines: Deadlines;
-  /** Aborts when nobody wants the answer any more. */
+  /** Aborts when no one wants the answer any more. */
   readonly signal: AbortSignal;
 }
 

@@ -17,7 +17,7 @@ const maxReconnectMs = 1000;
 /** A connection on which nothing comes in for so long is dead; the pings keep a live one busy. Milliseconds. */
 const silenceMs = 10_000;
 const pingEveryMs = 3000;
-/** Longest wait for one step of an errand that nobody's call waits for, milliseconds. */
+/** Longest wait for one step of an errand that no one's call waits for, milliseconds. */
 const errandMs = 5000;
 
 /** What the connection is opened with. */

@@ -1,7 +1,7 @@
 // What every analyser answers: how strong a model a prompt needs.
 //
 // 1. The answer depends on the text and the hints alone: same input, same answer, in any order of calls.
-// 2. Any string is answered, also an empty one, one of a megabyte and one that is no valid Unicode, in bounded work.
+// 2. Any string is answered, also an empty one, one of a megabyte and one that is not valid Unicode, in bounded work.
 // 3. Reasons name features of the text and never quote it, so they may go on the record.
 
 /** The five levels, weakest first; a level's number is its place in the list, from 1. */
@@ -48,7 +48,7 @@ export const analyserKinds = ["calibrated", "classic"] as const;
 /** The name of an analyser. */
 export type AnalyserKind = (typeof analyserKinds)[number];
 
-/** The few strongest reasons, strongest first; what contributes nothing is no reason. */
+/** The few strongest reasons, strongest first; what contributes nothing is left out. */
 export function strongest(reasons: readonly Reason[], count = 4): Reason[] {
   return reasons
     .filter(({ contribution }) => contribution !== 0)

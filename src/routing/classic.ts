@@ -25,7 +25,7 @@ const queryTypes: Readonly<Record<string, Readonly<Partial<Record<LevelName, num
 /** Characters that are read: the rules look at a hundred words and at substrings, and work must be bounded. */
 const readCharacters = 65_536;
 
-/** What the classic rules may be told beside the text. */
+/** What the classic rules may be told in addition to the text. */
 export interface ClassicTerms {
   /** Whether the answer must comply with the constitution; true when not said, as the documents have it. */
   readonly complianceRequired?: boolean;

@@ -23,7 +23,7 @@ export interface Forest {
   readonly roots: Uint16Array;
 }
 
-/** What questions with options, or without, have taught beside what all prompts taught. */
+/** What questions with options, or without, have taught beyond what all prompts taught. */
 export interface Expert {
   readonly wording: Float32Array;
   readonly forest: Forest;
@@ -151,7 +151,7 @@ function rootsOf(features: Uint8Array): Uint16Array {
   return Uint16Array.from(roots);
 }
 
-/** Bytes of base64 in a buffer of their own, which typed arrays can be laid over. */
+/** Bytes of base64 in their own buffer, which typed arrays can be laid over. */
 function buffer(base64: string): ArrayBuffer {
   return Uint8Array.from(Buffer.from(base64, "base64")).buffer;
 }

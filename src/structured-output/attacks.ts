@@ -1,5 +1,5 @@
 // What no honest text of a model holds where it is used as data: statements, markup, commands and paths that only serve to
-// break out of the place the text was meant for. Single characters such as `;` or `$` are no attack; what is done with them
+// break out of the place the text was meant for. Single characters such as `;` or `$` are not an attack; what is done with them
 // is for the context to say.
 import type { Refusal } from "./refusal.ts";
 

@@ -69,7 +69,7 @@ const shellArgument: Context = (text, at) => {
 const pathSegment: Context = (text, at) => {
   const refusals = attacksIn(text, at, [attacks.traversal]);
   if (refusals.length > 0) return { valid: false, refusals };
-  if (text === "" || text === "." || text === "..") return refused(at, "path_traversal", "is no name of a file");
+  if (text === "" || text === "." || text === "..") return refused(at, "path_traversal", "is not a file name");
   if (/[/\\\n\r\t]|%2f|%5c/i.test(text)) return refused(at, "path_separator", "holds what separates names in a path");
   if (/^[~-]|[ .]$|^ /.test(text)) return refused(at, "path_name", "begins or ends with what shells or systems change");
   if (Buffer.byteLength(text) > maxSegmentBytes)
@@ -80,7 +80,7 @@ const pathSegment: Context = (text, at) => {
 const name: Context = (text, at) =>
   identifier.test(text)
     ? { valid: true, value: text }
-    : refused(at, "identifier", "is no identifier of letters, digits and underscores, at most 63");
+    : refused(at, "identifier", "is not an identifier of letters, digits and underscores, at most 63");
 
 const json: Context = (text, at) => {
   const parsed = strictJson(text);

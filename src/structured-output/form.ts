@@ -44,7 +44,7 @@ export function formChecker(maxSchemas: number = defaultMaxSchemas): FormChecker
       if (form.kind === "json") {
         const { value } = parsed;
         if (typeof value === "object" && value !== null) return parsed;
-        return refused("", "not_object", "is no JSON object or array");
+        return refused("", "not_object", "is not a JSON object or array");
       }
       const refusals = checkOf(form.schema)(parsed.value);
       return refusals.length > 0 ? { valid: false, refusals } : parsed;

@@ -2,7 +2,7 @@
 // expression search algorithm" (1968), so no text makes a pattern try the same place twice. Syntax and meaning are those of
 // JavaScript with the flag `u`, without what needs memory of the text: back references and look-around are refused.
 
-/** The pattern cannot be run in bounded time, or is no pattern. */
+/** The pattern cannot be run in bounded time, or is not a pattern. */
 export class UnusablePatternError extends Error {
   override readonly name = "UnusablePatternError";
 }
@@ -37,7 +37,7 @@ export function linearPattern(source: string): LinearPattern {
   try {
     RegExp(source, "u");
   } catch {
-    throw new UnusablePatternError("is no regular expression");
+    throw new UnusablePatternError("is not a regular expression");
   }
   const states: State[] = [{ kind: "end" }];
   const start = new PatternReader(source, states).whole()(0);
@@ -120,7 +120,7 @@ class PatternReader {
   #class(form: RegExp): Part {
     form.lastIndex = this.#at;
     const source = form.exec(this.#source)?.[0];
-    if (source === undefined) throw new UnusablePatternError("is no regular expression");
+    if (source === undefined) throw new UnusablePatternError("is not a regular expression");
     this.#at += source.length;
     const pattern = new RegExp(`^${source}$`, "u");
     return this.#character((each) => pattern.test(each));

@@ -58,7 +58,7 @@ const record = (properties: Readonly<Record<string, object>>, optional: readonly
 const share = { type: "number", minimum: 0, maximum: 1 };
 /** Names of agents have 2 to 100 characters. */
 const agentName = text(100, 2);
-/** The documents bound the number of concerns and not their length; this is what fits the reasoning they stand beside. */
+/** The documents bound the number of concerns and not their length; this is what fits the reasoning next to them. */
 const concern = text(500, 1);
 
 const voteSchema = record(

@@ -127,7 +127,7 @@ function ofNumber(schema: Schema, value: number, at: string): Refusal | undefine
   if (value <= bound(schema, "exclusiveMinimum", -Infinity)) return wrong(at, "exclusiveMinimum", "is too small");
   if (value >= bound(schema, "exclusiveMaximum", Infinity)) return wrong(at, "exclusiveMaximum", "is too large");
   const step = schema["multipleOf"];
-  // 0.3 is three times 0.1 for whoever wrote the schema, though not in binary.
+  // 0.3 is three times 0.1 for the author of the schema, though not in binary.
   if (typeof step === "number" && Math.abs(value / step - Math.round(value / step)) > 1e-9) {
     return wrong(at, "multipleOf", `must be a multiple of ${step}`);
   }
@@ -188,8 +188,7 @@ const ofObject: Keywords = (walk, schema, record: Record_, at, nesting) => {
     const named = Object.hasOwn(properties, key);
     const matching = patterns.filter(([source]) => walk.matches(source, key)).map(([, each]) => each);
     const schemas = named ? [properties[key], ...matching] : matching;
-    if (schemas.length === 0 && others === false)
-      return wrong(here, "additionalProperties", "is no field that is known");
+    if (schemas.length === 0 && others === false) return wrong(here, "additionalProperties", "is not a known field");
     if (schemas.length === 0 && others !== undefined) schemas.push(others);
     for (const each of schemas) {
       const found = walk.apply(each, value, here, nesting + 1);

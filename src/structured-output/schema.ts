@@ -72,7 +72,7 @@ export function schemaCompiler(): SchemaCompiler {
       // Keywords of known names with values of the wrong kind; `$schema` may name a draft that is not here.
       const { $schema: _, ...rest } = schema as Schema;
       if (ajv.validateSchema(rest) !== true) {
-        throw refusedSchema(ajv.errors?.[0]?.instancePath ?? "", "is no valid JSON Schema");
+        throw refusedSchema(ajv.errors?.[0]?.instancePath ?? "", "is not a valid JSON Schema");
       }
       return (value) => {
         const refusal = holdTo(prepared, value);

@@ -6,7 +6,7 @@ export class BoundedNames {
   readonly #known: Set<string>;
   readonly #max: number;
 
-  /** @param room How many names beside the known ones are kept apart. */
+  /** @param room How many names other than the known ones are kept apart. */
   constructor(known: Iterable<string>, room: number) {
     this.#known = new Set(known);
     this.#max = this.#known.size + room;

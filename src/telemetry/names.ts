@@ -231,7 +231,7 @@ export function operationName(operation: string): "chat" | "embeddings" {
 const unitSuffixes = { "": "", s: "_seconds", By: "_bytes", "1": "_ratio" } as const;
 
 /**
- * The name of a metric in Prometheus, as OpenTelemetry derives it: what is no letter, digit or underscore becomes an
+ * The name of a metric in Prometheus, as OpenTelemetry derives it: what is not a letter, digit or underscore becomes an
  * underscore, then follow the unit and, for a counter, `_total`.
  * Source: OpenTelemetry specification, compatibility/prometheus_and_openmetrics.md, "Metric Metadata".
  */

@@ -104,7 +104,7 @@ export class OpenTelemetryObserver implements GatewayObserver, AsyncDisposable {
     this.#complain(new Error("more spans are made than the receiver takes"), dropped);
   }
 
-  /** The exporter, with failures told to the log; the library itself tells nobody. */
+  /** The exporter, with failures logged; the library reports them nowhere. */
   #watched(exporter: SpanExporter): SpanExporter {
     return {
       export: (spans, done) =>

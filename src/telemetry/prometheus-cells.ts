@@ -19,7 +19,7 @@ export interface CellFamily {
 export class CounterCell {
   value = 0;
 
-  /** Adds an amount; what is no number, or is below 0, is left out. */
+  /** Adds an amount; what is not a number, or is below 0, is left out. */
   add(amount = 1): void {
     if (amount > 0 && amount < Number.POSITIVE_INFINITY) this.value += amount;
   }
@@ -62,7 +62,7 @@ export class HistogramCell {
     this.counts = new Float64Array(bounds.length);
   }
 
-  /** Observes a value; what is no number is left out, and what is below 0 counts as 0. */
+  /** Observes a value; what is not a number is left out, and what is below 0 counts as 0. */
   observe(value: number): void {
     if (!Number.isFinite(value)) return;
     const amount = Math.max(0, value);
@@ -81,7 +81,7 @@ export class HistogramCell {
 export class CellHistogram extends Histogram {
   readonly #bounds: readonly number[];
   readonly #family: string;
-  /** An empty histogram of the same name, which says what the library says beside the values. */
+  /** An empty histogram of the same name, which says what the library says around the values. */
   readonly #frame: Histogram;
   readonly #cells = new Map<string, { readonly labels: Labels; readonly cell: HistogramCell }>();
 

@@ -1,4 +1,4 @@
-// The meter over prom-client: one registry for everything that Charter measures. Promises beside those of the port:
+// The meter over prom-client: one registry for everything that Charter measures. Promises beyond those of the port:
 //
 // 1. Nothing is kept outside this object: the registry is its own, so that two servers in one process do not mix.
 // 2. A name that does not say its kind and unit is refused when it is declared.
@@ -29,7 +29,7 @@ const gaugeWaitMs = 1000;
 
 /** Counts and measures for Prometheus to read. */
 export class PrometheusMeter implements Meter, Disposable {
-  /** What drivers beside this one add to; everything else declares its metrics through the port. */
+  /** What other drivers add to; everything else declares its metrics through the port. */
   readonly registry = new Registry();
   readonly #log: Log;
   readonly #refreshers: (() => Promise<void>)[] = [];
@@ -175,7 +175,7 @@ function checkName({ name, unit }: MetricTerms<string>, kind: DescribedMetric["k
   const stem = name.replace(/_total$/, "");
   const saysKind = (stem !== name) === (kind === "counter");
   if (!saysKind || (unit !== undefined && !stem.endsWith(`_${unit}`))) {
-    throw new Error(`${name} is no name for a ${kind}${unit === undefined ? "" : ` in ${unit}`}`);
+    throw new Error(`${name} is not a valid name for a ${kind}${unit === undefined ? "" : ` in ${unit}`}`);
   }
 }
 

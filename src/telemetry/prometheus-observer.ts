@@ -1,7 +1,7 @@
 // Counts what the gateway tells, for Prometheus to read. Promises:
 //
 // 1. The number of series is bounded, whatever callers ask for, and no label holds a word that a caller made up: names
-//    beside the catalogue are `other`, but for those of models that have answered and whose price is known.
+//    outside the catalogue are `other`, but for those of models that have answered and whose price is known.
 // 2. What a call costs here is a few look-ups and additions; everything else is done when the metrics are read.
 import type { Registry } from "prom-client";
 import type { Clock } from "../kernel/clock.ts";
@@ -24,13 +24,13 @@ export interface PrometheusParts {
   readonly deployments: Iterable<string>;
   /** Names of the registered products. */
   readonly products: Iterable<string>;
-  /** Holds the metrics, beside those of everything else; one of its own when absent. */
+  /** Holds the metrics, together with all others; its own when absent. */
   readonly meter?: PrometheusMeter;
   readonly clock: Clock;
   readonly log: Log;
 }
 
-/** Deployments beside those of the catalogue that are kept apart: models of open providers that have a price. */
+/** Deployments outside the catalogue that are kept apart: models of open providers that have a price. */
 const maxUnlisted = 200;
 /** Providers, operations and codes that are kept apart; there are some ten, ten and fifty. */
 const maxWords = 200;
@@ -178,7 +178,7 @@ export class PrometheusObserver implements GatewayObserver, AsyncDisposable {
     const work = this.#operations.admit(operation);
     const maker = this.#providers.admit(provider ?? noName);
     const code = error === undefined ? "ok" : this.#codes.admit(error);
-    // Many a server answers to any name; what has a price is somebody's model.
+    // Many a server answers to any name; what has a price is a real model.
     const isKnown = error === undefined && microdollars !== null;
     const place = this.#deployments[isKnown ? "admit" : "find"](deployment ?? noName);
     const account = this.#products.admit(product ?? noName);
@@ -223,7 +223,7 @@ export class PrometheusObserver implements GatewayObserver, AsyncDisposable {
       cacheLookups: f.cacheLookups.cell(picked(all, ["cache", "product"])),
       errors: all.error === undefined ? undefined : f.errors.cell(picked(all, ["error", "product"])),
     };
-    // Those that there is no room for share the cells of `other` and are looked up there anew each time.
+    // Those that there is no room for share the cells of `other` and are looked up again each time.
     if (!isFull) this.#calls.set(key, series);
     return series;
   }

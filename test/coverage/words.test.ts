@@ -1,4 +1,4 @@
-// Names that were ours alone and have given way to the field's: none of them comes back.
+// Names that were ours alone and have given way to the field's, and words that comments stumbled over: none comes back.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -29,17 +29,51 @@ const retired: Readonly<Record<string, string>> = {
   Turns: "KeyedMutex",
 };
 
-const sources = readdirSync("src", { recursive: true, encoding: "utf8" })
-  .filter((name) => name.endsWith(".ts"))
-  .map((name) => ({
-    name,
-    text: readFileSync(join("src", name), "utf8").replaceAll(/^ *(?:\/\/|\*|\/\*\*).*$/gm, ""),
-  }));
+/** What comments say instead. */
+const twisted: Readonly<Record<string, string>> = {
+  anew: "again",
+  bears: "has",
+  beside: "next to, in addition to, other than",
+  dearest: "highest",
+  fares: "goes",
+  hence: "so",
+  nobody: "no one",
+  somebody: "someone",
+  thereof: "of it",
+  thus: "so",
+  upon: "on",
+  whereof: "of which",
+  wherein: "in which",
+  whoever: "anyone who, or the caller by name",
+  whomever: "anyone",
+};
+
+/** A line that is a comment. */
+const comment = /^ *(?:\/\/|\*|\/\*\*).*$/gm;
+
+const filesOf = (folder: string) =>
+  readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts"))
+    .map((name) => ({ name: join(folder, name), whole: readFileSync(join(folder, name), "utf8") }));
+
+const sources = filesOf("src").map(({ name, whole }) => ({ name, text: whole.replaceAll(comment, "") }));
+const comments = ["src", "bench", "scripts"]
+  .flatMap(filesOf)
+  .filter(({ name }) => !name.endsWith(".test.ts"))
+  .map(({ name, whole }) => ({ name, text: (whole.match(comment) ?? []).join("\n") }));
 
 describe("a name that was retired", () => {
   it.each(Object.entries(retired))("%s is not used; it is %s", (word) => {
     expect(sources.length).toBeGreaterThan(500);
     const identifier = new RegExp(`\\b${word}\\b`);
     expect(sources.filter(({ text }) => identifier.test(text)).map(({ name }) => name)).toEqual([]);
+  });
+});
+
+describe("a twisted word", () => {
+  it.each(Object.entries(twisted))("%s is in no comment; say %s", (word) => {
+    expect(comments.length).toBeGreaterThan(600);
+    const found = new RegExp(`\\b${word}\\b`, "i");
+    expect(comments.filter(({ text }) => found.test(text)).map(({ name }) => name)).toEqual([]);
   });
 });

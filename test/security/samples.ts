@@ -35,9 +35,9 @@ export const leftOut: Readonly<Record<string, string>> = {
 
 /** Operations that refuse even the good request, and why; what lies before the refusal is attacked nevertheless. */
 export const refusedAnyway: Partial<Record<OperationName, string>> = {
-  "artifact.replace": "RULE_01 lets nobody replace an artifact",
-  "artifact.update": "RULE_01 lets nobody update an artifact",
-  "artifact.delete": "RULE_01 lets nobody delete an artifact",
+  "artifact.replace": "RULE_01 lets no one replace an artifact",
+  "artifact.update": "RULE_01 lets no one update an artifact",
+  "artifact.delete": "RULE_01 lets no one delete an artifact",
   "halt.clear": "nothing is halted",
   "user.verify": "a token is good once; one that is unknown is looked up all the same",
   "password.reset_confirm": "a token is good once; one that is unknown is looked up all the same",

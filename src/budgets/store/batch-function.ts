@@ -2,7 +2,7 @@
 //
 // 1. It takes the counters of everything that it is given first, in the order of their names. All reservations of a product and
 //    project share a counter, so batches that meet wait for each other there and read nothing that the other may still change.
-// 2. A counter that is not there is made from the calls that it counts. Whoever changes one of those calls needs the counter
+// 2. A counter that is not there is made from the calls that it counts. A change of one of those calls needs the counter
 //    too and waits until it is made, so no change falls between the sum and the counter.
 // 3. What ends frees its room before anything new is admitted; what is new is admitted in order of arrival, under all its
 //    limits or under none. The rules are those of `tally.ts`.

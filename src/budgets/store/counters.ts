@@ -16,7 +16,7 @@ import { counterName } from "./tables.ts";
 import type { BudgetTables } from "./tables.ts";
 import { sumOf } from "./usage.ts";
 
-/** Key of the PostgreSQL advisory lock between batches and whoever changes limits or makes counters: "chbudget" shortened. */
+/** Key of the PostgreSQL advisory lock between batches and changes of limits or new counters: "chbudget" shortened. */
 export const lockKey = 0x6368_6275_6467;
 
 /** Waits until no batch runs and keeps others out until the transaction ends. */

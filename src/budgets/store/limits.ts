@@ -1,7 +1,7 @@
 // The limits: every one that was ever set is kept, and the newest of its slot is in force.
 //
 // 1. Setting and clearing add a record; nothing is changed (RULE_01).
-// 2. A change waits until no batch runs and no batch runs beside it, so each batch sees the limits as they are.
+// 2. A change waits until no batch runs and keeps batches out, so each batch sees the limits as they are.
 import { sql } from "kysely";
 import type { Kysely } from "kysely";
 import type { Clock } from "../../kernel/clock.ts";
@@ -129,7 +129,7 @@ export class StoredLimits {
       .updateTable("budget_book")
       .set({ version: sql`version + 1` })
       .execute();
-    // A slot that nobody limits is no longer counted; set again, it is counted anew from the calls themselves.
+    // A slot that no one limits is no longer counted; set again, it is counted from the calls themselves.
     if (row.amount === null) await tx.deleteFrom("budget_counters").where("slot", "=", limit.slot).execute();
     return row;
   }

@@ -37,7 +37,7 @@ export class Tally {
     return this.#used + this.#held + amount <= this.#most;
   }
 
-  /** The most that may be held besides, and the most that a call which holds `own` may be charged. */
+  /** The most that may be held in addition, and the most that a call which holds `own` may be charged. */
   roomFor(own: number): number {
     return Math.max(own, this.#most - this.#used - this.#held + own);
   }

@@ -20,7 +20,7 @@ export const certsDev: Command = {
       name: "host",
       value: "NAME",
       many: true,
-      summary: `name or address of the server beside ${localNames.join(", ")}`,
+      summary: `name or address of the server in addition to ${localNames.join(", ")}`,
     },
     { name: "force", summary: "replace files that are there, the authority too" },
   ],
@@ -96,6 +96,6 @@ function howTo(files: Readonly<Record<"authority" | "authorityKey" | "certificat
     `  curl --cacert ${files.authority} https://localhost:8000/health`,
     `  export NODE_EXTRA_CA_CERTS=${files.authority}   # Node, and the charter commands`,
     "",
-    "Whoever has the authority's key can pretend to be any site to those who trust it: keep it on this machine.",
+    "A holder of the authority's key can pretend to be any site to those who trust it: keep it on this machine.",
   ];
 }

@@ -156,7 +156,7 @@ function requestFrom(name: string, text: string, parse: (json: unknown) => Decis
     return parse(json);
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
-    throw new UsageError(`${source} is no request: ${error.message}`);
+    throw new UsageError(`${source} is not a request: ${error.message}`);
   }
 }
 

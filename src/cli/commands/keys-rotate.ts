@@ -12,7 +12,7 @@ export const keysRotate: Command = {
   usage: "",
   arity: [0, 0],
   options: [],
-  examples: [{ line: "keys rotate", does: "makes a new signing key and publishes it beside the old one" }],
+  examples: [{ line: "keys rotate", does: "makes a new signing key and publishes it next to the old one" }],
   run: async ({ io, json, client }) => {
     const rotated = await client.json("POST", "/v1/signing-keys/rotate");
     if (json) printJson(io, rotated);

@@ -41,7 +41,7 @@ export const ledgerRepair: Command = {
     },
     {
       line: "ledger repair --accept-lost-tail --reason 'power cut, no backup is newer'",
-      does: "goes on although the newest entries are gone; whoever holds a newer checkpoint will notice",
+      does: "goes on although the newest entries are gone; holders of a newer checkpoint will notice",
     },
   ],
   run,

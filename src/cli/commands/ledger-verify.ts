@@ -99,7 +99,7 @@ async function verifyWhole(call: Call): Promise<number> {
   else if (report.ok) {
     const trust =
       report.keyTrust === "found"
-        ? "key found beside the log; keep it and give it with --verifier-key next time"
+        ? "key found next to the log; keep it and give it with --verifier-key next time"
         : "key given";
     const lost = report.lost.length === 0 ? [] : [`${tint(io, "yellow", "LOST")}  entries ${report.lost.join(", ")}`];
     progress.around(() =>

@@ -1,4 +1,4 @@
-// `charter login`: a password for tokens. Nothing is kept; what to do with the tokens is for whoever calls.
+// `charter login`: a password for tokens. Nothing is kept; the caller decides what to do with the tokens.
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { createInterface } from "node:readline";

@@ -1,7 +1,7 @@
 // `charter price`: what model calls cost, from what their providers reported. It works on this machine; no server is asked.
 //
 // One answer for each line that is not blank, in order. Two things end with exit code 1:
-// - A line that is no question (no JSON, a key that is missing or unknown) stops the run after the answers before it.
+// - A line that is not a question (no JSON, a key that is missing or unknown) stops the run after the answers before it.
 // - An account that cannot be believed (a negative count, more cached tokens than tokens) is answered with null and named on
 //   stderr, and the run goes on: it says something about one call and nothing about the others.
 import { once } from "node:events";
@@ -52,7 +52,7 @@ export const price: Command = {
     },
     {
       line: "price --prices ours.yaml < calls.jsonl",
-      does: "prices a file of calls; stops with exit 1 at a line that is no question, and names a usage that lies",
+      does: "prices a file of calls; stops with exit 1 at a line that is not a question, and names a usage that lies",
     },
     {
       line: `price <<< '{"provider":"anthropic","model":"claude-sonnet-4-5","at":"2026-01-31T12:00:00Z","usage":{"input_tokens":10,"output_tokens":5}}'`,
@@ -85,7 +85,7 @@ export const price: Command = {
   },
 };
 
-/** What a line is answered with; undefined micro-dollars for one that is no question. */
+/** What a line is answered with; undefined micro-dollars for one that is not a question. */
 interface Answer {
   readonly microdollars?: number | null;
   readonly complaint?: string;
@@ -102,7 +102,7 @@ function answerTo(prices: Prices, line: string): Answer {
   }
 }
 
-/** A line that is no question. */
+/** A line that is not a question. */
 class BadLineError extends Error {
   override readonly name = "BadLineError";
 }
@@ -148,9 +148,9 @@ function objectOf(line: string): Record<string, unknown> {
     const value: unknown = JSON.parse(line);
     if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   } catch {
-    throw new BadLineError("it is no JSON");
+    throw new BadLineError("it is not JSON");
   }
-  throw new BadLineError("it is no JSON object");
+  throw new BadLineError("it is not a JSON object");
 }
 
 /** Reads an RFC 3339 instant. */

@@ -26,7 +26,7 @@ export const proof: Command = {
   examples: [
     {
       line: "proof 0197f3c2-6c1e-7a41-9d3e-2b6f0c1d4e5f -o notes",
-      does: "keeps the proof for whoever asks later; `ledger verify --proof` checks it",
+      does: "keeps the proof for a later check; `ledger verify --proof` checks it",
     },
     { line: "proof 0197f3c2-6c1e-7a41-9d3e-2b6f0c1d4e5f", does: "prints everything as JSON" },
   ],

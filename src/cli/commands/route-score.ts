@@ -1,8 +1,8 @@
 // `charter route score`: how strong a model each prompt needs, as the gateway's analyser judges. It works on this
 // machine; no server is asked.
 //
-// One answer for each line that is not blank, in order, as soon as it can be given. A line that is no question stops the
-// run after the answers before it, with exit code 1. Keys beside "prompt" are let through, so that a data set's own lines
+// One answer for each line that is not blank, in order, as soon as it can be given. A line that is not a question stops the
+// run after the answers before it, with exit code 1. Keys other than "prompt" are let through, so that a data set's own lines
 // can be piped in.
 import { once } from "node:events";
 import type { Analyser, AnalyserKind } from "../../routing/index.ts";
@@ -62,9 +62,10 @@ function answerTo(
   try {
     value = JSON.parse(line);
   } catch {
-    return { complaint: "it is no JSON" };
+    return { complaint: "it is not JSON" };
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return { complaint: "it is no JSON object" };
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    return { complaint: "it is not a JSON object" };
   const prompt = "prompt" in value ? value.prompt : undefined;
   if (typeof prompt !== "string") return { complaint: "prompt must be a text" };
   const { score, level } = analyser.analyse(prompt);

@@ -10,7 +10,7 @@ import { table } from "../table.ts";
 /** `charter route explain` */
 export const routeExplain: Command = {
   name: "route explain",
-  summary: "Rank the models for one request and say why; nobody is asked",
+  summary: "Rank the models for one request and say why; no provider is called",
   usage: "[PROMPT]",
   arity: [0, 1],
   options: callOptions,
@@ -56,7 +56,7 @@ async function run(call: Call): Promise<number> {
     ].map(printable),
   );
   print(io, "");
-  if (candidates.length === 0) print(io, "nobody can answer");
+  if (candidates.length === 0) print(io, "no deployment can answer");
   else print(io, ...table(["", "deployment", "tier", "score", "why"], candidates, [2, 3]));
   const excluded = fieldList(explained, "excluded").map((each) =>
     [fieldText(each, "deployment") ?? "?", fieldText(each, "reason") ?? "?"].map(printable),

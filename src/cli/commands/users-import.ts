@@ -50,7 +50,7 @@ function usersOf(file: string, text: string): readonly unknown[] {
     try {
       return [JSON.parse(line) as unknown];
     } catch {
-      throw new UsageError(`${file}:${i + 1} is no JSON`);
+      throw new UsageError(`${file}:${i + 1} is not JSON`);
     }
   });
   if (users.length === 0) throw new UsageError(`${file} holds no users`);

@@ -1,4 +1,4 @@
-// Pack segments on disk: many small blobs in few files, one write and one fdatasync for everybody who waits.
+// Pack segments on disk: many small blobs in few files, one write and one fdatasync for everyone who waits.
 //
 // 1. `append` resolves only after the record's bytes were synced.
 // 2. Acknowledged bytes are never overwritten or cut: a segment only grows, and what looks wrong is left as it is.

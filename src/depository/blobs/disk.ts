@@ -1,6 +1,6 @@
 // The blob port on a local disk.
 //
-// 1. Blobs of up to `maxPackedBlobBytes` share pack segments and their syncs; a larger one has a file of its own.
+// 1. Blobs of up to `maxPackedBlobBytes` share pack segments and their syncs; a larger one has its own file.
 // 2. Nothing is acknowledged before it is durable, and acknowledged bytes are never written again.
 // 3. A packed put appends, unless the copy that its caller's records name is there and whole: it is read again before it
 //    is relied on, so that storing damaged bytes once more heals them. The same holds for a file, which is replaced.

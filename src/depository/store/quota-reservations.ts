@@ -28,7 +28,7 @@ export interface EndedReservation {
   readonly bytes: number;
 }
 
-/** A product or a total that nobody has used. */
+/** A product or a total that no one has used. */
 const noUsage: Usage = { usedBytes: 0, heldBytes: 0, artifacts: 0 };
 
 /** Usage as the port tells it. */

@@ -34,7 +34,7 @@ export interface ReserveRoom {
   readonly product: string;
   readonly bytes: number;
   readonly nowMs: number;
-  /** After this moment the room is given back by whoever sweeps. */
+  /** After this moment the sweep gives the room back. */
   readonly expiresMs: number;
   readonly quotaBytes: number;
   /** Most artifacts that the product may have. */

@@ -82,8 +82,8 @@ describe("the verdict on a cheap model's answer", () => {
   });
 
   it("lets a form that does not hold outrank everything", () => {
-    const verdict = verdictOn([reply("x", { meanLogprob: -0.01 })], "is no JSON");
-    expect(verdict).toEqual({ kind: "unsure", why: "the form does not hold: is no JSON" });
+    const verdict = verdictOn([reply("x", { meanLogprob: -0.01 })], "is not JSON");
+    expect(verdict).toEqual({ kind: "unsure", why: "the form does not hold: is not JSON" });
   });
 
   it("is unsure of a reply that was cut off", () => {

@@ -126,7 +126,7 @@ function readHeaders(call: ModelCall, passed: Assessed["passed"], terms: Terms, 
   };
 }
 
-/** Whether nobody knows beforehand what a use costs. Where another model or place may answer, its price is not known. */
+/** Whether the cost of a use is unknown beforehand. Where another model or place may answer, its price is not known. */
 function isUnpriced({ unpriced, effects, measure }: Use): boolean {
   return unpriced === true || (measure === undefined && (effects.includes("model") || effects.includes("place")));
 }

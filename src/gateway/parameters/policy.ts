@@ -63,7 +63,7 @@ const says: Readonly<Record<ParameterEffect, string>> = {
   price: "changes the price",
   tools: "has the provider do more than answer",
   fetch: "has the provider read a URL",
-  reach: "has the provider hand the call's words to somebody else",
+  reach: "has the provider hand the call's words to a third party",
   retention: "has the provider keep or use what it was sent",
 };
 

@@ -69,7 +69,7 @@ export async function reserve(session: CallSession, parts: ReserveParts): Promis
   const trial = { call: enforcesForm ? wholeCall(call) : call, candidates, enforcesForm };
   if (strategy !== "cascade") return trial;
   const ladder = ladderOf(candidates, request.level);
-  // The cheap model may be asked several times, and a stronger one besides.
+  // The cheap model may be asked several times, and then a stronger one.
   const [next] = ladder.strong;
   const first = ladder.cheap ?? next;
   if (first !== undefined) await reserveAhead(parts, session, trial.call, first.deployment, samples);
@@ -185,7 +185,7 @@ async function draftOf(
 function namingCause(error: unknown, unpriced: readonly string[]): unknown {
   const [first] = unpriced;
   if (!(error instanceof Fault) || error.code !== "budget.price_unknown" || first === undefined) return error;
-  return new Fault(error.code, `nobody can say beforehand what ${unpriced.join(", ")} will cost; ${error.message}`, {
+  return new Fault(error.code, `the cost of ${unpriced.join(", ")} is unknown beforehand; ${error.message}`, {
     ...error.facts,
     remedy: "leave it out, or call under no budget in money",
   });

@@ -37,7 +37,7 @@ export async function route(ctx: Ctx, guarded: Guarded, parts: RouteParts): Prom
     needsTools: call.tools.length > 0,
   };
   const { score, complianceFloorPercent } = constitution.data.gateway;
-  // A foreign product is refused by the gate; until then nothing is said of how it fares.
+  // A foreign product is refused by the gate; until then nothing is said of how its calls go.
   const viewer = isForeign ? ctx.principal.product : product;
   const healthOf = (each: Parameters<DeploymentPool["healthOf"]>[0]) => fleet.healthOf(each, viewer);
   const routed = rank(request, lookup.deployments, healthOf, { terms, score, complianceFloorPercent });

@@ -18,7 +18,7 @@ export const crossProduct: Detector = {
   },
 };
 
-/** Credentials that belong to a product stay inside it; agents and products without one reach nobody's. */
+/** Credentials that belong to a product stay inside it; agents and products without one reach no one's. */
 function reach({ principal, resource }: Circumstances): FindingDraft | undefined {
   const bound = principal.product !== null || principal.kind === "product" || principal.kind === "ai_agent";
   if (!bound || resource.product === null || resource.product === principal.product) return undefined;

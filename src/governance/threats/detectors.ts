@@ -20,7 +20,7 @@ export const detectors: readonly Detector[] = [
 
 const callerDetectors = detectors.filter(({ looksAt }) => looksAt === "caller");
 
-/** What is known of a request beside who asks for what; without any of it there is nothing to look at. */
+/** What is known of a request other than who asks for what; without any of it there is nothing to look at. */
 const evidence = ["client", "metadata", "content", "storage", "collision"] as const;
 
 /**

@@ -1,4 +1,4 @@
-// T5: an executor leaves its scope (RULE_08), or anyone asks for an exception that nobody may grant (RULE_10).
+// T5: an executor leaves its scope (RULE_08), or anyone asks for an exception that no one may grant (RULE_10).
 import type { Action } from "../../constitution/index.ts";
 import { findingOf } from "./threat.ts";
 import type { Detector, FindingDraft } from "./threat.ts";

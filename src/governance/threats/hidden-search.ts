@@ -142,7 +142,7 @@ export class HiddenSearch {
         this.#hasNul ||= found === "\0";
         this.#collect(at, found);
         if (this.#isPlaced && !isFlag) {
-          // Whoever reads sees of a flag the flag, not the letters that make it one.
+          // A reader sees the flag, not the letters that make it one.
           const before = at === flagEnd ? blackFlag : characterBefore(text, at);
           this.#isPlaced = isInPlace(found, before, characterAt(text, end));
         }

@@ -3,7 +3,7 @@
 // How the context decides:
 // - Names (keys) hold no invisible or control character at all: two names that look the same must be the same.
 // - Values may hold zero-width joiners inside emoji sequences, joiners after a letter of a script that joins (Arabic,
-//   Indic and their neighbours; after RFC 5892 appendix A.1 and A.2), zero-width spaces beside scripts that write without
+//   Indic and their neighbours; after RFC 5892 appendix A.1 and A.2), zero-width spaces next to scripts that write without
 //   spaces, direction marks in text with right-to-left letters, and embeddings or isolates that are closed again in the
 //   same line of such text. Overrides, which show letters in another order than they are read ("Trojan Source",
 //   CVE-2021-42574), are never honest in data.

@@ -33,7 +33,7 @@ const signatures: readonly Signature[] = [
   { name: "SQLite database", offset: 0, hex: "53514c69746520666f726d6174203300", fits: /sqlite/ },
 ];
 
-/** Types whose bytes must begin with a signature of their own. */
+/** Types whose bytes must begin with their own signature. */
 const bound = /^(image\/(png|jpeg|gif|webp)|application\/(pdf|wasm|gzip))$/;
 
 /** Types that claim nothing. */

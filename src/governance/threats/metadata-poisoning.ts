@@ -1,4 +1,4 @@
-// T2: a request says something about itself that is forged, hidden, or made to break whoever reads it later.
+// T2: a request says something about itself that is forged, hidden, or made to break a later reader.
 //
 // Each pattern is reported once, at the first place where it is seen, so hostile input cannot make the answer long.
 // Values are never searched for words such as `DROP TABLE`: statements are parameterised and pages are escaped, and text

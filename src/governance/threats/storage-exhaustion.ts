@@ -1,4 +1,4 @@
-// T1: somebody fills the store, by intent or by accident. Looks at writes only; reading goes on when the store is full.
+// T1: someone fills the store, by intent or by accident. Looks at writes only; reading goes on when the store is full.
 //
 // Capacity has four edges (the storage bands of the constitution). From 99 % on the finding is CRITICAL and calls for a
 // halt, but writes halt at 100 % and not before: below it the halt is announced and does not block. A quota that is

@@ -1,4 +1,4 @@
-// What a threat detector is told and what it answers. Both are plain data: detectors are pure, keep nothing and ask nobody.
+// What a threat detector is told and what it answers. Both are plain data: detectors are pure, keep nothing and ask no one.
 import type { Action } from "../../constitution/index.ts";
 import type { CallerKind } from "../../kernel/ctx.ts";
 
@@ -47,7 +47,7 @@ export interface Finding {
   /** Where in the metadata, as a JSON pointer below `/metadata`. Made of the caller's own keys, so not for the ledger. */
   readonly at?: string;
   /**
-   * What was found is about the whole server and not about this act's product: it is recorded as nobody's, so that a product
+   * What was found is about the whole server and not about this act's product: it is recorded without a product, so that a product
    * does not read in its own leaves what the others do.
    */
   readonly scope?: "server";
@@ -134,7 +134,7 @@ export interface ContentFacts {
   readonly firstBytesHex?: string;
 }
 
-/** Requests for what nobody or not everybody may do. */
+/** Requests for what no one or not everyone may do. */
 export interface FlagFacts {
   /** The request asks for an override, an exception or an emergency relaxation. */
   readonly overrideAttempted: boolean;

@@ -6,7 +6,7 @@ import type { DecodingRoom } from "./room.ts";
 /** Text from bytes. */
 export interface Said {
   readonly text: string;
-  /** The bytes are no text: what stands in them is pieces between other bytes. */
+  /** The bytes are not text: what stands in them is pieces between other bytes. */
   readonly isBinary: boolean;
 }
 
@@ -22,7 +22,7 @@ const control = /[\0-\x08\x0E-\x1A\x1C-\x1F\x7F]/;
 // oxlint-disable-next-line no-control-regex -- what is not printable parts the pieces
 const unprintable = /[^\t\n\r\x20-\x7E]+/g;
 
-/** Kinds of bytes: what stands in pieces, what stands in text besides, and what stands in neither. */
+/** Kinds of bytes: what stands in pieces, what else stands in text, and what stands in neither. */
 const inPiece = 2;
 const inText = 1;
 const kinds = new Uint8Array(256).fill(inText);

@@ -34,7 +34,7 @@ const common = new RegExp(
 );
 const quotedPrintable = /(?:=[0-9A-F]{2})+|=[ \t]*\r?\n/gi;
 
-/** Names of characters that tokens and orders are written with, and of those that nobody sees. */
+/** Names of characters that tokens and orders are written with, and of those that no one sees. */
 const names: Readonly<Record<string, string>> = {
   amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: " ", ensp: " ", emsp: " ", thinsp: " ", lowbar: "_", underbar: "_", hyphen: "-",
   dash: "-", ndash: "-", mdash: "-", minus: "-", period: ".", colon: ":", equals: "=", sol: "/", bsol: "\\", plus: "+",

@@ -1,5 +1,5 @@
 // Undoes disguises of single characters: forms that Unicode holds equal (NFKD), letters and digits that only look like ASCII,
-// marks on letters, and characters that nobody sees. Ordinary text of other scripts folds to itself or to nothing that a
+// marks on letters, and characters that no one sees. Ordinary text of other scripts folds to itself or to nothing that a
 // rule looks for, since the rules ask for words and forms of ASCII.
 import { confusables } from "./confusables.ts";
 import { asItIs, ViewBuilder } from "./view.ts";
@@ -25,7 +25,7 @@ function blockOf(index: number): readonly (string | undefined)[] {
 /** What a character folds to; undefined for itself. */
 function foldedOf(code: number): string | undefined {
   if (isPlain(code)) return undefined;
-  // Tags carry ASCII that nobody sees.
+  // Tags carry ASCII that no one sees.
   if (code >= 0xe0020 && code <= 0xe007e) return String.fromCodePoint(code - 0xe0000);
   const enclosed = enclosedOf(code);
   if (enclosed !== undefined) return enclosed;

@@ -6,7 +6,7 @@ import type { View } from "./view.ts";
 
 /** What may stand between groups. */
 const marks = [" ", "\n", "\r\n", ",", ", ", ".", "-", "/", "|", ":", ";", "!", "_", "~", "*", "#", "+", " + ", " -> ", "'\n'", '"\n"', "', '", '", "', '","', "' + '", '" + "', "'+'", '"+"']; // prettier-ignore
-/** Fewest groups, besides a last one that may be shorter. */
+/** Fewest groups, apart from a last one that may be shorter. */
 const fewestGroups = 3;
 /** Fewest characters that groups come to. */
 const fewestChars = 20;

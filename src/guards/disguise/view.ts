@@ -1,4 +1,4 @@
-// A text as somebody would read it who undoes a disguise, with the way back: where each of its characters stands in the text
+// A text as someone would read it who undoes a disguise, with the way back: where each of its characters stands in the text
 // as it came. So what is found in the view is redacted in the original.
 
 /** A text behind a disguise. */

@@ -130,7 +130,7 @@ export async function collectBody(
   return joinInTurns(chunks, sizeBytes);
 }
 
-/** Shows every piece of a body. Whoever stops by throwing leaves the connection as it is, so that the answer can be sent. */
+/** Shows every piece of a body. A reader that stops by throwing leaves the connection as it is, so that the answer can be sent. */
 function eachPiece(body: Readable, signal: AbortSignal | undefined, take: (piece: Buffer) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     const leave = (): void => {

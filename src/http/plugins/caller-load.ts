@@ -1,9 +1,9 @@
 // Who keeps the server busy. While the event loop lags, new requests are refused; those of a product that asks for little are let
-// in all the same, so that one product's flood is refused and not everybody.
+// in all the same, so that one product's flood is refused and not everyone.
 //
 // 1. A product's load is the number and size of its requests of the last seconds, refused ones too: a flood that is refused
 //    stays a flood.
-// 2. At the door nobody has been authenticated yet. A credential that was good a moment ago stands for its product; who shows
+// 2. At the door no one has been authenticated yet. A credential that was good a moment ago stands for its product; who shows
 //    another one, or none, is refused like the flood. So an invented credential gains nothing.
 // 3. Of credentials a digest is remembered.
 import { hash } from "node:crypto";
@@ -42,7 +42,7 @@ export class CallerLoad {
     this.#principals.add(principal.id);
   }
 
-  /** Whether a request is of a product that asks for little beside the others; counts it, whatever the answer. */
+  /** Whether a request is of a product that asks for little compared with others; counts it, whatever the answer. */
   isLight(request: FastifyRequest): boolean {
     const credential = digestOf(request);
     const holder = credential === undefined ? undefined : this.#holders.get(credential);
@@ -50,7 +50,7 @@ export class CallerLoad {
       this.#add("unknown", weightOf(request));
       return false;
     }
-    // Let in, it is counted again when its credential has been looked at; that is no matter beside a flood.
+    // Let in, it is counted again when its credential has been looked at; that hardly matters in a flood.
     this.#add(holder, weightOf(request));
     let total = 0;
     for (const load of this.#loads.values()) total += load;
@@ -69,7 +69,7 @@ export class CallerLoad {
     this.#loads.set(holder, (this.#loads.get(holder) ?? 0) + weight);
   }
 
-  /** Begins anew: whose credential is good is known again with its next request. */
+  /** Starts over: a good credential is learned again with its next request. */
   #forgetCredentials(): void {
     this.#holders.clear();
     this.#principals.clear();

@@ -44,7 +44,7 @@ const allowedHeaders = [
 /** How long a browser may remember a preflight, seconds; more than Chromium's 7200 is cut to that anyway. */
 const preflightSeconds = 600;
 
-/** Lets pages of the named origins call the API. An OPTIONS request that is no preflight of theirs stays a 404. */
+/** Lets pages of the named origins call the API. An OPTIONS request that is not a preflight of theirs stays a 404. */
 export async function allowOrigins(app: FastifyInstance, origins: readonly string[]): Promise<void> {
   if (origins.length === 0) return;
   const allowed = new Set(origins);

@@ -1,4 +1,4 @@
-// Everything of the front door that is no route: who may connect and how slowly, how much is taken on, for whom, and how
+// Everything of the front door that is not a route: who may connect and how slowly, how much is taken on, for whom, and how
 // it ends. One call puts it in place, in the order in which the parts must see a request.
 import type { FastifyInstance } from "fastify";
 import { wordsOf } from "../../config/index.ts";

@@ -43,7 +43,7 @@ export interface PressureLimits {
 export interface Pressure extends Disposable {
   /** Whether there is too much to do for taking on more. */
   readonly isHigh: boolean;
-  /** Whether memory is what runs out; then nobody can be let in. */
+  /** Whether memory is what runs out; then no one can be let in. */
   readonly isFull: boolean;
 }
 

@@ -5,7 +5,7 @@ import { isIP, isIPv4 } from "node:net";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { httpFault } from "../errors.ts";
 
-/** Most hops of a forwarded chain that are looked at; longer ones are cut at the far end, which nobody vouches for. */
+/** Most hops of a forwarded chain that are looked at; longer ones are cut at the far end, which no one vouches for. */
 const maxHops = 32;
 
 /** The address a request comes from, as text; an IPv4 address that arrived mapped into IPv6 reads as IPv4. */
@@ -21,7 +21,7 @@ export function plainAddress(address: string | undefined): string {
 }
 
 /**
- * Cuts a forwarded chain at the first word, from the right, that is no address: what lies beyond was not written by a
+ * Cuts a forwarded chain at the first word, from the right, that is not an address: what lies beyond was not written by a
  * proxy that works. Ports, which some proxies add, are taken off.
  */
 export function soundChain(chain: string): string {

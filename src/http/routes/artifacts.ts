@@ -177,7 +177,7 @@ export function artifactRoutes(app: FastifyInstance, services: Services): void {
   for (const [name, action] of refused) {
     route(app, services, name, {
       schema: {
-        summary: `Refused: RULE_01 lets nobody ${action} an artifact`,
+        summary: `Refused: RULE_01 lets no one ${action} an artifact`,
         params: idParams,
       },
       handle: (ctx, request) => depository.refuse(ctx, idOf(request), action, name),

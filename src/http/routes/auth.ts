@@ -1,4 +1,4 @@
-// What people do with their own accounts. But for `me` none of it needs a credential: whoever calls proves by a password or
+// What people do with their own accounts. But for `me` none of it needs a credential: callers prove by a password or
 // a mailed token whose account it is.
 import type { FastifyInstance } from "fastify";
 import { maxEmailLength, tokenPattern } from "../../identity/index.ts";

@@ -41,7 +41,7 @@ const pages = {
   429: page("The form again: too many attempts."),
 };
 
-/** `GET` and `POST /api/v1/auth/authorize`. Registered in a scope of its own, whose bodies are forms. */
+/** `GET` and `POST /api/v1/auth/authorize`. Registered in its own scope, whose bodies are forms. */
 export function authorizeRoutes(app: FastifyInstance, services: Services): void {
   const { sessions } = services;
   acceptForms(app);

@@ -1,4 +1,4 @@
-// Budgets: how they stand, and the limits that admins set. Claims on them have a file of their own.
+// Budgets: how they stand, and the limits that admins set. Claims on them have their own file.
 import type { FastifyInstance } from "fastify";
 import { budgetIdPattern, budgetUnits, budgetWindows, maxAmount } from "../../budgets/index.ts";
 import type { BudgetDraft, BudgetId } from "../../budgets/index.ts";
@@ -33,7 +33,7 @@ const draft = {
 };
 const budget = { id: text, ...draft, created_at: text, created_by: text };
 const line = record({
-  id: { ...nullable, description: "Null for the default limit, which nobody set." },
+  id: { ...nullable, description: "Null for the default limit, which no one set." },
   ...draft,
   used: count,
   held: { ...count, description: "Promised to calls that are under way." },

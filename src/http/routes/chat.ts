@@ -116,7 +116,7 @@ export function chatRoutes(app: FastifyInstance, services: Services, limits: Htt
   }
 }
 
-/** What calls of models may be refused with, beside what every change may. */
+/** What calls of models may be refused with, in addition to what every change may. */
 export const callRefusals = {
   404: refusal("No deployment serves this model, or the caller knows no such product."),
   408: refusal("The caller left before the answer was complete."),
@@ -138,7 +138,7 @@ async function complete(
   return sendAnswer(reply, await services.gateway.call(ctx, dialect, body, callOptions(request)), ctx);
 }
 
-/** The `error` that clients of these APIs read, beside the problem; and that trying again by themselves is no use. */
+/** The `error` that clients of these APIs read, along with the problem; and that trying again by themselves is no use. */
 function clientError({ code, detail, status, at }: Problem): object {
   return { error: { type: errorTypes[status] ?? "api_error", code, message: detail, param: at ?? null } };
 }

@@ -29,7 +29,7 @@ const envelopeSchema = record(envelopeProperties, [
 ]);
 const readEnvelope = toInner(envelopeSchema, sharedSchema);
 
-/** `POST /v1/artifacts`. Registered in a scope of its own, whose bodies are streams. */
+/** `POST /v1/artifacts`. Registered in its own scope, whose bodies are streams. */
 export function contentRoutes(app: FastifyInstance, services: Services): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", (_request, body, done) => done(null, body));
@@ -146,7 +146,7 @@ export function draftOf(fields: Record<string, unknown>): Draft {
   };
 }
 
-/** A payload's bytes: its RFC 8785 text, so that the same JSON has the same digest whoever sends it. */
+/** A payload's bytes: its RFC 8785 text, so that the same JSON has the same digest for every sender. */
 export async function payloadBytes(payload: unknown): Promise<Buffer> {
   try {
     return await canonicalInTurns(payload);
@@ -159,7 +159,7 @@ export async function payloadBytes(payload: unknown): Promise<Buffer> {
   }
 }
 
-/** The body as it arrives. Whoever stops reading it leaves the connection as it is, so that the answer can be sent. */
+/** The body as it arrives. A reader that stops leaves the connection as it is, so that the answer can be sent. */
 function bodyStream(request: FastifyRequest): AsyncIterable<Uint8Array> {
   const body = request.body as Readable | undefined;
   return body?.iterator({ destroyOnReturn: false }) ?? bodyOf(new Uint8Array());

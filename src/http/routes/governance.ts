@@ -11,7 +11,7 @@ import type { Services } from "../services.ts";
 const text = { type: "string" };
 const halt = record({ scope: text, threat: text, intent_index: { type: "integer" }, since: text });
 
-/** Everything, a product, or one credential: a key, a user, a client, somebody of another issuer, or an application for one. */
+/** Everything, a product, or one credential: a key, a user, a client, someone of another issuer, or an application for one. */
 const haltScopePattern = "^(\\*|[A-Z][A-Z0-9_]{0,63}|(key|usr|cli|ext)_[0-9a-z-]{8,40}(@cli_[0-9a-f-]{36})?)$";
 
 /** How full the storage is; for a caller that belongs to a product, its quota. */

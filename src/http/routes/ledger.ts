@@ -152,7 +152,7 @@ function publicKeyPem(verifierKey: string): string {
   return key.export({ type: "spki", format: "pem" }).toString();
 }
 
-/** Reads `x001/x234/067` or `x001/x234/067.p/12`; undefined when it is no canonical tile path. */
+/** Reads `x001/x234/067` or `x001/x234/067.p/12`; undefined when it is not a canonical tile path. */
 function tilePlace(path: string): { index: number; width: number } | undefined {
   const match = /^((?:x\d{3}\/){0,4}\d{3})(?:\.p\/([1-9]\d{0,2}))?$/.exec(path);
   if (!match?.[1]) return undefined;
@@ -161,7 +161,7 @@ function tilePlace(path: string): { index: number; width: number } | undefined {
   return { index: Number(match[1].replaceAll(/[x/]/g, "")), width };
 }
 
-/** Sends a tile, to be kept for ever; from a ledger that is not sound, to be kept by nobody. */
+/** Sends a tile, to be kept for ever; from a ledger that is not sound, to be kept by no one. */
 function sendTile(ledger: Ledger, reply: FastifyReply, bytes: Uint8Array | undefined): FastifyReply {
   if (!bytes) throw httpFault("route.not_found", "the log has no such tile");
   if (ledger.condition().state !== "damaged") void reply.header("cache-control", immutable);

@@ -79,7 +79,7 @@ export function modelRoutes(app: FastifyInstance, services: Services): void {
   predecessor(app, services);
   route(app, services, "route.explain", {
     schema: {
-      summary: "Where a chat would go, and why; nobody is asked",
+      summary: "Where a chat would go, and why; no provider is called",
       headers: callHeaders,
       body: {
         type: "object",

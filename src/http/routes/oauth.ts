@@ -50,7 +50,7 @@ const tokenFields = [
   "resource",
 ];
 
-/** The endpoints that applications call. Registered in a scope of their own, whose bodies are forms. */
+/** The endpoints that applications call. Registered in their own scope, whose bodies are forms. */
 export function oauthRoutes(app: FastifyInstance, services: Services): void {
   const { sessions, log } = services;
   acceptForms(app);
@@ -163,7 +163,7 @@ function sendTokens(reply: FastifyReply, { body }: OAuthAnswer): FastifyReply {
   return uncached(reply).send(body);
 }
 
-/** RFC 6749 section 5.1: nobody on the way keeps a token. */
+/** RFC 6749 section 5.1: no one on the way keeps a token. */
 function uncached(reply: FastifyReply): FastifyReply {
   return reply.headers({ "cache-control": "no-store", pragma: "no-cache" });
 }

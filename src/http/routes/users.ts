@@ -120,7 +120,7 @@ function making(app: FastifyInstance, services: Services): void {
       }),
       response: {
         404: refusal("There is no such product."),
-        409: refusal("A username or an address is taken; nobody was taken over."),
+        409: refusal("A username or an address is taken; no account was taken over."),
         200: answer(
           "How many were taken over, and which usernames existed already.",
           record({ imported: { type: "integer" }, skipped: { type: "array", items: text }, receipt }),

@@ -2,7 +2,7 @@
 //
 // 1. Only words that are known count: those of the map where there is one, otherwise Charter's own. `admin`, as role or as
 //    kind, is never taken from a token unless the map says so: other systems use that word too.
-// 2. Of several known roles the strongest holds; several known kinds or products are refused, for nobody can say which.
+// 2. Of several known roles the strongest holds; several known kinds or products are refused, for no one can say which.
 // 3. Where nothing known is said the default holds, and without one the token is refused.
 import type { JWTPayload } from "jose";
 import { principalKinds, roles } from "../../kernel/ctx.ts";
@@ -31,7 +31,7 @@ export function principalOf(issuer: Issuer, claims: JWTPayload, products: readon
   return { id: externalId(iss, sub), kind, role, product: product ?? null };
 }
 
-/** The id of somebody at an issuer: it tells neither, and two issuers never share one. */
+/** The id of someone at an issuer: it tells neither, and two issuers never share one. */
 export function externalId(issuer: string, subject: string): string {
   return `ext_${sha256Hex(JSON.stringify([issuer, subject])).slice(0, 16)}`;
 }

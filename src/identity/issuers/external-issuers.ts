@@ -3,7 +3,7 @@
 // 1. A token counts only when its issuer is configured, its signature is of one of that issuer's keys and algorithms, it
 //    is meant for the configured audience, and it has not expired (RFC 8725). Otherwise the answer is undefined.
 // 2. A token that is bound to a key of its holder (RFC 9449, RFC 8705) is refused: as a bearer token it was stolen.
-// 3. An issuer that cannot be reached refuses its own tokens and holds up nobody else's.
+// 3. An issuer that cannot be reached refuses its own tokens and holds up no one else's.
 import { decodeJwt, jwtVerify } from "jose";
 import type { Clock } from "../../kernel/clock.ts";
 import type { Log, Principal } from "../../kernel/ctx.ts";

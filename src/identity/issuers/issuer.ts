@@ -97,7 +97,7 @@ const shape = {
       defaults: {
         type: "object",
         additionalProperties: false,
-        // Nobody is an admin for want of a better word.
+        // A missing role must not make an admin.
         properties: {
           role: { enum: grantedRoles.filter(isOrdinary) },
           kind: { enum: principalKinds.filter(isOrdinary) },
@@ -200,7 +200,7 @@ function repeated(issuers: readonly Issuer[]): Found[] {
   });
 }
 
-/** Whether a URL may be asked for keys: nobody on the way could have exchanged them. */
+/** Whether a URL may be asked for keys: no one on the way could have exchanged them. */
 export function isSafeUrl(text: string): boolean {
   const url = URL.parse(text);
   if (url === null || url.username !== "" || url.password !== "" || url.hash !== "") return false;

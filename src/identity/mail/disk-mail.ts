@@ -17,7 +17,7 @@ export function diskMailer(parts: { dir: string; from: string; clock: Clock; log
       const id = newId<"mail">(clock);
       const text = messageText(mail, { from, id, sentMs: clock.nowMs() });
       await mkdir(dir, { recursive: true, mode: privateFolderMode });
-      // Whole or not there: whoever waits for a mail never reads half of one.
+      // Whole or not there: a reader never sees half a mail.
       await writeFile(join(dir, `${id}.part`), text, { mode: privateFileMode, flag: "wx" });
       await rename(join(dir, `${id}.part`), join(dir, `${id}.eml`));
       log.info({ file: `${id}.eml` }, "a mail was written to the mail folder");

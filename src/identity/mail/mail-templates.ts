@@ -1,4 +1,4 @@
-// The mails that the server writes, in words. Nothing that a stranger typed stands in a mail to somebody else, or a
+// The mails that the server writes, in words. Nothing that a stranger typed stands in a mail to someone else, or a
 // registration could be used to send text of the attacker's choice: usernames have a narrow form, names are left out.
 import type { Mail } from "./mailer.ts";
 
@@ -16,7 +16,7 @@ export function verificationLetter({ to, username, serverUrl, token }: Addressed
     to,
     subject: "Confirm your e-mail address",
     text: [
-      `Somebody, presumably you, registered the user ${username} with this address at ${serverUrl}.`,
+      `Someone, presumably you, registered the user ${username} with this address at ${serverUrl}.`,
       "",
       "To confirm that the address is yours:",
       `  curl ${serverUrl}/api/v1/auth/verify --json '{"token":"${token}"}'`,
@@ -27,13 +27,13 @@ export function verificationLetter({ to, username, serverUrl, token }: Addressed
   };
 }
 
-/** Tells the owner of an account that somebody tried to register with its address. */
+/** Tells the owner of an account that someone tried to register with its address. */
 export function knownAddressLetter({ to, username, serverUrl }: Addressed): Mail {
   return {
     to,
     subject: "You already have an account",
     text: [
-      `Somebody, presumably you, tried to register with this address at ${serverUrl}.`,
+      `Someone, presumably you, tried to register with this address at ${serverUrl}.`,
       "",
       `You have an account there already; its username is ${username}. If you have forgotten the password, ask for a reset:`,
       `  curl ${serverUrl}/api/v1/auth/password-reset/request --json '{"email":"..."}'`,
@@ -50,7 +50,7 @@ export function resetLetter({ to, username, serverUrl, token }: Addressed & { re
     to,
     subject: "Reset your password",
     text: [
-      `Somebody, presumably you, asked for a new password for the user ${username} at ${serverUrl}.`,
+      `Someone, presumably you, asked for a new password for the user ${username} at ${serverUrl}.`,
       "",
       "To choose one:",
       `  curl ${serverUrl}/api/v1/auth/password-reset/confirm --json '{"token":"${token}","new_password":"..."}'`,

@@ -3,7 +3,7 @@
 import type { Mail } from "./mailer.ts";
 import { checkMail } from "./mailer.ts";
 
-/** What stands in the head of a mail besides its own fields. */
+/** Headers of a mail other than its own fields. */
 export interface Envelope {
   /** `Name <address>` or an address. */
   readonly from: string;

@@ -1,4 +1,4 @@
-// Mail that is on its way. Whoever posts a mail goes on at once: whether and when it is delivered changes no answer.
+// Mail that is on its way. Queueing a mail returns at once: whether and when it is delivered changes no answer.
 //
 // 1. A mail that fails is tried again a few times, each time later; then it is given up, and the log says so.
 // 2. Disposing of the outbox tries what is left once more and waits for it, for a bounded time.

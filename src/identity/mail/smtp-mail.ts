@@ -50,7 +50,7 @@ export function smtpMailer({ url, from, ca, requireTls, timeoutMs = defaultTimeo
     dnsTimeout: timeoutMs,
     disableFileAccess: true,
     disableUrlAccess: true,
-    // A mail server of this machine signs its own certificate, and nobody stands between.
+    // A mail server of this machine signs its own certificate, and no one stands between.
     tls: { minVersion: "TLSv1.2", rejectUnauthorized: protectedOnly, ...(ca === undefined ? {} : { ca }) },
   });
   return {

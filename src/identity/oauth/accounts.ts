@@ -5,7 +5,7 @@ import { actedForBy } from "../../kernel/principal.ts";
 import type { LesserRole } from "../../kernel/roles.ts";
 import type { OAuthClient } from "./client.ts";
 
-/** Somebody who has shown a password. */
+/** A person whose password was right. */
 export interface Recognised {
   readonly id: string;
   /** The account's epoch when the password was checked. */
@@ -14,7 +14,7 @@ export interface Recognised {
   readonly rehash?: string;
 }
 
-/** What somebody may do at this moment. */
+/** What a person may do at this moment. */
 export interface AccountStanding {
   readonly kind: PrincipalKind;
   readonly role: Role;
@@ -41,7 +41,7 @@ export interface Accounts {
 }
 
 /**
- * Whom a client acts as when it carries a token of somebody: that person, with no more than the client's own role and
+ * Whom a client acts as when it carries a token of someone: that person, with no more than the client's own role and
  * product. Undefined when the two belong to different products, or when each role has a permission that the other lacks.
  */
 export function actingAs(

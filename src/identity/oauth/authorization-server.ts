@@ -5,7 +5,7 @@
 //    and assertions that it uses up.
 // 2. A refresh token or code that is used twice, concurrently or later, ends the family it belongs to. `reuse` says so.
 // 3. No session outlives a request and no cookie is set: who signs in at the browser shows the password for each approval.
-// 4. A fault of whoever checks passwords, or of the database, is thrown as it is; every other refusal is an answer.
+// 4. A fault of the password check, or of the database, is thrown as it is; every other refusal is an answer.
 import type { Effect } from "../../db/index.ts";
 import type { Reuse } from "./unit-of-work.ts";
 

@@ -1,4 +1,4 @@
-// An OAuth client: an agent, a service or somebody else's application that gets tokens here. Pure.
+// An OAuth client: an agent, a service or someone else's application that gets tokens here. Pure.
 import type { Clock } from "../../kernel/clock.ts";
 import type { PrincipalKind, Role } from "../../kernel/ctx.ts";
 import { newId } from "../../kernel/ids.ts";
@@ -42,11 +42,11 @@ export interface OAuthClient {
   /** SHA-256 of the secret as hex. */
   readonly secretHash?: string;
   readonly jwks?: { readonly keys: readonly object[] };
-  /** Ours: it acts with all that the person may do, and is not shown to them as somebody else's. */
+  /** Ours: it acts with all that the person may do, and is not shown to them as someone else's. */
   readonly firstParty: boolean;
 }
 
-/** The client of whoever sends none: our own command line, and forms as FastAPI's documentation pages send them. */
+/** The client of requests that name none: our own command line, and forms as FastAPI's documentation pages send them. */
 export const builtInClientId = "charter";
 
 /** The built-in client. It is public: what protects a sign-in is the password. */

@@ -27,7 +27,7 @@ export const oauthPaths = {
   jwks: "/.well-known/jwks.json",
 } as const;
 
-/** Where the library sends the browser when somebody has to sign in; it never gets there. */
+/** Where the library sends the browser when someone has to sign in; it never gets there. */
 export const interactionPath = "/interaction/";
 
 /** How a client may sign what it authenticates with. */
@@ -94,7 +94,7 @@ export function configurationOf(parts: ConfigurationParts): Configuration {
       introspection: {
         enabled: true,
         allowedPolicy: async (_ctx, client, token) => {
-          // What the library asks about is refresh tokens, which are nobody's business but of the client that has them.
+          // What the library asks about is refresh tokens, which are no one's business but of the client that has them.
           if (token.clientId !== client.clientId) return false;
           return !("accountId" in token) || stands(token.accountId);
         },
@@ -159,7 +159,7 @@ interface IssuedToken {
   readonly grantId?: string;
 }
 
-/** What a token says of its owner, for whoever reads it; we ourselves ask the live record. */
+/** What a token says of its owner, for its readers; we ourselves ask the live record. */
 async function claimsOf(
   { accounts, clients, adapter }: ConfigurationParts,
   _ctx: KoaContextWithOIDC,

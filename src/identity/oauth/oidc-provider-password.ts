@@ -74,7 +74,7 @@ export async function recognise(
   }
 }
 
-/** Opens a family of tokens for somebody who has just been recognised. */
+/** Opens a family of tokens for someone who has just been recognised. */
 export async function openFamily(
   provider: Provider,
   accounts: Accounts,

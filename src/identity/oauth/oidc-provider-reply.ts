@@ -29,7 +29,7 @@ export function refusalOf(error: unknown): Reply {
   return { status: error.code === "oauth.invalid_client" ? 401 : 400, cookies: [], body };
 }
 
-/** What the library is told when nobody may act for the person. */
+/** What the library is told when no one may act for the person. */
 export function denial(description: string): { readonly error: string; readonly error_description: string } {
   return { error: "access_denied", error_description: description };
 }
@@ -60,7 +60,7 @@ export function bodyOf(payload: string): Reply["body"] {
   try {
     return JSON.parse(payload) as Readonly<Record<string, unknown>>;
   } catch {
-    // A page of the library's own, which nobody gets to see.
+    // A page of the library's own, which no one gets to see.
     return undefined;
   }
 }

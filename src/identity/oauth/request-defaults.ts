@@ -6,7 +6,7 @@ const firstPartyGrants = new Set(["password", "refresh_token"]);
 
 /**
  * A token request with its defaults: a form with a user name and a password, as FastAPI's documentation pages send it, is
- * a password grant of the built-in client; and the only scope is asked for by whoever asks for none.
+ * a password grant of the built-in client; and the only scope is asked for by those who ask for none.
  */
 export function completedForm(form: string, authorization: string | undefined, scope: string): URLSearchParams {
   const params = new URLSearchParams(form);
@@ -25,7 +25,7 @@ export function isPasswordLogin(params: URLSearchParams): boolean {
   return grants.includes("password") || (grants.length === 0 && params.has("username") && params.has("password"));
 }
 
-/** An authorization request with its default: the only scope, for whoever asks for none. */
+/** An authorization request with its default: the only scope, for those who ask for none. */
 export function completedQuery(query: string, scope: string): URLSearchParams {
   const params = new URLSearchParams(query);
   if ((params.get("scope") ?? "") === "") params.set("scope", scope);

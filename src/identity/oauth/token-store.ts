@@ -43,7 +43,7 @@ export class TokenStore {
     this.#changed = changed;
   }
 
-  /** Grows whenever this process revokes something; whoever remembers what stands must then ask again. */
+  /** Grows whenever this process revokes something; what was cached of tokens must then be read again. */
   get revocations(): number {
     return this.#revocations;
   }
@@ -78,12 +78,12 @@ export class TokenStore {
   }
 
   /**
-   * Makes what a request gathered durable. `act` is left out for a request that is no act, which may store assertions only.
+   * Makes what a request gathered durable. `act` is left out for a request that is not an act, which may store assertions only.
    * Rejects with `AlreadyConsumed`, with `oauth.invalid_client` for an assertion that came before or a client that was revoked
    * meanwhile, and with what the act is refused with.
    */
   async commit(unit: UnitOfWork, act: Effect | undefined): Promise<void> {
-    if (act === undefined && changes(unit)) throw new Error("a request that is no act wants to change something");
+    if (act === undefined && changes(unit)) throw new Error("a request that is not an act wants to change something");
     if (!changes(unit) && unit.of("ReplayDetection").length === 0) {
       // What is answered then is a token that lies nowhere.
       await act?.confirm();

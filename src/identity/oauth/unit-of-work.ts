@@ -1,7 +1,7 @@
 // What one protocol request wants to change, gathered while the library works and committed together afterwards.
 //
 // The library writes as it goes: it marks a refresh token as used, then stores the next one. Done one by one, a crash between
-// the two would end a session that nobody ended. So its writes go here, its reads look here first, and nothing reaches the
+// the two would end a session that no one ended. So its writes go here, its reads look here first, and nothing reaches the
 // database before the library has answered.
 import type { Transaction } from "kysely";
 import type { Recognised } from "./accounts.ts";
@@ -18,7 +18,7 @@ export interface Buffered {
   readonly expiresIn: number;
 }
 
-/** A used token that was shown again, by which whoever shows it is not the one it was given to, or not the only one. */
+/** A used token that was shown again: its sender is not the one it was given to, or not the only one. */
 export interface Reuse {
   readonly model: "RefreshToken" | "AuthorizationCode";
   readonly grantId: string;

@@ -1,13 +1,13 @@
 // Which callers count as one when they are counted by network address. Pure.
 import ipaddr from "ipaddr.js";
 
-/** Longest text that is kept of what is no address; a proxy may pass on anything. */
+/** Longest text that is kept of what is not an address; a proxy may pass on anything. */
 const maxOddLength = 64;
 /** Bits of an IPv6 address that name a network: a customer is given at least a /64 and can use every address in it. */
 const networkBits = 64;
 
 /**
- * The address as it counts: IPv4 as it is, also when it arrives mapped into IPv6; of IPv6 its /64. What is no address
+ * The address as it counts: IPv4 as it is, also when it arrives mapped into IPv6; of IPv6 its /64. What is not an address
  * counts as its text.
  */
 export function countedAddress(address: string): string {

@@ -1,4 +1,4 @@
-// Counts in this process. Promises beside those of the port:
+// Counts in this process. Promises beyond those of the port:
 //
 // 1. Memory is bounded: at most `maxKeys` keys and `sharedCells` shared cells in each of two buckets per window length and group.
 // 2. Nothing that still counts is ever forgotten. When a bucket is full, further keys share cells: they may be refused
@@ -12,7 +12,7 @@ import { bucketStart, fits, standing } from "./window.ts";
 import type { Used } from "./window.ts";
 
 /**
- * Most keys with a count of their own in one bucket: far more than one process serves callers in an hour, and with keys
+ * Most keys with their own count in one bucket: far more than one process serves callers in an hour, and with keys
  * of 60 characters about 8 MB, so that all window lengths together stay far below the promised 512 MB.
  */
 const defaultMaxKeys = 50_000;
@@ -20,7 +20,7 @@ const defaultMaxKeys = 50_000;
 /** The same for each group that a limit names: kinds of callers and addresses, and models by product, so a few dozen at most. */
 const maxKeysOfGroup = 16_384;
 
-/** Cells that the keys beyond `maxKeys` share: a power of two, small beside the keys themselves. */
+/** Cells that the keys beyond `maxKeys` share: a power of two, few compared with the keys themselves. */
 const sharedCells = 16_384;
 
 /** What was taken between two aligned edges. */
@@ -64,7 +64,7 @@ export class MemoryCounter implements Counter {
   readonly #clock: Clock;
   readonly #maxKeys: number;
   readonly #shelves = new Map<string, Shard>();
-  /** Nobody outside knows which keys share a cell. */
+  /** No one outside knows which keys share a cell. */
   readonly #seed = randomBytes(16).toString("hex");
 
   constructor(clock: Clock, maxKeys: number = defaultMaxKeys) {
@@ -125,7 +125,7 @@ export class MemoryCounter implements Counter {
       shelf.previous = behindMs === windowMs ? shelf.current : empty();
       shelf.current = empty();
     }
-    // A clock that was set back takes the counts along: nobody gains by it, and nobody waits for the old time.
+    // A clock that was set back takes the counts along: no one gains by it, and no one waits for the old time.
     shelf.startMs = startMs;
     return shelf;
   }

@@ -1,6 +1,6 @@
 // Which limits count a request: by its class, by who calls, and from where. Pure but for the counter it asks.
 //
-// 1. A caller with a good credential is counted by it and never by its address, so that nobody else at the same address
+// 1. A caller with a good credential is counted by it and never by its address, so that no one else at the same address
 //    can use up its limit. Only what anyone may call, and logging in, counts by address.
 // 2. Of several limits the narrowest is taken first, and none after one has refused: a caller beyond its own limit uses
 //    up nothing of what it shares with others.

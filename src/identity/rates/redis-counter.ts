@@ -1,8 +1,8 @@
-// Counts in a Redis or Valkey server that several processes share. Promises beside those of the port:
+// Counts in a Redis or Valkey server that several processes share. Promises beyond those of the port:
 //
 // 1. One script does a whole take, by the server's own clock, so that processes need not agree on the time.
 // 2. A take waits at most `timeoutMs` for the server. After that, limits hold per process: a local counter goes on, which
-//    has counted along, so that an outage gives nobody who used this process a fresh start.
+//    has counted along, so that an outage gives no one who used this process a fresh start.
 // 3. An outage is logged once when it begins and once when it ends, and ends by itself. What was admitted meanwhile is
 //    not added to the server's counts.
 //

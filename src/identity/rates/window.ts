@@ -39,7 +39,7 @@ export function standing(used: Used, limit: Limit, allowed: boolean): Taken {
   };
 }
 
-/** Milliseconds until one unit fits when nobody takes any meanwhile. */
+/** Milliseconds until one unit fits when no one takes any meanwhile. */
 function untilOneFits(used: Used, limit: Limit): number {
   if (fits(used, limit, 1)) return 0;
   const { previous, current, elapsedMs } = used;

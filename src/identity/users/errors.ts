@@ -11,7 +11,7 @@ export const userCodes = {
   "auth.unverified": [403, "The e-mail address of this account has not been verified."],
   "auth.password_change_required": [
     403,
-    "The password was made by somebody else and must be changed before the first login.",
+    "The password was made by someone else and must be changed before the first login.",
   ],
   "auth.busy": [503, "Too many passwords are being checked at this moment; try again after `Retry-After` seconds."],
   "auth.token_invalid": [400, "The token is unknown, used up, replaced by a newer one, or too old."],
@@ -21,7 +21,7 @@ export const userCodes = {
   "user.email_taken": [409, "The e-mail address belongs to another user."],
   "user.invalid": [400, "A field of a user is not of the form that it must have."],
   "user.product_required": [400, "A user of this kind belongs to one product, which must be named."],
-  "user.last_admin": [409, "This is the last enabled admin; without one nobody could manage the server."],
+  "user.last_admin": [409, "This is the last enabled admin; without one no one could manage the server."],
   "user.registration_closed": [403, "Registration is closed on this server; ask an admin for an account."],
 } as const;
 

@@ -16,7 +16,7 @@ import type { PasswordWorker } from "./password-worker.ts";
 /** Longest password worth looking at, UTF-16 units; the policy accepts far less. */
 export const maxPasswordInput = 1024;
 
-/** Most hashes at a time: one for each core, and one of the four threads of Node's pool left for everybody else. */
+/** Most hashes at a time: one for each core, and one of the four threads of Node's pool left for everyone else. */
 const mostAtOnce = Math.min(availableParallelism(), 3);
 
 /** Most that wait; at about 50 ms each, the last one of them waits for two to five seconds. */
@@ -33,8 +33,8 @@ export interface Verdict {
 export class PasswordHasher {
   readonly #worker: PasswordWorker;
   readonly #queue: Semaphore;
-  /** What the password of nobody is compared with; made of random bytes that are kept nowhere. */
-  readonly #nobody = phcString(currentParameters, randomBytes(saltBytes), randomBytes(tagBytes));
+  /** What is compared with where no user is found; made of random bytes that are kept nowhere. */
+  readonly #randomHash = phcString(currentParameters, randomBytes(saltBytes), randomBytes(tagBytes));
 
   constructor(worker: PasswordWorker, limits = { mostAtOnce, mostWaiting }) {
     this.#worker = worker;
@@ -54,7 +54,7 @@ export class PasswordHasher {
 
   /** Whether a password has this hash; undefined stands for a user that does not exist. Rejects with `auth.busy`. */
   async verify(password: string, hashText: string | undefined, holder?: string): Promise<Verdict> {
-    const hash = readPasswordHash(hashText ?? this.#nobody);
+    const hash = readPasswordHash(hashText ?? this.#randomHash);
     if (hash === undefined) throw new Error("a stored password hash cannot be read");
     for (const candidate of new Set([normalPassword(password), password])) {
       const matches =

@@ -62,7 +62,7 @@ export class PasswordPolicy {
     }
     const { score, common, warning } = await this.#worker.strength(password, words, holder);
     if (common) {
-      throw refused("this password is on the list of common and breached ones", "take one that nobody else has");
+      throw refused("this password is on the list of common and breached ones", "take one that no one else has");
     }
     if (score < leastScore) {
       const why = warning === "" ? "" : ` (${warning.replace(/\.$/, "")})`;

@@ -1,4 +1,4 @@
-// What would hold up every other request runs in a thread of its own: bcrypt in JavaScript, and the estimate of a password's
+// What would hold up every other request runs in a separate thread: bcrypt in JavaScript, and the estimate of a password's
 // strength, which takes half a second on input made to be slow. This one file is both sides: imported, it gives
 // `PasswordWorker`; started by it as a worker, it answers its questions. So it works from the sources and from the package.
 import { parentPort, Worker, workerData } from "node:worker_threads";

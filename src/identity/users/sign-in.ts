@@ -77,7 +77,7 @@ export class PasswordSignIn implements SignIn {
   async check(credentials: Credentials): Promise<SignedIn> {
     const user = await this.checkForChange(credentials);
     if (user.mustChangePassword) {
-      throw userFault("auth.password_change_required", "this password was made by somebody else", {
+      throw userFault("auth.password_change_required", "this password was made by someone else", {
         remedy: "choose your own with POST /api/v1/auth/password/change, then log in",
       });
     }
@@ -114,7 +114,7 @@ export class PasswordSignIn implements SignIn {
       throw userFault("auth.invalid", "the username or the password is wrong");
     }
     await counter.clear(`login-failures:${pair}`);
-    // An address that an admin replaced recovers nothing until it is verified, but keeps nobody out.
+    // An address that an admin replaced recovers nothing until it is verified, but keeps no one out.
     if (requireVerifiedEmail && !found.wasVerified) {
       throw userFault("auth.unverified", "the e-mail address of this account has not been verified", {
         remedy: "follow the link that was mailed at registration, or ask an admin for help",

@@ -59,7 +59,7 @@ export class UserReader implements Users {
     const row = await this.#db
       .selectFrom("identity_users")
       .selectAll()
-      // A text that can be no username is looked for all the same, as one that nobody has.
+      // A text that can be no username is looked for all the same, as one that no one has.
       .where("username", "=", usernameOf(username) ?? "")
       .executeTakeFirst();
     return row && { user: recordOf(row), passwordHash: row.password_hash, wasVerified: row.verified !== 0 };

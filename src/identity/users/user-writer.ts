@@ -22,11 +22,11 @@ import type {
   UserWriter,
 } from "./users.ts";
 
-/** How long a registration that nobody verifies keeps its username, milliseconds: longer than its token lives. */
+/** How long a registration that no one verifies keeps its username, milliseconds: longer than its token lives. */
 const unverifiedLifeMs = 7 * 24 * 3_600_000;
 
 /** How holders that do not exist begin. */
-const nobody = "nobody-";
+const noUser = "nobody-";
 
 type Tx = Transaction<UserTables>;
 
@@ -122,7 +122,7 @@ export class StoredUserWriter implements UserWriter {
       .where("id", "=", id)
       .where("disabled", "=", disabled ? 0 : 1)
       .execute();
-    // Whoever reads the user's mail must not find a way back in there when the user is enabled again.
+    // A reader of the user's mail must not find a way back in there when the user is enabled again.
     if (disabled) await this.#voidResets(tx, id);
     await this.#keepAnAdmin(tx, before);
     return this.#get(tx, id);
@@ -155,7 +155,7 @@ export class StoredUserWriter implements UserWriter {
         ? userFault("user.not_found", "there is no such user")
         : userFault("auth.invalid", "the password was changed meanwhile");
     }
-    // A reset that somebody asked for before must not undo this one.
+    // A reset that someone asked for before must not undo this one.
     await this.#voidResets(tx, id);
     return this.#get(tx, id);
   }
@@ -176,8 +176,8 @@ export class StoredUserWriter implements UserWriter {
 
   async issueToken<T>(transaction: Transaction<T>, token: NewToken): Promise<void> {
     const { purpose, tokenHash, expiresMs } = token;
-    // A token that is nobody's replaces another one of nobody's, so that it costs what one of somebody's costs.
-    const holder = token.holder ?? `${nobody}${tokenHash.slice(0, 2)}`;
+    // A token without a user replaces another such token, so that it costs what a user's token costs.
+    const holder = token.holder ?? `${noUser}${tokenHash.slice(0, 2)}`;
     const row = { holder, purpose, token_hash: tokenHash, expires_ms: expiresMs };
     await seen(transaction)
       .insertInto("identity_user_tokens")
@@ -222,7 +222,7 @@ export class StoredUserWriter implements UserWriter {
       .where("token_hash", "=", tokenHash)
       .where("purpose", "=", purpose)
       .where("expires_ms", ">", this.#clock.nowMs())
-      .where("holder", "not like", `${nobody}%`)
+      .where("holder", "not like", `${noUser}%`)
       .returning("holder")
       .executeTakeFirst();
     if (!row) throw tokenInvalid();

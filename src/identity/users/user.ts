@@ -20,7 +20,7 @@ export interface UserRecord {
   readonly disabled: boolean;
   /** Whether the e-mail address has been shown to be the user's own. */
   readonly verified: boolean;
-  /** Whether the password is one that somebody else made, good for nothing but choosing another. */
+  /** Whether the password is one that someone else made, good for nothing but choosing another. */
   readonly mustChangePassword: boolean;
   readonly createdAt: string;
   readonly updatedAt: string;
@@ -66,7 +66,7 @@ export const maxEmailLength = 254;
 const emailPattern =
   /^[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+$/i;
 
-/** The form in which two spellings of one address are equal, or undefined when the text is no address. */
+/** The form in which two spellings of one address are equal, or undefined when the text is not an address. */
 export function emailKeyOf(text: string): string | undefined {
   return text.length <= maxEmailLength && emailPattern.test(text) ? text.toLowerCase() : undefined;
 }

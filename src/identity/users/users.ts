@@ -1,8 +1,8 @@
 // Users are kept, found and changed behind these two ports.
 //
 // 1. A username belongs to one user for ever. An e-mail address belongs to the one user that has proved it; others may
-//    have named it and wait in vain, so that nobody learns from a registration whose address is known here.
-// 2. What changes anything takes the transaction of an act; whoever holds only `Users` can change nothing.
+//    have named it and wait in vain, so that no one learns from a registration whose address is known here.
+// 2. What changes anything takes the transaction of an act; `Users` alone can change nothing.
 // 3. Of a password its hash is kept, of a one-time token its SHA-256; neither is part of a record.
 import type { Transaction } from "kysely";
 import type { PrincipalKind, Role } from "../../kernel/ctx.ts";
@@ -70,9 +70,9 @@ export interface UserChange {
 /** Looks at a record that is locked, before it is changed, and throws when it may not be. */
 export type Judge = (before: UserRecord) => void;
 
-/** A reset of the password of whoever has an address. */
+/** A reset of the password of the user of an address. */
 export interface NewReset {
-  /** Undefined for a reset that is nobody's. */
+  /** Undefined for a reset without a user. */
   readonly email: string | undefined;
   readonly tokenHash: string;
   readonly expiresMs: number;
@@ -97,7 +97,7 @@ export interface RecordedLogin {
 export interface NewToken {
   readonly purpose: TokenPurpose;
   readonly tokenHash: string;
-  /** Whose it is; a token that is nobody's costs the same and is good for nothing. */
+  /** Whose it is; a token without a user costs the same and is good for nothing. */
   readonly holder: UserId | undefined;
   readonly expiresMs: number;
 }
@@ -130,7 +130,7 @@ export interface UserWriter {
   issueToken<T>(tx: Transaction<T>, token: NewToken): Promise<void>;
   /**
    * Stores a token with which the user that has proved an address at this moment, and is not disabled, may set a new password;
-   * who that is. Where there is none the token is nobody's.
+   * who that is. Where there is none the token has no user.
    */
   issueReset<T>(tx: Transaction<T>, reset: NewReset): Promise<UserId | undefined>;
   /** Uses a token up. Rejects with `auth.token_invalid` when it is unknown, used, void or too old. */

@@ -1,5 +1,5 @@
-// What an operator has accepted as lost, kept beside the log: the tree still holds each lost entry's hash, so the log
-// stays provable, and everybody is told which bytes are gone.
+// What an operator has accepted as lost, kept next to the log: the tree still holds each lost entry's hash, so the log
+// stays provable, and everyone is told which bytes are gone.
 import { join } from "node:path";
 import type { Digest } from "../../kernel/hash.ts";
 import { readIfThere, replaceFile } from "../../durable-files/index.ts";

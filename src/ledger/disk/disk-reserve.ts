@@ -31,7 +31,7 @@ export class Ballast {
     return this.#inPlace;
   }
 
-  /** Makes the reserve unless it is there; resolves with whether it is. A full disk is no error here. */
+  /** Makes the reserve unless it is there; resolves with whether it is. A full disk is not an error here. */
   async fill(): Promise<boolean> {
     this.#triedAtMs = this.#clock.nowMs();
     const present = await stat(this.#path).catch(() => undefined);

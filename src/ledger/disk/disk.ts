@@ -21,7 +21,7 @@ export interface LedgerOptions extends DiskLogOptions {
 export interface DiskLedger extends Ledger {
   /** Writes everything durable as tiles now; resolves with whether that succeeded. */
   publish(): Promise<boolean>;
-  /** The index in the database remembers another log of this name: somebody exchanged the ledger's files, or the database. */
+  /** The index in the database remembers another log of this name: someone exchanged the ledger's files, or the database. */
   readonly exchanged: boolean;
 }
 

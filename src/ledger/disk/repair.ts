@@ -142,7 +142,7 @@ async function recordRepair(options: RepairOptions, open: DiskLog, lostTail: Rep
     requestId: newId(options.clock),
     note: digestOf(options.reason),
   };
-  // An index that was given out once is never given to another act: each lost entry's place is taken by a leaf of its own.
+  // An index that was given out once is never given to another act: each lost entry's place is taken by a separate leaf.
   const end = lostTail === undefined ? log.size : lostTail.first + lostTail.count;
   while (log.size < end) {
     const length = Math.min(maxCommitLeaves, end - log.size);

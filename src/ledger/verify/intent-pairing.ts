@@ -36,7 +36,7 @@ export class IntentPairing {
     const { intent } = record;
     if (intent === undefined || this.#lost.has(intent)) return undefined;
     if (intent >= index || !hasBit(this.#intents, intent)) {
-      return `the ${record.kind} points at entry ${intent}, which is no earlier intent`;
+      return `the ${record.kind} points at entry ${intent}, which is not an earlier intent`;
     }
     if (record.kind !== "outcome") return undefined;
     if (hasBit(this.#closed, intent)) return `the outcome is the second one of intent ${intent}`;

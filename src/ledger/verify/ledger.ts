@@ -6,7 +6,7 @@
 //    outcome each.
 // 3. A failure names the first entry that is wrong in the order of the log. A tile that is missing, short or wrong is
 //    named by the first entry it covers. When no single entry is to blame (a wrong root or signature), the index is null.
-// 4. What could not be read is no failure of the log and names no entry: the report then says `unread`, and why.
+// 4. What could not be read is not a failure of the log and names no entry: the report then says `unread`, and why.
 // 5. Memory is bounded: a few bundles, one tile for each level, two bits for each entry and 32 bytes for each journal entry.
 import { access } from "node:fs/promises";
 import { join } from "node:path";
@@ -34,7 +34,7 @@ interface Progress {
 interface LedgerToVerify {
   /** A folder in the layout of C2SP tlog-tiles, a ledger's own folder (with its journal), or an `http(s)://` prefix. */
   readonly source: string;
-  /** The log's key, `name+id+base64`. Without it the file `verifier-key` beside the checkpoint is trusted. */
+  /** The log's key, `name+id+base64`. Without it the file `verifier-key` next to the checkpoint is trusted. */
   readonly verifierKey?: string;
   /** Headers for every request, e.g. Authorization. */
   readonly headers?: Readonly<Record<string, string>>;
@@ -62,10 +62,10 @@ type LedgerReport =
       readonly openIntents: number;
       /** Entries whose bytes are lost while their hashes are proven; empty unless `allowLost`. */
       readonly lost: readonly number[];
-      /** Bytes at the end of the journal that are no whole commit: one that was never acknowledged. */
+      /** Bytes at the end of the journal that are not a whole commit: one that was never acknowledged. */
       readonly tornBytes: number;
       readonly verifierKey: string;
-      /** `found`: the key lay beside the data, so it proves only that the data agree with themselves (trust on first use). */
+      /** `found`: the key lay next to the data, so it proves only that the data agree with themselves (trust on first use). */
       readonly keyTrust: "given" | "found";
       /** Size of the earlier checkpoint that the log was shown to extend. */
       readonly extends?: number;
@@ -121,7 +121,7 @@ async function checked(options: LedgerToVerify): Promise<LedgerReport> {
   const allowLost = options.allowLost === true;
   const tiles = await walkTiles({ source, size, tree, story, allowLost, onEntry, onProgress });
   checkRoot(tree, published, "the checkpoint");
-  // Whoever signs the log always has a journal, at least an empty segment; a copy for strangers has neither.
+  // The signer of the log always has a journal, at least an empty segment; a copy for strangers has neither.
   if (journal.first === undefined && (await holdsSigningKey(source)))
     throw new LogFault(size, "the journal is missing");
   const head = await walkJournal({ journal, published, key, tree, story, tail, onEntry });
@@ -239,6 +239,6 @@ async function trustedKey(
 ): Promise<{ verifierKey: string; keyTrust: "given" | "found" }> {
   if (given !== undefined) return { verifierKey: given.trim(), keyTrust: "given" };
   const found = await source.read("verifier-key", maxKeyBytes);
-  if (found === undefined) throw new FormError("no verifier key was given and none lies beside the checkpoint");
+  if (found === undefined) throw new FormError("no verifier key was given and none lies next to the checkpoint");
   return { verifierKey: strictUtf8(found, "the verifier key").trim(), keyTrust: "found" };
 }

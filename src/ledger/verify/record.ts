@@ -43,7 +43,7 @@ const callForms: Readonly<Record<string, Form>> = {
   prompt: digest,
 };
 /** What a call's record has where it is known: who answered, what it cost and was charged, the digest of what was answered, its
- * form, and names of what was asked for beside words. */
+ * form, and names of what was asked for other than words. */
 const callOptions: Readonly<Record<string, Form>> = {
   deployment: text,
   microdollars: count,

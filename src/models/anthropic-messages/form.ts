@@ -37,7 +37,7 @@ export function isPromised(schema: object): boolean {
   });
 }
 
-/** How the call's form is said to a model. @throws `dialect.unsupported` for a schema of something that is no object. */
+/** How the call's form is said to a model. @throws `dialect.unsupported` for a schema of something that is not an object. */
 export function writeForm(call: ModelCall, model: string): WrittenForm {
   const { form } = call;
   if (form.kind === "text") return { kind: "plain" };

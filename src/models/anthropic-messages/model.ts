@@ -9,7 +9,7 @@ export function claudeVersion(model: string): number | undefined {
   return Number(found[1]) + Number(found[2] ?? 0) / 100;
 }
 
-/** `claude-opus-4-6`, `claude-sonnet-4.5`, `claude-3-7-sonnet-20250219`; a date is no part of the version. */
+/** `claude-opus-4-6`, `claude-sonnet-4.5`, `claude-3-7-sonnet-20250219`; a date is not a part of the version. */
 const versionForm = /claude-(?:[a-z]+-)?(\d{1,2})(?:[-.](\d{1,2}))?(?!\d)/;
 
 /** Structured outputs exist from Claude 4.5 on (Anthropic's page "Structured outputs"). */

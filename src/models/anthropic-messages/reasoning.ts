@@ -43,7 +43,7 @@ export function writeReasoning(call: ModelCall, model: string, maxTokens: number
 }
 
 /**
- * Whether reasoning bears a seal that Anthropic may have made. Anthropic's seals are base64; seals of other providers are
+ * Whether reasoning has a seal that Anthropic may have made. Anthropic's seals are base64; seals of other providers are
  * tagged by their dialect with a name and a colon, and models without seals show reasoning with none. The API refuses a
  * call that brings it anything else, and no model reads the reasoning of another.
  */

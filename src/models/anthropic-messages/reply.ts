@@ -10,16 +10,16 @@ import { parseArguments } from "../wire/tool-arguments.ts";
 
 /**
  * Reads a message. Blocks of the provider's own tools have no neutral form and are passed over; only a caller of this
- * dialect can have asked for them. @throws `upstream.garbled` for a body that is no message.
+ * dialect can have asked for them. @throws `upstream.garbled` for a body that is not a message.
  */
 export function readMessagesReply(body: unknown): Reply {
-  if (!isObject(body)) throw garbled("the provider's reply is no object");
+  if (!isObject(body)) throw garbled("the provider's reply is not an object");
   const content = body["content"];
-  if (body["type"] !== "message" || !Array.isArray(content)) throw garbled("the provider's reply is no message");
+  if (body["type"] !== "message" || !Array.isArray(content)) throw garbled("the provider's reply is not a message");
   const said = { tools: false, replied: false };
   const parts: Part[] = [];
   for (const block of content) {
-    if (!isObject(block)) throw garbled("a block of the provider's reply is no object");
+    if (!isObject(block)) throw garbled("a block of the provider's reply is not an object");
     const part = readBlock(block);
     if (part === undefined) continue;
     if (part.kind === "tool_call") said.tools = true;

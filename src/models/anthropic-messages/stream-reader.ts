@@ -151,9 +151,9 @@ function readEvent(data: string): JsonObject {
   try {
     event = parseEvent(data);
   } catch (cause) {
-    throw garbled("a piece of the provider's stream is no JSON", cause);
+    throw garbled("a piece of the provider's stream is not JSON", cause);
   }
-  if (!isObject(event)) throw garbled("a piece of the provider's stream is no object");
+  if (!isObject(event)) throw garbled("a piece of the provider's stream is not an object");
   return event;
 }
 

@@ -1,4 +1,4 @@
-// Usage as the Messages API reports it: cached tokens stand beside `input_tokens`, not inside them.
+// Usage as the Messages API reports it: cached tokens are reported next to `input_tokens`, not inside them.
 import type { Usage } from "../usage.ts";
 import type { JsonObject } from "../wire/fields.ts";
 

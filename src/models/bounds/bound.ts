@@ -54,7 +54,7 @@ export function boundOf({
   standingOf,
 }: Bounded): (answer: number) => TokenBound {
   const { bounds, contextTokens, serves } = deployment;
-  // Each text to be embedded has a window of its own.
+  // Each text to be embedded has its own window.
   const window =
     contextTokens === null || serves === "embeddings" ? undefined : Math.ceil(contextTokens * windowRounding);
   const media = mediaBoundOf(call, bounds);
@@ -68,7 +68,7 @@ export function boundOf({
   const unruled = media.without ?? (reach.of === "window" ? reach.why : undefined) ?? broken[trust].rules;
   const isWhole = unbounded === undefined && unruled !== undefined && window !== undefined;
   const without = unbounded ?? (isWhole ? undefined : unruled);
-  // A limit that was not kept is no limit: what is read and what is written share the window.
+  // A limit that was not kept does not count: what is read and what is written share the window.
   const leastOutput = isWhole && trust === "window" ? answers * window : 0;
   const thought = thoughtTokensOf(call.raw);
   // Anthropic counts thought within the answer's limit. Of the servers that speak OpenAI's API, some do not.
@@ -80,7 +80,7 @@ export function boundOf({
     const each = answer + (within > answer ? within : beside) + endTokens;
     return Math.min(most.outputTokens, Math.max(leastOutput, Math.ceil(answers * each * factor)));
   };
-  // Some servers read the question anew for every answer.
+  // Some servers read the question again for every answer.
   return (answer) => ({
     inputTokens: answers * (isWhole ? window : known),
     outputTokens: outputTokens(answer),

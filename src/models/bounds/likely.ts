@@ -5,7 +5,7 @@ import type { BoundRules } from "../catalogue/index.ts";
 import type { ModelCall, Part } from "../conversation.ts";
 import { mediaBoundOf } from "./media-bound.ts";
 
-/** Tokens of a turn or a tool beside its text. */
+/** Tokens of a turn or a tool on top of its text. */
 const turnTokens = 4;
 
 /** About how many tokens go in, rather too many: dense text is counted by its characters. */

@@ -1,10 +1,10 @@
 // What in a call stands for more than its bytes: content that the provider fetches or keeps, and tools that it runs itself. Pure.
 //
 // 1. A parameter that is in no list counts its bytes. Most change the words alone, and a call that holds a whole budget for one
-//    would keep out everybody else; where one does more, the provider's report says so, and the deployment's rules are believed
+//    would keep out everyone else; where one does more, the provider's report says so, and the deployment's rules are believed
 //    no further (standings.ts).
 // 2. Content by reference is bounded by the window of the model; a tool of the provider is not, since each of its turns is
-//    billed anew.
+//    billed again.
 import type { ModelCall } from "../conversation.ts";
 
 /** How far the bytes of a call bound it: `bytes` altogether, `window` no more than the model's window does, `none` not at all. */
@@ -59,7 +59,7 @@ export function reachOf(call: ModelCall): Reach {
 /** What the dialects understand and pass on, and yet costs more than it says. */
 function ownReach({ raw }: ModelCall): Reach | undefined {
   const { context_management: edits, modalities, prediction } = raw;
-  // Rejected words of a prediction are billed beyond any limit, and none may be named beside it; they are written after all.
+  // Rejected words of a prediction are billed beyond any limit, and none may be combined with it; they are written after all.
   if (prediction !== undefined && prediction !== null) {
     return { of: "window", why: "rejected words of /prediction are billed" };
   }
@@ -79,7 +79,7 @@ function clearsOnly(management: unknown): boolean {
   );
 }
 
-/** What nobody has looked for in the parts of a call that go upstream as they came. */
+/** What no one has looked for in the parts of a call that go upstream as they came. */
 function unreadOf({ dialect, raw }: ModelCall): string | undefined {
   const messages = dialect === "openai-chat" ? raw["messages"] : undefined;
   for (const message of Array.isArray(messages) ? (messages as unknown[]) : []) {

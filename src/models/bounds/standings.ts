@@ -1,5 +1,5 @@
 // How far the rules of each deployment are believed: a provider that reports more than a rule allows has shown that the rule
-// is wrong, and the next calls are bounded by more. Of this process only, for each product by itself, so that nobody's calls
+// is wrong, and the next calls are bounded by more. Of this process only, for each product by itself, so that no one's calls
 // change what others may do, and of calls with media apart from others.
 import { BoundedMap } from "../../kernel/bounded-map.ts";
 

@@ -12,7 +12,7 @@ export function mostTokensOfText(text: string): number {
   return bytes === text.length ? bytes : bytes + growth(text);
 }
 
-/** The same for the bytes of a text of any length, in turns with everybody else. */
+/** The same for the bytes of a text of any length, in turns with everyone else. */
 export async function mostTokensOfBytes(bytes: Buffer, signal?: AbortSignal): Promise<number> {
   if (isAscii(bytes)) return bytes.length;
   const decoder = new TextDecoder();
@@ -80,7 +80,7 @@ function growth(text: string): number {
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i);
     if (unit < 0xa8) continue;
-    // A pair's second half is no character of its own and stands beyond nothing in the table.
+    // A pair's second half is not a character of its own and stands beyond nothing in the table.
     const code = unit >= 0xd800 && unit < 0xdc00 ? (text.codePointAt(i) ?? unit) : unit;
     if (code < end) sum += by[code] ?? 0;
   }

@@ -71,7 +71,7 @@ export function readCatalogue(file: string, text: string, secrets: SecretSource)
   const { data } = document;
   if (!validate(data)) {
     refuseWith(formProblems(document, validate.errors ?? [], "the catalogue"));
-    throw catalogueFault("catalogue.invalid", `${file} is no catalogue`);
+    throw catalogueFault("catalogue.invalid", `${file} is not a catalogue`);
   }
   refuseWith([...meaningProblems(data)].map(({ path, message }) => document.problemAt(path, message)));
   const providers = Object.entries(data.providers).map(([name, row]) => providerOf(name, row, secrets));

@@ -105,7 +105,7 @@ export function unlistedDeployment(provider: Provider, model: string, serves: "c
   };
 }
 
-/** Calls at a time to one deployment when nobody says: more than one process can keep busy. */
+/** Calls at a time to one deployment when nothing is said: more than one process can keep busy. */
 export const defaultConcurrency = 512;
-/** Connections at a time to one provider when nobody says. */
+/** Connections at a time to one provider when nothing is said. */
 export const defaultConnections = 256;

@@ -6,7 +6,7 @@ import data from "./model-families.json" with { type: "json" };
 export interface BoundRules {
   /** One image, whatever its size. */
   readonly imageTokens: number;
-  /** One file that is not plain text; null when nobody knows, as for a PDF of any length. */
+  /** One file that is not plain text; null when unknown, as for a PDF of any length. */
   readonly fileTokens: number | null;
   /** One second of sound. */
   readonly audioTokensPerSecond: number;
@@ -16,11 +16,11 @@ export interface BoundRules {
   readonly unbounded: string | undefined;
 }
 
-/** Output tokens that are asked for when nobody says: every model that chats takes as many. */
+/** Output tokens that are asked for when nothing is said: every model that chats takes as many. */
 export const defaultMaxOutputTokens = 4096;
 
 /**
- * The worst case where nothing is said. An image: the dearest published rule is 48 169 tokens. A second of sound: the dearest is
+ * The worst case where nothing is said. An image: the highest published rule is 48 169 tokens. A second of sound: the highest is
  * 32. Around a call: templates take some dozens, rules for tools under a thousand, for
  * which as much again is added; who adds instructions of its own has a row in the data.
  */

@@ -8,7 +8,7 @@ export function geminiVersion(model: string): number {
 
 const versionForm = /gemini-(\d+)(?:\.(\d+))?/;
 
-/** From Gemini 3 on: levels of thinking, checked thought signatures, media in results, JSON replies beside tools. */
+/** From Gemini 3 on: levels of thinking, checked thought signatures, media in results, JSON replies together with tools. */
 export function isThirdGeneration(model: string): boolean {
   return geminiVersion(model) >= 3;
 }

@@ -23,7 +23,7 @@ export function readParts(content: unknown): Said[] {
   if (!Array.isArray(parts)) return [];
   const said: Said[] = [];
   for (const part of parts) {
-    if (!isObject(part)) throw garbled("a part of the provider's reply is no object");
+    if (!isObject(part)) throw garbled("a part of the provider's reply is not an object");
     readPart(part, said);
   }
   return said;

@@ -8,7 +8,7 @@ import { madeCallId, readParts } from "./parts.ts";
 
 /** Reads a reply. @throws `upstream.garbled` for a body without candidates that names no reason for it. */
 export function readGeminiReply(body: unknown): Reply {
-  if (!isObject(body)) throw garbled("the provider's reply is no object");
+  if (!isObject(body)) throw garbled("the provider's reply is not an object");
   const id = textOf(body["responseId"]);
   const candidates = body["candidates"];
   const usage = body["usageMetadata"];
@@ -43,7 +43,7 @@ export function indexOf(candidate: JsonObject): number {
 
 function readCandidates(candidates: readonly unknown[], replyId: string): Choice[] {
   const read = candidates.map((candidate) => {
-    if (!isObject(candidate)) throw garbled("a candidate of the provider's reply is no object");
+    if (!isObject(candidate)) throw garbled("a candidate of the provider's reply is not an object");
     return { index: indexOf(candidate), choice: readCandidate(candidate, replyId) };
   });
   return read.toSorted((a, b) => a.index - b.index).map(({ choice }) => choice);

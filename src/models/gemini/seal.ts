@@ -1,4 +1,4 @@
-// Gemini's seals on its thoughts. In the neutral form they bear a tag, because a conversation may be routed to models of
+// Gemini's seals on its thoughts. In the neutral form they have a tag, because a conversation may be routed to models of
 // several providers, and each refuses a call that brings it another's seal.
 
 const tag = "gemini:";

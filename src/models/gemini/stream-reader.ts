@@ -114,8 +114,8 @@ function parseReply(data: string): JsonObject {
   try {
     reply = parseEvent(data);
   } catch (cause) {
-    throw garbled("a piece of the provider's stream is no JSON", cause);
+    throw garbled("a piece of the provider's stream is not JSON", cause);
   }
-  if (!isObject(reply)) throw garbled("a piece of the provider's stream is no object");
+  if (!isObject(reply)) throw garbled("a piece of the provider's stream is not an object");
   return reply;
 }

@@ -64,7 +64,7 @@ class ContentsWriter implements WrittenContents {
     return written;
   }
 
-  /** A seal belongs to the tool call that follows it, else it stands in an empty text of its own. */
+  /** A seal belongs to the tool call that follows it, else it stands in its own empty text. */
   #modelParts(parts: readonly Part[]): JsonObject[] {
     const written: JsonObject[] = [];
     let seal: string | undefined;

@@ -16,7 +16,7 @@ import { parseMedia, writeMedia } from "./media.ts";
  * OpenRouter sends those that happen after its answer began.
  */
 export function readChatReply(body: unknown): Reply {
-  if (!isObject(body)) throw garbled("the provider's reply is no object");
+  if (!isObject(body)) throw garbled("the provider's reply is not an object");
   const choices = body["choices"];
   if (!Array.isArray(choices) || choices.length === 0) {
     const error = readChatError(body);
@@ -26,7 +26,7 @@ export function readChatReply(body: unknown): Reply {
   checkItems(choices);
   const id = idOf(body);
   const read = choices.map((choice: unknown) => {
-    if (!isObject(choice)) throw garbled("a choice of the provider's reply is no object");
+    if (!isObject(choice)) throw garbled("a choice of the provider's reply is not an object");
     return { index: choice["index"], choice: readChoice(choice, id) };
   });
   if (read.every(({ index }) => typeof index === "number")) read.sort((a, b) => Number(a.index) - Number(b.index));

@@ -90,9 +90,9 @@ function parseChunk(data: string): JsonObject {
   try {
     chunk = parseEvent(data);
   } catch (cause) {
-    throw garbled("a piece of the provider's stream is no JSON", cause);
+    throw garbled("a piece of the provider's stream is not JSON", cause);
   }
-  if (!isObject(chunk)) throw garbled("a piece of the provider's stream is no object");
+  if (!isObject(chunk)) throw garbled("a piece of the provider's stream is not an object");
   return chunk;
 }
 

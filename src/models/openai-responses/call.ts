@@ -87,7 +87,7 @@ function readTools(body: JsonObject): ToolOffer[] {
     const tool = asObject(item, at);
     if (neededTextIn(tool, "type", at) === "function") return readOffer(tool, at);
     const what = isCallers(tool)
-      ? "a tool that the caller runs and that is no function, and such a tool cannot be translated for this upstream"
+      ? "a tool that the caller runs and that is not a function, and such a tool cannot be translated for this upstream"
       : "a tool that only its provider runs";
     throw unsupported(`${at}/type names ${what}; functions are offered here`, `${at}/type`);
   });

@@ -11,7 +11,7 @@ import { idOf, textOr, usageOf } from "../openai-chat/reply.ts";
 
 /** Reads a reply. @throws `upstream.garbled` for a body without output, `upstream.failed` for a response that failed. */
 export function readResponsesReply(body: unknown): Reply {
-  if (!isObject(body)) throw garbled("the provider's reply is no object");
+  if (!isObject(body)) throw garbled("the provider's reply is not an object");
   const error = readChatError(body);
   if (error !== undefined) throw modelFault("upstream.failed", "the provider reported an error", {}, error);
   if (!Array.isArray(body["output"])) throw garbled("the provider's reply has no output");
@@ -92,9 +92,9 @@ export class ResponsesStreamReader implements StreamReader {
     try {
       body = parseEvent(event.data);
     } catch (cause) {
-      throw garbled("a piece of the provider's stream is no JSON", cause);
+      throw garbled("a piece of the provider's stream is not JSON", cause);
     }
-    if (!isObject(body)) throw garbled("a piece of the provider's stream is no object");
+    if (!isObject(body)) throw garbled("a piece of the provider's stream is not an object");
     return this.#read(body, textOr(body["type"], event.event ?? ""));
   }
 

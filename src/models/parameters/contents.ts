@@ -1,8 +1,8 @@
 // Looks through the messages of a call as a server could read them, and not only as this one does. Pure.
 //
-// 1. Another spelling of a field that somebody reads is refused: servers differ in which of the two they take.
+// 1. Another spelling of a field that someone reads is refused: servers differ in which of the two they take.
 // 2. Media by URL count wherever a server could look for them, also in a part that calls itself something else.
-// 3. What nobody knows is handed on to be looked into. Words, arguments of tools and what a provider said before are free.
+// 3. What is unknown is handed on to be looked into. Words, arguments of tools and what a provider said before are free.
 import { isRecord } from "./json.ts";
 import type { Json } from "./json.ts";
 import { beginsWith, canonicalName, pointerStep } from "./names.ts";
@@ -17,7 +17,7 @@ export interface Finds {
   mark(at: string): void;
 }
 
-/** The fields of a record, and those among them that nobody reads as more than data. */
+/** The fields of a record, and those among them that no one reads as more than data. */
 interface Fields {
   readonly known: ReadonlySet<string>;
   readonly byName: ReadonlyMap<string, string>;
@@ -55,7 +55,7 @@ const mediaFields: ReadonlySet<string> = new Set(
   ),
 );
 
-/** An address with a scheme, or with that of whoever reads it. */
+/** An address with a scheme, or with its reader's. */
 const address = /^\s*(?:(?!data:)[a-z][a-z\d+.-]{0,63}:)?[\\/]{2}/i;
 
 const ofTools = fieldsOf(
@@ -72,7 +72,7 @@ export function readContents(list: unknown, at: string, finds: Finds): void {
   for (const [i, item] of list.entries()) reader.read(item, i, at === "/system" ? ofParts : ofMessages);
 }
 
-/** Looks for other spellings and marks in tools; what else stands there is looked at by whoever knows tools. */
+/** Looks for other spellings and marks in tools; what else stands there is looked at in tools.ts. */
 export function readOffers(tools: unknown, at: string, finds: Finds): void {
   if (!Array.isArray(tools)) return;
   for (const [i, tool] of tools.entries()) {
@@ -154,7 +154,7 @@ class ContentReader {
     return `${this.#way.join("/")}/${pointerStep(key)}`;
   }
 
-  /** Where a member stands, for whoever asks while it is looked at. */
+  /** Where a member stands, for use while it is looked at. */
   #later(key: string): () => string {
     return () => this.#at(key);
   }
@@ -187,7 +187,7 @@ export function readCacheControl(control: unknown, at: string, finds: Finds): vo
   if (isLong(control)) finds.mark(at);
 }
 
-/** Documents beside the messages: where one of them, or a field of one, is an address, it may be fetched. */
+/** Documents outside the messages: where one of them, or a field of one, is an address, it may be fetched. */
 export function readDocuments(documents: unknown, place: string, finds: Finds): void {
   const look = (value: unknown, at: string): void => {
     if (typeof value === "string") {

@@ -14,7 +14,7 @@ export type Reach =
   /** There, and inside every other parameter. */
   | "anywhere";
 
-/** What decides a price beside the tokens. */
+/** What decides a price other than the tokens. */
 export type Measure = "tier" | "speed" | "geo" | "media";
 
 /** One kind of parameter. */
@@ -26,7 +26,7 @@ export interface GovernedRow {
   readonly ordinary?: readonly (string | number | boolean)[];
   /** What its value says about the price. */
   readonly measure?: Measure;
-  /** It costs something that nobody can say beforehand. */
+  /** It costs something that no one can say beforehand. */
   readonly unpriced?: true;
   /** What the parts of an object mean; a part that is not here has the effects of the whole. */
   readonly parts?: readonly GovernedPart[];
@@ -34,7 +34,7 @@ export interface GovernedRow {
   readonly known: string;
 }
 
-/** A part of a parameter with a meaning of its own. */
+/** A part of a parameter with its own meaning. */
 export interface GovernedPart {
   readonly names: string;
   readonly effects: readonly ParameterEffect[];
@@ -181,7 +181,7 @@ export const governedRows: readonly GovernedRow[] = [
     measure: "media",
     known: "OpenAI, OpenRouter",
   },
-  // What the provider does beside answering.
+  // What the provider does other than answering.
   {
     names:
       "web_search_options search_options search_parameters search_settings web_search enable_search enable_web_search",

@@ -5,7 +5,7 @@ import { limitNames } from "../call-facts.ts";
 import { thoughtLimitsIn } from "../thought.ts";
 import type { ModelCall } from "../conversation.ts";
 
-/** @throws `dialect.invalid` for a limit of the output, or of thought, that is no number of at least zero. */
+/** @throws `dialect.invalid` for a limit of the output, or of thought, that is not a number of at least zero. */
 export function assertLimits({ raw }: ModelCall): void {
   for (const name of limitNames) {
     const value = raw[name];

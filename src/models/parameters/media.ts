@@ -36,7 +36,7 @@ function schemed(data: string): string | undefined {
   return /^\s*[a-z][a-z\d+.-]*:/i.test(data.slice(0, 64)) ? data : undefined;
 }
 
-/** Nets of IPv4 that are no part of the open web: this host, private, shared, local to a link, and beyond unicast. */
+/** Nets of IPv4 that are not part of the open web: this host, private, shared, local to a link, and beyond unicast. */
 const insideV4 =
   /^(?:0|10|127|169\.254|192\.168|172\.(?:1[6-9]|2\d|3[01])|100\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7])|2(?:2[4-9]|[345]\d))\./;
 
@@ -50,7 +50,7 @@ function isInside(host: string): boolean {
   return !host.includes(".") || /\.(?:local|internal|localhost|home\.arpa)$/.test(host);
 }
 
-/** What reading a URL changes: one that is no web address, or one of the network that a provider stands in, reaches further. */
+/** What reading a URL changes: one that is not a web address, or one of the network that a provider stands in, reaches further. */
 export function effectsOfUrl(url: string): readonly ParameterEffect[] {
   const parsed = URL.parse(url);
   if (parsed === null) return ["fetch"];

@@ -22,12 +22,12 @@ const variantEffects: ReadonlyMap<string, readonly ParameterEffect[]> = new Map(
 /** Models that are routers: they choose another model. */
 const router = /^(?:.*\/)?(?:auto|router|model-router|openrouter\/(?:auto|free|fusion|bodybuilder))(?:[-@:].*)?$/;
 
-/** What a made-up name changes beside the model. */
+/** What a made-up name changes other than the model. */
 export function effectsOfModelName(name: string): readonly ParameterEffect[] {
   const plain = name.normalize("NFKC").toLowerCase().trim();
   const [base = "", ...words] = plain.split(":");
   const effects = words.flatMap((word) => variantEffects.get(word.trim()) ?? []);
-  // A list of models, a preset with a model of its own.
+  // A list of models, a preset with its own model.
   if (/[,;|]|@preset/.test(plain) || router.test(base.trim())) effects.push("model");
   // A deployment of its own at Fireworks; a query.
   if (/[#?&]/.test(plain)) effects.push("place");

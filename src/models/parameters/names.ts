@@ -1,5 +1,5 @@
 // The one form in which names of parameters are compared. Servers differ in what they take for the same name: some read
-// camelCase beside snake_case, those written in Go read any case and fold two letters beyond ASCII. Whatever one of them
+// camelCase as well as snake_case, those written in Go read any case and fold two letters beyond ASCII. Whatever one of them
 // could take for a name counts as that name.
 
 /** Longest name that is looked at as a whole; no parameter of any API has half of it. */

@@ -22,7 +22,7 @@ import type { Json } from "./json.ts";
 import { isPlainTool, settingsOf, toolsIn, toolUses } from "./tools.ts";
 import type { Asked, Use } from "./use.ts";
 
-/** Reads a call. @throws `dialect.invalid` for another spelling of what Charter decides by, a limit that is no number, too many values. */
+/** Reads a call. @throws `dialect.invalid` for another spelling of what Charter decides by, a limit that is not a number, too many values. */
 export function readAsked(call: ModelCall): Asked {
   assertLimits(call);
   const reader = new Reader(call);
@@ -39,7 +39,7 @@ class Reader implements Asked {
   /** Members of messages that were met, by their keys. */
   readonly #strays = new Map<string, { readonly name: string; readonly isPlain: boolean }>();
   #left = maxParameterValues;
-  /** Whether what is looked at is kept by the provider and read by nobody there. */
+  /** Whether what is looked at is kept by the provider and read by no one there. */
   #isKept = false;
 
   constructor(call: ModelCall) {
@@ -100,7 +100,7 @@ class Reader implements Asked {
     this.#inside(value, at);
   }
 
-  /** Values that clients keep for themselves: texts say nothing, objects may be read by a broker. Nobody fetches an address there. */
+  /** Values that clients keep for themselves: texts say nothing, objects may be read by a broker. No one fetches an address there. */
   #nested(value: unknown, at: string): void {
     if (!isRecord(value)) return;
     this.#isKept = true;

@@ -1,4 +1,4 @@
-// Which ordinary parameters are looked into, and what in them is a schema and thus free.
+// Which ordinary parameters are looked into, and what in them is a schema, and so free.
 import { namesIn } from "./names.ts";
 
 /** Fields of a JSON Schema whose members are names of what a reply holds. */

@@ -5,7 +5,7 @@ import { canonicalName, canonicalType, pointerStep } from "./names.ts";
 import { callerToolFields, callerTools, plainFields, serverTools, unknownTool } from "./tool-types.ts";
 import type { Use } from "./use.ts";
 
-/** Whether a tool is a function or of another type that the caller runs, with nothing beside the fields of such. */
+/** Whether a tool is a function or of another type that the caller runs, with only the fields of such. */
 export function isPlainTool(tool: Json): boolean {
   const { type } = tool;
   if (type !== "function" && type !== undefined && type !== "custom") return false;

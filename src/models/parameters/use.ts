@@ -1,4 +1,4 @@
-// What a call asks of its provider beside words.
+// What a call asks of its provider other than words.
 import type { ParameterEffect } from "../../constitution/index.ts";
 import type { Measure } from "./governed-rows.ts";
 

@@ -41,7 +41,7 @@ const servicesKey = "servicePercents";
 
 const keys: readonly string[] = ["provider", "model", servicesKey, ...Object.keys(fields)];
 
-/** Dearest service accepted, percent of the ordinary price, and most services of a model. */
+/** Highest service factor accepted, percent of the ordinary price, and most services of a model. */
 const [maxPercent, maxServices] = [10_000, 32];
 
 /** The operator's prices of one model. */
@@ -50,7 +50,7 @@ export interface OwnPrices {
   readonly services: ServicePercents;
 }
 
-/** Dearest price accepted, micro-dollars: a dollar a token. More is a slip of the unit. */
+/** Highest price accepted, micro-dollars: a dollar a token. More is a slip of the unit. */
 const maxPrice = 1_000_000_000_000;
 
 /** Most rows accepted; the published lists of all providers together have fewer. */

@@ -27,7 +27,7 @@ const maxEntries = 4096;
 /** How models that cost nothing are called. */
 const freeSuffix = ":free";
 
-/** Longest name that is looked up; longer ones are nobody's. */
+/** Longest name that is looked up; longer ones are no one's. */
 const maxNameLength = 256;
 
 /** Where each dialect's form of account is described. */
@@ -93,7 +93,7 @@ function publishedSchedule(providerId: string, model: string): Schedule | undefi
   const found = calcPrice({}, model, { providerId });
   if (found === null) return undefined;
   const { id, prices } = found.model;
-  // An empty table stands for what is free as well as for what nobody knows; only the first is called so (OpenRouter's
+  // An empty table stands for what is free as well as for what no one knows; only the first is called so (OpenRouter's
   // suffix), and only that is 0.
   const isFree = id.endsWith(freeSuffix) && Object.keys(prices).length === 0;
   return Schedule.of(isFree ? { input_mtok: 0, output_mtok: 0 } : prices);

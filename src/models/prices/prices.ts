@@ -4,7 +4,7 @@
 // 2. The same account costs the same, however it came: streamed or whole, the account alone or the response around it.
 // 3. The sum is exact and rounded once, half up. What a provider reports cannot make it negative, fractional or too large.
 // 4. A reservation made with estimate() covers what price() later says of as many tokens; tools that the provider ran,
-//    which nobody knows beforehand, come on top.
+//    which no one knows beforehand, come on top.
 import type { Clock } from "../../kernel/clock.ts";
 import type { DialectName } from "../conversation.ts";
 import type { Usage } from "../usage.ts";
@@ -42,10 +42,10 @@ export interface Prices {
   /**
    * The most that so many tokens can cost, whatever they are (plain, cached, audio, reasoning), from `atMs` (now) until a
    * reservation expires; null when the price is not known.
-   * @throws `usage.invalid` for counts that are no counts.
+   * @throws `usage.invalid` for invalid counts.
    */
   estimate(provider: string, model: string, tokens: TokenCounts, atMs?: number, percent?: number): number | null;
-  /** What a service costs in percent of the ordinary price; null when nobody knows. */
+  /** What a service costs in percent of the ordinary price; null when unknown. */
   servicePercent(provider: string, model: string, service: Service): number | null;
   /** What plain tokens cost now, below any step for long prompts; null when it is not known. */
   rates(provider: string, model: string): TokenRates | null;
@@ -77,7 +77,7 @@ export function openPrices({ overrides, clock }: { readonly overrides?: unknown;
     estimate(provider, model, { inputTokens, outputTokens }, atMs = clock.nowMs(), percent = 100) {
       for (const count of [inputTokens, outputTokens]) {
         if (!Number.isSafeInteger(count) || count < 0)
-          throw priceFault("usage.invalid", `${count} is no count of tokens`);
+          throw priceFault("usage.invalid", `${count} is not a count of tokens`);
       }
       let most: bigint | null = null;
       for (const tariff of book.entry(provider, model).schedule?.around(atMs) ?? []) {

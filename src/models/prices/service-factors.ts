@@ -1,14 +1,14 @@
 // What tokens cost in another service than the ordinary one, in percent of the ordinary price, by provider and model.
 // Published as of November 2026: OpenAI's pricing page (flex, priority, now "fast", and ultrafast), Anthropic's "Fast mode" and
 // "Data residency", Google's "Optimization" (75 to 100 % more for priority), Groq's "Service tiers". Where a provider has
-// one price for all, or publishes a range, the dearest stands here.
+// one price for all, or publishes a range, the highest is used.
 
 /** What a call asks for, or a reply reports; words in lower case. */
 export interface Service {
   readonly tier?: string;
   readonly speed?: string;
   readonly geo?: string;
-  /** Set when something is asked for that has a price of its own beside that of text: sound, a cache for an hour. */
+  /** Set when something is asked for that has a price apart from that of text: sound, a cache for an hour. */
   readonly media?: string;
 }
 
@@ -83,7 +83,7 @@ export type ServicePercents = ReadonlyMap<string, number>;
 const noPercents: ServicePercents = new Map();
 
 /**
- * Percent of the ordinary price, rounded up; null when nobody knows what the service costs.
+ * Percent of the ordinary price, rounded up; null when the cost of the service is unknown.
  * @param own What the operator says, which wins.
  */
 export function servicePercent(
@@ -134,7 +134,7 @@ export function serviceReported(account: Readonly<Record<string, unknown>> | nul
 /** Providers whose account says in dollars what a call cost them to bill. */
 const reportsCost: ReadonlySet<string> = new Set(["openrouter"]);
 
-/** Dearest cost that is believed, dollars. */
+/** Highest cost that is believed, dollars. */
 const maxDollars = 10_000;
 
 /** What a call cost by the provider's own account, micro-dollars rounded up; null where it does not say. */

@@ -93,7 +93,7 @@ export function readCounts(raw: unknown, ...lists: readonly (readonly Form[])[])
       if (reading !== undefined && reading.found > (best?.found ?? 0)) best = reading;
     }
     if (best?.liesAt !== undefined) {
-      throw priceFault("usage.invalid", `the provider reports a count at ${best.liesAt} that is no count`);
+      throw priceFault("usage.invalid", `the provider reports a count at ${best.liesAt} that is not a count`);
     }
     if (best !== undefined) return best.counts;
   }

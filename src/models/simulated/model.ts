@@ -1,5 +1,5 @@
 // The built-in model: a pure function from a request in OpenAI's chat dialect to what is said. It says of itself that it is
-// simulated, so that nobody takes its words for a model's. The same request, streamed or not, has the same answer.
+// simulated, so that no one takes its words for a model's. The same request, streamed or not, has the same answer.
 import { NotCanonicalError, canonicalJson } from "../../kernel/canonical-json.ts";
 import { sha256, sha256Hex } from "../../kernel/hash.ts";
 import { minimalValue } from "./schema.ts";
@@ -37,7 +37,7 @@ export interface Saying {
   readonly completionTokens: number;
 }
 
-/** Most answers to one request; OpenAI allows more, but nobody needs more of a simulation. */
+/** Most answers to one request; OpenAI allows more, but no one needs more of a simulation. */
 const maxChoices = 16;
 
 /** Characters of the last user message that are repeated. */

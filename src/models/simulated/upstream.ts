@@ -65,7 +65,7 @@ function bodyOf(bytes: string | Buffer): Readonly<Record<string, unknown>> {
     const body: unknown = JSON.parse(bytes.toString());
     if (typeof body === "object" && body !== null && !Array.isArray(body)) return body as Record<string, unknown>;
   } catch {
-    // Refused below, like every other body that is no object.
+    // Refused below, like every other body that is not an object.
   }
   throw new SimulatedRefusal(400, "invalid_request", "The body must be a JSON object.");
 }

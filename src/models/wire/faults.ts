@@ -1,5 +1,5 @@
 // The three ways in which a dialect fails: the caller's body is wrong, the call cannot be said in the provider's dialect,
-// or the provider's body is no reply.
+// or the provider's body is not a reply.
 import { modelFault } from "../errors.ts";
 import type { Fault } from "../../kernel/fault.ts";
 import type { ModelCall } from "../conversation.ts";
@@ -14,7 +14,7 @@ export function unsupported(sentence: string, at?: string): Fault {
   return modelFault("dialect.unsupported", sentence, at === undefined ? {} : { at });
 }
 
-/** `upstream.garbled`: the provider's body is no reply; its own words go into `cause`, which is never sent. */
+/** `upstream.garbled`: the provider's body is not a reply; its own words go into `cause`, which is never sent. */
 export function garbled(sentence: string, cause?: unknown): Fault {
   return modelFault("upstream.garbled", sentence, {}, cause);
 }

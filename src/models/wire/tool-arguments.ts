@@ -3,7 +3,7 @@ import { parseLossless } from "../../kernel/json-exact.ts";
 import { isObject } from "./fields.ts";
 
 /**
- * The object that a model wrote as arguments; no words are no arguments. Words that are no JSON object are wrapped under
+ * The object that a model wrote as arguments; empty text means no arguments. Text that is not a JSON object is wrapped under
  * `INVALID_JSON`, as Anthropic's page "Fine-grained tool streaming" advises, so that a conversation in which a model once
  * wrote nonsense can go on.
  */

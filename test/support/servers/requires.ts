@@ -50,8 +50,8 @@ const needs: Readonly<Record<Need, () => Requirement>> = {
     const probe = ["-m", "sh", "-c", "mount -t tmpfs none /mnt"];
     return met(spawnSync("unshare", probe, { stdio: "ignore" }).status === 0, "a tmpfs cannot be mounted here");
   },
-  usages: () => met(existsSync(usagesFile), "the priced accounts do not lie beside the project"),
-  vectors: () => met(existsSync(vectorsFolder), "the proof vectors do not lie beside the project"),
+  usages: () => met(existsSync(usagesFile), "the priced accounts do not lie next to the project"),
+  vectors: () => met(existsSync(vectorsFolder), "the proof vectors do not lie next to the project"),
 };
 /** Needs that no package brings, so that their absence is never a failure. */
 const neverDemanded: ReadonlySet<Need> = new Set(["vectors", "usages"]);
