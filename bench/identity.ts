@@ -40,11 +40,11 @@ async function* verification(): AsyncGenerator<Figure> {
   opened.defer(() => rm(folder, { recursive: true, force: true }));
   const db = opened.use(await openDatabase({ kind: "sqlite", file: join(folder, "charter.db") }, log));
   await db.migrate(identityMigrations);
-  const standing = { kind: "admin", role: "admin", product: null, disabled: false, epoch: 1 } as const;
+  const status = { kind: "admin", role: "admin", product: null, disabled: false, epoch: 1 } as const;
   const accounts = {
     lesserRole: () => undefined,
     check: async () => ({ id: "usr_bench", epoch: 1 }),
-    standing: async () => standing,
+    status: async () => status,
     recordLogin: async () => {},
   };
   const shared = { db, clock: systemClock, log, accounts, secret: randomBytes(32), issuer: () => issuer };

@@ -15,7 +15,7 @@ export interface AccountRecords {
   resource(user: { readonly id: string } | undefined): string;
   /** The digest of a record that holds an e-mail address, with the address replaced by its HMAC. */
   digest(record: { readonly email: string }): Digest;
-  /** Carries out a change in the act's transaction; the standing of the user is read again afterwards. */
+  /** Carries out a change in the act's transaction; the status of the user is read again afterwards. */
   change<T>(act: Act, id: string, work: (tx: Transaction<unknown>) => Promise<T>): Promise<T>;
   /** Counts a mail to an address; false when it has had too many of the same sort lately and none may go. */
   admits(sort: MailSort, email: string): Promise<boolean>;

@@ -8,7 +8,7 @@
 //    are told that the stream broke.
 // 4. Memory is bounded. When a stream outgrows what may be held, it is not kept as an answer, it takes no new followers,
 //    and followers that lie further behind than what is held are cut off with `cache.left_behind`.
-import { endOf } from "../kernel/standing.ts";
+import { endOf } from "../kernel/credential.ts";
 import type { FairShare } from "../kernel/fair-share.ts";
 import type { Reply, StreamEvent, Usage } from "../models/index.ts";
 import type { Address } from "./address.ts";

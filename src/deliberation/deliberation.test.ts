@@ -88,8 +88,8 @@ function rig(answers: Answers, { vitals = calm, halted = false }: { vitals?: Vit
     inForce: () => [],
     onChange: () => {},
   } as unknown as Halts;
-  const standings = { present: async () => undefined, presentAll: async () => new Map() };
-  const gate = openGate({ constitution, ledger, halts, standings, database: opened.database, log: silentLog });
+  const credentials = { present: async () => undefined, presentAll: async () => new Map() };
+  const gate = openGate({ constitution, ledger, halts, credentials, database: opened.database, log: silentLog });
   const client: ModelClient = {
     product: "AI_ASSISTANT",
     async ask(messages, terms) {

@@ -11,7 +11,7 @@ import { seesAll } from "../kernel/ctx.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import { Fault } from "../kernel/fault.ts";
 import { digestOf, digestOfJson } from "../kernel/hash.ts";
-import { endOf } from "../kernel/standing.ts";
+import { endOf } from "../kernel/credential.ts";
 import { gatewayFault } from "../gateway/index.ts";
 import type { CallOptions } from "../gateway/index.ts";
 import { branchRecord, safeAnswer } from "./answer.ts";

@@ -6,7 +6,7 @@ import { defaultConstitutionDir, loadConstitution } from "../constitution/index.
 import { openDatabase } from "../db/index.ts";
 import type { Database } from "../db/index.ts";
 import { openGate, openHalts, governanceMigrations } from "../governance/index.ts";
-import { Standings } from "../identity/index.ts";
+import { CredentialLookup } from "../identity/index.ts";
 import { systemClock } from "../kernel/clock.ts";
 import { silentLog } from "../kernel/ctx.ts";
 import type { Ctx } from "../kernel/ctx.ts";
@@ -57,7 +57,7 @@ afterEach(async () => {
 /** A depository whose units of work pass through `around`; everything else is as in the house. */
 async function depositoryWith(around: Database["transact"]) {
   const store = openArtifactStore(database, "test");
-  const standings = new Standings(database, systemClock, () => undefined);
+  const credentials = new CredentialLookup(database, systemClock, () => undefined);
   const troubled: Database = {
     ...database,
     dialect: "sqlite",
@@ -66,7 +66,7 @@ async function depositoryWith(around: Database["transact"]) {
     tables: () => troubled as never,
   };
   const halts = await openHalts(database);
-  const gate = openGate({ constitution, ledger, halts, standings, database: troubled, log: silentLog });
+  const gate = openGate({ constitution, ledger, halts, credentials, database: troubled, log: silentLog });
   const reader = openArtifactReader({ constitution, gate, ledger, store, blobs });
   const parts = { constitution, gate, database: troubled, store, reader, blobs, clock: systemClock };
   return { store, depository: openDepository(parts) };

@@ -6,7 +6,7 @@ import type { ActHandle } from "../governance/index.ts";
 import type { GuardFinding } from "../guards/index.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import { dialectOf } from "../models/index.ts";
-import type { Cost, DialectName, ModelCall, Prices, Reply, Shown, Standings, StreamEvent } from "../models/index.ts";
+import type { Cost, DialectName, ModelCall, Prices, Reply, Shown, RuleTrusts, StreamEvent } from "../models/index.ts";
 import type { CallBodies } from "./bodies.ts";
 import type { Charged } from "./charges.ts";
 import { costOf, costOfCut } from "./costing.ts";
@@ -33,7 +33,7 @@ export interface SessionParts {
   /** Gathers what is said, where it is to be kept. */
   readonly bodies: CallBodies | undefined;
   readonly prices: Prices;
-  readonly standings: Standings;
+  readonly ruleTrusts: RuleTrusts;
   readonly observer: GatewayObserver;
 }
 

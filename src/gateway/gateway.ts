@@ -11,7 +11,7 @@ import type { Counter } from "../identity/index.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { seesAll } from "../kernel/ctx.ts";
 import type { Ctx } from "../kernel/ctx.ts";
-import { Standings } from "../models/index.ts";
+import { RuleTrusts } from "../models/index.ts";
 import type { Deployment, DialectName, TokenPrice } from "../models/index.ts";
 import { formChecker } from "../structured-output/index.ts";
 import type { AttemptParts } from "./attempts.ts";
@@ -40,18 +40,18 @@ import type { ModelAnswer } from "./stages/settle.ts";
 
 interface StageParts extends ReadParts, RouteParts, DecideParts, CacheParts, AttemptParts, DeliverParts {
   readonly fleet: DeploymentPool;
-  readonly standings: Standings;
+  readonly ruleTrusts: RuleTrusts;
   readonly counter: Counter;
 }
 
 /** What the gateway is made of. */
-export interface GatewayParts extends Omit<StageParts, "random" | "standings" | "forms" | "embed"> {
+export interface GatewayParts extends Omit<StageParts, "random" | "ruleTrusts" | "forms" | "embed"> {
   readonly clock: Clock;
   readonly random?: () => number;
 }
 
 /** A deployment, how it stands, and what its tokens cost; null when no price is known. */
-export interface ModelStanding {
+export interface ModelStatus {
   readonly deployment: Deployment;
   readonly health: Health;
   readonly rates: TokenPrice | null;
@@ -65,7 +65,7 @@ export class Gateway {
     this.#parts = {
       ...parts,
       random: parts.random ?? Math.random,
-      standings: new Standings(),
+      ruleTrusts: new RuleTrusts(),
       forms: formChecker(),
       // The question is embedded by its own call, which goes through all stages.
       embed: (session, text) => embedded(this, parts.lookup, session, text),
@@ -78,7 +78,7 @@ export class Gateway {
   }
 
   /** The deployments that the caller's terms allow, with how they stand and what they cost. */
-  models({ principal }: Ctx): readonly ModelStanding[] {
+  models({ principal }: Ctx): readonly ModelStatus[] {
     const { product } = principal;
     const { constitution, lookup, fleet, prices } = this.#parts;
     const terms = termsOf(constitution, product);

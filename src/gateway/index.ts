@@ -2,7 +2,7 @@
 export type { BodyKeeper, KeptBody, KeptCall } from "./bodies.ts";
 export { gatewayFault } from "./errors.ts";
 export { Gateway } from "./gateway.ts";
-export type { ModelStanding } from "./gateway.ts";
+export type { ModelStatus } from "./gateway.ts";
 export type { GatewayDrivers } from "./module.ts";
 export type { GatewayObserver } from "./observer.ts";
 export { resetBreakers } from "./breaker-resets.ts";

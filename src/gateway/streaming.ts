@@ -12,7 +12,7 @@ import { shownOf } from "./call-session.ts";
 import type { CallSession } from "./call-session.ts";
 import { Fault } from "../kernel/fault.ts";
 import { publicNames } from "../kernel/json-case.ts";
-import { endOf, throwIfEnded } from "../kernel/standing.ts";
+import { endOf, throwIfEnded } from "../kernel/credential.ts";
 import { runningHash } from "../kernel/hash.ts";
 import { frameGuard, yieldToEventLoop, TimeSlice, streamGuard, sliceChars } from "../guards/index.ts";
 import type { FrameGuard, StreamGuard } from "../guards/index.ts";

@@ -3,7 +3,7 @@ import { defaultConstitutionDir, loadConstitution } from "../constitution/index.
 import { systemClock } from "../kernel/clock.ts";
 import { silentLog } from "../kernel/ctx.ts";
 import type { Ctx, Principal } from "../kernel/ctx.ts";
-import type { Credential } from "../kernel/standing.ts";
+import type { Credential } from "../kernel/credential.ts";
 import { Fault } from "../kernel/fault.ts";
 import { newId } from "../kernel/ids.ts";
 import type { Leaf, Ledger } from "../ledger/index.ts";
@@ -49,7 +49,7 @@ const one: Run<number> = async ({ confirm }) => {
 };
 
 /** No one in these tests has shown a credential. */
-const standings = { present: async () => undefined, presentAll: async () => new Map<Credential, Principal>() };
+const credentials = { present: async () => undefined, presentAll: async () => new Map<Credential, Principal>() };
 
 let opened: Awaited<ReturnType<typeof temporaryDatabase>>;
 beforeAll(async () => {
@@ -64,7 +64,7 @@ function house() {
   return {
     ...memory,
     halts,
-    gate: openGate({ constitution, ledger: memory.ledger, halts, standings, database, log: silentLog }),
+    gate: openGate({ constitution, ledger: memory.ledger, halts, credentials, database, log: silentLog }),
   };
 }
 

@@ -15,7 +15,7 @@
 //    leaves no doubt, and neither does a connection that is lost while the transaction commits.
 import { ordinaryContext } from "../constitution/index.ts";
 import type { Constitution, Decision, DecisionRequest } from "../constitution/index.ts";
-import type { Standings } from "../identity/index.ts";
+import type { CredentialLookup } from "../identity/index.ts";
 import { Effects } from "../db/index.ts";
 import type { Confirm, Database } from "../db/index.ts";
 import { instant } from "../kernel/clock.ts";
@@ -75,7 +75,7 @@ export interface GateParts {
   readonly constitution: Constitution;
   readonly ledger: Ledger;
   readonly halts: Halts;
-  readonly standings: Pick<Standings, "present" | "presentAll">;
+  readonly credentials: Pick<CredentialLookup, "present" | "presentAll">;
   readonly database: Database;
   readonly log: Log;
   /** Nothing is measured when it is absent. */

@@ -6,11 +6,11 @@ import { defaultConstitutionDir, loadConstitution } from "../constitution/index.
 import type { Constitution } from "../constitution/index.ts";
 import { openDatabase } from "../db/index.ts";
 import type { Database } from "../db/index.ts";
-import { Standings } from "../identity/index.ts";
+import { CredentialLookup } from "../identity/index.ts";
 import { silentLog } from "../kernel/ctx.ts";
 import type { Ctx, Principal } from "../kernel/ctx.ts";
 import { newId } from "../kernel/ids.ts";
-import { endOf, Standing } from "../kernel/standing.ts";
+import { endOf, CredentialState } from "../kernel/credential.ts";
 import type { Leaf, Ledger } from "../ledger/index.ts";
 import { openGate } from "./act.ts";
 import type { Gate } from "./act.ts";
@@ -61,9 +61,9 @@ beforeEach(async () => {
     leaves.push(...added);
     return leaves.length - added.length;
   };
-  const standings = new Standings(database, clock, () => undefined);
+  const credentials = new CredentialLookup(database, clock, () => undefined);
   const ledger = { append } as unknown as Ledger;
-  gate = openGate({ constitution, ledger, halts, standings, database, log: silentLog });
+  gate = openGate({ constitution, ledger, halts, credentials, database, log: silentLog });
 });
 afterEach(async () => {
   await gate[Symbol.asyncDispose]();
@@ -117,8 +117,8 @@ describe("an act, before its effect", () => {
 
   it("is refused when its credential has expired meanwhile, also one of another issuer", async () => {
     const expiresMs = nowMs + 2000;
-    const standing = new Standing({ kind: "external", principal: product, expiresMs }, product);
-    const ctx = ctxOf(product, { standing });
+    const credentialState = new CredentialState({ kind: "external", principal: product, expiresMs }, product);
+    const ctx = ctxOf(product, { credentialState });
     await expect(actAround(ctx, () => (nowMs = expiresMs - 1))).resolves.toMatchObject({ value: 1 });
     await expect(actAround(ctx, () => (nowMs = expiresMs))).rejects.toMatchObject({ code: "credential.ended" });
   });

@@ -2,11 +2,11 @@
 import type { Transaction } from "kysely";
 import type { Constitution } from "../constitution/index.ts";
 import type { Confirm } from "../db/index.ts";
-import type { Lock, Standings } from "../identity/index.ts";
+import type { Lock, CredentialLookup } from "../identity/index.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import type { Fault } from "../kernel/fault.ts";
 import { stopGraceMs } from "../kernel/limits.ts";
-import { endOf } from "../kernel/standing.ts";
+import { endOf } from "../kernel/credential.ts";
 import type { Attempt } from "./attempt.ts";
 import { governanceFault } from "./errors.ts";
 import type { Halts } from "./halts.ts";
@@ -27,7 +27,7 @@ export interface Holding {
 /** What attempts are judged with. */
 export interface HoldingParts {
   readonly constitution: Constitution;
-  readonly standings: Pick<Standings, "present">;
+  readonly credentials: Pick<CredentialLookup, "present">;
   readonly halts: Pick<Halts, "refresh">;
   /** What the rules, the halts and the caller's permissions say to an attempt now. */
   readonly refusalOf: (ctx: Ctx, attempt: Attempt) => Fault | undefined;
@@ -35,9 +35,9 @@ export interface HoldingParts {
 }
 
 /** Judges by the parts of the gate. */
-export function holding({ constitution, standings, halts, refusalOf, permissionRefusal }: HoldingParts): Holding {
+export function holding({ constitution, credentials, halts, refusalOf, permissionRefusal }: HoldingParts): Holding {
   const end = (ctx: Ctx): Fault | undefined => {
-    if (ctx.standing?.stands(ctx.clock.nowMs()) === false) return credentialEnded();
+    if (ctx.credentialState?.stands(ctx.clock.nowMs()) === false) return credentialEnded();
     return endOf(ctx.signal);
   };
   return {
@@ -52,15 +52,16 @@ export function holding({ constitution, standings, halts, refusalOf, permissionR
     },
     judgeCall: (ctx) => () => {
       const ended = end(ctx);
-      if (ended !== undefined || ctx.standing === undefined) return ended;
+      if (ended !== undefined || ctx.credentialState === undefined) return ended;
       return permissionRefusal(ctx) === undefined ? permissionRefusal(present(ctx)) : undefined;
     },
     confirmation(ctx, { target }, judge, call) {
       const lock: Lock = changesAuthority(target) ? "turn" : "share";
       return async <T>(tx?: Transaction<T>): Promise<void> => {
         call.takesEffect();
-        const { standing } = ctx;
-        if (standing !== undefined) standing.see(await standings.present(standing.credential, tx, lock));
+        const { credentialState } = ctx;
+        if (credentialState !== undefined)
+          credentialState.see(await credentials.present(credentialState.credential, tx, lock));
         if (tx !== undefined) await halts.refresh(tx);
         const fault = judge();
         if (fault !== undefined) throw fault;
@@ -104,10 +105,10 @@ export async function unlessStopped<T>(
 
 /** The call as it would be made now. */
 function present(ctx: Ctx): Ctx {
-  const { standing } = ctx;
-  return standing === undefined || standing.principal === ctx.principal
+  const { credentialState } = ctx;
+  return credentialState === undefined || credentialState.principal === ctx.principal
     ? ctx
-    : { ...ctx, principal: standing.principal };
+    : { ...ctx, principal: credentialState.principal };
 }
 
 function credentialEnded(): Fault {

@@ -1,7 +1,7 @@
 // The gate as a domain: what decides, what is halted, and what settles the acts that a crash cut off.
 import type { Constitution } from "../constitution/index.ts";
 import type { Database } from "../db/index.ts";
-import type { Standings } from "../identity/index.ts";
+import type { CredentialLookup } from "../identity/index.ts";
 import type { ChangeFeed } from "../kernel/change-feed.ts";
 import { instant } from "../kernel/clock.ts";
 import type { Clock } from "../kernel/clock.ts";
@@ -26,7 +26,7 @@ interface Needs {
   readonly constitution: Constitution;
   readonly database: Database;
   readonly ledger: DiskLedger;
-  readonly standings: Standings;
+  readonly credentials: CredentialLookup;
   readonly changes: ChangeFeed;
   readonly clock: Clock;
   readonly log: Log;

@@ -5,11 +5,11 @@
 // 2. What passes with time, and what another process of the same database changes, reaches a call within about a second.
 // 3. An act that ends authority is on record after every act that rests on what ended and had taken effect before it (`quiet`).
 //    It waits for no other act, and for those no longer than `quietMs`: what hangs so long is on record after the end.
-import type { Standings } from "../identity/index.ts";
+import type { CredentialLookup } from "../identity/index.ts";
 import type { Ctx, Log } from "../kernel/ctx.ts";
 import type { Fault } from "../kernel/fault.ts";
 import { askAgainMs, quietMs, reviewMs } from "../kernel/limits.ts";
-import type { Credential } from "../kernel/standing.ts";
+import type { Credential } from "../kernel/credential.ts";
 import { within } from "../kernel/within.ts";
 import type { Attempt } from "./attempt.ts";
 import { everyProduct } from "./halts.ts";
@@ -32,7 +32,7 @@ export interface OpenCall {
 
 /** What open calls are watched with. */
 export interface OpenCallsParts {
-  readonly standings: Pick<Standings, "presentAll">;
+  readonly credentials: Pick<CredentialLookup, "presentAll">;
   readonly halts: Pick<Halts, "refresh" | "onChange">;
   /** The constitution in force. */
   readonly constitution: { readonly hash: string };
@@ -149,7 +149,7 @@ export class OpenCalls implements AsyncDisposable {
   /** Asks again about every open call that rests on this key, user, client, family or token; its change is durable. */
   changed(id: string): void {
     this.#changes++;
-    const concerned = [...this.#open].filter(({ ctx }) => restsOn(ctx.standing?.credential, id));
+    const concerned = [...this.#open].filter(({ ctx }) => restsOn(ctx.credentialState?.credential, id));
     if (concerned.length > 0) this.#askNow(concerned);
   }
 
@@ -187,11 +187,11 @@ export class OpenCalls implements AsyncDisposable {
   async #ask(calls: readonly Call[], halts = false): Promise<void> {
     try {
       if (halts) await this.#parts.halts.refresh();
-      const standings = new Set(calls.flatMap(({ ctx }) => ctx.standing ?? []));
-      if (standings.size === 0) return;
-      const credentials = new Set([...standings].map(({ credential }) => credential));
-      const present = await this.#parts.standings.presentAll([...credentials]);
-      for (const standing of standings) standing.see(present.get(standing.credential));
+      const states = new Set(calls.flatMap(({ ctx }) => ctx.credentialState ?? []));
+      if (states.size === 0) return;
+      const credentials = new Set([...states].map(({ credential }) => credential));
+      const present = await this.#parts.credentials.presentAll([...credentials]);
+      for (const credentialState of states) credentialState.see(present.get(credentialState.credential));
       this.review(calls);
     } catch (error) {
       this.#parts.log.warn({ err: error }, "what open calls rest on could not be asked about; trying again");
@@ -204,8 +204,8 @@ export class OpenCalls implements AsyncDisposable {
   }
 }
 
-function hasExpired({ ctx: { standing, clock } }: Call): boolean {
-  return standing?.stands(clock.nowMs()) === false;
+function hasExpired({ ctx: { credentialState, clock } }: Call): boolean {
+  return credentialState?.stands(clock.nowMs()) === false;
 }
 
 /** Whether an act rests on something that ends, or is what a halt of this scope stops. */
@@ -215,8 +215,8 @@ function concerns({ ctx, attempt }: Call, ended: string): boolean {
   const { kind, product: target } = attempt.target;
   if (ended === everyProduct || ended === id || ended === (product ?? target)) return true;
   // Who signs in shows no credential yet, and may do so for any account through any client.
-  if (ctx.standing === undefined && kind === "identity") return true;
-  return restsOn(ctx.standing?.credential, ended) || ended === idIn(attempt.resource);
+  if (ctx.credentialState === undefined && kind === "identity") return true;
+  return restsOn(ctx.credentialState?.credential, ended) || ended === idIn(attempt.resource);
 }
 
 /** The id that a resource names: `key_...` of `key/key_...`. */

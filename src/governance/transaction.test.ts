@@ -63,9 +63,9 @@ beforeEach(async () => {
   };
   const closeInterrupted = async () => 0;
   const ledger = { append, closeInterrupted } as unknown as Ledger;
-  const standings = { present: async () => undefined, presentAll: async () => new Map() };
+  const credentials = { present: async () => undefined, presentAll: async () => new Map() };
   const halts = await openHalts(database);
-  gate = openGate({ constitution, ledger, halts, standings, database: troubled, log: silentLog });
+  gate = openGate({ constitution, ledger, halts, credentials, database: troubled, log: silentLog });
 });
 afterEach(async () => {
   await gate[Symbol.asyncDispose]();

@@ -2,8 +2,8 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { anonymous } from "../kernel/ctx.ts";
 import type { Ctx } from "../kernel/ctx.ts";
-import { Standing } from "../kernel/standing.ts";
-import type { Authenticated } from "../kernel/standing.ts";
+import { CredentialState } from "../kernel/credential.ts";
+import type { Authenticated } from "../kernel/credential.ts";
 import { newId } from "../kernel/ids.ts";
 import type { RequestId } from "../kernel/ids.ts";
 import { httpFault } from "./errors.ts";
@@ -52,7 +52,7 @@ export async function contextOf(
   const caller = access === "public" ? undefined : await authenticate(services, request, takesApiKey === true);
   const ctx: Ctx = {
     principal: caller?.principal ?? anonymous,
-    ...(caller && { standing: new Standing(caller.credential, caller.principal) }),
+    ...(caller && { credentialState: new CredentialState(caller.credential, caller.principal) }),
     stop: (reason) => gone.abort(reason),
     operation: name,
     permission: permission ?? undefined,

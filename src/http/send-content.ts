@@ -7,7 +7,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { depositoryFault } from "../depository/index.ts";
 import type { Artifact, ArtifactReader } from "../depository/index.ts";
 import type { Ctx } from "../kernel/ctx.ts";
-import { endOf, throwIfEnded } from "../kernel/standing.ts";
+import { endOf, throwIfEnded } from "../kernel/credential.ts";
 import { conditionOf } from "./conditions.ts";
 import { digestHeader } from "./digest-header.ts";
 import { httpFault } from "./errors.ts";

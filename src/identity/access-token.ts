@@ -11,7 +11,7 @@ import type { Clock } from "../kernel/clock.ts";
 import type { Principal } from "../kernel/ctx.ts";
 import { Fault } from "../kernel/fault.ts";
 import { sha256Hex } from "../kernel/hash.ts";
-import type { Authenticated } from "../kernel/standing.ts";
+import type { Authenticated } from "../kernel/credential.ts";
 import { isRecent, maxRemembered } from "./ttl-cache.ts";
 import { actingAs, lentTo } from "./oauth/accounts.ts";
 import type { Accounts } from "./oauth/accounts.ts";
@@ -149,13 +149,13 @@ export class AccessTokenVerifier {
   }
 
   async #principalOf({ sub, client_id, epoch }: AccessTokenClaims): Promise<Principal | undefined> {
-    const client = await this.#parts.clients.standing(client_id);
+    const client = await this.#parts.clients.active(client_id);
     if (client === undefined) return undefined;
     const { kind, product, role } = client;
     if (sub === client_id) return client.firstParty ? undefined : { id: sub, kind, product, role };
-    const standing = await this.#parts.accounts.standing(sub);
-    if (standing === undefined || standing.disabled || standing.epoch !== epoch) return undefined;
-    return lentTo(client_id, actingAs(sub, standing, client, this.#parts.accounts.lesserRole), client);
+    const status = await this.#parts.accounts.status(sub);
+    if (status === undefined || status.disabled || status.epoch !== epoch) return undefined;
+    return lentTo(client_id, actingAs(sub, status, client, this.#parts.accounts.lesserRole), client);
   }
 
   /** The key that a token names; one of another process that this one has not met yet is looked up. */

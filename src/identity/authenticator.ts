@@ -12,7 +12,7 @@ import { equalSecrets } from "../kernel/hash.ts";
 import { silentMeter } from "../kernel/meter.ts";
 import type { Meter } from "../kernel/meter.ts";
 import type { Presented } from "../kernel/presented.ts";
-import type { Authenticated } from "../kernel/standing.ts";
+import type { Authenticated } from "../kernel/credential.ts";
 import { TtlCache } from "./ttl-cache.ts";
 import type { LesserRole } from "../kernel/roles.ts";
 import { claimedId, hashOfKey } from "./key.ts";

@@ -40,7 +40,7 @@ export type {
   PolicyName,
   SignedIn,
   SignIn,
-  Standing,
+  UserStatus,
   UserChange,
   UserDirectory,
   UserId,
@@ -49,8 +49,8 @@ export type {
   UserWriter,
 } from "./users/index.ts";
 export type { AccessTokenClaims, AccessTokenVerifier } from "./access-token.ts";
-export { Standings } from "./standings.ts";
-export type { Lock } from "./standings.ts";
+export { CredentialLookup } from "./credential-lookup.ts";
+export type { Lock } from "./credential-lookup.ts";
 export type { SigningKeyRecord, SigningKeys, TokenAlgorithm } from "./signing-keys.ts";
 export {
   accessTokenSeconds,

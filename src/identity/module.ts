@@ -25,7 +25,7 @@ import type { OAuth } from "./oauth/index.ts";
 import { Rates } from "./rates/index.ts";
 import type { Counter } from "./rates/index.ts";
 import { identityMigrations } from "./schema.ts";
-import { Standings } from "./standings.ts";
+import { CredentialLookup } from "./credential-lookup.ts";
 import { openUserDirectory, userCodes } from "./users/index.ts";
 import type { UserDirectory } from "./users/index.ts";
 import { credentialMetrics, keyCacheMetrics, rateMetrics, signInMetrics } from "./metrics.ts";
@@ -45,13 +45,13 @@ interface Needs {
 
 /** What is open of identity. */
 interface Gives {
-  /** Tells the id of every credential whose standing has changed. */
+  /** Tells the id of every credential whose status has changed. */
   readonly changes: ChangeFeed;
   readonly identity: Identity;
   readonly directory: UserDirectory;
   readonly oauth: OAuth;
   readonly outbox: Outbox;
-  readonly standings: Standings;
+  readonly credentials: CredentialLookup;
   readonly authenticator: Authenticator;
   readonly rates: Rates;
 }
@@ -84,7 +84,7 @@ export const identityModule = {
       accounts: {
         lesserRole: lesser,
         check: (shown) => signIn.check(shown),
-        standing: (id) => users.standing(id),
+        status: (id) => users.status(id),
         recordLogin: (tx, id, login) => writer.recordLogin(tx, id, login),
       },
       secret: await secrets.bytes("signing.secret"),
@@ -102,8 +102,8 @@ export const identityModule = {
         lesserRole: lesser,
         // A key that belongs to someone dies with them.
         ownerOf: async (id) => {
-          if (!id.startsWith("usr_")) return oauth.clients.standing(id);
-          const user = await users.standing(id);
+          if (!id.startsWith("usr_")) return oauth.clients.active(id);
+          const user = await users.status(id);
           return user?.disabled === false ? user : undefined;
         },
       }),
@@ -114,7 +114,7 @@ export const identityModule = {
       directory,
       oauth,
       outbox: keep(new Outbox(mailer, log)),
-      standings: new Standings(db, clock, lesser),
+      credentials: new CredentialLookup(db, clock, lesser),
       authenticator: eitherCredential(identity.authenticator, oauth.verifier, await openIssuers(house), meter),
       rates: new Rates(counter, constitution.data, config.http.rateFactor, meter),
     };

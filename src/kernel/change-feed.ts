@@ -1,6 +1,6 @@
 // Tells listeners of changes, so that what is opened first need not know what is opened later.
 
-/** Ids of keys, users, clients, families and tokens whose standing has changed, as they become durable. */
+/** Ids of keys, users, clients, families and tokens whose status has changed, as they become durable. */
 export class ChangeFeed {
   readonly #listeners: ((id: string) => void)[] = [];
 

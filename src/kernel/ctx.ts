@@ -5,7 +5,7 @@ import type { RequestId } from "./ids.ts";
 import type { OperationName } from "./operation.ts";
 import type { Permission } from "./permission.ts";
 import type { Principal } from "./principal.ts";
-import type { Standing } from "./standing.ts";
+import type { CredentialState } from "./credential.ts";
 
 export { accountableFor, anonymous, callerKinds, principalKinds, roles, seesAll } from "./principal.ts";
 export type { CallerKind, Principal, PrincipalKind, Role } from "./principal.ts";
@@ -34,7 +34,7 @@ export interface Ctx {
   /** Aborts when the caller has gone or the deadline has passed, and with a fault as its reason when the call is ended from here. */
   readonly signal: AbortSignal;
   /** What the caller's rights rest on; absent for a caller without a credential and for the server itself. */
-  readonly standing?: Standing;
+  readonly credentialState?: CredentialState;
   /** Ends the call: its signal aborts with this reason. Absent where nothing can end it. */
   readonly stop?: (reason: Fault) => void;
   readonly clock: Clock;

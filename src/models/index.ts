@@ -1,5 +1,5 @@
 // The door of models.
-export { Standings, boundOf, likelyTokensOf, mostTokensOfBytes, mostTokensOfText } from "./bounds/index.ts";
+export { RuleTrusts, boundOf, likelyTokensOf, mostTokensOfBytes, mostTokensOfText } from "./bounds/index.ts";
 export type { TokenBound } from "./bounds/index.ts";
 export {
   TokenEstimator,
@@ -39,7 +39,7 @@ export { costReported, knowsServices, openPrices, serviceReported } from "./pric
 export type { Prices, Service } from "./prices/index.ts";
 export { providerName } from "./provider-names.ts";
 export { DeniedKeys, KeyRotation, ProviderKeys, SpentKeys } from "./provider-keys.ts";
-export type { HeldKey, KeyRotationOptions, KeyStanding } from "./provider-keys.ts";
+export type { HeldKey, KeyRotationOptions, KeyStatus } from "./provider-keys.ts";
 export { isSameModel } from "./same-model.ts";
 export { tierOf } from "./service-tier.ts";
 export { noUsage } from "./usage.ts";

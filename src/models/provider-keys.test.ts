@@ -39,11 +39,11 @@ describe("a ring of keys", () => {
     ring.answered(take(), 401, {});
     expect(lines).toHaveLength(1);
     expect(JSON.parse(lines[0]!)).toMatchObject({ provider: "acme", key: 0, status: 401 });
-    expect(ring.standing()[0]).toMatchObject({ state: "refused", restsUntilMs: startMs + 300_000 });
+    expect(ring.statuses()[0]).toMatchObject({ state: "refused", restsUntilMs: startMs + 300_000 });
     pass(299_999);
     expect([take().index, take().index]).not.toContain(0);
     pass(1);
-    expect(ring.standing()[0]).toMatchObject({ state: "ready", restsUntilMs: null });
+    expect(ring.statuses()[0]).toMatchObject({ state: "ready", restsUntilMs: null });
   });
 
   it("says when the first key is back when all of them rest", () => {
@@ -64,7 +64,7 @@ describe("a ring of keys", () => {
     expect(ring.wasDenied(take(), here, "large")).toBe(true);
     expect([1, 2, 3].map(() => ring.take(here)!.index)).toEqual([1, 2, 1]);
     expect([1, 2, 3].map(() => ring.take(elsewhere)!.index)).toEqual([2, 0, 1]);
-    expect(ring.standing().every(({ state }) => state === "ready")).toBe(true);
+    expect(ring.statuses().every(({ state }) => state === "ready")).toBe(true);
     expect(JSON.parse(lines[0]!)).toMatchObject({ provider: "acme", deployment: "large", key: 0 });
     pass(300_000);
     expect([1, 2, 3].map(() => ring.take(here)!.index)).toContain(0);
@@ -88,14 +88,14 @@ describe("a ring of keys", () => {
     ring.answered(key, 429, { "retry-after": "60" });
     ring.answered(key, 429, { "retry-after": "1" });
     ring.answered(key, 200, {});
-    expect(ring.standing()[0]).toMatchObject({ restsUntilMs: startMs + 60_000 });
+    expect(ring.statuses()[0]).toMatchObject({ restsUntilMs: startMs + 60_000 });
     expect(lines).toHaveLength(1);
   });
 
   it("learns nothing about keys from other answers", () => {
     const { ring, take } = rig();
     for (const status of [200, 400, 404, 500, 529]) expect(ring.answered(take(), status, {})).toBe(false);
-    expect(ring.standing().every(({ state }) => state === "ready")).toBe(true);
+    expect(ring.statuses().every(({ state }) => state === "ready")).toBe(true);
   });
 
   it("without keys has one empty key, which rests as well", () => {
@@ -106,7 +106,7 @@ describe("a ring of keys", () => {
     expect(ring.answered(key, 429, {})).toBe(false);
     expect(ring.take()).toBeUndefined();
     expect(ring.readyAtMs).toBe(startMs + 10_000);
-    expect(ring.standing()[0]).toMatchObject({ name: null, state: "limited" });
+    expect(ring.statuses()[0]).toMatchObject({ name: null, state: "limited" });
   });
 
   it("never shows a key: not in its log, its listing, or to inspect and JSON", () => {
@@ -116,14 +116,14 @@ describe("a ring of keys", () => {
     ring.answered(take(), 429, {});
     const shown = [
       ...lines,
-      JSON.stringify(ring.standing()),
+      JSON.stringify(ring.statuses()),
       JSON.stringify(key),
       inspect(ring, { depth: 9 }),
       inspect(key),
     ];
     expect(lines).toHaveLength(2);
     for (const text of shown) for (const secret of secrets) expect(text).not.toContain(secret.slice(-4));
-    const names = ring.standing().map(({ name }) => name);
+    const names = ring.statuses().map(({ name }) => name);
     expect(new Set(names).size).toBe(3);
     expect(lines[0]).toContain(names[0]);
   });

@@ -45,7 +45,7 @@ export class HeldKey {
 }
 
 /** How one key stands. */
-export interface KeyStanding {
+export interface KeyStatus {
   readonly index: number;
   /** SHA-256 over the last four characters, first eight hex digits; null for a provider that needs no key. */
   readonly name: string | null;
@@ -239,7 +239,7 @@ export class KeyRotation {
   }
 
   /** How every key stands; no secrets. */
-  standing(): readonly KeyStanding[] {
+  statuses(): readonly KeyStatus[] {
     const nowMs = this.#clock.nowMs();
     return this.#entries.map((entry) => {
       const { key, name } = entry;

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Breaker, Breakers, admits, breakerTerms, nextStanding, outcomeOf, restedBreaker } from "./breaker.ts";
-import type { BreakerEvent, BreakerStanding, BreakerState, CallOutcome, Permit } from "./breaker.ts";
+import { Breaker, Breakers, admits, breakerTerms, nextSnapshot, outcomeOf, restedBreaker } from "./breaker.ts";
+import type { BreakerEvent, BreakerSnapshot, BreakerState, CallOutcome, Permit } from "./breaker.ts";
 import { deadlineFault } from "./upstream.ts";
 
 const startMs = Date.UTC(2026, 0, 1);
@@ -18,8 +18,8 @@ function rig() {
   return { clock, breaker, settle, pass: (ms: number) => (nowMs += ms) };
 }
 
-/** What the table must say: state and event, given a standing, to the next state and number of probes. */
-const rows: readonly [string, Partial<BreakerStanding>, BreakerEvent, number, BreakerState, number][] = [
+/** What the table must say: state and event, given a snapshot, to the next state and number of probes. */
+const rows: readonly [string, Partial<BreakerSnapshot>, BreakerEvent, number, BreakerState, number][] = [
   ["lets every call in", {}, "ask", 0, "closed", 0],
   ["counts a success", { failures: 4 }, "success", 0, "closed", 0],
   ["bears four failures", { failures: 3 }, "failure", 0, "closed", 0],
@@ -49,10 +49,10 @@ const rows: readonly [string, Partial<BreakerStanding>, BreakerEvent, number, Br
 ];
 
 describe("the breaker's table", () => {
-  for (const [what, standing, event, afterMs, state, probes] of rows) {
-    it(`${standing.state ?? "closed"} on ${event}: ${what}`, () => {
-      const before = { ...restedBreaker, ...standing, sinceMs: startMs };
-      expect(nextStanding(before, event, startMs + afterMs, breakerTerms)).toMatchObject({ state, probes });
+  for (const [what, snapshot, event, afterMs, state, probes] of rows) {
+    it(`${snapshot.state ?? "closed"} on ${event}: ${what}`, () => {
+      const before = { ...restedBreaker, ...snapshot, sinceMs: startMs };
+      expect(nextSnapshot(before, event, startMs + afterMs, breakerTerms)).toMatchObject({ state, probes });
     });
   }
 
@@ -66,20 +66,20 @@ describe("the breaker's table", () => {
     const plan = fc.array(fc.tuple(events, fc.constantFrom(0, 1, recoveryMs - 1, recoveryMs)), { maxLength: 60 });
     fc.assert(
       fc.property(plan, (steps) => {
-        let standing = restedBreaker;
+        let snapshot = restedBreaker;
         let nowMs = startMs;
         for (const [event, gapMs] of steps) {
           nowMs += gapMs;
-          if (event === "nothing" && standing.probes === 0) continue;
-          const next = nextStanding(standing, event, nowMs, breakerTerms);
-          if (next.state !== standing.state) expect(next.era).toBe(standing.era + 1);
-          if (event === "ask" && standing.state === "open") {
-            expect(admits(standing, nowMs, breakerTerms)).toBe(nowMs - standing.sinceMs >= recoveryMs);
+          if (event === "nothing" && snapshot.probes === 0) continue;
+          const next = nextSnapshot(snapshot, event, nowMs, breakerTerms);
+          if (next.state !== snapshot.state) expect(next.era).toBe(snapshot.era + 1);
+          if (event === "ask" && snapshot.state === "open") {
+            expect(admits(snapshot, nowMs, breakerTerms)).toBe(nowMs - snapshot.sinceMs >= recoveryMs);
           }
           expect(next.probes).toBeGreaterThanOrEqual(0);
           expect(next.probes).toBeLessThanOrEqual(breakerTerms.halfOpenMaxCalls);
           expect(next.state === "closed" && next.failures >= breakerTerms.failureThreshold).toBe(false);
-          standing = next;
+          snapshot = next;
         }
       }),
     );

@@ -1,6 +1,6 @@
 // A circuit breaker for each deployment: after failures in a row it refuses calls for a while, then lets a few probe.
 //
-// 1. The states are a total table of pure functions; the class around it only holds the current standing and the clock.
+// 1. The states are a total table of pure functions; the class around it only holds the current snapshot and the clock.
 // 2. An outcome counts for the state in which its call was let in: a late failure of before does not end the probing of now.
 // 3. A permit that is dropped without an outcome gives its place back; places of probes that never end are given out again.
 //
@@ -33,7 +33,7 @@ export interface BreakerTerms {
 export const breakerTerms: BreakerTerms = { failureThreshold: 5, recoveryMs: 30_000, halfOpenMaxCalls: 3 };
 
 /** Everything that decides what a breaker does next. */
-export interface BreakerStanding {
+export interface BreakerSnapshot {
   readonly state: BreakerState;
   /** Counts the changes of state; an outcome with another number than this one is late. */
   readonly era: number;
@@ -48,7 +48,7 @@ export interface BreakerStanding {
 }
 
 /** A breaker that has seen nothing. */
-export const restedBreaker: BreakerStanding = {
+export const restedBreaker: BreakerSnapshot = {
   state: "closed",
   era: 0,
   failures: 0,
@@ -57,36 +57,36 @@ export const restedBreaker: BreakerStanding = {
   sinceMs: 0,
 };
 
-type Rule = (standing: BreakerStanding, nowMs: number, terms: BreakerTerms) => BreakerStanding;
+type Rule = (snapshot: BreakerSnapshot, nowMs: number, terms: BreakerTerms) => BreakerSnapshot;
 
-const stay: Rule = (standing) => standing;
+const stay: Rule = (snapshot) => snapshot;
 
 function enter(state: BreakerState, probes: number): Rule {
-  return (standing, nowMs) => ({ ...standing, state, probes, era: standing.era + 1, sinceMs: nowMs });
+  return (snapshot, nowMs) => ({ ...snapshot, state, probes, era: snapshot.era + 1, sinceMs: nowMs });
 }
 
 const open = enter("open", 0);
-const close: Rule = (standing, nowMs) => ({ ...restedBreaker, era: standing.era + 1, sinceMs: nowMs });
+const close: Rule = (snapshot, nowMs) => ({ ...restedBreaker, era: snapshot.era + 1, sinceMs: nowMs });
 const probeFirst = enter("half_open", 1);
 
-const fail: Rule = (standing) => ({ ...standing, failures: standing.failures + 1, successes: 0 });
-const succeed: Rule = (standing) => ({ ...standing, failures: 0, successes: standing.successes + 1 });
+const fail: Rule = (snapshot) => ({ ...snapshot, failures: snapshot.failures + 1, successes: 0 });
+const succeed: Rule = (snapshot) => ({ ...snapshot, failures: 0, successes: snapshot.successes + 1 });
 
 /** Every state with every event. */
 const table: Readonly<Record<BreakerState, Readonly<Record<BreakerEvent, Rule>>>> = {
   closed: {
     ask: stay,
     success: succeed,
-    failure: (standing, nowMs, terms) => {
-      const failed = fail(standing, nowMs, terms);
+    failure: (snapshot, nowMs, terms) => {
+      const failed = fail(snapshot, nowMs, terms);
       return failed.failures >= terms.failureThreshold ? open(failed, nowMs, terms) : failed;
     },
     nothing: stay,
     reset: close,
   },
   open: {
-    ask: (standing, nowMs, terms) =>
-      nowMs - standing.sinceMs >= terms.recoveryMs ? probeFirst(standing, nowMs, terms) : standing,
+    ask: (snapshot, nowMs, terms) =>
+      nowMs - snapshot.sinceMs >= terms.recoveryMs ? probeFirst(snapshot, nowMs, terms) : snapshot,
     // No call is let in, so an outcome can only be late.
     success: stay,
     failure: stay,
@@ -94,30 +94,30 @@ const table: Readonly<Record<BreakerState, Readonly<Record<BreakerEvent, Rule>>>
     reset: close,
   },
   half_open: {
-    ask: (standing, nowMs, terms) => {
-      if (standing.probes < terms.halfOpenMaxCalls) return { ...standing, probes: standing.probes + 1 };
-      return nowMs - standing.sinceMs >= terms.recoveryMs ? probeFirst(standing, nowMs, terms) : standing;
+    ask: (snapshot, nowMs, terms) => {
+      if (snapshot.probes < terms.halfOpenMaxCalls) return { ...snapshot, probes: snapshot.probes + 1 };
+      return nowMs - snapshot.sinceMs >= terms.recoveryMs ? probeFirst(snapshot, nowMs, terms) : snapshot;
     },
-    success: (standing, nowMs, terms) => ({ ...close(standing, nowMs, terms), successes: 1 }),
-    failure: (standing, nowMs, terms) => open(fail(standing, nowMs, terms), nowMs, terms),
-    nothing: (standing) => ({ ...standing, probes: standing.probes - 1 }),
+    success: (snapshot, nowMs, terms) => ({ ...close(snapshot, nowMs, terms), successes: 1 }),
+    failure: (snapshot, nowMs, terms) => open(fail(snapshot, nowMs, terms), nowMs, terms),
+    nothing: (snapshot) => ({ ...snapshot, probes: snapshot.probes - 1 }),
     reset: close,
   },
 };
 
-/** What follows from a standing and an event. */
-export function nextStanding(
-  standing: BreakerStanding,
+/** What follows from a snapshot and an event. */
+export function nextSnapshot(
+  snapshot: BreakerSnapshot,
   event: BreakerEvent,
   nowMs: number,
   terms: BreakerTerms,
-): BreakerStanding {
-  return table[standing.state][event](standing, nowMs, terms);
+): BreakerSnapshot {
+  return table[snapshot.state][event](snapshot, nowMs, terms);
 }
 
 /** Whether a call would be let in now. */
-export function admits(standing: BreakerStanding, nowMs: number, terms: BreakerTerms): boolean {
-  return standing.state === "closed" || nextStanding(standing, "ask", nowMs, terms) !== standing;
+export function admits(snapshot: BreakerSnapshot, nowMs: number, terms: BreakerTerms): boolean {
+  return snapshot.state === "closed" || nextSnapshot(snapshot, "ask", nowMs, terms) !== snapshot;
 }
 
 /** What an answer's status, or what was thrown instead of an answer, says about the deployment. */
@@ -156,7 +156,7 @@ export interface BreakerStats {
 export class Breaker {
   readonly #clock: Clock;
   readonly #terms: BreakerTerms;
-  #standing = restedBreaker;
+  #snapshot = restedBreaker;
   #lastFailureMs: number | undefined;
   #openedMs: number | undefined;
   #calls = 0;
@@ -170,18 +170,18 @@ export class Breaker {
 
   /** The state as it was last entered; an open breaker whose time is over stays open until someone asks. */
   get state(): BreakerState {
-    return this.#standing.state;
+    return this.#snapshot.state;
   }
 
   /** Whether a call would be let in now; changes nothing. */
   get admits(): boolean {
-    return admits(this.#standing, this.#clock.nowMs(), this.#terms);
+    return admits(this.#snapshot, this.#clock.nowMs(), this.#terms);
   }
 
   /** When it is worth asking again, milliseconds since the epoch; now when calls are let in. */
   get retryAtMs(): number {
     const nowMs = this.#clock.nowMs();
-    return this.admits ? nowMs : this.#standing.sinceMs + this.#terms.recoveryMs;
+    return this.admits ? nowMs : this.#snapshot.sinceMs + this.#terms.recoveryMs;
   }
 
   /** Lets a call in, or returns undefined. */
@@ -189,7 +189,7 @@ export class Breaker {
     if (!this.admits) return undefined;
     this.#move("ask");
     this.#calls++;
-    const { era } = this.#standing;
+    const { era } = this.#snapshot;
     let isSettled = false;
     const settle = (outcome: CallOutcome): void => {
       if (isSettled) return;
@@ -205,7 +205,7 @@ export class Breaker {
   }
 
   stats(): BreakerStats {
-    const { state, failures, successes } = this.#standing;
+    const { state, failures, successes } = this.#snapshot;
     return {
       state,
       failure_count: failures,
@@ -224,14 +224,14 @@ export class Breaker {
       this.#failures++;
       this.#lastFailureMs = this.#clock.nowMs();
     }
-    if (era === this.#standing.era) this.#move(outcome);
+    if (era === this.#snapshot.era) this.#move(outcome);
   }
 
   #move(event: BreakerEvent): void {
-    const before = this.#standing.state;
+    const before = this.#snapshot.state;
     const nowMs = this.#clock.nowMs();
-    this.#standing = nextStanding(this.#standing, event, nowMs, this.#terms);
-    const { state } = this.#standing;
+    this.#snapshot = nextSnapshot(this.#snapshot, event, nowMs, this.#terms);
+    const { state } = this.#snapshot;
     if (state === "open" && before !== "open") this.#openedMs = nowMs;
     if (state === "closed") this.#openedMs = undefined;
   }

@@ -2,7 +2,7 @@
 // The drivers, undici-upstream.ts and simulated-upstream.ts, are named by the composition root alone.
 export { UpstreamFault } from "./upstream.ts";
 export type {
-  AttemptStanding,
+  Retryability,
   DeadlineName,
   Deadlines,
   Upstream,

@@ -80,9 +80,9 @@ export class UndiciExchange implements Dispatcher.DispatchHandler, UpstreamAnswe
     this.headers = joined(headers);
     const encoding = this.headers["content-encoding"];
     if (encoding !== undefined && encoding !== "identity" && status < 300) {
-      const standing = { retryable: true, reachedUpstream: true };
+      const retryability = { retryable: true, reachedUpstream: true };
       const detail = "The provider compressed an answer that was asked for as it is.";
-      return this.#fail(new UpstreamFault("upstream.garbled", detail, standing));
+      return this.#fail(new UpstreamFault("upstream.garbled", detail, retryability));
     }
     this.#asker?.resolve(this);
     this.#asker = undefined;

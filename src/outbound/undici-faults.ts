@@ -41,18 +41,18 @@ export function connectionFault(
   const cause = safeCause(error, headers);
   const reachedUpstream = stage !== "connecting";
   if (code === "UND_ERR_INVALID_ARG") {
-    const standing = { retryable: false, reachedUpstream };
-    return new UpstreamFault("upstream.failed", "The request to the provider cannot be sent.", standing, {}, cause);
+    const retryability = { retryable: false, reachedUpstream };
+    return new UpstreamFault("upstream.failed", "The request to the provider cannot be sent.", retryability, {}, cause);
   }
-  const standing = { retryable: true, reachedUpstream, hasAnswered: stage === "answered" };
+  const retryability = { retryable: true, reachedUpstream, hasAnswered: stage === "answered" };
   if (code === "UND_ERR_CONNECT_TIMEOUT") {
     const detail = "No connection to the provider could be had in time.";
-    return new UpstreamFault("upstream.timeout", detail, standing, { limit: "connectMs" }, cause);
+    return new UpstreamFault("upstream.timeout", detail, retryability, { limit: "connectMs" }, cause);
   }
   if (error.name === "HTTPParserError" || code === "UND_ERR_HEADERS_OVERFLOW") {
-    return new UpstreamFault("upstream.garbled", "The provider's answer is not HTTP.", standing, {}, cause);
+    return new UpstreamFault("upstream.garbled", "The provider's answer is not HTTP.", retryability, {}, cause);
   }
-  return new UpstreamFault("upstream.failed", details[stage], standing, {}, cause);
+  return new UpstreamFault("upstream.failed", details[stage], retryability, {}, cause);
 }
 
 const details: Readonly<Record<CallStage, string>> = {

@@ -64,7 +64,7 @@ export interface Upstream extends AsyncDisposable {
 export type UpstreamFaultCode = "upstream.failed" | "upstream.timeout" | "upstream.garbled";
 
 /** What a failed attempt means for the next one. */
-export interface AttemptStanding {
+export interface Retryability {
   /** Another attempt, here or elsewhere, may succeed. Whether the caller has already seen bytes is not known here. */
   readonly retryable: boolean;
   /** The request was at least partly sent, so that it may have been worked on and billed. */
@@ -74,7 +74,7 @@ export interface AttemptStanding {
 }
 
 /** A failure of an upstream or of the way to it. */
-export class UpstreamFault extends Fault<UpstreamFaultCode> implements AttemptStanding {
+export class UpstreamFault extends Fault<UpstreamFaultCode> implements Retryability {
   readonly retryable: boolean;
   readonly reachedUpstream: boolean;
   readonly hasAnswered: boolean;
@@ -82,14 +82,14 @@ export class UpstreamFault extends Fault<UpstreamFaultCode> implements AttemptSt
   constructor(
     code: UpstreamFaultCode,
     detail: string,
-    standing: AttemptStanding,
+    retryability: Retryability,
     facts: FaultFacts = {},
     cause?: unknown,
   ) {
     super(code, detail, facts, cause);
-    this.retryable = standing.retryable;
-    this.reachedUpstream = standing.reachedUpstream;
-    this.hasAnswered = standing.hasAnswered === true;
+    this.retryable = retryability.retryable;
+    this.reachedUpstream = retryability.reachedUpstream;
+    this.hasAnswered = retryability.hasAnswered === true;
   }
 }
 
@@ -102,14 +102,14 @@ const timeoutDetails: Readonly<Record<DeadlineName, string>> = {
 
 /** The fault for a deadline that passed. After the total one there is no time left for another attempt. */
 export function deadlineFault(limit: DeadlineName, reachedUpstream: boolean): UpstreamFault {
-  const standing = { retryable: limit !== "totalMs", reachedUpstream };
-  return new UpstreamFault("upstream.timeout", timeoutDetails[limit], standing, { limit });
+  const retryability = { retryable: limit !== "totalMs", reachedUpstream };
+  return new UpstreamFault("upstream.timeout", timeoutDetails[limit], retryability, { limit });
 }
 
 /** The fault for a body larger than its reader takes. */
 export function oversizeFault(): UpstreamFault {
-  const standing = { retryable: false, reachedUpstream: true };
-  return new UpstreamFault("upstream.garbled", "The provider's answer is larger than Charter takes.", standing, {
+  const retryability = { retryable: false, reachedUpstream: true };
+  return new UpstreamFault("upstream.garbled", "The provider's answer is larger than Charter takes.", retryability, {
     limit: "maxBytes",
   });
 }

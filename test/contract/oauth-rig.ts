@@ -81,10 +81,10 @@ export async function oauthRig(place: DatabasePlace): Promise<OAuthRig> {
       password === person.password
         ? Promise.resolve({ id: person.id, epoch: person.epoch })
         : Promise.reject(userFault("auth.invalid", "the username or the password is wrong")),
-    standing: (id) => {
+    status: (id) => {
       const { disabled, epoch } = person;
-      const standing = { kind: "product", role: "developer", product: "AI_ASSISTANT", disabled, epoch } as const;
-      return Promise.resolve(id === person.id ? standing : undefined);
+      const status = { kind: "product", role: "developer", product: "AI_ASSISTANT", disabled, epoch } as const;
+      return Promise.resolve(id === person.id ? status : undefined);
     },
     recordLogin: () => (person.breaks === undefined ? Promise.resolve() : Promise.reject(person.breaks)),
   };

@@ -170,25 +170,25 @@ export function usersContract(name: string, places: DatabasePlaces): void {
     it("shows a change of standing at once to whoever forgets, and within five seconds to everybody", async () => {
       const { id } = await create();
       const elsewhere = new UserReader(db, clock);
-      expect((await users.standing(id))?.epoch).toBe(0);
-      expect((await elsewhere.standing(id))?.epoch).toBe(0);
+      expect((await users.status(id))?.epoch).toBe(0);
+      expect((await elsewhere.status(id))?.epoch).toBe(0);
       await db.transact((tx) => writer.setDisabled(tx, id, true));
       users.forget(id);
-      expect(await users.standing(id)).toEqual({
+      expect(await users.status(id)).toEqual({
         kind: "product",
         role: "developer",
         product: "AI_ASSISTANT",
         disabled: true,
         epoch: 1,
       });
-      expect((await elsewhere.standing(id))?.disabled).toBe(false);
+      expect((await elsewhere.status(id))?.disabled).toBe(false);
       nowMs += 5_000;
-      expect((await elsewhere.standing(id))?.disabled).toBe(true);
+      expect((await elsewhere.status(id))?.disabled).toBe(true);
       nowMs -= hourMs;
       await db.transact((tx) => writer.setDisabled(tx, id, false));
-      expect((await elsewhere.standing(id))?.disabled).toBe(false);
+      expect((await elsewhere.status(id))?.disabled).toBe(false);
       nowMs += hourMs;
-      expect(await users.standing("usr_nobody")).toBeUndefined();
+      expect(await users.status("usr_nobody")).toBeUndefined();
     });
 
     it("ends every session when a user is disabled, once, and none when it is enabled", async () => {

@@ -14,7 +14,7 @@ import { privateFileMode } from "../../kernel/file-modes.ts";
 import type { Fault } from "../../kernel/fault.ts";
 import { GroupCommit } from "../../kernel/group-commit.ts";
 import type { CommitLine, Pending } from "../../kernel/group-commit.ts";
-import { endOf } from "../../kernel/standing.ts";
+import { endOf } from "../../kernel/credential.ts";
 import { writeFault, readChunkBytes, readFully, writeFully } from "./disk-files.ts";
 import { contentCodes } from "./errors.ts";
 import { decodeHeader, encodeHeader, recordHeaderBytes } from "./pack-record.ts";

@@ -13,7 +13,7 @@ import { Room } from "../room.ts";
 import { noCandidate } from "./route.ts";
 
 /** What deciding needs. */
-export interface DecideParts extends Pick<SessionParts, "prices" | "standings" | "observer"> {
+export interface DecideParts extends Pick<SessionParts, "prices" | "ruleTrusts" | "observer"> {
   readonly gate: Gate;
   readonly budgets: Budgets;
   /** Keeps what is said, for products that opt in. */
@@ -54,7 +54,7 @@ export async function decide(
     room,
     bodies: isKept ? new CallBodies(parts.keeper, { ctx, product, type, asked: raw }) : undefined,
     prices: parts.prices,
-    standings: parts.standings,
+    ruleTrusts: parts.ruleTrusts,
     observer: parts.observer,
   });
   session.phase("route", startMs, { endMs: routedMs });

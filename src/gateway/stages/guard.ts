@@ -2,7 +2,7 @@
 import { guardCall, refusedNames } from "../../guards/index.ts";
 import type { Ctx } from "../../kernel/ctx.ts";
 import { holderOf } from "../../kernel/fair-share.ts";
-import { endOf } from "../../kernel/standing.ts";
+import { endOf } from "../../kernel/credential.ts";
 import type { Lookup, Wanted } from "../../models/index.ts";
 import { gatewayFault } from "../errors.ts";
 import { assess } from "../parameters/index.ts";

@@ -11,7 +11,7 @@ import {
   dialectOf,
 } from "../../models/index.ts";
 import type {
-  Standings,
+  RuleTrusts,
   TokenBound,
   Deployment,
   DialectName,
@@ -46,7 +46,7 @@ export interface AttemptPlan {
 export interface ReserveParts {
   readonly dialects: Readonly<Partial<Record<DialectName, UpstreamDialect>>>;
   readonly prices: Prices;
-  readonly standings: Standings;
+  readonly ruleTrusts: RuleTrusts;
 }
 
 /** A request that may go out: there is room for the most that it can cost. */
@@ -127,7 +127,7 @@ async function reserveAhead(
 
 /** The request for a deployment, and the most that it can cost by the limit of its answer. */
 async function draftOf(
-  { dialects, prices, standings }: ReserveParts,
+  { dialects, prices, ruleTrusts }: ReserveParts,
   { signal, prepared: { product, parameters, request } }: CallSession,
   call: ModelCall,
   deployment: Deployment,
@@ -151,7 +151,7 @@ async function draftOf(
     deployment,
     answers: answersOf(call),
     runsTools: parameters.effects.has("tools"),
-    standingOf: (hasMedia) => standings.of(product, deployment.name, hasMedia),
+    trustOf: (hasMedia) => ruleTrusts.of(product, deployment.name, hasMedia),
   });
   const boundWith = (limit: number): TokenBound => tokensWith(answerTokensOf(call, limit));
   const amountOf = (tokens: Pick<TokenBound, "inputTokens" | "outputTokens">): Amount => ({

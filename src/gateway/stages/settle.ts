@@ -3,7 +3,7 @@
 import type { Digest } from "../../kernel/hash.ts";
 import { Fault } from "../../kernel/fault.ts";
 import { digestInTurns } from "../../kernel/json-turns.ts";
-import { endOf } from "../../kernel/standing.ts";
+import { endOf } from "../../kernel/credential.ts";
 import { noUsage } from "../../models/index.ts";
 import type { Cost } from "../../models/index.ts";
 import { UpstreamFault } from "../../outbound/index.ts";
@@ -187,7 +187,7 @@ function beyondOf({ parts, ctx, prepared }: CallSession, charges: readonly Charg
     const { without, hasMedia } = attempt.bound;
     const excess = excessOf(attempt, cost);
     if (without === undefined && excess > 1) {
-      parts.standings.exceeded(prepared.product, deployment.name, hasMedia, excess);
+      parts.ruleTrusts.exceeded(prepared.product, deployment.name, hasMedia, excess);
     }
     parts.begun.report(overrunOf(deployment.name));
   }

@@ -6,7 +6,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { joinInTurns } from "../../kernel/bytes-in-turns.ts";
 import { seesAll } from "../../kernel/ctx.ts";
 import { FairShare, holderOf } from "../../kernel/fair-share.ts";
-import { endOf } from "../../kernel/standing.ts";
+import { endOf } from "../../kernel/credential.ts";
 import { httpFault } from "../errors.ts";
 import { atOnce } from "./at-once.ts";
 import { overloadedRetrySeconds } from "./pressure.ts";

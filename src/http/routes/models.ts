@@ -5,7 +5,7 @@ import { dataClasses } from "../../constitution/index.ts";
 import { chatOf, dollars, explanationOf, gatewayFault, named, optionsOf, routeAnswer } from "../../gateway/index.ts";
 import { chatDialect } from "../../models/index.ts";
 import { strategies } from "../../routing/index.ts";
-import type { ModelStanding, RouterQuery } from "../../gateway/index.ts";
+import type { ModelStatus, RouterQuery } from "../../gateway/index.ts";
 import { httpFault } from "../errors.ts";
 import { route } from "../route.ts";
 import { answer, record, refusal } from "../schemas.ts";
@@ -214,7 +214,7 @@ function wholePath(request: FastifyRequest): string {
   return (request.params as { "*": string })["*"];
 }
 
-function modelOf({ deployment, health, rates }: ModelStanding) {
+function modelOf({ deployment, health, rates }: ModelStatus) {
   const { name, title, tier, serves, provider, model: providerModel, latencyMs, compliancePercent } = deployment;
   return {
     id: name,
@@ -240,7 +240,7 @@ function modelOf({ deployment, health, rates }: ModelStanding) {
   };
 }
 
-function tierModel({ deployment, health, rates }: ModelStanding): object {
+function tierModel({ deployment, health, rates }: ModelStatus): object {
   return {
     ...named(deployment),
     status: health.state,

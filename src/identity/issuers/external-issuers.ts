@@ -7,7 +7,7 @@
 import { decodeJwt, jwtVerify } from "jose";
 import type { Clock } from "../../kernel/clock.ts";
 import type { Log, Principal } from "../../kernel/ctx.ts";
-import type { Authenticated } from "../../kernel/standing.ts";
+import type { Authenticated } from "../../kernel/credential.ts";
 import { principalOf } from "./claims.ts";
 import { IssuerKeys } from "./issuer-keys.ts";
 import type { Issuer } from "./issuer.ts";

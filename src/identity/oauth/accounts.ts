@@ -15,7 +15,7 @@ export interface Recognised {
 }
 
 /** What a person may do at this moment. */
-export interface AccountStanding {
+export interface AccountStatus {
   readonly kind: PrincipalKind;
   readonly role: Role;
   readonly product: string | null;
@@ -31,7 +31,7 @@ export interface Accounts {
   /** Who a username and password belong to. Rejects with faults of its own; see `SignIn`. */
   check(shown: { readonly username: string; readonly password: string; readonly address: string }): Promise<Recognised>;
   /** What an account may do now; undefined when there is none. Up to 5 s old, and never older than a change made here. */
-  standing(id: string): Promise<AccountStanding | undefined>;
+  status(id: string): Promise<AccountStatus | undefined>;
   /** Notes a login in the transaction that makes its tokens. Rejects when the epoch is another one by now. */
   recordLogin<T>(
     tx: Transaction<T>,
@@ -46,11 +46,11 @@ export interface Accounts {
  */
 export function actingAs(
   id: string,
-  standing: Pick<AccountStanding, "kind" | "role" | "product">,
+  status: Pick<AccountStatus, "kind" | "role" | "product">,
   client: Pick<OAuthClient, "role" | "product" | "firstParty">,
   lesser: LesserRole,
 ): Principal | undefined {
-  const { kind, role, product } = standing;
+  const { kind, role, product } = status;
   if (client.firstParty) return { id, kind, product, role, human: true };
   if (product !== null && client.product !== null && product !== client.product) return undefined;
   const capped = lesser(role, client.role);

@@ -25,7 +25,7 @@ export interface Clients {
   /** A client in force as the authorization server sees it, straight from the database; undefined when there is none. */
   find(id: string): Promise<OAuthClient | undefined>;
   /** The same, up to 5 s old, and never older than a revocation made here. */
-  standing(id: string): Promise<OAuthClient | undefined>;
+  active(id: string): Promise<OAuthClient | undefined>;
 }
 
 /** A new client, as it is to be stored; its draft has been checked. */
@@ -82,7 +82,7 @@ export class StoredClients implements Clients, ClientWriter {
     return row === undefined ? undefined : clientOf(row);
   }
 
-  standing(id: string): Promise<OAuthClient | undefined> {
+  active(id: string): Promise<OAuthClient | undefined> {
     return this.#known.about(id);
   }
 

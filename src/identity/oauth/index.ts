@@ -1,5 +1,5 @@
 // The door of the authorization server, for the door of identity.
-export type { Accounts as TokenAccounts, AccountStanding, Recognised } from "./accounts.ts";
+export type { Accounts as TokenAccounts, AccountStatus, Recognised } from "./accounts.ts";
 export type {
   AuthorizationServer,
   OAuthAnswer,

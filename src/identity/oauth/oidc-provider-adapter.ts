@@ -34,8 +34,8 @@ export function adapterFor(model: string, { units, store, clients, accounts, des
     if (model === "Grant") {
       const grant = await store.grant(id);
       // The family of an account whose sessions have ended is as good as revoked.
-      const standing = grant && (await accounts.standing(String(grant.payload["accountId"])));
-      return standing?.disabled === false && standing.epoch === grant?.payload["epoch"] ? grant : undefined;
+      const status = grant && (await accounts.status(String(grant.payload["accountId"])));
+      return status?.disabled === false && status.epoch === grant?.payload["epoch"] ? grant : undefined;
     }
     return ["RefreshToken", "AuthorizationCode", "ReplayDetection"].includes(model)
       ? store.token(model, id)

@@ -46,7 +46,7 @@ export interface ConfigurationParts {
 export function configurationOf(parts: ConfigurationParts): Configuration {
   const { accounts, signing } = parts;
   const { alg } = signing;
-  const stands = async (id: string) => (await accounts.standing(id))?.disabled === false;
+  const stands = async (id: string) => (await accounts.status(id))?.disabled === false;
   return {
     adapter: parts.adapter,
     jwks: { keys: [signing.privateJwk] },
@@ -171,9 +171,9 @@ async function claimsOf(
     const { role, kind, product } = client;
     return { role, kind, ...(product === null ? {} : { product }) };
   }
-  const standing = await accounts.standing(token.accountId);
-  const acting = standing && actingAs(token.accountId, standing, client, accounts.lesserRole);
-  if (standing === undefined || acting === undefined) {
+  const status = await accounts.status(token.accountId);
+  const acting = status && actingAs(token.accountId, status, client, accounts.lesserRole);
+  if (status === undefined || acting === undefined) {
     throw new errors.InvalidGrant(
       "the account and the client belong to different products or have roles that do not compare",
     );
@@ -182,7 +182,7 @@ async function claimsOf(
   // The epoch in which the password was checked and not the one of now: what changed meanwhile ends this token too.
   const grant = await adapter("Grant").find(token.grantId ?? "");
   const epoch = grant?.["epoch"];
-  if (epoch !== standing.epoch) throw new errors.InvalidGrant("the session was ended meanwhile");
+  if (epoch !== status.epoch) throw new errors.InvalidGrant("the session was ended meanwhile");
   return { role, kind, ...(product === null ? {} : { product }), epoch, gid: token.grantId };
 }
 

@@ -143,16 +143,16 @@ export class OidcProviderServer implements AuthorizationServer {
   async #mayAct(clientId: string, account: string): Promise<boolean> {
     const client = await this.#parts.clients.find(clientId);
     const { accounts } = this.#parts;
-    const standing = await accounts.standing(account);
-    if (client === undefined || standing === undefined) return false;
-    return actingAs(account, standing, client, accounts.lesserRole) !== undefined;
+    const status = await accounts.status(account);
+    if (client === undefined || status === undefined) return false;
+    return actingAs(account, status, client, accounts.lesserRole) !== undefined;
   }
 
   /** The library has no words for an account that ends between its password and its token, and calls it a mistake of its own. */
   async #endedMeanwhile({ fault, recognised }: UnitOfWork): Promise<Fault | undefined> {
     if (fault instanceof Fault || recognised === undefined) return undefined;
-    const standing = await this.#parts.accounts.standing(recognised.id);
-    if (standing?.disabled === false && standing.epoch === recognised.epoch) return undefined;
+    const status = await this.#parts.accounts.status(recognised.id);
+    if (status?.disabled === false && status.epoch === recognised.epoch) return undefined;
     return oauthFault("oauth.invalid_grant", "the account was disabled or its password changed meanwhile");
   }
 

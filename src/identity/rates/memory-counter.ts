@@ -8,7 +8,7 @@
 import { hash, randomBytes } from "node:crypto";
 import type { Clock } from "../../kernel/clock.ts";
 import type { Counter, Limit, Taken } from "./counter.ts";
-import { bucketStart, fits, standing } from "./window.ts";
+import { bucketStart, fits, takenOf } from "./window.ts";
 import type { Used } from "./window.ts";
 
 /**
@@ -74,14 +74,14 @@ export class MemoryCounter implements Counter {
 
   take(key: string, limit: Limit, cost = 1): Taken {
     const { shelf, used } = this.#look(key, limit);
-    if (!fits(used, limit, cost)) return standing(used, limit, false);
+    if (!fits(used, limit, cost)) return takenOf(used, limit, false);
     shelf.current.add(key, cost, this.#cellOf);
-    return standing({ ...used, current: used.current + cost }, limit, true);
+    return takenOf({ ...used, current: used.current + cost }, limit, true);
   }
 
   peek(key: string, limit: Limit): Taken {
     const { used } = this.#look(key, limit);
-    return standing(used, limit, fits(used, limit, 1));
+    return takenOf(used, limit, fits(used, limit, 1));
   }
 
   clear(key: string): void {

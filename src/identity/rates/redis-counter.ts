@@ -12,7 +12,7 @@ import type { Log } from "../../kernel/ctx.ts";
 import { RedisConnection, RedisScript } from "../../redis/index.ts";
 import type { Counter, Limit, Taken } from "./counter.ts";
 import { MemoryCounter } from "./memory-counter.ts";
-import { standing } from "./window.ts";
+import { takenOf } from "./window.ts";
 
 /** What every key in the server begins with. */
 const prefix = "charter:rate:";
@@ -105,6 +105,6 @@ class RedisCounter implements Counter {
     const reply = await this.#connection.ask((client) => take.run(client, [prefix + key], asked));
     if (reply === undefined) return undefined;
     const [fits = 0, previous = 0, current = 0, elapsedMs = 0] = reply as readonly number[];
-    return standing({ previous, current, elapsedMs }, limit, fits === 1);
+    return takenOf({ previous, current, elapsedMs }, limit, fits === 1);
   }
 }

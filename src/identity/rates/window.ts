@@ -27,7 +27,7 @@ export function fits({ previous, current, elapsedMs }: Used, { limit, windowMs }
 }
 
 /** Where a key stands, as callers hear it. */
-export function standing(used: Used, limit: Limit, allowed: boolean): Taken {
+export function takenOf(used: Used, limit: Limit, allowed: boolean): Taken {
   const { previous, current, elapsedMs } = used;
   const { windowMs } = limit;
   const free = limit.limit * windowMs - previous * (windowMs - elapsedMs) - current * windowMs;

@@ -30,7 +30,7 @@ export interface DirectoryParts {
   readonly counter: Counter;
   readonly passwordPolicy: PolicyName;
   readonly requireVerifiedEmail: boolean;
-  /** Told the id of every user whose standing may have changed. */
+  /** Told the id of every user whose status may have changed. */
   readonly changed?: (id: string) => void;
   /** Nothing is measured when it is absent. */
   readonly meter?: Meter;

@@ -8,6 +8,6 @@ export { readPasswordHash } from "./password-hash.ts";
 export type { PolicyName } from "./password-policy.ts";
 export type { Credentials, SignedIn, SignIn } from "./sign-in.ts";
 export { userMigrations } from "./tables.ts";
-export type { Standing, UserId, UserRecord } from "./user.ts";
+export type { UserStatus, UserId, UserRecord } from "./user.ts";
 export { emailKeyOf, maxEmailLength, maxUsernameLength, newUserId, userIdPattern, usernameOf } from "./user.ts";
 export type { NewUser, UserChange, Users, UserWriter } from "./users.ts";

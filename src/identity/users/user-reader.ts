@@ -1,4 +1,4 @@
-// Users as they are read from the database, and their standing, which is remembered for a moment.
+// Users as they are read from the database, and their status, which is remembered for a moment.
 import type { Kysely, Selectable } from "kysely";
 import type { Database } from "../../db/index.ts";
 import type { Clock } from "../../kernel/clock.ts";
@@ -10,22 +10,22 @@ import { userFault } from "./errors.ts";
 import type { TokenPurpose } from "./one-time-token.ts";
 import type { UserRow, UserTables } from "./tables.ts";
 import { emailKeyOf, usernameOf } from "./user.ts";
-import type { Standing, UserId, UserRecord } from "./user.ts";
+import type { UserStatus, UserId, UserRecord } from "./user.ts";
 import type { Users } from "./users.ts";
 
 /** Reads users. */
 export class UserReader implements Users {
   readonly #db: Kysely<UserTables>;
   readonly #clock: Clock;
-  readonly #standings: TtlCache<Standing>;
+  readonly #statuses: TtlCache<UserStatus>;
   readonly #changed: (id: string) => void;
 
-  /** `changed` is called with every id whose standing may have changed. */
+  /** `changed` is called with every id whose status may have changed. */
   constructor(db: Database, clock: Clock, changed: (id: string) => void = () => {}) {
     this.#changed = changed;
     this.#db = db.tables<UserTables>().read;
     this.#clock = clock;
-    this.#standings = new TtlCache(clock, async (id) => {
+    this.#statuses = new TtlCache(clock, async (id) => {
       const row = await this.#db.selectFrom("identity_users").selectAll().where("id", "=", id).executeTakeFirst();
       if (row === undefined) return undefined;
       const { kind, role, product, disabled, epoch } = recordOf(row);
@@ -88,12 +88,12 @@ export class UserReader implements Users {
     return (await this.#db.selectFrom("identity_users").select("id").limit(1).executeTakeFirst()) !== undefined;
   }
 
-  standing(id: string): Promise<Standing | undefined> {
-    return this.#standings.about(id);
+  status(id: string): Promise<UserStatus | undefined> {
+    return this.#statuses.about(id);
   }
 
   forget(id: string): void {
-    this.#standings.forget(id);
+    this.#statuses.forget(id);
     this.#changed(id);
   }
 }

@@ -30,7 +30,7 @@ export interface UserRecord {
 }
 
 /** What a user may do at this moment; it is read from here and never from a token. */
-export interface Standing {
+export interface UserStatus {
   readonly kind: PrincipalKind;
   readonly role: Role;
   readonly product: string | null;

@@ -7,7 +7,7 @@
 import type { Transaction } from "kysely";
 import type { PrincipalKind, Role } from "../../kernel/ctx.ts";
 import type { TokenPurpose } from "./one-time-token.ts";
-import type { Standing, UserId, UserRecord } from "./user.ts";
+import type { UserStatus, UserId, UserRecord } from "./user.ts";
 
 /** What may be read. */
 export interface Users {
@@ -18,7 +18,7 @@ export interface Users {
   /** The user that has proved an e-mail address, whatever its case. */
   byEmail(email: string): Promise<UserRecord | undefined>;
   /** What a user may do now; undefined when there is none. Remembered for up to 5 s; a change made here is seen at once. */
-  standing(id: string): Promise<Standing | undefined>;
+  status(id: string): Promise<UserStatus | undefined>;
   /** Users, newest first, after the user `after`. */
   list(page: { readonly after?: UserId; readonly limit: number }): Promise<readonly UserRecord[]>;
   /** Whether there is any user; false at the very first start. */
@@ -35,7 +35,7 @@ export interface Users {
   >;
   /** Whose a one-time token is, while it is still good. */
   holderOf(purpose: TokenPurpose, tokenHash: string): Promise<UserRecord | undefined>;
-  /** Asks the database again for a user's standing; called when a change to it has become durable. */
+  /** Asks the database again for a user's status; called when a change to it has become durable. */
   forget(id: string): void;
 }
 

@@ -9,7 +9,7 @@ import type { ModelCall } from "../conversation.ts";
 import { thoughtTokensOf } from "../thought.ts";
 import { mediaBoundOf } from "./media-bound.ts";
 import { reachOf } from "./references.ts";
-import type { Standing } from "./standings.ts";
+import type { RuleTrust } from "./rule-trust.ts";
 
 /** The most tokens of one attempt. */
 export interface TokenBound {
@@ -34,7 +34,7 @@ export interface Bounded {
   /** Whether the call asks for tools that the provider runs itself, by what its parameters say. */
   readonly runsTools?: boolean;
   /** How far the deployment's rules are believed. */
-  readonly standingOf: (hasMedia: boolean) => Standing;
+  readonly trustOf: (hasMedia: boolean) => RuleTrust;
 }
 
 /** Published windows are rounded: 128 000 may be 131 072, 1 000 000 may be 1 048 576. */
@@ -51,7 +51,7 @@ export function boundOf({
   deployment,
   answers,
   runsTools,
-  standingOf,
+  trustOf,
 }: Bounded): (answer: number) => TokenBound {
   const { bounds, contextTokens, serves } = deployment;
   // Each text to be embedded has its own window.
@@ -59,7 +59,7 @@ export function boundOf({
     contextTokens === null || serves === "embeddings" ? undefined : Math.ceil(contextTokens * windowRounding);
   const media = mediaBoundOf(call, bounds);
   const reach = reachOf(call);
-  const { factor, trust } = standingOf(media.count > 0);
+  const { factor, trust } = trustOf(media.count > 0);
   const overhead = bounds.overheadTokens * (call.tools.length > 0 || call.untranslated !== undefined ? 2 : 1);
   const sum = Math.max(0, textTokens - media.inlineChars) + media.tokens + overhead;
   const known = Math.min(Math.ceil(sum * factor), window ?? most.inputTokens);

@@ -6,7 +6,7 @@ import { defaultBounds } from "../catalogue/model-families.ts";
 import { boundOf } from "./bound.ts";
 import { reachOf } from "./references.ts";
 import { mostSecondsOf } from "./sound.ts";
-import { Standings } from "./standings.ts";
+import { RuleTrusts } from "./rule-trust.ts";
 import { mostTokensOfBytes, mostTokensOfText } from "./text-bound.ts";
 
 const forms = ["NFC", "NFKC"] as const;
@@ -116,13 +116,13 @@ describe("how far the bytes of a call bound it", () => {
 
 describe("the bound of an attempt", () => {
   const deployment = { contextTokens: null, bounds: defaultBounds, serves: "chat" } as const;
-  const bound = (call: ModelCall, more: object = {}, standings = new Standings()) =>
+  const bound = (call: ModelCall, more: object = {}, ruleTrusts = new RuleTrusts()) =>
     boundOf({
       call,
       textTokens: mostTokensOfText(JSON.stringify(call.raw)),
       deployment: { ...deployment, ...more },
       answers: 1,
-      standingOf: (hasMedia) => standings.of("P", "d", hasMedia),
+      trustOf: (hasMedia) => ruleTrusts.of("P", "d", hasMedia),
     });
   const image: Part = { kind: "image", source: { kind: "url", url: "https://a.example" } };
   const pdf: Part = { kind: "file", source: { kind: "base64", mediaType: "application/pdf", data: "AAAA" } };
@@ -188,18 +188,18 @@ describe("the bound of an attempt", () => {
   });
 
   it("grows with what was reported beyond it: a little wrong rule by twice as much, any other to the window or to none", () => {
-    const standings = new Standings();
+    const ruleTrusts = new RuleTrusts();
     const text = said({ kind: "text", text: "Hi" });
-    standings.exceeded("P", "d", false, 1.5);
-    expect(bound(text, {}, standings)(10).inputTokens).toBe(3 * 514);
-    expect(bound(said(image), {}, standings)(10).inputTokens).toBe(50_514);
-    standings.exceeded("P", "d", false, 50);
-    expect(bound(text, {}, standings)(10).without).toMatch(/far more/);
-    expect(bound(text, { contextTokens: 8000 }, standings)(10)).toMatchObject({
+    ruleTrusts.exceeded("P", "d", false, 1.5);
+    expect(bound(text, {}, ruleTrusts)(10).inputTokens).toBe(3 * 514);
+    expect(bound(said(image), {}, ruleTrusts)(10).inputTokens).toBe(50_514);
+    ruleTrusts.exceeded("P", "d", false, 50);
+    expect(bound(text, {}, ruleTrusts)(10).without).toMatch(/far more/);
+    expect(bound(text, { contextTokens: 8000 }, ruleTrusts)(10)).toMatchObject({
       inputTokens: 8400,
       outputTokens: 8400,
     });
-    standings.exceeded("P", "d", false, 2);
-    expect(bound(text, { contextTokens: 8000 }, standings)(10).without).toMatch(/any rule/);
+    ruleTrusts.exceeded("P", "d", false, 2);
+    expect(bound(text, { contextTokens: 8000 }, ruleTrusts)(10).without).toMatch(/any rule/);
   });
 });

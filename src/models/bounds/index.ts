@@ -2,5 +2,5 @@
 export { boundOf } from "./bound.ts";
 export type { TokenBound } from "./bound.ts";
 export { likelyTokensOf } from "./likely.ts";
-export { Standings } from "./standings.ts";
+export { RuleTrusts } from "./rule-trust.ts";
 export { mostTokensOfBytes, mostTokensOfText } from "./text-bound.ts";

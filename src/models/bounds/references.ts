@@ -2,7 +2,7 @@
 //
 // 1. A parameter that is in no list counts its bytes. Most change the words alone, and a call that holds a whole budget for one
 //    would keep out everyone else; where one does more, the provider's report says so, and the deployment's rules are believed
-//    no further (standings.ts).
+//    no further (rule-trust.ts).
 // 2. Content by reference is bounded by the window of the model; a tool of the provider is not, since each of its turns is
 //    billed again.
 import type { ModelCall } from "../conversation.ts";

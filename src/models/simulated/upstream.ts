@@ -100,8 +100,8 @@ class Pace {
   #check(): void {
     this.#request.signal.throwIfAborted();
     if (!this.#closed.aborted) return;
-    const standing = { retryable: true, reachedUpstream: true };
-    throw new UpstreamFault("upstream.failed", "The built-in provider has been closed.", standing);
+    const retryability = { retryable: true, reachedUpstream: true };
+    throw new UpstreamFault("upstream.failed", "The built-in provider has been closed.", retryability);
   }
 }
 

@@ -6,10 +6,10 @@ import { sql } from "kysely";
 import { Client } from "pg";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { openDatabase } from "../../../src/db/index.ts";
-import { Standings } from "../../../src/identity/index.ts";
+import { CredentialLookup } from "../../../src/identity/index.ts";
 import { systemClock } from "../../../src/kernel/clock.ts";
 import { silentLog } from "../../../src/kernel/ctx.ts";
-import type { Credential } from "../../../src/kernel/standing.ts";
+import type { Credential } from "../../../src/kernel/credential.ts";
 import { envelope, startTestCharter } from "../../support/app/in-process.ts";
 import type { TestCharter } from "../../support/app/in-process.ts";
 import { personAt, signIn } from "../../support/identity/oauth.ts";
@@ -119,14 +119,14 @@ describeWith(["postgres"], "changes of who may do what", () => {
   it("are not put off by effects of other processes that share their row one after another", async () => {
     const { id } = await keyFor({ kind: "product", product: "AI_ASSISTANT" });
     await using elsewhere = await openDatabase({ kind: "postgres", url: postgres.url }, silentLog);
-    const standings = new Standings(elsewhere, systemClock, () => undefined);
+    const credentials = new CredentialLookup(elsewhere, systemClock, () => undefined);
     const credential: Credential = { kind: "key", id, owner: null, expiresMs: Number.POSITIVE_INFINITY };
     const most = 150;
     let effects = 0;
     /** An effect that ends only once the next one shares the row too, or has to wait for it. */
     const relay = (shares: () => void): Promise<unknown> =>
       elsewhere.transact(async (tx) => {
-        if ((await standings.present(credential, tx)) === undefined) return;
+        if ((await credentials.present(credential, tx)) === undefined) return;
         shares();
         await sql`select pg_sleep(0.02)`.execute(tx);
         if (++effects >= most) return;

@@ -24,7 +24,7 @@ import { silentLog } from "../../../src/kernel/ctx.ts";
 import type { Ctx } from "../../../src/kernel/ctx.ts";
 import { newId } from "../../../src/kernel/ids.ts";
 import type { Leaf, Ledger } from "../../../src/ledger/index.ts";
-import { frontDialects, Lookup, openPrices, simulatedDeployments, Standings } from "../../../src/models/index.ts";
+import { frontDialects, Lookup, openPrices, simulatedDeployments, RuleTrusts } from "../../../src/models/index.ts";
 import { upstreamDialects } from "../../../src/models/index.ts";
 import { SimulatedUpstream } from "../../../src/models/simulated/upstream.ts";
 import { openAnalyser } from "../../../src/routing/index.ts";
@@ -79,7 +79,7 @@ function governedBy(constitution: Constitution, database: Database) {
     constitution,
     ledger: { append } as unknown as Ledger,
     halts: halts as unknown as Halts,
-    standings: { present: async () => undefined, presentAll: async () => new Map() },
+    credentials: { present: async () => undefined, presentAll: async () => new Map() },
     database,
     log: silentLog,
   });
@@ -113,7 +113,7 @@ export async function openStageRig(terms: Partial<ModelTerms> = {}, defaultToken
     embed: async () => Float32Array.of(1),
     keeper,
     prices: openPrices({ clock: systemClock }),
-    standings: new Standings(),
+    ruleTrusts: new RuleTrusts(),
     forms: formChecker(),
     observer: {
       attempted: (facts: AttemptFacts) => void attempts.push(facts),

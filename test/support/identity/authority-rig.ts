@@ -10,7 +10,7 @@ import { openGate, openHalts } from "../../../src/governance/index.ts";
 import { openAccounts, openClientRegistry, openKeyAdministration } from "../../../src/accounts/index.ts";
 import type { Accounts, ClientRegistry, KeyAdministration } from "../../../src/accounts/index.ts";
 import { governanceMigrations } from "../../../src/governance/index.ts";
-import { identityMigrations, openIdentity, Standings } from "../../../src/identity/index.ts";
+import { identityMigrations, openIdentity, CredentialLookup } from "../../../src/identity/index.ts";
 import type { Authenticator, Counter, Mail, UserRecord } from "../../../src/identity/index.ts";
 import { StoredClients } from "../../../src/identity/oauth/clients.ts";
 import { UserReader } from "../../../src/identity/users/user-reader.ts";
@@ -67,8 +67,8 @@ export async function openAuthorityRig(): Promise<AuthorityRig> {
     log: silentLog,
     lesserRole: lesser,
     ownerOf: async (id) => {
-      if (!id.startsWith("usr_")) return stored.standing(id);
-      const user = await users.standing(id);
+      if (!id.startsWith("usr_")) return stored.active(id);
+      const user = await users.status(id);
       return user?.disabled === false ? user : undefined;
     },
   });
@@ -82,7 +82,7 @@ export async function openAuthorityRig(): Promise<AuthorityRig> {
     constitution: { ...constitution, data: patient },
     ledger,
     halts: await openHalts(database),
-    standings: new Standings(database, clock, lesser),
+    credentials: new CredentialLookup(database, clock, lesser),
     database,
     log: silentLog,
   });

@@ -11,12 +11,12 @@ import { sharedPlace, takeTurn } from "../db/index.ts";
 import type { Database } from "../db/index.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Principal, PrincipalKind, Role } from "../kernel/ctx.ts";
-import type { Credential } from "../kernel/standing.ts";
+import type { Credential } from "../kernel/credential.ts";
 import type { LesserRole } from "../kernel/roles.ts";
 import { principalOfKey } from "./authenticator.ts";
 import type { KeyRow } from "./migrations.ts";
 import { actingAs, lentTo } from "./oauth/accounts.ts";
-import type { AccountStanding } from "./oauth/accounts.ts";
+import type { AccountStatus } from "./oauth/accounts.ts";
 import { builtInClient, builtInClientId } from "./oauth/client.ts";
 import { boundByOwner } from "./owner.ts";
 import type { Owner } from "./owner.ts";
@@ -28,7 +28,7 @@ export type Lock = "share" | "turn";
 const [one, many] = [1, 64];
 
 /** What may be done through a client now. */
-interface ClientStanding {
+interface ClientStatus {
   readonly kind: PrincipalKind;
   readonly role: Role;
   readonly product: string | null;
@@ -38,8 +38,8 @@ interface ClientStanding {
 /** What a look-up has found, by id. */
 interface Found {
   readonly keys: ReadonlyMap<string, KeyRow>;
-  readonly users: ReadonlyMap<string, AccountStanding>;
-  readonly clients: ReadonlyMap<string, ClientStanding>;
+  readonly users: ReadonlyMap<string, AccountStatus>;
+  readonly clients: ReadonlyMap<string, ClientStatus>;
   readonly grants: ReadonlyMap<string, unknown>;
   readonly revokedTokens: ReadonlyMap<string, unknown>;
 }
@@ -47,7 +47,7 @@ interface Found {
 const isUser = (id: string): boolean => id.startsWith("usr_");
 
 /** Asks what credentials are good for. */
-export class Standings {
+export class CredentialLookup {
   readonly #db: Database;
   readonly #clock: Clock;
   readonly #lesser: LesserRole;
@@ -108,8 +108,8 @@ export class Standings {
     const owners = [...ids.owners].filter((id) => id !== builtInClientId);
     return {
       keys: await rows<KeyRow>("identity_keys.*", "identity_keys", ids.keys, "and revoked_ms is null"),
-      users: await rows<AccountStanding>(userColumns, "identity_users", owners.filter(isUser), "and disabled = 0"),
-      clients: await rows<ClientStanding>(
+      users: await rows<AccountStatus>(userColumns, "identity_users", owners.filter(isUser), "and disabled = 0"),
+      clients: await rows<ClientStatus>(
         clientColumns,
         "oauth_clients",
         owners.filter((id) => !isUser(id)),
@@ -175,7 +175,7 @@ function principalOfToken(
   if (client === undefined) return undefined;
   const { kind, product, role } = client;
   if (account === clientId) return client.firstParty ? undefined : { id: account, kind, product, role };
-  const standing = users.get(account);
-  if (standing === undefined || standing.epoch !== epoch) return undefined;
-  return lentTo(clientId, actingAs(account, standing, client, lesser), client);
+  const status = users.get(account);
+  if (status === undefined || status.epoch !== epoch) return undefined;
+  return lentTo(clientId, actingAs(account, status, client, lesser), client);
 }

@@ -1,7 +1,7 @@
 // What a caller's rights rest on while its request is open: the credential it has shown, and what that is good for now.
 //
 // A request may last for an hour, and its credential may be revoked, expire or be changed meanwhile. The request holds on to
-// one `Standing`, so that every part of it sees the end at the same moment.
+// one `CredentialState`, so that every part of it sees the end at the same moment.
 import { Fault } from "./fault.ts";
 import type { Principal } from "./principal.ts";
 
@@ -37,7 +37,7 @@ export interface Authenticated {
 }
 
 /** The credential of one open request, and what it is good for now. */
-export class Standing {
+export class CredentialState {
   readonly credential: Credential;
   #principal: Principal;
   #hasEnded = false;
