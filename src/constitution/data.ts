@@ -109,6 +109,8 @@ export interface ModelTerms {
   readonly parameters: ParameterTerms;
   /** What is done with a parameter that nothing is known of: it goes to the provider, or the call is refused. */
   readonly unknownParameters: "pass" | "refuse";
+  /** What is done with a wish that the provider which answers has no word for: it is left out and named (when absent), or refused. */
+  readonly unsupportedParameters?: "drop" | "refuse";
   readonly keyRequestsPerMinute: number | null;
   readonly keyTokensPerMinute: number | null;
   readonly modelRequestsPerMinute: number | null;

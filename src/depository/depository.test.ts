@@ -63,6 +63,7 @@ async function depositoryWith(around: Database["transact"]) {
     dialect: "sqlite",
     read: database.read,
     transact: around,
+    flushed: () => database.flushed(),
     tables: () => troubled as never,
   };
   const halts = await openHalts(database);

@@ -131,7 +131,7 @@ async function attemptOnce(
     ({ status } = landing.answer);
     const landed = { attempt, ...(await readHead(parts, { deployment, name, dialect }, call, landing)) };
     if (landed.kind === "whole" && trial.enforcesForm) assertFits(parts.forms, session, landed);
-    session.answered(candidate, name);
+    session.answered(candidate, name, wire.dropped);
     return landed;
   } catch (error) {
     landing?.broke(error);

@@ -197,9 +197,9 @@ export class CallSession {
   }
 
   /** A deployment has answered. */
-  answered(candidate: Candidate, dialect: DialectName): void {
+  answered(candidate: Candidate, dialect: DialectName, dropped?: readonly string[]): void {
     this.#progress.candidate = candidate;
-    this.#progress.dropped = this.prepared.parameters.droppedFor(dialect);
+    this.#progress.dropped = this.prepared.parameters.droppedFor(dialect, dropped);
     this.#reasons.push(...reasonsOf(candidate, this.prepared.routed));
   }
 

@@ -8,7 +8,7 @@ export type { GatewayObserver } from "./observer.ts";
 export { resetBreakers } from "./breaker-resets.ts";
 export { chatOf, dollars, named, optionsOf, routeAnswer } from "./compatibility.ts";
 export type { RouterQuery } from "./compatibility.ts";
-export { explanationOf, schemaModes } from "./prepared.ts";
+export { explanationOf, schemaModes, unsupportedModes } from "./prepared.ts";
 export type { CallOptions, SchemaMode } from "./prepared.ts";
 export type { AttemptFacts, CallFacts, Phase } from "./observer.ts";
 export type { Health } from "./router.ts";

@@ -13,6 +13,9 @@ export const schemaModes = ["report", "enforce"] as const;
 /** What is done about a reply that has not the form asked for. */
 export type SchemaMode = (typeof schemaModes)[number];
 
+/** What may become of a wish that the provider which answers has no word for. */
+export const unsupportedModes = ["drop", "refuse"] as const;
+
 /** What a caller says outside the body. */
 export interface CallOptions {
   /** Whose account, for callers that belong to no product. */
@@ -23,6 +26,8 @@ export interface CallOptions {
   readonly cache: CacheControl;
   /** What is done about a reply that has not the form asked for: it is told (`report`), or not accepted (`enforce`). */
   readonly schema?: SchemaMode;
+  /** What becomes of a wish that the provider which answers has no word for; as the product's terms say when absent. */
+  readonly unsupported?: (typeof unsupportedModes)[number];
   /** Headers that the caller's dialect knows and that go to upstreams of the same dialect. */
   readonly passed: Readonly<Record<string, string>>;
 }

@@ -157,6 +157,9 @@ function tokensOfPart(part: Part): number {
       return Math.ceil(part.data.length / bytesPerMediaToken);
     case "file":
       return part.source.kind === "base64" ? Math.ceil(part.source.data.length / bytesPerMediaToken) : imageTokens;
+    // Counted with what has no neutral form.
+    case "foreign":
+      return 0;
     case "tool_call":
       return turnTokens + tokensOfText(part.name) + tokensOfText(part.arguments);
     default:

@@ -1,8 +1,8 @@
 // The neutral form between dialects: what a caller asks of a model, what the model answered, and the pieces in which a
 // streamed answer arrives. Every dialect reads and writes it with pure functions, so that n dialects need n translators.
 //
-// 1. What a dialect cannot express is refused with `dialect.unsupported`, never dropped silently.
-// 2. A call that goes to an upstream of its own dialect keeps every parameter that Charter does not know (`raw`).
+// 1. What a dialect cannot express is named in `WireRequest.dropped` or refused with `dialect.unsupported` (`wire/losses.ts`).
+// 2. A call that goes to an upstream of its own dialect keeps all that Charter does not know: parameters, parts and words (`raw`).
 // 3. Arguments of tools stay text: they are the model's words and are parsed where they are used.
 import type { Usage } from "./usage.ts";
 import type { Place } from "./wire/places.ts";
@@ -38,7 +38,9 @@ export type Part =
     }
   /** Reasoning that the model showed; `signature` or `redacted` is the provider's own seal and only it can read it. */
   | { readonly kind: "reasoning"; readonly text: string; readonly signature?: string; readonly redacted?: string }
-  | { readonly kind: "refusal"; readonly text: string };
+  | { readonly kind: "refusal"; readonly text: string }
+  /** What only the caller's own dialect can say; `at` is its JSON pointer in `raw`, and is among `untranslated`. */
+  | { readonly kind: "foreign"; readonly at: string; readonly type: string };
 
 /** Who says a turn; `system` stands for instructions of any rank. Results of tools are said by the user. */
 export type TurnRole = "system" | "user" | "assistant";
@@ -90,6 +92,10 @@ export interface ModelCall {
   readonly topK?: number;
   readonly stop: readonly string[];
   readonly seed?: number;
+  /** From -2 to 2, and never 0. */
+  readonly frequencyPenalty?: number;
+  readonly presencePenalty?: number;
+  readonly verbosity?: "low" | "medium" | "high";
   readonly reasoning?: {
     readonly effort?: "none" | "minimal" | "low" | "medium" | "high" | "xhigh";
     readonly budgetTokens?: number;
@@ -178,6 +184,8 @@ export interface WireRequest {
   /** Headers of the dialect; neither credentials nor content type. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Readonly<Record<string, unknown>>;
+  /** What of the call is left out, by the names of parameters and by JSON pointers; absent where nothing is. */
+  readonly dropped?: readonly string[];
 }
 
 /** Where a call goes. */
@@ -190,6 +198,10 @@ export interface Target {
   readonly outputLimit?: number;
   /** The field that says so, where the dialect has two. */
   readonly outputLimitField?: "max_tokens" | "max_completion_tokens";
+  /** The provider by its common name, whose servers may know less than their dialect has words for. */
+  readonly provider?: string;
+  /** What becomes of a wish that the dialect has no word for; `drop` when absent. */
+  readonly unsupported?: "drop" | "refuse";
 }
 
 /** Reads a streamed reply piece by piece. */
@@ -226,6 +238,8 @@ export interface FrontDialect {
   readCall(body: Readonly<Record<string, unknown>>): ModelCall;
   writeReply(call: ModelCall, reply: Reply, shown: Shown): Record<string, unknown>;
   streamWriter(call: ModelCall, shown: Shown): StreamWriter;
+  /** A reply of a server of this dialect with what it got wrong put right; undefined where nothing is wrong. */
+  mended?(call: ModelCall, body: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> | undefined;
   /** The field that holds the turns of a conversation; absent where there are none. */
   readonly turnsField?: string;
   /** Where seals and media may stand; absent where a body has none. */
@@ -241,7 +255,7 @@ export interface FrontDialect {
 /** A dialect as Charter speaks it to upstreams. */
 export interface UpstreamDialect {
   readonly name: DialectName;
-  /** @throws `dialect.unsupported` for what this dialect cannot say. */
+  /** @throws `dialect.unsupported` for what this dialect cannot say and an answer cannot do without. */
   writeCall(call: ModelCall, target: Target): WireRequest;
   /** @throws `upstream.garbled` for a body that is not a reply. */
   readReply(body: unknown): Reply;

@@ -28,6 +28,7 @@ export type {
   StreamEvent,
   StreamReader,
   StreamWriter,
+  Target,
   Turn,
   UpstreamDialect,
   WireRequest,
@@ -49,7 +50,7 @@ export type { Place } from "./wire/places.ts";
 export { betaHeader, betaOf, betasOf } from "./parameters/betas.ts";
 export { effectsOfModelName } from "./parameters/model-names.ts";
 export { pointerStep } from "./parameters/names.ts";
-export { leftOut } from "./parameters/ordinary.ts";
+export { tellsService } from "./openai-chat/request.ts";
 export { readAsked } from "./parameters/reading.ts";
 export { assertSent } from "./parameters/sent.ts";
 export type { Use } from "./parameters/use.ts";

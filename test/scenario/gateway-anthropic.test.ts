@@ -260,12 +260,14 @@ describe("what only Anthropic knows", () => {
     expect(JSON.stringify(seen.headers)).not.toContain(rig.productKey);
   });
 
-  it("is refused, not dropped, by the others", async () => {
+  it("is left out and named by the others, or refused where the caller wants that", async () => {
     for (const model of ["answers", "gem-answers"]) {
+      const body = { model, max_tokens: 10, messages: ask(), container: "c-1" } as never;
+      const { response } = await client.messages.create(body).withResponse();
+      expect(response.headers.get("x-charter-dropped"), model).toBe("container");
+      expect(rig.upstream.seen.at(-1)?.json, model).not.toHaveProperty("container");
       const { length } = rig.upstream.seen;
-      const error = await errorOf(
-        client.messages.create({ model, max_tokens: 10, messages: ask(), container: "c-1" } as never),
-      );
+      const error = await errorOf(client.messages.create(body, { headers: { "x-charter-unsupported": "refuse" } }));
       expect(error, model).toBeInstanceOf(BadRequestError);
       expect(error.message, model).toContain("dialect.unsupported");
       expect(rig.upstream.seen, model).toHaveLength(length);
@@ -293,7 +295,7 @@ describe("an error", () => {
       { model: "claude-answers", messages: ask() },
       { model: "claude-answers", max_tokens: 10 },
       { model: "claude-answers", max_tokens: 10, messages: [] },
-      { model: "claude-answers", max_tokens: 10, messages: [{ role: "nobody", content: "Hi" }] },
+      { model: "claude-answers", max_tokens: 10, messages: [{ role: 1, content: "Hi" }] },
       { model: "claude-answers", max_tokens: "many", messages: ask() },
     ]) {
       const error = await errorOf(client.messages.create(body as never));

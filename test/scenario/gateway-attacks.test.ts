@@ -36,12 +36,20 @@ describe("a budget", () => {
       const { status, json } = await on.chat(more, headers);
       expect([status, json.code], Object.keys(more).join()).toEqual([409, "budget.insufficient"]);
     }
-    for (const max_tokens of [0, -1, 1.5, "5", 1e308, [1]]) {
+    for (const max_tokens of [-2, 1.5, "5", 1e308, [1]]) {
       const { status, json } = await on.chat({ max_tokens }, headers);
       expect([status, json.code], JSON.stringify(max_tokens)).toEqual([400, "dialect.invalid"]);
     }
     expect(on.stub.seen).toHaveLength(length);
     expect(await on.used("spelling")).toBe(0);
+    // "No limit" for some servers: none of them sees it, and Charter's own limit is within the budget.
+    const wide = await on.project("unlimited", 3000);
+    for (const max_tokens of [0, -1]) {
+      expect((await on.chat({ max_tokens }, wide)).status).toBe(200);
+      const { json } = on.stub.seen.at(-1)!;
+      expect(json.max_tokens).toBeGreaterThan(0);
+      expect(json.max_tokens).toBeLessThan(3000);
+    }
   });
 
   it("pays for an answer that took too long, or was too long to take", async () => {

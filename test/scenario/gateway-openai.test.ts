@@ -325,16 +325,13 @@ describe("parameters that Charter does not know", () => {
     expect(rig.upstream.seen.at(-1)?.body.toString()).toBe(sent);
   });
 
-  it("are refused, not dropped, where the upstream's dialect cannot say them", async () => {
+  it("are left out and named where the upstream's dialect cannot say them, or refused where the caller wants that", async () => {
+    const body = { model: "claude-answers", messages: ask(), max_tokens: 10, logit_bias: { "50256": -100 } };
+    const { response } = await client.chat.completions.create(body).withResponse();
+    expect(response.headers.get("x-charter-dropped")).toBe("logit_bias");
     const { length } = rig.upstream.seen;
-    const error = await errorOf(
-      client.chat.completions.create({
-        model: "claude-answers",
-        messages: ask(),
-        max_tokens: 10,
-        logit_bias: { "50256": -100 },
-      }),
-    );
+    const refusing = { headers: { "x-charter-unsupported": "refuse" } };
+    const error = await errorOf(client.chat.completions.create({ ...body, messages: ask() }, refusing));
     expect(error).toBeInstanceOf(BadRequestError);
     expect(error).toMatchObject({ code: "dialect.unsupported" });
     expect(rig.upstream.seen).toHaveLength(length);
@@ -468,10 +465,10 @@ describe("an error", () => {
       { model: "answers" },
       { model: "answers", messages: "Hi" },
       { model: "answers", messages: [] },
-      { model: "answers", messages: [{ role: "nobody", content: "Hi" }] },
+      { model: "answers", messages: [{ role: 1, content: "Hi" }] },
       { model: "answers", messages: ask(), temperature: "hot" },
       { model: "answers", messages: ask(), n: 0 },
-      { model: "answers", messages: ask(), max_tokens: -1 },
+      { model: "answers", messages: ask(), max_tokens: -2 },
     ]) {
       const error = await errorOf(client.chat.completions.create(body as never));
       expect(error, JSON.stringify(body)).toBeInstanceOf(BadRequestError);

@@ -9,8 +9,8 @@ import {
   betasOf,
   effectsOfModelName,
   pointerStep,
-  leftOut,
   readAsked,
+  tellsService,
 } from "../../models/index.ts";
 import { allows, refusalOf, unknownRefusal } from "./policy.ts";
 import type { Terms } from "./policy.ts";
@@ -22,14 +22,14 @@ export interface Assessment {
   readonly effects: ReadonlySet<ParameterEffect>;
   /** Names of the parameters that nothing is known of, fit for the record. */
   readonly unknown: readonly string[];
-  /** Names of what is asked for whose cost cannot be known beforehand. */
-  readonly unpriced: readonly string[];
+  /** Names of what is asked of a provider of this dialect whose cost cannot be known beforehand. */
+  unpricedFor(dialect: DialectName): readonly string[];
   /** The caller's headers that go to the provider. */
   readonly passed: Readonly<Record<string, string>>;
   /** What is asked of a provider of this dialect that decides the price: another one is not told. */
   askedOf(dialect: DialectName): Service;
-  /** Names of what is left out on the way to a provider of this dialect. */
-  droppedFor(dialect: DialectName): readonly string[];
+  /** Names of what is left out on the way to a provider of this dialect. @param wire What the request does not say. */
+  droppedFor(dialect: DialectName, wire?: readonly string[]): readonly string[];
   /** Why the call may not go on. */
   readonly refused: Fault | undefined;
 }
@@ -47,7 +47,7 @@ export interface Assessed {
 /** Most names of one kind on record. */
 const maxNames = 16;
 /** Longest names on record of a parameter and of a beta; keys and tokens are longer. */
-const [maxName, maxBeta] = [32, 48];
+const [maxName, maxBeta, maxPlace] = [32, 48, 96];
 
 /**
  * Looks at everything that a call asks of its provider.
@@ -61,6 +61,10 @@ export function assess({ call, passed, terms, dataClass, unlisted }: Assessed): 
   const refused = all.reduce<Fault | undefined>((first, use) => first ?? refusalOf(use, terms, dataClass), undefined);
   const [first] = unknown;
   const asked = askedIn(all);
+  const costs = [...named, ...uses].filter(isUnpriced);
+  const unpriced = bounded(costs.map(({ name }) => name));
+  // The model's name is told in every dialect.
+  const unpricedAnywhere = bounded(costs.filter(({ at }) => at === "/model").map(({ name }) => name));
   return {
     governed: bounded(all.map(({ name, effects }) => `${name} (${effects.join(", ")})`)),
     effects: new Set(all.flatMap(({ effects }) => effects)),
@@ -68,17 +72,14 @@ export function assess({ call, passed, terms, dataClass, unlisted }: Assessed): 
       ...unknown.slice(0, maxNames + 1).map((name) => shown(name, maxName)),
       ...headers.unknown.slice(0, maxNames + 1).map((name) => shown(name, maxBeta)),
     ]),
-    askedOf: (dialect) => (dialect === call.dialect ? asked : {}),
+    askedOf: (dialect) => (tellsService(call.dialect, dialect) ? asked : {}),
     // A beta allows something and asks for nothing.
-    unpriced: bounded([...named, ...uses].filter(isUnpriced).map(({ name }) => name)),
+    unpricedFor: (dialect) => (dialect === call.dialect ? unpriced : unpricedAnywhere),
     passed: headers.passed,
-    droppedFor: (dialect) =>
+    droppedFor: (dialect, wire = []) =>
       dialect === call.dialect
         ? headers.dropped
-        : bounded([
-            ...leftOut[call.dialect].filter((name) => (call.raw[name] ?? null) !== null),
-            ...Object.keys(passed),
-          ]),
+        : bounded([...wire.map((name) => shown(name, maxPlace)), ...Object.keys(passed)]),
     refused:
       refused ??
       unknownRefusal(
@@ -150,6 +151,6 @@ export function bounded(names: readonly string[]): readonly string[] {
 
 /** A caller's word as a record holds it: a short name that cannot be a secret. */
 function shown(name: string, longest: number): string {
-  const isName = name.length <= longest && /^[\w$.-]+$/.test(name) && redactSecrets(name) === name;
+  const isName = name.length <= longest && /^[\w$./~ -]+$/.test(name) && redactSecrets(name) === name;
   return isName ? name : "a name that is not shown";
 }

@@ -36,6 +36,7 @@ async function turnOf(session: CallSession, { constitution, cache, similar, embe
     dataClass,
     // A call that accepts nothing else follows none that does.
     ...(session.enforcesForm ? { schema: "enforce" } : {}),
+    ...(options.unsupported === undefined ? {} : { unsupported: options.unsupported }),
     ...parameters.passed,
   };
   const samples = (call.temperature ?? 0) > 0 || call.choices > 1 || strategy === "cascade";

@@ -6,7 +6,7 @@ import type { RawReply } from "../../guards/index.ts";
 import { holderOf } from "../../kernel/fair-share.ts";
 import { writeInTurns } from "../../kernel/json-turns.ts";
 import { noUsage, replyTokensInTurns } from "../../models/index.ts";
-import type { Reply, StreamEvent } from "../../models/index.ts";
+import type { ModelCall, Reply, StreamEvent } from "../../models/index.ts";
 import type { FormChecker } from "../../structured-output/index.ts";
 import type { Landed, WholeAnswer } from "../attempts.ts";
 import { shownOf } from "../call-session.ts";
@@ -41,7 +41,7 @@ export async function deliver(session: CallSession, answer: Landed | Shared, par
 /** An answer that is here as a whole. */
 async function whole(session: CallSession, answer: WholeAnswer, parts: DeliverParts): Promise<Delivered> {
   const { call, prepared } = session;
-  const { attempt, deployment, dialect, reply, bytes } = answer;
+  const { attempt, deployment, dialect, reply } = answer;
   const cost = session.costOf(attempt, answer, await replyTokensInTurns(reply));
   const withheld = (error: unknown): Delivered => {
     return { kind: "withheld", error, ending: { ...cost, model: reply.model, finish: "error" } };
@@ -65,8 +65,7 @@ async function whole(session: CallSession, answer: WholeAnswer, parts: DeliverPa
     return stream(session, how, priced.model, parts);
   }
   const asItCame = isOwn && guarded.reply === reply;
-  const sent = guarded.body === undefined ? bytes : await bytesOf(guarded.body);
-  const body = asItCame ? sent : await written(session, priced, parts);
+  const body = asItCame ? await asCame(call, answer, guarded.body, parts) : await written(session, priced, parts);
   session.keep({ reply: priced, deployment: deployment.name, body }, cost);
   return given(session, body, { ...cost, model: reply.model, finish: finishOf(reply) });
 }
@@ -126,6 +125,23 @@ function given(session: CallSession, body: Buffer, ending: Ending): Delivered {
 
 async function written({ ctx, call }: CallSession, reply: Reply, { fronts }: DeliverParts): Promise<Buffer> {
   return bytesOf(frontOf(fronts, call.dialect).writeReply(call, reply, shownOf(ctx)));
+}
+
+/** The bytes of a reply in the caller's own dialect: those that came, unless a guard or a mistake of the server changes them. */
+async function asCame(
+  call: ModelCall,
+  { bytes, body: came }: WholeAnswer,
+  guarded: object | undefined,
+  { fronts }: DeliverParts,
+): Promise<Buffer> {
+  const body = guarded ?? came;
+  const mended = isRecord(body) ? frontOf(fronts, call.dialect).mended?.(call, body) : undefined;
+  const sent = mended ?? guarded;
+  return sent === undefined ? bytes : bytesOf(sent);
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** What a caller of the provider's own dialect gets; vectors are numbers, in which there is nothing to look for. */

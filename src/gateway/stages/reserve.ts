@@ -19,6 +19,7 @@ import type {
   UpstreamDialect,
   WireRequest,
   Prices,
+  Target,
 } from "../../models/index.ts";
 import { writeInTurns } from "../../kernel/json-turns.ts";
 import type { CallSession } from "../call-session.ts";
@@ -90,7 +91,7 @@ export async function reserveAttempt(
   const draft = await draftOf(parts, session, call, deployment);
   const { write, written, attemptedWith, knownWith, wished, smallest, wanted, name, dialect } = draft;
   const seat = await session.parts.room.take(deployment, wanted).catch((error: unknown) => {
-    throw namingCause(error, session.prepared.parameters.unpriced);
+    throw namingCause(error, session.prepared.parameters.unpricedFor(name));
   });
   if (smallest === wished || holds(seat, wanted)) {
     return { ...written, ...attemptedWith(wished), seat, name, dialect };
@@ -128,7 +129,7 @@ async function reserveAhead(
 /** The request for a deployment, and the most that it can cost by the limit of its answer. */
 async function draftOf(
   { dialects, prices, ruleTrusts }: ReserveParts,
-  { signal, prepared: { product, parameters, request } }: CallSession,
+  { signal, prepared: { product, parameters, request, options, terms } }: CallSession,
   call: ModelCall,
   deployment: Deployment,
 ) {
@@ -136,27 +137,31 @@ async function draftOf(
   const dialect = dialects[name];
   if (dialect === undefined) throw new Error(`no dialect ${name}`);
   const service = parameters.askedOf(name);
+  const unsupported = options.unsupported ?? terms.unsupportedParameters ?? "drop";
   const write = async (outputLimit: number | undefined) => {
-    const wire = dialect.writeCall(call, targetOf(deployment, outputLimit));
+    const wire = dialect.writeCall(call, { ...targetOf(deployment, outputLimit), unsupported });
     return { wire, body: await writeInTurns(wire.body, signal) };
   };
   const isOpen = namesNoLimit(call);
   const wished = isOpen ? wishedLimit(deployment, request.inputTokens) : deployment.maxOutputTokens;
   const smallest = isOpen ? Math.min(wished, leastAnswerTokens) : wished;
   const written = await write(isOpen ? wished : undefined);
+  const isTold = name === call.dialect;
+  const { untranslated: _, ...sayable } = call;
   const tokensWith = boundOf({
-    call,
+    // What another API is not told costs nothing there.
+    call: isTold ? call : sayable,
     textTokens:
       typeof written.body === "string" ? mostTokensOfText(written.body) : await mostTokensOfBytes(written.body, signal),
     deployment,
     answers: answersOf(call),
-    runsTools: parameters.effects.has("tools"),
+    runsTools: isTold && parameters.effects.has("tools"),
     trustOf: (hasMedia) => ruleTrusts.of(product, deployment.name, hasMedia),
   });
   const boundWith = (limit: number): TokenBound => tokensWith(answerTokensOf(call, limit));
   const amountOf = (tokens: Pick<TokenBound, "inputTokens" | "outputTokens">): Amount => ({
     tokens: tokens.inputTokens + tokens.outputTokens,
-    microdollars: parameters.unpriced.length > 0 ? null : estimateOf(prices, deployment, tokens, service),
+    microdollars: parameters.unpricedFor(name).length > 0 ? null : estimateOf(prices, deployment, tokens, service),
   });
   /** What is known of the call with an answer of such a length. */
   const knownWith = (limit: number): Amount => {
@@ -224,9 +229,13 @@ function wishedLimit({ maxOutputTokens, contextTokens }: Deployment, inputTokens
   return Math.min(maxOutputTokens, Math.max(16, space));
 }
 
-function targetOf({ model, maxOutputTokens, outputLimitField }: Deployment, outputLimit: number | undefined) {
+function targetOf(
+  { model, maxOutputTokens, outputLimitField, provider }: Deployment,
+  outputLimit: number | undefined,
+): Target {
   return {
     model,
+    provider: provider.priceProvider,
     defaultMaxOutputTokens: maxOutputTokens,
     ...(outputLimit === undefined ? {} : { outputLimit }),
     ...(outputLimitField === undefined ? {} : { outputLimitField }),

@@ -3,7 +3,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { dataClasses } from "../../constitution/index.ts";
 import type { DataClass } from "../../constitution/index.ts";
-import { schemaModes } from "../../gateway/index.ts";
+import { schemaModes, unsupportedModes } from "../../gateway/index.ts";
 import { strategies } from "../../routing/index.ts";
 import { readCacheControl } from "../../answer-cache/index.ts";
 import type { CallOptions, SchemaMode } from "../../gateway/index.ts";
@@ -35,6 +35,11 @@ export const callHeaders = {
       enum: schemaModes,
       description: "Whether a reply without the form asked for is told (`report`, when absent) or not accepted.",
     },
+    "x-charter-unsupported": {
+      enum: unsupportedModes,
+      description:
+        "Whether a parameter that the provider which answers has no word for is left out and named in `X-Charter-Dropped` (`drop`), or the call is refused; as the product's terms say when absent.",
+    },
     "cache-control": { ...text(256), description: "`no-store`, `no-cache`, `max-age=N` or `only-if-cached`." },
   },
 };
@@ -47,6 +52,7 @@ export function callOptions(request: FastifyRequest): CallOptions {
   const strategy = one(headers["x-charter-strategy"]) as Strategy | undefined;
   const dataClass = one(headers["x-charter-data-class"]) as DataClass | undefined;
   const schema = one(headers["x-charter-schema"]) as SchemaMode | undefined;
+  const unsupported = one(headers["x-charter-unsupported"]) as CallOptions["unsupported"];
   const beta = one(headers[betaHeader]);
   return {
     ...(product === undefined ? {} : { product }),
@@ -54,6 +60,7 @@ export function callOptions(request: FastifyRequest): CallOptions {
     ...(strategy === undefined ? {} : { strategy }),
     ...(dataClass === undefined ? {} : { dataClass }),
     ...(schema === undefined ? {} : { schema }),
+    ...(unsupported === undefined ? {} : { unsupported }),
     cache: readCacheControl(headers["cache-control"]),
     passed: beta === undefined ? {} : { [betaHeader]: beta },
   };

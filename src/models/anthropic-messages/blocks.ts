@@ -1,8 +1,7 @@
 // Reads the content blocks of a message of the Messages API. A block that the neutral form cannot hold is noted as
-// untranslated; the text inside it is read all the same, so that guards see it. A block of a type that is not in the API's
-// reference is refused, because what Charter cannot read no guard has looked at.
+// untranslated, and a foreign part stands for it; text inside it that is known to be said is read all the same. The guards look at
+// the words of every block in the body as it came.
 import type { MediaSource, Part } from "../conversation.ts";
-import { unsupported } from "../wire/faults.ts";
 import type { Draft, JsonObject } from "../wire/fields.ts";
 import {
   asObject,
@@ -14,25 +13,7 @@ import {
   put,
   textIn,
   unlike,
-  wordIn,
 } from "../wire/fields.ts";
-
-/** Blocks of the provider's own tools and stores: only the provider knows what they mean. */
-const ownBlocks = new Set([
-  "server_tool_use",
-  "web_search_tool_result",
-  "web_fetch_tool_result",
-  "code_execution_tool_result",
-  "bash_code_execution_tool_result",
-  "text_editor_code_execution_tool_result",
-  "tool_search_tool_result",
-  "tool_reference",
-  "container_upload",
-  "mcp_tool_use",
-  "mcp_tool_result",
-  "compaction",
-  "browser_state",
-]);
 
 /** The neutral parts of a content; pointers of what has no neutral form are added to `untranslated`. */
 export function readBlocks(content: unknown, at: string, untranslated: string[]): Part[] {
@@ -68,20 +49,27 @@ function readBlock(block: JsonObject, at: string, parts: Part[], untranslated: s
     case "tool_result":
       parts.push(readToolResult(block, at, untranslated));
       return;
-    case "thinking":
-      parts.push({
+    case "thinking": {
+      // Other servers of this API sign nothing.
+      const thought: Draft<Extract<Part, { kind: "reasoning" }>> = {
         kind: "reasoning",
         text: neededTextIn(block, "thinking", at),
-        signature: neededTextIn(block, "signature", at),
-      });
+      };
+      put(thought, "signature", textIn(block, "signature", at));
+      parts.push(thought);
       return;
+    }
     case "redacted_thinking":
       parts.push({ kind: "reasoning", text: "", redacted: neededTextIn(block, "data", at) });
       return;
     default:
-      if (!ownBlocks.has(type)) throw unsupported(`${at}/type names a block that Charter cannot read`, `${at}/type`);
-      untranslated.push(at);
+      parts.push(foreign(at, type, untranslated));
   }
+}
+
+function foreign(at: string, type: string, untranslated: string[]): Part {
+  untranslated.push(at);
+  return { kind: "foreign", at, type };
 }
 
 function readText(block: JsonObject, at: string): Part {
@@ -94,9 +82,8 @@ function readText(block: JsonObject, at: string): Part {
 export function readCacheControl(block: JsonObject, at: string): "5m" | "1h" | undefined {
   const control = objectIn(block, "cache_control", at);
   if (control === undefined) return undefined;
-  const place = `${at}/cache_control`;
-  if (wordIn(control, "type", place, ["ephemeral"]) === undefined) missing(place, "type");
-  return wordIn(control, "ttl", place, ["5m", "1h"]) ?? "5m";
+  if (control["type"] === undefined || control["type"] === null) missing(`${at}/cache_control`, "type");
+  return control["ttl"] === "1h" ? "1h" : "5m";
 }
 
 /** Bytes or a URL; a source of another type lies with the provider, or is read by the caller of this. */
@@ -122,8 +109,7 @@ function readSource(source: JsonObject, at: string): MediaSource | undefined {
 function readImage(block: JsonObject, at: string, parts: Part[], untranslated: string[]): void {
   readCacheControl(block, at);
   const source = readSource(neededObjectIn(block, "source", at), `${at}/source`);
-  if (source === undefined) untranslated.push(`${at}/source`);
-  else parts.push({ kind: "image", source });
+  parts.push(source === undefined ? foreign(`${at}/source`, "an image", untranslated) : { kind: "image", source });
 }
 
 function readDocument(block: JsonObject, at: string, parts: Part[], untranslated: string[]): void {
@@ -137,8 +123,10 @@ function readDocument(block: JsonObject, at: string, parts: Part[], untranslated
   if (textIn(block, "context", at) !== undefined) untranslated.push(`${at}/context`);
   const name = textIn(block, "title", at);
   if (source === undefined) {
-    untranslated.push(`${at}/source`);
-    if (from["type"] === "content") parts.push(...readBlocks(from["content"], `${at}/source/content`, untranslated));
+    if (from["type"] === "content") {
+      untranslated.push(`${at}/source`);
+      parts.push(...readBlocks(from["content"], `${at}/source/content`, untranslated));
+    } else parts.push(foreign(`${at}/source`, "a document", untranslated));
     return;
   }
   parts.push(name === undefined ? { kind: "file", source } : { kind: "file", source, name });

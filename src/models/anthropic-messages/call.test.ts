@@ -77,7 +77,6 @@ describe("reading a call of the Messages API", () => {
     ["/messages", { model: "m", max_tokens: 10 }],
     ["/messages", { ...plain, messages: [] }],
     ["/messages/0", { ...plain, messages: ["hello"] }],
-    ["/messages/0/role", { ...plain, messages: [{ role: "tool", content: "hello" }] }],
     ["/messages/0/content", { ...plain, messages: [{ role: "user", content: 3 }] }],
     ["/messages/0/content/0/text", { ...plain, messages: [{ role: "user", content: [{ type: "text" }] }] }],
     [
@@ -92,21 +91,12 @@ describe("reading a call of the Messages API", () => {
       "/messages/0/content/0/is_error",
       { ...plain, messages: [{ role: "user", content: [{ type: "tool_result", tool_use_id: "a", is_error: "no" }] }] },
     ],
-    [
-      "/system/0/cache_control/ttl",
-      { ...plain, system: [{ type: "text", text: "", cache_control: { type: "ephemeral", ttl: "2h" } }] },
-    ],
     ["/tools/0/input_schema", { ...plain, tools: [{ name: "a" }] }],
-    ["/tool_choice/type", { ...plain, tool_choice: { type: "required" } }],
     ["/tool_choice/name", { ...plain, tool_choice: { type: "tool" } }],
     ["/stop_sequences/0", { ...plain, stop_sequences: [1] }],
-    ["/temperature", { ...plain, temperature: 1.5 }],
     ["/top_k", { ...plain, top_k: -1 }],
-    ["/thinking/type", { ...plain, thinking: { type: "loud" } }],
     ["/thinking/budget_tokens", { ...plain, thinking: { type: "enabled" } }],
-    ["/output_config/effort", { ...plain, output_config: { effort: "huge" } }],
     ["/output_config/format/schema", { ...plain, output_config: { format: { type: "json_schema" } } }],
-    ["/output_format/type", { ...plain, output_format: { type: "xml" } }],
     ["/metadata", { ...plain, metadata: "me" }],
     ["/stream", { ...plain, stream: "yes" }],
   ])("refuses a wrong value at %s", (at, body) => {
@@ -147,15 +137,29 @@ describe("reading a call of the Messages API", () => {
     ]);
     expect(call.turns[0]?.parts).toEqual([
       { kind: "text", text: "found words" },
+      { kind: "foreign", at: "/messages/0/content/1/source", type: "an image" },
       { kind: "text", text: "inner words" },
     ]);
   });
 
-  it("refuses a block of a type that is not in the API", () => {
-    const body = { ...plain, messages: [{ role: "user", content: [{ type: "hologram" }] }] };
-    expect(() => anthropicMessagesFront.readCall(body)).toThrow(
-      expect.objectContaining({ code: "dialect.unsupported", facts: { at: "/messages/0/content/0/type" } }),
-    );
+  it.each([
+    ["/messages/0/role", { messages: [{ role: "critic", content: "hello" }] }],
+    ["/messages/0/content/0", { messages: [{ role: "user", content: [{ type: "hologram" }] }] }],
+    ["/tool_choice/type", { tool_choice: { type: "required" } }],
+    ["/temperature", { temperature: 2.5 }],
+    ["/thinking/type", { thinking: { type: "loud" } }],
+    ["/output_config/effort", { output_config: { effort: "huge" } }],
+    ["/output_format/type", { output_format: { type: "xml" } }],
+  ])("leaves a word that it does not know at %s to servers of its own API", (at, fields) => {
+    expect(anthropicMessagesFront.readCall({ ...plain, ...fields }).untranslated).toEqual([at]);
+  });
+
+  it("reads a mark for the cache with a life that it does not know, and thinking that no one has signed", () => {
+    const system = [{ type: "text", text: "", cache_control: { type: "ephemeral", ttl: "2h" } }];
+    const messages = [...plain.messages, { role: "assistant", content: [{ type: "thinking", thinking: "hm" }] }];
+    const { untranslated, turns } = anthropicMessagesFront.readCall({ ...plain, system, messages });
+    expect(untranslated).toBeUndefined();
+    expect(turns.at(-1)?.parts).toEqual([{ kind: "reasoning", text: "hm" }]);
   });
 
   it.each([

@@ -8,16 +8,15 @@ import {
   asText,
   flagIn,
   integerIn,
+  knownNumberIn,
+  knownWordIn,
   listIn,
   missing,
   neededObjectIn,
   neededTextIn,
-  numberIn,
   objectIn,
   put,
   textIn,
-  unlike,
-  wordIn,
 } from "../wire/fields.ts";
 import { readBlocks, readCacheControl } from "./blocks.ts";
 import { invalid } from "../wire/faults.ts";
@@ -43,7 +42,7 @@ export function readMessagesCall(body: JsonObject): ModelCall {
     model: neededTextIn(body, "model", ""),
     turns: readTurns(body, untranslated),
     tools: readTools(body, untranslated),
-    form: readForm(body),
+    form: readForm(body, untranslated),
     // 0 asks for nothing but a warm cache.
     maxOutputTokens: integerIn(body, "max_tokens", "", 0) ?? missing("", "max_tokens"),
     stop: (listIn(body, "stop_sequences", "") ?? []).map((word, i) => asText(word, `/stop_sequences/${i}`)),
@@ -51,12 +50,12 @@ export function readMessagesCall(body: JsonObject): ModelCall {
     stream: flagIn(body, "stream", "") ?? false,
     wantsUsage: true,
   };
-  put(call, "temperature", numberIn(body, "temperature", "", 0, 1));
-  put(call, "topP", numberIn(body, "top_p", "", 0, 1));
+  put(call, "temperature", knownNumberIn(body, "temperature", 0, 2, untranslated));
+  put(call, "topP", knownNumberIn(body, "top_p", 0, 1, untranslated));
   put(call, "topK", integerIn(body, "top_k", "", 0));
   objectIn(body, "metadata", "");
-  readToolChoice(body, call);
-  put(call, "reasoning", readReasoning(body));
+  readToolChoice(body, call, untranslated);
+  put(call, "reasoning", readReasoning(body, untranslated));
   for (const key of Object.keys(body)) {
     if (!understood.has(key) && body[key] !== null) untranslated.push(below("", key));
   }
@@ -75,7 +74,8 @@ function readTurns(body: JsonObject, untranslated: string[]): Turn[] {
   for (const [index, item] of messages.entries()) {
     const at = `/messages/${index}`;
     const message = asObject(item, at);
-    const role = wordIn(message, "role", at, ["user", "assistant", "system"]) ?? missing(at, "role");
+    neededTextIn(message, "role", at);
+    const role = knownWordIn(message, "role", at, ["user", "assistant", "system"], untranslated) ?? "user";
     turns.push({ role, parts: readBlocks(message["content"], `${at}/content`, untranslated) });
   }
   return turns;
@@ -107,39 +107,43 @@ function readTools(body: JsonObject, untranslated: string[]): ToolOffer[] {
   return offers;
 }
 
-function readToolChoice(body: JsonObject, call: Draft<ModelCall>): void {
+function readToolChoice(body: JsonObject, call: Draft<ModelCall>, untranslated: string[]): void {
   const at = "/tool_choice";
   const from = objectIn(body, "tool_choice", "");
   if (from === undefined) return;
-  const type = wordIn(from, "type", at, ["auto", "any", "tool", "none"]) ?? missing(at, "type");
-  const choices: Readonly<Record<typeof type, () => ToolChoice>> = {
-    auto: () => "auto",
-    any: () => "required",
-    none: () => "none",
-    tool: () => ({ name: neededTextIn(from, "name", at) }),
-  };
-  call.toolChoice = choices[type]();
+  neededTextIn(from, "type", at);
+  const type = knownWordIn(from, "type", at, ["auto", "any", "tool", "none"], untranslated);
+  if (type !== undefined) {
+    const choices: Readonly<Record<typeof type, () => ToolChoice>> = {
+      auto: () => "auto",
+      any: () => "required",
+      none: () => "none",
+      tool: () => ({ name: neededTextIn(from, "name", at) }),
+    };
+    call.toolChoice = choices[type]();
+  }
   const single = flagIn(from, "disable_parallel_tool_use", at);
   if (single !== undefined) call.parallelToolCalls = !single;
 }
 
 /** The form stands in `output_config.format`; `output_format` is its older place. */
-function readForm(body: JsonObject): ReplyForm {
+function readForm(body: JsonObject, untranslated: string[]): ReplyForm {
   const config = objectIn(body, "output_config", "");
   const newer = config === undefined ? undefined : objectIn(config, "format", "/output_config");
   const format = newer ?? objectIn(body, "output_format", "");
   if (format === undefined) return { kind: "text" };
   const at = newer === undefined ? "/output_format" : "/output_config/format";
-  if (wordIn(format, "type", at, ["json_schema"]) === undefined) missing(at, "type");
+  neededTextIn(format, "type", at);
+  if (knownWordIn(format, "type", at, ["json_schema"], untranslated) === undefined) return { kind: "text" };
   return { kind: "schema", name: "reply", schema: neededObjectIn(format, "schema", at), strict: true };
 }
 
-function readReasoning(body: JsonObject): ModelCall["reasoning"] | undefined {
+function readReasoning(body: JsonObject, untranslated: string[]): ModelCall["reasoning"] | undefined {
   const config = objectIn(body, "output_config", "");
   const asked =
     config === undefined
       ? undefined
-      : wordIn(config, "effort", "/output_config", ["low", "medium", "high", "xhigh", "max"]);
+      : knownWordIn(config, "effort", "/output_config", ["low", "medium", "high", "xhigh", "max"], untranslated);
   const effort = asked === "max" ? "xhigh" : asked;
   const thinking = objectIn(body, "thinking", "");
   const at = "/thinking";
@@ -158,6 +162,7 @@ function readReasoning(body: JsonObject): ModelCall["reasoning"] | undefined {
     case undefined:
       return effort === undefined ? undefined : { effort };
     default:
-      throw unlike(`${at}/type`, "one of adaptive, enabled, disabled, between_tools", type);
+      untranslated.push(`${at}/type`);
+      return effort === undefined ? undefined : { effort };
   }
 }

@@ -1,6 +1,6 @@
 // Reasoning in the Messages API: how much of it is asked for, and which of the reasoning in earlier turns may be sent back.
 import type { ModelCall, Part } from "../conversation.ts";
-import { unsupported } from "../wire/faults.ts";
+import type { Losses } from "../wire/losses.ts";
 import { reasonerOf } from "./model.ts";
 
 /** Tokens for each level where a model wants a budget. The API gives none; these are Charter's own. */
@@ -18,16 +18,25 @@ export interface WrittenReasoning {
 /**
  * How the call's reasoning is asked of a model. Thinking cannot be asked for together with a forced tool: the effort alone
  * is then said, where the model knows it. A budget made from a level stays below `maxTokens`, as the API demands.
- * @throws `dialect.unsupported` when reasoning is asked of a model that has none.
+ * Reasoning that is asked of a model that has none is left out.
  */
-export function writeReasoning(call: ModelCall, model: string, maxTokens: number, forced: boolean): WrittenReasoning {
+export function writeReasoning(
+  call: ModelCall,
+  model: string,
+  maxTokens: number,
+  forced: boolean,
+  losses: Losses,
+): WrittenReasoning {
   const { reasoning } = call;
   const level = reasoning?.effort;
   const budget = reasoning?.budgetTokens;
   if (reasoning === undefined || (level === undefined && budget === undefined)) return {};
   const reasoner = reasonerOf(model);
   if (level === "none") return reasoner === "none" ? {} : { thinking: { type: "disabled" } };
-  if (reasoner === "none") throw unsupported("the model does not reason");
+  if (reasoner === "none") {
+    losses.leave("reasoning", "the model does not reason");
+    return {};
+  }
   if (budget !== undefined && reasoner !== "adaptive") {
     return forced ? {} : { thinking: { type: "enabled", budget_tokens: budget } };
   }

@@ -165,7 +165,8 @@ describe("writing a call to the Messages API", () => {
       { form: { kind: "schema", name: "r", strict: false, schema: { type: "array", items: { minimum: 1 } } } },
     ],
   ])("refuses %s", (_what, fields) => {
-    expect(() => bodyOf(fields)).toThrow(refused("dialect.unsupported"));
+    const refusing = { ...target, unsupported: "refuse" } as const;
+    expect(() => anthropicMessagesUpstream.writeCall(callOf(fields), refusing)).toThrow(refused("dialect.unsupported"));
   });
 
   it.each<[Partial<ModelCall>, unknown]>([
@@ -294,9 +295,10 @@ describe("asking the Messages API to reason", () => {
     ).toBeUndefined();
   });
 
-  it("refuses to ask a model that cannot", () => {
-    expect(() => bodyOf({ reasoning: { effort: "low" } }, "claude-3-5-haiku-20241022")).toThrow(
-      refused("dialect.unsupported"),
-    );
+  it("leaves out what is asked of a model that does not reason", () => {
+    const haiku = { ...target, model: "claude-3-5-haiku-20241022" };
+    const { body, dropped } = anthropicMessagesUpstream.writeCall(callOf({ reasoning: { effort: "low" } }), haiku);
+    expect(body["thinking"]).toBeUndefined();
+    expect(dropped).toEqual(["reasoning"]);
   });
 });

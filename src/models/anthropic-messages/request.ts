@@ -1,7 +1,8 @@
 // Writes a call as a request to POST /v1/messages: the caller's own body where the caller spoke this dialect, otherwise a
 // body made from the neutral form.
 import type { ModelCall, Target, ToolOffer, WireRequest } from "../conversation.ts";
-import { refuseUntranslated, unsupported } from "../wire/faults.ts";
+import { unsupported } from "../wire/faults.ts";
+import { Losses } from "../wire/losses.ts";
 import type { JsonObject } from "../wire/fields.ts";
 import { isObject } from "../wire/fields.ts";
 import { isPromised, replyTool, writeForm } from "./form.ts";
@@ -15,8 +16,11 @@ const headers = { "anthropic-version": "2023-06-01" };
 /** Writes a call. @throws `dialect.unsupported` for what the Messages API cannot say. */
 export function writeMessagesCall(call: ModelCall, target: Target): WireRequest {
   if (call.tools.some(({ name }) => name === replyTool)) throw unsupported(`the name ${replyTool} is Charter's own`);
-  const body = call.dialect === "anthropic-messages" ? ownBody(call, target) : translatedBody(call, target);
-  return { path: "/messages", headers, body };
+  const path = "/messages";
+  if (call.dialect === "anthropic-messages") return { path, headers, body: ownBody(call, target) };
+  const losses = new Losses(call, target);
+  const body = translatedBody(call, target, losses);
+  return { path, headers, body, dropped: losses.names };
 }
 
 /**
@@ -43,12 +47,15 @@ function withoutForeignThinking(message: unknown): unknown[] {
 function isForeignThinking(block: unknown): boolean {
   if (!isObject(block)) return false;
   const { type, signature, data } = block;
+  // What has no seal at all comes from a server of this API that makes none, and goes back to it.
+  if (type === "thinking" && typeof signature !== "string") return false;
   if (type === "thinking") return !isOwnReasoning({ kind: "reasoning", text: "", signature: String(signature) });
   return type === "redacted_thinking" && !isOwnReasoning({ kind: "reasoning", text: "", redacted: String(data) });
 }
 
-function translatedBody(call: ModelCall, target: Target): JsonObject {
-  refuse(call);
+function translatedBody(call: ModelCall, target: Target, losses: Losses): JsonObject {
+  if (call.dialect === "embeddings") throw unsupported("this provider makes no embeddings");
+  leaveUnsayable(call, losses);
   const { model } = target;
   const form = writeForm(call, model);
   const tools = writeTools(call, model);
@@ -57,15 +64,16 @@ function translatedBody(call: ModelCall, target: Target): JsonObject {
   const choice = tools.length === 0 ? undefined : writeToolChoice(call, tools.at(-1)?.["name"] === replyTool);
   const forced = choice !== undefined && choice["type"] !== "auto" && choice["type"] !== "none";
   const maxTokens = call.maxOutputTokens ?? target.outputLimit ?? target.defaultMaxOutputTokens;
-  const { thinking, effort } = writeReasoning(call, model, maxTokens, forced);
-  const { system, messages } = writeTurns(call.turns);
+  const { thinking, effort } = writeReasoning(call, model, maxTokens, forced, losses);
+  const { system, messages } = writeTurns(call.turns, losses);
   const body: Record<string, unknown> = { model, max_tokens: maxTokens, messages };
   if (system.length > 0) body["system"] = system;
   if (tools.length > 0) body["tools"] = tools;
   if (choice !== undefined) body["tool_choice"] = choice;
   if (call.stop.length > 0) body["stop_sequences"] = call.stop;
   // 1 is the default of both. Newer models refuse the two together, and any other value, so the default is not said.
-  if (call.temperature !== undefined && call.temperature !== 1) body["temperature"] = call.temperature;
+  const temperature = call.temperature === undefined ? 1 : Math.min(call.temperature, 1);
+  if (temperature !== 1) body["temperature"] = temperature;
   if (call.topP !== undefined && call.topP !== 1) body["top_p"] = call.topP;
   if (call.topK !== undefined) body["top_k"] = call.topK;
   if (thinking !== undefined) body["thinking"] = thinking;
@@ -75,20 +83,29 @@ function translatedBody(call: ModelCall, target: Target): JsonObject {
       ...(form.kind === "native" ? { format: form.format } : {}),
     };
   }
+  const user = call.raw["safety_identifier"] ?? call.raw["user"];
+  if (typeof user === "string") body["metadata"] = { user_id: user };
   if (call.stream) body["stream"] = true;
   return body;
 }
 
-function refuse(call: ModelCall): void {
-  refuseUntranslated(call);
-  if (call.dialect === "embeddings") throw unsupported("this provider makes no embeddings");
-  if (call.choices > 1) throw unsupported("this provider gives one answer per call");
-  if (call.logprobs === true) throw unsupported("this provider gives no probabilities of tokens");
-  if (call.seed !== undefined) throw unsupported("this provider takes no seed");
-  if (call.temperature !== undefined && call.temperature > 1) {
-    throw unsupported("this provider takes temperatures from 0 to 1");
-  }
+function leaveUnsayable(call: ModelCall, losses: Losses): void {
+  losses.leaveUntranslated(call);
+  const asked: readonly (readonly [boolean, name: string, why: string])[] = [
+    [call.choices > 1, "n", "this provider gives one answer per call"],
+    [call.logprobs === true, "logprobs", "this provider gives no probabilities of tokens"],
+    [call.seed !== undefined, "seed", "this provider takes no seed"],
+    [(call.temperature ?? 0) > 1, "temperature above 1", "this provider takes temperatures from 0 to 1"],
+    [call.frequencyPenalty !== undefined, "frequency_penalty", "this provider takes no penalties"],
+    [call.presencePenalty !== undefined, "presence_penalty", "this provider takes no penalties"],
+    [(call.verbosity ?? "medium") !== "medium", "verbosity", "this provider knows no verbosity"],
+  ];
+  for (const [isAsked, name, why] of asked) if (isAsked) losses.leave(name, why);
+  losses.leaveCircumstances(call, told);
 }
+
+/** Parameters that are said in other words. */
+const told: ReadonlySet<string> = new Set(["user", "safety_identifier"]);
 
 /**
  * A strict tool is promised where the model can promise its schema; elsewhere the schema is offered without the promise, as

@@ -2,6 +2,8 @@
 import type { MediaSource, Part, Turn } from "../conversation.ts";
 import { unsupported } from "../wire/faults.ts";
 import type { JsonObject } from "../wire/fields.ts";
+import { resultTurn } from "../wire/losses.ts";
+import type { Losses } from "../wire/losses.ts";
 import { isOwnReasoning } from "./reasoning.ts";
 import { parseArguments } from "../wire/tool-arguments.ts";
 
@@ -17,18 +19,27 @@ export interface WrittenTurns {
  * refuses it, and no model reads the reasoning of another. Empty texts are left out, because the API refuses them.
  * @throws `dialect.unsupported` for what no block can hold.
  */
-export function writeTurns(turns: readonly Turn[]): WrittenTurns {
+export function writeTurns(turns: readonly Turn[], losses: Losses): WrittenTurns {
   const system: JsonObject[] = [];
   const messages: { role: string; content: JsonObject[] }[] = [];
   for (const turn of turns) {
     if (turn.role === "system") {
-      for (const part of turn.parts) if (!isEmpty(part)) system.push(systemBlock(part));
+      const saying = { say: systemBlock, note: wordsBlock };
+      for (const part of turn.parts) if (!isEmpty(part)) system.push(losses.say(part, turn, saying));
       continue;
     }
     const last = messages.at(-1);
     const content = last?.role === turn.role ? last.content : [];
     const results = content.filter((block) => block["type"] === "tool_result").length;
-    const blocks = turn.parts.filter((part) => !isEmpty(part)).map((part) => block(part, turn.role));
+    const blocks: JsonObject[] = [];
+    for (const part of turn.parts) {
+      if (isEmpty(part)) continue;
+      if (part.kind === "foreign" && turn.role === "assistant") losses.refuse(part);
+      else {
+        const saying = { say: (each: Sayable): JsonObject => block(each, turn.role, losses), note: wordsBlock };
+        blocks.push(losses.say(part, turn, saying));
+      }
+    }
     content.splice(results, 0, ...blocks.filter((one) => one["type"] === "tool_result"));
     content.push(...blocks.filter((one) => one["type"] !== "tool_result"));
     if (content.length > 0 && content !== last?.content) messages.push({ role: turn.role, content });
@@ -42,12 +53,18 @@ function isEmpty(part: Part): boolean {
   return part.kind === "reasoning" && !isOwnReasoning(part);
 }
 
-function systemBlock(part: Part): JsonObject {
+type Sayable = Exclude<Part, { readonly kind: "foreign" }>;
+
+function wordsBlock(text: string): JsonObject {
+  return { type: "text", text };
+}
+
+function systemBlock(part: Sayable): JsonObject {
   if (part.kind === "text") return textBlock(part);
   throw unsupported(`a part of kind ${part.kind} cannot be said in the instructions of a message`);
 }
 
-function block(part: Part, role: Turn["role"]): JsonObject {
+function block(part: Sayable, role: Turn["role"], losses: Losses): JsonObject {
   switch (part.kind) {
     case "text":
       return textBlock(part);
@@ -60,7 +77,7 @@ function block(part: Part, role: Turn["role"]): JsonObject {
     case "tool_call":
       return { type: "tool_use", id: toolId(part.id), name: part.name, input: parseArguments(part.arguments) };
     case "tool_result":
-      return resultBlock(part);
+      return resultBlock(part, losses);
     case "reasoning":
       if (part.redacted !== undefined) return { type: "redacted_thinking", data: part.redacted };
       return { type: "thinking", thinking: part.text, signature: part.signature };
@@ -95,14 +112,14 @@ function documentBlock(part: Extract<Part, { kind: "file" }>): JsonObject {
   throw unsupported(`a file of type ${source.mediaType} cannot be said in a message`);
 }
 
-function resultBlock(part: Extract<Part, { kind: "tool_result" }>): JsonObject {
+function resultBlock(part: Extract<Part, { kind: "tool_result" }>, losses: Losses): JsonObject {
   const content: JsonObject[] = [];
+  const say = (inner: Sayable): JsonObject => {
+    if (inner.kind === "text" || inner.kind === "image" || inner.kind === "file") return block(inner, "user", losses);
+    throw unsupported(`a part of kind ${inner.kind} cannot be said in the result of a tool`);
+  };
   for (const inner of part.parts) {
-    if (isEmpty(inner)) continue;
-    if (inner.kind !== "text" && inner.kind !== "image" && inner.kind !== "file") {
-      throw unsupported(`a part of kind ${inner.kind} cannot be said in the result of a tool`);
-    }
-    content.push(block(inner, "user"));
+    if (!isEmpty(inner)) content.push(losses.say(inner, resultTurn, { say, note: wordsBlock }));
   }
   const error = part.isError === undefined ? {} : { is_error: part.isError };
   return { type: "tool_result", tool_use_id: toolId(part.id), content, ...error };

@@ -2,6 +2,7 @@
 import type { ModelCall } from "../conversation.ts";
 import { unsupported } from "../wire/faults.ts";
 import type { JsonObject } from "../wire/fields.ts";
+import type { Losses } from "../wire/losses.ts";
 import { geminiVersion, isThirdGeneration } from "./model.ts";
 import { writeSchema } from "./schema.ts";
 
@@ -9,7 +10,7 @@ import { writeSchema } from "./schema.ts";
 const budgets = { none: 0, minimal: 1024, low: 1024, medium: 8192, high: 24_576, xhigh: 24_576 } as const;
 
 /** Writes the configuration. @param outputLimit For a call that names none. @throws `dialect.unsupported` for what the model cannot do. */
-export function writeGeneration(call: ModelCall, model: string, outputLimit?: number): JsonObject {
+export function writeGeneration(call: ModelCall, model: string, losses: Losses, outputLimit?: number): JsonObject {
   const config: Record<string, unknown> = {};
   const limit = call.maxOutputTokens ?? outputLimit;
   if (limit !== undefined) config["maxOutputTokens"] = limit;
@@ -18,10 +19,12 @@ export function writeGeneration(call: ModelCall, model: string, outputLimit?: nu
   if (call.topK !== undefined) config["topK"] = call.topK;
   if (call.seed !== undefined) config["seed"] = call.seed;
   if (call.stop.length > 0) config["stopSequences"] = call.stop;
-  if (call.choices > 1) config["candidateCount"] = call.choices;
+  if (call.frequencyPenalty !== undefined) config["frequencyPenalty"] = call.frequencyPenalty;
+  if (call.presencePenalty !== undefined) config["presencePenalty"] = call.presencePenalty;
+  if (call.choices > 1 && !call.stream) config["candidateCount"] = call.choices;
   if (call.logprobs === true) config["responseLogprobs"] = true;
   writeForm(call, model, config);
-  const thinking = writeThinking(call, model);
+  const thinking = writeThinking(call, model, losses);
   if (thinking !== undefined) config["thinkingConfig"] = thinking;
   return config;
 }
@@ -36,13 +39,13 @@ function writeForm(call: ModelCall, model: string, config: Record<string, unknow
   if (form.kind === "schema") config["responseJsonSchema"] = writeSchema(form.schema, form.strict);
 }
 
-function writeThinking(call: ModelCall, model: string): JsonObject | undefined {
+function writeThinking(call: ModelCall, model: string, losses: Losses): JsonObject | undefined {
   const level = call.reasoning?.effort;
   const budget = call.reasoning?.budgetTokens;
   if (level === undefined && budget === undefined) return undefined;
   if (geminiVersion(model) < 2.05) {
-    if (level === "none") return undefined;
-    throw unsupported("the model does not reason");
+    if (level !== "none") losses.leave("reasoning", "the model does not reason");
+    return undefined;
   }
   const includeThoughts = level !== "none";
   if (budget !== undefined) return { includeThoughts, thinkingBudget: budget };

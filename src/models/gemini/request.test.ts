@@ -9,8 +9,12 @@ function callOf(fields: Partial<ModelCall>): ModelCall {
   return plainCall({ turns: [{ role: "user", parts: [{ kind: "text", text: "hello" }] }], ...fields });
 }
 
-function bodyOf(fields: Partial<ModelCall>, model = "gemini-2.5-flash"): Readonly<Record<string, unknown>> {
-  return geminiUpstream.writeCall(callOf(fields), { model, defaultMaxOutputTokens: 4096 }).body;
+function bodyOf(
+  fields: Partial<ModelCall>,
+  model = "gemini-2.5-flash",
+  unsupported: "drop" | "refuse" = "drop",
+): Readonly<Record<string, unknown>> {
+  return geminiUpstream.writeCall(callOf(fields), { model, defaultMaxOutputTokens: 4096, unsupported }).body;
 }
 
 /** The contents of an assistant's turn that asks for tools and of the results. */
@@ -27,6 +31,7 @@ describe("writing a call to the Gemini API", () => {
       path: "/models/gemini-2.5-flash:generateContent",
       headers: {},
       body: { contents: [{ role: "user", parts: [{ text: "hello" }] }] },
+      dropped: [],
     });
     const streamed = geminiUpstream.writeCall(callOf({ stream: true }), { ...target, model: "../files/a b?c" });
     expect(streamed.path).toBe("/models/..%2Ffiles%2Fa%20b%3Fc:streamGenerateContent?alt=sse");
@@ -159,13 +164,12 @@ describe("writing a call to the Gemini API", () => {
       "a URL that tells no type",
       { turns: [{ role: "user", parts: [{ kind: "image", source: { kind: "url", url: "https://example.com/a" } }] }] },
     ],
-    ["a result without a call", { turns: [{ role: "user", parts: [{ kind: "tool_result", id: "x", parts: [] }] }] }],
     ["reasoning of a model without it", { reasoning: { effort: "low" } }, "gemini-2.0-flash"],
   ])("refuses %s", (_what, fields, model) => {
-    expect(() => bodyOf(fields, model)).toThrow(unsupported);
+    expect(() => bodyOf(fields, model, "refuse")).toThrow(unsupported);
   });
 
-  it("says media in results from Gemini 3 on and refuses them before", () => {
+  it("says media inside results from Gemini 3 on, and behind them before", () => {
     const turns: ModelCall["turns"] = [
       { role: "assistant", parts: [{ kind: "tool_call", id: "c", name: "draw", arguments: "{}" }] },
       {
@@ -179,7 +183,12 @@ describe("writing a call to the Gemini API", () => {
         ],
       },
     ];
-    expect(() => bodyOf({ turns })).toThrow(unsupported);
+    expect((bodyOf({ turns })["contents"] as unknown[])[1]).toMatchObject({
+      parts: [
+        { functionResponse: { name: "draw", response: { output: "" } } },
+        { inlineData: { mimeType: "image/png", data: "aW1n" } },
+      ],
+    });
     expect((bodyOf({ turns }, "gemini-3-pro")["contents"] as unknown[])[1]).toMatchObject({
       parts: [{ functionResponse: { name: "draw", parts: [{ inlineData: { mimeType: "image/png", data: "aW1n" } }] } }],
     });

@@ -1,6 +1,7 @@
 // Writes a call as a request to `generateContent` or `streamGenerateContent` of the Gemini API.
 import type { ModelCall, Target, ToolOffer, WireRequest } from "../conversation.ts";
-import { refuseUntranslated, unsupported } from "../wire/faults.ts";
+import { unsupported } from "../wire/faults.ts";
+import { Losses } from "../wire/losses.ts";
 import type { JsonObject } from "../wire/fields.ts";
 import { isObject } from "../wire/fields.ts";
 import { writeGeneration } from "./generation.ts";
@@ -8,9 +9,11 @@ import { writeContents } from "./turns.ts";
 
 /** Writes a call. @throws `dialect.unsupported` for what the Gemini API cannot say. */
 export function writeGeminiCall(call: ModelCall, target: Target): WireRequest {
-  refuse(call);
+  if (call.dialect === "embeddings") throw unsupported("this provider makes no embeddings in this way");
+  const losses = new Losses(call, target);
+  leaveUnsayable(call, losses);
   const model = target.model.startsWith("models/") ? target.model.slice("models/".length) : target.model;
-  const { system, contents } = writeContents(call.turns, model);
+  const { system, contents } = writeContents(call.turns, model, losses);
   const body: Record<string, unknown> = { contents };
   if (system.length > 0) body["systemInstruction"] = { parts: system };
   if (call.tools.length > 0) {
@@ -18,19 +21,20 @@ export function writeGeminiCall(call: ModelCall, target: Target): WireRequest {
     const config = functionCalling(call);
     if (config !== undefined) body["toolConfig"] = { functionCallingConfig: config };
   }
-  const generation = writeGeneration(call, model, target.outputLimit);
+  const generation = writeGeneration(call, model, losses, target.outputLimit);
   if (Object.keys(generation).length > 0) body["generationConfig"] = generation;
   const method = call.stream ? "streamGenerateContent?alt=sse" : "generateContent";
-  return { path: `/models/${encodeURIComponent(model)}:${method}`, headers: {}, body };
+  return { path: `/models/${encodeURIComponent(model)}:${method}`, headers: {}, body, dropped: losses.names };
 }
 
-function refuse(call: ModelCall): void {
-  refuseUntranslated(call);
-  if (call.dialect === "embeddings") throw unsupported("this provider makes no embeddings in this way");
-  if (call.stream && call.choices > 1) throw unsupported("this provider streams one answer per call");
+function leaveUnsayable(call: ModelCall, losses: Losses): void {
+  losses.leaveUntranslated(call);
+  if (call.stream && call.choices > 1) losses.leave("n", "this provider streams one answer per call");
   if (call.parallelToolCalls === false && call.tools.length > 0) {
-    throw unsupported("this provider cannot be held to one tool call at a time");
+    losses.leave("parallel_tool_calls", "this provider cannot be held to one tool call at a time");
   }
+  if ((call.verbosity ?? "medium") !== "medium") losses.leave("verbosity", "this provider knows no verbosity");
+  losses.leaveCircumstances(call, new Set());
 }
 
 /** A function without arguments has no schema: the API refuses an object without properties. */

@@ -2,6 +2,8 @@
 import type { MediaSource, Part, Turn } from "../conversation.ts";
 import { unsupported } from "../wire/faults.ts";
 import type { JsonObject } from "../wire/fields.ts";
+import { resultTurn } from "../wire/losses.ts";
+import type { Losses } from "../wire/losses.ts";
 import { isThirdGeneration } from "./model.ts";
 import { absentSeal, ownSeal } from "./seal.ts";
 import { parseArguments } from "../wire/tool-arguments.ts";
@@ -17,8 +19,8 @@ export interface WrittenContents {
  * Thoughts are not sent back, only Gemini's seals on them. Empty texts are left out.
  * @throws `dialect.unsupported` for what no part can hold.
  */
-export function writeContents(turns: readonly Turn[], model: string): WrittenContents {
-  const writer = new ContentsWriter(model);
+export function writeContents(turns: readonly Turn[], model: string, losses: Losses): WrittenContents {
+  const writer = new ContentsWriter(model, losses);
   for (const turn of turns) writer.add(turn);
   if (writer.contents.length === 0) {
     throw unsupported("a conversation without a user's turn cannot be said to this provider");
@@ -33,39 +35,50 @@ class ContentsWriter implements WrittenContents {
   /** The names of the tools that were called, because Gemini's results go by name. */
   readonly #names = new Map<string, string>();
 
-  constructor(model: string) {
+  readonly #losses: Losses;
+
+  constructor(model: string, losses: Losses) {
     this.#newer = isThirdGeneration(model);
+    this.#losses = losses;
   }
 
   add(turn: Turn): void {
     if (turn.role === "system") {
-      for (const part of turn.parts) this.#instruct(part);
+      for (const part of turn.parts) this.#instruct(part, turn);
       return;
     }
     const role = turn.role === "assistant" ? "model" : "user";
-    const parts = role === "model" ? this.#modelParts(turn.parts) : this.#userParts(turn.parts);
+    const parts = role === "model" ? this.#modelParts(turn) : this.#userParts(turn);
     if (parts.length === 0) return;
     const last = this.contents.at(-1);
     if (last?.role === role) last.parts.push(...parts);
     else this.contents.push({ role, parts });
   }
 
-  #instruct(part: Part): void {
-    if (part.kind !== "text") throw unsupported(`a part of kind ${part.kind} cannot be said in a system instruction`);
-    if (part.text !== "") this.system.push({ text: part.text });
+  #instruct(part: Part, turn: Turn): void {
+    const say = (each: Part): JsonObject => {
+      if (each.kind === "text") return { text: each.text };
+      throw unsupported(`a part of kind ${each.kind} cannot be said in a system instruction`);
+    };
+    const said = this.#losses.say(part, turn, { say, note: wordsPart });
+    if (said["text"] !== "") this.system.push(said);
   }
 
-  #userParts(parts: readonly Part[]): JsonObject[] {
+  #userParts(turn: Turn): JsonObject[] {
     const written: JsonObject[] = [];
-    for (const part of parts) {
-      if (part.kind === "tool_result") written.push(this.#result(part));
-      else if (part.kind !== "text" || part.text !== "") written.push(plainPart(part));
+    for (const part of turn.parts) {
+      if (part.kind === "tool_result") written.push(...this.#result(part));
+      else if (part.kind !== "text" || part.text !== "") written.push(this.#plain(part, turn));
     }
     return written;
   }
 
+  #plain(part: Part, turn: Turn): JsonObject {
+    return this.#losses.say(part, turn, { say: plainPart, note: wordsPart });
+  }
+
   /** A seal belongs to the tool call that follows it, else it stands in its own empty text. */
-  #modelParts(parts: readonly Part[]): JsonObject[] {
+  #modelParts(turn: Turn): JsonObject[] {
     const written: JsonObject[] = [];
     let seal: string | undefined;
     let called = false;
@@ -73,7 +86,11 @@ class ContentsWriter implements WrittenContents {
       if (seal !== undefined) written.push({ text: "", thoughtSignature: seal });
       seal = undefined;
     };
-    for (const part of parts) {
+    for (const part of turn.parts) {
+      if (part.kind === "foreign") {
+        this.#losses.refuse(part);
+        continue;
+      }
       if (part.kind === "tool_call") {
         // Only the first of several parallel calls is sealed.
         if (!called && this.#newer) seal ??= absentSeal;
@@ -91,7 +108,7 @@ class ContentsWriter implements WrittenContents {
       }
       flush();
       const empty = (part.kind === "text" || part.kind === "refusal") && part.text === "";
-      if (!empty) written.push(plainPart(part));
+      if (!empty) written.push(this.#plain(part, turn));
     }
     flush();
     return written;
@@ -103,25 +120,25 @@ class ContentsWriter implements WrittenContents {
     return seal === undefined ? { functionCall } : { functionCall, thoughtSignature: seal };
   }
 
-  #result(part: Extract<Part, { kind: "tool_result" }>): JsonObject {
-    const name = this.#names.get(part.id);
-    if (name === undefined) throw unsupported("a result of a tool whose call is not in the conversation has no name");
+  /** Media that the model cannot take inside the result follow it. A call that the history has lost names the tool no more. */
+  #result(part: Extract<Part, { kind: "tool_result" }>): JsonObject[] {
+    const name = this.#names.get(part.id) ?? "tool";
     const texts: string[] = [];
     const media: JsonObject[] = [];
     for (const inner of part.parts) {
-      if (inner.kind === "text") texts.push(inner.text);
-      else media.push(this.#resultMedia(inner));
+      const said = this.#plain(inner, resultTurn);
+      if (typeof said["text"] === "string") texts.push(said["text"]);
+      else media.push(said);
     }
     const response = { [part.isError === true ? "error" : "output"]: texts.join("\n") };
-    const parts = media.length === 0 ? {} : { parts: media };
-    return { functionResponse: { id: part.id, name, response, ...parts } };
+    const isInside = this.#newer && media.every((one) => one["inlineData"] !== undefined);
+    const parts = media.length === 0 || !isInside ? {} : { parts: media };
+    return [{ functionResponse: { id: part.id, name, response, ...parts } }, ...(isInside ? [] : media)];
   }
+}
 
-  #resultMedia(part: Part): JsonObject {
-    const inline = (part.kind === "image" || part.kind === "file") && part.source.kind === "base64";
-    if (inline && this.#newer) return plainPart(part);
-    throw unsupported(`a part of kind ${part.kind} cannot be said in the result of a tool to this model`);
-  }
+function wordsPart(text: string): JsonObject {
+  return { text };
 }
 
 function plainPart(part: Part): JsonObject {

@@ -165,8 +165,8 @@ describe("a call of chat completions", () => {
     const fields = {
       logit_bias: { 50256: -100 },
       "a/b~c": 1,
-      frequency_penalty: 0.5,
-      verbosity: "medium",
+      frequency_penalty: 3,
+      verbosity: "verbose",
       reasoning_effort: "max",
       tools: [{ type: "custom", custom: { name: "c" } }],
       messages: [
@@ -180,6 +180,7 @@ describe("a call of chat completions", () => {
         "/logit_bias",
         "/a~1b~0c",
         "/frequency_penalty",
+        "/verbosity",
         "/reasoning_effort",
         "/tools/0",
         "/messages/0/name",
@@ -197,7 +198,6 @@ describe("a call of chat completions", () => {
     [{ messages: [] }, "/messages/0"],
     [{ messages: "hi" }, "/messages"],
     [{ messages: [1] }, "/messages/0"],
-    [{ messages: [{ role: "robot", content: "" }] }, "/messages/0/role"],
     [{ messages: [{ content: "" }] }, "/messages/0/role"],
     [{ messages: [{ role: "user" }] }, "/messages/0/content"],
     [{ messages: [{ role: "user", content: 1 }] }, "/messages/0/content"],
@@ -214,18 +214,13 @@ describe("a call of chat completions", () => {
     [{ tools: {} }, "/tools"],
     [{ tools: [{ type: "function", function: {} }] }, "/tools/0/function/name"],
     [{ tools: [{ type: "function", function: { name: "f", parameters: [] } }] }, "/tools/0/function/parameters"],
-    [{ tool_choice: "any" }, "/tool_choice"],
     [{ tool_choice: { type: "function" } }, "/tool_choice/function"],
     [{ function_call: "required" }, "/function_call"],
     [{ parallel_tool_calls: "yes" }, "/parallel_tool_calls"],
-    [{ response_format: { type: "xml" } }, "/response_format/type"],
     [{ response_format: {} }, "/response_format/type"],
     [{ response_format: { type: "json_schema", json_schema: {} } }, "/response_format/json_schema/name"],
-    [{ max_tokens: 0 }, "/max_tokens"],
     [{ max_completion_tokens: 1.5 }, "/max_completion_tokens"],
-    [{ temperature: 2.1 }, "/temperature"],
     [{ temperature: "hot" }, "/temperature"],
-    [{ top_p: -1 }, "/top_p"],
     [{ stop: 1 }, "/stop"],
     [{ stop: ["a", 1] }, "/stop/1"],
     [{ seed: 0.5 }, "/seed"],
@@ -239,9 +234,33 @@ describe("a call of chat completions", () => {
     expect(() => read(fields)).toThrow(expect.objectContaining({ code: "dialect.invalid", facts: { at } }));
   });
 
-  it("is refused where a part is of a kind that no guard can read", () => {
-    const messages = [{ role: "user", content: [{ type: "video_url", video_url: { url: "https://example.org" } }] }];
-    const at = "/messages/0/content/0/type";
-    expect(() => read({ messages })).toThrow(expect.objectContaining({ code: "dialect.unsupported", facts: { at } }));
+  it.each<[object, string]>([
+    [{ messages: [{ role: "robot", content: "" }] }, "/messages/0/role"],
+    [
+      { messages: [{ role: "user", content: [{ type: "video_url", video_url: { url: "u" } }] }] },
+      "/messages/0/content/0",
+    ],
+    [
+      { messages: [{ role: "user", content: [{ type: "image_url", image_url: { url: "u", detail: "original" } }] }] },
+      "/messages/0/content/0/image_url/detail",
+    ],
+    [{ tool_choice: "validated" }, "/tool_choice"],
+    [{ response_format: { type: "structural_tag" } }, "/response_format/type"],
+    [{ temperature: 2.1 }, "/temperature"],
+    [{ top_p: -1 }, "/top_p"],
+    [{ seed: 2 ** 60 }, "/seed"],
+  ])("leaves a word that it does not know to servers of its own API: %j", (fields, at) => {
+    expect(read(fields).untranslated).toEqual([at]);
+  });
+
+  it("reads what other servers of its API mean by the same", () => {
+    expect(read({ tool_choice: "any" }).toolChoice).toBe("required");
+    for (const max_tokens of [-1, 0]) expect(read({ max_tokens }).maxOutputTokens).toBeUndefined();
+    expect(read({ reasoning: { effort: "low" } }).reasoning).toEqual({ effort: "low" });
+    expect(read({ reasoning: { max_tokens: 2000 } }).reasoning).toEqual({ budgetTokens: 2000 });
+    expect(read({ reasoning: { enabled: false } }).reasoning).toEqual({ effort: "none" });
+    expect(read({ thinking: { type: "enabled", budget_tokens: 2000 } }).reasoning).toEqual({ budgetTokens: 2000 });
+    expect(read({ thinking: { type: "disabled" } }).reasoning).toEqual({ effort: "none" });
+    expect(read({ thinking: { type: "enabled", budget_tokens: 2000 } }).untranslated).toBeUndefined();
   });
 });

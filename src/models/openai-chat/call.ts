@@ -1,5 +1,5 @@
-// Reads the body of POST /v1/chat/completions. Parameters that Charter does not know stay in `raw` and reach upstreams that
-// speak this dialect; those that it knows must have the type that the API gives them.
+// Reads the body of POST /v1/chat/completions. Parameters and words that Charter does not know stay in `raw` and reach upstreams
+// that speak this dialect; what it knows must have the type that the API gives it.
 import { below } from "../../kernel/json-pointer.ts";
 import type { ModelCall, ReplyForm, ToolChoice, ToolOffer } from "../conversation.ts";
 import type { Draft, JsonObject } from "../wire/fields.ts";
@@ -8,11 +8,13 @@ import {
   asText,
   flagIn,
   integerIn,
+  isObject,
+  knownNumberIn,
+  knownWordIn,
   listIn,
   missing,
   neededObjectIn,
   neededTextIn,
-  numberIn,
   objectIn,
   put,
   textIn,
@@ -26,15 +28,12 @@ const understood = new Set([
   ..."model messages tools tool_choice parallel_tool_calls functions function_call response_format".split(" "),
   ..."max_tokens max_completion_tokens temperature top_p top_k stop seed n logprobs stream stream_options".split(" "),
   ..."reasoning_effort user metadata store service_tier safety_identifier prediction".split(" "),
-  ..."prompt_cache_key prompt_cache_retention".split(" "),
+  ..."prompt_cache_key prompt_cache_retention frequency_penalty presence_penalty verbosity".split(" "),
 ]);
 
 /** What many clients send although it asks for the ordinary. */
 const ordinary: Readonly<Record<string, unknown>> = {
-  frequency_penalty: 0,
-  presence_penalty: 0,
   top_logprobs: 0,
-  verbosity: "medium",
 };
 
 /** The levels of reasoning that may be asked for. */
@@ -49,7 +48,7 @@ export function readChatCall(body: JsonObject): ModelCall {
     model: neededTextIn(body, "model", ""),
     turns: readMessages(body, untranslated),
     tools: readTools(body, untranslated),
-    form: readForm(body),
+    form: readForm(body, untranslated),
     stop: readStop(body),
     choices: integerIn(body, "n", "", 1) ?? 1,
     stream: flagIn(body, "stream", "") ?? false,
@@ -59,31 +58,63 @@ export function readChatCall(body: JsonObject): ModelCall {
   if (options !== undefined) call.wantsUsage = flagIn(options, "include_usage", "/stream_options") ?? false;
   put(call, "toolChoice", readToolChoice(body, untranslated));
   put(call, "parallelToolCalls", flagIn(body, "parallel_tool_calls", ""));
-  readSampling(body, call);
-  readEffort(body, call, untranslated);
-  noteUnknown(body, understood, ordinary, untranslated);
+  readSampling(body, call, untranslated);
+  const others = readEffort(body, call, untranslated);
+  noteUnknown(body, others === undefined ? understood : new Set([...understood, others]), ordinary, untranslated);
   if (untranslated.length > 0) call.untranslated = untranslated;
   return call;
 }
 
-function readSampling(body: JsonObject, call: Draft<ModelCall>): void {
-  const older = integerIn(body, "max_tokens", "", 1);
-  put(call, "maxOutputTokens", integerIn(body, "max_completion_tokens", "", 1) ?? older);
-  put(call, "temperature", numberIn(body, "temperature", "", 0, 2));
-  put(call, "topP", numberIn(body, "top_p", "", 0, 1));
+function readSampling(body: JsonObject, call: Draft<ModelCall>, untranslated: string[]): void {
+  // Servers that are not OpenAI's take -1 and 0 for "no limit".
+  const limits = ["max_completion_tokens", "max_tokens"].map((key) => integerIn(body, key, "", -1));
+  const limit = limits.find((each) => each !== undefined);
+  if (limit !== undefined && limit > 0) call.maxOutputTokens = limit;
+  put(call, "temperature", knownNumberIn(body, "temperature", 0, 2, untranslated));
+  put(call, "topP", knownNumberIn(body, "top_p", 0, 1, untranslated));
   // Not OpenAI's, but of most servers that speak its dialect; -1 and 0 mean "no limit" there.
   const topK = integerIn(body, "top_k", "", -1);
   if (topK !== undefined && topK > 0) call.topK = topK;
-  put(call, "seed", integerIn(body, "seed", "", Number.MIN_SAFE_INTEGER));
+  const seed = knownNumberIn(body, "seed", Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, untranslated);
+  if (seed !== undefined && !Number.isInteger(seed)) throw unlike("/seed", "an integer", seed);
+  put(call, "seed", seed);
+  put(call, "frequencyPenalty", knownNumberIn(body, "frequency_penalty", -2, 2, untranslated) || undefined);
+  put(call, "presencePenalty", knownNumberIn(body, "presence_penalty", -2, 2, untranslated) || undefined);
+  put(call, "verbosity", knownWordIn(body, "verbosity", "", verbosities, untranslated));
   put(call, "logprobs", flagIn(body, "logprobs", ""));
 }
 
-/** A word that is not among the common ones is still sent to upstreams of this dialect, which may know it. */
-function readEffort(body: JsonObject, call: Draft<ModelCall>, untranslated: string[]): void {
-  const word = textIn(body, "reasoning_effort", "");
-  const effort = efforts.find((known) => known === word);
+/** How long answers shall be. */
+export const verbosities = ["low", "medium", "high"] as const;
+
+/**
+ * The level of reasoning. A word that is not among the common ones is still sent to upstreams of this dialect, which may know
+ * it. Where the API's own field is absent, those of OpenRouter (`reasoning`) and of Anthropic (`thinking`) are read.
+ * @returns The other field that was understood.
+ */
+function readEffort(body: JsonObject, call: Draft<ModelCall>, untranslated: string[]): string | undefined {
+  const effort = knownWordIn(body, "reasoning_effort", "", efforts, untranslated);
   if (effort !== undefined) call.reasoning = { effort };
-  else if (word !== undefined) untranslated.push("/reasoning_effort");
+  if (effort !== undefined || body["reasoning_effort"] !== undefined) return undefined;
+  const { reasoning, thinking } = body;
+  if (isObject(reasoning)) {
+    const asked = readOtherEffort(reasoning["effort"], reasoning["max_tokens"], reasoning["enabled"] !== false);
+    if (asked !== undefined) call.reasoning = asked;
+    return asked === undefined ? undefined : "reasoning";
+  }
+  if (!isObject(thinking)) return undefined;
+  const { type, budget_tokens: budget } = thinking;
+  const word = type === "adaptive" ? "high" : undefined;
+  const asked = readOtherEffort(word, budget, type !== "disabled");
+  if (asked !== undefined) call.reasoning = asked;
+  return asked === undefined ? undefined : "thinking";
+}
+
+function readOtherEffort(word: unknown, budget: unknown, isWanted: boolean): ModelCall["reasoning"] | undefined {
+  if (!isWanted) return { effort: "none" };
+  const effort = efforts.find((each) => each === word);
+  if (effort !== undefined) return { effort };
+  return Number.isSafeInteger(budget) && (budget as number) > 0 ? { budgetTokens: budget as number } : undefined;
 }
 
 /** Adds the pointers of the parameters that ask for something and are neither understood nor at their ordinary value. */
@@ -135,10 +166,15 @@ export function readOffer(from: JsonObject, at: string): ToolOffer {
   return offer;
 }
 
+/** Words for which tool is used. */
+export const toolWords = ["auto", "none", "required"] as const;
+
 function readToolChoice(body: JsonObject, untranslated: string[]): ToolChoice | undefined {
   const choice = body["tool_choice"];
   if (choice === undefined || choice === null) return readFunctionCall(body);
-  if (typeof choice === "string") return wordIn(body, "tool_choice", "", ["auto", "none", "required"] as const);
+  // Mistral's word for it.
+  if (choice === "any") return "required";
+  if (typeof choice === "string") return knownWordIn(body, "tool_choice", "", toolWords, untranslated);
   const object = asObject(choice, "/tool_choice");
   if (neededTextIn(object, "type", "/tool_choice") !== "function") {
     untranslated.push("/tool_choice");
@@ -155,11 +191,12 @@ function readFunctionCall(body: JsonObject): ToolChoice | undefined {
   return object === undefined ? undefined : { name: neededTextIn(object, "name", "/function_call") };
 }
 
-function readForm(body: JsonObject): ReplyForm {
+function readForm(body: JsonObject, untranslated: string[]): ReplyForm {
   const format = objectIn(body, "response_format", "");
   if (format === undefined) return { kind: "text" };
   const types = ["text", "json_object", "json_schema"] as const;
-  const type = wordIn(format, "type", "/response_format", types) ?? missing("/response_format", "type");
+  if (format["type"] === undefined || format["type"] === null) missing("/response_format", "type");
+  const type = knownWordIn(format, "type", "/response_format", types, untranslated) ?? "text";
   if (type !== "json_schema") return { kind: type === "text" ? "text" : "json" };
   const at = "/response_format/json_schema";
   return readSchemaForm(neededObjectIn(format, "json_schema", "/response_format"), at);

@@ -2,8 +2,8 @@
 // other make one turn, as dialects without a role for tools want it.
 import type { Part, Turn } from "../conversation.ts";
 import type { JsonObject } from "../wire/fields.ts";
-import { asObject, listIn, missing, neededObjectIn, neededTextIn, textIn, wordIn } from "../wire/fields.ts";
-import { readContent } from "./parts.ts";
+import { asObject, knownWordIn, listIn, missing, neededObjectIn, neededTextIn, textIn } from "../wire/fields.ts";
+import { foreign, readContent } from "./parts.ts";
 
 const roles = ["system", "developer", "user", "assistant", "tool", "function"] as const;
 
@@ -32,7 +32,9 @@ class MessageReader {
   }
 
   read(message: JsonObject, at: string): void {
-    const role = wordIn(message, "role", at, roles) ?? missing(at, "role");
+    neededTextIn(message, "role", at);
+    // A role that Charter does not know is said by the user where another API is spoken.
+    const role = knownWordIn(message, "role", at, roles, this.#untranslated) ?? "user";
     if (role !== "function" && textIn(message, "name", at) !== undefined) this.#untranslated.push(`${at}/name`);
     if (role === "tool" || role === "function") {
       this.#result(message, role, at);
@@ -66,11 +68,12 @@ class MessageReader {
     parts.push(...readContent(message["content"], `${at}/content`, this.#untranslated));
     const refusal = textIn(message, "refusal", at);
     if (refusal !== undefined && refusal !== "") parts.push({ kind: "refusal", text: refusal });
-    if (message["audio"] !== undefined && message["audio"] !== null) this.#untranslated.push(`${at}/audio`);
+    if (message["audio"] !== undefined && message["audio"] !== null) {
+      parts.push(foreign(`${at}/audio`, "audio", this.#untranslated));
+    }
     for (const [index, call] of (listIn(message, "tool_calls", at) ?? []).entries()) {
       const place = `${at}/tool_calls/${index}`;
-      const part = this.#toolCall(asObject(call, place), place);
-      if (part !== undefined) parts.push(part);
+      parts.push(this.#toolCall(asObject(call, place), place));
     }
     const older = message["function_call"];
     if (older !== undefined && older !== null) {
@@ -81,12 +84,10 @@ class MessageReader {
     return parts;
   }
 
-  #toolCall(call: JsonObject, at: string): Part | undefined {
+  #toolCall(call: JsonObject, at: string): Part {
     const id = neededTextIn(call, "id", at);
-    if ((textIn(call, "type", at) ?? "function") !== "function") {
-      this.#untranslated.push(at);
-      return undefined;
-    }
+    const type = textIn(call, "type", at) ?? "function";
+    if (type !== "function") return foreign(at, `a ${type} tool call`, this.#untranslated);
     return functionCall(neededObjectIn(call, "function", at), id, `${at}/function`);
   }
 }

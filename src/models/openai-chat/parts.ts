@@ -1,9 +1,8 @@
-// Reads the content of a chat message: a string, or a list of typed parts. A part of an unknown type is refused rather than
-// passed on, because what Charter cannot read no guard has looked at.
+// Reads the content of a chat message: a string, or a list of typed parts. A part of an unknown type is one that only servers of
+// this dialect can read; the guards look at its words in the body as it came.
 import type { Part } from "../conversation.ts";
-import { unsupported } from "../wire/faults.ts";
 import type { JsonObject } from "../wire/fields.ts";
-import { asObject, missing, neededObjectIn, neededTextIn, textIn, unlike, wordIn } from "../wire/fields.ts";
+import { asObject, knownWordIn, missing, neededObjectIn, neededTextIn, textIn, unlike } from "../wire/fields.ts";
 import { readMedia } from "./media.ts";
 
 /** The neutral parts of a message's content; pointers of what has no neutral form are added to `untranslated`. */
@@ -14,13 +13,18 @@ export function readContent(content: unknown, at: string, untranslated: string[]
   const parts: Part[] = [];
   for (const [index, item] of content.entries()) {
     const place = `${at}/${index}`;
-    const part = readPart(asObject(item, place), place, untranslated);
-    if (part !== undefined) parts.push(part);
+    parts.push(readPart(asObject(item, place), place, untranslated));
   }
   return parts;
 }
 
-function readPart(part: JsonObject, at: string, untranslated: string[]): Part | undefined {
+/** A part that only this dialect can say. */
+export function foreign(at: string, type: string, untranslated: string[]): Part {
+  untranslated.push(at);
+  return { kind: "foreign", at, type };
+}
+
+function readPart(part: JsonObject, at: string, untranslated: string[]): Part {
   const type = neededTextIn(part, "type", at);
   switch (type) {
     case "text":
@@ -28,7 +32,7 @@ function readPart(part: JsonObject, at: string, untranslated: string[]): Part | 
     case "refusal":
       return { kind: "refusal", text: neededTextIn(part, "refusal", at) };
     case "image_url":
-      return readImage(part, at);
+      return readImage(part, at, untranslated);
     case "input_audio": {
       const audio = neededObjectIn(part, "input_audio", at);
       const place = `${at}/input_audio`;
@@ -41,7 +45,7 @@ function readPart(part: JsonObject, at: string, untranslated: string[]): Part | 
     case "file":
       return readFile(part, at, untranslated);
     default:
-      throw unsupported(`${at}/type names a kind of part that Charter cannot read`, `${at}/type`);
+      return foreign(at, type, untranslated);
   }
 }
 
@@ -50,28 +54,27 @@ function readText(part: JsonObject, at: string): Part {
   const text = neededTextIn(part, "text", at);
   const control = part["cache_control"];
   if (control === undefined || control === null) return { kind: "text", text };
-  const ttl = wordIn(asObject(control, `${at}/cache_control`), "ttl", `${at}/cache_control`, ["5m", "1h"]);
-  return { kind: "text", text, cache: ttl ?? "5m" };
+  const ttl = asObject(control, `${at}/cache_control`)["ttl"];
+  return { kind: "text", text, cache: ttl === "1h" ? "1h" : "5m" };
 }
 
-function readImage(part: JsonObject, at: string): Part {
+function readImage(part: JsonObject, at: string, untranslated: string[]): Part {
   const place = `${at}/image_url`;
   const image = neededObjectIn(part, "image_url", at);
   const source = readMedia(neededTextIn(image, "url", place), `${place}/url`);
-  const detail = wordIn(image, "detail", place, ["auto", "low", "high"]);
+  const detail = knownWordIn(image, "detail", place, ["auto", "low", "high"], untranslated);
   return detail === undefined ? { kind: "image", source } : { kind: "image", source, detail };
 }
 
 /** A file given by an id lies with the provider that issued the id. */
-function readFile(part: JsonObject, at: string, untranslated: string[]): Part | undefined {
+function readFile(part: JsonObject, at: string, untranslated: string[]): Part {
   const place = `${at}/file`;
   const file = neededObjectIn(part, "file", at);
   const name = textIn(file, "filename", place);
   const data = textIn(file, "file_data", place);
   if (data === undefined) {
     if (textIn(file, "file_id", place) === undefined) missing(place, "file_data");
-    untranslated.push(`${place}/file_id`);
-    return undefined;
+    return foreign(`${place}/file_id`, "a file by its id", untranslated);
   }
   const source = data.startsWith("data:")
     ? readMedia(data, `${place}/file_data`)

@@ -149,12 +149,13 @@ describe("a call to an upstream of chat completions", () => {
     ["sampling from the top k", { topK: 5 }],
     ["texts to embed", { inputs: ["a"] }],
     ["a file by URL", user({ kind: "file", source: url })],
-    ["an image in a tool's result", user({ kind: "tool_result", id: "1", parts: [{ kind: "image", source: url }] })],
     ["a tool call of the user", user({ kind: "tool_call", id: "1", name: "f", arguments: "" })],
     ["an image of the assistant", { turns: [{ role: "assistant", parts: [{ kind: "image", source: url }] }] }],
     ["an image in the instructions", { turns: [{ role: "system", parts: [{ kind: "image", source: url }] }] }],
     ["what has no neutral form", { untranslated: ["/mcp_servers"] }],
   ])("is refused for %s", (_what, fields) => {
-    expect(() => bodyOf(fields)).toThrow(expect.objectContaining({ code: "dialect.unsupported" }));
+    const refusing = { ...target, unsupported: "refuse" } as const;
+    const write = (): unknown => openaiChatUpstream.writeCall({ ...bare, ...fields }, refusing);
+    expect(write).toThrow(expect.objectContaining({ code: "dialect.unsupported" }));
   });
 });

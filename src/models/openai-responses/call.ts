@@ -8,17 +8,15 @@ import {
   asText,
   flagIn,
   integerIn,
+  knownNumberIn,
+  knownWordIn,
   listIn,
-  missing,
   neededTextIn,
-  numberIn,
   objectIn,
   put,
   textIn,
-  wordIn,
 } from "../wire/fields.ts";
-import { isCallers } from "../parameters/tools.ts";
-import { efforts, noteUnknown, readOffer, readSchemaForm } from "../openai-chat/call.ts";
+import { efforts, noteUnknown, readOffer, readSchemaForm, toolWords, verbosities } from "../openai-chat/call.ts";
 import { readInput } from "./items.ts";
 
 /** What the neutral form holds, and what asks nothing of the answer. */
@@ -48,18 +46,19 @@ export function readResponsesCall(body: JsonObject): ModelCall {
     raw: body,
     model: neededTextIn(body, "model", ""),
     turns: readInput(body, untranslated),
-    tools: readTools(body),
-    form: readForm(body, untranslated),
+    tools: readTools(body, untranslated),
+    form: { kind: "text" },
     stop: [],
     choices: 1,
     stream: flagIn(body, "stream", "") ?? false,
     wantsUsage: true,
   };
-  put(call, "toolChoice", readToolChoice(body));
+  call.form = readForm(body, call, untranslated);
+  put(call, "toolChoice", readToolChoice(body, untranslated));
   put(call, "parallelToolCalls", flagIn(body, "parallel_tool_calls", ""));
   put(call, "maxOutputTokens", integerIn(body, "max_output_tokens", "", 1));
-  put(call, "temperature", numberIn(body, "temperature", "", 0, 2));
-  put(call, "topP", numberIn(body, "top_p", "", 0, 1));
+  put(call, "temperature", knownNumberIn(body, "temperature", 0, 2, untranslated));
+  put(call, "topP", knownNumberIn(body, "top_p", 0, 1, untranslated));
   readReasoning(body, call, untranslated);
   for (const [index, extra] of (listIn(body, "include", "") ?? []).entries()) {
     if (asText(extra, `/include/${index}`) !== sealedReasoning) untranslated.push(`/include/${index}`);
@@ -81,38 +80,38 @@ function refuseStored(body: JsonObject): void {
   }
 }
 
-function readTools(body: JsonObject): ToolOffer[] {
-  return (listIn(body, "tools", "") ?? []).map((item, index) => {
+function readTools(body: JsonObject, untranslated: string[]): ToolOffer[] {
+  const offers: ToolOffer[] = [];
+  for (const [index, item] of (listIn(body, "tools", "") ?? []).entries()) {
     const at = `/tools/${index}`;
     const tool = asObject(item, at);
-    if (neededTextIn(tool, "type", at) === "function") return readOffer(tool, at);
-    const what = isCallers(tool)
-      ? "a tool that the caller runs and that is not a function, and such a tool cannot be translated for this upstream"
-      : "a tool that only its provider runs";
-    throw unsupported(`${at}/type names ${what}; functions are offered here`, `${at}/type`);
-  });
+    if (neededTextIn(tool, "type", at) === "function") offers.push(readOffer(tool, at));
+    else untranslated.push(at);
+  }
+  return offers;
 }
 
-function readToolChoice(body: JsonObject): ToolChoice | undefined {
+function readToolChoice(body: JsonObject, untranslated: string[]): ToolChoice | undefined {
   const choice = body["tool_choice"];
-  if (typeof choice === "string") return wordIn(body, "tool_choice", "", ["auto", "none", "required"] as const);
+  if (typeof choice === "string") return knownWordIn(body, "tool_choice", "", toolWords, untranslated);
   const object = objectIn(body, "tool_choice", "");
   if (object === undefined) return undefined;
-  if (neededTextIn(object, "type", "/tool_choice") !== "function") {
-    throw unsupported("/tool_choice names something other than a function", "/tool_choice");
+  if (neededTextIn(object, "type", "/tool_choice") === "function") {
+    return { name: neededTextIn(object, "name", "/tool_choice") };
   }
-  return { name: neededTextIn(object, "name", "/tool_choice") };
+  untranslated.push("/tool_choice");
+  return undefined;
 }
 
-function readForm(body: JsonObject, untranslated: string[]): ReplyForm {
+function readForm(body: JsonObject, call: Draft<ModelCall>, untranslated: string[]): ReplyForm {
   const text = objectIn(body, "text", "");
   if (text === undefined) return { kind: "text" };
-  const verbosity = textIn(text, "verbosity", "/text");
-  if (verbosity !== undefined && verbosity !== "medium") untranslated.push("/text/verbosity");
+  put(call, "verbosity", knownWordIn(text, "verbosity", "/text", verbosities, untranslated));
   const at = "/text/format";
   const format = objectIn(text, "format", "/text");
   if (format === undefined) return { kind: "text" };
-  const type = wordIn(format, "type", at, ["text", "json_object", "json_schema"] as const) ?? missing(at, "type");
+  neededTextIn(format, "type", at);
+  const type = knownWordIn(format, "type", at, ["text", "json_object", "json_schema"] as const, untranslated) ?? "text";
   if (type !== "json_schema") return { kind: type === "text" ? "text" : "json" };
   return readSchemaForm(format, at);
 }

@@ -1,9 +1,8 @@
 // Reads the input of a call in the Responses dialect: a text, or a list of items. Items of the assistant that follow each
 // other make one turn, and so do results of tools.
 import type { Part, Turn, TurnRole } from "../conversation.ts";
-import { unsupported } from "../wire/faults.ts";
 import type { Draft, JsonObject } from "../wire/fields.ts";
-import { asObject, listIn, missing, neededTextIn, put, textIn, unlike, wordIn } from "../wire/fields.ts";
+import { asObject, knownWordIn, listIn, missing, neededTextIn, put, textIn, unlike } from "../wire/fields.ts";
 import { readMedia } from "../openai-chat/media.ts";
 import { unsealReasoning } from "./seal.ts";
 
@@ -63,12 +62,13 @@ class ItemReader {
         this.#reasoning(item, at);
         return;
       default:
-        throw unsupported(`${at}/type names a kind of item that Charter does not offer`, `${at}/type`);
+        this.#join("assistant", this.#foreign(at, type));
     }
   }
 
   #message(item: JsonObject, at: string): void {
-    const role = wordIn(item, "role", at, roles) ?? missing(at, "role");
+    neededTextIn(item, "role", at);
+    const role = knownWordIn(item, "role", at, roles, this.#untranslated) ?? "user";
     if (item["content"] === undefined || item["content"] === null) missing(at, "content");
     const parts = this.#content(item["content"], `${at}/content`);
     if (role === "assistant") {
@@ -104,14 +104,14 @@ class ItemReader {
     const parts: Part[] = [];
     for (const [index, part] of (content as unknown[]).entries()) {
       const place = `${at}/${index}`;
-      const read = this.#part(asObject(part, place), place);
-      if (read !== undefined) parts.push(read);
+      parts.push(this.#part(asObject(part, place), place));
     }
     return parts;
   }
 
-  #part(part: JsonObject, at: string): Part | undefined {
-    switch (neededTextIn(part, "type", at)) {
+  #part(part: JsonObject, at: string): Part {
+    const type = neededTextIn(part, "type", at);
+    switch (type) {
       case "input_text":
       case "output_text":
       case "text":
@@ -123,19 +123,19 @@ class ItemReader {
       case "input_file":
         return this.#file(part, at);
       default:
-        throw unsupported(`${at}/type names a kind of part that Charter cannot read`, `${at}/type`);
+        return this.#foreign(at, type);
     }
   }
 
-  #image(part: JsonObject, at: string): Part | undefined {
+  #image(part: JsonObject, at: string): Part {
     const url = textIn(part, "image_url", at);
     if (url === undefined) return this.#byId(part, at, "image_url");
     const image: Draft<Extract<Part, { kind: "image" }>> = { kind: "image", source: readMedia(url, `${at}/image_url`) };
-    put(image, "detail", wordIn(part, "detail", at, ["auto", "low", "high"] as const));
+    put(image, "detail", knownWordIn(part, "detail", at, ["auto", "low", "high"] as const, this.#untranslated));
     return image;
   }
 
-  #file(part: JsonObject, at: string): Part | undefined {
+  #file(part: JsonObject, at: string): Part {
     const data = textIn(part, "file_data", at);
     const url = data === undefined ? textIn(part, "file_url", at) : undefined;
     if (data === undefined && url === undefined) return this.#byId(part, at, "file_data");
@@ -149,8 +149,13 @@ class ItemReader {
   }
 
   /** What an id names lies with the provider that issued the id. */
-  #byId(part: JsonObject, at: string, otherwise: string): undefined {
+  #byId(part: JsonObject, at: string, otherwise: string): Part {
     if (textIn(part, "file_id", at) === undefined) missing(at, otherwise);
-    this.#untranslated.push(`${at}/file_id`);
+    return this.#foreign(`${at}/file_id`, "a file by its id");
+  }
+
+  #foreign(at: string, type: string): Part {
+    this.#untranslated.push(at);
+    return { kind: "foreign", at, type };
   }
 }

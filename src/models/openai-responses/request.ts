@@ -1,9 +1,10 @@
 // Writes a call to an upstream that speaks the Responses dialect: the caller's own body where it came in this dialect,
 // otherwise one built from the neutral form. Nothing is stored there.
 import type { ModelCall, Part, ReplyForm, Target, Turn, WireRequest } from "../conversation.ts";
-import { refuseUntranslated, unsupported } from "../wire/faults.ts";
+import { unsupported } from "../wire/faults.ts";
 import { put } from "../wire/fields.ts";
-import { effortOf } from "../openai-chat/request.ts";
+import { Losses, resultTurn } from "../wire/losses.ts";
+import { effortOf, tellCircumstances } from "../openai-chat/request.ts";
 import { writeMedia } from "../openai-chat/media.ts";
 
 type Item = Record<string, unknown>;
@@ -11,15 +12,17 @@ type Item = Record<string, unknown>;
 /** The request for one call. @throws `dialect.unsupported` for what a response cannot say. */
 export function writeResponsesCall(call: ModelCall, target: Target): WireRequest {
   const own = call.dialect === "openai-responses";
-  const body: Item = own ? { ...call.raw, model: target.model, store: false } : builtBody(call, target);
+  const losses = new Losses(call, target);
+  const body: Item = own ? { ...call.raw, model: target.model, store: false } : builtBody(call, target, losses);
   if (call.maxOutputTokens === undefined) put(body, "max_output_tokens", target.outputLimit);
-  return { path: "/responses", headers: {}, body };
+  return { path: "/responses", headers: {}, body, ...(own ? {} : { dropped: losses.names }) };
 }
 
-function builtBody(call: ModelCall, target: Target): Item {
-  refuseUntranslated(call);
-  refuseUnsayable(call);
-  const body: Item = { model: target.model, input: writeInput(call.turns), store: false };
+function builtBody(call: ModelCall, target: Target, losses: Losses): Item {
+  if (call.inputs !== undefined) throw unsupported("the Responses API cannot embed texts");
+  losses.leaveUntranslated(call);
+  leaveUnsayable(call, losses);
+  const body: Item = { model: target.model, input: writeInput(call.turns, losses), store: false };
   if (call.tools.length > 0) {
     // Functions are strict here unless they say otherwise; elsewhere it is the other way round.
     body["tools"] = call.tools.map(({ parameters = null, strict = false, ...offer }) => {
@@ -29,36 +32,41 @@ function builtBody(call: ModelCall, target: Target): Item {
     put(body, "tool_choice", typeof choice === "object" ? { type: "function", name: choice.name } : choice);
     put(body, "parallel_tool_calls", call.parallelToolCalls);
   }
-  put(body, "text", writeForm(call.form));
+  const text = { ...writeForm(call.form), ...(call.verbosity === undefined ? {} : { verbosity: call.verbosity }) };
+  if (Object.keys(text).length > 0) body["text"] = text;
   put(body, "max_output_tokens", call.maxOutputTokens);
   put(body, "temperature", call.temperature);
   put(body, "top_p", call.topP);
   const effort = effortOf(call);
   if (effort !== undefined) body["reasoning"] = { effort };
+  losses.leaveCircumstances(
+    call,
+    tellCircumstances(call, body, () => true),
+  );
   if (call.stream) body["stream"] = true;
   return body;
 }
 
-function refuseUnsayable(call: ModelCall): void {
-  const asked: readonly (readonly [boolean, string])[] = [
-    [call.inputs !== undefined, "embed texts"],
-    [call.topK !== undefined, "limit sampling to the top k tokens"],
-    [call.stop.length > 0, "stop at given words"],
-    [call.seed !== undefined, "sample from a given seed"],
-    [call.choices > 1, "answer more than once"],
-    [call.logprobs === true, "give the tokens' probabilities in the form asked for"],
+function leaveUnsayable(call: ModelCall, losses: Losses): void {
+  const asked: readonly (readonly [boolean, name: string, what: string])[] = [
+    [call.topK !== undefined, "top_k", "limit sampling to the top k tokens"],
+    [call.stop.length > 0, "stop", "stop at given words"],
+    [call.seed !== undefined, "seed", "sample from a given seed"],
+    [call.choices > 1, "n", "answer more than once"],
+    [call.logprobs === true, "logprobs", "give the tokens' probabilities in the form asked for"],
+    [call.frequencyPenalty !== undefined, "frequency_penalty", "punish repetition"],
+    [call.presencePenalty !== undefined, "presence_penalty", "punish repetition"],
   ];
-  const unsayable = asked.find(([is]) => is);
-  if (unsayable !== undefined) throw unsupported(`the Responses API cannot ${unsayable[1]}`);
+  for (const [isAsked, name, what] of asked) if (isAsked) losses.leave(name, `the Responses API cannot ${what}`);
 }
 
-function writeForm(form: ReplyForm): unknown {
+function writeForm(form: ReplyForm): Item | undefined {
   if (form.kind === "text") return undefined;
   if (form.kind === "json") return { format: { type: "json_object" } };
   return { format: { type: "json_schema", name: form.name, schema: form.schema, strict: form.strict } };
 }
 
-function writeInput(turns: readonly Turn[]): Item[] {
+function writeInput(turns: readonly Turn[], losses: Losses): Item[] {
   const items: Item[] = [];
   for (const turn of turns) {
     let said: Item[] = [];
@@ -67,9 +75,16 @@ function writeInput(turns: readonly Turn[]): Item[] {
       said = [];
     };
     for (const part of turn.parts) {
-      const item = turn.role === "system" ? undefined : itemOf(part);
+      if (part.kind === "foreign" && turn.role === "assistant") {
+        losses.refuse(part);
+        continue;
+      }
+      const item = turn.role === "system" ? undefined : itemOf(part, losses);
       if (item === undefined) {
-        const content = contentOf(part, turn.role);
+        const content = losses.say(part, turn, {
+          say: (each) => contentOf(each, turn.role),
+          note: (text) => contentOf({ kind: "text", text }, turn.role),
+        });
         if (content !== undefined) said.push(content);
         continue;
       }
@@ -82,7 +97,7 @@ function writeInput(turns: readonly Turn[]): Item[] {
 }
 
 /** The parts that are items of their own. */
-function itemOf(part: Part): Item | undefined {
+function itemOf(part: Part, losses: Losses): Item | undefined {
   if (part.kind === "tool_call") {
     return { type: "function_call", call_id: part.id, name: part.name, arguments: part.arguments };
   }
@@ -92,7 +107,10 @@ function itemOf(part: Part): Item | undefined {
   const output: Item[] | string =
     plain ??
     part.parts.flatMap((inner): Item[] => {
-      const content = contentOf(inner, "user");
+      const content = losses.say(inner, resultTurn, {
+        say: (each) => contentOf(each, "user"),
+        note: (text) => contentOf({ kind: "text", text }, "user"),
+      });
       return content === undefined ? [] : [content];
     });
   return { type: "function_call_output", call_id: part.id, output: part.isError === true ? failed(output) : output };

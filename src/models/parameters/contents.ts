@@ -65,11 +65,11 @@ const ofTools = fieldsOf(
 );
 const ofFunctions = fieldsOf("name description strict cache_control", "parameters");
 
-/** Looks through a list of messages, of items, or of the blocks of a system prompt. */
-export function readContents(list: unknown, at: string, finds: Finds): void {
+/** Looks through a list of messages or items where `areMessages` says so; otherwise they are parts: blocks of a system prompt, things to embed. */
+export function readContents(list: unknown, at: string, finds: Finds, areMessages: boolean): void {
   if (!Array.isArray(list)) return;
   const reader = new ContentReader(at, finds);
-  for (const [i, item] of list.entries()) reader.read(item, i, at === "/system" ? ofParts : ofMessages);
+  for (const [i, item] of list.entries()) reader.read(item, i, areMessages ? ofMessages : ofParts);
 }
 
 /** Looks for other spellings and marks in tools; what else stands there is looked at in tools.ts. */

@@ -6,14 +6,18 @@ import { thoughtLimitsIn } from "../thought.ts";
 import type { ModelCall } from "../conversation.ts";
 
 /** @throws `dialect.invalid` for a limit of the output, or of thought, that is not a number of at least zero. */
-export function assertLimits({ raw }: ModelCall): void {
+export function assertLimits({ raw, dialect }: ModelCall): void {
   for (const name of limitNames) {
     const value = raw[name];
     if (value === undefined || value === null || (typeof value === "number" && value >= 0)) continue;
+    if (value === -1 && dialect === "openai-chat" && unlimited.has(name)) continue;
     throw noCount(`/${name}`);
   }
   for (const { at, isCount } of thoughtLimitsIn(raw)) if (!isCount) throw noCount(at);
 }
+
+/** Limits of which -1 is none for some servers: Charter sets its own in their place, so no server sees it. */
+const unlimited: ReadonlySet<string> = new Set(["max_tokens", "max_completion_tokens"]);
 
 function noCount(at: string): Error {
   const short = at.length > 128 ? `${at.slice(0, 128)}…` : at;

@@ -72,7 +72,11 @@ class Reader implements Asked {
     this.#nested(raw["metadata"], "/metadata");
     this.#tools(raw["tools"], "/tools");
     mediaUses(this.#call, (use) => this.#use(use));
-    for (const field of ["messages", "system", "input"]) readContents(raw[field], `/${field}`, this.#finds);
+    const { dialect } = this.#call;
+    for (const field of ["messages", "system", "input"]) {
+      const areMessages = field !== "system" && dialect !== "embeddings";
+      readContents(raw[field], `/${field}`, this.#finds, areMessages);
+    }
     readOffers(raw["tools"], "/tools", this.#finds);
     readOffers(raw["functions"], "/functions", this.#finds);
   }

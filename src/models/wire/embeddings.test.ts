@@ -28,7 +28,6 @@ describe("embeddings", () => {
     [{ input: [[1], "a"] }, "/input/1"],
     [{ input: [[1], [-1]] }, "/input/1"],
     [{ input: "a", model: 1 }, "/model"],
-    [{ input: "a", encoding_format: "hex" }, "/encoding_format"],
     [{ input: "a", dimensions: 0 }, "/dimensions"],
   ])("refuse %j", (fields, at) => {
     expect(() => read(fields)).toThrow(expect.objectContaining({ code: "dialect.invalid", facts: { at } }));
@@ -38,6 +37,32 @@ describe("embeddings", () => {
     const call = read({ input: [1, 2], dimensions: 3, truncate: "END" });
     const body = { model: "served", input: [1, 2], dimensions: 3, truncate: "END" };
     expect(embeddingsUpstream.writeCall(call, target)).toEqual({ path: "/embeddings", headers: {}, body });
+  });
+
+  it("of other servers of the API may be of objects, and in encodings that Charter does not know", () => {
+    const input = ["a", { image: "data:image/png;base64,aW1n" }, { text: "b" }];
+    const call = read({ input, encoding_format: "ubinary" });
+    expect([call.inputs, call.untranslated]).toEqual([["a"], ["/input/1", "/input/2"]]);
+    expect(embeddingsUpstream.writeCall(call, target).body).toMatchObject({ input, encoding_format: "ubinary" });
+    const data = [{ index: 0, embedding: { ubinary: [1, 255] } }];
+    expect(embeddingsFront.mended?.(call, { data })).toBeUndefined();
+  });
+
+  it("are in the encoding that was asked for, whatever the server gave, and keep what else it said", () => {
+    const base64 = "AACAPgAAAL8AAIA/AAAAPg==";
+    const numbers = [0.25, -0.5, 1, 0.125];
+    const body = (embedding: unknown) => ({ data: [{ index: 0, embedding, extra: 1 }], more: "m" });
+    for (const [format, came, sent] of [
+      ["base64", numbers, base64],
+      ["base64", base64, undefined],
+      ["float", base64, numbers],
+      ["float", numbers, undefined],
+      [undefined, base64, numbers],
+    ] as const) {
+      const call = read({ input: "a", ...(format === undefined ? {} : { encoding_format: format }) });
+      const mended = sent === undefined ? undefined : body(sent);
+      expect(embeddingsFront.mended?.(call, body(came))).toEqual(mended);
+    }
   });
 
   it("hold no conversation", () => {

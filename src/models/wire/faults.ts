@@ -2,7 +2,6 @@
 // or the provider's body is not a reply.
 import { modelFault } from "../errors.ts";
 import type { Fault } from "../../kernel/fault.ts";
-import type { ModelCall } from "../conversation.ts";
 
 /** `dialect.invalid`: the value at the JSON pointer `at` is not what the API asks for there. */
 export function invalid(at: string, sentence: string): Fault {
@@ -17,13 +16,4 @@ export function unsupported(sentence: string, at?: string): Fault {
 /** `upstream.garbled`: the provider's body is not a reply; its own words go into `cause`, which is never sent. */
 export function garbled(sentence: string, cause?: unknown): Fault {
   return modelFault("upstream.garbled", sentence, {}, cause);
-}
-
-/**
- * Refuses a call of another dialect that asks for something without a neutral form, so that nothing is dropped silently.
- * @throws `dialect.unsupported` at the first such place.
- */
-export function refuseUntranslated(call: ModelCall): void {
-  const at = call.untranslated?.[0];
-  if (at !== undefined) throw unsupported(`${at} means nothing to the provider that would answer`, at);
 }

@@ -43,13 +43,6 @@ export function flagIn(from: JsonObject, key: string, at: string): boolean | und
   return absent(value, at, key, "true or false");
 }
 
-/** A finite number within a range. */
-export function numberIn(from: JsonObject, key: string, at: string, least: number, most: number): number | undefined {
-  const value = from[key];
-  if (typeof value === "number" && value >= least && value <= most) return value;
-  return absent(value, at, key, `a number from ${least} to ${most}`);
-}
-
 /** A safe integer of at least `least`. */
 export function integerIn(from: JsonObject, key: string, at: string, least: number): number | undefined {
   const value = from[key];
@@ -67,6 +60,36 @@ export function wordIn<Word extends string>(
   const value = from[key];
   if (words.includes(value as Word)) return value as Word;
   return absent(value, at, key, `one of ${words.join(", ")}`);
+}
+
+/** One of a few words; another text is one that only the caller's API knows, and its place is added to `untranslated`. */
+export function knownWordIn<Word extends string>(
+  from: JsonObject,
+  key: string,
+  at: string,
+  words: readonly Word[],
+  untranslated: string[],
+): Word | undefined {
+  const word = textIn(from, key, at);
+  const known = words.find((each) => each === word);
+  if (word !== undefined && known === undefined) untranslated.push(`${at}/${key}`);
+  return known;
+}
+
+/** A number within a range; another one is one that only the caller's API knows, and its place is added to `untranslated`. */
+export function knownNumberIn(
+  from: JsonObject,
+  key: string,
+  least: number,
+  most: number,
+  untranslated: string[],
+): number | undefined {
+  const value = from[key];
+  const isNumber = typeof value === "number" || isRawNumber(value);
+  if (!isNumber) return absent(value, "", key, `a number from ${least} to ${most}`);
+  if (typeof value === "number" && value >= least && value <= most) return value;
+  untranslated.push(`/${key}`);
+  return undefined;
 }
 
 /** An object. */
