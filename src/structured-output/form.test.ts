@@ -86,6 +86,11 @@ describe("a hostile schema", () => {
       { patternProperties: { "(a{1000}){1000}": {} } },
       "/patternProperties/(a{1000}){1000}",
     ],
+    [
+      "repeats too much in many patterns together",
+      { anyOf: Array.from({ length: 11 }, (_, i) => ({ pattern: `a{${1900 + i}}` })) },
+      "/anyOf/10/pattern",
+    ],
     ["has a pattern that is none", { pattern: "(" }, "/pattern"],
     ["refers to nothing", { $ref: "#/$defs/none" }, "/$ref"],
     ["uses what is not supported", { unevaluatedProperties: false }, "/unevaluatedProperties"],
@@ -108,6 +113,39 @@ describe("a hostile schema", () => {
     }
     const parsed = forms.check("1", formOf({ $ref: "#/$defs/d0", $defs }));
     expect(parsed).toMatchObject({ valid: false, refusals: [{ rule: "too_much_work" }] });
+  });
+
+  const names = Array.from({ length: 5000 }, (_, i) => `k${i}`);
+  const record = Object.fromEntries(names.map((name) => [name, 1]));
+  it.each<[string, object, unknown]>([
+    ["tests a pattern", { pattern: "(a|b|c){300}x" }, "abc".repeat(3600)],
+    ["tests a pattern of keys", { patternProperties: { "(a|b|c){30}x": {} } }, record],
+    ["compares with a constant", { const: 1 }, names],
+    ["compares with a long constant", { const: [...names, ...names] }, 1],
+    ["compares with a list", { enum: [1] }, names],
+    ["compares items", { uniqueItems: true }, names],
+    ["counts characters", { maxLength: 1_000_000 }, "a".repeat(900_000)],
+    ["visits items", { minItems: 1 }, names],
+    ["visits keys", { minProperties: 1 }, record],
+    ["asks for keys", { required: names }, record],
+    ["asks for keys beside a key", { dependentRequired: { k0: names } }, record],
+  ])("that %s again and again ends with a refusal", (_name, keywords, value) => {
+    // Nothing fits, so that each way through the references is walked.
+    const $defs: Record<string, object> = { d12: { ...keywords, not: {} } };
+    for (let i = 0; i < 12; i++) {
+      const next = { $ref: `#/$defs/d${i + 1}` };
+      $defs[`d${i}`] = { anyOf: [next, next] };
+    }
+    const form = formOf({ $ref: "#/$defs/d0", $defs });
+    forms.prepare(form);
+    const parsed = forms.check(JSON.stringify(value), form);
+    expect(parsed).toMatchObject({ valid: false, refusals: [{ rule: "too_much_work" }] });
+  });
+
+  it("that tests a long pattern of many texts is followed to the end", () => {
+    const texts = Array.from({ length: 2000 }, () => "x".repeat(200));
+    expect(holds({ items: { pattern: "^.{1,200}$" } }, texts)).toBe(true);
+    expect(holds({ items: { pattern: "^.{1,199}$" } }, texts)).toBe(false);
   });
 
   it("that refers to itself without end ends with a refusal", () => {

@@ -11,7 +11,7 @@ export class UnusablePatternError extends Error {
 const maxPatternChars = 1000;
 /** Most states; counted repetitions are written out. */
 const maxStates = 2000;
-/** Most steps of one test, states times characters: about a fifth of a second. */
+/** Most steps of one test, states times characters: up to half a second. */
 const maxSteps = 20_000_000;
 
 type Test = (character: string) => boolean;
@@ -27,8 +27,13 @@ type Part = (next: number) => number;
 
 /** A pattern that is tested in linear time. */
 export interface LinearPattern {
-  /** Whether the pattern matches anywhere in the text. @throws UnusablePatternError when that takes too many steps. */
-  readonly test: (text: string) => boolean;
+  /** How many states it has. */
+  readonly states: number;
+  /**
+   * Whether the pattern matches anywhere in the text; `spend` is told of the steps as they are taken, and may throw.
+   * @throws UnusablePatternError when it could take too many steps.
+   */
+  readonly test: (text: string, spend?: (steps: number) => void) => boolean;
 }
 
 /** @throws UnusablePatternError for a pattern that is wrong, too large, or of a kind that is not supported. */
@@ -41,7 +46,7 @@ export function linearPattern(source: string): LinearPattern {
   }
   const states: State[] = [{ kind: "end" }];
   const start = new PatternReader(source, states).whole()(0);
-  return { test: (text) => run(states, start, text) };
+  return { states: states.length, test: (text, spend) => run(states, start, text, spend) };
 }
 
 class PatternReader {
@@ -176,7 +181,7 @@ function tooManyStates(): UnusablePatternError {
 
 const isWord = (character: string | undefined): boolean => character !== undefined && /^\w$/.test(character);
 
-function run(states: readonly State[], start: number, text: string): boolean {
+function run(states: readonly State[], start: number, text: string, spend?: (steps: number) => void): boolean {
   if (states.length * (text.length + 1) > maxSteps) {
     throw new UnusablePatternError("takes too many steps on a text of this length");
   }
@@ -184,6 +189,7 @@ function run(states: readonly State[], start: number, text: string): boolean {
   let current: number[] = [];
   /** At which position a state was last entered; each is entered once per position. */
   const entered = new Int32Array(states.length).fill(-1);
+  let steps = 0;
 
   /** Enters a state and all that follow it without a character; true when the end is among them. */
   const enter = (first: number, position: number): boolean => {
@@ -191,6 +197,7 @@ function run(states: readonly State[], start: number, text: string): boolean {
     for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
       if (entered[at] === position) continue;
       entered[at] = position;
+      steps++;
       const state = states[at];
       if (state === undefined || state.kind === "end") return true;
       if (state.kind === "character") current.push(at);
@@ -210,6 +217,8 @@ function run(states: readonly State[], start: number, text: string): boolean {
       if (enter(state.next, position)) return true;
     }
     if (enter(start, position)) return true;
+    spend?.(before.length + steps);
+    steps = 0;
   }
   return false;
 }

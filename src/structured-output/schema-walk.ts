@@ -1,4 +1,5 @@
-// Holds a JSON value to a prepared schema of the draft 2020-12, counting every step.
+// Holds a JSON value to a prepared schema of the draft 2020-12, counting every step: how many schemas are applied, and what
+// each of them reads of the value and of its own lists, because references apply the same schema to the same value again.
 import { below } from "../kernel/json-pointer.ts";
 import { canonicalJson } from "../kernel/canonical-json.ts";
 import { UnusablePatternError } from "./linear-pattern.ts";
@@ -21,6 +22,10 @@ export interface PreparedSchema {
 
 /** Most schemas that are applied to parts of one value, counted again each time: what references can multiply. */
 const maxApplications = 300_000;
+/** Most steps of one check: a step is what one state of a pattern does with one character, some tens of nanoseconds. */
+const maxSteps = 20_000_000;
+/** What other work costs, in steps: a character to count, a character to compare, an item or a key to visit. */
+const costs = { counted: 1 / 4, compared: 1 / 8, visited: 20 };
 /** Deepest that schemas are applied inside each other; a value is at most 32 deep. */
 const maxNesting = 400;
 
@@ -44,6 +49,8 @@ export function holdTo(prepared: PreparedSchema, value: unknown): Refusal | unde
 class Walk {
   readonly prepared: PreparedSchema;
   #applications = 0;
+  #steps = 0;
+  readonly #spend = (steps: number) => this.spend(steps);
 
   constructor(prepared: PreparedSchema) {
     this.prepared = prepared;
@@ -65,8 +72,25 @@ class Walk {
     return this.apply(schema, value, at, nesting + 1) === undefined;
   }
 
+  /** Counts steps. @throws TooMuchWork */
+  spend(steps: number): void {
+    this.#steps += steps;
+    if (this.#steps > maxSteps) throw new TooMuchWork();
+  }
+
   matches(source: string, text: string): boolean {
-    return this.prepared.patterns.get(source)?.test(text) ?? false;
+    const pattern = this.prepared.patterns.get(source);
+    if (pattern === undefined) return false;
+    // Also what its states cost to make ready, and to go through at the last place, where it may end.
+    this.spend(pattern.states + text.length * costs.counted);
+    return pattern.test(text, this.#spend);
+  }
+
+  /** The text by which values are compared. */
+  canonical(value: unknown): string {
+    const text = canonicalJson(value);
+    this.spend(text.length * costs.compared);
+    return text;
   }
 }
 
@@ -93,10 +117,10 @@ function ofAny(walk: Walk, schema: Schema, value: unknown, at: string): Refusal 
       return wrong(at, "type", `must be ${types.join(" or ")}`);
   }
   const constants = walk.prepared.constants.get(schema["enum"]);
-  if (constants !== undefined && !constants.has(canonicalJson(value))) {
+  if (constants !== undefined && !constants.has(walk.canonical(value))) {
     return wrong(at, "enum", "must be one of the values listed");
   }
-  if ("const" in schema && canonicalJson(schema["const"]) !== canonicalJson(value)) {
+  if ("const" in schema && walk.canonical(schema["const"]) !== walk.canonical(value)) {
     return wrong(at, "const", "must be the value given");
   }
   return undefined;
@@ -137,6 +161,7 @@ function ofNumber(schema: Schema, value: number, at: string): Refusal | undefine
 function ofText(walk: Walk, schema: Schema, value: string, at: string): Refusal | undefined {
   const [least, most] = [bound(schema, "minLength", 0), bound(schema, "maxLength", Infinity)];
   if (least > 0 || most < Infinity) {
+    walk.spend(value.length * costs.counted);
     let length = 0;
     for (const _ of value) length++;
     if (length < least) return wrong(at, "minLength", `must have at least ${least} characters`);
@@ -149,10 +174,11 @@ function ofText(walk: Walk, schema: Schema, value: string, at: string): Refusal 
 }
 
 const ofArray: Keywords = (walk, schema, items: readonly unknown[], at, nesting) => {
+  walk.spend(items.length * costs.visited);
   const [least, most] = [bound(schema, "minItems", 0), bound(schema, "maxItems", Infinity)];
   if (items.length < least) return wrong(at, "minItems", `must have at least ${least} items`);
   if (items.length > most) return wrong(at, "maxItems", `must have at most ${most} items`);
-  if (schema["uniqueItems"] === true && new Set(items.map((each) => canonicalJson(each))).size < items.length) {
+  if (schema["uniqueItems"] === true && new Set(items.map((each) => walk.canonical(each))).size < items.length) {
     return wrong(at, "uniqueItems", "must not have the same item twice");
   }
   const prefix = Array.isArray(schema["prefixItems"]) ? schema["prefixItems"] : [];
@@ -180,10 +206,14 @@ const ofObject: Keywords = (walk, schema, record: Record_, at, nesting) => {
   const properties = mapOf(schema, "properties");
   const patterns = Object.entries(mapOf(schema, "patternProperties"));
   const others = schema["additionalProperties"];
-  for (const key of Array.isArray(schema["required"]) ? (schema["required"] as readonly string[]) : []) {
+  const required = (listOf(schema, "required") ?? []) as readonly string[];
+  walk.spend((required.length + patterns.length) * costs.visited);
+  for (const key of required) {
     if (!Object.hasOwn(record, key)) return wrong(at, "required", `must have ${JSON.stringify(key.slice(0, 100))}`);
   }
-  for (const [key, value] of Object.entries(record)) {
+  const entries = Object.entries(record);
+  walk.spend(entries.length * costs.visited);
+  for (const [key, value] of entries) {
     const here = below(at, key);
     const named = Object.hasOwn(properties, key);
     const matching = patterns.filter(([source]) => walk.matches(source, key)).map(([, each]) => each);
@@ -208,12 +238,15 @@ const ofNames: Keywords = (walk, schema, record: Record_, at, nesting) => {
     return wrong(at, "propertyNames", "has a field whose name is not allowed");
   }
   for (const [name, needed] of Object.entries(mapOf(schema, "dependentRequired"))) {
+    walk.spend(costs.visited);
     if (!Object.hasOwn(record, name) || !Array.isArray(needed)) continue;
+    walk.spend(needed.length * costs.visited);
     if (!needed.every((each) => Object.hasOwn(record, String(each)))) {
       return wrong(at, "dependentRequired", "lacks a field that another one needs");
     }
   }
   for (const [name, dependent] of Object.entries(mapOf(schema, "dependentSchemas"))) {
+    walk.spend(costs.visited);
     const found = Object.hasOwn(record, name) ? walk.apply(dependent, record, at, nesting + 1) : undefined;
     if (found !== undefined) return found;
   }

@@ -23,6 +23,8 @@ const maxSubschemas = 2000;
 const maxSchemaDepth = 32;
 /** Longest text of a schema, characters. */
 const maxSchemaChars = 128 * 1024;
+/** Most states of all patterns of a schema together; a date takes a dozen, `^.{1,200}$` takes 400. */
+const maxPatternStates = 20_000;
 
 const singles: ReadonlySet<string> = new Set([
   "additionalProperties",
@@ -94,6 +96,7 @@ class Preparation {
   readonly #constants = new Map<unknown, ReadonlySet<string>>();
   readonly #root: object;
   #subschemas = 0;
+  #patternStates = 0;
 
   constructor(root: object) {
     this.#root = root;
@@ -142,11 +145,17 @@ class Preparation {
   }
 
   #pattern(source: string, at: string): void {
+    if (this.#patterns.has(source)) return;
     try {
-      this.#patterns.set(source, linearPattern(source));
+      const pattern = linearPattern(source);
+      this.#patternStates += pattern.states;
+      this.#patterns.set(source, pattern);
     } catch (error) {
       if (error instanceof UnusablePatternError) throw refusedSchema(at, `has a pattern that ${error.message}`, error);
       throw error;
+    }
+    if (this.#patternStates > maxPatternStates) {
+      throw refusedSchema(at, `has patterns that need more than ${maxPatternStates} states together`);
     }
   }
 
