@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { Fault } from "../kernel/fault.ts";
 import { formChecker } from "./form.ts";
 import { linearPattern, UnusablePatternError } from "./linear-pattern.ts";
+import { schemaCompiler } from "./schema.ts";
 
 const formOf = (schema: object) => ({ kind: "schema", name: "answer", schema, strict: true }) as const;
 const forms = formChecker();
@@ -55,6 +56,16 @@ describe("a reply's form", () => {
     const tree = { type: "object", properties: { next: { $ref: "#" }, n: { type: "integer" } }, required: ["n"] };
     expect(holds(tree, { n: 1, next: { n: 2, next: { n: 3 } } })).toBe(true);
     expect(holds(tree, { n: 1, next: { n: 2, next: { n: "3" } } })).toBe(false);
+  });
+
+  it("may ask for multiples, also where the quotient is beyond all numbers", () => {
+    expect(holds({ multipleOf: 0.1 }, 0.3)).toBe(true);
+    expect(holds({ multipleOf: 0.1 }, 0.35)).toBe(false);
+    // A reply with such a number is refused before; other values may have it.
+    expect(schemaCompiler().compile({ multipleOf: 0.5 })(1e308)).toEqual([]);
+    expect(schemaCompiler().compile({ multipleOf: 0.123_456_789 })(1e308)).toMatchObject([
+      { rule: "schema.multipleOf" },
+    ]);
   });
 
   it("is checked the same after more schemas than are remembered", () => {

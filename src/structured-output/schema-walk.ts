@@ -145,14 +145,19 @@ function byKind(walk: Walk, schema: Schema, value: unknown, at: string, nesting:
 const bound = (schema: Schema, keyword: string, otherwise: number): number =>
   typeof schema[keyword] === "number" ? schema[keyword] : otherwise;
 
+/** 0.3 is three times 0.1 for whoever wrote the schema, though not in binary; a quotient may be beyond all numbers. */
+function isMultiple(value: number, step: number): boolean {
+  const times = value / step;
+  return value % step === 0 || Math.abs(times - Math.round(times)) <= 1e-9;
+}
+
 function ofNumber(schema: Schema, value: number, at: string): Refusal | undefined {
   if (value < bound(schema, "minimum", -Infinity)) return wrong(at, "minimum", "is too small");
   if (value > bound(schema, "maximum", Infinity)) return wrong(at, "maximum", "is too large");
   if (value <= bound(schema, "exclusiveMinimum", -Infinity)) return wrong(at, "exclusiveMinimum", "is too small");
   if (value >= bound(schema, "exclusiveMaximum", Infinity)) return wrong(at, "exclusiveMaximum", "is too large");
   const step = schema["multipleOf"];
-  // 0.3 is three times 0.1 for the author of the schema, though not in binary.
-  if (typeof step === "number" && Math.abs(value / step - Math.round(value / step)) > 1e-9) {
+  if (typeof step === "number" && !isMultiple(value, step)) {
     return wrong(at, "multipleOf", `must be a multiple of ${step}`);
   }
   return undefined;
