@@ -13,7 +13,7 @@ import type { Opening } from "./store/batch.ts";
 import type { StoredLimits } from "./store/limits.ts";
 import type { BudgetTx } from "./store/statement.ts";
 import type { BudgetTables } from "./store/tables.ts";
-import type { Opened } from "./store/tally.ts";
+import type { Opened } from "./store/counter-state.ts";
 
 /** Most openings, and most endings, in one batch; bounds what one failure takes down. */
 const maxBatch = 256;

@@ -29,7 +29,7 @@ import type { End, Flex, Reservation, ReservationId, Reserved, ReserveRequest } 
 import { readState } from "./state.ts";
 import type { BudgetState, StateQuery } from "./state.ts";
 import { StoredLimits } from "./store/limits.ts";
-import type { Opened } from "./store/tally.ts";
+import type { Opened } from "./store/counter-state.ts";
 import type { BudgetPage, LimitChange } from "./store/limits.ts";
 import { abandoned, findClaim, sweepHistory } from "./store/history.ts";
 import type { ClaimName } from "./store/history.ts";

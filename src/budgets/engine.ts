@@ -3,7 +3,7 @@
 import type { InMemory } from "./metrics.ts";
 import type { Flex, Reservation } from "./reservation.ts";
 import type { BudgetTx } from "./store/statement.ts";
-import type { Opened } from "./store/tally.ts";
+import type { Opened } from "./store/counter-state.ts";
 
 /** What became of a call's request, and when that is certain to outlive the process. */
 export interface Admission {

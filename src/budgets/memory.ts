@@ -25,8 +25,8 @@ import type { Unsaved } from "./store/journal.ts";
 import type { StoredLimits } from "./store/limits.ts";
 import type { BudgetTx } from "./store/statement.ts";
 import type { BudgetTables } from "./store/tables.ts";
-import { admit, amountOf, countersOf, exceeds, Tally, withinLimits } from "./store/tally.ts";
-import type { Opened } from "./store/tally.ts";
+import { admit, amountOf, countersOf, exceeds, CounterState, withinLimits } from "./store/counter-state.ts";
+import type { Opened } from "./store/counter-state.ts";
 
 /** How long something may wait in the journal before it is saved, milliseconds; what a start after a crash has to read. */
 const savedWithinMs = 500;
@@ -53,7 +53,7 @@ export class Memory implements Engine {
   readonly #journal = new Journal();
   #recovered: Promise<void> | undefined;
   #book: LimitBook | undefined;
-  #tallies = new Map<string, Tally>();
+  #states = new Map<string, CounterState>();
   readonly #open = new Map<string, Open>();
   #unsaved: Unsaved = nothing();
   #waiting: Waiting = noWaiters();
@@ -86,11 +86,11 @@ export class Memory implements Engine {
       while (this.#closed !== undefined) await this.#closed;
       const book = this.#book;
       const counters = book && countersOf(book, made);
-      if (this.#isBehind || !book || !counters?.every(({ name }) => this.#tallies.has(name))) {
+      if (this.#isBehind || !book || !counters?.every(({ name }) => this.#states.has(name))) {
         await this.#counted(made);
         continue;
       }
-      const opened = admit(this.#tallies, counters, made, flex);
+      const opened = admit(this.#states, counters, made, flex);
       if (opened.outcome !== "admitted") return { opened, kept: Promise.resolve() };
       const { reservation } = opened;
       this.#open.set(reservation.id, { book, counters });
@@ -107,13 +107,13 @@ export class Memory implements Engine {
       // Under the budgets in force when it ends.
       const book = this.#book;
       const counters = book === open.book ? open.counters : book && countersOf(book, ended);
-      if (!counters || (exceeds(ended) && !counters.every(({ name }) => this.#tallies.has(name)))) {
+      if (!counters || (exceeds(ended) && !counters.every(({ name }) => this.#states.has(name)))) {
         await this.#counted(ended);
         continue;
       }
       this.#open.delete(ended.id);
-      const reservation = withinLimits(this.#tallies, counters, ended);
-      for (const { tally, held, used } of this.#shares(reservation, counters)) tally?.free(held, used);
+      const reservation = withinLimits(this.#states, counters, ended);
+      for (const { state, held, used } of this.#shares(reservation, counters)) state?.free(held, used);
       this.#ended(reservation, counters);
       await this.#note(endEntry(reservation));
       return { applied: true, reservation };
@@ -130,12 +130,12 @@ export class Memory implements Engine {
     }
     const counters = countersOf(book, made);
     await this.#count(tx, counters);
-    const opened = admit(this.#tallies, counters, made);
+    const opened = admit(this.#states, counters, made);
     if (opened.outcome !== "admitted") return opened;
     const shares = this.#shares(made, counters);
     onEnd(tx, (isCommitted) => {
       if (isCommitted) this.#open.set(made.id, { book, counters });
-      else for (const { tally, held } of shares) tally?.free(held, 0);
+      else for (const { state, held } of shares) state?.free(held, 0);
     });
     if (before !== undefined) await this.#journal.retire(tx, before.id);
     const written = nothing();
@@ -160,16 +160,16 @@ export class Memory implements Engine {
     const row = made ?? (await this.#journal.byId(tx, [id])).get(id);
     if (row?.state !== "held") return { applied: false, reservation: row };
     if (exceeds(ended)) await this.#count(tx, counters);
-    const reservation = withinLimits(this.#tallies, counters, ended);
+    const reservation = withinLimits(this.#states, counters, ended);
     const shares = this.#shares(reservation, counters);
     // What it is charged beyond what it held is held until then.
-    for (const { tally, held, used } of shares) tally?.hold(Math.max(0, used - held));
+    for (const { state, held, used } of shares) state?.hold(Math.max(0, used - held));
     if (made !== undefined) this.#forget(made, counters);
     onEnd(tx, (isCommitted) => {
       if (!isCommitted && made !== undefined) this.#made(made, counters);
-      for (const { tally, held, used } of shares) {
-        if (isCommitted) tally?.free(Math.max(held, used), used);
-        else tally?.free(Math.max(0, used - held), 0);
+      for (const { state, held, used } of shares) {
+        if (isCommitted) state?.free(Math.max(held, used), used);
+        else state?.free(Math.max(0, used - held), 0);
       }
     });
     const written = nothing();
@@ -199,7 +199,7 @@ export class Memory implements Engine {
       try {
         return await work();
       } finally {
-        this.#tallies = new Map();
+        this.#states = new Map();
         this.#book = await this.#limits.book(this.#db.read).catch(() => undefined);
       }
     })();
@@ -222,7 +222,7 @@ export class Memory implements Engine {
     const charge = chargeOf(reservation);
     return counters.map(({ name, limit: { unit } }) => {
       const [held, used] = [amountOf(reservation, unit) ?? 0, charge?.[unit] ?? 0];
-      return { name, tally: this.#tallies.get(name), held, used };
+      return { name, state: this.#states.get(name), held, used };
     });
   }
 
@@ -331,7 +331,7 @@ export class Memory implements Engine {
       await this.#ready();
       if (this.#isBehind) await this.save();
       await this.#db.transact(async (tx) => {
-        if (this.#tallies.size > maxCounters) this.#tallies = new Map();
+        if (this.#states.size > maxCounters) this.#states = new Map();
         const book = (this.#book ??= await this.#limits.book(tx));
         await this.#count(
           tx,
@@ -348,16 +348,16 @@ export class Memory implements Engine {
    * nowhere; a transaction that is undone takes them back.
    */
   async #count(tx: BudgetTx, counters: readonly Counter[]): Promise<void> {
-    const isKnown = ({ name, limit }: Counter) => this.#tallies.get(name)?.counter.limit.amount === limit.amount;
+    const isKnown = ({ name, limit }: Counter) => this.#states.get(name)?.counter.limit.amount === limit.amount;
     const missing = new Map(counters.filter((counter) => !isKnown(counter)).map((each) => [each.name, each]));
     if (missing.size === 0) return;
     for (const [name, { used, held }] of await ensured(tx, [...missing.values()])) {
       const [counter, more] = [missing.get(name), this.#unsaved.changes.get(name)];
       if (counter === undefined) continue;
-      const tally = new Tally(counter, { used: used + (more?.used ?? 0), held: held + (more?.held ?? 0) });
-      this.#tallies.set(name, tally);
+      const state = new CounterState(counter, { used: used + (more?.used ?? 0), held: held + (more?.held ?? 0) });
+      this.#states.set(name, state);
       onEnd(tx, (isCommitted) => {
-        if (!isCommitted && this.#tallies.get(name) === tally) this.#tallies.delete(name);
+        if (!isCommitted && this.#states.get(name) === state) this.#states.delete(name);
       });
     }
   }

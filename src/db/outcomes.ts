@@ -1,16 +1,16 @@
 // What a unit of work did to memory follows its transaction: it is told how that ended.
 import type { Transaction } from "kysely";
 
-type Told = (isCommitted: boolean) => void;
+type EndListener = (isCommitted: boolean) => void;
 
-const told = new WeakMap<object, Told[]>();
+const listeners = new WeakMap<object, EndListener[]>();
 
 /**
  * Calls back once the unit has been committed or undone; a unit that is run again is told of each run. On SQLite a unit that
  * throws is told before the next unit begins. When the connection was lost during the commit, it is told that it was undone.
  */
-export function onEnd<T>(tx: Transaction<T>, tell: Told): void {
-  const list = told.get(tx);
+export function onEnd<T>(tx: Transaction<T>, tell: EndListener): void {
+  const list = listeners.get(tx);
   if (list === undefined) throw new Error("only Database.transact tells how a transaction ended");
   list.push(tell);
 }
@@ -20,13 +20,13 @@ export async function telling<T>(
   work: (tx: Transaction<unknown>) => Promise<T>,
   run: (unit: (tx: Transaction<unknown>) => Promise<T>) => Promise<T>,
 ): Promise<T> {
-  const list: Told[] = [];
+  const list: EndListener[] = [];
   const undone = (error: unknown): never => {
     for (const tell of list.splice(0).toReversed()) tell(false);
     throw error;
   };
   const unit = async (tx: Transaction<unknown>): Promise<T> => {
-    told.set(tx, list);
+    listeners.set(tx, list);
     return work(tx);
   };
   const value = await run((tx) => unit(tx).catch(undone)).catch(undone);

@@ -59,7 +59,7 @@ interface Unit {
   readonly durability: Durability;
 }
 
-interface Done {
+interface FinishedUnit {
   readonly unit: Pending<Unit, unknown>;
   readonly value: unknown;
 }
@@ -101,40 +101,40 @@ export class GroupCommits {
   }
 
   async #commit(line: CommitLine<Unit, unknown>): Promise<void> {
-    const done: Done[] = [];
+    const finished: FinishedUnit[] = [];
     let startMs = 0;
     try {
       // One unit that must be durable makes the whole commit so.
       this.#promise(line.waiting.every(({ item }) => item.durability === "relaxed") ? "relaxed" : "durable");
       await this.#begin();
       const gatherUntil = performance.now() + this.#limits.maxGatherMs;
-      while (done.length < this.#limits.maxUnits && performance.now() < gatherUntil) {
+      while (finished.length < this.#limits.maxUnits && performance.now() < gatherUntil) {
         // One that came meanwhile and must be durable has the next commit.
         if (line.waiting[0]?.item.durability === "durable" && this.#durability === "relaxed") break;
         const unit = line.take();
         if (unit === undefined) break;
-        await this.#runOne(unit, done);
+        await this.#runOne(unit, finished);
       }
       startMs = performance.now();
       this.#writer.exec("commit");
     } catch (error) {
       this.#undoAll();
-      this.#log.error({ err: error, units: done.length }, "a group of writes could not be committed");
+      this.#log.error({ err: error, units: finished.length }, "a group of writes could not be committed");
       throw error;
     }
-    for (const { unit, value } of done) unit.resolve(value);
+    for (const { unit, value } of finished) unit.resolve(value);
     this.#onCommit(startMs);
   }
 
   /** Throws only when the shared transaction itself is lost. */
-  async #runOne(unit: Pending<Unit, unknown>, done: Done[]): Promise<void> {
+  async #runOne(unit: Pending<Unit, unknown>, finished: FinishedUnit[]): Promise<void> {
     this.#writer.exec("savepoint unit");
     const connection = new UnitConnection(this.#writer);
     try {
       const value = await inTime(unit.item.work(connection), this.#limits.maxUnitMs);
       connection.end();
       this.#writer.exec("release unit");
-      done.push({ unit, value });
+      finished.push({ unit, value });
     } catch (error) {
       connection.end();
       unit.reject(error);

@@ -1,6 +1,6 @@
 // The branches of a deliberation: three ways to one answer. A branch never rejects; it says how it ended.
 import { Fault } from "../kernel/fault.ts";
-import type { Asker, Tally } from "./calls.ts";
+import type { Asker, CallUsage } from "./calls.ts";
 import { modeTemperatures } from "./governor.ts";
 import type { BranchName } from "./governor.ts";
 import { askComposed, askParts, askWhole, partsSchema } from "./questions.ts";
@@ -26,7 +26,7 @@ export interface Branch {
   readonly text: string | undefined;
   /** Why it did not finish: what went wrong, or undefined when its time was over. */
   readonly error: unknown;
-  readonly used: Tally;
+  readonly used: CallUsage;
   /** Levels of questions that were reached. */
   readonly depth: number;
   /** Lists of sub-questions that were refused; their questions were answered undivided. */

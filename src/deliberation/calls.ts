@@ -8,7 +8,7 @@ import type { Governance } from "./governor.ts";
 import type { AskTerms, Message, ModelClient, Completion } from "./model-client.ts";
 
 /** What some calls used. */
-export interface Tally {
+export interface CallUsage {
   /** Calls that were made, those included that were not answered. */
   readonly calls: number;
   /** Tokens of the answered calls; null when one did not say. */
@@ -37,7 +37,7 @@ export class Calls {
   readonly #limit: number;
   readonly #intents: number[] = [];
   #made = 0;
-  #used: Tally = nothing;
+  #used: CallUsage = nothing;
 
   constructor(client: ModelClient, limit: number) {
     this.#client = client;
@@ -45,7 +45,7 @@ export class Calls {
   }
 
   /** What all calls used. */
-  get used(): Tally {
+  get used(): CallUsage {
     return this.#used;
   }
 
@@ -63,7 +63,7 @@ export class Calls {
     terms.signal.throwIfAborted();
     if (this.#made >= this.#limit) throw new Error(`a deliberation makes at most ${this.#limit} calls`);
     this.#made++;
-    const count = (used: Tally): void => {
+    const count = (used: CallUsage): void => {
       this.#used = plus(this.#used, used);
       note(used);
     };
@@ -75,13 +75,13 @@ export class Calls {
   }
 }
 
-type Note = (used: Tally) => void;
+type Note = (used: CallUsage) => void;
 
 /** Asks on behalf of one branch. */
 export class Asker {
   readonly #terms: Pick<AskTerms, "maxTokens" | "signal">;
   readonly #ask: (messages: readonly Message[], terms: AskTerms, note: Note) => Promise<Completion>;
-  #used: Tally = nothing;
+  #used: CallUsage = nothing;
 
   constructor(
     terms: Pick<AskTerms, "maxTokens" | "signal">,
@@ -92,7 +92,7 @@ export class Asker {
   }
 
   /** What this branch used. */
-  get used(): Tally {
+  get used(): CallUsage {
     return this.#used;
   }
 
@@ -110,9 +110,9 @@ export class Asker {
   }
 }
 
-const nothing: Tally = { calls: 0, tokens: 0, microdollars: 0 };
+const nothing: CallUsage = { calls: 0, tokens: 0, microdollars: 0 };
 
-function plus(left: Tally, right: Tally): Tally {
+function plus(left: CallUsage, right: CallUsage): CallUsage {
   return {
     calls: left.calls + right.calls,
     tokens: sum(left.tokens, right.tokens),

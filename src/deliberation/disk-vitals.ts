@@ -132,7 +132,7 @@ async function readSupply(root: string): Promise<Pick<Vitals, "batteryFraction" 
   const folder = "sys/class/power_supply";
   const supplies = await Promise.all(
     (await namesIn(root, folder)).map(async (name) => {
-      const say = (what: string): Promise<Said> => textOf(root, `${folder}/${name}/${what}`);
+      const say = (what: string): Promise<FileText> => textOf(root, `${folder}/${name}/${what}`);
       const [type, scope, status, online, capacity, power] = await Promise.all(
         ["type", "scope", "status", "online", "capacity", "power_now"].map(say),
       );
@@ -152,7 +152,7 @@ async function readSupply(root: string): Promise<Pick<Vitals, "batteryFraction" 
   };
 }
 
-function pluggedOf(supplies: readonly { type: Said; status: Said; online: Said }[]): boolean | null {
+function pluggedOf(supplies: readonly { type: FileText; status: FileText; online: FileText }[]): boolean | null {
   const mains = supplies.flatMap(({ type, online }) => (type === "Mains" || type === "USB" ? [online] : []));
   if (mains.includes("1")) return true;
   const states = supplies.flatMap(({ type, status }) => (type === "Battery" ? [status] : []));
@@ -161,7 +161,7 @@ function pluggedOf(supplies: readonly { type: Said; status: Said; online: Said }
 }
 
 /** What a file says; undefined when it cannot be read. */
-type Said = string | undefined;
+type FileText = string | undefined;
 
 /** Sets this use of the host's facts apart from every other, so that the id can be compared with nothing else. */
 const siliconLabel = "charter silicon id v1";
@@ -174,7 +174,7 @@ async function readSiliconId(root: string, { platform, arch, processor, name }: 
 }
 
 /** A small file's text without the space around it; undefined when it cannot be read, as sensors often cannot. */
-async function textOf(root: string, path: string): Promise<Said> {
+async function textOf(root: string, path: string): Promise<FileText> {
   try {
     return (await readFile(join(root, path), "utf8")).trim();
   } catch {
@@ -190,7 +190,7 @@ async function namesIn(root: string, path: string): Promise<readonly string[]> {
   }
 }
 
-function numberIn(text: Said): number | null {
+function numberIn(text: FileText): number | null {
   return text !== undefined && /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : null;
 }
 

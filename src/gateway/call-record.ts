@@ -3,7 +3,7 @@
 import type { Digest } from "../kernel/hash.ts";
 import type { Cost } from "../models/index.ts";
 import type { FormVerdict } from "./reply-form.ts";
-import type { Amount } from "./room.ts";
+import type { Amount } from "./call-reservations.ts";
 
 /** The facts of every operation that calls a model. A type and not an interface, so that it is a `LeafFacts`. */
 export type CallRecord = {

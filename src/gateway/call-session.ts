@@ -6,17 +6,26 @@ import type { ActHandle } from "../governance/index.ts";
 import type { GuardFinding } from "../guards/index.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import { dialectOf } from "../models/index.ts";
-import type { Cost, DialectName, ModelCall, Prices, Reply, Shown, RuleTrusts, StreamEvent } from "../models/index.ts";
+import type {
+  Cost,
+  DialectName,
+  ModelCall,
+  Prices,
+  Reply,
+  ReplyStamp,
+  RuleTrusts,
+  StreamEvent,
+} from "../models/index.ts";
 import type { CallBodies } from "./bodies.ts";
 import type { Charged } from "./charges.ts";
 import { costOf, costOfCut } from "./costing.ts";
-import type { Said } from "./costing.ts";
+import type { PricedReply } from "./costing.ts";
 import type { AttemptFacts, GatewayObserver, Phase } from "./observer.ts";
 import { unreadCost, withinBound } from "./overrun.ts";
 import type { Attempted } from "./overrun.ts";
 import type { Prepared } from "./prepared.ts";
 import type { FormJudgement, FormVerdict } from "./reply-form.ts";
-import type { Room } from "./room.ts";
+import type { CallReservations } from "./call-reservations.ts";
 import { reasonsOf } from "./router.ts";
 import type { Candidate } from "./router.ts";
 
@@ -28,8 +37,8 @@ export interface SessionParts {
   readonly asked: BodyDigests & { readonly raw: ModelCall["raw"] };
   readonly begun: ActHandle;
   readonly startMs: number;
-  /** The room that the budgets give the call. */
-  readonly room: Room;
+  /** What the call holds of its budgets. */
+  readonly reservations: CallReservations;
   /** Gathers what is said, where it is to be kept. */
   readonly bodies: CallBodies | undefined;
   readonly prices: Prices;
@@ -206,7 +215,7 @@ export class CallSession {
   /** An attempt has failed in a way that no provider bills. */
   unbilled(attempt: Attempted): void {
     this.#open.delete(attempt);
-    this.parts.room.free(attempt.seat);
+    this.parts.reservations.free(attempt.seat);
   }
 
   /** An attempt is paid for, and its answer is not used. */
@@ -223,7 +232,7 @@ export class CallSession {
   /** What an answer costs. @param isCut It broke off, so that the provider's account is of a moment before. */
   costOf(
     { seat: { deployment }, likelyTokens }: Attempted,
-    { reply: { rawUsage, model }, serviceTier }: Said,
+    { reply: { rawUsage, model }, serviceTier }: PricedReply,
     outputTokens: number,
     isCut = false,
   ): Cost {
@@ -298,6 +307,6 @@ export class CallSession {
 }
 
 /** What an answer shows where its provider says nothing: the request's id and the time. */
-export function shownOf({ requestId, clock }: Pick<Ctx, "requestId" | "clock">): Shown {
+export function stampOf({ requestId, clock }: Pick<Ctx, "requestId" | "clock">): ReplyStamp {
   return { id: requestId, createdMs: clock.nowMs() };
 }

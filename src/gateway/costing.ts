@@ -11,7 +11,7 @@ const mostTokens = 20_000_000;
 const million = 1_000_000;
 
 /** What a reply says that decides what it costs. */
-export interface Said {
+export interface PricedReply {
   readonly reply: Pick<Reply, "rawUsage" | "model">;
   /** The tier of service that it names along with its usage. */
   readonly serviceTier?: string;

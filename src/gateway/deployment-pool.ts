@@ -55,7 +55,7 @@ export interface FleetParts {
 }
 
 /** What one attempt holds until it is over. */
-interface Held {
+interface AttemptHold {
   readonly station: DeploymentState;
   /** At the deployment and at its provider. */
   readonly places: readonly Place[];
@@ -118,7 +118,7 @@ export class DeploymentPool implements AsyncDisposable {
       const waitMs = station.breaker.retryAtMs - this.#parts.clock.nowMs();
       throw unavailable(deployment, "its breaker is open", Math.ceil(waitMs / 1000));
     }
-    const held: Held = { station, places, permit, beganMs: this.#parts.clock.nowMs() };
+    const held: AttemptHold = { station, places, permit, beganMs: this.#parts.clock.nowMs() };
     station.inFlight++;
     try {
       const answer = await this.#send(deployment, station, attempt);
@@ -202,7 +202,7 @@ export class DeploymentPool implements AsyncDisposable {
     }
   }
 
-  #landing(held: Held, answer: UpstreamAnswer): UpstreamResponse {
+  #landing(held: AttemptHold, answer: UpstreamAnswer): UpstreamResponse {
     let isOver = false;
     return {
       answer,
@@ -263,7 +263,7 @@ function lacking({ provider }: Deployment): Health | undefined {
   return { state: "unconfigured", success: 0, load: 0, latencyMs: null };
 }
 
-function failed({ station, places, permit }: Held, error: unknown): void {
+function failed({ station, places, permit }: AttemptHold, error: unknown): void {
   const outcome =
     error instanceof StatusFault ? outcomeOf(error.status) : isFailure(error) ? "failure" : outcomeOf(error);
   permit.settle(outcome);

@@ -1,7 +1,7 @@
 // An attempt that is reported to have used more than it can: what is said of it, and what an unread one is charged.
 import type { Finding } from "../governance/index.ts";
 import type { TokenBound, Cost } from "../models/index.ts";
-import type { Amount, Seat } from "./room.ts";
+import type { Amount, Seat } from "./call-reservations.ts";
 
 /** One attempt, with the room that it holds and the most that it can use. */
 export interface Attempted {

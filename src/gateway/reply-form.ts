@@ -19,7 +19,7 @@ export interface FormJudgement {
 }
 
 /** The text that a choice says as its whole reply; undefined for one that says something else or too much. */
-type Said = string | undefined;
+type ReplyText = string | undefined;
 
 /** Judges a whole reply; undefined where no form was asked for. */
 export function judgeReply(
@@ -28,11 +28,11 @@ export function judgeReply(
   { choices }: Pick<Reply, "choices">,
 ): FormJudgement | undefined {
   if (form.kind === "text") return undefined;
-  const said = choices.map(({ parts }): Said => {
+  const texts = choices.map(({ parts }): ReplyText => {
     if (parts.some(({ kind }) => kind === "tool_call" || kind === "refusal")) return undefined;
     return parts.map((part) => (part.kind === "text" ? part.text : "")).join("");
   });
-  return judged(forms, form, said);
+  return judged(forms, form, texts);
 }
 
 /** Tells what breaks the form and nothing of the reply: no guard may have looked at it. */
@@ -46,7 +46,7 @@ export function misfitFault({ name }: Deployment, { refusal }: FormJudgement): F
 export class StreamedForm {
   readonly #forms: Pick<FormChecker, "check">;
   readonly #form: ReplyForm;
-  readonly #said = new Map<number, Said>();
+  readonly #texts = new Map<number, ReplyText>();
 
   constructor(forms: Pick<FormChecker, "check">, form: ReplyForm) {
     this.#forms = forms;
@@ -55,23 +55,25 @@ export class StreamedForm {
 
   /** Takes note of a piece that goes out. */
   note(piece: StreamEvent): void {
-    if (piece.kind === "tool_start" || piece.kind === "refusal") this.#said.set(piece.choice, undefined);
-    if (piece.kind === "finish" && !this.#said.has(piece.choice)) this.#said.set(piece.choice, "");
+    if (piece.kind === "tool_start" || piece.kind === "refusal") this.#texts.set(piece.choice, undefined);
+    if (piece.kind === "finish" && !this.#texts.has(piece.choice)) this.#texts.set(piece.choice, "");
     if (piece.kind !== "text") return;
-    const before = this.#said.has(piece.choice) ? this.#said.get(piece.choice) : "";
+    const before = this.#texts.has(piece.choice) ? this.#texts.get(piece.choice) : "";
     const fits = before !== undefined && before.length + piece.text.length <= maxDataChars;
-    this.#said.set(piece.choice, fits ? before + piece.text : undefined);
+    this.#texts.set(piece.choice, fits ? before + piece.text : undefined);
   }
 
   /** Judges what was said. */
   judge(): FormJudgement {
-    return judged(this.#forms, this.#form, [...this.#said.values()]);
+    return judged(this.#forms, this.#form, [...this.#texts.values()]);
   }
 }
 
 /** One choice that breaks the form breaks the reply; one that cannot be judged leaves it unjudged. */
-function judged(forms: Pick<FormChecker, "check">, form: ReplyForm, said: readonly Said[]): FormJudgement {
-  const each = said.map((text) => (text === undefined ? { verdict: "unchecked" as const } : ofText(forms, form, text)));
+function judged(forms: Pick<FormChecker, "check">, form: ReplyForm, texts: readonly ReplyText[]): FormJudgement {
+  const each = texts.map((text) =>
+    text === undefined ? { verdict: "unchecked" as const } : ofText(forms, form, text),
+  );
   const worst =
     each.find(({ verdict }) => verdict === "invalid") ?? each.find(({ verdict }) => verdict === "unchecked");
   return worst ?? { verdict: each.length === 0 ? "unchecked" : "valid" };

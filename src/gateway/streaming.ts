@@ -8,7 +8,7 @@
 // 4. The call's outcome is durable before the last frame, which a comment with what Charter has to say precedes.
 import type { Finish, FrontDialect, StreamEvent, StreamWriter, Cost } from "../models/index.ts";
 import { gatewayFault } from "./errors.ts";
-import { shownOf } from "./call-session.ts";
+import { stampOf } from "./call-session.ts";
 import type { CallSession } from "./call-session.ts";
 import { Fault } from "../kernel/fault.ts";
 import { publicNames } from "../kernel/json-case.ts";
@@ -92,7 +92,7 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
   constructor(parts: StreamParts) {
     this.#parts = parts;
     const { session, front, isGuarded } = parts;
-    this.#writer = front.streamWriter(session.call, shownOf(session.ctx));
+    this.#writer = front.streamWriter(session.call, stampOf(session.ctx));
     this.#frames = isGuarded ? frameGuard(session.prepared.terms.guards) : undefined;
   }
 

@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import type { Fault } from "../kernel/fault.ts";
 import { disguisedMatches } from "./disguise/disguised.ts";
-import { said } from "./disguise/decoded-text.ts";
+import { textsIn } from "./disguise/decoded-text.ts";
 import { mayBeDisguised } from "./disguise/glance.ts";
 import { DecodingRoom } from "./disguise/room.ts";
 import { guardFault } from "./errors.ts";
@@ -28,7 +28,7 @@ import { lookAtLargeWhole, lookAtWhole, mostAtOnce } from "./wholes.ts";
 const maxFindings = 100;
 
 /** A text that was looked at. */
-interface Known {
+interface SeenText {
   /** What stands in its place. */
   readonly next: string;
   /** Whether it was met in the caller's own body. */
@@ -59,12 +59,12 @@ export class Inspection {
   /** Texts in which nothing was found, and how many of them the caller's body has come to, in which they stand again. */
   readonly #clean: string[] = [];
   #cleanInBody = 0;
-  #known: Map<string, Known> | undefined;
+  #seen: Map<string, SeenText> | undefined;
   /** Texts that hold a piece of a token that is cut over several, and what stands in their place. */
   #mends: Map<string, string> | undefined;
   /** Long texts, and others of them by their digests. */
-  #long: [text: string, known: Known][] | undefined;
-  #digested: Map<string, Known> | undefined;
+  #long: [text: string, seen: SeenText][] | undefined;
+  #digested: Map<string, SeenText> | undefined;
   readonly #policy: GuardPolicy;
   #changed = 0;
   #changedInBody = 0;
@@ -185,8 +185,8 @@ export class Inspection {
       if (text.length < minDisguised || !mayBeDisguised(text)) return text;
     }
     if (this.#isInBody && this.#isClean(text)) return text;
-    const known = this.#known?.get(text);
-    if (known !== undefined) return this.#again(text, known);
+    const seen = this.#seen?.get(text);
+    if (seen !== undefined) return this.#again(text, seen);
     this.#room.grow(text.length);
     let current = text;
     let hits = guardKeywords.hits(text);
@@ -199,7 +199,7 @@ export class Inspection {
       hits = guardKeywords.hits(current);
     }
     if (current !== text || this.findings.length > before) {
-      (this.#known ??= new Map()).set(text, this.#first(text, current));
+      (this.#seen ??= new Map()).set(text, this.#first(text, current));
     } else if (!this.#isInBody) this.#clean.push(text);
     return current;
   }
@@ -243,7 +243,7 @@ export class Inspection {
     let before: Buffer = Buffer.alloc(0);
     yield* bytesOf(medium, this.stretch, (bytes) => {
       const all = before.length === 0 ? bytes : Buffer.concat([before, bytes]);
-      matches.push(...said(all).flatMap(({ text }) => secretsInBytes(text)));
+      matches.push(...textsIn(all).flatMap(({ text }) => secretsInBytes(text)));
       before = all.subarray(-maxHeldChars);
     });
     this.#note(guard, matches, false);
@@ -252,8 +252,8 @@ export class Inspection {
   /** The same for a text that may take long. */
   *#longer(looking: readonly Guard[], text: string): Steps<string> {
     const key = yield* this.#keyOf(text);
-    const known = typeof key === "string" ? this.#digested?.get(key) : key;
-    if (known !== undefined) return this.#again(text, known);
+    const seen = typeof key === "string" ? this.#digested?.get(key) : key;
+    if (seen !== undefined) return this.#again(text, seen);
     this.#room.grow(text.length);
     const matches = yield* this.#search(looking, text);
     const current = matches.length === 0 ? text : yield* redacted(text, matches, this.stretch);
@@ -293,24 +293,24 @@ export class Inspection {
     return action === "redact";
   }
 
-  #first(text: string, next: string): Known {
+  #first(text: string, next: string): SeenText {
     if (next !== text) this.#changed++;
-    const known = { next, isInBody: false };
-    this.#again(text, known);
-    return known;
+    const seen = { next, isInBody: false };
+    this.#again(text, seen);
+    return seen;
   }
 
-  #again(text: string, known: Known): string {
-    if (this.#isInBody && !known.isInBody && known.next !== text) {
-      known.isInBody = true;
+  #again(text: string, seen: SeenText): string {
+    if (this.#isInBody && !seen.isInBody && seen.next !== text) {
+      seen.isInBody = true;
       this.#changedInBody++;
     }
-    return known.next;
+    return seen.next;
   }
 
   /** What is known of a long text, or by what it is to be known; undefined when comparing will do. */
-  *#keyOf(text: string): Steps<Known | string | undefined> {
-    for (const [each, known] of this.#long ?? []) if (each === text) return known;
+  *#keyOf(text: string): Steps<SeenText | string | undefined> {
+    for (const [each, seen] of this.#long ?? []) if (each === text) return seen;
     if ((this.#long?.length ?? 0) < maxCompared) return undefined;
     const hash = createHash("sha256");
     for (let at = 0; at < text.length; at += maxHashedChars) {

@@ -13,7 +13,7 @@ import type { Guard, GuardFinding, GuardPolicy } from "./guard.ts";
 import { injectionGuard } from "./injection.ts";
 import { Inspection, textWork } from "./inspecting.ts";
 import { placesInBody, placesInPart, placesInReply, textOnly } from "./places.ts";
-import { toldTokens, withoutTold } from "./told-tokens.ts";
+import { tokenTexts, withoutProbabilities } from "./token-texts.ts";
 import { inTurns } from "./stretch.ts";
 import type { Steps } from "./stretch.ts";
 
@@ -186,11 +186,11 @@ function* inspectReply(reply: Reply, raw: RawReply | undefined, inspection: Insp
 /** Looks at what a provider's body holds other than what Charter knows; undefined when nothing is to be taken out. */
 function* inspectRaw({ dialect, body }: RawReply, inspection: Inspection): Steps<object | undefined> {
   const { walk, stretch, looking } = inspection;
-  const told = new Set<object>();
-  for (const { choice, text } of toldTokens(body)) {
-    if (yield* inspection.holds(looking, text)) told.add(choice);
+  const dropped = new Set<object>();
+  for (const { choice, text } of tokenTexts(body)) {
+    if (yield* inspection.holds(looking, text)) dropped.add(choice);
   }
-  const left = withoutTold(body, told);
+  const left = withoutProbabilities(body, dropped);
   inspection.enterBody();
   inspection.lookAtWholes();
   walk.enter(left, placeInBody, placesInReply(dialect));

@@ -33,7 +33,7 @@ export interface Authenticator {
   identify(presented: Presented): Promise<Authenticated | undefined>;
 }
 
-interface Known extends Authenticated {
+interface CachedKey extends Authenticated {
   readonly textHash: Buffer;
   readonly revoked: boolean;
   readonly networks: readonly string[] | null;
@@ -56,18 +56,18 @@ export interface KeyAuthenticatorParts {
 /** Authenticates API keys against the database. */
 export class KeyAuthenticator implements Authenticator {
   readonly #parts: KeyAuthenticatorParts;
-  readonly #known: TtlCache<Known>;
+  readonly #keys: TtlCache<CachedKey>;
   /** What an unknown key is compared with; no one knows its pre-image. */
   readonly #unknownHash = randomBytes(32);
 
   constructor(parts: KeyAuthenticatorParts) {
     this.#parts = parts;
     const { read } = parts.db.tables<IdentityTables>();
-    const readKey = async (id: string): Promise<Known | undefined> => {
+    const readKey = async (id: string): Promise<CachedKey | undefined> => {
       const row = await read.selectFrom("identity_keys").selectAll().where("id", "=", id).executeTakeFirst();
-      return row && knownOf(row);
+      return row && cachedKeyOf(row);
     };
-    this.#known = new TtlCache(parts.clock, readKey, keyCacheMetrics(parts.meter ?? silentMeter).lookedUp);
+    this.#keys = new TtlCache(parts.clock, readKey, keyCacheMetrics(parts.meter ?? silentMeter).lookedUp);
   }
 
   async identify(presented: Presented): Promise<Authenticated | undefined> {
@@ -75,27 +75,27 @@ export class KeyAuthenticator implements Authenticator {
     const { text: credentialText, address } = presented;
     const id = claimedId(credentialText);
     if (id === undefined) return undefined;
-    const known = await this.#known.about(id);
-    const matches = equalSecrets(hashOfKey(credentialText), known?.textHash ?? this.#unknownHash);
-    if (!matches || known === undefined || !this.#isGood(known, address)) return undefined;
-    const principal = await this.#bounded(known);
+    const cached = await this.#keys.about(id);
+    const matches = equalSecrets(hashOfKey(credentialText), cached?.textHash ?? this.#unknownHash);
+    if (!matches || cached === undefined || !this.#isGood(cached, address)) return undefined;
+    const principal = await this.#bounded(cached);
     if (principal === undefined) return undefined;
     this.#parts.lastUses.saw(id);
-    return { principal, credential: known.credential };
+    return { principal, credential: cached.credential };
   }
 
   /** Asks the database again for this key; called when it has been revoked here. */
   forget(id: string): void {
-    this.#known.forget(id);
+    this.#keys.forget(id);
   }
 
-  #isGood({ revoked, expiresMs, networks }: Known, address: string): boolean {
+  #isGood({ revoked, expiresMs, networks }: CachedKey, address: string): boolean {
     if (revoked || this.#parts.clock.nowMs() >= expiresMs) return false;
     return networks === null || isWithin(address, networks);
   }
 
   /** Who shows a key, with no more than its owner has now. */
-  async #bounded({ principal, owner }: Known): Promise<Principal | undefined> {
+  async #bounded({ principal, owner }: CachedKey): Promise<Principal | undefined> {
     if (owner === null) return principal;
     const { ownerOf, lesserRole } = this.#parts;
     const present = await ownerOf(owner);
@@ -103,7 +103,7 @@ export class KeyAuthenticator implements Authenticator {
   }
 }
 
-function knownOf(row: KeyRow): Known {
+function cachedKeyOf(row: KeyRow): CachedKey {
   const expiresMs = row.expires_ms ?? Number.POSITIVE_INFINITY;
   return {
     principal: principalOfKey(row),

@@ -223,8 +223,8 @@ export interface StreamWriter {
   fail(error: { readonly code: string; readonly message: string }): string;
 }
 
-/** What a reply shows that no provider says. */
-export interface Shown {
+/** What Charter puts on a reply itself. */
+export interface ReplyStamp {
   /** When the reply was made, Unix milliseconds. */
   readonly createdMs: number;
   /** Stands for the id of a reply whose provider gave none. */
@@ -236,8 +236,8 @@ export interface FrontDialect {
   readonly name: DialectName;
   /** @throws `dialect.invalid` with `at` as a JSON pointer. */
   readCall(body: Readonly<Record<string, unknown>>): ModelCall;
-  writeReply(call: ModelCall, reply: Reply, shown: Shown): Record<string, unknown>;
-  streamWriter(call: ModelCall, shown: Shown): StreamWriter;
+  writeReply(call: ModelCall, reply: Reply, stamp: ReplyStamp): Record<string, unknown>;
+  streamWriter(call: ModelCall, stamp: ReplyStamp): StreamWriter;
   /** A reply of a server of this dialect with what it got wrong put right; undefined where nothing is wrong. */
   mended?(call: ModelCall, body: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> | undefined;
   /** The field that holds the turns of a conversation; absent where there are none. */

@@ -24,7 +24,7 @@ export type {
   Part,
   Reply,
   ReplyForm,
-  Shown,
+  ReplyStamp,
   StreamEvent,
   StreamReader,
   StreamWriter,

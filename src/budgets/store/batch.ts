@@ -11,8 +11,8 @@ import { windowEnd, windowStart } from "../window.ts";
 import type { Counter } from "./counters.ts";
 import type { StoredLimits } from "./limits.ts";
 import type { BudgetTx } from "./statement.ts";
-import { countersOf } from "./tally.ts";
-import type { Opened } from "./tally.ts";
+import { countersOf } from "./counter-state.ts";
+import type { Opened } from "./counter-state.ts";
 import { reservationColumns, reservationOf, valuesOf } from "./tables.ts";
 import type { BudgetTables, ReservationRow } from "./tables.ts";
 

@@ -12,12 +12,12 @@ export async function attempt(session: CallSession, trial: AttemptPlan, parts: A
     ? landAnswer(parts, session, trial)
     : landCascade(parts, session, trial, ladder));
   session.passesOn(landed.attempt);
-  const { begun, room } = session.parts;
+  const { begun, reservations } = session.parts;
   try {
     // From here on something could be seen, and nothing may be before the intent is durable and what it may cost is kept,
     // nor after what the call rests on has ended.
     await begun.intent;
-    await room.kept();
+    await reservations.kept();
     if (landed.kind === "stream") begun.hold();
   } catch (error) {
     if (landed.kind === "stream") landed.intake.broke(error);

@@ -9,7 +9,7 @@ import type { BodyKeeper } from "../bodies.ts";
 import { CallSession } from "../call-session.ts";
 import type { SessionParts } from "../call-session.ts";
 import type { Prepared } from "../prepared.ts";
-import { Room } from "../room.ts";
+import { CallReservations } from "../call-reservations.ts";
 import { noCandidate } from "./route.ts";
 
 /** What deciding needs. */
@@ -38,7 +38,7 @@ export async function decide(
     digest: digests.prompt,
   });
   const { project } = options;
-  const room = new Room(parts.budgets, {
+  const reservations = new CallReservations(parts.budgets, {
     product,
     ...(project === undefined ? {} : { project }),
     key: ctx.principal.id,
@@ -51,7 +51,7 @@ export async function decide(
     asked: { ...digests, raw },
     begun,
     startMs,
-    room,
+    reservations,
     bodies: isKept ? new CallBodies(parts.keeper, { ctx, product, type, asked: raw }) : undefined,
     prices: parts.prices,
     ruleTrusts: parts.ruleTrusts,

@@ -9,7 +9,7 @@ import { noUsage, replyTokensInTurns } from "../../models/index.ts";
 import type { ModelCall, Reply, StreamEvent } from "../../models/index.ts";
 import type { FormChecker } from "../../structured-output/index.ts";
 import type { Landed, WholeAnswer } from "../attempts.ts";
-import { shownOf } from "../call-session.ts";
+import { stampOf } from "../call-session.ts";
 import type { CallSession } from "../call-session.ts";
 import { piecesSource } from "../pieces-source.ts";
 import { judgeReply, misfitFault, StreamedForm } from "../reply-form.ts";
@@ -124,7 +124,7 @@ function given(session: CallSession, body: Buffer, ending: Ending): Delivered {
 }
 
 async function written({ ctx, call }: CallSession, reply: Reply, { fronts }: DeliverParts): Promise<Buffer> {
-  return bytesOf(frontOf(fronts, call.dialect).writeReply(call, reply, shownOf(ctx)));
+  return bytesOf(frontOf(fronts, call.dialect).writeReply(call, reply, stampOf(ctx)));
 }
 
 /** The bytes of a reply in the caller's own dialect: those that came, unless a guard or a mistake of the server changes them. */

@@ -27,7 +27,7 @@ import { ladderOf, samples, wholeCall } from "../cascade/index.ts";
 import type { EscalationPlan } from "../cascade/index.ts";
 import { estimateOf } from "../costing.ts";
 import type { Attempted } from "../overrun.ts";
-import type { Amount, Wanted } from "../room.ts";
+import type { Amount, Wanted } from "../call-reservations.ts";
 import type { Candidate } from "../router.ts";
 
 /** The least that a call which names no limit is given for its answer where the budgets have little left. */
@@ -90,7 +90,7 @@ export async function reserveAttempt(
 ): Promise<ReservedAttempt> {
   const draft = await draftOf(parts, session, call, deployment);
   const { write, written, attemptedWith, knownWith, wished, smallest, wanted, name, dialect } = draft;
-  const seat = await session.parts.room.take(deployment, wanted).catch((error: unknown) => {
+  const seat = await session.parts.reservations.take(deployment, wanted).catch((error: unknown) => {
     throw namingCause(error, session.prepared.parameters.unpricedFor(name));
   });
   if (smallest === wished || holds(seat, wanted)) {
@@ -120,7 +120,7 @@ async function reserveAhead(
   const { wanted } = draft;
   const { flex } = wanted;
   if (flex !== undefined && flex.takes !== "share") return;
-  await session.parts.room.ahead(deployment, {
+  await session.parts.reservations.ahead(deployment, {
     ...timesOver(wanted, times),
     ...(flex === undefined ? {} : { flex: { ...flex, least: timesOver(flex.least, times) } }),
   });

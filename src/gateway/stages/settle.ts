@@ -17,7 +17,7 @@ import { StatusFault } from "../deployment-faults.ts";
 import { excessOf, overrunOf, reasonsBeyond } from "../overrun.ts";
 import { bounded } from "../parameters/index.ts";
 import type { FormVerdict } from "../reply-form.ts";
-import type { Amount } from "../room.ts";
+import type { Amount } from "../call-reservations.ts";
 
 /** How a call ended. */
 export interface Ending extends Cost {
@@ -83,15 +83,15 @@ async function headOf(session: CallSession, model: string): Promise<AnswerFacts>
   });
 }
 
-type Told = Pick<AnswerFacts, "intentIndex" | "outcomeIndex" | "model" | "microdollars" | "overheadMicros"> & {
+type FactsInput = Pick<AnswerFacts, "intentIndex" | "outcomeIndex" | "model" | "microdollars" | "overheadMicros"> & {
   readonly schema: FormVerdict | undefined;
 };
 
-function factsOf(session: CallSession, { schema, ...told }: Told): AnswerFacts {
+function factsOf(session: CallSession, { schema, ...facts }: FactsInput): AnswerFacts {
   const { candidate, cache, dropped } = session.progress;
   return {
     decision: "allow",
-    ...told,
+    ...facts,
     tier: session.tier,
     deployment: candidate?.deployment.name ?? null,
     cache,
@@ -167,7 +167,7 @@ function withholdIfEnded({ ctx }: CallSession, { intentIndex, outcomeIndex }: An
 /** What the budgets charge; undefined when they cannot be asked, which keeps no call from its outcome. */
 async function chargedOf({ parts, ctx }: CallSession, charges: readonly Charged[]): Promise<Amount | undefined> {
   try {
-    return await parts.room.settle(asPaid(charges));
+    return await parts.reservations.settle(asPaid(charges));
   } catch (unsettled) {
     // The reservation is charged in full when it expires, so nothing is given away.
     ctx.log.error({ err: unsettled }, "a budget could not be settled");

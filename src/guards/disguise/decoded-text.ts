@@ -4,7 +4,7 @@ import { inflateRawSync, inflateSync, gunzipSync } from "node:zlib";
 import type { DecodingRoom } from "./room.ts";
 
 /** Text from bytes. */
-export interface Said {
+export interface DecodedText {
   readonly text: string;
   /** The bytes are not text: what stands in them is pieces between other bytes. */
   readonly isBinary: boolean;
@@ -76,7 +76,7 @@ export function maySay(bytes: Uint8Array, length = bytes.length): boolean {
 }
 
 /** What bytes say; empty when they say nothing that could be looked at. Without room nothing is inflated. */
-export function said(bytes: Buffer, room?: DecodingRoom): readonly Said[] {
+export function textsIn(bytes: Buffer, room?: DecodingRoom): readonly DecodedText[] {
   if (!maySay(bytes)) return [];
   if (isUtf8(bytes)) {
     const text = bytes.toString("utf8");
@@ -84,7 +84,7 @@ export function said(bytes: Buffer, room?: DecodingRoom): readonly Said[] {
   }
   const inflated = room === undefined ? undefined : inflatedOf(bytes, room);
   if (inflated !== undefined) {
-    const all = said(inflated);
+    const all = textsIn(inflated);
     // What is said takes its own room.
     if (all.length === 0) room?.take(inflated.length);
     return all;
@@ -119,7 +119,7 @@ function inflatedOf(bytes: Buffer, room: DecodingRoom): Buffer | undefined {
 }
 
 /** UTF-16 of ASCII has a zero in every second byte. */
-function wide(bytes: Buffer): readonly Said[] {
+function wide(bytes: Buffer): readonly DecodedText[] {
   const length = Math.min(bytes.length, sampleBytes);
   let zeros = 0;
   for (let i = 0; i < length; i++) if (bytes[i] === 0) zeros++;
@@ -130,7 +130,7 @@ function wide(bytes: Buffer): readonly Said[] {
   return pieces(pairs.toString("utf16le"));
 }
 
-function pieces(text: string): readonly Said[] {
+function pieces(text: string): readonly DecodedText[] {
   const kept = text
     .split(unprintable)
     .filter((piece) => piece.length >= shortestPiece)

@@ -1,7 +1,7 @@
 // Every view of a text behind its disguises. A text is looked at in windows that overlap, so that the work per step is bounded
 // and the way back stays short. What is nested is undone three layers deep, as far as there is room.
 import type { Steps, TimeSlice } from "../stretch.ts";
-import { said } from "./decoded-text.ts";
+import { textsIn } from "./decoded-text.ts";
 import { unescaped, unquoted } from "./escapes.ts";
 import { folded } from "./folding.ts";
 import { isSuspicious, mayBeDisguised } from "./glance.ts";
@@ -124,7 +124,7 @@ function* decodedWithin(text: string, origin: View["origin"], decoding: Decoding
         yield { text: each, isBinary: true, isDecoded: true, origin: back };
         continue;
       }
-      for (const { text: inner, isBinary } of said(each, decoding.room)) {
+      for (const { text: inner, isBinary } of textsIn(each, decoding.room)) {
         if (!decoding.room.take(inner.length)) return;
         for (let from = 0; from === 0 || from + overlapChars < inner.length; from += windowChars - overlapChars) {
           const window = inner.length <= windowChars ? inner : inner.slice(from, from + windowChars);

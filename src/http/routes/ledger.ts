@@ -17,7 +17,7 @@ const text = { type: "string" };
 const immutable = "public, max-age=31536000, immutable";
 
 /** An entry as it is shown: the leaf stands here as it stands in the log. */
-interface ShownEntry {
+interface EntryView {
   readonly index: number;
   readonly leaf: Entry["json"];
 }
@@ -136,7 +136,7 @@ export function ledgerRoutes(app: FastifyInstance, services: Services): void {
     const cursor = one(query, "cursor");
     const after = cursor === undefined ? undefined : (cursors.open("ledger.entries", cursor, filters) as number);
     const limit = pageSize(query);
-    const { rows: entries, last } = await gatherPage<ShownEntry>(limit, async (some, behind) => {
+    const { rows: entries, last } = await gatherPage<EntryView>(limit, async (some, behind) => {
       const found = await ledger.entries({ ...filters, ...defined({ after: behind?.index ?? after }), limit: some });
       return found.map(({ index, json }) => ({ index, leaf: json }));
     });

@@ -1,5 +1,5 @@
 // Reads and writes a whole message.
-import type { Choice, ModelCall, Part, Reply, Shown } from "../conversation.ts";
+import type { Choice, ModelCall, Part, Reply, ReplyStamp } from "../conversation.ts";
 import { garbled } from "../wire/faults.ts";
 import type { JsonObject } from "../wire/fields.ts";
 import { isObject } from "../wire/fields.ts";
@@ -58,10 +58,10 @@ function needed(value: unknown): string {
 }
 
 /** Writes the first answer of a reply as a message. The API knows one answer per call. */
-export function writeMessagesReply(_call: ModelCall, reply: Reply, shown: Shown): Record<string, unknown> {
+export function writeMessagesReply(_call: ModelCall, reply: Reply, stamp: ReplyStamp): Record<string, unknown> {
   const [choice] = reply.choices;
   return {
-    id: reply.id === "" ? shown.id : reply.id,
+    id: reply.id === "" ? stamp.id : reply.id,
     type: "message",
     role: "assistant",
     model: reply.model,

@@ -4,7 +4,7 @@
 // 2. Clients stop reading an event name that they do not know, so every frame names its event.
 // 3. Providers of other dialects report usage last: `message_start` carries zeros unless more is known by then, and
 //    `message_delta`, held back until the end, carries the final numbers, those of the input too.
-import type { Finish, ModelCall, Shown, StreamEvent, StreamWriter } from "../conversation.ts";
+import type { Finish, ModelCall, ReplyStamp, StreamEvent, StreamWriter } from "../conversation.ts";
 import { garbled } from "../wire/faults.ts";
 import type { JsonObject } from "../wire/fields.ts";
 import { writeMessagesError } from "./error.ts";
@@ -20,7 +20,7 @@ type ToolStart = Extract<StreamEvent, { kind: "tool_start" }>;
 /** Writes the frames of one streamed message. The API knows one answer per call, so only the first choice is written. */
 export class MessagesStreamWriter implements StreamWriter {
   readonly #call: ModelCall;
-  readonly #shown: Shown;
+  readonly #stamp: ReplyStamp;
   /** Tool calls that have begun while another one was open; their blocks open with their first arguments. */
   readonly #waiting = new Map<number, ToolStart>();
   #open: Open | undefined;
@@ -29,9 +29,9 @@ export class MessagesStreamWriter implements StreamWriter {
   #finish: Finish = "unknown";
   #usage: JsonObject = unknownUsage;
 
-  constructor(call: ModelCall, shown: Shown) {
+  constructor(call: ModelCall, stamp: ReplyStamp) {
     this.#call = call;
-    this.#shown = shown;
+    this.#stamp = stamp;
   }
 
   write(event: StreamEvent): string {
@@ -73,7 +73,7 @@ export class MessagesStreamWriter implements StreamWriter {
     if (this.#started) return "";
     this.#started = true;
     const message = {
-      id: id === "" ? this.#shown.id : id,
+      id: id === "" ? this.#stamp.id : id,
       type: "message",
       role: "assistant",
       model,

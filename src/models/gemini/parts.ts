@@ -5,7 +5,7 @@ import { isObject } from "../wire/fields.ts";
 import { tagSeal } from "./seal.ts";
 
 /** What one part says. */
-export type Said =
+export type ContentPart =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "thought"; readonly text: string }
   /** Gemini's seal, tagged. */
@@ -17,35 +17,35 @@ export type Said =
  * that only the provider's own tools make are passed over, since Charter never offers those.
  * @throws `upstream.garbled` for media, which were not asked for and have no place in a reply.
  */
-export function readParts(content: unknown): Said[] {
+export function readParts(content: unknown): ContentPart[] {
   if (!isObject(content)) return [];
   const parts = content["parts"];
   if (!Array.isArray(parts)) return [];
-  const said: Said[] = [];
+  const read: ContentPart[] = [];
   for (const part of parts) {
     if (!isObject(part)) throw garbled("a part of the provider's reply is not an object");
-    readPart(part, said);
+    readPart(part, read);
   }
-  return said;
+  return read;
 }
 
-function readPart(part: JsonObject, said: Said[]): void {
+function readPart(part: JsonObject, read: ContentPart[]): void {
   const { text, thoughtSignature, functionCall } = part;
-  const seal: Said | undefined =
+  const seal: ContentPart | undefined =
     typeof thoughtSignature === "string" && thoughtSignature !== ""
       ? { kind: "seal", signature: tagSeal(thoughtSignature) }
       : undefined;
   if (isObject(functionCall)) {
     const { id, name, args } = functionCall;
     if (typeof name !== "string") throw garbled("a function call of the provider's reply has no name");
-    if (seal !== undefined) said.push(seal);
+    if (seal !== undefined) read.push(seal);
     const known = typeof id === "string" ? id : "";
-    said.push({ kind: "call", id: known, name, arguments: JSON.stringify(args ?? {}) });
+    read.push({ kind: "call", id: known, name, arguments: JSON.stringify(args ?? {}) });
     return;
   }
   if (part["inlineData"] !== undefined) throw garbled("the provider's reply holds media that were not asked for");
-  if (typeof text === "string" && text !== "") said.push({ kind: part["thought"] === true ? "thought" : "text", text });
-  if (seal !== undefined) said.push(seal);
+  if (typeof text === "string" && text !== "") read.push({ kind: part["thought"] === true ? "thought" : "text", text });
+  if (seal !== undefined) read.push(seal);
 }
 
 /**

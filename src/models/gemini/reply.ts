@@ -52,18 +52,18 @@ function readCandidates(candidates: readonly unknown[], replyId: string): Choice
 function readCandidate(candidate: JsonObject, replyId: string): Choice {
   const parts: Part[] = [];
   let calls = 0;
-  for (const said of readParts(candidate["content"])) {
+  for (const part of readParts(candidate["content"])) {
     const last = parts.at(-1);
-    if (said.kind === "text") parts.push({ kind: "text", text: said.text });
-    else if (said.kind === "thought") parts.push({ kind: "reasoning", text: said.text });
-    else if (said.kind === "call") {
-      const id = said.id === "" ? madeCallId(replyId, indexOf(candidate), calls) : said.id;
-      parts.push({ kind: "tool_call", id, name: said.name, arguments: said.arguments });
+    if (part.kind === "text") parts.push({ kind: "text", text: part.text });
+    else if (part.kind === "thought") parts.push({ kind: "reasoning", text: part.text });
+    else if (part.kind === "call") {
+      const id = part.id === "" ? madeCallId(replyId, indexOf(candidate), calls) : part.id;
+      parts.push({ kind: "tool_call", id, name: part.name, arguments: part.arguments });
       calls++;
     } else if (last?.kind === "reasoning" && last.signature === undefined) {
       // The seal is on the thought before it, or on the call after it: both stand together.
-      parts[parts.length - 1] = { ...last, signature: said.signature };
-    } else parts.push({ kind: "reasoning", text: "", signature: said.signature });
+      parts[parts.length - 1] = { ...last, signature: part.signature };
+    } else parts.push({ kind: "reasoning", text: "", signature: part.signature });
   }
   const choice: Draft<Choice> = { parts, finish: readFinishReason(candidate["finishReason"], calls > 0) };
   const mean = candidate["avgLogprobs"];

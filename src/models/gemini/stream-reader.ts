@@ -61,15 +61,15 @@ export class GeminiStreamReader implements StreamReader {
   #candidate(from: JsonObject, events: StreamEvent[]): void {
     const choice = indexOf(from);
     const state = this.#state(choice);
-    for (const said of readParts(from["content"])) {
-      if (said.kind === "text") events.push({ kind: "text", choice, text: said.text });
-      else if (said.kind === "thought") events.push({ kind: "reasoning", choice, text: said.text });
-      else if (said.kind === "seal") events.push({ kind: "reasoning", choice, text: "", signature: said.signature });
+    for (const part of readParts(from["content"])) {
+      if (part.kind === "text") events.push({ kind: "text", choice, text: part.text });
+      else if (part.kind === "thought") events.push({ kind: "reasoning", choice, text: part.text });
+      else if (part.kind === "seal") events.push({ kind: "reasoning", choice, text: "", signature: part.signature });
       else {
         const slot = state.calls++;
-        const id = said.id === "" ? madeCallId(this.#id, choice, slot) : said.id;
-        events.push({ kind: "tool_start", choice, slot, id, name: said.name });
-        events.push({ kind: "tool_arguments", choice, slot, text: said.arguments });
+        const id = part.id === "" ? madeCallId(this.#id, choice, slot) : part.id;
+        events.push({ kind: "tool_start", choice, slot, id, name: part.name });
+        events.push({ kind: "tool_arguments", choice, slot, text: part.arguments });
       }
     }
     const reason = from["finishReason"];
@@ -97,9 +97,9 @@ export class GeminiStreamReader implements StreamReader {
     const state = this.#state(choice);
     if (state.finished) return;
     state.finished = true;
-    const said: Draft<Extract<StreamEvent, { kind: "finish" }>> = { kind: "finish", choice, finish };
-    put(said, "meanLogprob", meanLogprob);
-    events.push(said);
+    const event: Draft<Extract<StreamEvent, { kind: "finish" }>> = { kind: "finish", choice, finish };
+    put(event, "meanLogprob", meanLogprob);
+    events.push(event);
   }
 
   #report(usage: unknown, events: StreamEvent[]): void {

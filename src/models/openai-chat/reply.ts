@@ -1,6 +1,6 @@
 // Reads and writes a whole chat completion. Reading is tolerant of what the many servers of this dialect leave out.
 import { modelFault } from "../errors.ts";
-import type { Choice, ModelCall, Part, Reply, Shown } from "../conversation.ts";
+import type { Choice, ModelCall, Part, Reply, ReplyStamp } from "../conversation.ts";
 import { maxReplyItems } from "../../kernel/limits.ts";
 import { garbled } from "../wire/faults.ts";
 import type { Draft, JsonObject } from "../wire/fields.ts";
@@ -147,11 +147,11 @@ function readToolCalls(message: JsonObject, replyId: string, choice: number): Pa
 }
 
 /** Writes a reply. */
-export function writeChatReply(call: ModelCall, reply: Reply, shown: Shown): Record<string, unknown> {
+export function writeChatReply(call: ModelCall, reply: Reply, stamp: ReplyStamp): Record<string, unknown> {
   const body: Record<string, unknown> = {
-    id: reply.id === "" ? shown.id : reply.id,
+    id: reply.id === "" ? stamp.id : reply.id,
     object: "chat.completion",
-    created: Math.floor(shown.createdMs / 1000),
+    created: Math.floor(stamp.createdMs / 1000),
     model: reply.model,
     choices: reply.choices.map((choice, index) => writeChoice(call, choice, index)),
   };

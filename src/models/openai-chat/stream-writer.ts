@@ -1,5 +1,5 @@
 // Writes a streamed chat completion: chunk objects, then the usage where the caller asked for it, then `[DONE]`.
-import type { Finish, ModelCall, Shown, StreamEvent, StreamWriter } from "../conversation.ts";
+import type { Finish, ModelCall, ReplyStamp, StreamEvent, StreamWriter } from "../conversation.ts";
 import type { JsonObject } from "../wire/fields.ts";
 import { writeFinish } from "./finish.ts";
 import { speaksOlderForm } from "./reply.ts";
@@ -10,7 +10,7 @@ import { sseFrame } from "../wire/sse.ts";
 /** Writes the frames of one streamed reply. */
 export class ChatStreamWriter implements StreamWriter {
   readonly #call: ModelCall;
-  readonly #shown: Shown;
+  readonly #stamp: ReplyStamp;
   readonly #olderForm: boolean;
   readonly #spoken = new Set<number>();
   readonly #refused = new Set<number>();
@@ -18,9 +18,9 @@ export class ChatStreamWriter implements StreamWriter {
   #head = "";
   #usage: JsonObject | undefined;
 
-  constructor(call: ModelCall, shown: Shown) {
+  constructor(call: ModelCall, stamp: ReplyStamp) {
     this.#call = call;
-    this.#shown = shown;
+    this.#stamp = stamp;
     this.#olderForm = speaksOlderForm(call);
     this.#begin("", call.model);
   }
@@ -60,9 +60,9 @@ export class ChatStreamWriter implements StreamWriter {
 
   #begin(id: string, model: string): void {
     const head = {
-      id: id === "" ? this.#shown.id : id,
+      id: id === "" ? this.#stamp.id : id,
       object: "chat.completion.chunk",
-      created: Math.floor(this.#shown.createdMs / 1000),
+      created: Math.floor(this.#stamp.createdMs / 1000),
       model,
     };
     this.#head = JSON.stringify(head).slice(0, -1);

@@ -1,5 +1,5 @@
 // Writes a whole reply of the Responses dialect: the response object and its output items.
-import type { Choice, Finish, ModelCall, Part, Reply, Shown } from "../conversation.ts";
+import type { Choice, Finish, ModelCall, Part, Reply, ReplyStamp } from "../conversation.ts";
 import type { Usage } from "../usage.ts";
 import type { JsonObject } from "../wire/fields.ts";
 import { sealedReasoning } from "./call.ts";
@@ -24,12 +24,12 @@ export interface ResponseHead {
 }
 
 /** The head of a response; its id has the prefix that this API gives to ids of responses. */
-export function headOf(id: string, model: string, shown: Shown): ResponseHead {
-  const known = id === "" ? shown.id : id;
+export function headOf(id: string, model: string, stamp: ReplyStamp): ResponseHead {
+  const known = id === "" ? stamp.id : id;
   return {
     id: known.startsWith("resp_") ? known : `resp_${known}`,
     model,
-    createdAt: Math.floor(shown.createdMs / 1000),
+    createdAt: Math.floor(stamp.createdMs / 1000),
   };
 }
 
@@ -39,8 +39,8 @@ export function itemId(prefix: "msg" | "fc" | "rs", head: ResponseHead, index: n
 }
 
 /** Writes a reply. */
-export function writeResponsesReply(call: ModelCall, reply: Reply, shown: Shown): Record<string, unknown> {
-  const head = headOf(reply.id, reply.model, shown);
+export function writeResponsesReply(call: ModelCall, reply: Reply, stamp: ReplyStamp): Record<string, unknown> {
+  const head = headOf(reply.id, reply.model, stamp);
   const choice: Choice = reply.choices[0] ?? { parts: [], finish: "unknown" };
   const refused = choice.parts.some((part) => part.kind === "refusal");
   const outcome = outcomeOf(choice.finish, refused);

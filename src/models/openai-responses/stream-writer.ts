@@ -3,7 +3,7 @@
 //
 // 1. Text and reasoning are one item at a time; tool calls stay open until the finish, because servers may interleave them.
 // 2. The last event is response.completed, response.incomplete or response.failed, and holds the whole response.
-import type { Finish, ModelCall, Shown, StreamEvent, StreamWriter } from "../conversation.ts";
+import type { Finish, ModelCall, ReplyStamp, StreamEvent, StreamWriter } from "../conversation.ts";
 import type { Usage } from "../usage.ts";
 import type { JsonObject } from "../wire/fields.ts";
 import {
@@ -51,7 +51,7 @@ interface OpenTool {
 /** Writes the frames of one streamed reply. */
 export class ResponsesStreamWriter implements StreamWriter {
   readonly #call: ModelCall;
-  readonly #shown: Shown;
+  readonly #stamp: ReplyStamp;
   readonly #output: Item[] = [];
   readonly #tools = new Map<number, OpenTool>();
   #head: ResponseHead;
@@ -63,10 +63,10 @@ export class ResponsesStreamWriter implements StreamWriter {
   #refused = false;
   #used: { raw: JsonObject | null; usage: Usage | null } = { raw: null, usage: null };
 
-  constructor(call: ModelCall, shown: Shown) {
+  constructor(call: ModelCall, stamp: ReplyStamp) {
     this.#call = call;
-    this.#shown = shown;
-    this.#head = headOf("", call.model, shown);
+    this.#stamp = stamp;
+    this.#head = headOf("", call.model, stamp);
   }
 
   write(event: StreamEvent): string {
@@ -74,7 +74,7 @@ export class ResponsesStreamWriter implements StreamWriter {
     switch (event.kind) {
       case "start":
         if (this.#begun) return "";
-        this.#head = headOf(event.id, event.model, this.#shown);
+        this.#head = headOf(event.id, event.model, this.#stamp);
         return this.#begin();
       case "usage":
         this.#used = { raw: event.raw, usage: event.usage ?? null };

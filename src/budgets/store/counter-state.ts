@@ -13,7 +13,7 @@ export type Opened =
   | { readonly outcome: "price_unknown"; readonly limit: Limit };
 
 /** A counter in memory. */
-export class Tally {
+export class CounterState {
   readonly counter: Counter;
   #used: number;
   #held: number;
@@ -66,14 +66,14 @@ export function exceeds({ tokens, microdollars, settledTokens, settledMicrodolla
  * under every limit that covers it. So no report of what was used takes a counter past its limit.
  */
 export function withinLimits(
-  tallies: ReadonlyMap<string, Tally>,
+  states: ReadonlyMap<string, CounterState>,
   counters: readonly Counter[],
   ended: Reservation,
 ): Reservation {
   if (!exceeds(ended)) return ended;
   const most = { tokens: Number.POSITIVE_INFINITY, microdollars: Number.POSITIVE_INFINITY };
   for (const { name, limit } of counters) {
-    const room = limit.amount === null ? undefined : tallies.get(name)?.roomFor(amountOf(ended, limit.unit) ?? 0);
+    const room = limit.amount === null ? undefined : states.get(name)?.roomFor(amountOf(ended, limit.unit) ?? 0);
     if (room !== undefined) most[limit.unit] = Math.min(most[limit.unit], room);
   }
   const { settledTokens, settledMicrodollars } = ended;
@@ -85,21 +85,21 @@ export function withinLimits(
 
 /** Holds room for a reservation under all its counters, or says which of them has none. */
 export function admit(
-  tallies: ReadonlyMap<string, Tally>,
+  states: ReadonlyMap<string, CounterState>,
   counters: readonly Counter[],
   asked: Reservation,
   flex?: Flex,
 ): Opened {
-  const own = counters.flatMap(({ name }) => tallies.get(name) ?? []);
+  const own = counters.flatMap(({ name }) => states.get(name) ?? []);
   const made = flex === undefined ? asked : fitted(own, asked, flex);
   for (const { counter, now } of own) {
     const { limit } = counter;
     const amount = amountOf(made, limit.unit);
     if (amount === null) return { outcome: "price_unknown", limit };
-    if (!tallies.get(counter.name)?.hasRoomFor(amount))
+    if (!states.get(counter.name)?.hasRoomFor(amount))
       return { outcome: "insufficient", counter, asked: amount, ...now };
   }
-  for (const tally of own) tally.hold(amountOf(made, tally.counter.limit.unit) ?? 0);
+  for (const state of own) state.hold(amountOf(made, state.counter.limit.unit) ?? 0);
   return { outcome: "admitted", reservation: made };
 }
 
@@ -107,11 +107,11 @@ export function admit(
 export const sharers = 8;
 
 /** The request with as much as there is room for: no less than its least, which is then refused where it does not fit. */
-function fitted(own: readonly Tally[], asked: Reservation, { least, takes }: Flex): Reservation {
+function fitted(own: readonly CounterState[], asked: Reservation, { least, takes }: Flex): Reservation {
   const granted = (unit: BudgetUnit, wanted: number, atLeast: number): number => {
     const limits = own.filter(({ counter: { limit } }) => limit.unit === unit && limit.amount !== null);
     if (limits.length === 0) return wanted;
-    const left = Math.min(maxAmount, ...limits.map((tally) => roomIn(tally, atLeast)));
+    const left = Math.min(maxAmount, ...limits.map((state) => roomIn(state, atLeast)));
     if (takes === "all") return Math.max(atLeast, left);
     if (takes === "share") return Math.min(wanted, atLeast + Math.floor(Math.max(0, left - atLeast) / sharers));
     const isSmaller = limits.some(({ counter: { limit } }) => (limit.amount ?? wanted) < wanted);
@@ -127,9 +127,9 @@ function fitted(own: readonly Tally[], asked: Reservation, { least, takes }: Fle
 }
 
 /** What a call may hold under a limit. Of one that other products share, it leaves them the most. */
-function roomIn(tally: Tally, atLeast: number): number {
-  const room = tally.roomFor(0);
-  const { product, key } = tally.counter.limit.scope;
+function roomIn(state: CounterState, atLeast: number): number {
+  const room = state.roomFor(0);
+  const { product, key } = state.counter.limit.scope;
   const isShared = product === undefined && key === undefined;
   return isShared ? atLeast + Math.floor(Math.max(0, room - atLeast) / sharers) : room;
 }

@@ -1,4 +1,4 @@
-// The room of one call in the budgets, attempt by attempt. Promises:
+// What one call reserves in the budgets, attempt by attempt. Promises:
 //
 // 1. An attempt is made with room for the most that it can cost, held under the deployment that is asked. What an attempt held
 //    that cost nothing serves the next one; what may have been billed stays held, and the next attempt needs room of its own.
@@ -24,7 +24,7 @@ export interface Seat extends Amount {
   readonly reservation: Reservation;
 }
 
-interface Held {
+interface HeldReservation {
   readonly reservation: Reservation;
   readonly deployment: Deployment;
   readonly kept: Promise<void>;
@@ -43,11 +43,11 @@ export interface Payer {
   readonly key: string;
 }
 
-/** The room of one call. */
-export class Room {
+/** The reservations of one call. */
+export class CallReservations {
   readonly #budgets: Pick<Budgets, "admit" | "charge" | "giveBack">;
   readonly #payer: Payer;
-  #held: Held[] = [];
+  #held: HeldReservation[] = [];
 
   constructor(budgets: Pick<Budgets, "admit" | "charge" | "giveBack">, payer: Payer) {
     this.#budgets = budgets;
@@ -73,14 +73,14 @@ export class Room {
   }
 
   /** @param use What the room is for, at once, before another attempt of the call can take it; it is kept ahead without. */
-  async #hold<Use>(deployment: Deployment, wanted: Wanted, use?: (held: Held) => Use): Promise<Use> {
+  async #hold<Use>(deployment: Deployment, wanted: Wanted, use?: (held: HeldReservation) => Use): Promise<Use> {
     const { tokens, microdollars, flex } = wanted;
     const request = { ...this.#payer, model: deployment.name, tokens, microdollars };
     const { held: reservation, kept } = await this.#budgets.admit(request, flex);
     // It is waited for once an answer has landed, and a call may have failed by then.
     kept.catch(() => {});
     const free = { tokens: reservation.tokens, microdollars: reservation.microdollars };
-    const held: Held = { reservation, deployment, kept, free, seats: 0, isAhead: use === undefined };
+    const held: HeldReservation = { reservation, deployment, kept, free, seats: 0, isAhead: use === undefined };
     this.#held.push(held);
     return use?.(held) as Use;
   }
@@ -109,7 +109,7 @@ export class Room {
     return (await Promise.all(charges)).reduce(plus, { tokens: 0, microdollars: 0 });
   }
 
-  async #giveBack(isOver: (held: Held) => boolean): Promise<void> {
+  async #giveBack(isOver: (held: HeldReservation) => boolean): Promise<void> {
     const over = this.#held.filter(isOver);
     if (over.length === 0) return;
     this.#held = this.#held.filter((held) => !isOver(held));
@@ -117,12 +117,12 @@ export class Room {
   }
 }
 
-function fits({ free }: Held, wanted: Wanted): boolean {
+function fits({ free }: HeldReservation, wanted: Wanted): boolean {
   const least = wanted.flex?.least ?? wanted;
   return free.tokens >= least.tokens && (free.microdollars ?? 0) >= (least.microdollars ?? 0);
 }
 
-function seated(held: Held, { tokens, microdollars, flex }: Wanted): Seat {
+function seated(held: HeldReservation, { tokens, microdollars, flex }: Wanted): Seat {
   const { reservation, deployment, free } = held;
   const takesAll = flex?.takes === "all";
   const taken = {

@@ -2,14 +2,14 @@
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Words that a choice says in its probabilities alone. */
-interface Told {
+/** The text of a choice that stands in its probabilities alone. */
+interface TokenText {
   readonly choice: object;
   readonly text: string;
 }
 
 /** The words that the probabilities of each choice of a reply say, but for those that its message says itself. */
-export function toldTokens(body: object): readonly Told[] {
+export function tokenTexts(body: object): readonly TokenText[] {
   return choicesOf(body).flatMap((choice) => {
     const message = fieldsOf(fieldsOf(choice)["message"]);
     const logprobs = fieldsOf(fieldsOf(choice)["logprobs"]);
@@ -24,10 +24,10 @@ export function toldTokens(body: object): readonly Told[] {
 }
 
 /** A body without the probabilities of some of its choices; itself when there are none. */
-export function withoutTold(body: object, told: ReadonlySet<object>): object {
-  if (told.size === 0) return body;
+export function withoutProbabilities(body: object, dropped: ReadonlySet<object>): object {
+  if (dropped.size === 0) return body;
   const choices = choicesOf(body).map((choice) =>
-    told.has(choice as object) ? { ...(choice as object), logprobs: null } : choice,
+    dropped.has(choice as object) ? { ...(choice as object), logprobs: null } : choice,
   );
   return { ...body, choices };
 }
