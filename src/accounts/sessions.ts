@@ -114,18 +114,18 @@ export function openSessions({ gate, server, verifier, store, accountOf }: Sessi
     preview: (query) => server.preview(query),
     decide: (ctx, query, verdict) => {
       const resource = clientResource(new URLSearchParams(query).get("client_id") ?? undefined);
-      let told: string | undefined;
+      let refusalUrl: string | undefined;
       const decided = attempted(ctx, { operation: ctx.operation, resource }, async (act) => {
         const answer = await server.authorize(query, verdict, { address: ctx.address, act });
-        if (answer.refusal !== undefined) told = answer.location;
+        if (answer.refusal !== undefined) refusalUrl = answer.location;
         const { location } = accepted(answer, act.report);
         if (location === undefined) throw new Error("an approval that leads nowhere");
         return { value: { location }, ...digestOf(answer) };
       });
       return decided.catch((error: unknown) => {
         // The application is told of the refusal, where it may be told; the refusal is on record all the same.
-        if (told === undefined) throw error;
-        return { location: told };
+        if (refusalUrl === undefined) throw error;
+        return { location: refusalUrl };
       });
     },
     metadata: () => server.metadata(),

@@ -21,8 +21,8 @@ export function describeConfig(loaded: LoadedConfig): readonly DescribedSetting[
   return settings.map((setting: Setting) => {
     const [section = "", name = ""] = setting.path.split(".");
     const value = tree[section]?.[name] ?? "";
-    const shown = setting.secret === true && value !== "" ? mask : value;
-    return { path: setting.path, value: shown, source: loaded.sources.get(setting.path) ?? "default" };
+    const displayed = setting.secret === true && value !== "" ? mask : value;
+    return { path: setting.path, value: displayed, source: loaded.sources.get(setting.path) ?? "default" };
   });
 }
 
@@ -71,9 +71,9 @@ function section(setting: Setting): string {
 }
 
 function example(): string {
-  const shown = settings.filter((setting) => ["http.host", "http.port", "data.dir"].includes(setting.path));
+  const common = settings.filter((setting) => ["http.host", "http.port", "data.dir"].includes(setting.path));
   const lines: string[] = [];
-  for (const { path, default: value } of shown) {
+  for (const { path, default: value } of common) {
     const [head = "", name = ""] = path.split(".");
     if (!lines.includes(`${head}:`)) lines.push(`${head}:`);
     lines.push(`  ${name}: ${value}`);

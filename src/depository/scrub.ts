@@ -38,7 +38,7 @@ export async function* scrubOf(parts: {
   for (;;) {
     signal.throwIfAborted();
     const page = await store.eachBlob(after, stepSize);
-    let told = bytes;
+    let reported = bytes;
     for (const { artifactId, product, blob } of page) {
       const reason = await flawIn(blobs, product, blob);
       if (reason !== undefined && bad.length < maxBad) {
@@ -47,8 +47,8 @@ export async function* scrubOf(parts: {
       checked += 1;
       bytes += blob.sizeBytes;
       after = artifactId;
-      if (bytes - told < stepBytes) continue;
-      told = bytes;
+      if (bytes - reported < stepBytes) continue;
+      reported = bytes;
       signal.throwIfAborted();
       yield { checked, total: Math.max(total, checked), bytes };
     }

@@ -45,8 +45,8 @@ export function refusalOf(
     return new StatusFault("model.busy", `${name} limits this server`, status, { retryAfterSeconds }, words);
   }
   if (status >= 400 && status < 500 && status !== 408 && status !== 425) {
-    const said = words?.message === undefined ? "" : `: ${words.message}`;
-    return new StatusFault("upstream.refused", `${name} refused the request${said}`, status, {}, undefined);
+    const detail = words?.message === undefined ? "" : `: ${words.message}`;
+    return new StatusFault("upstream.refused", `${name} refused the request${detail}`, status, {}, undefined);
   }
   return new StatusFault("upstream.failed", `${name} answered with status ${status}`, status, {}, words ?? status);
 }

@@ -177,8 +177,8 @@ export class DeploymentPool implements AsyncDisposable {
           retryAfterSeconds: Math.max(1, Math.ceil((ring.readyAtMs - this.#parts.clock.nowMs()) / 1000)),
         });
       }
-      const shown = key.secret === undefined ? {} : keyHeaderOf(provider, key.secret);
-      const headers = { ...provider.headers, ...passed, ...wire.headers, ...shown };
+      const keyHeader = key.secret === undefined ? {} : keyHeaderOf(provider, key.secret);
+      const headers = { ...provider.headers, ...passed, ...wire.headers, ...keyHeader };
       attempt.leaving();
       const answer = await upstream.send({ path: wire.path, headers, body, deadlines, signal });
       const { status } = answer;
@@ -197,8 +197,8 @@ export class DeploymentPool implements AsyncDisposable {
         continue;
       }
       const waitMs = ring.readyAtMs - this.#parts.clock.nowMs();
-      const said = isEarly ? await wordsOf(answer, attempt.dialect, provider.keys) : words;
-      throw refusalOf(provider, status, said, { isSpent, waitMs });
+      const message = isEarly ? await wordsOf(answer, attempt.dialect, provider.keys) : words;
+      throw refusalOf(provider, status, message, { isSpent, waitMs });
     }
   }
 

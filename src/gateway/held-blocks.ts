@@ -88,14 +88,14 @@ export class HeldBlocks {
 
   /** Takes everything out as pieces, the words of each lane as far as they were let pass. */
   drain(): readonly StreamEvent[] {
-    const said = new Set<string>();
+    const seen = new Set<string>();
     const pieces = this.#blocks.splice(0).flatMap((block) => block.pieces);
     const drained = pieces.flatMap((piece): StreamEvent[] => {
       const lane = laneOf(piece);
       if (lane === undefined) return [piece];
       const text = this.#lanes.get(lane)?.passed ?? "";
-      if (said.has(lane) || text === "") return [];
-      said.add(lane);
+      if (seen.has(lane) || text === "") return [];
+      seen.add(lane);
       return [{ ...(piece as WordPiece), text }];
     });
     this.#lanes.clear();

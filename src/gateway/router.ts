@@ -225,7 +225,7 @@ export function scoreOf(
 /** Why a candidate stands where it stands. Said apart from the ranking, since no one reads it for most candidates. */
 export function reasonsOf({ deployment, score, health }: Candidate, { tier }: Pick<Route, "tier">): readonly string[] {
   const { compliancePercent, price } = deployment;
-  const said = [
+  const reasons = [
     `compliance ${compliancePercent} %`,
     health.state,
     `success ${(100 * health.success).toFixed(0)} %`,
@@ -233,7 +233,7 @@ export function reasonsOf({ deployment, score, health }: Candidate, { tier }: Pi
     `latency ${Math.round(health.latencyMs ?? deployment.latencyMs)} ms`,
     `load ${(100 * health.load).toFixed(0)} %`,
   ];
-  return [placeOf(deployment, tier), `score ${score.toFixed(4)}: ${said.join(", ")}`];
+  return [placeOf(deployment, tier), `score ${score.toFixed(4)}: ${reasons.join(", ")}`];
 }
 
 function share(value: number, ceiling: number): number {

@@ -355,9 +355,9 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
   async #broken(error: unknown, startMs: number): Promise<Buffer> {
     const { session } = this.#parts;
     const { signal } = session.ctx;
-    const told = await this.#cut(error, reasonOf(session, error), startMs);
+    const failure = await this.#cut(error, reasonOf(session, error), startMs);
     const isGone = signal.aborted && endOf(signal) === undefined;
-    return isGone ? Buffer.alloc(0) : Buffer.from(this.#writer.fail(told));
+    return isGone ? Buffer.alloc(0) : Buffer.from(this.#writer.fail(failure));
   }
 
   /** The caller has left in the middle; for those who follow, the stream goes on. */
@@ -386,9 +386,9 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
     session.phase("stream", startMs, { error: fault instanceof Fault ? fault.code : "internal.error" });
     try {
       return await settleFailure(session, fault, this.#ending("error"));
-    } catch (told) {
-      if (told instanceof Fault) return { code: told.code, message: told.message };
-      session.ctx.log.error({ err: told }, "a stream failed inside");
+    } catch (failure) {
+      if (failure instanceof Fault) return { code: failure.code, message: failure.message };
+      session.ctx.log.error({ err: failure }, "a stream failed inside");
       return { code: "internal.error", message: "something failed inside" };
     }
   }
@@ -397,8 +397,8 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
     const { session, attempt } = this.#parts;
     if (attempt === undefined) return { usage: noUsage, microdollars: 0 };
     const reply = { rawUsage: this.#usage, model: this.#model };
-    const said = { reply, ...(this.#tier && { serviceTier: this.#tier }) };
-    return session.costOf(attempt, said, this.#output.tokens, this.#isCut);
+    const priced = { reply, ...(this.#tier && { serviceTier: this.#tier }) };
+    return session.costOf(attempt, priced, this.#output.tokens, this.#isCut);
   }
 
   #ending(finish: string): Ending {

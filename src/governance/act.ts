@@ -292,8 +292,8 @@ export function openGate(parts: GateParts): Gate {
       // A fault that has a cause is something that broke; one without is a rule or limit that held.
       const outcome = error.cause === undefined ? "refused" : "failed";
       const outcomeIndex = await end({ outcome, code: error.code, ...own }, known);
-      const told = { ...error.facts, intentIndex: await intent, outcomeIndex };
-      throw new Fault(error.code, error.message, told, error.cause);
+      const recorded = { ...error.facts, intentIndex: await intent, outcomeIndex };
+      throw new Fault(error.code, error.message, recorded, error.cause);
     };
     if (refused) {
       const before = new Set(halts.inForce().map(({ scope }) => scope));

@@ -41,7 +41,7 @@ function signal(
   };
 }
 
-const said = (id: string, weight: number, keywords: string, form: RegExp, detail: string): SignalRule =>
+const phraseRule = (id: string, weight: number, keywords: string, form: RegExp, detail: string): SignalRule =>
   signal(id, weight, keywords, form, detail, true);
 const built = (id: string, weight: number, keywords: string, form: RegExp, detail: string): SignalRule =>
   signal(id, weight, keywords, form, detail, false);
@@ -53,7 +53,7 @@ const from = (...parts: readonly string[]): RegExp => new RegExp(parts.join(""))
 
 const override = "asks to set earlier instructions aside";
 const phrases: readonly SignalRule[] = [
-  said(
+  phraseRule(
     "override-instructions",
     0.7,
     "ignore|disregard|forget|override|bypass|neglect|discard",
@@ -68,14 +68,14 @@ const phrases: readonly SignalRule[] = [
     ),
     override,
   ),
-  said(
+  phraseRule(
     "override-everything",
     0.6,
     "ignore|disregard|forget",
     /(?:ignore|disregard|forget)\s{1,3}(?:everything|anything|all|whatever)\s{1,3}(?:(?:that|which)\s{1,3})?(?:you\s{1,3}(?:were|have been|are|know|learned)|above|before|said before|i said|we (?:said|discussed)|prior|up to (?:now|this))/,
     override,
   ),
-  said(
+  phraseRule(
     "override-other-languages",
     0.7,
     "ignorier|vergiss|ignora|olvida|ignorez|oubliez|ignore|dimentica|esque",
@@ -87,7 +87,7 @@ const phrases: readonly SignalRule[] = [
     ),
     override,
   ),
-  said(
+  phraseRule(
     "persona-unrestricted",
     0.6,
     "you are now|act as|pretend|roleplay|role-play|from now on|you will be",
@@ -99,14 +99,14 @@ const phrases: readonly SignalRule[] = [
     ),
     "asks for a persona without rules",
   ),
-  said(
+  phraseRule(
     "mode-switch",
     0.55,
     "developer mode|god mode|jailbreak mode|dan mode|sudo mode",
     /(?:developer|god|jailbreak|dan|sudo) mode[ :,]{1,2}(?:is )?(?:now )?(?:enabled|activated|active|on|unlocked|engaged)\b/,
     "claims that a mode without rules is on",
   ),
-  said(
+  phraseRule(
     "prompt-extraction",
     0.6,
     "reveal|print|show|repeat|output|display|tell me|give me|leak|recite|dump|what is your|what are your|what were your",
@@ -121,7 +121,7 @@ const phrases: readonly SignalRule[] = [
     ),
     "asks for the instructions that the model was given",
   ),
-  said(
+  phraseRule(
     "secrecy",
     0.55,
     "do not|don|never|without",
@@ -139,14 +139,14 @@ const phrases: readonly SignalRule[] = [
     ),
     "asks to keep something from the user",
   ),
-  said(
+  phraseRule(
     "new-orders",
     0.55,
     "new instructions|your new task|your new goal|your real task|your actual task|updated instructions|new system prompt|new directive",
     /(?:new instructions?|your (?:new|real|actual) (?:task|goal|purpose|instructions?)|updated instructions?|new system prompt|new directives?)(?:\s{0,2}:|\s{1,3}(?:is|are|follow|to)\b)/,
     "brings instructions of its own",
   ),
-  said(
+  phraseRule(
     "addresses-the-model",
     0.55,
     "attention|note to|important|instructions for|message to|instruction to|hey|dear|if you are",
@@ -157,7 +157,7 @@ const phrases: readonly SignalRule[] = [
     ),
     "speaks to the model that reads it",
   ),
-  said(
+  phraseRule(
     "send-elsewhere",
     0.6,
     "send|post|forward|upload|exfiltrate|transmit|email|append",

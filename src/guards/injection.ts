@@ -86,13 +86,13 @@ class SignalSearch implements Search {
     const kept = yield* this.#kept(stretch, disguised);
     const score = yield* scoreOf(this.#text, kept, stretch);
     if (score < injectionThreshold) return noMatches;
-    const said = ` (score ${score.toFixed(2)})`;
+    const suffix = ` (score ${score.toFixed(2)})`;
     const details = new Map<string, string>();
     // The matches are this look's own; a hostile text holds millions, which are not copied.
     for (const match of kept as { detail: string }[]) {
       const { detail } = match;
       let scored = details.get(detail);
-      if (scored === undefined) details.set(detail, (scored = detail + said));
+      if (scored === undefined) details.set(detail, (scored = detail + suffix));
       match.detail = scored;
       if (stretch.isOver(matchWork)) yield;
     }

@@ -28,9 +28,9 @@ export function mediumOf(value: string, key: string, holder: object): Medium | u
     return { head: match[0], type: (match.groups?.["type"] ?? "").toLowerCase(), base64: value.slice(match[0].length) };
   }
   if (key === "url" || key === "image_url" || /^data:/i.test(value)) return undefined;
-  const said = fields["media_type"] ?? fields["mediaType"];
+  const mediaType = fields["media_type"] ?? fields["mediaType"];
   const format = fields["format"];
-  const type = typeof said === "string" ? said : typeof format === "string" ? `audio/${format}` : "";
+  const type = typeof mediaType === "string" ? mediaType : typeof format === "string" ? `audio/${format}` : "";
   return { head: "", type: type.toLowerCase(), base64: value };
 }
 

@@ -114,18 +114,18 @@ class GuardedStream implements StreamGuard {
     if (reason !== undefined) return this.#stop(findings, reason);
 
     let upTo = settled;
-    let shown = this.#shownText(text, settled, ready);
+    let released = this.#shownText(text, settled, ready);
     // A match that reaches the end and is longer than may be held: its marker goes out now, its rest is swallowed.
     if (!last && open !== undefined && open.end >= text.length && text.length - open.start >= maxWindowChars) {
       findings.push(this.#finding(open));
       const swallowed = findings.at(-1);
       if (swallowed?.action === "deny") return this.#stop(findings, swallowed);
       upTo = text.length;
-      shown = this.#shownText(text, text.length, [...ready, open]);
+      released = this.#shownText(text, text.length, [...ready, open]);
       this.#swallowing = { block: open.rule === "private-key", left: maxSwallowedChars };
     }
     this.#keep(text, upTo, last);
-    return { text: this.#holds ? shown : chunk, findings };
+    return { text: this.#holds ? released : chunk, findings };
   }
 
   /** Up to where the fate of the text is known. */

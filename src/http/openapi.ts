@@ -31,11 +31,11 @@ export function openapiDocument(version: string) {
 /** A route as the document shows it: a streamed body has a description though no schema checks it, `*` has a name. */
 export const documentedRoute: SwaggerTransform = ({ schema, url, route }) => {
   const { params, ...rest } = schema as { params?: { properties: Record<string, object>; required: string[] } };
-  const shown: Record<string, unknown> = { ...rest };
+  const documented: Record<string, unknown> = { ...rest };
   const { documentedBody } = (route.config ?? {}) as { documentedBody?: object };
-  if (documentedBody) shown["body"] = documentedBody;
-  if (params) shown["params"] = namedWildcard(params);
-  return { schema: shown, url: url.replace("*", ":path") };
+  if (documentedBody) documented["body"] = documentedBody;
+  if (params) documented["params"] = namedWildcard(params);
+  return { schema: documented, url: url.replace("*", ":path") };
 };
 
 function namedWildcard(params: { properties: Record<string, object>; required: string[] }): object {

@@ -19,8 +19,8 @@ const resetName = /^(?:x-ratelimit-reset(?:-(.+))?|anthropic-ratelimit-(.+)-rese
 
 /** How long to leave a provider or a key of it alone, milliseconds; always between 1 s and 300 s, 10 s when it did not say. */
 export function restMs(headers: Headers, nowMs: number): number {
-  const said = saidRestMs(headers, nowMs) ?? defaultRestMs;
-  return Math.min(mostRestMs, Math.max(leastRestMs, Math.ceil(said)));
+  const askedMs = saidRestMs(headers, nowMs) ?? defaultRestMs;
+  return Math.min(mostRestMs, Math.max(leastRestMs, Math.ceil(askedMs)));
 }
 
 /**

@@ -101,14 +101,14 @@ export class Batches {
 function firsts<One>(all: readonly One[], nameOf: (one: One) => string) {
   const placed = new Map<string, number>();
   const first: One[] = [];
-  const told = all.map((one) => {
+  const answers = all.map((one) => {
     const name = nameOf(one);
     const place = placed.get(name);
     if (place !== undefined) return { place, isFirst: false };
     placed.set(name, first.length);
     return { place: first.push(one) - 1, isFirst: true };
   });
-  return { first, all: told };
+  return { first, all: answers };
 }
 
 /** What became of the first, as it is told to one that shares its name. */

@@ -27,10 +27,10 @@ export const models: Command = {
       return exitCodes.ok;
     }
     const all = fieldList(answer, "data");
-    const shown = options.has("all")
+    const listed = options.has("all")
       ? all
       : all.filter((model) => fieldText(model, "charter.state") !== "unconfigured");
-    const byTier = shown.toSorted((a, b) => tierOf(a) - tierOf(b));
+    const byTier = listed.toSorted((a, b) => tierOf(a) - tierOf(b));
     const rows = byTier.map((model) =>
       [
         fieldText(model, "charter.tier") ?? "?",
@@ -45,7 +45,7 @@ export const models: Command = {
     );
     const heading = ["tier", "model", "provider", "state", "$/M in", "$/M out", "latency", "note"];
     print(io, ...table(heading, rows, [0, 4, 5, 6]));
-    const hidden = all.length - shown.length;
+    const hidden = all.length - listed.length;
     if (hidden > 0) print(io, "", `${hidden} more are not configured: charter models --all`);
     return exitCodes.ok;
   },

@@ -51,12 +51,12 @@ function byAgreement(choices: readonly Choice[]): Verdict {
     const same = answers.flatMap((other, i) => (agree(answer, other) ? [i] : []));
     if (same.length > best.length) best = same;
   }
-  const said = `${best.length} of ${answers.length} replies agree`;
+  const agreement = `${best.length} of ${answers.length} replies agree`;
   const [chosen] = best;
   const enough = best.length >= agreementNeeded * answers.length - Number.EPSILON;
   return chosen !== undefined && enough && best.length > 1
-    ? { kind: "sure", why: said, chosen }
-    : { kind: "unsure", why: said };
+    ? { kind: "sure", why: agreement, chosen }
+    : { kind: "unsure", why: agreement };
 }
 
 /** Whether two answers say the same: to the letter, or, where they are only words, by most of them. */

@@ -145,8 +145,8 @@ function askedIn(uses: readonly Use[]): Service {
 
 /** Names as a record holds them: few, and each once. */
 export function bounded(names: readonly string[]): readonly string[] {
-  const told = [...new Set(names)];
-  return told.length <= maxNames ? told : [...told.slice(0, maxNames), "and more"];
+  const unique = [...new Set(names)];
+  return unique.length <= maxNames ? unique : [...unique.slice(0, maxNames), "and more"];
 }
 
 /** A caller's word as a record holds it: a short name that cannot be a secret. */

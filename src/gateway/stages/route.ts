@@ -47,14 +47,14 @@ export async function route(ctx: Ctx, guarded: Guarded, parts: RouteParts): Prom
 /** Why there is no candidate: the terms forbid it, or nothing can answer. */
 export function noCandidate({ routed: { excluded }, call }: Prepared): Error {
   const reasons = [...new Set(excluded.map(({ deployment, reason }) => `${deployment.name}: ${reason}`))].slice(0, 5);
-  const said = reasons.length === 0 ? `nothing serves ${call.model}` : reasons.join("; ");
+  const detail = reasons.length === 0 ? `nothing serves ${call.model}` : reasons.join("; ");
   if (excluded.length > 0 && excluded.every(({ byTerms }) => byTerms)) {
-    return gatewayFault("model.not_allowed", said, {
+    return gatewayFault("model.not_allowed", detail, {
       policies: ["gateway.terms"],
       remedy: "choose another model or tier, or ask an owner to change the product's terms in the constitution",
     });
   }
-  return gatewayFault("model.unavailable", said, {
+  return gatewayFault("model.unavailable", detail, {
     remedy: "configure a provider, or try again when its breaker has closed",
     retryAfterSeconds: 30,
   });
@@ -69,8 +69,8 @@ function analysed(
     hasSchema: call.form.kind === "schema",
     turns: call.turns.length,
   });
-  const told = reasons.map(
+  const weighed = reasons.map(
     ({ feature, contribution }) => `${feature} ${contribution >= 0 ? "+" : ""}${contribution.toFixed(3)}`,
   );
-  return { level, reasons: [`score ${score.toFixed(3)} is level ${level}`, ...told] };
+  return { level, reasons: [`score ${score.toFixed(3)} is level ${level}`, ...weighed] };
 }

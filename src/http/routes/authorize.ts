@@ -102,11 +102,11 @@ function sendPreview(
   wrong?: Fault,
 ): FastifyReply {
   if (preview.kind === "page") {
-    const shown = approvalPage(preview, fields, username, wrong && sentence(wrong.message));
+    const page = approvalPage(preview, fields, username, wrong && sentence(wrong.message));
     const status = wrong === undefined ? 200 : statusOf[wrong.code as ErrorCode];
     // HTTP wants a challenge with every 401; browsers show the page, since they know no scheme of this name.
     if (status === 401) void reply.header("www-authenticate", 'Bearer realm="charter"');
-    return sendPage(reply, status, shown);
+    return sendPage(reply, status, page);
   }
   if (preview.location !== undefined) return redirect(reply, preview.location);
   return sendPage(reply, 400, refusalPage("This request cannot be answered", sentence(preview.description)));
@@ -118,9 +118,9 @@ function sendFault(reply: FastifyReply, fault: Fault, { log }: Services): void {
     log.error({ err: fault.cause ?? fault, code: fault.code, requestId: reply.request.charterId }, "failed");
   }
   if (fault.facts.retryAfterSeconds !== undefined) void reply.header("retry-after", fault.facts.retryAfterSeconds);
-  const shown = refusalPage("This request cannot be answered", sentence(fault.message));
+  const page = refusalPage("This request cannot be answered", sentence(fault.message));
   // No challenge goes with this page, so what would be 401 elsewhere is 400 here.
-  void sendPage(reply, status === 401 ? 400 : status, shown);
+  void sendPage(reply, status === 401 ? 400 : status, page);
 }
 
 function sendPage(reply: FastifyReply, status: number, { html, headers }: Page): FastifyReply {

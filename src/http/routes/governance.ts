@@ -39,7 +39,7 @@ const constitutionInForce = record({
 /** `/governance/info`, `/v1/halts`, `/metrics/storage-capacity`. */
 export function governanceRoutes(app: FastifyInstance, services: Services): void {
   const { constitution, haltAdministration: halts, gate, reader } = services;
-  const shown = (found: Halt) => ({
+  const haltView = (found: Halt) => ({
     scope: found.scope,
     threat: found.threat,
     intentIndex: found.intentIndex,
@@ -64,7 +64,7 @@ export function governanceRoutes(app: FastifyInstance, services: Services): void
       summary: "Writes that are halted",
       response: { 200: answer("The halts in force.", record({ halts: { type: "array", items: halt } })) },
     },
-    handle: (ctx) => ({ halts: halts.list(ctx).map(shown) }),
+    handle: (ctx) => ({ halts: halts.list(ctx).map(haltView) }),
   });
 
   route(app, services, "halt.clear", {
@@ -79,7 +79,7 @@ export function governanceRoutes(app: FastifyInstance, services: Services): void
       const { scope } = request.params as { scope: string };
       const { reason } = request.body as { reason: string };
       const { value, receipt } = await halts.clear(ctx, scope, reason);
-      return { halt: shown(value), receipt };
+      return { halt: haltView(value), receipt };
     },
   });
 

@@ -138,10 +138,10 @@ function listing(app: FastifyInstance, services: Services): void {
     handle: (ctx) => {
       const models = gateway.models(ctx).filter(({ deployment }) => deployment.serves === "chat");
       const byTier = Object.groupBy(models, ({ deployment }) => `tier_${deployment.tier}`);
-      const shown = Object.entries(byTier).map(([tier, list]) => [tier, (list ?? []).map(tierModel)] as const);
+      const tiers = Object.entries(byTier).map(([tier, list]) => [tier, (list ?? []).map(tierModel)] as const);
       return {
         total_models: models.length,
-        models_by_tier: Object.fromEntries(shown),
+        models_by_tier: Object.fromEntries(tiers),
         constitutional_hash: services.constitution.hash,
       };
     },

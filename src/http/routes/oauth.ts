@@ -126,8 +126,8 @@ export function sessionRoutes(app: FastifyInstance, services: Services): void {
       response: { 200: answer("Tokens, as the token endpoint gives them.", tokens) },
     },
     handle: async (ctx, request, reply) => {
-      const shown = request.body as { username: string; password: string };
-      return sendTokens(reply, await sessions.login(ctx, shown));
+      const credentials = request.body as { username: string; password: string };
+      return sendTokens(reply, await sessions.login(ctx, credentials));
     },
   });
 

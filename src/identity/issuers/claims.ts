@@ -44,8 +44,8 @@ function only<T extends string>(words: readonly T[], otherwise: T | undefined): 
 }
 
 function knownWords<T extends string>(value: unknown, map: WordMap | undefined, words: readonly T[]): T[] {
-  const said = (Array.isArray(value) ? value.slice(0, maxWords) : [value]).filter((word) => typeof word === "string");
-  const meant = said.map((word) => (map === undefined ? (word === "admin" ? undefined : word) : own(map, word)));
+  const texts = (Array.isArray(value) ? value.slice(0, maxWords) : [value]).filter((word) => typeof word === "string");
+  const meant = texts.map((word) => (map === undefined ? (word === "admin" ? undefined : word) : own(map, word)));
   return [...new Set(words.filter((word) => meant.includes(word)))];
 }
 

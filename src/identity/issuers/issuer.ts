@@ -139,8 +139,8 @@ export function readIssuers(file: string, text: string | undefined): readonly Is
   const issuers = found.length > 0 ? [] : (data as Partial<Issuer>[]).map(completed);
   const problems = [...found, ...issuers.flatMap((issuer, i) => unusable(issuer, i)), ...repeated(issuers)];
   if (problems.length === 0) return issuers;
-  const said = problems.map(({ path, message }) => problem(offsetOf(document, path), message));
-  throw issuerFault("issuers.invalid", said.join("\n"));
+  const messages = problems.map(({ path, message }) => problem(offsetOf(document, path), message));
+  throw issuerFault("issuers.invalid", messages.join("\n"));
 }
 
 function completed(given: Partial<Issuer>): Issuer {

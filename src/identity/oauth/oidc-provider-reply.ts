@@ -68,10 +68,12 @@ export function bodyOf(payload: string): Reply["body"] {
 /** Why an answer is a refusal: in the body, or in where the browser is sent, in the query or behind the `#`. */
 export function refusalIn({ body, location, status }: Reply): OAuthAnswer["refusal"] {
   const url = location === undefined ? null : URL.parse(location);
-  const told = [url?.searchParams, new URLSearchParams(url?.hash.slice(1))].find((params) => params?.has("error"));
-  const error = body?.["error"] ?? told?.get("error");
+  const errorParams = [url?.searchParams, new URLSearchParams(url?.hash.slice(1))].find((params) =>
+    params?.has("error"),
+  );
+  const error = body?.["error"] ?? errorParams?.get("error");
   if (error === undefined && status < 400) return undefined;
-  const description = body?.["error_description"] ?? told?.get("error_description");
+  const description = body?.["error_description"] ?? errorParams?.get("error_description");
   return {
     error: typeof error === "string" ? error : "invalid_request",
     description: typeof description === "string" ? description : "the request was refused",

@@ -16,21 +16,21 @@ export function readMessagesReply(body: unknown): Reply {
   if (!isObject(body)) throw garbled("the provider's reply is not an object");
   const content = body["content"];
   if (body["type"] !== "message" || !Array.isArray(content)) throw garbled("the provider's reply is not a message");
-  const said = { tools: false, replied: false };
+  const seen = { tools: false, replied: false };
   const parts: Part[] = [];
   for (const block of content) {
     if (!isObject(block)) throw garbled("a block of the provider's reply is not an object");
     const part = readBlock(block);
     if (part === undefined) continue;
-    if (part.kind === "tool_call") said.tools = true;
-    if (block["type"] === "tool_use" && part.kind === "text") said.replied = true;
+    if (part.kind === "tool_call") seen.tools = true;
+    if (block["type"] === "tool_use" && part.kind === "text") seen.replied = true;
     parts.push(part);
   }
   const { id, model, usage } = body;
   return {
     id: typeof id === "string" ? id : "",
     model: typeof model === "string" ? model : "",
-    choices: [{ parts, finish: readStop(body["stop_reason"], said) }],
+    choices: [{ parts, finish: readStop(body["stop_reason"], seen) }],
     rawUsage: isObject(usage) ? usage : null,
     usage: null,
   };

@@ -138,8 +138,8 @@ export class MessagesStreamReader implements StreamReader {
     const reason = inner(data, "delta")["stop_reason"];
     if (typeof reason === "string" && !this.#finished) {
       this.#finished = true;
-      const said = { tools: this.#slots > 0, replied: this.#replied };
-      events.push({ kind: "finish", choice: 0, finish: readStop(reason, said) });
+      const seen = { tools: this.#slots > 0, replied: this.#replied };
+      events.push({ kind: "finish", choice: 0, finish: readStop(reason, seen) });
     }
     this.#report(data["usage"], events);
     return events;

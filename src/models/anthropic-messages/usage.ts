@@ -37,6 +37,6 @@ function isOwnUsage(raw: JsonObject): boolean {
  * are present; null and absent fields say nothing.
  */
 export function mergeUsage(earlier: JsonObject, later: JsonObject): JsonObject {
-  const said = Object.entries(later).filter(([, value]) => value !== null && value !== undefined);
-  return { ...earlier, ...Object.fromEntries(said) };
+  const reported = Object.entries(later).filter(([, value]) => value !== null && value !== undefined);
+  return { ...earlier, ...Object.fromEntries(reported) };
 }

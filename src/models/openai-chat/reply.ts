@@ -88,13 +88,13 @@ export function readSaid(content: unknown): { readonly text: string; readonly th
 
 function readChoice(choice: JsonObject, replyId: string): Choice {
   const message = isObject(choice["message"]) ? choice["message"] : {};
-  const said = readSaid(message["content"]);
+  const texts = readSaid(message["content"]);
   const parts: Part[] = [];
   const add = (kind: "reasoning" | "text" | "refusal", text: string): void => {
     if (text !== "") parts.push({ kind, text });
   };
-  add("reasoning", textOr(message["reasoning_content"], textOr(message["reasoning"], "")) || said.thought);
-  add("text", said.text);
+  add("reasoning", textOr(message["reasoning_content"], textOr(message["reasoning"], "")) || texts.thought);
+  add("text", texts.text);
   const refusal = textOr(message["refusal"], "");
   add("refusal", refusal);
   // What the model said aloud: the sound itself stays in the provider's body.

@@ -162,18 +162,18 @@ class ChoiceReader {
   #finish(finish: Finish, events: StreamEvent[]): void {
     if (this.#finished) return;
     this.#finished = true;
-    const said: Draft<Extract<StreamEvent, { kind: "finish" }>> = { kind: "finish", choice: this.#index, finish };
-    put(said, "meanLogprob", this.#mean?.mean);
-    events.push(said);
+    const event: Draft<Extract<StreamEvent, { kind: "finish" }>> = { kind: "finish", choice: this.#index, finish };
+    put(event, "meanLogprob", this.#mean?.mean);
+    events.push(event);
   }
 
   #delta(delta: JsonObject, events: StreamEvent[]): void {
     const choice = this.#index;
     const content = delta["content"];
-    const said = typeof content === "string" ? undefined : readSaid(content);
-    const thought = textOr(delta["reasoning_content"], textOr(delta["reasoning"], "")) || (said?.thought ?? "");
+    const texts = typeof content === "string" ? undefined : readSaid(content);
+    const thought = textOr(delta["reasoning_content"], textOr(delta["reasoning"], "")) || (texts?.thought ?? "");
     if (thought !== "") events.push({ kind: "reasoning", choice, text: thought });
-    const text = said === undefined ? (content as string) : said.text;
+    const text = texts === undefined ? (content as string) : texts.text;
     if (text !== "") events.push({ kind: "text", choice, text });
     const refusal = textOr(delta["refusal"], "");
     if (refusal !== "") {

@@ -26,17 +26,17 @@ export function writeMessages(turns: readonly Turn[], losses: Losses, reasons: b
 
 /** Results of tools are messages of their own, and stay where they stood among the other parts. */
 function userMessages(turn: Turn, losses: Losses, messages: Message[]): void {
-  let said: Message[] = [];
+  let pending: Message[] = [];
   const flush = (): void => {
-    const [only] = said;
-    const isPlain = said.length === 1 && only?.["type"] === "text";
-    if (said.length > 0) messages.push({ role: "user", content: isPlain ? only["text"] : said });
-    said = [];
+    const [only] = pending;
+    const isPlain = pending.length === 1 && only?.["type"] === "text";
+    if (pending.length > 0) messages.push({ role: "user", content: isPlain ? only["text"] : pending });
+    pending = [];
   };
   let moved: Message[] = [];
   for (const part of turn.parts) {
     if (part.kind !== "tool_result") {
-      said.push(...moved, losses.say(part, turn, { say: userPart, note: textPart }));
+      pending.push(...moved, losses.say(part, turn, { say: userPart, note: textPart }));
       moved = [];
       continue;
     }
@@ -52,7 +52,7 @@ function userMessages(turn: Turn, losses: Losses, messages: Message[]): void {
     const content = textContent(texts, turn, losses, "the result of a tool");
     messages.push({ role: "tool", tool_call_id: part.id, content: part.isError === true ? failed(content) : content });
   }
-  said.push(...moved);
+  pending.push(...moved);
   if (turn.parts.length === 0) messages.push({ role: "user", content: "" });
   flush();
 }

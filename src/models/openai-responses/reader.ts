@@ -32,8 +32,8 @@ function readItem(item: JsonObject): Part[] {
         return { kind: type === "refusal" ? "refusal" : "text", text };
       });
     case "reasoning": {
-      const shown = textsOf(item["summary"]);
-      const text = (shown.length > 0 ? shown : textsOf(item["content"])).map((part) => part.text).join("\n\n");
+      const summary = textsOf(item["summary"]);
+      const text = (summary.length > 0 ? summary : textsOf(item["content"])).map((part) => part.text).join("\n\n");
       return text === "" ? [] : [{ kind: "reasoning", text }];
     }
     case "function_call":

@@ -69,10 +69,10 @@ function writeForm(form: ReplyForm): Item | undefined {
 function writeInput(turns: readonly Turn[], losses: Losses): Item[] {
   const items: Item[] = [];
   for (const turn of turns) {
-    let said: Item[] = [];
+    let pending: Item[] = [];
     const flush = (): void => {
-      if (said.length > 0) items.push({ role: turn.role, content: said });
-      said = [];
+      if (pending.length > 0) items.push({ role: turn.role, content: pending });
+      pending = [];
     };
     for (const part of turn.parts) {
       if (part.kind === "foreign" && turn.role === "assistant") {
@@ -85,7 +85,7 @@ function writeInput(turns: readonly Turn[], losses: Losses): Item[] {
           say: (each) => contentOf(each, turn.role),
           note: (text) => contentOf({ kind: "text", text }, turn.role),
         });
-        if (content !== undefined) said.push(content);
+        if (content !== undefined) pending.push(content);
         continue;
       }
       flush();

@@ -97,9 +97,9 @@ export function servicePercent(
   for (const measure of ["tier", "speed", "geo"] as const) {
     const word = service[measure]?.toLowerCase();
     if (word === undefined || ordinary.has(word)) continue;
-    const said = own.get(word);
-    if (said !== undefined) {
-      percent = Math.ceil((percent * said) / 100);
+    const factor = own.get(word);
+    if (factor !== undefined) {
+      percent = Math.ceil((percent * factor) / 100);
       continue;
     }
     const row = known?.find(

@@ -135,8 +135,8 @@ function shortened(text: string, body: Body): Utterance {
 }
 
 function prose(body: Body, model: string, dice: Buffer): string {
-  const said = lastUserText(body).trim();
-  const echo = said.length > echoLength ? `${said.slice(0, echoLength).toWellFormed()}...` : said;
+  const prompt = lastUserText(body).trim();
+  const echo = prompt.length > echoLength ? `${prompt.slice(0, echoLength).toWellFormed()}...` : prompt;
   const sentences = [`This is a simulated answer from Charter's built-in model ${model}.`, `You wrote: "${echo}".`];
   const count = remarksByTier[model] ?? defaultRemarks;
   const first = dice.readUInt16BE(0);
