@@ -1,4 +1,4 @@
-// Checks the floors of the house. A cruise that sees no modules proves nothing, so the count is asserted too.
+// Checks the floors of the application. A cruise that sees no modules proves nothing, so the count is asserted too.
 import { Visitor } from "@swc/core/Visitor.js";
 import type { Statement, VariableDeclarator } from "@swc/core";
 import { cruise } from "dependency-cruiser";

@@ -1,5 +1,5 @@
-// Checks what is promised of the house's shape and prints each figure: the composition root and the gateway stay small, what is
-// one provider's knowledge stays in src/models, and a request's walk does not grow. Exits with 1 when a promise is broken.
+// Checks the promised shape of the code and prints each figure: the composition root and the gateway stay small, what is one
+// provider's knowledge stays in src/models, and a request's walk does not grow. Exits with 1 when a promise is broken.
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { measureWalks } from "./walks.ts";

@@ -1,4 +1,4 @@
-// The record in the hands of a stranger: the ledger is copied out, the server is stopped, and what is left is checked
+// The record in the hands of a third party: the ledger is copied out, the server is stopped, and what is left is checked
 // by the independent verifier, by the Go checksum database's code, and by hand for one artifact.
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { cp, readFile, writeFile } from "node:fs/promises";

@@ -28,7 +28,7 @@ export interface AccountRecords {
 /** Sorts of mail, which are counted apart: using up one does not silence the others. */
 export type MailSort = "registration" | "reset" | "notice";
 
-/** Mails of one sort to one address; a stranger may cause no more, whatever addresses it calls from. */
+/** Mails of one sort to one address; an unknown caller may cause no more, whatever addresses it calls from. */
 const mailLimit = { limit: 3, windowMs: 3_600_000, group: "mail" };
 
 /** The shared parts of acts on accounts. */

@@ -131,7 +131,7 @@ function passwords(parts: AccountParts, records: AccountRecords): Omit<SelfServi
       return gate.act(ctx, { ...attempt, digest }, async (act) => {
         const { text, tokenHash } = mintToken();
         const expiresMs = clock.nowMs() + tokenLifeMs.reset;
-        // A token that no mail would bring must not replace the one that a mail has brought: a stranger who asks again and
+        // A token that no mail would bring must not replace the one that a mail has brought: an unknown caller who asks again and
         // again would keep the owner out.
         const admitted = await records.admits("reset", email);
         // For an address that no one has the same statements run, and the token has no user.

@@ -1,4 +1,4 @@
-// The verbs of accounts, and what they need of the house.
+// The verbs of accounts, and what they need of the application.
 import type { Constitution } from "../constitution/index.ts";
 import type { Database } from "../db/index.ts";
 import type { Counter, Outbox, UserChange, UserDirectory, UserId, UserRecord } from "../identity/index.ts";
@@ -55,7 +55,7 @@ export interface Administration {
   ensureFirstAdmin(ctx: Ctx): Promise<{ readonly username: string; readonly oneTimePassword: string } | undefined>;
 }
 
-/** What accounts need of the house. */
+/** What accounts need of the application. */
 export interface AccountParts {
   readonly gate: Gate;
   readonly constitution: Constitution;

@@ -1,4 +1,4 @@
-// The door of accounts.
+// The entry point of accounts.
 export type { AccountDraft, AccountNames, ImportedAccount } from "./account-draft.ts";
 export type { AccountParts, Imported, WithOneTimePassword } from "./account.ts";
 export { openAccounts } from "./accounts.ts";

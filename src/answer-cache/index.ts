@@ -1,4 +1,4 @@
-// The door of the cache of answers: the cache, what it is asked with, and the ports that its drivers implement.
+// The entry point of the cache of answers: the cache, what it is asked with, and the ports that its drivers implement.
 export { addressOf, partitionOf } from "./address.ts";
 export type { Address, AddressParts, AnswerType, CacheKey, Partition } from "./address.ts";
 export { AnswerCache, cacheWord } from "./answer-cache.ts";

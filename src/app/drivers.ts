@@ -1,4 +1,4 @@
-// Which drivers stand behind the ports of the house, by the configuration.
+// Which drivers stand behind the ports of the application, by the configuration.
 import { join } from "node:path";
 import type { Config } from "../config/index.ts";
 import { openVitals } from "../deliberation/disk-vitals.ts";

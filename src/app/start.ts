@@ -1,4 +1,4 @@
-// Starts Charter: opens the house from the ground up, settles what a crash left open, listens, and closes everything in the
+// Starts Charter: opens the application from the ground up, settles what a crash left open, listens, and closes everything in the
 // opposite order.
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";

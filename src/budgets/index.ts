@@ -1,4 +1,4 @@
-// The door of budgets: room is reserved before a call and settled after it.
+// The entry point of budgets: room is reserved before a call and settled after it.
 export { budgetIdPattern, budgetUnits, maxAmount } from "./budget.ts";
 export type { Budget, BudgetDraft, BudgetId, BudgetScope, BudgetUnit } from "./budget.ts";
 export { openBudgets } from "./budgets.ts";

@@ -1,4 +1,4 @@
-// The door of the configuration: what the rest of the program may know of it.
+// The entry point of the configuration: what the rest of the program may know of it.
 export { loadConfig } from "./config.ts";
 export type { ConfigInput, LoadedConfig } from "./config.ts";
 export { describeConfig, renderConfigDoc } from "./description.ts";

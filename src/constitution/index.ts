@@ -1,4 +1,4 @@
-// The door to the constitution: load it, ask it, and check numbers against it.
+// The entry point of the constitution: load it, ask it, and check numbers against it.
 export { articleIds, dataClasses, parameterEffects, timelineSeconds } from "./data.ts";
 export type {
   Allowance,

@@ -1,4 +1,4 @@
-// The door of src/db: open a database, SQLite or PostgreSQL, behind one port.
+// The entry point of src/db: open a database, SQLite or PostgreSQL, behind one port.
 import type { Log } from "../kernel/ctx.ts";
 import { silentMeter } from "../kernel/meter.ts";
 import type { Meter } from "../kernel/meter.ts";

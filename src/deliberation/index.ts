@@ -1,4 +1,4 @@
-// The door of deliberation: a question thought about in several ways, and the host that it is thought on.
+// The entry point of deliberation: a question thought about in several ways, and the host that it is thought on.
 export { answerModes, fallbackReasons } from "./answer.ts";
 export type { BranchRecord, DeliberationAnswer, DeliberationRecord } from "./answer.ts";
 export { Deliberation } from "./deliberation.ts";

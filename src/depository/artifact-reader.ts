@@ -22,7 +22,7 @@ import { scrubOf } from "./scrub.ts";
 import type { ScrubStep } from "./scrub.ts";
 import type { ArtifactQuery, ArtifactStore, Lineage, StoredArtifact } from "./store/store.ts";
 
-/** What proves an artifact to a stranger: its outcome leaf, the leaf's place in the signed log, and the key that signed. */
+/** What proves an artifact to a third party: its outcome leaf, the leaf's place in the signed log, and the key that signed. */
 export interface ArtifactProof {
   readonly artifact: Artifact;
   readonly receipt: Receipt;

@@ -1,4 +1,4 @@
-// The door of the depository.
+// The entry point of the depository.
 export type { Artifact } from "./artifact.ts";
 export { bodyOf } from "./body.ts";
 export type { BlobCheck, Blobs, ByteRange, PutBlob, StoredBlob } from "./blobs/blobs.ts";

@@ -1,4 +1,4 @@
-// The door of durable-files.
+// The entry point of durable-files.
 export {
   DurableFolder,
   ignoreMissing,

@@ -3,7 +3,7 @@
 // 1. Nothing is tried again once a byte of an answer has been passed on; what this gives back has shown nothing yet.
 // 2. A failure that another deployment may not share moves on to it; where there is none, the same one is tried again after
 //    a pause, within the budget of retries. So it is with an answer that is not accepted.
-// 3. What the provider refuses as wrong is the caller's to mend and is not tried elsewhere.
+// 3. A request that the provider rejects as invalid is the caller's to correct; no other deployment is tried.
 import { setImmediate as nextRound } from "node:timers/promises";
 import { parseLossless } from "../kernel/json-exact.ts";
 import { modelFault, tierOf, tokensOfReply, assertSent } from "../models/index.ts";

@@ -1,4 +1,4 @@
-// The door of the gateway: calls of models, what they may cost, and how the models stand.
+// The entry point of the gateway: calls of models, what they may cost, and how the models stand.
 export type { BodyKeeper, KeptBody, KeptCall } from "./bodies.ts";
 export { gatewayFault } from "./errors.ts";
 export { Gateway } from "./gateway.ts";

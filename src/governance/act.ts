@@ -2,7 +2,7 @@
 //
 // 1. Nothing runs before its intent is durable in the ledger; if the intent cannot be recorded, nothing happens.
 // 2. Every intent gets exactly one outcome, whether the act was done, refused, failed or cut off by a crash.
-// 3. A refusal by a rule or a detector is recorded as carefully as a deed, and says what would make it pass.
+// 3. A denied attempt is recorded in the same detail as a successful one, with what would make it pass.
 // 4. The caller learns the result only after the outcome is durable.
 // 5. Reading goes through `enter` and `permit`: the same rules, and no leaf.
 // 6. A caller has a role with the permission that the operation asks for, and a credential that is good for it.
@@ -330,17 +330,17 @@ export function openGate(parts: GateParts): Gate {
       },
       confirm: holds.confirmation(ctx, attempt, judge, open),
       fail,
-      async finish(deed) {
+      async finish(result) {
         if (changesAuthority(attempt.target)) await open.quiet([idIn(attempt.resource)]);
-        const all = [...findings, ...reported, ...detectLate(ctx, attempt, deed, findings)];
-        const { digest, facts } = deed;
+        const all = [...findings, ...reported, ...detectLate(ctx, attempt, result, findings)];
+        const { digest, facts } = result;
         const outcomeIndex = await end(
           { outcome: "committed", ...(digest ? { digest } : {}), ...(facts ? { facts } : {}) },
           all,
         );
         const constitutionHash = constitution.hash;
         return {
-          value: deed.value,
+          value: result.value,
           receipt: { decision: verdict, intentIndex: await intent, outcomeIndex, constitutionHash },
           findings: all,
         };
@@ -387,7 +387,7 @@ export function openGate(parts: GateParts): Gate {
     async act<T>(ctx: Ctx, attempt: Attempt, run: Run<T>): Promise<Receipted<T>> {
       const begun = await begin(ctx, attempt);
       const intentIndex = await begun.intent;
-      let deed: ActResult<T>;
+      let result: ActResult<T>;
       try {
         let isConfirmed = false;
         const confirm: Confirm = (tx) => {
@@ -401,12 +401,12 @@ export function openGate(parts: GateParts): Gate {
           transact: transaction(parts.database, effects, { intentIndex, confirm }),
           report: (finding) => begun.report(finding),
         });
-        deed = await unlessStopped(running, ctx.signal, () => isConfirmed);
+        result = await unlessStopped(running, ctx.signal, () => isConfirmed);
         if (!isConfirmed) throw new Error(`${attempt.operation} took effect without having looked again`);
       } catch (error) {
         return await (error instanceof UnknownEffect ? begun.leaveOpen(error) : begun.fail(error));
       }
-      return begun.finish(deed);
+      return begun.finish(result);
     },
 
     async [Symbol.asyncDispose]() {

@@ -53,7 +53,7 @@ export interface ActHandle {
   /** Leaves the act without an outcome until it is known whether it took effect; rejects with what the caller is told. */
   leaveOpen(unknown: UnknownEffect): Promise<never>;
   /** Ends the act as done; resolves when the outcome is durable. */
-  finish<T>(deed: ActResult<T>): Promise<Receipted<T>>;
+  finish<T>(result: ActResult<T>): Promise<Receipted<T>>;
   /** Ends the act as refused or failed and rejects with the fault, which carries the leaf indexes. */
   fail(error: unknown, facts?: LeafFacts): Promise<never>;
 }

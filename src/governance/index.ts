@@ -1,4 +1,4 @@
-// The door of the gate.
+// The entry point of the gate.
 export { openGate } from "./act.ts";
 export type { Gate } from "./act.ts";
 export type { Act, Attempt, ActHandle, ActResult, Receipted, Receipt } from "./attempt.ts";

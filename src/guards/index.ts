@@ -1,4 +1,4 @@
-// The door of the guards.
+// The entry point of the guards.
 export type { Guard, GuardAction, GuardFinding, GuardName, GuardPolicy, GuardSeverity, Match } from "./guard.ts";
 export { guardCall, guardReply } from "./inspection.ts";
 export type { GuardedCall, GuardedReply, RawReply } from "./inspection.ts";

@@ -3,7 +3,7 @@
 // 1. A call in which nothing is found, or nothing that the policy redacts, is returned as the same object.
 // 2. What is redacted is redacted in the turns, tools and inputs, and in the caller's own body, which goes to upstreams of
 //    the same dialect as it came. Where that cannot be done the call is denied.
-// 3. Signals of injection are looked for where strangers' words come in: in what the user says and what tools return.
+// 3. Signals of injection are looked for where untrusted words come in: in what the user says and what tools return.
 // 4. No caller holds up the others: what takes long is done in stretches, with turns for everyone else in between.
 import type { Fault } from "../kernel/fault.ts";
 import type { DialectName, ModelCall, Part, Reply, Turn } from "../models/index.ts";
@@ -54,7 +54,7 @@ function lookingFor(policy: GuardPolicy): readonly Guard[] {
   return looking;
 }
 
-/** Of these guards those that look at words which are not strangers'. */
+/** Of these guards those that look at words which are trusted. */
 function trustingOf(looking: readonly Guard[]): readonly Guard[] {
   let trusting = trustingBy.get(looking);
   if (trusting === undefined) {
@@ -199,7 +199,7 @@ function* inspectRaw({ dialect, body }: RawReply, inspection: Inspection): Steps
   return next === body ? undefined : next;
 }
 
-/** What a tool returned holds strangers' words, in a turn of any role. */
+/** What a tool returned holds untrusted words, in a turn of any role. */
 function isForeign(part: Part): boolean {
   return part.kind === "tool_result";
 }

@@ -1,7 +1,7 @@
 // Codes of refusals that the door itself makes, before any domain is asked.
 import { faultsOf } from "../kernel/fault.ts";
 
-/** The door's codes, each with its HTTP status and its public meaning. */
+/** The HTTP layer's codes, each with its HTTP status and its public meaning. */
 export const httpCodes = {
   "request.malformed": [
     400,

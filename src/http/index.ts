@@ -1,4 +1,4 @@
-// The door of the HTTP API.
+// The entry point of the HTTP API.
 export { cursorsUnder } from "./cursor.ts";
 export { operations } from "./operations.ts";
 export type { Operation, OperationName } from "./operations.ts";

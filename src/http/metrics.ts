@@ -66,7 +66,7 @@ export function httpMetrics(meter: Meter, door: HttpSources) {
     follow({ raw, routeOptions }: FastifyRequest, { raw: response }: FastifyReply): void {
       const startMs = performance.now();
       const labels = { charter_operation: routeOptions.config.operation ?? nothing };
-      // Of a closed answer the connection is asked for in vain.
+      // A closed response no longer names its socket.
       const { socket } = raw;
       response.once("close", () => {
         const answered = response.headersSent ? `${Math.trunc(response.statusCode / 100)}xx` : nothing;

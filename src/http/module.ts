@@ -6,7 +6,7 @@ import { httpCodes } from "./errors.ts";
 import { unasked } from "../kernel/meter.ts";
 import { httpMetrics } from "./metrics.ts";
 
-/** The door. */
+/** The HTTP entry point. */
 export const httpModule = {
   name: "http",
   metrics: {

@@ -54,7 +54,7 @@ const connectionsCheckMs = 2000;
 /** Longest path parameter, characters; ours are UUIDs, names and tile paths. */
 const maxParamLength = 256;
 
-/** Builds the HTTP server, or with a certificate the HTTPS server, over the parts of the house; the caller listens and closes. */
+/** Builds the HTTP server, or with a certificate the HTTPS server, over the parts of the application; the caller listens and closes. */
 export async function buildServer(parts: Services, limits: HttpLimits, tls?: Tls): Promise<FastifyInstance> {
   const counts = httpMetrics(parts.meter ?? silentMeter, {
     operations: Object.keys(operations),
@@ -183,7 +183,7 @@ export async function buildServer(parts: Services, limits: HttpLimits, tls?: Tls
   return app;
 }
 
-/** The OpenAPI document of the API. It is read off the routes, so no part of the house needs to be open. */
+/** The OpenAPI document of the API. It is read off the routes, so no part of the application needs to be open. */
 export async function describeApi(version: string): Promise<object> {
   const unopened = { version } as Services;
   const app = await buildServer(unopened, {
@@ -252,7 +252,7 @@ function sendProblem(services: DoorServices, error: unknown, request: FastifyReq
       "failed",
     );
   }
-  // Clients of model APIs try again by themselves, also after what no waiting mends, or only a long one.
+  // Clients of model APIs try again by themselves, even where waiting does not help, or only a long wait does.
   const waitSeconds = fault.facts.retryAfterSeconds ?? (problem.status < 500 ? Number.POSITIVE_INFINITY : 0);
   if (plain !== problem && waitSeconds > longestWaitSeconds) void reply.header("x-should-retry", "false");
   if (fault.facts.retryAfterSeconds !== undefined) void reply.header("retry-after", fault.facts.retryAfterSeconds);

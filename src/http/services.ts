@@ -1,4 +1,4 @@
-// What the HTTP door needs of the house, handed in by the composition root.
+// What the HTTP layer needs of the application, handed in by the composition root.
 import type { Constitution } from "../constitution/index.ts";
 import type { Depository, ArtifactReader } from "../depository/index.ts";
 import type { Gate, HaltAdministration } from "../governance/index.ts";

@@ -1,4 +1,4 @@
-// The door of src/identity: who calls, and the keys that say so.
+// The entry point of src/identity: who calls, and the keys that say so.
 export type { Authenticator } from "./authenticator.ts";
 export { identityFault } from "./errors.ts";
 export type { Identity } from "./identity.ts";

@@ -1,4 +1,4 @@
-// What JSON of strangers may hold, and the refusal of what holds more.
+// What untrusted JSON may hold, and the refusal of what holds more.
 import { below } from "./json-pointer.ts";
 import {
   maxJsonContainers,

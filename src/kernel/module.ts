@@ -16,7 +16,7 @@ export interface Migration {
   up(tx: Transaction<unknown>, dialect: Dialect): Promise<void>;
 }
 
-/** Takes charge of a resource: it is disposed of when the house closes, in reverse order. */
+/** Takes charge of a resource: it is disposed of when the application closes, in reverse order. */
 export type Keep = <T extends AsyncDisposable | Disposable>(resource: T) => T;
 
 /** A domain. `Needs` is what has to be open before it, `Gives` what it opens. */

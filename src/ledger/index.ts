@@ -1,4 +1,4 @@
-// The door of the ledger: open it, mend it, export it, and the words its callers share.
+// The entry point of the ledger: open it, repair it, export it, and the words its callers share.
 export { leafKinds, outcomes } from "./leaf.ts";
 export type { Leaf, LeafFacts, LeafKind, Outcome } from "./leaf.ts";
 export type { LeafJson } from "./leaf-json.ts";

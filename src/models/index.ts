@@ -1,4 +1,4 @@
-// The door of models.
+// The entry point of models.
 export { RuleTrusts, boundOf, likelyTokensOf, mostTokensOfBytes, mostTokensOfText } from "./bounds/index.ts";
 export type { TokenBound } from "./bounds/index.ts";
 export {

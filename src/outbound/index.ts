@@ -1,4 +1,4 @@
-// The door of the upstreams of src/gateway: how a request gets to a deployment, and what is known about its health.
+// The entry point of the upstreams of src/gateway: how a request gets to a deployment, and what is known about its health.
 // The drivers, undici-upstream.ts and simulated-upstream.ts, are named by the composition root alone.
 export { UpstreamFault } from "./upstream.ts";
 export type {

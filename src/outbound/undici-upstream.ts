@@ -19,7 +19,7 @@ export interface UndiciUpstreamOptions {
   readonly baseUrl: string;
   /** Most connections at a time. */
   readonly connections: number;
-  /** Certificates, PEM, that are trusted instead of the machine's own; for upstreams of the house. */
+  /** Certificates, PEM, that are trusted instead of the machine's own; for upstreams of the operator. */
   readonly authority?: string;
 }
 

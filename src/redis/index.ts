@@ -1,2 +1,2 @@
-// The door of redis.
+// The entry point of redis.
 export { RedisConnection, RedisScript } from "./redis-connection.ts";

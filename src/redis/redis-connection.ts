@@ -17,8 +17,8 @@ const maxReconnectMs = 1000;
 /** A connection on which nothing comes in for so long is dead; the pings keep a live one busy. Milliseconds. */
 const silenceMs = 10_000;
 const pingEveryMs = 3000;
-/** Longest wait for one step of an errand that no one's call waits for, milliseconds. */
-const errandMs = 5000;
+/** Longest wait for one command that no call waits for, milliseconds. */
+const backgroundMs = 5000;
 
 /** What the connection is opened with. */
 export interface RedisConnectionParts {
@@ -106,7 +106,7 @@ export class RedisConnection implements AsyncDisposable {
 
   /** The server's answer, waited for with more patience. @throws Error when there is none. */
   async insist<T>(command: (client: RedisClient) => Promise<T>): Promise<T> {
-    return within(Math.max(errandMs, this.#parts.timeoutMs), command(this.#client));
+    return within(Math.max(backgroundMs, this.#parts.timeoutMs), command(this.#client));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

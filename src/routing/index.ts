@@ -1,4 +1,4 @@
-// The door of the analyser: opens one by its kind.
+// The entry point of the analyser: opens one by its kind.
 import type { Analyser, AnalyserKind, Hints } from "./analyser.ts";
 import { CalibratedAnalyser } from "./calibrated.ts";
 import { classicAnalysis } from "./classic.ts";

@@ -1,4 +1,4 @@
-// The door of structured output: the parsers and schema checks for what models answer.
+// The entry point of structured output: the parsers and schema checks for what models answer.
 export { parseText } from "./context.ts";
 export type { DataKind } from "./context.ts";
 export { parseData } from "./data.ts";

@@ -1,4 +1,4 @@
-// Regular expressions from strangers, run in linear time: all states are followed at once, as in K. Thompson, "Regular
+// Regular expressions from third parties, run in linear time: all states are followed at once, as in K. Thompson, "Regular
 // expression search algorithm" (1968), so no text makes a pattern try the same place twice. Syntax and meaning are those of
 // JavaScript with the flag `u`, without what needs memory of the text: back references and look-around are refused.
 

@@ -1,8 +1,8 @@
-// JSON Schemas from strangers, made safe to run: bounded in size, depth and work, without remote references, and with
+// JSON Schemas from third parties, made safe to run: bounded in size, depth and work, without remote references, and with
 // patterns that take linear time. Schemas follow the draft 2020-12; one that says something unusable is refused whole, so
 // that no keyword is silently without effect. `format` and what only describes is an annotation, as in the draft.
 //
-// Schemas are interpreted, not compiled: no program text is made from a stranger's words, a schema seen for the first time
+// Schemas are interpreted, not compiled: no program text is made from a third party's words, a schema seen for the first time
 // costs microseconds, and work can be counted where it is done.
 import { outputFault } from "./errors.ts";
 import { Ajv2020 } from "ajv/dist/2020.js";

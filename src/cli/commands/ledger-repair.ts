@@ -1,4 +1,4 @@
-// `charter ledger repair`: mends a damaged ledger from what is intact, and gives up an entry only when told to by index.
+// `charter ledger repair`: repairs a damaged ledger from what is intact, and gives up an entry only when told to by index.
 import { systemClock } from "../../kernel/clock.ts";
 import { silentLog } from "../../kernel/ctx.ts";
 import type { FoundDamage, RepairReport } from "../../ledger/index.ts";

@@ -1,4 +1,4 @@
-// `charter proof`: what a stranger needs to check that an artifact was stored.
+// `charter proof`: what a third party needs to check that an artifact was stored.
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { exitCodes } from "../syntax.ts";

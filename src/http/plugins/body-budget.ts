@@ -1,6 +1,6 @@
 // JSON bodies are held in memory while they arrive, are parsed and are used. Each has its own limit; here is the limit on
 // all of them together, because as many connections as are allowed, each with the largest body, would not fit. No product, and
-// not all strangers together, can hold so much that nothing is left for another product.
+// not all unknown callers together, can hold so much that nothing is left for another product.
 import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { joinInTurns } from "../../kernel/bytes-in-turns.ts";

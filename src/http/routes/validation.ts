@@ -1,4 +1,4 @@
-// What a text would come to where a model's answer is used as data, or where a stranger's words reach a model. Nothing is
+// What a text would come to where a model's answer is used as data, or where a third party's words reach a model. Nothing is
 // kept, and nothing of the text comes back but its safe value.
 import type { FastifyInstance } from "fastify";
 import { injectionSignals, injectionThreshold } from "../../guards/index.ts";

@@ -1,4 +1,4 @@
-// The door of mail, for the door of identity.
+// The entry point of mail, for that of identity.
 export {
   addressChangedLetter,
   changedLetter,

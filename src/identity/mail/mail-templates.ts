@@ -1,4 +1,4 @@
-// The mails that the server writes, in words. Nothing that a stranger typed stands in a mail to someone else, or a
+// The mails that the server writes, in words. Nothing that an unknown person typed stands in a mail to someone else, or a
 // registration could be used to send text of the attacker's choice: usernames have a narrow form, names are left out.
 import type { Mail } from "./mailer.ts";
 

@@ -1,4 +1,4 @@
-// The door of the authorization server, for the door of identity.
+// The entry point of the authorization server, for that of identity.
 export type { Accounts as TokenAccounts, AccountStatus, Recognised } from "./accounts.ts";
 export type {
   AuthorizationServer,

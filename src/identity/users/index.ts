@@ -1,4 +1,4 @@
-// The door of users, for the door of identity.
+// The entry point of users, for that of identity.
 export type { DirectoryParts, UserDirectory } from "./directory.ts";
 export { openUserDirectory } from "./directory.ts";
 export { userCodes, userFault } from "./errors.ts";

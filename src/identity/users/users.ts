@@ -1,7 +1,7 @@
 // Users are kept, found and changed behind these two ports.
 //
-// 1. A username belongs to one user for ever. An e-mail address belongs to the one user that has proved it; others may
-//    have named it and wait in vain, so that no one learns from a registration whose address is known here.
+// 1. A username belongs to one user for ever. An e-mail address belongs to the one user that verified it; others can
+//    register with it but never verify it, so a registration reveals no known address.
 // 2. What changes anything takes the transaction of an act; `Users` alone can change nothing.
 // 3. Of a password its hash is kept, of a one-time token its SHA-256; neither is part of a record.
 import type { Transaction } from "kysely";

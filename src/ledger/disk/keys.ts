@@ -1,5 +1,5 @@
 // The ledger's signing key: made at the first opening, durable before its first use, readable by the owner alone. Its
-// public parts lie next to it for strangers: `verifier-key` for note tools and `public.pem` for openssl.
+// public parts lie next to it for third parties: `verifier-key` for note tools and `public.pem` for openssl.
 import { createPrivateKey, createPublicKey, generateKeyPairSync } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 import { basename, join } from "node:path";

@@ -1,5 +1,5 @@
 // One process owns a ledger's folder. The lock is a file that names its holder by process id, start time and boot, so
-// that a killed holder, or a stranger that got the same process id, does not keep the folder locked.
+// that a killed holder, or another process that got the same process id, does not keep the folder locked.
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { link, readFile, rename, rm, writeFile } from "node:fs/promises";

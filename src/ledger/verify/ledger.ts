@@ -1,4 +1,4 @@
-// Checks a whole ledger from its files or over HTTP, as a stranger would, and says PASS or what is wrong first.
+// Checks a whole ledger from its files or over HTTP, as a third party would, and says PASS or what is wrong first.
 //
 // 1. Nothing of this folder is shared with the code that writes the ledger: form, hashes and rules are written again here.
 // 2. A pass means: the checkpoint is signed by the key; every entry hashes to its place in every level of tiles and to
@@ -121,7 +121,7 @@ async function checked(options: LedgerToVerify): Promise<LedgerReport> {
   const allowLost = options.allowLost === true;
   const tiles = await walkTiles({ source, size, tree, story, allowLost, onEntry, onProgress });
   checkRoot(tree, published, "the checkpoint");
-  // The signer of the log always has a journal, at least an empty segment; a copy for strangers has neither.
+  // The signer of the log always has a journal, at least an empty segment; a copy for third parties has neither.
   if (journal.first === undefined && (await holdsSigningKey(source)))
     throw new LogFault(size, "the journal is missing");
   const head = await walkJournal({ journal, published, key, tree, story, tail, onEntry });

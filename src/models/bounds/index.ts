@@ -1,4 +1,4 @@
-// The door of the bounds: the most that an attempt at a call can cost.
+// The entry point of the bounds: the most that an attempt at a call can cost.
 export { boundOf } from "./bound.ts";
 export type { TokenBound } from "./bound.ts";
 export { likelyTokensOf } from "./likely.ts";

@@ -1,4 +1,4 @@
-// The door of the catalogue of models.
+// The entry point of the catalogue of models.
 export { dialectOf } from "./catalogue.ts";
 export type { Deployment, Provider, ProviderKind, TokenPrice } from "./catalogue.ts";
 export { defaultCatalogueText, readCatalogue } from "./catalogue-file.ts";

@@ -1,4 +1,4 @@
-// The door to prices.
+// The entry point of prices.
 export { openPrices } from "./prices.ts";
 export type { PricedUsage, Prices, TokenCounts } from "./prices.ts";
 export { costReported, knowsServices, serviceReported } from "./service-factors.ts";
