@@ -145,7 +145,7 @@ function byKind(walk: Walk, schema: Schema, value: unknown, at: string, nesting:
 const bound = (schema: Schema, keyword: string, otherwise: number): number =>
   typeof schema[keyword] === "number" ? schema[keyword] : otherwise;
 
-/** 0.3 is three times 0.1 for whoever wrote the schema, though not in binary; a quotient may be beyond all numbers. */
+/** 0.3 is three times 0.1 for the author of the schema, though not in binary; a quotient may be beyond all numbers. */
 function isMultiple(value: number, step: number): boolean {
   const times = value / step;
   return value % step === 0 || Math.abs(times - Math.round(times)) <= 1e-9;

@@ -48,7 +48,7 @@ export class Losses {
    * A part as the target says it, or what stands for it where it cannot.
    * @throws `dialect.unsupported` for what the user says just now, and wherever the caller wants that.
    */
-  say<Said>(part: Part, turn: Turn, { say, note }: Saying<Said>): Said {
+  say<Written>(part: Part, turn: Turn, { say, note }: Saying<Written>): Written {
     try {
       if (part.kind !== "foreign") return say(part);
       throw unsupported(`${part.at} holds ${part.type}, which the provider that would answer cannot read`, part.at);
@@ -64,9 +64,9 @@ export class Losses {
 }
 
 /** How a part is said, and how words are that stand for one. */
-export interface Saying<Said> {
-  readonly say: (part: Exclude<Part, { readonly kind: "foreign" }>) => Said;
-  readonly note: (words: string) => Said;
+export interface Saying<Written> {
+  readonly say: (part: Exclude<Part, { readonly kind: "foreign" }>) => Written;
+  readonly note: (words: string) => Written;
 }
 
 /** Stands for the turn of what a tool returned, which is never the user's newest words. */
