@@ -128,6 +128,19 @@ describe("a guarded call", () => {
     });
   });
 
+  it("is searched for them in parts that only its provider can read, and redacted there", () => {
+    const strange = { type: "hologram", deep: [{ words: orders }] };
+    const call = callOf("hi", {
+      turns: [{ role: "user", parts: [{ kind: "foreign", at: "/messages/0/content/0", type: "hologram" }] }],
+      raw: { messages: [{ role: "user", content: [strange] }] },
+    });
+    const { findings, call: guarded } = guardCall(call, { ...off, injection: "redact" });
+    expect(findings.length).toBeGreaterThan(0);
+    expect(JSON.stringify(guarded.raw)).not.toContain(orders);
+    expect(JSON.stringify(guarded.raw)).toContain("hologram");
+    expect(guardCall(call, { ...off, injection: "deny" }).denied).toMatchObject({ code: "guard.denied" });
+  });
+
   it("is denied when a redaction cannot be made in the body that goes on as it came", () => {
     const policy: GuardPolicy = { ...off, injection: "redact" };
     const otherSpelling = callOf(orders, { raw: { messages: [{ role: "user", content: orders.split("") }] } });

@@ -3,16 +3,18 @@
 // 1. A call in which nothing is found, or nothing that the policy redacts, is returned as the same object.
 // 2. What is redacted is redacted in the turns, tools and inputs, and in the caller's own body, which goes to upstreams of
 //    the same dialect as it came. Where that cannot be done the call is denied.
-// 3. Signals of injection are looked for where untrusted words come in: in what the user says and what tools return.
+// 3. Signals of injection are looked for where untrusted words come in: in what the user says, what tools return, and in parts
+//    that only the provider can read.
 // 4. No caller holds up the others: what takes long is done in stretches, with turns for everyone else in between.
 import type { Fault } from "../kernel/fault.ts";
+import { valueAt } from "../models/index.ts";
 import type { DialectName, ModelCall, Part, Reply, Turn } from "../models/index.ts";
 import { guardFault } from "./errors.ts";
 import { guards } from "./guard-list.ts";
 import type { Guard, GuardFinding, GuardPolicy } from "./guard.ts";
 import { injectionGuard } from "./injection.ts";
 import { Inspection, textWork } from "./inspecting.ts";
-import { placesInBody, placesInPart, placesInReply, textOnly } from "./places.ts";
+import { placesInBody, placesInPart, placesInReply, placesUnder, textOnly } from "./places.ts";
 import { tokenTexts, withoutProbabilities } from "./token-texts.ts";
 import { inTurns } from "./stretch.ts";
 import type { Steps } from "./stretch.ts";
@@ -102,6 +104,13 @@ function* inspectCall(call: ModelCall, inspection: Inspection): Steps<GuardedCal
     const places = placesInPart(role === "assistant");
     for (let j = 0; j < parts.length; j++) {
       const part = parts[j] as Part;
+      if (part.kind === "foreign") {
+        const value = valueAt(call.raw, part.at);
+        if (typeof value !== "object" || value === null) continue;
+        walk.enter(value, placeOfPart, placesUnder(call, part.at), i, j);
+        while (!inspection.look(looking)) yield* inspection.pause(looking);
+        continue;
+      }
       walk.enter(part, placeOfPart, places, i, j);
       const guards = role === "user" || isForeign(part) ? looking : trusting;
       while (!inspection.look(guards)) yield* inspection.pause(guards);

@@ -1,7 +1,7 @@
 // Where in a call a provider's seal or the bytes of a medium may stand: at exact places of the dialect's schema, in a record of
 // the right type, in a turn of the right role. A value of the same name anywhere else is text like any other.
 import { frontDialects } from "../models/index.ts";
-import type { DialectName, FrontDialect, Place } from "../models/index.ts";
+import type { DialectName, FrontDialect, ModelCall, Place } from "../models/index.ts";
 
 /** What a text is, by where it stands. */
 export type PlaceKind = "text" | "seal" | "media";
@@ -45,6 +45,20 @@ export const textOnly: PlaceReader = () => "text";
 /** For the body of a call in a dialect. */
 export function placesInBody(dialect: DialectName): PlaceReader {
   return placesAmong(bodies[dialect]);
+}
+
+/** For what a JSON pointer names in the body of a call. */
+export function placesUnder({ dialect, raw }: ModelCall, pointer: string): PlaceReader {
+  const above: Step[] = [];
+  let value: unknown = raw;
+  for (const step of pointer.split("/").slice(1)) {
+    if (typeof value !== "object" || value === null) break;
+    const key = Array.isArray(value) ? Number(step) : step.replaceAll("~1", "/").replaceAll("~0", "~");
+    above.push({ value, key });
+    value = (value as Readonly<Record<string | number, unknown>>)[key];
+  }
+  const places = placesInBody(dialect);
+  return (steps, key) => places(() => [...above, ...steps()], key);
 }
 
 /** For the body of a reply in a dialect. */

@@ -10,6 +10,7 @@ export {
   outputTokensOf,
   textOf,
   tokensOfReply,
+  valueAt,
 } from "./call-facts.ts";
 export { inputTokensInTurns, replyTokensInTurns } from "./call-tokens.ts";
 export { Lookup, defaultCatalogueText, dialectOf, readCatalogue, simulatedDeployments } from "./catalogue/index.ts";

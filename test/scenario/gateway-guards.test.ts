@@ -77,6 +77,27 @@ describe("a secret in a prompt", () => {
     expect(await filesHolding(rig.charter.dataDir, secret)).toEqual([]);
   });
 
+  it("is taken out of parts, blocks and roles that Charter does not know", async () => {
+    const strange = { type: "hologram", hologram: { deep: [`see ${secret}`] } };
+    const question = { role: "user", content: [strange, { type: "text", text: "What is it?" }] };
+    const notes = { role: "critic", content: `Mind ${secret}.` };
+    const input = [
+      { type: "hologram_call", hologram: { deep: [`see ${secret}`] } },
+      { role: "user", content: "What is it?" },
+    ];
+    stub.answer = ({ json }, response) => sendJson(response, chatReply(json.model, "It is a hologram."));
+    const chat = await rig.chat({ model: "own/ok", messages: [notes, question] });
+    const responses = await rig.charter.ask("/v1/responses", { key: rig.productKey, body: { model: "own/ok", input } });
+    for (const [status, sent] of [
+      [chat.status, stub.seen.at(-2)?.text],
+      [responses.status, stub.seen.at(-1)?.text],
+    ] as const) {
+      expect(status).toBe(200);
+      expect(sent).not.toContain(secret);
+    }
+    expect(stub.seen.at(-2)?.text).toContain("hologram");
+  });
+
   it("is taken out in every API and towards every kind of provider", async () => {
     const text = `My token is ${secret}.`;
     for (const model of ["answers", "claude-answers", "gem-answers"]) {
