@@ -129,7 +129,9 @@ export class UpstreamStream {
       if (block.event === undefined) silent.push(raw);
       else {
         flush();
-        items.push({ raw, pieces: this.#reader.read(block.event) });
+        const pieces = this.#reader.read(block.event);
+        const { mended } = this.#reader;
+        items.push({ raw: mended === undefined ? raw : Buffer.from(sseFrame(mended, block.event.event)), pieces });
       }
     }
     flush();

@@ -211,6 +211,8 @@ export interface StreamReader {
    * @throws `upstream.garbled` for data that is not a piece of a reply.
    */
   read(event: SseEvent): readonly StreamEvent[];
+  /** The data of the last event that was read with the server's mistakes put right; undefined where it made none. */
+  readonly mended?: string | undefined;
   /** What a connection that closed leaves to say: `end` when the reply was whole and its end was not said, else nothing. */
   close(): readonly StreamEvent[];
 }

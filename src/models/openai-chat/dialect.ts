@@ -2,6 +2,7 @@
 import type { FrontDialect, UpstreamDialect } from "../conversation.ts";
 import { readChatCall } from "./call.ts";
 import { readChatError } from "./error.ts";
+import { mendedReply } from "./mend.ts";
 import { placesInCall, placesInReply } from "./places.ts";
 import { readChatReply, writeChatReply } from "./reply.ts";
 import { writeChatCall } from "./request.ts";
@@ -13,6 +14,7 @@ export const openaiChatFront: FrontDialect = {
   name: "openai-chat",
   readCall: readChatCall,
   writeReply: writeChatReply,
+  mended: mendedReply,
   streamWriter: (call, shown) => new ChatStreamWriter(call, shown),
   turnsField: "messages",
   places: { inCall: placesInCall, inReply: placesInReply },

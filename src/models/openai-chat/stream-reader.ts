@@ -4,7 +4,8 @@
 //    "stop" on every chunk), so it is held back until the next chunk without words for the choice, or the end.
 // 2. A tool call begins once its name is known; calls are told apart by index, else by id, else by order. A new id with a
 //    name on a used index is a new call, because some servers number every parallel call 0.
-// 3. `end` comes with `[DONE]`; a server that closes without it is read to the end by `close`.
+// 3. What a server gets wrong in a chunk is put right in it as it is read, for callers that are given the chunks (`mended`).
+// 4. `end` comes with `[DONE]`; a server that closes without it is read to the end by `close`.
 import type { Finish, SseEvent, StreamEvent, StreamReader } from "../conversation.ts";
 import { parseEvent } from "../wire/event-json.ts";
 import { garbled } from "../wire/faults.ts";
@@ -12,6 +13,7 @@ import type { Draft, JsonObject } from "../wire/fields.ts";
 import { isObject, put } from "../wire/fields.ts";
 import { readChatError } from "./error.ts";
 import { readFinish } from "./finish.ts";
+import { mendedFinish, textOfArguments } from "./mend.ts";
 import { tierOf } from "../service-tier.ts";
 import { idOf, madeToolId, readSaid, textOr, usageOf } from "./reply.ts";
 import { LogprobMean } from "./usage.ts";
@@ -26,8 +28,14 @@ export class ChatStreamReader implements StreamReader {
   #started = false;
   #ended = false;
   #failed = false;
+  #mended: string | undefined;
+
+  get mended(): string | undefined {
+    return this.#mended;
+  }
 
   read(event: SseEvent): readonly StreamEvent[] {
+    this.#mended = undefined;
     if (this.#ended || this.#failed || event.data === "") return [];
     if (event.data === doneData) return this.#end();
     const chunk = parseChunk(event.data);
@@ -39,7 +47,9 @@ export class ChatStreamReader implements StreamReader {
     }
     const choices: readonly unknown[] = Array.isArray(chunk["choices"]) ? chunk["choices"] : [];
     this.#start(chunk, choices.length > 0, events);
-    for (const choice of choices) if (isObject(choice)) this.#choice(choice, events);
+    let isMended = false;
+    for (const choice of choices) if (isObject(choice)) isMended = this.#choice(choice, events) || isMended;
+    if (isMended) this.#mended = JSON.stringify(chunk);
     if (choices.length === 0) this.#release(events);
     const usage = usageOf(chunk);
     if (usage !== undefined) events.push({ kind: "usage", raw: usage, ...tierOf(chunk) });
@@ -62,14 +72,17 @@ export class ChatStreamReader implements StreamReader {
     events.push({ kind: "start", id, model: textOr(chunk["model"], "") });
   }
 
-  #choice(choice: JsonObject, events: StreamEvent[]): void {
-    const index = typeof choice["index"] === "number" ? choice["index"] : 0;
+  /** @returns Whether something in the choice was put right. */
+  #choice(choice: Record<string, unknown>, events: StreamEvent[]): boolean {
+    const isNumbered = typeof choice["index"] === "number";
+    if (!isNumbered) choice["index"] = 0;
+    const index = Number(choice["index"]);
     let reader = this.#choices.get(index);
     if (reader === undefined) {
       reader = new ChoiceReader(index, this.#id);
       this.#choices.set(index, reader);
     }
-    reader.read(choice, events);
+    return reader.read(choice, events) || !isNumbered;
   }
 
   #release(events: StreamEvent[]): void {
@@ -123,6 +136,7 @@ class ChoiceReader {
   #reason: unknown;
   #refused = false;
   #finished = false;
+  #isMended = false;
 
   constructor(index: number, replyId: string) {
     this.#index = index;
@@ -134,15 +148,27 @@ class ChoiceReader {
     return this.#finished || this.#reason !== undefined;
   }
 
-  read(choice: JsonObject, events: StreamEvent[]): void {
+  /** @returns Whether something in the choice was put right. */
+  read(choice: Record<string, unknown>, events: StreamEvent[]): boolean {
+    this.#isMended = false;
     const before = events.length;
     const delta = choice["delta"] ?? choice["message"];
     if (isObject(delta)) this.#delta(delta, events);
     const logprobs = choice["logprobs"];
     if (logprobs !== undefined && logprobs !== null) (this.#mean ??= new LogprobMean()).add(logprobs);
     const reason = choice["finish_reason"];
-    if (typeof reason === "string" && reason !== "") this.#reason = reason;
+    if (typeof reason === "string" && reason !== "") {
+      this.#reason = reason;
+      this.#mend(choice, "finish_reason", mendedFinish(reason, this.#said) ?? reason);
+    }
     if (events.length === before) this.release(events);
+    return this.#isMended;
+  }
+
+  #mend(of: Record<string, unknown>, key: string, value: unknown): void {
+    if (of[key] === value) return;
+    of[key] = value;
+    this.#isMended = true;
   }
 
   /** Says a finish that was held back. */
@@ -182,16 +208,20 @@ class ChoiceReader {
     }
     const calls = delta["tool_calls"];
     if (Array.isArray(calls)) for (const call of calls as unknown[]) if (isObject(call)) this.#call(call, events);
-    if (isObject(delta["function_call"])) this.#call({ index: 0, function: delta["function_call"] }, events);
+    // The older form has one call, without a number or an id.
+    const older = delta["function_call"];
+    if (isObject(older)) this.#call({ index: 0, id: this.#slots[0]?.id ?? this.#madeId(0), function: older }, events);
   }
 
-  #call(call: JsonObject, events: StreamEvent[]): void {
-    const inner = isObject(call["function"]) ? call["function"] : {};
+  #call(call: Record<string, unknown>, events: StreamEvent[]): void {
+    const inner: Record<string, unknown> = isObject(call["function"]) ? call["function"] : {};
     const id = textOr(call["id"], "");
     const name = textOr(inner["name"], "");
     const slot = this.#slotOf(call["index"], id, name);
     if (slot.id === "") slot.id = id;
-    const words = isObject(inner["arguments"]) ? JSON.stringify(inner["arguments"]) : textOr(inner["arguments"], "");
+    if (isObject(inner["arguments"])) this.#mend(inner, "arguments", textOfArguments(inner["arguments"]));
+    const words = textOr(inner["arguments"], "");
+    this.#mend(call, "index", slot.number);
     if (!slot.started && name === "") {
       slot.early += words;
       return;
@@ -200,11 +230,16 @@ class ChoiceReader {
     let text = words;
     if (!slot.started) {
       slot.started = true;
-      if (slot.id === "") slot.id = madeToolId(this.#replyId, choice, slot.number);
+      if (slot.id === "") slot.id = this.#madeId(slot.number);
+      this.#mend(call, "id", slot.id);
       events.push({ kind: "tool_start", choice, slot: slot.number, id: slot.id, name });
       text = slot.early + words;
     }
     if (text !== "") events.push({ kind: "tool_arguments", choice, slot: slot.number, text });
+  }
+
+  #madeId(slot: number): string {
+    return madeToolId(this.#replyId, this.#index, slot);
   }
 
   #slotOf(index: unknown, id: string, name: string): Slot {
