@@ -6,23 +6,25 @@
 // 3. What the provider refuses as wrong is the caller's to mend and is not tried elsewhere.
 import { setImmediate as nextRound } from "node:timers/promises";
 import { parseExactly } from "../kernel/json-exact.ts";
-import { modelFault, tierOf, tokensOfReply, assertSent } from "../models/index.ts";
+import { beginsAsEvents, modelFault, openedAnswer, tierOf, tokensOfReply, assertSent } from "../models/index.ts";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Readable } from "node:stream";
+import { replyOf } from "../answer-cache/index.ts";
 import { Fault } from "../kernel/fault.ts";
 import { JsonRefusal, plainBounds } from "../kernel/json-bounds.ts";
 import type { JsonBounds } from "../kernel/json-bounds.ts";
-import { readInTurns } from "../kernel/json-turns.ts";
+import { readInTurns, writeInTurns } from "../kernel/json-turns.ts";
 import { maxReplyContainers, maxReplyDepth, maxReplyNodes } from "../kernel/limits.ts";
-import type { Deployment, DialectName, ModelCall, Reply, UpstreamDialect } from "../models/index.ts";
+import type { Deployment, DialectName, ModelCall, Reply, StreamEvent, UpstreamDialect } from "../models/index.ts";
 import type { CallSession } from "./call-session.ts";
 import { gatewayFault } from "./errors.ts";
-import type { DeploymentPool, UpstreamResponse } from "./deployment-pool.ts";
-import { mayBeBilled, mayPass, StatusFault } from "./deployment-faults.ts";
+import type { Attempt, DeploymentPool, UpstreamResponse } from "./deployment-pool.ts";
+import { doesNotKnow, mayBeBilled, mayPass, StatusFault } from "./deployment-faults.ts";
 import { UpstreamStream } from "./upstream-stream.ts";
 import type { Attempted } from "./overrun.ts";
 import { judgeReply, misfitFault } from "./reply-form.ts";
 import { reserveAttempt } from "./stages/reserve.ts";
-import type { ReserveParts, AttemptPlan } from "./stages/reserve.ts";
+import type { ReserveParts, AttemptPlan, ReservedAttempt } from "./stages/reserve.ts";
 import type { Candidate } from "./router.ts";
 import { backoffMs } from "../outbound/index.ts";
 import type { Deadlines } from "../outbound/index.ts";
@@ -39,7 +41,7 @@ type LandedAnswer =
       readonly reply: Reply;
       /** The tier of service that the reply names beside its usage. */
       readonly serviceTier?: string;
-      /** What the provider sent, and the same read. */
+      /** What the provider sent, and the same read; undefined where it came as a stream. */
       readonly bytes: Buffer;
       readonly body: unknown;
     }
@@ -118,7 +120,7 @@ async function attemptOnce(
   let hasLeft = false;
   try {
     assertSent(wire, deployment, parameters.askedOf(name));
-    landing = await parts.fleet.attempt(deployment, {
+    landing = await sent(parts.fleet, deployment, {
       product,
       wire,
       body,
@@ -150,6 +152,34 @@ async function attemptOnce(
   }
 }
 
+/** Sends a request, without fields that the server does not know and that serve Charter's account alone. */
+async function sent(
+  fleet: DeploymentPool,
+  deployment: Deployment,
+  attempt: Attempt & Pick<ReservedAttempt, "wire" | "dialect">,
+): Promise<UpstreamResponse> {
+  const { dispensable = [] } = attempt.dialect;
+  const forgone = fleet.forgoneBy(deployment, attempt.product);
+  let { wire, body } = attempt;
+  const leaveOut = async (fields: readonly string[]): Promise<void> => {
+    const left = Object.entries(wire.body).filter(([field]) => !fields.includes(field));
+    wire = { ...wire, body: Object.fromEntries(left) };
+    body = await writeInTurns(wire.body, attempt.signal);
+  };
+  const known = dispensable.filter((field) => forgone.has(field) && field in wire.body);
+  if (known.length > 0) await leaveOut(known);
+  for (;;) {
+    try {
+      return await fleet.attempt(deployment, { ...attempt, wire, body });
+    } catch (error) {
+      const field = dispensable.find((each) => each in wire.body && doesNotKnow(error, each));
+      if (field === undefined) throw error;
+      forgone.add(field);
+      await leaveOut([field]);
+    }
+  }
+}
+
 /** @throws `reply.invalid` for an answer that has not the form asked for; what it cost is spent. */
 function assertFits(forms: FormChecker, session: CallSession, answer: WholeAnswer): void {
   const judgement = judgeReply(forms, session.call.form, answer.reply);
@@ -159,7 +189,10 @@ function assertFits(forms: FormChecker, session: CallSession, answer: WholeAnswe
   throw misfitFault(answer.deployment, judgement);
 }
 
-/** A whole answer is read to its end; of a stream the first pieces, so that it is known to be one. */
+/**
+ * A whole answer is read to its end; of a stream the first pieces, so that it is known to be one. Which of both it is, its
+ * bytes say: labels are wrong or lacking at many servers, and some stream, or do not, whatever was asked for.
+ */
 async function readHead(
   { maxReplyBytes }: AttemptParts,
   { deployment, name, dialect }: { deployment: Deployment; name: DialectName; dialect: UpstreamDialect },
@@ -167,13 +200,18 @@ async function readHead(
   landing: UpstreamResponse,
 ): Promise<LandedAnswer> {
   const { answer } = landing;
-  const streams = /^text\/event-stream\b/i.test(answer.headers["content-type"] ?? "");
-  if (call.stream && streams) {
-    const intake = new UpstreamStream(landing, dialect.streamReader(), deployment.provider.keys);
+  const { keys } = deployment.provider;
+  const { rest, isEvents } = call.stream ? await openedAnswer(answer) : { rest: answer, isEvents: false };
+  if (isEvents) {
+    const intake = new UpstreamStream(landing, rest.body, dialect.streamReader(), keys);
     await intake.begin();
     return { kind: "stream", deployment, dialect: name, intake };
   }
-  const bytes = await answer.collect(maxReplyBytes);
+  const bytes = await rest.collect(maxReplyBytes);
+  if (beginsAsEvents(bytes) === true && name !== "embeddings") {
+    const intake = new UpstreamStream(landing, Readable.from([bytes]), dialect.streamReader(), keys);
+    return { kind: "whole", deployment, dialect: name, ...(await foldedReply(intake)), bytes, body: undefined };
+  }
   const body = await parsed(bytes);
   // A long reply is made out in one go: with a turn of the loop to itself.
   const isLong = bytes.length > shortReplyBytes;
@@ -182,6 +220,19 @@ async function readHead(
   if (isLong) await nextRound();
   landing.complete();
   return { kind: "whole", deployment, dialect: name, reply, ...tierOf(body), bytes, body };
+}
+
+/** The reply that a stream adds up to which came where a whole reply was asked for. */
+async function foldedReply(intake: UpstreamStream): Promise<{ readonly reply: Reply; readonly serviceTier?: string }> {
+  await intake.begin();
+  const pieces: StreamEvent[] = [];
+  for (let items = await intake.next(); items !== undefined; items = await intake.next()) {
+    for (const item of items) pieces.push(...item.pieces);
+  }
+  intake.complete();
+  const usage = pieces.findLast((piece) => piece.kind === "usage");
+  const { serviceTier } = usage ?? {};
+  return { reply: replyOf(pieces, null), ...(serviceTier !== undefined && { serviceTier }) };
 }
 
 /** A long answer is read in turns with everything else; the connection is given back meanwhile, since all of it is here. */

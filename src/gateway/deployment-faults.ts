@@ -3,7 +3,7 @@
 import { Fault } from "../kernel/fault.ts";
 import type { FaultFacts } from "../kernel/fault.ts";
 import { JsonRefusal } from "../kernel/json-bounds.ts";
-import type { Deployment, Provider, UpstreamDialect } from "../models/index.ts";
+import type { Deployment, Provider, ProviderWords, UpstreamDialect } from "../models/index.ts";
 import { redactSecrets } from "../guards/index.ts";
 import { UpstreamFault } from "../outbound/index.ts";
 import type { UpstreamAnswer } from "../outbound/index.ts";
@@ -12,19 +12,31 @@ import type { UpstreamAnswer } from "../outbound/index.ts";
 const maxErrorBytes = 64 * 1024;
 
 /** What a provider says of a refusal, without anything of its keys. */
-export interface Words {
-  readonly code?: string;
-  readonly message?: string;
-}
+export type Words = ProviderWords;
 
 /** An answer of a status that is no success, with the provider's words. */
 export class StatusFault extends Fault {
   readonly status: number;
+  readonly words: Words | undefined;
 
-  constructor(code: string, detail: string, status: number, facts: FaultFacts, cause: unknown) {
+  constructor(
+    code: string,
+    detail: string,
+    { status, words }: { readonly status: number; readonly words: Words | undefined },
+    facts: FaultFacts = {},
+    cause?: unknown,
+  ) {
     super(code, detail, facts, cause);
     this.status = status;
+    this.words = words;
   }
+}
+
+/** Whether a server refused a request because it does not know a field of it. */
+export function doesNotKnow(error: unknown, field: string): boolean {
+  if (!(error instanceof StatusFault) || ![400, 422, 501].includes(error.status)) return false;
+  const { code, message, param } = error.words ?? {};
+  return [code, message, param].some((text) => text?.includes(field) === true);
 }
 
 /** What a caller is told of an answer that is no success. */
@@ -35,20 +47,21 @@ export function refusalOf(
   { isSpent, waitMs }: { readonly isSpent: boolean; readonly waitMs: number },
 ): StatusFault {
   // Whose key it was is nobody's business; the log has said it.
+  const said = { status, words };
   if (status === 401 || status === 403) {
-    return new StatusFault("upstream.failed", `${name} refused the server's key`, status, {}, words);
+    return new StatusFault("upstream.failed", `${name} refused the server's key`, said, {}, words);
   }
   // Of a limit and of money a provider says how much all callers of the key have used: that is not passed on.
-  if (isSpent) return new StatusFault("upstream.failed", `${name} takes no more calls on account`, status, {}, words);
+  if (isSpent) return new StatusFault("upstream.failed", `${name} takes no more calls on account`, said, {}, words);
   if (status === 429) {
     const retryAfterSeconds = Math.max(1, Math.ceil(waitMs / 1000));
-    return new StatusFault("model.busy", `${name} limits this server`, status, { retryAfterSeconds }, words);
+    return new StatusFault("model.busy", `${name} limits this server`, said, { retryAfterSeconds }, words);
   }
   if (status >= 400 && status < 500 && status !== 408 && status !== 425) {
-    const said = words?.message === undefined ? "" : `: ${words.message}`;
-    return new StatusFault("upstream.refused", `${name} refused the request${said}`, status, {}, undefined);
+    const because = words?.message === undefined ? "" : `: ${words.message}`;
+    return new StatusFault("upstream.refused", `${name} refused the request${because}`, said);
   }
-  return new StatusFault("upstream.failed", `${name} answered with status ${status}`, status, {}, words ?? status);
+  return new StatusFault("upstream.failed", `${name} answered with status ${status}`, said, {}, words ?? status);
 }
 
 /** Codes by which providers say with a 429 that money is missing and not patience. */
@@ -69,11 +82,7 @@ export async function wordsOf(
     const body = await answer.collect(maxErrorBytes);
     const words = dialect.readError(JSON.parse(body.toString("utf8")));
     if (words === undefined) return undefined;
-    const { code, message } = words;
-    return {
-      ...(code === undefined ? {} : { code: cleanWords(code, keys) }),
-      ...(message === undefined ? {} : { message: cleanWords(message, keys) }),
-    };
+    return Object.fromEntries(Object.entries(words).map(([name, text]) => [name, cleanWords(text as string, keys)]));
   } catch {
     return undefined;
   }

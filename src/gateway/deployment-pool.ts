@@ -8,7 +8,7 @@ import type { Deployment, Provider, UpstreamDialect, WireRequest } from "../mode
 import { gatewayFault } from "./errors.ts";
 import { isFailure, refusalOf, saysSpent, StatusFault, unavailable, wordsOf } from "./deployment-faults.ts";
 import { FleetShare, madeOnce } from "./deployment-share.ts";
-import type { DeploymentState } from "./deployment-share.ts";
+import type { DeploymentState, ForgoneFields } from "./deployment-share.ts";
 import { overviewOf, worstOf } from "./deployment-overview.ts";
 import type { BreakerOverview } from "./deployment-overview.ts";
 import type { Health } from "./router.ts";
@@ -102,6 +102,11 @@ export class DeploymentPool implements AsyncDisposable {
   /** Whether another attempt at this provider is within the product's budget of retries. */
   mayRetry(provider: Provider, product: string | null): boolean {
     return this.#share(product).retries(provider).tryRetry();
+  }
+
+  /** Fields that a deployment has been found not to know by a product's calls, to be left out for a while. */
+  forgoneBy(deployment: Deployment, product: string | null): ForgoneFields {
+    return this.#share(product).station(deployment).forgone;
   }
 
   /**

@@ -17,18 +17,43 @@ const [successWeight, latencyWeight] = [0.1, 0.2];
 /** Most deployments that are remembered of one product; listed ones are at most 512. */
 const maxStations = 1024;
 
+/** How long a field is left out that a server did not know, milliseconds: servers are renewed now and then. */
+const forgoneMs = 3_600_000;
+
+/** Fields that a server was found not to know. */
+export class ForgoneFields {
+  readonly #clock: Clock;
+  readonly #untilMs = new Map<string, number>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Whether a field is to be left out. */
+  has(field: string): boolean {
+    return (this.#untilMs.get(field) ?? 0) > this.#clock.nowMs();
+  }
+
+  /** The server did not know a field. */
+  add(field: string): void {
+    this.#untilMs.set(field, this.#clock.nowMs() + forgoneMs);
+  }
+}
+
 /** How one product fares at one deployment. */
 export class DeploymentState {
   readonly breaker: Breaker;
   readonly ring: KeyRotation;
   readonly denied = new DeniedKeys();
+  readonly forgone: ForgoneFields;
   /** Calls under way. */
   inFlight = 0;
   #success = 1;
   #latencyMs: number | null = null;
 
-  constructor(breaker: Breaker, ring: KeyRotation) {
+  constructor(breaker: Breaker, ring: KeyRotation, clock: Clock) {
     this.breaker = breaker;
+    this.forgone = new ForgoneFields(clock);
     this.ring = ring;
   }
 
@@ -121,7 +146,7 @@ export class FleetShare {
       shared: keysOf(provider),
       spent,
     });
-    const station = new DeploymentState(this.#breakers.get(name), ring);
+    const station = new DeploymentState(this.#breakers.get(name), ring, clock);
     this.#stations.set(name, station);
     return station;
   }

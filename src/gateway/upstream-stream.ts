@@ -36,11 +36,11 @@ export class UpstreamStream {
   #closed = false;
 
   /** @param keys Of the provider; they are taken out of what it says of its errors. */
-  constructor(landing: UpstreamResponse, reader: StreamReader, keys: readonly string[]) {
+  constructor(landing: UpstreamResponse, body: AsyncIterable<Buffer>, reader: StreamReader, keys: readonly string[]) {
     this.#keys = keys;
     this.#landing = landing;
     this.#reader = reader;
-    this.#chunks = landing.answer.body[Symbol.asyncIterator]();
+    this.#chunks = body[Symbol.asyncIterator]();
   }
 
   /** Reads until the stream has said something. @throws What kept it from beginning, while nothing has been shown. */

@@ -238,6 +238,17 @@ export interface FrontDialect {
   readonly opensWords?: true;
 }
 
+/** What a provider says of an error. */
+export interface ProviderWords {
+  /** The most telling of its codes. */
+  readonly code?: string;
+  readonly message?: string;
+  /** The kind of error, where that is something else than the code. */
+  readonly type?: string;
+  /** What of the request is wrong. */
+  readonly param?: string;
+}
+
 /** A dialect as Charter speaks it to upstreams. */
 export interface UpstreamDialect {
   readonly name: DialectName;
@@ -246,8 +257,10 @@ export interface UpstreamDialect {
   /** @throws `upstream.garbled` for a body that is no reply. */
   readReply(body: unknown): Reply;
   streamReader(): StreamReader;
-  /** The provider's words in an error body, reduced to a code and a sentence; undefined when there are none. */
-  readError(body: unknown): { readonly code?: string; readonly message?: string } | undefined;
+  /** The provider's words in an error body; undefined when there are none. */
+  readError(body: unknown): ProviderWords | undefined;
+  /** Fields of a request that serve Charter's account alone: a server that does not know one is asked again without it. */
+  readonly dispensable?: readonly string[];
   /** The header that shows a provider its key; `Authorization: Bearer` when absent. */
   readonly keyHeader?: string;
 }

@@ -29,10 +29,19 @@ export type {
   StreamReader,
   StreamWriter,
   Turn,
+  ProviderWords,
   UpstreamDialect,
   WireRequest,
 } from "./conversation.ts";
-export { SseDecoder, frontDialects, keyHeaderOf, sseFrame, upstreamDialects } from "./dialects.ts";
+export {
+  beginsAsEvents,
+  openedAnswer,
+  SseDecoder,
+  frontDialects,
+  keyHeaderOf,
+  sseFrame,
+  upstreamDialects,
+} from "./dialects.ts";
 export type { SseBlock } from "./dialects.ts";
 export { modelFault } from "./errors.ts";
 export { costReported, knowsServices, openPrices, serviceReported } from "./prices/index.ts";

@@ -6,7 +6,8 @@
 import type { Dispatcher } from "undici";
 import { connectionFault } from "./undici-faults.ts";
 import type { CallStage } from "./undici-faults.ts";
-import { UpstreamFault, deadlineFault, oversizeFault } from "./upstream.ts";
+import { unpacked } from "./unpacking.ts";
+import { collected, deadlineFault } from "./upstream.ts";
 import type { DeadlineName, UpstreamAnswer, UpstreamRequest } from "./upstream.ts";
 
 /** Bytes that are held for a reader that is not waiting, before the socket is no longer read: one read of a socket. */
@@ -78,14 +79,10 @@ export class UndiciExchange implements Dispatcher.DispatchHandler, UpstreamAnswe
     this.#enter("answered");
     this.status = status;
     this.headers = joined(headers);
-    const encoding = this.headers["content-encoding"];
-    if (encoding !== undefined && encoding !== "identity" && status < 300) {
-      const standing = { retryable: true, reachedUpstream: true };
-      const detail = "The provider compressed an answer that was asked for as it is.";
-      return this.#fail(new UpstreamFault("upstream.garbled", detail, standing));
-    }
-    this.#asker?.resolve(this);
+    const asker = this.#asker;
     this.#asker = undefined;
+    const encoding = this.headers["content-encoding"];
+    asker?.resolve(encoding === undefined ? this : unpacked(this, encoding));
   }
 
   onResponseData(controller: Controller, piece: Buffer): void {
@@ -141,15 +138,7 @@ export class UndiciExchange implements Dispatcher.DispatchHandler, UpstreamAnswe
     // A short answer arrives with its head, in one read of the socket.
     if (this.#over && this.#failure === undefined && this.#heldBytes <= maxBytes)
       return this.#take() ?? Buffer.alloc(0);
-    const pieces: Buffer[] = [];
-    let size = 0;
-    for await (const piece of this.body) {
-      size += piece.length;
-      if (size > maxBytes) throw oversizeFault();
-      pieces.push(piece);
-    }
-    const [first] = pieces;
-    return pieces.length === 1 && first !== undefined ? first : Buffer.concat(pieces, size);
+    return collected(this.body, maxBytes);
   }
 
   cancel(): void {

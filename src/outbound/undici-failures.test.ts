@@ -23,7 +23,6 @@ describe("a failing upstream", () => {
     { script: "cut-mid-stream", code: "upstream.failed", retryable: true },
     { script: "not-http", code: "upstream.garbled", retryable: true },
     { script: "huge-head", code: "upstream.garbled", retryable: true },
-    { script: "gzip", code: "upstream.garbled", retryable: true },
   ];
   for (const { script, code, retryable } of failures) {
     it(`is told apart: ${script}`, async () => {
@@ -94,12 +93,12 @@ describe("a failing upstream", () => {
   it("never has a secret repeated in a fault, in its cause or in what they hold", async () => {
     const to = open();
     const headers = { authorization: `Bearer ${secret}`, "x-api-key": secret, "x-goog-api-key": secret };
-    const scripts = ["cut-before-headers", "cut-mid-stream", "not-http", "huge-head", "gzip"];
+    const scripts = ["cut-before-headers", "cut-mid-stream", "not-http", "huge-head"];
     const faults = await Promise.all(scripts.map((script) => faultOf(send(to, script, { headers }).then(textOf))));
     const timed = { headers, deadlines: { headersMs: 30 } };
     faults.push(await faultOf(send(to, "stall-before-headers", timed)));
     faults.push(await faultOf(send(to, "ok", { headers: { ...headers, "x-api-key": `${secret}\n` } })));
-    expect(faults).toHaveLength(7);
+    expect(faults).toHaveLength(6);
     for (const fault of faults) {
       expect(inspect(fault, { depth: 20, showHidden: true, getters: true })).not.toContain(secret);
       expect(String((fault.cause as Error | undefined)?.stack)).not.toContain(secret);

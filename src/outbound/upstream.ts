@@ -3,7 +3,9 @@
 // 1. `send` settles within its deadlines, and nothing that fails later escapes as an unhandled rejection.
 // 2. When the signal aborts, the connection is closed at once and whoever waits is rejected with the signal's reason.
 // 3. The body is pulled: a slow reader slows the upstream, and no more than one window is held for it.
-// 4. Redirects are handed back as answers, never followed. Only the identity encoding is asked for.
+// 4. Redirects within the same origin that keep method and body (307, 308) are followed, a few of them; all others are handed
+//    back as answers, so that no credential goes elsewhere. Only the identity encoding is asked for; what is compressed all
+//    the same is unpacked, up to a limit.
 // 5. No credential of a request stands in a fault or in its cause.
 import { Fault } from "../kernel/fault.ts";
 import type { FaultFacts } from "../kernel/fault.ts";
@@ -104,6 +106,19 @@ const timeoutDetails: Readonly<Record<DeadlineName, string>> = {
 export function deadlineFault(limit: DeadlineName, reachedUpstream: boolean): UpstreamFault {
   const standing = { retryable: limit !== "totalMs", reachedUpstream };
   return new UpstreamFault("upstream.timeout", timeoutDetails[limit], standing, { limit });
+}
+
+/** The whole of a body. @throws UpstreamFault, `upstream.garbled` for more than `maxBytes`. */
+export async function collected(body: AsyncIterable<Buffer>, maxBytes: number): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  let size = 0;
+  for await (const piece of body) {
+    size += piece.length;
+    if (size > maxBytes) throw oversizeFault();
+    pieces.push(piece);
+  }
+  const [first] = pieces;
+  return pieces.length === 1 && first !== undefined ? first : Buffer.concat(pieces, size);
 }
 
 /** The fault for a body larger than its reader takes. */

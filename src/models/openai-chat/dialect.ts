@@ -27,4 +27,5 @@ export const openaiChatUpstream: UpstreamDialect = {
   readReply: readChatReply,
   streamReader: () => new ChatStreamReader(),
   readError: readChatError,
+  dispensable: ["stream_options"],
 };
