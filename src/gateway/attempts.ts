@@ -4,6 +4,8 @@
 // 2. A failure that another deployment may not share moves on to it; where there is none, the same one is tried again after
 //    a pause, within the budget of retries. So it is with an answer that is not accepted.
 // 3. What the provider refuses as wrong is the caller's to mend and is not tried elsewhere.
+// 4. What a provider has accepted it bills: where its answer does not come or cannot be read, the call is not made again, here
+//    or elsewhere, unless the operator allows it. A provider that reports an error has not accepted.
 import { setImmediate as nextRound } from "node:timers/promises";
 import { parseExactly } from "../kernel/json-exact.ts";
 import { beginsAsEvents, modelFault, openedAnswer, tierOf, tokensOfReply, assertSent } from "../models/index.ts";
@@ -19,7 +21,7 @@ import type { Deployment, DialectName, ModelCall, Reply, StreamEvent, UpstreamDi
 import type { CallSession } from "./call-session.ts";
 import { gatewayFault } from "./errors.ts";
 import type { Attempt, DeploymentPool, UpstreamResponse } from "./deployment-pool.ts";
-import { doesNotKnow, mayBeBilled, mayPass, StatusFault } from "./deployment-faults.ts";
+import { chargeOf, doesNotKnow, mayPass, StatusFault } from "./deployment-faults.ts";
 import { UpstreamStream } from "./upstream-stream.ts";
 import type { Attempted } from "./overrun.ts";
 import { judgeReply, misfitFault } from "./reply-form.ts";
@@ -57,6 +59,8 @@ export interface AttemptParts extends ReserveParts {
   readonly fleet: DeploymentPool;
   readonly deadlines: Deadlines;
   readonly maxAttempts: number;
+  /** Whether a call that a provider has accepted may be made again where its answer did not come. */
+  readonly repeatsAccepted: boolean;
   readonly maxReplyBytes: number;
   readonly random: () => number;
   readonly forms: FormChecker;
@@ -82,7 +86,7 @@ export async function landAnswer(parts: AttemptParts, session: CallSession, tria
         if (error instanceof Fault && error.code === "dialect.unsupported") break;
         // What there is no room for after a failure may be dearer than the next one; at first nothing is chosen by price.
         if (error instanceof Fault && session.progress.attempts > 0 && error.code.startsWith("budget.")) break;
-        const passage = mayPass(error);
+        const passage = mayPass(error, parts.repeatsAccepted);
         if (passage === "nowhere") throw error;
         if (!isLast || passage === "elsewhere") break;
         if (session.progress.attempts >= parts.maxAttempts) break;
@@ -118,6 +122,7 @@ async function attemptOnce(
   let status: number | undefined;
   let failure: string | undefined;
   let hasLeft = false;
+  const seen = { bytes: 0 };
   try {
     assertSent(wire, deployment, parameters.askedOf(name));
     landing = await sent(parts.fleet, deployment, {
@@ -131,7 +136,7 @@ async function attemptOnce(
       signal,
     });
     ({ status } = landing.answer);
-    const landed = { attempt, ...(await readHead(parts, { deployment, name, dialect }, call, landing)) };
+    const landed = { attempt, ...(await readHead(parts, { deployment, name, dialect }, call, landing, seen)) };
     if (landed.kind === "whole" && trial.enforcesForm) assertFits(parts.forms, session, landed);
     session.answered(candidate, name);
     return landed;
@@ -139,8 +144,12 @@ async function attemptOnce(
     landing?.broke(error);
     // What was refused has been paid for, and an attempt whose caller has gone may be.
     const isPaid = error instanceof Fault && error.code === "reply.invalid";
-    const mayCost = isPaid || mayBeBilled(error) || signal.aborted;
-    if (!hasLeft || !mayCost) session.unbilled(attempt);
+    const charge = isPaid || signal.aborted ? "all" : chargeOf(error);
+    if (!hasLeft || charge === "nothing") session.unbilled(attempt);
+    else if (charge === "estimate") {
+      const unread = { reply: { rawUsage: null, model: deployment.model } };
+      session.spent(attempt, session.costOf(attempt, unread, Math.ceil(seen.bytes / bytesPerToken)));
+    }
     if (error instanceof StatusFault) ({ status } = error);
     failure = error instanceof Fault ? error.code : signal.aborted ? "call.aborted" : "internal.error";
     session.because(`${deployment.name} failed: ${failure}`);
@@ -198,6 +207,7 @@ async function readHead(
   { deployment, name, dialect }: { deployment: Deployment; name: DialectName; dialect: UpstreamDialect },
   call: ModelCall,
   landing: UpstreamResponse,
+  seen: { bytes: number },
 ): Promise<LandedAnswer> {
   const { answer } = landing;
   const { keys } = deployment.provider;
@@ -208,6 +218,7 @@ async function readHead(
     return { kind: "stream", deployment, dialect: name, intake };
   }
   const bytes = await rest.collect(maxReplyBytes);
+  seen.bytes = bytes.length;
   if (beginsAsEvents(bytes) === true && name !== "embeddings") {
     const intake = new UpstreamStream(landing, Readable.from([bytes]), dialect.streamReader(), keys);
     return { kind: "whole", deployment, dialect: name, ...(await foldedReply(intake)), bytes, body: undefined };
@@ -246,6 +257,9 @@ async function parsed(bytes: Buffer): Promise<unknown> {
     throw modelFault("upstream.garbled", reason, {}, error);
   }
 }
+
+/** Bytes for one token of an answer that cannot be read. */
+const bytesPerToken = 4;
 
 /** Longest answer that is read at once, bytes. */
 const shortReplyBytes = 16 * 1024;

@@ -112,8 +112,9 @@ function isPassing(status: number): boolean {
   return status >= 500 ? status !== 501 && status !== 505 : status === 408 || status === 425;
 }
 
-/** Whether another attempt may succeed: at the same deployment ("here"), only at another one, or at none. */
-export function mayPass(error: unknown): "here" | "elsewhere" | "nowhere" {
+/** Whether another attempt may succeed, and may be made: at the same deployment ("here"), only at another one, or at none. */
+export function mayPass(error: unknown, repeatsAccepted: boolean): "here" | "elsewhere" | "nowhere" {
+  if (!repeatsAccepted && wasAccepted(error)) return "nowhere";
   if (error instanceof UpstreamFault) {
     // A call that has had all its time has none left for another deployment.
     if (error.facts.limit === "totalMs") return "nowhere";
@@ -129,14 +130,31 @@ export function mayPass(error: unknown): "here" | "elsewhere" | "nowhere" {
   if (isTooMuch(error)) return "elsewhere";
   // The same model may say it better the next time.
   if (error.code === "reply.invalid") return "here";
-  return isFailure(error) ? "here" : error.code === "model.busy" ? "elsewhere" : "nowhere";
+  return error.code === "upstream.garbled" || isFailure(error)
+    ? "here"
+    : error.code === "model.busy"
+      ? "elsewhere"
+      : "nowhere";
 }
 
-/** Whether a provider may bill for an attempt that failed: it was at work or had begun to answer, or said too much for us. */
-export function mayBeBilled(error: unknown): boolean {
-  if (isTooMuch(error) || error instanceof StreamCutShort) return true;
-  if (!(error instanceof UpstreamFault) || !error.reachedUpstream) return false;
-  return error.code === "upstream.timeout" || error.hasAnswered;
+/**
+ * Whether a provider had accepted the call of an attempt that failed: it had the whole request and nobody knows how far it
+ * came, or it gave an answer that cannot be used. An error that it reports itself is a refusal.
+ */
+export function wasAccepted(error: unknown): boolean {
+  if (error instanceof UpstreamFault) return error.isAccepted;
+  return error instanceof StreamCutShort || (error instanceof Fault && error.code === "upstream.garbled");
+}
+
+/**
+ * What a failed attempt counts: all that was held for it where the provider was at work or had begun to answer, or said too
+ * much for us; an estimate of what it read, and of what came, where its answer did not come or cannot be read; or nothing.
+ */
+export function chargeOf(error: unknown): "all" | "estimate" | "nothing" {
+  if (!wasAccepted(error)) return "nothing";
+  if (isTooMuch(error) || error instanceof StreamCutShort) return "all";
+  const isAtWork = error instanceof UpstreamFault && (error.code === "upstream.timeout" || error.hasAnswered);
+  return isAtWork ? "all" : "estimate";
 }
 
 /** Whether an answer is well-formed as far as was read, and refused for a limit of Charter's own. */
@@ -147,10 +165,9 @@ function isTooMuch(error: unknown): boolean {
   return cause instanceof JsonRefusal && cause.flaw !== "malformed" && cause.flaw !== "encoding";
 }
 
-/** Whether what was read of an answer shows that the provider failed: it is no reply, or reports an error of its own. */
+/** Whether what was read of an answer shows that the provider failed: it reports an error of its own, or stopped. */
 export function isFailure(error: unknown): boolean {
-  if (!(error instanceof Fault) || isTooMuch(error)) return false;
-  return error.code === "upstream.garbled" || error.code === "upstream.failed";
+  return error instanceof Fault && error.code === "upstream.failed";
 }
 
 /** Longest message of a provider that is passed on, characters. */

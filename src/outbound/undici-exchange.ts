@@ -17,6 +17,16 @@ type Controller = Dispatcher.DispatchController;
 type Piece = IteratorResult<Buffer, undefined>;
 const done: Piece = { done: true, value: undefined };
 
+/** The connection that a request leaves on, as far as it decides what a failure means. */
+export interface Line {
+  /** A request begins to leave. Returns whether the socket has served another one before. */
+  begin(): boolean;
+  /** Calls back when the whole request has left, at once or later. */
+  whenLeft(then: () => void): void;
+  /** How soon after a request an upstream is heard that had closed the socket before, milliseconds. */
+  readonly graceMs: number;
+}
+
 interface Waiter<T> {
   readonly resolve: (value: T) => void;
   readonly reject: (reason: unknown) => void;
@@ -26,7 +36,14 @@ interface Waiter<T> {
 export class UndiciExchange implements Dispatcher.DispatchHandler, UpstreamAnswer, AsyncIterator<Buffer, undefined> {
   status = 0;
   headers: Readonly<Record<string, string | undefined>> = {};
+  /** Set by the connection that takes the request. */
+  line: Line | undefined;
+  /** The socket had been closed by the upstream before the request came, which nobody has read. */
+  isStale = false;
   readonly #request: UpstreamRequest;
+  /** When the whole request had left. */
+  #leftMs: number | undefined;
+  #isUsedLine = false;
   #stage: CallStage = "connecting";
   #controller: Controller | undefined;
 
@@ -71,7 +88,14 @@ export class UndiciExchange implements Dispatcher.DispatchHandler, UpstreamAnswe
     // A request that was given up while it waited for a connection is taken off the queue only here.
     if (this.#over) return controller.abort(gone);
     this.#controller = controller;
+    this.#isUsedLine = this.line?.begin() ?? false;
     this.#enter("sent");
+  }
+
+  onRequestSent(): void {
+    const left = (): void => void (this.#leftMs = performance.now());
+    if (this.line === undefined) left();
+    else this.line.whenLeft(left);
   }
 
   onResponseStart(_controller: Controller, status: number, headers: Dispatcher.ResponseData["headers"]): void {
@@ -108,7 +132,16 @@ export class UndiciExchange implements Dispatcher.DispatchHandler, UpstreamAnswe
   }
 
   onResponseError(_controller: Controller | null, error: Error): void {
-    if (!this.#over) this.#fail(connectionFault(error, this.#stage, this.#request.headers));
+    if (this.#over) return;
+    const { graceMs = 0 } = this.line ?? {};
+    const isFast = this.#leftMs === undefined || performance.now() - this.#leftMs <= graceMs;
+    this.isStale = this.#stage === "sent" && this.#isUsedLine && isFast;
+    this.#fail(connectionFault(error, this.#stage, this.#request.headers, this.#isAccepted));
+  }
+
+  /** Whether the upstream may be at work. */
+  get #isAccepted(): boolean {
+    return this.#stage === "answered" || (this.#stage === "sent" && this.#leftMs !== undefined && !this.isStale);
   }
 
   get body(): AsyncIterable<Buffer> {
@@ -196,7 +229,7 @@ export class UndiciExchange implements Dispatcher.DispatchHandler, UpstreamAnswe
   checkDeadlines(): void {
     const { limit, dueMs } = this.#due();
     if (dueMs > performance.now()) return this.#setTimer();
-    this.#fail(deadlineFault(limit, this.#stage !== "connecting"));
+    this.#fail(deadlineFault(limit, this.#stage !== "connecting", this.#isAccepted));
   }
 
   #finish(): void {

@@ -73,6 +73,8 @@ export interface AttemptStanding {
   readonly reachedUpstream: boolean;
   /** The answer had begun, so that the work was most likely done and is billed. */
   readonly hasAnswered?: boolean;
+  /** The provider had taken the whole request or begun to answer, so that it may be at work: asking again may be paid again. */
+  readonly isAccepted?: boolean;
 }
 
 /** A failure of an upstream or of the way to it. */
@@ -80,6 +82,7 @@ export class UpstreamFault extends Fault<UpstreamFaultCode> implements AttemptSt
   readonly retryable: boolean;
   readonly reachedUpstream: boolean;
   readonly hasAnswered: boolean;
+  readonly isAccepted: boolean;
 
   constructor(
     code: UpstreamFaultCode,
@@ -92,6 +95,7 @@ export class UpstreamFault extends Fault<UpstreamFaultCode> implements AttemptSt
     this.retryable = standing.retryable;
     this.reachedUpstream = standing.reachedUpstream;
     this.hasAnswered = standing.hasAnswered === true;
+    this.isAccepted = standing.isAccepted ?? this.hasAnswered;
   }
 }
 
@@ -103,8 +107,12 @@ const timeoutDetails: Readonly<Record<DeadlineName, string>> = {
 };
 
 /** The fault for a deadline that passed. After the total one there is no time left for another attempt. */
-export function deadlineFault(limit: DeadlineName, reachedUpstream: boolean): UpstreamFault {
-  const standing = { retryable: limit !== "totalMs", reachedUpstream };
+export function deadlineFault(
+  limit: DeadlineName,
+  reachedUpstream: boolean,
+  isAccepted = reachedUpstream,
+): UpstreamFault {
+  const standing = { retryable: limit !== "totalMs", reachedUpstream, isAccepted };
   return new UpstreamFault("upstream.timeout", timeoutDetails[limit], standing, { limit });
 }
 
@@ -123,7 +131,7 @@ export async function collected(body: AsyncIterable<Buffer>, maxBytes: number): 
 
 /** The fault for a body larger than its reader takes. */
 export function oversizeFault(): UpstreamFault {
-  const standing = { retryable: false, reachedUpstream: true };
+  const standing = { retryable: false, reachedUpstream: true, isAccepted: true };
   return new UpstreamFault("upstream.garbled", "The provider's answer is larger than Charter takes.", standing, {
     limit: "maxBytes",
   });

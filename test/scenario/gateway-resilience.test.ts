@@ -21,6 +21,8 @@ const quick = {
   "upstream-headers-timeout-ms": "1500",
   "upstream-idle-timeout-ms": "1500",
   "max-reply-bytes": "1000000",
+  // What is not repeated without it: gateway-accepted.test.ts.
+  "repeat-accepted": "true",
 };
 
 /** Two deployments under one tag: one of tier 1 whose upstream follows a script, and a sound one of tier 2. */
@@ -160,10 +162,16 @@ describe("a provider that fails before it has said anything", () => {
     expect([outcome, call?.attempts]).toEqual(["refused", 1]);
   });
 
-  it("charges nothing to the budget", async () => {
+  it("charges nothing to the budget where it refused, and about what it had read where it broke off", async () => {
     const headers = { "x-charter-project": "failing" };
-    await rig.chat({ ...question(), model: "up/cut-before-headers" }, { headers });
+    await rig.chat({ ...question(), model: "up/500" }, { headers });
     expect(await settledBudget(rig, "failing")).toEqual({ used: 0, held: 0 });
+    await rig.chat({ ...question(), model: "up/cut-before-headers" }, { headers });
+    const { used, held } = await settledBudget(rig, "failing");
+    expect(held).toBe(0);
+    // Four times a question of a dozen tokens.
+    expect(used).toBeGreaterThan(0);
+    expect(used).toBeLessThan(200);
   });
 });
 
