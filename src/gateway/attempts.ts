@@ -8,7 +8,18 @@
 //    or elsewhere, unless the operator allows it. A provider that reports an error has not accepted.
 import { setImmediate as nextRound } from "node:timers/promises";
 import { parseExactly } from "../kernel/json-exact.ts";
-import { beginsAsEvents, modelFault, openedAnswer, tierOf, tokensOfReply, assertSent } from "../models/index.ts";
+import {
+  beginsAsEvents,
+  modelFault,
+  openedAnswer,
+  ReportedFault,
+  restMs,
+  verdictOf,
+  statusOfWords,
+  tierOf,
+  tokensOfReply,
+  assertSent,
+} from "../models/index.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Readable } from "node:stream";
 import { replyOf } from "../answer-cache/index.ts";
@@ -21,7 +32,7 @@ import type { Deployment, DialectName, ModelCall, Reply, StreamEvent, UpstreamDi
 import type { CallSession } from "./call-session.ts";
 import { gatewayFault } from "./errors.ts";
 import type { Attempt, DeploymentPool, UpstreamResponse } from "./deployment-pool.ts";
-import { chargeOf, doesNotKnow, mayPass, StatusFault } from "./deployment-faults.ts";
+import { chargeOf, cleaned, doesNotKnow, mayPass, refusalOf, StatusFault } from "./deployment-faults.ts";
 import { UpstreamStream } from "./upstream-stream.ts";
 import type { Attempted } from "./overrun.ts";
 import { judgeReply, misfitFault } from "./reply-form.ts";
@@ -136,7 +147,8 @@ async function attemptOnce(
       signal,
     });
     ({ status } = landing.answer);
-    const landed = { attempt, ...(await readHead(parts, { deployment, name, dialect }, call, landing, seen)) };
+    const answer = await readHead(parts, { deployment, name, dialect }, call, landing, seen).catch(refused(deployment));
+    const landed = { attempt, ...answer };
     if (landed.kind === "whole" && trial.enforcesForm) assertFits(parts.forms, session, landed);
     session.answered(candidate, name);
     return landed;
@@ -187,6 +199,16 @@ async function sent(
       await leaveOut([field]);
     }
   }
+}
+
+/** Turns an error that came inside an answer of a good status into what it would be as a refusal. */
+function refused({ provider }: Deployment): (error: unknown) => never {
+  return (error) => {
+    if (!(error instanceof ReportedFault)) throw error;
+    const status = statusOfWords(error.words);
+    const waitMs = verdictOf(status, error.words) === "rate" ? restMs({}, 0) : 0;
+    throw refusalOf(provider, status, cleaned(error.words, provider.keys), waitMs);
+  };
 }
 
 /** @throws `reply.invalid` for an answer that has not the form asked for; what it cost is spent. */

@@ -9,7 +9,7 @@ import type { Log } from "../kernel/ctx.ts";
 import type { Deployment, Provider, ProviderKeys } from "../models/index.ts";
 import type { Health } from "./router.ts";
 import { Breakers, RetryBudget } from "../outbound/index.ts";
-import { DeniedKeys, KeyRotation, SpentKeys } from "../models/index.ts";
+import { DeniedKeys, KeyRotation } from "../models/index.ts";
 import type { Breaker, BreakerStats } from "../outbound/index.ts";
 
 /** Outcomes that the share of successes looks back on, and weight of the newest latency, as exponential averages. */
@@ -100,7 +100,6 @@ export class FleetShare {
   readonly #parts: FleetShareParts;
   readonly #breakers: Breakers;
   readonly #stations = new Map<string, DeploymentState>();
-  readonly #spent = new Map<string, SpentKeys>();
   readonly #budgets = new Map<string, RetryBudget>();
 
   constructor(parts: FleetShareParts) {
@@ -136,7 +135,6 @@ export class FleetShare {
     if (this.#stations.size >= maxStations) this.#forgetIdle();
     const { clock, holder, keysOf } = this.#parts;
     const log = aboutHolder(this.#parts.log, holder);
-    const spent = madeOnce(this.#spent, provider.name, () => new SpentKeys());
     const ring = new KeyRotation({
       provider: provider.name,
       secrets: provider.keys,
@@ -144,7 +142,6 @@ export class FleetShare {
       log,
       holder,
       shared: keysOf(provider),
-      spent,
     });
     const station = new DeploymentState(this.#breakers.get(name), ring, clock);
     this.#stations.set(name, station);

@@ -10,7 +10,9 @@ describe("another attempt", () => {
   it.each([
     [400, "nowhere"],
     [401, "elsewhere"],
-    [404, "nowhere"],
+    [404, "elsewhere"],
+    [413, "nowhere"],
+    [422, "nowhere"],
     [408, "here"],
     [409, "nowhere"],
     [425, "here"],
@@ -21,7 +23,7 @@ describe("another attempt", () => {
     [505, "elsewhere"],
     [529, "here"],
   ] as const)("after status %i may succeed %s", (status, where) => {
-    expect(mayPass(refusalOf(provider, status, undefined, { isSpent: false, waitMs: 0 }), false)).toBe(where);
+    expect(mayPass(refusalOf(provider, status, undefined), false)).toBe(where);
   });
 
   it("may be made after what the provider had accepted only where that is allowed", () => {

@@ -226,6 +226,8 @@ export interface FrontDialect {
   readCall(body: Readonly<Record<string, unknown>>): ModelCall;
   writeReply(call: ModelCall, reply: Reply, shown: Shown): Record<string, unknown>;
   streamWriter(call: ModelCall, shown: Shown): StreamWriter;
+  /** What the API's clients read of an error, beside Charter's own problem. */
+  writeError(error: ClientError): Record<string, unknown>;
   /** The field that holds the turns of a conversation; absent where there are none. */
   readonly turnsField?: string;
   /** Where seals and media may stand; absent where a body has none. */
@@ -247,6 +249,20 @@ export interface ProviderWords {
   readonly type?: string;
   /** What of the request is wrong. */
   readonly param?: string;
+  /** Seconds to wait, where the body says so and no header does. */
+  readonly retryAfter?: string;
+}
+
+/** An error as a caller is told it, whatever its API. */
+export interface ClientError {
+  readonly status: number;
+  /** Charter's code. */
+  readonly code: string;
+  readonly message: string;
+  /** Where in the request it is. */
+  readonly at?: string | undefined;
+  /** What the provider said of it. */
+  readonly upstream?: Pick<ProviderWords, "code" | "type" | "param"> | undefined;
 }
 
 /** A dialect as Charter speaks it to upstreams. */

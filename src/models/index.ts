@@ -29,6 +29,7 @@ export type {
   StreamReader,
   StreamWriter,
   Turn,
+  ClientError,
   ProviderWords,
   UpstreamDialect,
   WireRequest,
@@ -47,12 +48,16 @@ export { modelFault } from "./errors.ts";
 export { costReported, knowsServices, openPrices, serviceReported } from "./prices/index.ts";
 export type { Prices, Service } from "./prices/index.ts";
 export { providerName } from "./provider-names.ts";
-export { DeniedKeys, KeyRotation, ProviderKeys, SpentKeys } from "./provider-keys.ts";
-export type { HeldKey, KeyRotationOptions, KeyStanding } from "./provider-keys.ts";
+export { DeniedKeys, KeyRotation, ProviderKeys, refusedRestMs } from "./provider-keys.ts";
+export type { HeldKey, KeyRotationOptions, KeyStanding, RestReason } from "./provider-keys.ts";
+export { restMs, saidRestMs } from "./retry-after.ts";
 export { isSameModel } from "./same-model.ts";
 export { tierOf } from "./service-tier.ts";
 export { noUsage } from "./usage.ts";
 export type { Cost, Usage } from "./usage.ts";
+export { ReportedFault } from "./wire/faults.ts";
+export { isAboutAll, statusOfWords, verdictOf } from "./verdict.ts";
+export type { Verdict } from "./verdict.ts";
 export { looksSealed } from "./wire/places.ts";
 export type { Place } from "./wire/places.ts";
 export { betaHeader, betaOf, betasOf } from "./parameters/betas.ts";

@@ -105,7 +105,8 @@ describe("a breaker", () => {
     await using timed = await startRig({ clock: handClock(), flags: { "max-attempts": "1" } });
     timed.upstream.script(["400", "404", "422", "refuse-context", "400", "400", "413"]);
     for (let i = 0; i < 7; i++) {
-      expect((await timed.chat({ ...question(), model: "answers" })).json.code).toBe("upstream.refused");
+      const { status } = await timed.chat({ ...question(), model: "answers" });
+      expect([400, 404, 413, 422]).toContain(status);
     }
     expect((await timed.charter.ask("/circuit-breakers")).json["answers"]).toMatchObject({
       state: "closed",

@@ -157,7 +157,7 @@ describe("a provider that fails before it has said anything", () => {
   it("is not replaced when it refuses the request itself", async () => {
     const size = await rig.charter.ledgerSize();
     const { status, json } = await rig.chat({ ...question(), model: "tag:refused" }, cheaply);
-    expect([status, json.code]).toEqual([400, "upstream.refused"]);
+    expect([status, json.code]).toEqual([400, "upstream.context_exceeded"]);
     const { outcome, facts: call } = await rig.outcomeSince(size);
     expect([outcome, call?.attempts]).toEqual(["refused", 1]);
   });

@@ -1,7 +1,7 @@
 // Chat completions, the dialect of OpenAI that most servers speak: POST /v1/chat/completions.
 import type { FrontDialect, UpstreamDialect } from "../conversation.ts";
 import { readChatCall } from "./call.ts";
-import { readChatError } from "./error.ts";
+import { readChatError, writeChatError } from "./error.ts";
 import { placesInCall, placesInReply } from "./places.ts";
 import { readChatReply, writeChatReply } from "./reply.ts";
 import { writeChatCall } from "./request.ts";
@@ -14,6 +14,7 @@ export const openaiChatFront: FrontDialect = {
   readCall: readChatCall,
   writeReply: writeChatReply,
   streamWriter: (call, shown) => new ChatStreamWriter(call, shown),
+  writeError: writeChatError,
   turnsField: "messages",
   places: { inCall: placesInCall, inReply: placesInReply },
   closing: "data: [DONE]\n\n",

@@ -198,7 +198,7 @@ describe("an error body", () => {
   it.each([
     [{ error: { message: "m", type: "t", code: "c" } }, { code: "c", type: "t", message: "m" }],
     [{ error: { message: "m", type: "t", code: null } }, { code: "t", type: "t", message: "m" }],
-    [[{ error: { code: 400, message: "m", status: "INVALID_ARGUMENT" } }], { code: "400", message: "m" }],
+    [[{ error: { code: 400, message: "m", status: "INVALID_ARGUMENT" } }], { code: "INVALID_ARGUMENT", message: "m" }],
     [{ error: "m" }, { message: "m" }],
     [
       { object: "error", message: "m", code: 40_003 },

@@ -1,8 +1,7 @@
 // Reads and writes a whole chat completion. Reading is tolerant of what the many servers of this dialect leave out.
-import { modelFault } from "../errors.ts";
 import type { Choice, ModelCall, Part, Reply, Shown } from "../conversation.ts";
 import { maxReplyItems } from "../../kernel/limits.ts";
-import { garbled } from "../wire/faults.ts";
+import { garbled, ReportedFault } from "../wire/faults.ts";
 import type { Draft, JsonObject } from "../wire/fields.ts";
 import { isObject, put } from "../wire/fields.ts";
 import { readChatError } from "./error.ts";
@@ -20,7 +19,7 @@ export function readChatReply(body: unknown): Reply {
   const choices = body["choices"];
   if (!Array.isArray(choices) || choices.length === 0) {
     const error = readChatError(body);
-    if (error !== undefined) throw modelFault("upstream.failed", "the provider reported an error", {}, error);
+    if (error !== undefined) throw new ReportedFault(error);
     throw garbled("the provider's reply has no choices");
   }
   checkItems(choices);
