@@ -57,7 +57,7 @@ interface Watched {
 
 /** Whether the words before a piece are over with it. */
 function endsWords(piece: StreamEvent): piece is Extract<StreamEvent, { readonly choice: number }> {
-  return piece.kind === "finish" || piece.kind === "tool_start" || piece.kind === "reasoning";
+  return ["finish", "tool_start", "reasoning", "image"].includes(piece.kind);
 }
 
 /** The comment that precedes the last frame: what the headers of a whole answer say. */

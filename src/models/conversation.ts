@@ -151,6 +151,8 @@ export type StreamEvent =
       readonly name: string;
     }
   | { readonly kind: "tool_arguments"; readonly choice: number; readonly slot: number; readonly text: string }
+  /** A picture that the model made, whole. */
+  | { readonly kind: "image"; readonly choice: number; readonly source: MediaSource }
   | { readonly kind: "finish"; readonly choice: number; readonly finish: Finish; readonly meanLogprob?: number }
   /** The provider's usage so far; the last one holds. Already merged over frames (Anthropic splits it over two). */
   | {

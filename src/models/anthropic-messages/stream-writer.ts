@@ -10,6 +10,7 @@ import type { Finish, ModelCall, Shown, StreamEvent, StreamWriter } from "../con
 import { garbled } from "../wire/faults.ts";
 import type { JsonObject } from "../wire/fields.ts";
 import { writeMessagesError } from "./error.ts";
+import { imageBlock } from "./reply.ts";
 import { writeStop } from "./stop.ts";
 import { unknownUsage, writeMessagesUsage } from "./usage.ts";
 import { maxEventBytes, sseFrame } from "../wire/sse.ts";
@@ -17,7 +18,7 @@ import { WholeJson } from "../wire/whole-json.ts";
 
 /** The block that is open: words, reasoning, or the tool call of a slot. */
 type Open =
-  | { readonly kind: "text" | "reasoning" }
+  | { readonly kind: "text" | "reasoning" | "image" }
   | { readonly kind: "tool"; readonly slot: number; readonly said: WholeJson };
 
 type ToolStart = Extract<StreamEvent, { kind: "tool_start" }>;
@@ -28,7 +29,7 @@ interface Waiting {
   text: string;
 }
 
-type WordEvent = Extract<StreamEvent, { kind: "text" | "refusal" | "reasoning" }>;
+type WordEvent = Extract<StreamEvent, { kind: "text" | "refusal" | "reasoning" | "image" }>;
 
 /** Most characters of arguments and words that wait; those of a call that writes a long file are some hundred thousand. */
 const maxWaiting = maxEventBytes;
@@ -64,6 +65,7 @@ export class MessagesStreamWriter implements StreamWriter {
       case "text":
       case "refusal":
       case "reasoning":
+      case "image":
         return this.#isUnfinished ? this.#wait(event) : this.#said(event);
       case "tool_start":
         return this.#toolStart(event);
@@ -87,6 +89,7 @@ export class MessagesStreamWriter implements StreamWriter {
   }
 
   #said(event: WordEvent): string {
+    if (event.kind === "image") return this.#begin({ kind: "image" }, imageBlock(event.source)) + this.#close();
     return event.kind === "reasoning" ? this.#reasoning(event) : this.#text(event.text);
   }
 
@@ -97,7 +100,7 @@ export class MessagesStreamWriter implements StreamWriter {
 
   #wait(event: WordEvent): string {
     this.#words.push(event);
-    this.#count(event.text);
+    this.#count("text" in event ? event.text : JSON.stringify(event.source));
     return "";
   }
 

@@ -56,6 +56,7 @@ function readCandidate(candidate: JsonObject, replyId: string): Choice {
     const last = parts.at(-1);
     if (said.kind === "text") parts.push({ kind: "text", text: said.text });
     else if (said.kind === "thought") parts.push({ kind: "reasoning", text: said.text });
+    else if (said.kind === "image") parts.push({ kind: "image", source: said.source });
     else if (said.kind === "call") {
       const id = said.id === "" ? madeCallId(replyId, indexOf(candidate), calls) : said.id;
       parts.push({ kind: "tool_call", id, name: said.name, arguments: said.arguments });

@@ -3,7 +3,7 @@ import type { ModelCall, Target, ToolOffer, WireRequest } from "../conversation.
 import { refuseUntranslated, unsupported } from "../wire/faults.ts";
 import type { JsonObject } from "../wire/fields.ts";
 import { isObject } from "../wire/fields.ts";
-import { writeGeneration } from "./generation.ts";
+import { modalitiesOf, writeGeneration } from "./generation.ts";
 import { writeContents } from "./turns.ts";
 
 /** Writes a call. @throws `dialect.unsupported` for what the Gemini API cannot say. */
@@ -25,7 +25,9 @@ export function writeGeminiCall(call: ModelCall, target: Target): WireRequest {
 }
 
 function refuse(call: ModelCall): void {
-  refuseUntranslated(call);
+  // What the answer may be made of is said by `writeGeneration`.
+  const untranslated = call.untranslated?.filter((at) => at !== "/modalities" || modalitiesOf(call) === undefined);
+  refuseUntranslated({ ...call, ...(untranslated && { untranslated }) });
   if (call.dialect === "embeddings") throw unsupported("this provider makes no embeddings in this way");
   if (call.stream && call.choices > 1) throw unsupported("this provider streams one answer per call");
   if (call.parallelToolCalls === false && call.tools.length > 0) {

@@ -64,6 +64,7 @@ export class GeminiStreamReader implements StreamReader {
     for (const said of readParts(from["content"])) {
       if (said.kind === "text") events.push({ kind: "text", choice, text: said.text });
       else if (said.kind === "thought") events.push({ kind: "reasoning", choice, text: said.text });
+      else if (said.kind === "image") events.push({ kind: "image", choice, source: said.source });
       else if (said.kind === "seal") events.push({ kind: "reasoning", choice, text: "", signature: said.signature });
       else {
         const slot = state.calls++;
