@@ -92,8 +92,8 @@ describe("the cache of answers", () => {
 
   it("does not stream an answer that cannot be streamed", async () => {
     const { ask } = rig();
-    const image: Part = { kind: "image", source: { kind: "url", url: "u" } };
-    const reply = testReply("", { choices: [{ parts: [image], finish: "stop" }] });
+    const sound: Part = { kind: "audio", format: "wav", data: "" };
+    const reply = testReply("", { choices: [{ parts: [sound], finish: "stop" }] });
     turnOf(await ask("a"), "lead").lead.settle(testAnswer("", { reply }));
     expect((await ask("a")).kind).toBe("hit");
     expect((await ask("a", { stream: true })).kind).toBe("lead");
@@ -194,7 +194,7 @@ describe("the cache of answers", () => {
     for (const header of ["no-cache", "no-store"]) {
       expect(await cache.peek(testQuery(testAddress("known"), wishing(header)))).toBeUndefined();
     }
-    // Its own call is not made then: whoever waits for it is told to ask again.
+    // Its own call is not made then: anyone who waits for it is told to ask again.
     lead[Symbol.dispose]();
     expect((await waiting).kind).toBe("lead");
   });

@@ -11,6 +11,6 @@ export type { CacheControl } from "./cache-control.ts";
 export { canonicalCall, semanticParts } from "./canonical-call.ts";
 export type { CallCircumstances, CanonicalCall, SemanticParts } from "./canonical-call.ts";
 export type { Producer } from "./single-flight.ts";
-export { piecesOf } from "./pieces.ts";
+export { piecesOf, replyOf } from "./pieces.ts";
 export type { AnswerStore, NearStore, StoreStats } from "./store.ts";
 export type { Embed, SemanticFinding, SemanticIndex, SemanticQuestion } from "./semantic-index.ts";

@@ -2,7 +2,7 @@
 //
 // 1. Joining the pieces of a reply gives the reply back, but for what no piece can carry (`meanLogprob`, and the cuts
 //    between neighbouring texts).
-// 2. A reply that holds what cannot be streamed (images, audio, files, vectors) has no pieces.
+// 2. A reply that holds what cannot be streamed (audio, files, vectors) has no pieces.
 import type { Choice, Finish, Part, Reply, StreamEvent, Usage } from "../models/index.ts";
 
 /** Whether a piece is something that a caller reads, so that its stream has begun. */
@@ -23,6 +23,8 @@ export function piecesOf(reply: Reply): readonly StreamEvent[] | undefined {
         slot++;
       } else if (part.kind === "text" || part.kind === "refusal") {
         pieces.push({ kind: part.kind, choice, text: part.text });
+      } else if (part.kind === "image") {
+        pieces.push({ kind: "image", choice, source: part.source });
       } else if (part.kind === "reasoning") {
         pieces.push({ ...part, choice });
       } else {
@@ -78,7 +80,7 @@ export function replyOf(pieces: readonly StreamEvent[], usage: Usage | null): Re
 /** Adds a piece to the last part when it goes on with it, otherwise as a new one. */
 function add(
   { parts, slots }: Draft,
-  piece: Extract<StreamEvent, { kind: "text" | "refusal" | "reasoning" | "tool_start" | "tool_arguments" }>,
+  piece: Extract<StreamEvent, { kind: "text" | "refusal" | "reasoning" | "image" | "tool_start" | "tool_arguments" }>,
 ): void {
   const at = parts.length - 1;
   const last = parts[at];
@@ -97,6 +99,9 @@ function add(
       else parts.push({ kind, text, ...seal });
       return;
     }
+    case "image":
+      parts.push({ kind: "image", source: piece.source });
+      return;
     case "tool_start":
       slots.set(piece.slot, parts.length);
       parts.push({ kind: "tool_call", id: piece.id, name: piece.name, arguments: "" });

@@ -49,9 +49,15 @@ describe("a reply in pieces", () => {
     );
   });
 
-  it("does not exist for images, audio, files and vectors", () => {
+  it("keeps pictures", () => {
     const image: Part = { kind: "image", source: { kind: "url", url: "u" } };
-    expect(piecesOf(testReply("", { choices: [{ parts: [image], finish: "stop" }] }))).toBeUndefined();
+    const whole = testReply("", { choices: [{ parts: [{ kind: "text", text: "Here." }, image], finish: "stop" }] });
+    expect(replyOf(piecesOf(whole) ?? [], whole.usage)).toEqual(whole);
+  });
+
+  it("does not exist for audio, files and vectors", () => {
+    const sound: Part = { kind: "audio", format: "wav", data: "" };
+    expect(piecesOf(testReply("", { choices: [{ parts: [sound], finish: "stop" }] }))).toBeUndefined();
     expect(piecesOf(testReply("", { choices: [], vectors: [[1]] }))).toBeUndefined();
   });
 

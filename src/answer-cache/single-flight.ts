@@ -309,6 +309,8 @@ function bytesOf(piece: StreamEvent): number {
       );
     case "tool_start":
       return pieceOverheadBytes + 2 * (piece.id.length + piece.name.length);
+    case "image":
+      return pieceOverheadBytes + 2 * (piece.source.kind === "url" ? piece.source.url : piece.source.data).length;
     case "usage":
       return 8 * pieceOverheadBytes;
     case "error":

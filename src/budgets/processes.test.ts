@@ -1,4 +1,4 @@
-// Budgets of one PostgreSQL under three processes at once: the counters must not leak, whoever commits first.
+// Budgets of one PostgreSQL under three processes at once: the counters must not leak, whichever commits first.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";

@@ -92,6 +92,16 @@ export const gatewaySettings = [
     reason: "Each may be billed; a call that fails four times at different places fails a fifth time.",
   },
   {
+    path: "gateway.repeatsAccepted",
+    env: "CHARTER_GATEWAY_REPEATS_ACCEPTED",
+    flag: "repeat-accepted",
+    kind: "boolean",
+    default: false,
+    description: "Whether a call is made again that a provider had accepted and whose answer broke or cannot be read.",
+    reason:
+      "The provider most likely bills the first one too; who would rather pay twice than see a failure allows it.",
+  },
+  {
     path: "gateway.maxReplyBytes",
     env: "CHARTER_GATEWAY_MAX_REPLY_BYTES",
     flag: "max-reply-bytes",

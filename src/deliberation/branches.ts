@@ -123,5 +123,6 @@ const unusable: ReadonlySet<string> = new Set([
   "output.refused",
   "upstream.garbled",
   "upstream.refused",
+  "upstream.unprocessable",
   "dialect.unsupported",
 ]);

@@ -208,20 +208,14 @@ async function settled(ctx: Ctx, runs: readonly BranchRun[], watchdog: Watchdog)
 /** Passes on why no branch was let to an answer, unless it is that one was late or that no one could answer. */
 function refuseIfRefused(branches: readonly Branch[]): void {
   if (branches.some(({ error }) => error === undefined)) return;
-  const refused = branches.find(({ error }) => !(error instanceof Fault && unavailable.has(error.code)));
+  const refused = branches.find(({ error }) => !(error instanceof Fault && isUnavailable(error.code)));
   if (refused !== undefined) throw refused.error;
 }
 
-/** Codes that say that no one could answer now; the fallback answers in their place. */
-const unavailable: ReadonlySet<string> = new Set([
-  "model.busy",
-  "model.unavailable",
-  "upstream.failed",
-  "upstream.garbled",
-  "upstream.refused",
-  "upstream.timeout",
-  "call.aborted",
-]);
+/** Whether a code says that no one could answer now; the fallback answers in their place. */
+function isUnavailable(code: string): boolean {
+  return code.startsWith("upstream.") || ["model.busy", "model.unavailable", "call.aborted"].includes(code);
+}
 
 /** Why the answer goes unread: the call was ended from here, or its caller has left. */
 function gone({ signal }: Ctx, cause: unknown): Fault {

@@ -3,26 +3,41 @@
 // 1. Nothing is tried again once a byte of an answer has been passed on; what this gives back has shown nothing yet.
 // 2. A failure that another deployment may not share moves on to it; where there is none, the same one is tried again after
 //    a pause, within the budget of retries. So it is with an answer that is not accepted.
-// 3. A request that the provider rejects as invalid is the caller's to correct; no other deployment is tried.
+// 3. What the provider refuses as wrong is the caller's to correct; no other deployment is tried.
+// 4. What a provider has accepted it bills: where its answer does not come or cannot be read, the call is not made again, here
+//    or elsewhere, unless the operator allows it. A provider that reports an error has not accepted.
 import { setImmediate as nextRound } from "node:timers/promises";
 import { parseLossless } from "../kernel/json-exact.ts";
-import { modelFault, tierOf, tokensOfReply, assertSent } from "../models/index.ts";
+import {
+  beginsAsEvents,
+  modelFault,
+  openedAnswer,
+  ReportedFault,
+  restMs,
+  verdictOf,
+  statusOfWords,
+  tierOf,
+  tokensOfReply,
+  assertSent,
+} from "../models/index.ts";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Readable } from "node:stream";
+import { replyOf } from "../answer-cache/index.ts";
 import { Fault } from "../kernel/fault.ts";
 import { JsonRefusal, plainBounds } from "../kernel/json-bounds.ts";
 import type { JsonBounds } from "../kernel/json-bounds.ts";
-import { readInTurns } from "../kernel/json-turns.ts";
+import { readInTurns, writeInTurns } from "../kernel/json-turns.ts";
 import { maxReplyContainers, maxReplyDepth, maxReplyNodes } from "../kernel/limits.ts";
-import type { Deployment, DialectName, ModelCall, Reply, UpstreamDialect } from "../models/index.ts";
+import type { Deployment, DialectName, ModelCall, Reply, StreamEvent, UpstreamDialect } from "../models/index.ts";
 import type { CallSession } from "./call-session.ts";
 import { gatewayFault } from "./errors.ts";
-import type { DeploymentPool, UpstreamResponse } from "./deployment-pool.ts";
-import { mayBeBilled, mayPass, StatusFault } from "./deployment-faults.ts";
+import type { Attempt, DeploymentPool, UpstreamResponse } from "./deployment-pool.ts";
+import { chargeOf, cleaned, doesNotKnow, mayPass, refusalOf, StatusFault } from "./deployment-faults.ts";
 import { UpstreamStream } from "./upstream-stream.ts";
 import type { Attempted } from "./overrun.ts";
 import { judgeReply, misfitFault } from "./reply-form.ts";
 import { reserveAttempt } from "./stages/reserve.ts";
-import type { ReserveParts, AttemptPlan } from "./stages/reserve.ts";
+import type { ReserveParts, AttemptPlan, ReservedAttempt } from "./stages/reserve.ts";
 import type { Candidate } from "./router.ts";
 import { backoffMs } from "../outbound/index.ts";
 import type { Deadlines } from "../outbound/index.ts";
@@ -39,7 +54,7 @@ type LandedAnswer =
       readonly reply: Reply;
       /** The tier of service that the reply names along with its usage. */
       readonly serviceTier?: string;
-      /** What the provider sent, and the same read. */
+      /** What the provider sent, and the same read; undefined where it came as a stream. */
       readonly bytes: Buffer;
       readonly body: unknown;
     }
@@ -55,6 +70,8 @@ export interface AttemptParts extends ReserveParts {
   readonly fleet: DeploymentPool;
   readonly deadlines: Deadlines;
   readonly maxAttempts: number;
+  /** Whether a call that a provider has accepted may be made again where its answer did not come. */
+  readonly repeatsAccepted: boolean;
   readonly maxReplyBytes: number;
   readonly random: () => number;
   readonly forms: FormChecker;
@@ -80,7 +97,7 @@ export async function landAnswer(parts: AttemptParts, session: CallSession, tria
         if (error instanceof Fault && error.code === "dialect.unsupported") break;
         // What there is no room for after a failure may be dearer than the next one; at first nothing is chosen by price.
         if (error instanceof Fault && session.progress.attempts > 0 && error.code.startsWith("budget.")) break;
-        const passage = mayPass(error);
+        const passage = mayPass(error, parts.repeatsAccepted);
         if (passage === "nowhere") throw error;
         if (!isLast || passage === "elsewhere") break;
         if (session.progress.attempts >= parts.maxAttempts) break;
@@ -116,9 +133,10 @@ async function attemptOnce(
   let status: number | undefined;
   let failure: string | undefined;
   let hasLeft = false;
+  const seen = { bytes: 0 };
   try {
     assertSent(wire, deployment, parameters.askedOf(name));
-    landing = await parts.fleet.attempt(deployment, {
+    landing = await sent(parts.fleet, deployment, {
       product,
       wire,
       body,
@@ -129,7 +147,8 @@ async function attemptOnce(
       signal,
     });
     ({ status } = landing.answer);
-    const landed = { attempt, ...(await readHead(parts, { deployment, name, dialect }, call, landing)) };
+    const answer = await readHead(parts, { deployment, name, dialect }, call, landing, seen).catch(refused(deployment));
+    const landed = { attempt, ...answer };
     if (landed.kind === "whole" && trial.enforcesForm) assertFits(parts.forms, session, landed);
     session.answered(candidate, name, wire.dropped);
     return landed;
@@ -137,8 +156,12 @@ async function attemptOnce(
     landing?.broke(error);
     // What was refused has been paid for, and an attempt whose caller has gone may be.
     const isPaid = error instanceof Fault && error.code === "reply.invalid";
-    const mayCost = isPaid || mayBeBilled(error) || signal.aborted;
-    if (!hasLeft || !mayCost) session.unbilled(attempt);
+    const charge = isPaid || signal.aborted ? "all" : chargeOf(error);
+    if (!hasLeft || charge === "nothing") session.unbilled(attempt);
+    else if (charge === "estimate") {
+      const unread = { reply: { rawUsage: null, model: deployment.model } };
+      session.spent(attempt, session.costOf(attempt, unread, Math.ceil(seen.bytes / bytesPerToken)));
+    }
     if (error instanceof StatusFault) ({ status } = error);
     failure = error instanceof Fault ? error.code : signal.aborted ? "call.aborted" : "internal.error";
     session.because(`${deployment.name} failed: ${failure}`);
@@ -150,6 +173,44 @@ async function attemptOnce(
   }
 }
 
+/** Sends a request, without fields that the server does not know and that serve Charter's account alone. */
+async function sent(
+  fleet: DeploymentPool,
+  deployment: Deployment,
+  attempt: Attempt & Pick<ReservedAttempt, "wire" | "dialect">,
+): Promise<UpstreamResponse> {
+  const { dispensable = [] } = attempt.dialect;
+  const forgone = fleet.forgoneBy(deployment, attempt.product);
+  let { wire, body } = attempt;
+  const leaveOut = async (fields: readonly string[]): Promise<void> => {
+    const left = Object.entries(wire.body).filter(([field]) => !fields.includes(field));
+    wire = { ...wire, body: Object.fromEntries(left) };
+    body = await writeInTurns(wire.body, attempt.signal);
+  };
+  const known = dispensable.filter((field) => forgone.has(field) && field in wire.body);
+  if (known.length > 0) await leaveOut(known);
+  for (;;) {
+    try {
+      return await fleet.attempt(deployment, { ...attempt, wire, body });
+    } catch (error) {
+      const field = dispensable.find((each) => each in wire.body && doesNotKnow(error, each));
+      if (field === undefined) throw error;
+      forgone.add(field);
+      await leaveOut([field]);
+    }
+  }
+}
+
+/** Turns an error that came inside an answer of a good status into what it would be as a refusal. */
+function refused({ provider }: Deployment): (error: unknown) => never {
+  return (error) => {
+    if (!(error instanceof ReportedFault)) throw error;
+    const status = statusOfWords(error.words);
+    const waitMs = verdictOf(status, error.words) === "rate" ? restMs({}, 0) : 0;
+    throw refusalOf(provider, status, cleaned(error.words, provider.keys), waitMs);
+  };
+}
+
 /** @throws `reply.invalid` for an answer that has not the form asked for; what it cost is spent. */
 function assertFits(forms: FormChecker, session: CallSession, answer: WholeAnswer): void {
   const judgement = judgeReply(forms, session.call.form, answer.reply);
@@ -159,21 +220,31 @@ function assertFits(forms: FormChecker, session: CallSession, answer: WholeAnswe
   throw misfitFault(answer.deployment, judgement);
 }
 
-/** A whole answer is read to its end; of a stream the first pieces, so that it is known to be one. */
+/**
+ * A whole answer is read to its end; of a stream the first pieces, so that it is known to be one. Which of both it is, its
+ * bytes say: labels are wrong or lacking at many servers, and some stream, or do not, whatever was asked for.
+ */
 async function readHead(
   { maxReplyBytes }: AttemptParts,
   { deployment, name, dialect }: { deployment: Deployment; name: DialectName; dialect: UpstreamDialect },
   call: ModelCall,
   landing: UpstreamResponse,
+  seen: { bytes: number },
 ): Promise<LandedAnswer> {
   const { answer } = landing;
-  const streams = /^text\/event-stream\b/i.test(answer.headers["content-type"] ?? "");
-  if (call.stream && streams) {
-    const intake = new UpstreamStream(landing, dialect.streamReader(), deployment.provider.keys);
+  const { keys } = deployment.provider;
+  const { rest, isEvents } = call.stream ? await openedAnswer(answer) : { rest: answer, isEvents: false };
+  if (isEvents) {
+    const intake = new UpstreamStream(landing, rest.body, dialect.streamReader(), keys);
     await intake.begin();
     return { kind: "stream", deployment, dialect: name, intake };
   }
-  const bytes = await answer.collect(maxReplyBytes);
+  const bytes = await rest.collect(maxReplyBytes);
+  seen.bytes = bytes.length;
+  if (beginsAsEvents(bytes) === true && name !== "embeddings") {
+    const intake = new UpstreamStream(landing, Readable.from([bytes]), dialect.streamReader(), keys);
+    return { kind: "whole", deployment, dialect: name, ...(await foldedReply(intake)), bytes, body: undefined };
+  }
   const body = await parsed(bytes);
   // A long reply is made out in one go: with a turn of the loop to itself.
   const isLong = bytes.length > shortReplyBytes;
@@ -182,6 +253,19 @@ async function readHead(
   if (isLong) await nextRound();
   landing.complete();
   return { kind: "whole", deployment, dialect: name, reply, ...tierOf(body), bytes, body };
+}
+
+/** The reply that a stream adds up to which came where a whole reply was asked for. */
+async function foldedReply(intake: UpstreamStream): Promise<{ readonly reply: Reply; readonly serviceTier?: string }> {
+  await intake.begin();
+  const pieces: StreamEvent[] = [];
+  for (let items = await intake.next(); items !== undefined; items = await intake.next()) {
+    for (const item of items) pieces.push(...item.pieces);
+  }
+  intake.complete();
+  const usage = pieces.findLast((piece) => piece.kind === "usage");
+  const { serviceTier } = usage ?? {};
+  return { reply: replyOf(pieces, null), ...(serviceTier !== undefined && { serviceTier }) };
 }
 
 /** A long answer is read in turns with everything else; the connection is given back meanwhile, since all of it is here. */
@@ -195,6 +279,9 @@ async function parsed(bytes: Buffer): Promise<unknown> {
     throw modelFault("upstream.garbled", reason, {}, error);
   }
 }
+
+/** Bytes for one token of an answer that cannot be read. */
+const bytesPerToken = 4;
 
 /** Longest answer that is read at once, bytes. */
 const shortReplyBytes = 16 * 1024;

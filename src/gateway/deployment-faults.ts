@@ -3,7 +3,8 @@
 import { Fault } from "../kernel/fault.ts";
 import type { FaultFacts } from "../kernel/fault.ts";
 import { JsonRefusal } from "../kernel/json-bounds.ts";
-import type { Deployment, Provider, UpstreamDialect } from "../models/index.ts";
+import { isAboutAll, verdictOf } from "../models/index.ts";
+import type { Deployment, Provider, ProviderWords, RestReason, UpstreamDialect, Verdict } from "../models/index.ts";
 import { redactSecrets } from "../guards/index.ts";
 import { UpstreamFault } from "../outbound/index.ts";
 import type { UpstreamAnswer } from "../outbound/index.ts";
@@ -12,51 +13,81 @@ import type { UpstreamAnswer } from "../outbound/index.ts";
 const maxErrorBytes = 64 * 1024;
 
 /** What a provider says of a refusal, without anything of its keys. */
-export interface Words {
-  readonly code?: string;
-  readonly message?: string;
-}
+export type Words = ProviderWords;
 
 /** An answer of a status that is not a success, with the provider's words. */
 export class StatusFault extends Fault {
   readonly status: number;
+  readonly words: Words | undefined;
+  readonly verdict: Verdict;
 
-  constructor(code: string, detail: string, status: number, facts: FaultFacts, cause: unknown) {
+  constructor(
+    code: string,
+    detail: string,
+    said: { readonly status: number; readonly words: Words | undefined; readonly verdict: Verdict },
+    facts: FaultFacts,
+    cause: unknown,
+  ) {
     super(code, detail, facts, cause);
-    this.status = status;
+    ({ status: this.status, words: this.words, verdict: this.verdict } = said);
   }
 }
 
-/** What a caller is told of an answer that is not a success. */
-export function refusalOf(
-  { name }: Provider,
-  status: number,
-  words: Words | undefined,
-  { isSpent, waitMs }: { readonly isSpent: boolean; readonly waitMs: number },
-): StatusFault {
+/** Whether a server refused a request because it does not know a field of it. */
+export function doesNotKnow(error: unknown, field: string): boolean {
+  if (!(error instanceof StatusFault) || ![400, 422, 501].includes(error.status)) return false;
+  const { code, message, param } = error.words ?? {};
+  return [code, message, param].some((text) => text?.includes(field) === true);
+}
+
+/** What follows from a verdict: what the caller is told, and whether another attempt may succeed. */
+const meanings: Readonly<
+  Record<Verdict, { readonly code: string; readonly says: string; readonly passes: "here" | "elsewhere" | "nowhere" }>
+> = {
+  context: { code: "upstream.context_exceeded", says: "refused the request", passes: "nowhere" },
+  size: { code: "upstream.too_large", says: "refused the request", passes: "nowhere" },
+  form: { code: "upstream.unprocessable", says: "refused the request", passes: "nowhere" },
+  refused: { code: "upstream.refused", says: "refused the request", passes: "nowhere" },
+  missing: { code: "upstream.not_found", says: "does not know the model", passes: "elsewhere" },
   // Whose key it was is no one's business; the log has said it.
-  if (status === 401 || status === 403) {
-    return new StatusFault("upstream.failed", `${name} refused the server's key`, status, {}, words);
-  }
-  // Of a limit and of money a provider says how much all callers of the key have used: that is not passed on.
-  if (isSpent) return new StatusFault("upstream.failed", `${name} takes no more calls on account`, status, {}, words);
-  if (status === 429) {
-    const retryAfterSeconds = Math.max(1, Math.ceil(waitMs / 1000));
-    return new StatusFault("model.busy", `${name} limits this server`, status, { retryAfterSeconds }, words);
-  }
-  if (status >= 400 && status < 500 && status !== 408 && status !== 425) {
-    const detail = words?.message === undefined ? "" : `: ${words.message}`;
-    return new StatusFault("upstream.refused", `${name} refused the request${detail}`, status, {}, undefined);
-  }
-  return new StatusFault("upstream.failed", `${name} answered with status ${status}`, status, {}, words ?? status);
+  key: { code: "upstream.key_refused", says: "refused the server's key", passes: "elsewhere" },
+  quota: { code: "upstream.quota_exceeded", says: "takes no more calls on account", passes: "elsewhere" },
+  rate: { code: "model.busy", says: "limits this server", passes: "elsewhere" },
+  overloaded: { code: "upstream.overloaded", says: "is overloaded", passes: "here" },
+  failed: { code: "upstream.failed", says: "failed", passes: "here" },
+};
+
+/** Verdicts whose words are about the server's account with the provider, and for the log alone. */
+const private_: ReadonlySet<Verdict> = new Set(["key", "quota", "rate"]);
+
+/** What a caller is told of an answer that is not a success. @param waitMs How long it is no use to ask again, where that is known. */
+export function refusalOf({ name }: Provider, status: number, words: Words | undefined, waitMs = 0): StatusFault {
+  const verdict = verdictOf(status, words);
+  const { code, says } = meanings[verdict];
+  const isPrivate = private_.has(verdict) || (words !== undefined && isAboutAll(words));
+  const because = isPrivate || words?.message === undefined ? "" : `: ${words.message}`;
+  const detail = verdict === "failed" ? `answered with status ${status}` : says;
+  const { code: said, type, param } = words ?? {};
+  const facts = {
+    ...(waitMs > 0 && { retryAfterSeconds: Math.max(1, Math.ceil(waitMs / 1000)) }),
+    upstream: {
+      status,
+      ...(!isPrivate && { ...(said && { code: said }), ...(type && { type }), ...(param && { param }) }),
+    },
+  };
+  // What the request is to blame for is no failure that someone must look at.
+  const cause = meanings[verdict].passes === "nowhere" ? undefined : (words ?? status);
+  return new StatusFault(code, `${name} ${detail}${because}`, { status, words, verdict }, facts, cause);
 }
 
-/** Codes by which providers say with a 429 that money is missing and not patience. */
-const moneyCodes = /insufficient_(?:quota|credits?|balance|funds)|billing|quota_exceeded_account/;
-
-/** Whether a refusal says that there is no money left for a key, or not enough for what was asked. */
-export function saysSpent(status: number, words: Words | undefined): boolean {
-  return status === 402 || (status === 429 && moneyCodes.test(words?.code ?? ""));
+/** What a caller is told while every key of a provider rests. */
+export function restingFault({ name }: Provider, reason: RestReason, waitMs: number): Fault {
+  const retryAfterSeconds = Math.max(1, Math.ceil(waitMs / 1000));
+  if (reason === "spent") return new UpstreamBusy(meanings.quota.code, `${name} ${meanings.quota.says}`);
+  if (reason === "refused") {
+    return new UpstreamBusy(meanings.key.code, `${name} ${meanings.key.says}`, { retryAfterSeconds });
+  }
+  return new UpstreamBusy("model.busy", `${name} limits or refuses every key`, { retryAfterSeconds });
 }
 
 /** The provider's words, cut to what a person reads; undefined when there are none. */
@@ -68,15 +99,15 @@ export async function wordsOf(
   try {
     const body = await answer.collect(maxErrorBytes);
     const words = dialect.readError(JSON.parse(body.toString("utf8")));
-    if (words === undefined) return undefined;
-    const { code, message } = words;
-    return {
-      ...(code === undefined ? {} : { code: cleanWords(code, keys) }),
-      ...(message === undefined ? {} : { message: cleanWords(message, keys) }),
-    };
+    return words && cleaned(words, keys);
   } catch {
     return undefined;
   }
+}
+
+/** A provider's words without anything of its keys. */
+export function cleaned(words: Words, keys: readonly string[]): Words {
+  return Object.fromEntries(Object.entries(words).map(([name, text]) => [name, cleanWords(text as string, keys)]));
 }
 
 /** A deployment that takes no call now. */
@@ -100,11 +131,12 @@ export class UpstreamBusy extends Fault {}
  * of the server. 501 and 505 say that this server cannot serve the request at all; another one may.
  */
 function isPassing(status: number): boolean {
-  return status >= 500 ? status !== 501 && status !== 505 : status === 408 || status === 425;
+  return status >= 500 ? status !== 501 && status !== 505 : status === 408 || status === 425 || status === 498;
 }
 
-/** Whether another attempt may succeed: at the same deployment ("here"), only at another one, or at none. */
-export function mayPass(error: unknown): "here" | "elsewhere" | "nowhere" {
+/** Whether another attempt may succeed, and may be made: at the same deployment ("here"), only at another one, or at none. */
+export function mayPass(error: unknown, repeatsAccepted: boolean): "here" | "elsewhere" | "nowhere" {
+  if (!repeatsAccepted && wasAccepted(error)) return "nowhere";
   if (error instanceof UpstreamFault) {
     // A call that has had all its time has none left for another deployment.
     if (error.facts.limit === "totalMs") return "nowhere";
@@ -112,22 +144,39 @@ export function mayPass(error: unknown): "here" | "elsewhere" | "nowhere" {
   }
   if (error instanceof UpstreamBusy) return "elsewhere";
   if (error instanceof StatusFault) {
-    if (error.code === "upstream.refused") return "nowhere";
-    return isPassing(error.status) ? "here" : "elsewhere";
+    const { passes } = meanings[error.verdict];
+    return passes === "here" && !isPassing(error.status) ? "elsewhere" : passes;
   }
   if (!(error instanceof Fault)) return "nowhere";
   // How much is too much is decided here, and the same deployment would say as much again.
   if (isTooMuch(error)) return "elsewhere";
   // The same model may say it better the next time.
   if (error.code === "reply.invalid") return "here";
-  return isFailure(error) ? "here" : error.code === "model.busy" ? "elsewhere" : "nowhere";
+  return error.code === "upstream.garbled" || isFailure(error)
+    ? "here"
+    : error.code === "model.busy"
+      ? "elsewhere"
+      : "nowhere";
 }
 
-/** Whether a provider may bill for an attempt that failed: it was at work or had begun to answer, or said too much for us. */
-export function mayBeBilled(error: unknown): boolean {
-  if (isTooMuch(error) || error instanceof StreamCutShort) return true;
-  if (!(error instanceof UpstreamFault) || !error.reachedUpstream) return false;
-  return error.code === "upstream.timeout" || error.hasAnswered;
+/**
+ * Whether a provider had accepted the call of an attempt that failed: it had the whole request and no one knows how far it
+ * came, or it gave an answer that cannot be used. An error that it reports itself is a refusal.
+ */
+export function wasAccepted(error: unknown): boolean {
+  if (error instanceof UpstreamFault) return error.isAccepted;
+  return error instanceof StreamCutShort || (error instanceof Fault && error.code === "upstream.garbled");
+}
+
+/**
+ * What a failed attempt counts: all that was held for it where the provider was at work or had begun to answer, or said too
+ * much for us; an estimate of what it read, and of what came, where its answer did not come or cannot be read; or nothing.
+ */
+export function chargeOf(error: unknown): "all" | "estimate" | "nothing" {
+  if (!wasAccepted(error)) return "nothing";
+  if (isTooMuch(error) || error instanceof StreamCutShort) return "all";
+  const isAtWork = error instanceof UpstreamFault && (error.code === "upstream.timeout" || error.hasAnswered);
+  return isAtWork ? "all" : "estimate";
 }
 
 /** Whether an answer is well-formed as far as was read, and refused for a limit of Charter's own. */
@@ -138,10 +187,9 @@ function isTooMuch(error: unknown): boolean {
   return cause instanceof JsonRefusal && cause.flaw !== "malformed" && cause.flaw !== "encoding";
 }
 
-/** Whether what was read of an answer shows that the provider failed: it is not a reply, or reports an error of its own. */
+/** Whether what was read of an answer shows that the provider failed: it reports an error of its own, or stopped. */
 export function isFailure(error: unknown): boolean {
-  if (!(error instanceof Fault) || isTooMuch(error)) return false;
-  return error.code === "upstream.garbled" || error.code === "upstream.failed";
+  return error instanceof Fault && error.code === "upstream.failed";
 }
 
 /** Longest message of a provider that is passed on, characters. */

@@ -4,16 +4,16 @@
 import type { Clock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/ctx.ts";
 import { holderOf } from "../kernel/fair-share.ts";
-import type { Deployment, Provider, UpstreamDialect, WireRequest } from "../models/index.ts";
-import { gatewayFault } from "./errors.ts";
-import { isFailure, refusalOf, saysSpent, StatusFault, unavailable, wordsOf } from "./deployment-faults.ts";
+import type { Deployment, Provider, UpstreamDialect, Verdict, WireRequest } from "../models/index.ts";
+import { isFailure, refusalOf, restingFault, StatusFault, unavailable, wordsOf } from "./deployment-faults.ts";
+import type { Words } from "./deployment-faults.ts";
 import { FleetShare, madeOnce } from "./deployment-share.ts";
-import type { DeploymentState } from "./deployment-share.ts";
+import type { DeploymentState, ForgoneFields } from "./deployment-share.ts";
 import { overviewOf, worstOf } from "./deployment-overview.ts";
 import type { BreakerOverview } from "./deployment-overview.ts";
 import type { Health } from "./router.ts";
 import { Concurrency, outcomeOf } from "../outbound/index.ts";
-import { keyHeaderOf, ProviderKeys } from "../models/index.ts";
+import { keyHeaderOf, ProviderKeys, refusedRestMs, restMs, saidRestMs, verdictOf } from "../models/index.ts";
 import type { BreakerStats, Deadlines, Permit, Place, Upstream, UpstreamAnswer } from "../outbound/index.ts";
 
 /** Most calls that wait for a place at one deployment, and how long; then another deployment is tried. */
@@ -104,6 +104,11 @@ export class DeploymentPool implements AsyncDisposable {
     return this.#share(product).retries(provider).tryRetry();
   }
 
+  /** Fields that a deployment has been found not to know by a product's calls, to be left out for a while. */
+  forgoneBy(deployment: Deployment, product: string | null): ForgoneFields {
+    return this.#share(product).station(deployment).forgone;
+  }
+
   /**
    * Makes one attempt; a key that the provider refuses, limits or denies the model is replaced by the next one.
    * @throws UpstreamFault; `model.unavailable` when there is no place, no key or the breaker is open; `upstream.refused`
@@ -173,9 +178,7 @@ export class DeploymentPool implements AsyncDisposable {
     for (;;) {
       const key = ring.take(denied);
       if (key === undefined) {
-        throw gatewayFault("model.busy", `${provider.name} limits or refuses every key`, {
-          retryAfterSeconds: Math.max(1, Math.ceil((ring.readyAtMs - this.#parts.clock.nowMs()) / 1000)),
-        });
+        throw restingFault(provider, ring.restReason, ring.readyAtMs - this.#parts.clock.nowMs());
       }
       const keyHeader = key.secret === undefined ? {} : keyHeaderOf(provider, key.secret);
       const headers = { ...provider.headers, ...passed, ...wire.headers, ...keyHeader };
@@ -189,16 +192,21 @@ export class DeploymentPool implements AsyncDisposable {
       // Of 401 and 403 the words say nothing that decides; the body of one that another key may pass is not waited for.
       const isEarly = status === 401 || status === 403;
       const words = isEarly ? undefined : await wordsOf(answer, attempt.dialect, provider.keys);
-      const isSpent = saysSpent(status, words);
-      const another =
-        status === 403 ? ring.wasDenied(key, denied, name) : ring.answered(key, status, answer.headers, isSpent);
+      const verdict = verdictOf(status, words);
+      const told = saidHeaders(answer, words);
+      const another = status === 403 ? ring.wasDenied(key, denied, name) : ring.answered(key, verdict, told, status);
       if (another) {
         answer.cancel();
         continue;
       }
-      const waitMs = ring.readyAtMs - this.#parts.clock.nowMs();
-      const message = isEarly ? await wordsOf(answer, attempt.dialect, provider.keys) : words;
-      throw refusalOf(provider, status, message, { isSpent, waitMs });
+      const nowMs = this.#parts.clock.nowMs();
+      const said = isEarly ? await wordsOf(answer, attempt.dialect, provider.keys) : words;
+      const waits: Partial<Record<Verdict, number>> = {
+        rate: ring.readyAtMs - nowMs,
+        key: refusedRestMs,
+        overloaded: waitOf(told, nowMs),
+      };
+      throw refusalOf(provider, status, said, waits[verdictOf(status, said)]);
     }
   }
 
@@ -255,6 +263,17 @@ export class DeploymentPool implements AsyncDisposable {
   #upstream(provider: Provider): Upstream {
     return madeOnce(this.#upstreams, provider.name, () => this.#parts.connect(provider));
   }
+}
+
+/** The headers of a refusal, with the wait that only its body names. */
+function saidHeaders({ headers }: UpstreamAnswer, words: Words | undefined): UpstreamAnswer["headers"] {
+  const { retryAfter } = words ?? {};
+  return retryAfter === undefined || "retry-after" in headers ? headers : { ...headers, "retry-after": retryAfter };
+}
+
+/** How long a provider asks to be left alone, milliseconds; 0 where it does not say. */
+function waitOf(headers: UpstreamAnswer["headers"], nowMs: number): number {
+  return saidRestMs(headers, nowMs) === undefined ? 0 : restMs(headers, nowMs);
 }
 
 /** How a deployment stands whose provider is not configured. */

@@ -9,7 +9,7 @@ import type { Log } from "../kernel/ctx.ts";
 import type { Deployment, Provider, ProviderKeys } from "../models/index.ts";
 import type { Health } from "./router.ts";
 import { Breakers, RetryBudget } from "../outbound/index.ts";
-import { DeniedKeys, KeyRotation, SpentKeys } from "../models/index.ts";
+import { DeniedKeys, KeyRotation } from "../models/index.ts";
 import type { Breaker, BreakerStats } from "../outbound/index.ts";
 
 /** Outcomes that the share of successes looks back on, and weight of the newest latency, as exponential averages. */
@@ -17,18 +17,43 @@ const [successWeight, latencyWeight] = [0.1, 0.2];
 /** Most deployments that are remembered of one product; listed ones are at most 512. */
 const maxStations = 1024;
 
+/** How long a field is left out that a server did not know, milliseconds: servers are renewed now and then. */
+const forgoneMs = 3_600_000;
+
+/** Fields that a server was found not to know. */
+export class ForgoneFields {
+  readonly #clock: Clock;
+  readonly #untilMs = new Map<string, number>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Whether a field is to be left out. */
+  has(field: string): boolean {
+    return (this.#untilMs.get(field) ?? 0) > this.#clock.nowMs();
+  }
+
+  /** The server did not know a field. */
+  add(field: string): void {
+    this.#untilMs.set(field, this.#clock.nowMs() + forgoneMs);
+  }
+}
+
 /** How the calls of one product go at one deployment. */
 export class DeploymentState {
   readonly breaker: Breaker;
   readonly ring: KeyRotation;
   readonly denied = new DeniedKeys();
+  readonly forgone: ForgoneFields;
   /** Calls under way. */
   inFlight = 0;
   #success = 1;
   #latencyMs: number | null = null;
 
-  constructor(breaker: Breaker, ring: KeyRotation) {
+  constructor(breaker: Breaker, ring: KeyRotation, clock: Clock) {
     this.breaker = breaker;
+    this.forgone = new ForgoneFields(clock);
     this.ring = ring;
   }
 
@@ -75,7 +100,6 @@ export class FleetShare {
   readonly #parts: FleetShareParts;
   readonly #breakers: Breakers;
   readonly #stations = new Map<string, DeploymentState>();
-  readonly #spent = new Map<string, SpentKeys>();
   readonly #budgets = new Map<string, RetryBudget>();
 
   constructor(parts: FleetShareParts) {
@@ -111,7 +135,6 @@ export class FleetShare {
     if (this.#stations.size >= maxStations) this.#forgetIdle();
     const { clock, holder, keysOf } = this.#parts;
     const log = aboutHolder(this.#parts.log, holder);
-    const spent = madeOnce(this.#spent, provider.name, () => new SpentKeys());
     const ring = new KeyRotation({
       provider: provider.name,
       secrets: provider.keys,
@@ -119,9 +142,8 @@ export class FleetShare {
       log,
       holder,
       shared: keysOf(provider),
-      spent,
     });
-    const station = new DeploymentState(this.#breakers.get(name), ring);
+    const station = new DeploymentState(this.#breakers.get(name), ring, clock);
     this.#stations.set(name, station);
     return station;
   }

@@ -98,6 +98,7 @@ export const gatewayModule = {
         totalMs: settings.totalTimeoutMs,
       },
       maxAttempts: settings.maxAttempts,
+      repeatsAccepted: settings.repeatsAccepted,
       maxReplyBytes: settings.maxReplyBytes,
     });
     return { gateway };

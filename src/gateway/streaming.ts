@@ -57,7 +57,7 @@ interface Watched {
 
 /** Whether the words before a piece are over with it. */
 function endsWords(piece: StreamEvent): piece is Extract<StreamEvent, { readonly choice: number }> {
-  return piece.kind === "finish" || piece.kind === "tool_start" || piece.kind === "reasoning";
+  return ["finish", "tool_start", "reasoning", "image"].includes(piece.kind);
 }
 
 /** The comment that precedes the last frame: what the headers of a whole answer say. */
@@ -338,7 +338,7 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
 
   /** The comment and the last frame, once the outcome is durable. */
   async #end(startMs: number): Promise<Buffer> {
-    const { session, source, attempt, form } = this.#parts;
+    const { session, source, attempt, form, front } = this.#parts;
     session.passed({ kind: "end" });
     session.formed(form?.judge());
     const ending = this.#ending(this.#finish ?? "unknown");
@@ -346,8 +346,12 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
     if (attempt !== undefined) session.keepStream(attempt.seat.deployment.name, ending);
     session.phase("stream", startMs);
     const facts = await settleAnswer(session, ending);
-    const raw = typeof this.#endFrame === "string" || this.#endFrame === undefined ? undefined : this.#endFrame;
+    // Where the provider has said nothing of it, anyone who waits for the usage gets the estimate.
+    const isUnsaid = attempt !== undefined && this.#usage === null;
+    const isAwaited = isUnsaid && session.call.wantsUsage && front.hidesUsage === true;
+    const raw = typeof this.#endFrame === "string" || isAwaited ? undefined : this.#endFrame;
     if (raw === undefined && this.#outline !== undefined) this.#catchUp();
+    if (isUnsaid) this.#writer.write({ kind: "usage", raw: {}, usage: ending.usage });
     return Buffer.concat([Buffer.from(factsComment(facts)), raw ?? Buffer.from(this.#writer.write({ kind: "end" }))]);
   }
 

@@ -4,7 +4,7 @@
 // 2. A stream is pulled: nothing is read before a batch is asked for.
 // 3. A stream that stops without an end is a failure, unless the model had said why it stopped.
 // 4. What Charter says of a call in a comment, no one else says in its name: such comments of an upstream are left out.
-import { modelFault, SseDecoder, sseFrame } from "../models/index.ts";
+import { isAboutAll, modelFault, ReportedFault, SseDecoder, sseFrame } from "../models/index.ts";
 import type { Fault } from "../kernel/fault.ts";
 import { yieldToEventLoop, TimeSlice } from "../kernel/time-slice.ts";
 import type { StreamEvent, StreamReader, SseBlock } from "../models/index.ts";
@@ -36,11 +36,11 @@ export class UpstreamStream {
   #closed = false;
 
   /** @param keys Of the provider; they are taken out of what it says of its errors. */
-  constructor(landing: UpstreamResponse, reader: StreamReader, keys: readonly string[]) {
+  constructor(landing: UpstreamResponse, body: AsyncIterable<Buffer>, reader: StreamReader, keys: readonly string[]) {
     this.#keys = keys;
     this.#landing = landing;
     this.#reader = reader;
-    this.#chunks = landing.answer.body[Symbol.asyncIterator]();
+    this.#chunks = body[Symbol.asyncIterator]();
   }
 
   /** Reads until the stream has said something. @throws What kept it from beginning, while nothing has been shown. */
@@ -56,7 +56,7 @@ export class UpstreamStream {
       }
       const pieces = items.flatMap((item) => item.pieces);
       const error = pieces.find(({ kind }) => kind === "error");
-      if (error?.kind === "error") throw failureOf(error, this.#keys);
+      if (error?.kind === "error") throw new ReportedFault({ code: error.code, message: error.message });
       if (pieces.some(({ kind }) => kind !== "usage" && kind !== "end")) {
         this.#first = held;
         return;
@@ -184,10 +184,6 @@ function nothingSaid(): Fault {
   return new StreamCutShort("upstream.garbled", "the provider's stream ended before it began", "no reply");
 }
 
-/** Words of errors that are about everything that the server has asked a provider for. */
-const aboutAll =
-  /rate.?limit|quota|billing|credits?\b|balance|insufficient|resource.?exhausted|tokens per (?:min|day)|requests per/i;
-
 /** An error that the provider reports inside a stream. */
 function failureOf(
   { code, message }: { readonly code: string; readonly message: string },
@@ -195,6 +191,6 @@ function failureOf(
 ): Fault {
   const cause = cleanWords(code, keys);
   // Of limits and money a provider says how much all callers of the key have used.
-  const words = aboutAll.test(`${code} ${message}`) ? "a limit of the server's account" : cleanWords(message, keys);
+  const words = isAboutAll({ code, message }) ? "a limit of the server's account" : cleanWords(message, keys);
   return modelFault("upstream.failed", `the provider reported an error in its stream: ${words}`, {}, cause);
 }

@@ -1,4 +1,4 @@
-// What stays a secret although it stands in code, in a path or beside an example.
+// What stays a secret although it stands in code, in a path or next to an example.
 import { describe, expect, it } from "vitest";
 import { isDocumented, isPath, isReference } from "./references.ts";
 import { secretsGuard } from "./secrets.ts";

@@ -17,6 +17,13 @@ export interface FaultFacts {
   readonly at?: string;
   /** How long to wait before trying again, seconds. */
   readonly retryAfterSeconds?: number;
+  /** What a provider answered, where the fault is its refusal: its status, and its own words that are fit for callers. */
+  readonly upstream?: {
+    readonly status: number;
+    readonly code?: string;
+    readonly type?: string;
+    readonly param?: string;
+  };
   /** Findings of threat detectors, public part. */
   readonly findings?: readonly { readonly threat: string; readonly severity: string; readonly detail: string }[];
   /** The ledger leaf that recorded the refusal. */

@@ -157,6 +157,8 @@ export type StreamEvent =
       readonly name: string;
     }
   | { readonly kind: "tool_arguments"; readonly choice: number; readonly slot: number; readonly text: string }
+  /** A picture that the model made, whole. */
+  | { readonly kind: "image"; readonly choice: number; readonly source: MediaSource }
   | { readonly kind: "finish"; readonly choice: number; readonly finish: Finish; readonly meanLogprob?: number }
   /** The provider's usage so far; the last one holds. Already merged over frames (Anthropic splits it over two). */
   | {
@@ -242,6 +244,8 @@ export interface FrontDialect {
   streamWriter(call: ModelCall, stamp: ReplyStamp): StreamWriter;
   /** A reply of a server of this dialect with what it got wrong put right; undefined where nothing is wrong. */
   mended?(call: ModelCall, body: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> | undefined;
+  /** What the API's clients read of an error, along with Charter's own problem. */
+  writeError(error: ClientError): Record<string, unknown>;
   /** The field that holds the turns of a conversation; absent where there are none. */
   readonly turnsField?: string;
   /** Where seals and media may stand; absent where a body has none. */
@@ -254,6 +258,31 @@ export interface FrontDialect {
   readonly opensWords?: true;
 }
 
+/** What a provider says of an error. */
+export interface ProviderWords {
+  /** The most telling of its codes. */
+  readonly code?: string;
+  readonly message?: string;
+  /** The kind of error, where that is something else than the code. */
+  readonly type?: string;
+  /** What of the request is wrong. */
+  readonly param?: string;
+  /** Seconds to wait, where the body says so and no header does. */
+  readonly retryAfter?: string;
+}
+
+/** An error as a caller is told it, whatever its API. */
+export interface ClientError {
+  readonly status: number;
+  /** Charter's code. */
+  readonly code: string;
+  readonly message: string;
+  /** Where in the request it is. */
+  readonly at?: string | undefined;
+  /** What the provider said of it. */
+  readonly upstream?: Pick<ProviderWords, "code" | "type" | "param"> | undefined;
+}
+
 /** A dialect as Charter speaks it to upstreams. */
 export interface UpstreamDialect {
   readonly name: DialectName;
@@ -262,8 +291,10 @@ export interface UpstreamDialect {
   /** @throws `upstream.garbled` for a body that is not a reply. */
   readReply(body: unknown): Reply;
   streamReader(): StreamReader;
-  /** The provider's words in an error body, reduced to a code and a sentence; undefined when there are none. */
-  readError(body: unknown): { readonly code?: string; readonly message?: string } | undefined;
+  /** The provider's words in an error body; undefined when there are none. */
+  readError(body: unknown): ProviderWords | undefined;
+  /** Fields of a request that serve Charter's account alone: a server that does not know one is asked again without it. */
+  readonly dispensable?: readonly string[];
   /** The header that shows a provider its key; `Authorization: Bearer` when absent. */
   readonly keyHeader?: string;
 }

@@ -31,21 +31,35 @@ export type {
   StreamWriter,
   Target,
   Turn,
+  ClientError,
+  ProviderWords,
   UpstreamDialect,
   WireRequest,
 } from "./conversation.ts";
-export { SseDecoder, frontDialects, keyHeaderOf, sseFrame, upstreamDialects } from "./dialects.ts";
+export {
+  beginsAsEvents,
+  openedAnswer,
+  SseDecoder,
+  frontDialects,
+  keyHeaderOf,
+  sseFrame,
+  upstreamDialects,
+} from "./dialects.ts";
 export type { SseBlock } from "./dialects.ts";
 export { modelFault } from "./errors.ts";
 export { costReported, knowsServices, openPrices, serviceReported } from "./prices/index.ts";
 export type { Prices, Service } from "./prices/index.ts";
 export { providerName } from "./provider-names.ts";
-export { DeniedKeys, KeyRotation, ProviderKeys, SpentKeys } from "./provider-keys.ts";
-export type { HeldKey, KeyRotationOptions, KeyStatus } from "./provider-keys.ts";
+export { DeniedKeys, KeyRotation, ProviderKeys, refusedRestMs } from "./provider-keys.ts";
+export type { HeldKey, KeyRotationOptions, KeyStatus, RestReason } from "./provider-keys.ts";
+export { restMs, saidRestMs } from "./retry-after.ts";
 export { isSameModel } from "./same-model.ts";
 export { tierOf } from "./service-tier.ts";
 export { noUsage } from "./usage.ts";
 export type { Cost, Usage } from "./usage.ts";
+export { ReportedFault } from "./wire/faults.ts";
+export { isAboutAll, statusOfWords, verdictOf } from "./verdict.ts";
+export type { Verdict } from "./verdict.ts";
 export { looksSealed } from "./wire/places.ts";
 export type { Place } from "./wire/places.ts";
 export { betaHeader, betaOf, betasOf } from "./parameters/betas.ts";

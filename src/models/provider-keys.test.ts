@@ -26,7 +26,7 @@ describe("a ring of keys", () => {
   it("leaves a limited key alone as long as the provider said, and uses the others meanwhile", () => {
     const { ring, take, pass } = rig();
     const key = take();
-    expect(ring.answered(key, 429, { "retry-after": "7" })).toBe(true);
+    expect(ring.answered(key, "rate", { "retry-after": "7" })).toBe(true);
     expect([1, 2, 3, 4].map(() => take().index)).toEqual([1, 2, 1, 2]);
     pass(6999);
     expect([take().index, take().index]).not.toContain(0);
@@ -36,7 +36,7 @@ describe("a ring of keys", () => {
 
   it("leaves a refused key alone for five minutes and reports it", () => {
     const { ring, take, lines, pass } = rig();
-    ring.answered(take(), 401, {});
+    ring.answered(take(), "key", {}, 401);
     expect(lines).toHaveLength(1);
     expect(JSON.parse(lines[0]!)).toMatchObject({ provider: "acme", key: 0, status: 401 });
     expect(ring.statuses()[0]).toMatchObject({ state: "refused", restsUntilMs: startMs + 300_000 });
@@ -48,14 +48,28 @@ describe("a ring of keys", () => {
 
   it("says when the first key is back when all of them rest", () => {
     const { ring, take, pass } = rig();
-    expect(ring.answered(take(), 429, { "retry-after": "60" })).toBe(true);
-    expect(ring.answered(take(), 401, {})).toBe(true);
-    expect(ring.answered(take(), 429, { "retry-after": "20" })).toBe(false);
+    expect(ring.answered(take(), "rate", { "retry-after": "60" })).toBe(true);
+    expect(ring.answered(take(), "key", {})).toBe(true);
+    expect(ring.answered(take(), "rate", { "retry-after": "20" })).toBe(false);
     expect(ring.take()).toBeUndefined();
     expect(ring.readyAtMs).toBe(startMs + 20_000);
     pass(20_000);
     expect(ring.readyAtMs).toBe(startMs + 20_000);
     expect(take().index).toBe(2);
+  });
+
+  it("says why the key rests that is back first", () => {
+    const { ring, take } = rig();
+    ring.answered(take(), "rate", { "retry-after": "200" });
+    ring.answered(take(), "quota", {});
+    ring.answered(take(), "key", {});
+    expect(ring.restReason).toBe("limited");
+    const { ring: poor } = rig([secrets[0]!]);
+    poor.answered(poor.take()!, "quota", {});
+    expect(poor.restReason).toBe("spent");
+    const { ring: unknown } = rig([secrets[0]!]);
+    unknown.answered(unknown.take()!, "key", {});
+    expect(unknown.restReason).toBe("refused");
   });
 
   it("asks a key last where it was denied, for five minutes and nowhere else", () => {
@@ -75,7 +89,7 @@ describe("a ring of keys", () => {
     const here = new DeniedKeys();
     const first = ring.take(here)!;
     expect(ring.wasDenied(first, here, "large")).toBe(true);
-    ring.answered(ring.take(here)!, 429, {});
+    ring.answered(ring.take(here)!, "rate", {});
     expect(ring.wasDenied(ring.take(here)!, here, "large")).toBe(false);
     expect([1, 2, 3].map(() => ring.take(here)!.index)).toEqual([0, 2, 0]);
     here.delete(first);
@@ -85,16 +99,18 @@ describe("a ring of keys", () => {
   it("is not woken up by an answer that asks for less", () => {
     const { ring, take, lines } = rig();
     const key = take();
-    ring.answered(key, 429, { "retry-after": "60" });
-    ring.answered(key, 429, { "retry-after": "1" });
-    ring.answered(key, 200, {});
+    ring.answered(key, "rate", { "retry-after": "60" });
+    ring.answered(key, "rate", { "retry-after": "1" });
+    ring.answered(key, "failed", {});
     expect(ring.statuses()[0]).toMatchObject({ restsUntilMs: startMs + 60_000 });
     expect(lines).toHaveLength(1);
   });
 
   it("learns nothing about keys from other answers", () => {
     const { ring, take } = rig();
-    for (const status of [200, 400, 404, 500, 529]) expect(ring.answered(take(), status, {})).toBe(false);
+    for (const verdict of ["context", "missing", "size", "form", "refused", "overloaded", "failed"] as const) {
+      expect(ring.answered(take(), verdict, {})).toBe(false);
+    }
     expect(ring.statuses().every(({ state }) => state === "ready")).toBe(true);
   });
 
@@ -103,7 +119,7 @@ describe("a ring of keys", () => {
     expect(ring.size).toBe(1);
     const key = take();
     expect(key.secret).toBeUndefined();
-    expect(ring.answered(key, 429, {})).toBe(false);
+    expect(ring.answered(key, "rate", {})).toBe(false);
     expect(ring.take()).toBeUndefined();
     expect(ring.readyAtMs).toBe(startMs + 10_000);
     expect(ring.statuses()[0]).toMatchObject({ name: null, state: "limited" });
@@ -112,8 +128,8 @@ describe("a ring of keys", () => {
   it("never shows a key: not in its log, its listing, or to inspect and JSON", () => {
     const { ring, take, lines } = rig();
     const key = take();
-    ring.answered(key, 401, {});
-    ring.answered(take(), 429, {});
+    ring.answered(key, "key", {});
+    ring.answered(take(), "rate", {});
     const shown = [
       ...lines,
       JSON.stringify(ring.statuses()),

@@ -5,8 +5,8 @@
 //   that met it, at all models, and for everyone as soon as a second product has met it (`ProviderKeys`).
 // - 429 may be about one call that was too large, one model, or one product's pace: it rests in the ring that met it, and a
 //   ring belongs to one product and one deployment.
-// - no money left (402, `insufficient_quota`) is about the account, or about a call that asked for more than is left: the key
-//   rests for the product that met it, at every deployment of the provider (`SpentKeys`). Each other product asks once itself.
+// - no money or quota left (402, `insufficient_quota`) may be about the account, one model, or a call that asked for more than
+//   is left: the key rests in the ring that met it. Each other model and product asks once itself.
 //
 // 1. A key never leaves through a log, a listing or `inspect`; it is named by its place and a hash of its last characters.
 // 2. A rest only ever gets longer: an answer that is late does not wake a key up.
@@ -16,9 +16,10 @@ import type { Clock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/ctx.ts";
 import { sha256Hex } from "../kernel/hash.ts";
 import { restMs } from "./retry-after.ts";
+import type { Verdict } from "./verdict.ts";
 
 /** How long a key rests that the provider refused, milliseconds: long enough for an operator to replace it. */
-const refusedRestMs = 300_000;
+export const refusedRestMs = 300_000;
 
 /** How long a key is asked last for a deployment that it was not let at, milliseconds. */
 const deniedMs = 300_000;
@@ -58,7 +59,11 @@ interface Entry {
   readonly key: HeldKey;
   readonly name: string | null;
   limitedUntilMs: number;
+  spentUntilMs: number;
 }
+
+/** Why a key rests. */
+export type RestReason = "limited" | "refused" | "spent";
 
 /** The keys that a provider did not let at one deployment of late. */
 export class DeniedKeys {
@@ -109,21 +114,6 @@ export class ProviderKeys {
   }
 }
 
-/** The keys for which one product has met that there is no money left, and until when they rest for it. */
-export class SpentKeys {
-  readonly #untilMs = new Map<number, number>();
-
-  /** Until when a key rests, milliseconds since the epoch. */
-  untilMs(index: number): number {
-    return this.#untilMs.get(index) ?? Number.NEGATIVE_INFINITY;
-  }
-
-  /** There was no money left for a call. */
-  add(index: number, untilMs: number): void {
-    this.#untilMs.set(index, Math.max(untilMs, this.untilMs(index)));
-  }
-}
-
 /** What a ring of keys is made of. */
 export interface KeyRotationOptions {
   readonly provider: string;
@@ -135,8 +125,6 @@ export interface KeyRotationOptions {
   readonly holder?: string;
   /** Shared by the rings of a provider; a ring's own when absent. */
   readonly shared?: ProviderKeys;
-  /** Shared by the rings of a provider and a product; a ring's own when absent. */
-  readonly spent?: SpentKeys;
 }
 
 /** The keys of one provider as one product uses them at one deployment. */
@@ -147,13 +135,11 @@ export class KeyRotation {
   readonly #entries: readonly Entry[];
   readonly #holder: string;
   readonly #shared: ProviderKeys;
-  readonly #spent: SpentKeys;
 
-  constructor({ provider, secrets, clock, log, holder = "", shared, spent }: KeyRotationOptions) {
+  constructor({ provider, secrets, clock, log, holder = "", shared }: KeyRotationOptions) {
     this.#provider = provider;
     this.#holder = holder;
     this.#shared = shared ?? new ProviderKeys();
-    this.#spent = spent ?? new SpentKeys();
     this.#clock = clock;
     this.#log = log;
     const all: readonly (string | undefined)[] = secrets.length === 0 ? [undefined] : secrets;
@@ -161,6 +147,7 @@ export class KeyRotation {
       key: new HeldKey(index, secret),
       name: secret === undefined ? null : sha256Hex(secret.slice(-namedCharacters)).slice(0, nameLength),
       limitedUntilMs: Number.NEGATIVE_INFINITY,
+      spentUntilMs: Number.NEGATIVE_INFINITY,
     }));
   }
 
@@ -194,26 +181,26 @@ export class KeyRotation {
   }
 
   /**
-   * Tells what the provider answered to a key: after 429 it rests as long as the provider says (1 to 300 s, 10 s when it
-   * does not say), after 401 for five minutes, and so where `isSpent` says that there is no money left. Returns whether another
-   * key may succeed with the same call.
+   * Tells what the provider refused to a key: limited, it rests as long as the provider says (1 to 300 s, 10 s when it does not
+   * say); not known, or without money or quota, for five minutes. Returns whether another key may succeed with the same
+   * call.
    */
   answered(
     key: HeldKey,
-    status: number,
+    verdict: Verdict,
     headers: Readonly<Record<string, string | undefined>>,
-    isSpent = false,
+    status?: number,
   ): boolean {
     const entry = this.#entries[key.index];
-    if (entry === undefined || (status !== 429 && status !== 401 && !isSpent)) return false;
+    if (entry === undefined || (verdict !== "rate" && verdict !== "key" && verdict !== "quota")) return false;
     const nowMs = this.#clock.nowMs();
     const wasReady = this.#restsUntilMs(entry) <= nowMs;
     const fields = { provider: this.#provider, key: key.index, keyName: entry.name, status };
-    if (status === 401) {
+    if (verdict === "key") {
       this.#shared.refuse(key.index, this.#holder, nowMs + refusedRestMs);
       this.#log.error(fields, "the provider refused a key; it rests for five minutes");
-    } else if (isSpent) {
-      this.#spent.add(key.index, nowMs + refusedRestMs);
+    } else if (verdict === "quota") {
+      entry.spentUntilMs = Math.max(entry.spentUntilMs, nowMs + refusedRestMs);
       if (wasReady) this.#log.error(fields, "the provider has no money left for a key; it rests for five minutes");
     } else {
       const restsForMs = restMs(headers, nowMs);
@@ -223,8 +210,16 @@ export class KeyRotation {
     return this.#entries.some((each) => this.#restsUntilMs(each) <= nowMs);
   }
 
-  #restsUntilMs({ key: { index }, limitedUntilMs }: Entry): number {
-    return Math.max(limitedUntilMs, this.#shared.refusedUntilMs(index, this.#holder), this.#spent.untilMs(index));
+  #restsUntilMs({ key: { index }, limitedUntilMs, spentUntilMs }: Entry): number {
+    return Math.max(limitedUntilMs, this.#shared.refusedUntilMs(index, this.#holder), spentUntilMs);
+  }
+
+  /** Why the key rests that can be had first. */
+  get restReason(): RestReason {
+    const [first] = this.#entries.toSorted((a, b) => this.#restsUntilMs(a) - this.#restsUntilMs(b));
+    const untilMs = first === undefined ? 0 : this.#restsUntilMs(first);
+    if (untilMs === first?.limitedUntilMs) return "limited";
+    return untilMs === first?.spentUntilMs ? "spent" : "refused";
   }
 
   /** Tells that the provider answered 403 to a key. Returns whether there is a key that was not denied. */

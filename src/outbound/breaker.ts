@@ -4,8 +4,8 @@
 // 2. An outcome counts for the state in which its call was let in: a late failure of before does not end the probing of now.
 // 3. A permit that is dropped without an outcome gives its place back; places of probes that never end are given out again.
 //
-// What counts as a failure is decided by `outcomeOf`: 5xx, timeouts, broken connections, garbled answers. A caller that
-// leaves, and answers of 4xx, say nothing about the deployment; 429 makes its key rest instead (credentials.ts).
+// What counts as a failure is decided by `outcomeOf`: 5xx, timeouts, broken connections. A caller that leaves, answers of 4xx,
+// and answers that Charter cannot read say nothing about the deployment's health; 429 makes its key rest instead.
 import type { Clock } from "../kernel/clock.ts";
 import { instant } from "../kernel/clock.ts";
 import { UpstreamFault } from "./upstream.ts";
@@ -126,8 +126,8 @@ export function outcomeOf(result: unknown): CallOutcome {
     if (result >= 500) return "failure";
     return result >= 200 && result < 300 ? "success" : "nothing";
   }
-  // How much is too much is decided here, and a caller can ask for as much.
-  return result instanceof UpstreamFault && result.facts.limit !== "maxBytes" ? "failure" : "nothing";
+  // What is too much or too strange to be read is decided here, and a caller can ask for it.
+  return result instanceof UpstreamFault && result.code !== "upstream.garbled" ? "failure" : "nothing";
 }
 
 /** The right to make one call; tell it how the call went, once. Disposing of it tells nothing and gives the place back. */

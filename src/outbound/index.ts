@@ -17,4 +17,4 @@ export { RetryBudget, backoffMs } from "./retries.ts";
 export type { BackoffTerms, RetryTerms } from "./retries.ts";
 export { Concurrency } from "./concurrency.ts";
 export type { ConcurrencyTerms, LoadFigures, Place } from "./concurrency.ts";
-export { deadlineFault, oversizeFault } from "./upstream.ts";
+export { collected, deadlineFault, oversizeFault } from "./upstream.ts";

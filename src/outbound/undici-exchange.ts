@@ -6,7 +6,8 @@
 import type { Dispatcher } from "undici";
 import { connectionFault } from "./undici-faults.ts";
 import type { CallStage } from "./undici-faults.ts";
-import { UpstreamFault, deadlineFault, oversizeFault } from "./upstream.ts";
+import { unpacked } from "./unpacking.ts";
+import { collected, deadlineFault } from "./upstream.ts";
 import type { DeadlineName, UpstreamAnswer, UpstreamRequest } from "./upstream.ts";
 
 /** Bytes that are held for a reader that is not waiting, before the socket is no longer read: one read of a socket. */
@@ -15,6 +16,16 @@ const windowBytes = 64 * 1024;
 type Controller = Dispatcher.DispatchController;
 type Piece = IteratorResult<Buffer, undefined>;
 const done: Piece = { done: true, value: undefined };
+
+/** The connection that a request leaves on, as far as it decides what a failure means. */
+export interface Line {
+  /** A request begins to leave. Returns whether the socket has served another one before. */
+  begin(): boolean;
+  /** Calls back when the whole request has left, at once or later. */
+  whenLeft(then: () => void): void;
+  /** How soon after a request an upstream is heard that had closed the socket before, milliseconds. */
+  readonly graceMs: number;
+}
 
 interface Waiter<T> {
   readonly resolve: (value: T) => void;
@@ -25,7 +36,14 @@ interface Waiter<T> {
 export class UndiciExchange implements Dispatcher.DispatchHandler, UpstreamAnswer, AsyncIterator<Buffer, undefined> {
   status = 0;
   headers: Readonly<Record<string, string | undefined>> = {};
+  /** Set by the connection that takes the request. */
+  line: Line | undefined;
+  /** The socket had been closed by the upstream before the request came, which no one has read. */
+  isStale = false;
   readonly #request: UpstreamRequest;
+  /** When the whole request had left. */
+  #leftMs: number | undefined;
+  #isUsedLine = false;
   #stage: CallStage = "connecting";
   #controller: Controller | undefined;
 
@@ -70,7 +88,14 @@ export class UndiciExchange implements Dispatcher.DispatchHandler, UpstreamAnswe
     // A request that was given up while it waited for a connection is taken off the queue only here.
     if (this.#over) return controller.abort(gone);
     this.#controller = controller;
+    this.#isUsedLine = this.line?.begin() ?? false;
     this.#enter("sent");
+  }
+
+  onRequestSent(): void {
+    const left = (): void => void (this.#leftMs = performance.now());
+    if (this.line === undefined) left();
+    else this.line.whenLeft(left);
   }
 
   onResponseStart(_controller: Controller, status: number, headers: Dispatcher.ResponseData["headers"]): void {
@@ -78,14 +103,10 @@ export class UndiciExchange implements Dispatcher.DispatchHandler, UpstreamAnswe
     this.#enter("answered");
     this.status = status;
     this.headers = joined(headers);
-    const encoding = this.headers["content-encoding"];
-    if (encoding !== undefined && encoding !== "identity" && status < 300) {
-      const retryability = { retryable: true, reachedUpstream: true };
-      const detail = "The provider compressed an answer that was asked for as it is.";
-      return this.#fail(new UpstreamFault("upstream.garbled", detail, retryability));
-    }
-    this.#asker?.resolve(this);
+    const asker = this.#asker;
     this.#asker = undefined;
+    const encoding = this.headers["content-encoding"];
+    asker?.resolve(encoding === undefined ? this : unpacked(this, encoding));
   }
 
   onResponseData(controller: Controller, piece: Buffer): void {
@@ -111,7 +132,16 @@ export class UndiciExchange implements Dispatcher.DispatchHandler, UpstreamAnswe
   }
 
   onResponseError(_controller: Controller | null, error: Error): void {
-    if (!this.#over) this.#fail(connectionFault(error, this.#stage, this.#request.headers));
+    if (this.#over) return;
+    const { graceMs = 0 } = this.line ?? {};
+    const isFast = this.#leftMs === undefined || performance.now() - this.#leftMs <= graceMs;
+    this.isStale = this.#stage === "sent" && this.#isUsedLine && isFast;
+    this.#fail(connectionFault(error, this.#stage, this.#request.headers, this.#isAccepted));
+  }
+
+  /** Whether the upstream may be at work. */
+  get #isAccepted(): boolean {
+    return this.#stage === "answered" || (this.#stage === "sent" && this.#leftMs !== undefined && !this.isStale);
   }
 
   get body(): AsyncIterable<Buffer> {
@@ -141,15 +171,7 @@ export class UndiciExchange implements Dispatcher.DispatchHandler, UpstreamAnswe
     // A short answer arrives with its head, in one read of the socket.
     if (this.#over && this.#failure === undefined && this.#heldBytes <= maxBytes)
       return this.#take() ?? Buffer.alloc(0);
-    const pieces: Buffer[] = [];
-    let size = 0;
-    for await (const piece of this.body) {
-      size += piece.length;
-      if (size > maxBytes) throw oversizeFault();
-      pieces.push(piece);
-    }
-    const [first] = pieces;
-    return pieces.length === 1 && first !== undefined ? first : Buffer.concat(pieces, size);
+    return collected(this.body, maxBytes);
   }
 
   cancel(): void {
@@ -207,7 +229,7 @@ export class UndiciExchange implements Dispatcher.DispatchHandler, UpstreamAnswe
   checkDeadlines(): void {
     const { limit, dueMs } = this.#due();
     if (dueMs > performance.now()) return this.#setTimer();
-    this.#fail(deadlineFault(limit, this.#stage !== "connecting"));
+    this.#fail(deadlineFault(limit, this.#stage !== "connecting", this.#isAccepted));
   }
 
   #finish(): void {

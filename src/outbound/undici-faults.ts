@@ -36,6 +36,7 @@ export function connectionFault(
   error: Error,
   stage: CallStage,
   headers: Readonly<Record<string, string>>,
+  isAccepted: boolean,
 ): UpstreamFault {
   const code = codeOf(error) ?? "";
   const cause = safeCause(error, headers);
@@ -44,7 +45,7 @@ export function connectionFault(
     const retryability = { retryable: false, reachedUpstream };
     return new UpstreamFault("upstream.failed", "The request to the provider cannot be sent.", retryability, {}, cause);
   }
-  const retryability = { retryable: true, reachedUpstream, hasAnswered: stage === "answered" };
+  const retryability = { retryable: true, reachedUpstream, hasAnswered: stage === "answered", isAccepted };
   if (code === "UND_ERR_CONNECT_TIMEOUT") {
     const detail = "No connection to the provider could be had in time.";
     return new UpstreamFault("upstream.timeout", detail, retryability, { limit: "connectMs" }, cause);

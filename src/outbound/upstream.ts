@@ -3,7 +3,9 @@
 // 1. `send` settles within its deadlines, and nothing that fails later escapes as an unhandled rejection.
 // 2. When the signal aborts, the connection is closed at once and pending calls are rejected with the signal's reason.
 // 3. The body is pulled: a slow reader slows the upstream, and no more than one window is held for it.
-// 4. Redirects are handed back as answers, never followed. Only the identity encoding is asked for.
+// 4. Redirects within the same origin that keep method and body (307, 308) are followed, a few of them; all others are handed
+//    back as answers, so that no credential goes elsewhere. Only the identity encoding is asked for; what is compressed all
+//    the same is unpacked, up to a limit.
 // 5. No credential of a request stands in a fault or in its cause.
 import { Fault } from "../kernel/fault.ts";
 import type { FaultFacts } from "../kernel/fault.ts";
@@ -71,6 +73,8 @@ export interface Retryability {
   readonly reachedUpstream: boolean;
   /** The answer had begun, so that the work was most likely done and is billed. */
   readonly hasAnswered?: boolean;
+  /** The provider had taken the whole request or begun to answer, so that it may be at work: asking again may be paid again. */
+  readonly isAccepted?: boolean;
 }
 
 /** A failure of an upstream or of the way to it. */
@@ -78,6 +82,7 @@ export class UpstreamFault extends Fault<UpstreamFaultCode> implements Retryabil
   readonly retryable: boolean;
   readonly reachedUpstream: boolean;
   readonly hasAnswered: boolean;
+  readonly isAccepted: boolean;
 
   constructor(
     code: UpstreamFaultCode,
@@ -90,6 +95,7 @@ export class UpstreamFault extends Fault<UpstreamFaultCode> implements Retryabil
     this.retryable = retryability.retryable;
     this.reachedUpstream = retryability.reachedUpstream;
     this.hasAnswered = retryability.hasAnswered === true;
+    this.isAccepted = retryability.isAccepted ?? this.hasAnswered;
   }
 }
 
@@ -101,14 +107,31 @@ const timeoutDetails: Readonly<Record<DeadlineName, string>> = {
 };
 
 /** The fault for a deadline that passed. After the total one there is no time left for another attempt. */
-export function deadlineFault(limit: DeadlineName, reachedUpstream: boolean): UpstreamFault {
-  const retryability = { retryable: limit !== "totalMs", reachedUpstream };
+export function deadlineFault(
+  limit: DeadlineName,
+  reachedUpstream: boolean,
+  isAccepted = reachedUpstream,
+): UpstreamFault {
+  const retryability = { retryable: limit !== "totalMs", reachedUpstream, isAccepted };
   return new UpstreamFault("upstream.timeout", timeoutDetails[limit], retryability, { limit });
+}
+
+/** The whole of a body. @throws UpstreamFault, `upstream.garbled` for more than `maxBytes`. */
+export async function collected(body: AsyncIterable<Buffer>, maxBytes: number): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  let size = 0;
+  for await (const piece of body) {
+    size += piece.length;
+    if (size > maxBytes) throw oversizeFault();
+    pieces.push(piece);
+  }
+  const [first] = pieces;
+  return pieces.length === 1 && first !== undefined ? first : Buffer.concat(pieces, size);
 }
 
 /** The fault for a body larger than its reader takes. */
 export function oversizeFault(): UpstreamFault {
-  const retryability = { retryable: false, reachedUpstream: true };
+  const retryability = { retryable: false, reachedUpstream: true, isAccepted: true };
   return new UpstreamFault("upstream.garbled", "The provider's answer is larger than Charter takes.", retryability, {
     limit: "maxBytes",
   });

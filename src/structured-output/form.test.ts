@@ -170,7 +170,7 @@ describe("a hostile schema", () => {
   });
 });
 
-/** The other validator lets an empty list pass `contains` beside `prefixItems`, which the draft does not. */
+/** The other validator lets an empty list pass `contains` next to `prefixItems`, which the draft does not. */
 const isComparable = (schema: object): boolean => !("contains" in schema && "prefixItems" in schema);
 
 const loops = new Set(["items", "contains", "additionalProperties", "patternProperties", "propertyNames"]);

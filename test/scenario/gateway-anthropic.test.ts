@@ -305,16 +305,16 @@ describe("an error", () => {
   });
 
   it("of an upstream that fails is an InternalServerError, of one that is overloaded too", async () => {
-    for (const [script, status] of [
-      ["500", 502],
-      ["529", 502],
-      ["html-error", 502],
+    for (const [script, status, type] of [
+      ["500", 502, "api_error"],
+      ["529", 503, "overloaded_error"],
+      ["html-error", 502, "api_error"],
     ] as const) {
       rig.upstream.script(Array.from({ length: 8 }, () => script));
       const error = await errorOf(client.messages.create({ model: "claude-answers", max_tokens: 10, messages: ask() }));
       expect(error, script).toBeInstanceOf(InternalServerError);
       expect(error.status, script).toBe(status);
-      expect(error.type, script).toBe("api_error");
+      expect(error.type, script).toBe(type);
       await rig.charter.ask("/api/v1/circuit-breakers/reset_all", { method: "POST" });
     }
   });

@@ -87,7 +87,7 @@ describe("a budget", () => {
     on.stub.answer = (_request, response) => sendJson(response, { error: { message: "no" } }, 400);
     expect((await on.chat({ model: "own/refuses" }, headers)).json.code).toBe("upstream.refused");
     on.stub.answer = (_request, response) => sendJson(response, { error: { message: "no" } }, 503);
-    expect((await on.chat({ model: "own/fails" }, headers)).json.code).toBe("upstream.failed");
+    expect((await on.chat({ model: "own/fails" }, headers)).json.code).toBe("upstream.overloaded");
     expect(await on.used("refused")).toBe(0);
   });
 

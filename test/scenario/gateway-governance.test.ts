@@ -74,7 +74,7 @@ describe("the record of a call", () => {
   it.each<[string, Record<string, unknown>, Record<string, string>, string, string | undefined]>([
     ["answered", { model }, {}, "committed", undefined],
     ["streamed", { model, stream }, {}, "committed", undefined],
-    ["refused by the provider", { model: "up/refuse-context" }, {}, "refused", "upstream.refused"],
+    ["refused by the provider", { model: "up/refuse-context" }, {}, "refused", "upstream.context_exceeded"],
     ["failed", { model: "up/500" }, {}, "failed", "upstream.failed"],
     ["broken in the middle", { model: "up/cut-mid-stream", stream }, {}, "failed", "upstream.failed"],
     ["not to be had from the cache", { model }, { "cache-control": "only-if-cached" }, "refused", "cache.not_stored"],

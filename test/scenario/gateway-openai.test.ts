@@ -482,7 +482,7 @@ describe("an error", () => {
       rig.openai().chat.completions.create({ model: "gem-answers", messages: ask() }),
     )) as APIError;
     expect(error).toBeInstanceOf(RateLimitError);
-    expect(error.code).toBe("model.busy");
+    expect(error.code).toBe("rate_limit_exceeded");
     expect(Number(error.headers?.get("retry-after"))).toBeGreaterThan(0);
   });
 
@@ -502,7 +502,7 @@ describe("an error", () => {
   it("of an upstream that refuses the request is a BadRequestError in the upstream's words", async () => {
     const error = await errorOf(client.chat.completions.create({ model: "up/refuse-context", messages: ask() }));
     expect(error).toBeInstanceOf(BadRequestError);
-    expect(error).toMatchObject({ code: "upstream.refused" });
+    expect(error).toMatchObject({ code: "context_length_exceeded" });
     expect((error as Error).message).toContain("maximum context length");
   });
 

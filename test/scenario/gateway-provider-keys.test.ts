@@ -97,8 +97,8 @@ describe("keys of a provider", () => {
       const { status, json } = await rig.chat({ ...question(), model: `denying/${model}` });
       return [status, json.code, stub.seen.length - from];
     };
-    expect(await asked("none")).toEqual([502, "upstream.failed", 2]);
-    for (let i = 0; i < 8; i++) expect(await asked("none")).toEqual([502, "upstream.failed", 1]);
+    expect(await asked("none")).toEqual([502, "upstream.key_refused", 2]);
+    for (let i = 0; i < 8; i++) expect(await asked("none")).toEqual([502, "upstream.key_refused", 1]);
     expect(await asked("small")).toEqual([200, undefined, 1]);
   });
 

@@ -171,8 +171,8 @@ describe("a provider that, for the words of one product,", () => {
 
   it("does not know the server's only key for a model that the product has named takes it from nobody else", async () => {
     poisoned((_request, response) => sendJson(response, { error: { message: "not with this key" } }, 401));
-    expect((await a("single/of-its-own-invention")).json.code).toBe("upstream.failed");
-    expect((await a("single/another")).json.code).toBe("model.busy");
+    expect((await a("single/of-its-own-invention")).json.code).toBe("upstream.key_refused");
+    expect((await a("single/another")).json.code).toBe("upstream.key_refused");
     expect((await b("single/m")).status).toBe(200);
   });
 
@@ -186,13 +186,14 @@ describe("a provider that, for the words of one product,", () => {
     for (const model of ["double/one", "double/two"]) expect((await b(model)).status).toBe(200);
   });
 
-  it("has no money left for it rests its keys at every model, and none of another product's", async () => {
+  it("has no money left for it rests its keys at that model, and none at another one or of another product", async () => {
     poisoned(misdeeds["answers 402"]!);
-    expect((await a("double/one")).json.code).toBe("upstream.failed");
+    expect((await a("double/poor")).json.code).toBe("upstream.quota_exceeded");
     const { length } = stub.seen;
-    expect((await rig.chat({ ...question(), model: "double/two" })).json.code).toBe("model.busy");
+    expect((await a("double/poor")).json.code).toBe("upstream.quota_exceeded");
     expect(stub.seen).toHaveLength(length);
-    expect((await b("double/two")).status).toBe(200);
+    expect((await rig.chat({ ...question(), model: "double/two" })).status).toBe(200);
+    expect((await b("double/poor")).status).toBe(200);
   });
 
   it("fails so often that its retries are used up leaves another product its own", async () => {

@@ -46,7 +46,7 @@ async function whole(session: CallSession, answer: WholeAnswer, parts: DeliverPa
   const withheld = (error: unknown): Delivered => {
     return { kind: "withheld", error, ending: { ...cost, model: reply.model, finish: "error" } };
   };
-  const isOwn = dialect === call.dialect && !call.stream;
+  const isOwn = dialect === call.dialect && !call.stream && answer.body !== undefined;
   const raw = isOwn ? rawOf(answer) : undefined;
   const guarded = await guardReply(reply, prepared.terms.guards, raw, undefined, holderOf(prepared.product));
   session.found(guarded.findings);

@@ -8,8 +8,8 @@ import { strategies } from "../../routing/index.ts";
 import { readCacheControl } from "../../answer-cache/index.ts";
 import type { CallOptions, SchemaMode } from "../../gateway/index.ts";
 import type { Strategy } from "../../routing/index.ts";
-import { betaHeader } from "../../models/index.ts";
-import type { DialectName } from "../../models/index.ts";
+import { betaHeader, frontDialects } from "../../models/index.ts";
+import type { ClientError, DialectName } from "../../models/index.ts";
 import type { Ctx } from "../../kernel/ctx.ts";
 import { plainBounds } from "../../kernel/json-bounds.ts";
 import type { JsonBounds } from "../../kernel/json-bounds.ts";
@@ -117,7 +117,7 @@ export function chatRoutes(app: FastifyInstance, services: Services, limits: Htt
       },
       bodyLimit: limits.maxModelRequestBytes,
       jsonBounds: dialect === "embeddings" ? { ...callBounds, nodes: maxEmbeddingNodes } : callBounds,
-      alsoSays: clientError,
+      alsoSays: clientError(dialect),
       handle: async (ctx, request, reply) => complete(services, ctx, dialect, request, reply),
     });
   }
@@ -128,6 +128,7 @@ export const callRefusals = {
   404: refusal("No deployment serves this model, or the caller knows no such product."),
   408: refusal("The caller left before the answer was complete."),
   409: refusal("A budget that covers the call has not enough left."),
+  422: refusal("The provider cannot make anything of the request."),
   502: refusal("The provider failed."),
   504: refusal("The provider did not answer in time, or nothing was kept and the caller wanted nothing else."),
 };
@@ -145,19 +146,14 @@ async function complete(
   return sendAnswer(reply, await services.gateway.call(ctx, dialect, body, callOptions(request)), ctx);
 }
 
-/** The `error` that clients of these APIs read, along with the problem; and that trying again by themselves is no use. */
-function clientError({ code, detail, status, at }: Problem): object {
-  return { error: { type: errorTypes[status] ?? "api_error", code, message: detail, param: at ?? null } };
+/** The `error` that clients of an API read, along with the problem; and that trying again by themselves is no use. */
+function clientError(dialect: DialectName): (problem: Problem) => object {
+  return ({ code, detail, status, at, upstream }) =>
+    frontDialects[dialect]?.writeError({
+      code,
+      message: detail,
+      status,
+      at: at as string | undefined,
+      upstream: upstream as ClientError["upstream"],
+    }) ?? {};
 }
-
-/** Anthropic's names for kinds of errors, which OpenAI's clients do not look at. */
-const errorTypes: Readonly<Record<number, string>> = {
-  400: "invalid_request_error",
-  401: "authentication_error",
-  403: "permission_error",
-  404: "not_found_error",
-  409: "invalid_request_error",
-  413: "request_too_large",
-  429: "rate_limit_error",
-  503: "overloaded_error",
-};

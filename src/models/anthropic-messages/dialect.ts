@@ -1,7 +1,7 @@
 // The Messages API, the dialect of Anthropic: POST /v1/messages.
 import type { FrontDialect, UpstreamDialect } from "../conversation.ts";
 import { readMessagesCall } from "./call.ts";
-import { readMessagesError } from "./error.ts";
+import { readMessagesError, writeMessagesProblem } from "./error.ts";
 import { placesInCall, placesInReply } from "./places.ts";
 import { readMessagesReply, writeMessagesReply } from "./reply.ts";
 import { writeMessagesCall } from "./request.ts";
@@ -14,6 +14,7 @@ export const anthropicMessagesFront: FrontDialect = {
   readCall: readMessagesCall,
   writeReply: writeMessagesReply,
   streamWriter: (call, shown) => new MessagesStreamWriter(call, shown),
+  writeError: writeMessagesProblem,
   turnsField: "messages",
   places: { inCall: placesInCall, inReply: placesInReply },
   closing: 'event: message_stop\ndata: {"type":"message_stop"}\n\n',

@@ -1,4 +1,6 @@
 // Errors in the words of the Messages API: `{"type": "error", "error": {type, message}}`.
+import type { ClientError } from "../conversation.ts";
+import { clientCode } from "../openai-chat/error.ts";
 import { isObject } from "../wire/fields.ts";
 
 /** The code and sentence of an error body. */
@@ -22,6 +24,11 @@ const types = new Set(
 const typesByCode = new Map([
   ["upstream.timeout", "timeout_error"],
   ["upstream.refused", "invalid_request_error"],
+  ["upstream.context_exceeded", "invalid_request_error"],
+  ["upstream.unprocessable", "invalid_request_error"],
+  ["upstream.quota_exceeded", "billing_error"],
+  ["upstream.key_refused", "api_error"],
+  ["upstream.overloaded", "overloaded_error"],
   ["model.unavailable", "overloaded_error"],
   ["model.not_found", "not_found_error"],
   ["model.not_allowed", "permission_error"],
@@ -52,4 +59,23 @@ export function writeMessagesError(
 ): Record<string, unknown> {
   const { code, message } = error;
   return { type: "error", error: { type: messagesErrorType(code, status), message, code } };
+}
+
+/** The same next to a problem. A call that is too long is told in the words by which clients know it. */
+export function writeMessagesProblem(error: ClientError): Record<string, unknown> {
+  const { status, code, message, at } = error;
+  const told = code === "upstream.context_exceeded" ? tooLong(message) : message;
+  return {
+    error: { type: messagesErrorType(code, status), message: told, code: clientCode(error), param: at ?? null },
+  };
+}
+
+/** `prompt is too long: 130000 tokens > 128000 maximum`, where the provider names both numbers. */
+function tooLong(message: string): string {
+  const said = /prompt is too long/i.exec(message);
+  if (said !== null) return message.slice(said.index);
+  const numbers = [...message.matchAll(/\d[\d,]*/g)].map(([digits]) => Number(digits.replaceAll(",", "")));
+  const [used = 0, most = 0] = numbers.filter((each) => each > 1).toSorted((a, b) => b - a);
+  const both = most > 0 && used > most && !message.includes("+") ? `: ${used} tokens > ${most} maximum` : "";
+  return `prompt is too long${both}. ${message}`;
 }

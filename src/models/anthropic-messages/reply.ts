@@ -1,5 +1,5 @@
 // Reads and writes a whole message.
-import type { Choice, ModelCall, Part, Reply, ReplyStamp } from "../conversation.ts";
+import type { Choice, MediaSource, ModelCall, Part, Reply, ReplyStamp } from "../conversation.ts";
 import { garbled } from "../wire/faults.ts";
 import type { JsonObject } from "../wire/fields.ts";
 import { isObject } from "../wire/fields.ts";
@@ -73,6 +73,12 @@ export function writeMessagesReply(_call: ModelCall, reply: Reply, stamp: ReplyS
   };
 }
 
+/** A picture that the model made, in the form in which callers of this API send theirs. */
+export function imageBlock(source: MediaSource): JsonObject {
+  if (source.kind === "url") return { type: "image", source: { type: "url", url: source.url } };
+  return { type: "image", source: { type: "base64", media_type: source.mediaType, data: source.data } };
+}
+
 function writeBlocks(choice: Choice): JsonObject[] {
   const blocks: JsonObject[] = [];
   for (const part of choice.parts) {
@@ -87,6 +93,9 @@ function writeBlocks(choice: Choice): JsonObject[] {
       case "reasoning":
         if (part.redacted !== undefined) blocks.push({ type: "redacted_thinking", data: part.redacted });
         else blocks.push({ type: "thinking", thinking: part.text, signature: part.signature ?? "" });
+        break;
+      case "image":
+        blocks.push(imageBlock(part.source));
         break;
       default:
         throw garbled(`the provider's reply holds a part of kind ${part.kind}, which a message cannot`);

@@ -2,27 +2,47 @@
 //
 // 1. The order is `message_start`, then blocks one after the other (start, deltas, stop), `message_delta`, `message_stop`.
 // 2. Clients stop reading an event name that they do not know, so every frame names its event.
-// 3. Providers of other dialects report usage last: `message_start` carries zeros unless more is known by then, and
+// 3. Other dialects let the arguments of several tool calls take turns. One call is told as it comes, and those of the others wait
+//    until its arguments are whole; so do words that come in between.
+// 4. Providers of other dialects report usage last: `message_start` carries zeros unless more is known by then, and
 //    `message_delta`, held back until the end, carries the final numbers, those of the input too.
 import type { Finish, ModelCall, ReplyStamp, StreamEvent, StreamWriter } from "../conversation.ts";
 import { garbled } from "../wire/faults.ts";
 import type { JsonObject } from "../wire/fields.ts";
 import { writeMessagesError } from "./error.ts";
+import { imageBlock } from "./reply.ts";
 import { writeStop } from "./stop.ts";
 import { unknownUsage, writeMessagesUsage } from "./usage.ts";
-import { sseFrame } from "../wire/sse.ts";
+import { maxEventBytes, sseFrame } from "../wire/sse.ts";
+import { WholeJson } from "../wire/whole-json.ts";
 
 /** The block that is open: words, reasoning, or the tool call of a slot. */
-type Open = { readonly kind: "text" | "reasoning" } | { readonly kind: "tool"; readonly slot: number };
+type Open =
+  | { readonly kind: "text" | "reasoning" | "image" }
+  | { readonly kind: "tool"; readonly slot: number; readonly said: WholeJson };
 
 type ToolStart = Extract<StreamEvent, { kind: "tool_start" }>;
+
+/** A tool call that has begun while another one was open, with its arguments so far. */
+interface Waiting {
+  readonly start: ToolStart;
+  text: string;
+}
+
+type WordEvent = Extract<StreamEvent, { kind: "text" | "refusal" | "reasoning" | "image" }>;
+
+/** Most characters of arguments and words that wait; those of a call that writes a long file are some hundred thousand. */
+const maxWaiting = maxEventBytes;
 
 /** Writes the frames of one streamed message. The API knows one answer per call, so only the first choice is written. */
 export class MessagesStreamWriter implements StreamWriter {
   readonly #call: ModelCall;
   readonly #stamp: ReplyStamp;
-  /** Tool calls that have begun while another one was open; their blocks open with their first arguments. */
-  readonly #waiting = new Map<number, ToolStart>();
+  /** Their blocks open with their first arguments, once no other one is unfinished. */
+  readonly #waiting = new Map<number, Waiting>();
+  /** Words that came in the middle of a call's arguments. */
+  #words: WordEvent[] = [];
+  #waitingChars = 0;
   #open: Open | undefined;
   #blocks = 0;
   #started = false;
@@ -43,11 +63,10 @@ export class MessagesStreamWriter implements StreamWriter {
       case "start":
         return this.#start(event.id, event.model);
       case "text":
-        return this.#text(event.text);
       case "refusal":
-        return this.#text(event.text);
       case "reasoning":
-        return this.#reasoning(event);
+      case "image":
+        return this.#isUnfinished ? this.#wait(event) : this.#said(event);
       case "tool_start":
         return this.#toolStart(event);
       case "tool_arguments":
@@ -67,6 +86,34 @@ export class MessagesStreamWriter implements StreamWriter {
 
   fail(error: { readonly code: string; readonly message: string }): string {
     return frame("error", writeMessagesError(error));
+  }
+
+  #said(event: WordEvent): string {
+    if (event.kind === "image") return this.#begin({ kind: "image" }, imageBlock(event.source)) + this.#close();
+    return event.kind === "reasoning" ? this.#reasoning(event) : this.#text(event.text);
+  }
+
+  /** Whether a call has begun whose arguments are not whole. */
+  get #isUnfinished(): boolean {
+    return this.#open?.kind === "tool" && (this.#waiting.size > 0 || !this.#open.said.isWhole);
+  }
+
+  #wait(event: WordEvent): string {
+    this.#words.push(event);
+    this.#count("text" in event ? event.text : JSON.stringify(event.source));
+    return "";
+  }
+
+  #count(text: string): void {
+    this.#waitingChars += text.length;
+    if (this.#waitingChars > maxWaiting) throw garbled("the pieces of the provider's stream take turns for too long");
+  }
+
+  /** What was said in the middle of arguments. */
+  #rest(): string {
+    const words = this.#words;
+    this.#words = [];
+    return words.map((event) => this.#said(event)).join("");
   }
 
   #start(id: string, model: string): string {
@@ -114,25 +161,54 @@ export class MessagesStreamWriter implements StreamWriter {
 
   #toolStart(start: ToolStart): string {
     if (this.#open?.kind !== "tool") return this.#openTool(start);
-    this.#waiting.set(start.slot, start);
+    this.#waiting.set(start.slot, { start, text: "" });
     return "";
   }
 
   #openTool(start: ToolStart): string {
     this.#waiting.delete(start.slot);
     const block = { type: "tool_use", id: start.id, name: start.name, input: {} };
-    return this.#begin({ kind: "tool", slot: start.slot }, block);
+    return this.#begin({ kind: "tool", slot: start.slot, said: new WholeJson() }, block);
   }
 
   #arguments(slot: number, text: string): string {
     if (text === "") return "";
-    let frames = "";
-    if (this.#open?.kind !== "tool" || this.#open.slot !== slot) {
-      const start = this.#waiting.get(slot);
-      if (start === undefined) throw garbled("the provider's stream goes back to a tool call that it had left");
-      frames = this.#openTool(start);
+    if (this.#open?.kind === "tool" && this.#open.slot === slot) return this.#input(text);
+    const waiting = this.#waiting.get(slot);
+    if (waiting === undefined) {
+      // Some servers end arguments that are whole with white space.
+      if (text.trim() === "") return "";
+      throw garbled("the provider's stream goes back to a tool call that it had left");
     }
-    return frames + this.#delta(`{"type":"input_json_delta","partial_json":${JSON.stringify(text)}}`);
+    waiting.text += text;
+    this.#count(text);
+    return this.#next();
+  }
+
+  /** Opens the calls that wait, one after the other, as long as none is unfinished. */
+  #next(): string {
+    let frames = "";
+    while (this.#open?.kind !== "tool" || this.#open.said.isWhole) {
+      const next = [...this.#waiting.values()].find((each) => each.text !== "");
+      if (next === undefined) break;
+      frames += this.#release(next);
+    }
+    return frames;
+  }
+
+  /** A call that waits, with what has come of its arguments. */
+  #release({ start, text }: Waiting): string {
+    this.#waitingChars -= text.length;
+    return this.#openTool(start) + (text === "" ? "" : this.#input(text));
+  }
+
+  /** Arguments of the call that is open. */
+  #input(text: string): string {
+    if (this.#open?.kind === "tool") this.#open.said.add(text);
+    const frames = this.#delta(`{"type":"input_json_delta","partial_json":${JSON.stringify(text)}}`);
+    // Calls that wait are older than the words that wait behind them.
+    if (this.#words.length === 0 || this.#isUnfinished) return frames;
+    return frames + this.#rest();
   }
 
   #begin(open: Open, block: JsonObject): string {
@@ -154,15 +230,15 @@ export class MessagesStreamWriter implements StreamWriter {
     return frame("content_block_stop", { type: "content_block_stop", index });
   }
 
-  /** Closes the open block and writes the tool calls that are still waiting, which have no arguments. */
+  /** Closes the open block and writes the tool calls that are still waiting. */
   #settle(): string {
     let frames = this.#close();
-    for (const start of this.#waiting.values()) frames += this.#openTool(start) + this.#close();
+    for (const each of this.#waiting.values()) frames += this.#release(each) + this.#close();
     return frames;
   }
 
   #end(): string {
-    const before = this.#start("", this.#call.model) + this.#settle();
+    const before = this.#start("", this.#call.model) + this.#settle() + this.#rest() + this.#close();
     const delta = { ...writeStop(this.#finish), stop_sequence: null, container: null };
     const event = { type: "message_delta", delta, usage: this.#usage };
     return before + frame("message_delta", event) + frame("message_stop", { type: "message_stop" });

@@ -23,10 +23,20 @@ export function writeGeneration(call: ModelCall, model: string, losses: Losses, 
   if (call.presencePenalty !== undefined) config["presencePenalty"] = call.presencePenalty;
   if (call.choices > 1 && !call.stream) config["candidateCount"] = call.choices;
   if (call.logprobs === true) config["responseLogprobs"] = true;
+  const modalities = modalitiesOf(call);
+  if (modalities !== undefined) config["responseModalities"] = modalities;
   writeForm(call, model, config);
   const thinking = writeThinking(call, model, losses);
   if (thinking !== undefined) config["thinkingConfig"] = thinking;
   return config;
+}
+
+/** What the answer may be made of, where the caller says so in a list of kinds that this API knows: words and pictures. */
+export function modalitiesOf({ dialect, raw }: ModelCall): readonly string[] | undefined {
+  const asked = dialect === "openai-chat" ? raw["modalities"] : undefined;
+  if (!Array.isArray(asked) || asked.length === 0) return undefined;
+  const known = asked.every((each) => each === "text" || each === "image");
+  return known ? asked.map((each: string) => each.toUpperCase()) : undefined;
 }
 
 function writeForm(call: ModelCall, model: string, config: Record<string, unknown>): void {

@@ -1,4 +1,5 @@
 // Reads the parts of what Gemini says, the same way from whole replies and from pieces of a stream.
+import type { MediaSource } from "../conversation.ts";
 import { garbled } from "../wire/faults.ts";
 import type { JsonObject } from "../wire/fields.ts";
 import { isObject } from "../wire/fields.ts";
@@ -8,6 +9,7 @@ import { tagSeal } from "./seal.ts";
 export type ContentPart =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "thought"; readonly text: string }
+  | { readonly kind: "image"; readonly source: MediaSource }
   /** Gemini's seal, tagged. */
   | { readonly kind: "seal"; readonly signature: string }
   | { readonly kind: "call"; readonly id: string; readonly name: string; readonly arguments: string };
@@ -15,7 +17,7 @@ export type ContentPart =
 /**
  * What a candidate's content says, in order. A seal on a tool call comes before the call, a seal on a text after it. Parts
  * that only the provider's own tools make are passed over, since Charter never offers those.
- * @throws `upstream.garbled` for media, which were not asked for and have no place in a reply.
+ * @throws `upstream.garbled` for media that are no pictures, which have no place in a reply.
  */
 export function readParts(content: unknown): ContentPart[] {
   if (!isObject(content)) return [];
@@ -43,9 +45,20 @@ function readPart(part: JsonObject, read: ContentPart[]): void {
     read.push({ kind: "call", id: known, name, arguments: JSON.stringify(args ?? {}) });
     return;
   }
-  if (part["inlineData"] !== undefined) throw garbled("the provider's reply holds media that were not asked for");
+  // Pictures among the thoughts are drafts of the one that follows.
+  const medium = part["inlineData"] ?? part["inline_data"];
+  if (medium !== undefined && part["thought"] !== true) read.push({ kind: "image", source: readPicture(medium) });
   if (typeof text === "string" && text !== "") read.push({ kind: part["thought"] === true ? "thought" : "text", text });
   if (seal !== undefined) read.push(seal);
+}
+
+function readPicture(medium: unknown): MediaSource {
+  const { data, mimeType, mime_type: older } = isObject(medium) ? medium : {};
+  const mediaType = mimeType ?? older;
+  if (typeof data === "string" && typeof mediaType === "string" && /^image\//i.test(mediaType)) {
+    return { kind: "base64", mediaType, data };
+  }
+  throw garbled("the provider's reply holds media that are no pictures");
 }
 
 /**

@@ -102,7 +102,8 @@ describe("reading a reply of the Gemini API", () => {
     { candidates: [] },
     { candidates: [3] },
     candidate("STOP", [{ functionCall: {} }]),
-    candidate("STOP", [{ inlineData: { mimeType: "image/png", data: "" } }]),
+    candidate("STOP", [{ inlineData: { mimeType: "audio/wav", data: "" } }]),
+    candidate("STOP", [{ inlineData: { mimeType: "image/png" } }]),
   ])("refuses %o as no reply", (garbage) => {
     expect(() => geminiUpstream.readReply(garbage)).toThrow(expect.objectContaining({ code: "upstream.garbled" }));
   });

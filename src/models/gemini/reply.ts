@@ -56,6 +56,7 @@ function readCandidate(candidate: JsonObject, replyId: string): Choice {
     const last = parts.at(-1);
     if (part.kind === "text") parts.push({ kind: "text", text: part.text });
     else if (part.kind === "thought") parts.push({ kind: "reasoning", text: part.text });
+    else if (part.kind === "image") parts.push({ kind: "image", source: part.source });
     else if (part.kind === "call") {
       const id = part.id === "" ? madeCallId(replyId, indexOf(candidate), calls) : part.id;
       parts.push({ kind: "tool_call", id, name: part.name, arguments: part.arguments });

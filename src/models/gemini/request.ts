@@ -4,7 +4,7 @@ import { unsupported } from "../wire/faults.ts";
 import { Losses } from "../wire/losses.ts";
 import type { JsonObject } from "../wire/fields.ts";
 import { isObject } from "../wire/fields.ts";
-import { writeGeneration } from "./generation.ts";
+import { modalitiesOf, writeGeneration } from "./generation.ts";
 import { writeContents } from "./turns.ts";
 
 /** Writes a call. @throws `dialect.unsupported` for what the Gemini API cannot say. */
@@ -28,7 +28,8 @@ export function writeGeminiCall(call: ModelCall, target: Target): WireRequest {
 }
 
 function leaveUnsayable(call: ModelCall, losses: Losses): void {
-  losses.leaveUntranslated(call);
+  // What the answer may be made of is said by `writeGeneration`.
+  losses.leaveUntranslated(call, (at) => at === "/modalities" && modalitiesOf(call) !== undefined);
   if (call.stream && call.choices > 1) losses.leave("n", "this provider streams one answer per call");
   if (call.parallelToolCalls === false && call.tools.length > 0) {
     losses.leave("parallel_tool_calls", "this provider cannot be held to one tool call at a time");

@@ -64,6 +64,7 @@ export class GeminiStreamReader implements StreamReader {
     for (const part of readParts(from["content"])) {
       if (part.kind === "text") events.push({ kind: "text", choice, text: part.text });
       else if (part.kind === "thought") events.push({ kind: "reasoning", choice, text: part.text });
+      else if (part.kind === "image") events.push({ kind: "image", choice, source: part.source });
       else if (part.kind === "seal") events.push({ kind: "reasoning", choice, text: "", signature: part.signature });
       else {
         const slot = state.calls++;

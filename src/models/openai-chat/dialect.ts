@@ -1,7 +1,7 @@
 // Chat completions, the dialect of OpenAI that most servers speak: POST /v1/chat/completions.
 import type { FrontDialect, UpstreamDialect } from "../conversation.ts";
 import { readChatCall } from "./call.ts";
-import { readChatError } from "./error.ts";
+import { readChatError, writeChatError } from "./error.ts";
 import { mendedReply } from "./mend.ts";
 import { placesInCall, placesInReply } from "./places.ts";
 import { readChatReply, writeChatReply } from "./reply.ts";
@@ -16,6 +16,7 @@ export const openaiChatFront: FrontDialect = {
   writeReply: writeChatReply,
   mended: mendedReply,
   streamWriter: (call, shown) => new ChatStreamWriter(call, shown),
+  writeError: writeChatError,
   turnsField: "messages",
   places: { inCall: placesInCall, inReply: placesInReply },
   closing: "data: [DONE]\n\n",
@@ -29,4 +30,5 @@ export const openaiChatUpstream: UpstreamDialect = {
   readReply: readChatReply,
   streamReader: () => new ChatStreamReader(),
   readError: readChatError,
+  dispensable: ["stream_options"],
 };

@@ -196,15 +196,22 @@ describe("a whole chat completion", () => {
 
 describe("an error body", () => {
   it.each([
-    [{ error: { message: "m", type: "t", code: "c" } }, { code: "c", message: "m" }],
-    [{ error: { message: "m", type: "t", code: null } }, { code: "t", message: "m" }],
-    [[{ error: { code: 400, message: "m", status: "INVALID_ARGUMENT" } }], { code: "400", message: "m" }],
+    [{ error: { message: "m", type: "t", code: "c" } }, { code: "c", type: "t", message: "m" }],
+    [{ error: { message: "m", type: "t", code: null } }, { code: "t", type: "t", message: "m" }],
+    [[{ error: { code: 400, message: "m", status: "INVALID_ARGUMENT" } }], { code: "INVALID_ARGUMENT", message: "m" }],
     [{ error: "m" }, { message: "m" }],
     [
       { object: "error", message: "m", code: 40_003 },
       { code: "40003", message: "m" },
     ],
+    [{ error: { message: "m", param: "top_k", code: 7 } }, { code: "7", param: "top_k", message: "m" }],
+    [
+      { message: "m", type: "t" },
+      { code: "t", type: "t", message: "m" },
+    ],
     [{ detail: "m" }, { message: "m" }],
+    [{ detail: [{ loc: ["body", "top_k"], msg: "a" }, { msg: "b" }, "c", 5] }, { message: "body.top_k: a; b; c" }],
+    [{ detail: [] }, undefined],
     [{ fine: true }, undefined],
     ["<html>", undefined],
   ])("%j is read", (body, words) => {

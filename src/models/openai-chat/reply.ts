@@ -1,8 +1,7 @@
 // Reads and writes a whole chat completion. Reading is tolerant of what the many servers of this dialect leave out.
-import { modelFault } from "../errors.ts";
-import type { Choice, ModelCall, Part, Reply, ReplyStamp } from "../conversation.ts";
+import type { Choice, MediaSource, ModelCall, Part, Reply, ReplyStamp } from "../conversation.ts";
 import { maxReplyItems } from "../../kernel/limits.ts";
-import { garbled } from "../wire/faults.ts";
+import { garbled, ReportedFault } from "../wire/faults.ts";
 import type { Draft, JsonObject } from "../wire/fields.ts";
 import { isObject, put } from "../wire/fields.ts";
 import { readChatError } from "./error.ts";
@@ -20,7 +19,7 @@ export function readChatReply(body: unknown): Reply {
   const choices = body["choices"];
   if (!Array.isArray(choices) || choices.length === 0) {
     const error = readChatError(body);
-    if (error !== undefined) throw modelFault("upstream.failed", "the provider reported an error", {}, error);
+    if (error !== undefined) throw new ReportedFault(error);
     throw garbled("the provider's reply has no choices");
   }
   checkItems(choices);
@@ -113,9 +112,10 @@ function readChoice(choice: JsonObject, replyId: string): Choice {
   return read;
 }
 
-function readImages(images: unknown): Part[] {
+/** The pictures of a message or a delta, as OpenRouter and others give them. */
+export function readImages(images: unknown): Extract<Part, { kind: "image" }>[] {
   if (!Array.isArray(images)) return [];
-  return (images as unknown[]).flatMap((image): Part[] => {
+  return (images as unknown[]).flatMap((image): Extract<Part, { kind: "image" }>[] => {
     const inner = isObject(image) && isObject(image["image_url"]) ? image["image_url"] : {};
     const url = textOr(inner["url"], "");
     const source = url === "" ? undefined : parseMedia(url);
@@ -170,7 +170,7 @@ function writeChoice(call: ModelCall, choice: Choice, index: number): Record<str
     if (part.kind === "text") append("content", part.text);
     else if (part.kind === "refusal") append("refusal", part.text);
     else if (part.kind === "reasoning" && part.text !== "") append("reasoning_content", part.text);
-    else if (part.kind === "image") images.push({ type: "image_url", image_url: { url: writeMedia(part.source) } });
+    else if (part.kind === "image") images.push(writeImage(part.source, images.length));
     else if (part.kind === "tool_call") {
       calls.push({ id: part.id, type: "function", function: { name: part.name, arguments: part.arguments } });
     }
@@ -183,6 +183,11 @@ function writeChoice(call: ModelCall, choice: Choice, index: number): Record<str
   const finish = writeFinish(choice.finish, message["refusal"] !== null);
   const reason = older !== undefined && finish === "tool_calls" ? "function_call" : finish;
   return { index, message, logprobs: null, finish_reason: reason };
+}
+
+/** A picture that the model made. */
+export function writeImage(source: MediaSource, index: number): Record<string, unknown> {
+  return { index, type: "image_url", image_url: { url: writeMedia(source) } };
 }
 
 /** Whether the caller offered `functions`, and so looks for `function_call` in the answer. */

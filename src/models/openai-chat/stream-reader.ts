@@ -15,7 +15,7 @@ import { readChatError } from "./error.ts";
 import { readFinish } from "./finish.ts";
 import { mendedFinish, textOfArguments } from "./mend.ts";
 import { tierOf } from "../service-tier.ts";
-import { idOf, madeToolId, readSaid, textOr, usageOf } from "./reply.ts";
+import { idOf, madeToolId, readImages, readSaid, textOr, usageOf } from "./reply.ts";
 import { LogprobMean } from "./usage.ts";
 
 /** The event that ends a stream of this dialect. */
@@ -206,6 +206,7 @@ class ChoiceReader {
       this.#refused = true;
       events.push({ kind: "refusal", choice, text: refusal });
     }
+    for (const { source } of readImages(delta["images"])) events.push({ kind: "image", choice, source });
     const calls = delta["tool_calls"];
     if (Array.isArray(calls)) for (const call of calls as unknown[]) if (isObject(call)) this.#call(call, events);
     // The older form has one call, without a number or an id.

@@ -2,7 +2,7 @@
 import type { Finish, ModelCall, ReplyStamp, StreamEvent, StreamWriter } from "../conversation.ts";
 import type { JsonObject } from "../wire/fields.ts";
 import { writeFinish } from "./finish.ts";
-import { speaksOlderForm } from "./reply.ts";
+import { speaksOlderForm, writeImage } from "./reply.ts";
 import { doneData } from "./stream-reader.ts";
 import { writeChatUsage } from "./usage.ts";
 import { sseFrame } from "../wire/sse.ts";
@@ -17,6 +17,7 @@ export class ChatStreamWriter implements StreamWriter {
   /** What every chunk begins with, up to the choices. */
   #head = "";
   #usage: JsonObject | undefined;
+  #images = 0;
 
   constructor(call: ModelCall, stamp: ReplyStamp) {
     this.#call = call;
@@ -41,6 +42,10 @@ export class ChatStreamWriter implements StreamWriter {
         return this.#toolStart(event);
       case "tool_arguments":
         return this.#toolArguments(event);
+      case "image": {
+        const image = writeImage(event.source, this.#images++);
+        return this.#delta(event.choice, `"images":[${JSON.stringify(image)}]`);
+      }
       case "finish":
         return this.#finish(event.choice, event.finish);
       case "usage":

@@ -1,6 +1,6 @@
 // OpenAI's Responses dialect: POST /v1/responses, without stored conversations.
 import type { FrontDialect, UpstreamDialect } from "../conversation.ts";
-import { readChatError } from "../openai-chat/error.ts";
+import { readChatError, writeChatError } from "../openai-chat/error.ts";
 import { readResponsesCall } from "./call.ts";
 import { placesInCall, placesInReply } from "./places.ts";
 import { readResponsesReply, ResponsesStreamReader } from "./reader.ts";
@@ -14,6 +14,7 @@ export const openaiResponsesFront: FrontDialect = {
   readCall: readResponsesCall,
   writeReply: writeResponsesReply,
   streamWriter: (call, shown) => new ResponsesStreamWriter(call, shown),
+  writeError: writeChatError,
   turnsField: "input",
   places: { inCall: placesInCall, inReply: placesInReply },
 };

@@ -1,8 +1,7 @@
 // Reads replies of the Responses dialect, whole and streamed.
-import { modelFault } from "../errors.ts";
 import type { Finish, Part, Reply, SseEvent, StreamEvent, StreamReader } from "../conversation.ts";
 import { parseEvent } from "../wire/event-json.ts";
-import { garbled } from "../wire/faults.ts";
+import { garbled, ReportedFault } from "../wire/faults.ts";
 import type { JsonObject } from "../wire/fields.ts";
 import { isObject } from "../wire/fields.ts";
 import { readChatError } from "../openai-chat/error.ts";
@@ -13,7 +12,7 @@ import { idOf, textOr, usageOf } from "../openai-chat/reply.ts";
 export function readResponsesReply(body: unknown): Reply {
   if (!isObject(body)) throw garbled("the provider's reply is not an object");
   const error = readChatError(body);
-  if (error !== undefined) throw modelFault("upstream.failed", "the provider reported an error", {}, error);
+  if (error !== undefined) throw new ReportedFault(error);
   if (!Array.isArray(body["output"])) throw garbled("the provider's reply has no output");
   const parts = (body["output"] as unknown[]).flatMap((item) => (isObject(item) ? readItem(item) : []));
   return {

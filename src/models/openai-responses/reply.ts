@@ -1,5 +1,5 @@
 // Writes a whole reply of the Responses dialect: the response object and its output items.
-import type { Choice, Finish, ModelCall, Part, Reply, ReplyStamp } from "../conversation.ts";
+import type { Choice, Finish, MediaSource, ModelCall, Part, Reply, ReplyStamp } from "../conversation.ts";
 import type { Usage } from "../usage.ts";
 import type { JsonObject } from "../wire/fields.ts";
 import { sealedReasoning } from "./call.ts";
@@ -34,7 +34,7 @@ export function headOf(id: string, model: string, stamp: ReplyStamp): ResponseHe
 }
 
 /** The id of an output item: as unique as that of its response. */
-export function itemId(prefix: "msg" | "fc" | "rs", head: ResponseHead, index: number): string {
+export function itemId(prefix: "msg" | "fc" | "rs" | "ig", head: ResponseHead, index: number): string {
   return `${prefix}_${head.id.slice("resp_".length)}_${index}`;
 }
 
@@ -126,7 +126,8 @@ function writeItems(call: ModelCall, head: ResponseHead, parts: readonly Part[],
       continue;
     }
     content = undefined;
-    if (part.kind === "tool_call") items.push(toolItem(itemId("fc", head, items.length), status, part));
+    if (part.kind === "image") items.push(imageItem(itemId("ig", head, items.length), part.source));
+    else if (part.kind === "tool_call") items.push(toolItem(itemId("fc", head, items.length), status, part));
     else if (part.kind === "reasoning") {
       items.push(reasoningItem(call, itemId("rs", head, items.length), part.text, sealReasoning(part)));
     }
@@ -152,6 +153,14 @@ export function toolItem(
   call: { readonly id: string; readonly name: string; readonly arguments: string },
 ): Item {
   return { id, type: "function_call", status, call_id: call.id, name: call.name, arguments: call.arguments };
+}
+
+/** A picture that the model made, as this API's own tool gives one. */
+export function imageItem(id: string, source: MediaSource): Item {
+  const result = source.kind === "base64" ? source.data : source.url;
+  const type = source.kind === "base64" ? /^image\/(png|jpeg|webp)$/.exec(source.mediaType)?.[1] : undefined;
+  const format = type === undefined ? {} : { output_format: type };
+  return { id, type: "image_generation_call", status: "completed", result, ...format };
 }
 
 /** Reasoning: its words as a summary, and its seal only where the caller asked to send it back. */

@@ -10,6 +10,7 @@ import {
   contentPart,
   headOf,
   type Item,
+  imageItem,
   itemId,
   messageItem,
   type Outcome,
@@ -103,6 +104,12 @@ export class ResponsesStreamWriter implements StreamWriter {
         return this.#reasoning(event);
       case "tool_start":
         return this.#toolStart(event);
+      case "image": {
+        const frames = this.#close("completed");
+        const index = this.#output.length;
+        const item = imageItem(itemId("ig", this.#head, index), event.source);
+        return frames + this.#add(index, { ...item, status: "in_progress", result: null }) + this.#done(index, item);
+      }
       case "tool_arguments":
         return this.#toolArguments(event.slot, event.text);
       default:

@@ -3,7 +3,7 @@ import type { FrontDialect, ModelCall, Reply, StreamReader, StreamWriter, Upstre
 import { garbled, unsupported } from "./faults.ts";
 import type { Draft, JsonObject } from "./fields.ts";
 import { integerIn, isObject, missing, neededTextIn, textIn, unlike } from "./fields.ts";
-import { readChatError } from "../openai-chat/error.ts";
+import { readChatError, writeChatError } from "../openai-chat/error.ts";
 import { textOr, usageOf } from "../openai-chat/reply.ts";
 import { sseFrame } from "./sse.ts";
 
@@ -15,6 +15,7 @@ export const embeddingsFront: FrontDialect = {
   readCall: readEmbeddingsCall,
   writeReply: writeEmbeddingsReply,
   mended: inWantedEncoding,
+  writeError: writeChatError,
   streamWriter: (): StreamWriter => ({
     write: () => "",
     fail: ({ code, message }) => sseFrame(JSON.stringify({ error: { message, type: "server_error", code } })),

@@ -1,5 +1,6 @@
-// The JSON of one event of a stream. An event is at most a mebibyte and is read in one go, so a long one is held to bounds in
-// which that takes milliseconds; what models say in an event has a hundred values.
+// The JSON of one event of a stream. An event is read in one go, so a long one is held to bounds in which that takes
+// milliseconds: the engine reads one of few values quickly, however long they are, as a picture is. What models say in an
+// event has a hundred values.
 import { parseLossless } from "../../kernel/json-exact.ts";
 import { plainBounds } from "../../kernel/json-bounds.ts";
 import type { JsonBounds } from "../../kernel/json-bounds.ts";
@@ -20,6 +21,15 @@ const bounds: JsonBounds = {
 
 /** The value that an event spells. @throws SyntaxError or JsonRefusal */
 export function parseEvent(data: string): unknown {
-  if (data.length <= shortChars) return parseLossless(data);
+  if (data.length <= shortChars || hasFewValues(data)) return parseLossless(data);
   return atOnce(readJson(Buffer.from(data), bounds, new TimeSlice()));
+}
+
+/** Whether a text cannot hold more values than an event may; they are told by what stands between them. */
+function hasFewValues(data: string): boolean {
+  let left = maxEventValues;
+  for (const mark of [",", "[", "{"]) {
+    for (let at = data.indexOf(mark); at !== -1; at = data.indexOf(mark, at + 1)) if (--left < 0) return false;
+  }
+  return true;
 }

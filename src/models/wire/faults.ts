@@ -1,7 +1,8 @@
-// The three ways in which a dialect fails: the caller's body is wrong, the call cannot be said in the provider's dialect,
-// or the provider's body is not a reply.
+// The ways in which a dialect fails: the caller's body is wrong, the call cannot be said in the provider's dialect, the
+// provider's body is not a reply, or it is an error.
 import { modelFault } from "../errors.ts";
-import type { Fault } from "../../kernel/fault.ts";
+import { Fault } from "../../kernel/fault.ts";
+import type { ProviderWords } from "../conversation.ts";
 
 /** `dialect.invalid`: the value at the JSON pointer `at` is not what the API asks for there. */
 export function invalid(at: string, sentence: string): Fault {
@@ -16,4 +17,14 @@ export function unsupported(sentence: string, at?: string): Fault {
 /** `upstream.garbled`: the provider's body is not a reply; its own words go into `cause`, which is never sent. */
 export function garbled(sentence: string, cause?: unknown): Fault {
   return modelFault("upstream.garbled", sentence, {}, cause);
+}
+
+/** An error that a provider reports inside an answer of a good status; its words are not for callers as they are. */
+export class ReportedFault extends Fault {
+  readonly words: ProviderWords;
+
+  constructor(words: ProviderWords) {
+    super("upstream.failed", "the provider reported an error");
+    this.words = words;
+  }
 }

@@ -1,15 +1,22 @@
 // How much of a reply its readers go through one by one, in one go. Probabilities of tokens are many and are not among it.
 import { modelFault } from "../errors.ts";
 import { maxReplyParts } from "../../kernel/limits.ts";
+import { ReportedFault } from "./faults.ts";
 import type { UpstreamDialect } from "../conversation.ts";
 
-/** A dialect that reads no reply of too many parts. */
+/** A dialect that reads no reply of too many parts, and knows an error in the place of a reply. */
 export function withBoundedReplies(dialect: UpstreamDialect): UpstreamDialect {
   return {
     ...dialect,
     readReply(body) {
       assertParts(body);
-      return dialect.readReply(body);
+      try {
+        return dialect.readReply(body);
+      } catch (error) {
+        // What is no reply may be an error that came with a good status.
+        const words = error instanceof ReportedFault ? undefined : dialect.readError(body);
+        throw words?.message === undefined ? error : new ReportedFault(words);
+      }
     },
   };
 }

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { SseEvent } from "../conversation.ts";
-import { maxEventBytes, type SseBlock, SseDecoder, sseFrame } from "./sse.ts";
+import { beginsAsEvents, maxEventBytes, maxEventLines, type SseBlock, SseDecoder, sseFrame } from "./sse.ts";
 
 /** Cuts bytes into chunks after the given lengths, round and round. */
 function chunksOf(bytes: Buffer, lengths: readonly number[]): Buffer[] {
@@ -119,7 +119,22 @@ describe("server-sent events", () => {
     expect(decode(chunksOf(fits, [65_536]))[0]?.event?.data).toHaveLength(maxEventBytes - "data:\n\n".length);
     expect(() => decode([Buffer.concat([Buffer.from(":"), Buffer.from("\ndata:1"), fits])])).toThrow(garbled);
     const endless = new SseDecoder();
-    const feed = (): unknown => endless.feed(Buffer.from("data: more\n".repeat(1000)));
-    expect(() => Array.from({ length: 100 }, feed)).toThrow(garbled);
+    const feed = (): unknown => endless.feed(Buffer.from("data: more\n".repeat(10_000)));
+    expect(() => Array.from({ length: 160 }, feed)).toThrow(garbled);
+    const lines = Buffer.from(`${"data:\n".repeat(maxEventLines + 1)}\n`);
+    expect(() => decode([lines])).toThrow(garbled);
+    expect(decode([lines.subarray(2 * "data:\n".length)])[0]?.event?.data).toHaveLength(maxEventLines - 2);
+  });
+
+  it("are told from other bodies by how they begin, as soon as that can be told", () => {
+    for (const head of ["data: {}", "event: ping\n", ":", "\uFEFFdata:", "\n\r\n id:", "retry: 5"]) {
+      expect(beginsAsEvents(Buffer.from(head)), head).toBe(true);
+    }
+    for (const head of ["{", " [1", "<html>", "database", "datum: 1", " ".repeat(64)]) {
+      expect(beginsAsEvents(Buffer.from(head)), head).toBe(false);
+    }
+    for (const head of ["", "d", "dat", "\n ev", "retry"])
+      expect(beginsAsEvents(Buffer.from(head)), head).toBeUndefined();
+    expect(beginsAsEvents(Buffer.from("\uFEFF").subarray(0, 2))).toBeUndefined();
   });
 });

@@ -2,12 +2,18 @@
 //
 // 1. The blocks of a stream cover its bytes without gap or overlap, so that they can be forwarded as they came.
 // 2. How the bytes are cut into chunks changes nothing. A byte is looked at once and copied at most once.
-// 3. One event is at most 1 MiB; a longer one is refused, so that a stream that never ends an event costs bounded memory.
+// 3. One event is at most 16 MiB, as a picture in base64 takes; a longer one, or one of very many lines, is refused, so that a
+//    stream that never ends an event costs bounded memory and time.
 import { modelFault } from "../errors.ts";
 import type { SseEvent } from "../conversation.ts";
+import { collected } from "../../outbound/index.ts";
+import type { UpstreamAnswer } from "../../outbound/index.ts";
 
-/** The most bytes of one event, its line ends included. A chunk of a reply has some hundred. */
-export const maxEventBytes = 1024 * 1024;
+/** The most bytes of one event, its line ends included. A chunk of a reply has some hundred, one with a picture millions. */
+export const maxEventBytes = 16 * 1024 * 1024;
+
+/** The most lines of one event: they are gone through in one go, and providers write two. */
+export const maxEventLines = 65_536;
 
 /** A stretch of a stream that ends with an empty line. */
 export interface SseBlock {
@@ -123,6 +129,48 @@ export class SseDecoder {
   }
 }
 
+/**
+ * Whether bytes begin as a stream of events does, whatever they are labelled: with a field or a comment. Undefined where too
+ * little has come to tell.
+ */
+export function beginsAsEvents(head: Buffer): boolean | undefined {
+  const text = head
+    .subarray(0, 64)
+    .toString("latin1")
+    .replace(/^\u00ef\u00bb\u00bf/, "")
+    .trimStart();
+  if (/^(?:data|event|id|retry)?:/.test(text)) return true;
+  const isPart = ["data:", "event:", "id:", "retry:", "\u00ef\u00bb\u00bf"].some((name) => name.startsWith(text));
+  return isPart && head.length < 64 ? undefined : false;
+}
+
+/** The body of an answer to a call for a stream, and whether it is one; as much of it is read as tells. */
+export async function openedAnswer({ body, headers }: Pick<UpstreamAnswer, "body" | "headers">): Promise<{
+  readonly rest: Pick<UpstreamAnswer, "body" | "collect">;
+  readonly isEvents: boolean;
+}> {
+  const pieces = body[Symbol.asyncIterator]();
+  let head: Buffer = Buffer.alloc(0);
+  let isEvents: boolean | undefined;
+  while (isEvents === undefined) {
+    const piece = await pieces.next();
+    if (piece.done === true) break;
+    head = head.length === 0 ? piece.value : Buffer.concat([head, piece.value]);
+    isEvents = beginsAsEvents(head);
+  }
+  async function* whole(): AsyncGenerator<Buffer, void> {
+    if (head.length > 0) yield head;
+    yield* { [Symbol.asyncIterator]: () => pieces };
+  }
+  const rest = whole();
+  const isLabelled = /^text\/event-stream\b/i.test(headers["content-type"] ?? "");
+  const isJson = /^\s*[[{]/.test(head.subarray(0, 64).toString("latin1"));
+  return {
+    rest: { body: rest, collect: (maxBytes) => collected(rest, maxBytes) },
+    isEvents: isEvents === true || (isLabelled && !isJson),
+  };
+}
+
 function limited(bytes: number): void {
   if (bytes <= maxEventBytes) return;
   const sentence = `an event of the provider's stream is larger than ${maxEventBytes} bytes`;
@@ -134,7 +182,12 @@ function parseBlock(text: string): SseEvent | undefined {
   let data: string | undefined;
   let event = "";
   let start = 0;
+  let lines = 0;
   for (let end = text.indexOf("\n"); end !== -1; end = text.indexOf("\n", start)) {
+    if (++lines > maxEventLines) {
+      const sentence = `an event of the provider's stream has more than ${maxEventLines} lines`;
+      throw modelFault("upstream.garbled", sentence, { limit: "maxEventLines" });
+    }
     if (text.startsWith("data", start)) {
       const value = fieldValue(text, start + "data".length, end);
       if (value !== undefined) data = data === undefined ? value : `${data}\n${value}`;

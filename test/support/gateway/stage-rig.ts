@@ -121,6 +121,7 @@ export async function openStageRig(terms: Partial<ModelTerms> = {}, defaultToken
     },
     deadlines: { connectMs: 1000, headersMs: 1000, idleMs: 1000, totalMs: 1000 },
     maxAttempts: 3,
+    repeatsAccepted: false,
     maxReplyBytes: 1024 * 1024,
     random: () => 0,
   };
