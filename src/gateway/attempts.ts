@@ -129,7 +129,10 @@ async function attemptOnce(
       signal,
     });
     ({ status } = landing.answer);
-    const landed = { attempt, ...(await readHead(parts, { deployment, name, dialect }, call, landing)) };
+    const landed = {
+      attempt,
+      ...(await readHead(parts, { deployment, name, dialect, heard: () => session.heard() }, call, landing)),
+    };
     if (landed.kind === "whole" && trial.enforcesForm) assertFits(parts.forms, session, landed);
     session.answered(candidate, name);
     return landed;
@@ -159,10 +162,18 @@ function assertFits(forms: FormChecker, session: CallSession, answer: WholeAnswe
   throw misfitFault(answer.deployment, judgement);
 }
 
+/** Who answers, in which dialect, and who is told that it is at work before it says something. */
+interface Heading {
+  readonly deployment: Deployment;
+  readonly name: DialectName;
+  readonly dialect: UpstreamDialect;
+  readonly heard: () => void;
+}
+
 /** A whole answer is read to its end; of a stream the first pieces, so that it is known to be one. */
 async function readHead(
   { maxReplyBytes }: AttemptParts,
-  { deployment, name, dialect }: { deployment: Deployment; name: DialectName; dialect: UpstreamDialect },
+  { deployment, name, dialect, heard }: Heading,
   call: ModelCall,
   landing: UpstreamResponse,
 ): Promise<LandedAnswer> {
@@ -170,7 +181,7 @@ async function readHead(
   const streams = /^text\/event-stream\b/i.test(answer.headers["content-type"] ?? "");
   if (call.stream && streams) {
     const intake = new UpstreamStream(landing, dialect.streamReader(), deployment.provider.keys);
-    await intake.begin();
+    await intake.begin(heard);
     return { kind: "stream", deployment, dialect: name, intake };
   }
   const bytes = await answer.collect(maxReplyBytes);

@@ -18,7 +18,6 @@ const knownToFail: Readonly<Record<string, string>> = {
   "08-reasoning-content-dropped": "thinking does not go back as reasoning_content",
   "10-big-integers": "integers beyond 2^53 are rounded or refused",
   "12-tool-deltas-interleaved": "tool calls whose arguments take turns break the stream",
-  "13-silence": "nothing reaches a client while a model thinks",
   "15-retries-of-accepted": "calls that a provider has accepted are tried again",
   "16-mislabelled-sse": "streams under another content type are not read",
   "17-gzip-upstream": "compressed answers are refused",
