@@ -80,11 +80,22 @@ export class Gateway {
   }
 
   /** The deployments that the caller's terms allow, with how they stand and what they cost. */
-  models({ principal }: Ctx): readonly ModelStanding[] {
+  models(ctx: Ctx): readonly ModelStanding[] {
+    return this.#standings(ctx, this.#parts.lookup.deployments);
+  }
+
+  /** The deployment that has a name, or that an open provider would have under it; undefined where the terms allow none. */
+  model(ctx: Ctx, name: string): ModelStanding | undefined {
+    const { lookup } = this.#parts;
+    const listed = lookup.deployments.filter((deployment) => deployment.name === name);
+    return this.#standings(ctx, listed.length > 0 ? listed : lookup.unlisted(name, "chat"))[0];
+  }
+
+  #standings({ principal }: Ctx, deployments: readonly Deployment[]): readonly ModelStanding[] {
     const { product } = principal;
-    const { constitution, lookup, fleet, prices } = this.#parts;
+    const { constitution, fleet, prices } = this.#parts;
     const terms = termsOf(constitution, product);
-    return lookup.deployments
+    return deployments
       .filter((deployment) => mayCall(terms, deployment))
       .map((deployment) => ({
         deployment,

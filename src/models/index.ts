@@ -40,6 +40,7 @@ export type { Prices, Service } from "./prices/index.ts";
 export { providerName } from "./provider-names.ts";
 export { DeniedKeys, KeyRotation, ProviderKeys, SpentKeys } from "./provider-keys.ts";
 export type { HeldKey, KeyRotationOptions, KeyStanding } from "./provider-keys.ts";
+export { keyHeaders, messagesVersionHeader } from "./client-headers.ts";
 export { isSameModel } from "./same-model.ts";
 export { tierOf } from "./service-tier.ts";
 export { noUsage } from "./usage.ts";

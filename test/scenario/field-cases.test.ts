@@ -13,7 +13,6 @@ const knownToFail: Readonly<Record<string, string>> = {
   "03-item-reference": "stored items and previous_response_id are refused",
   "04-embeddings-base64": "vectors that a provider gives as numbers are not written in base64",
   "05-count-tokens": "there is no /v1/messages/count_tokens",
-  "06-unknown-path-429": "a path that is not there counts as an anonymous call",
   "07-tool-result-image": "images in the result of a tool are refused for chat upstreams",
   "08-reasoning-content-dropped": "thinking does not go back as reasoning_content",
   "10-big-integers": "integers beyond 2^53 are rounded or refused",
@@ -23,7 +22,6 @@ const knownToFail: Readonly<Record<string, string>> = {
   "17-gzip-upstream": "compressed answers are refused",
   "19-gemini-image": "pictures that Gemini makes are refused",
   "20-error-code-status": "a provider's status and code are flattened",
-  "23-cors-headers": "preflights of the official clients are refused",
   "24-stream-options": "servers that do not know stream_options cannot stream",
   "26-gemini-parallel-false": "parallel_tool_calls: false is refused for Gemini",
   "27-image-detail-original": "the detail `original` is refused",
@@ -31,7 +29,6 @@ const knownToFail: Readonly<Record<string, string>> = {
   "29-optional-parameters": "wishes that a provider cannot fulfil are refused",
   "31-service-tier-price": "prices do not follow the tier of service",
   "32-same-named-fields-dropped": "fields of the same name vanish between APIs",
-  "36-models-anthropic-shape": "models are listed in OpenAI's form only",
   "37-limits-of-json": "limits on JSON and on budgets are narrower than the providers'",
   "39-missing-endpoints": "endpoints of the APIs are missing",
 };

@@ -138,8 +138,8 @@ async function complete(
   return sendAnswer(reply, await services.gateway.call(ctx, dialect, body, callOptions(request)), ctx);
 }
 
-/** The `error` that clients of these APIs read, beside the problem; and that trying again by themselves is no use. */
-function clientError({ code, detail, status, at }: Problem): object {
+/** The `error` that clients of these APIs read, beside the problem. */
+export function clientError({ code, detail, status, at }: Problem): object {
   return { error: { type: errorTypes[status] ?? "api_error", code, message: detail, param: at ?? null } };
 }
 
