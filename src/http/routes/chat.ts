@@ -120,7 +120,8 @@ export function chatRoutes(app: FastifyInstance, services: Services, limits: Htt
 export const callRefusals = {
   404: refusal("No deployment serves this model, or the caller knows no such product."),
   408: refusal("The caller left before the answer was complete."),
-  409: refusal("A budget that covers the call has not enough left."),
+  402: refusal("A budget that covers the call has not enough left, or the price that it asks for is not known."),
+  409: refusal("What a budget that covers the call has left is held by calls under way; it comes back when they end."),
   502: refusal("The provider failed."),
   504: refusal("The provider did not answer in time, or nothing was kept and the caller wanted nothing else."),
 };
@@ -147,6 +148,7 @@ export function clientError({ code, detail, status, at }: Problem): object {
 const errorTypes: Readonly<Record<number, string>> = {
   400: "invalid_request_error",
   401: "authentication_error",
+  402: "billing_error",
   403: "permission_error",
   404: "not_found_error",
   409: "invalid_request_error",
