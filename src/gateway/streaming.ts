@@ -123,7 +123,8 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
         if (items === undefined) break;
         const bytes = items.some(isLong) ? await this.#passLong(items) : this.#pass(items);
         if (bytes.length === 0) {
-          if (items.some(isSignOfLife)) keepAlive.heard();
+          // A comment, a ping, words that a guard holds back: the provider is at work, and the caller gets nothing of it.
+          keepAlive.heard();
           continue;
         }
         session.streamed(bytes, nowMs);
@@ -426,11 +427,6 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
     const model = this.#model === "" ? this.#parts.session.call.model : this.#model;
     return { ...this.#cost(), model, finish, reply: this.#parts.session.streamDigest() };
   }
-}
-
-/** Whether an upstream has written something that says nothing: a comment, a ping. */
-function isSignOfLife({ raw, pieces }: Item): boolean {
-  return raw !== undefined && raw.length > 0 && pieces.length === 0;
 }
 
 /** Whether the guards may take long over an item. */

@@ -66,7 +66,7 @@ export class UpstreamStream {
         this.#landing.answer.begun?.();
         return;
       }
-      if (items.length > 0) heard();
+      heard();
       if (pieces.length > 0 && pieces.at(-1)?.kind === "end") throw nothingSaid();
       if (heldBytes > maxSilentBytes) {
         throw new StreamCutShort("upstream.garbled", `the provider's stream says nothing in ${maxSilentBytes} bytes`);

@@ -9,6 +9,7 @@ import { APIError } from "openai";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import {
   chatChunk,
+  chatReply,
   questions,
   readStream,
   recordOf,
@@ -16,6 +17,7 @@ import {
   sendJson,
   startRig,
   startStub,
+  wordsOf,
 } from "../support/gateway/gateway.ts";
 import type { GatewayRig, Stub } from "../support/gateway/gateway.ts";
 
@@ -166,6 +168,71 @@ describe("a model that thinks", () => {
     expect(longestGap(seen)).toBeLessThan(1900);
     expect(seen.text).toContain(": keep-alive\n\n");
     expect(seen.text).toContain("late");
+  });
+
+  it.each(all)("is known to be at work at %s by whatever its provider writes", async (door) => {
+    const signs = ["\n\n", ":\n\n", "data", `: ${JSON.stringify("x")}\n\n`, ": charter {}\n\n"];
+    stub.answer = async ({ json }, response) => {
+      begin(response);
+      sendEvents(response, [chatChunk(json.model, { role: "assistant", content: "one " })]);
+      for (const sign of signs) {
+        await sleep(700);
+        response.write(sign === "data" ? `data: ${chatChunk(json.model, {})}\n\n` : sign);
+      }
+      finish(response, json.model);
+    };
+    const seen = await watch(door, "slow/signs");
+    expect(longestGap(seen)).toBeLessThan(1900);
+    expect(seen.text).toContain("late");
+    expect(seen.text).not.toContain(": charter {}");
+  });
+
+  it("of which a whole reply is asked says nothing before it", async () => {
+    stub.answer = async ({ json }, response) => {
+      await sleep(1500);
+      sendJson(response, chatReply(json.model, "late."));
+    };
+    const { status, json, headers } = await rig.chat({ model: "slow/whole", ...question() });
+    expect([status, json.choices[0].message.content]).toEqual([200, "late."]);
+    expect(headers.get("x-charter-model")).toBe("whole");
+  });
+
+  it("streams late where its provider does not stream, and where only a reply of the form is accepted", async () => {
+    stub.answer = async ({ json }, response) => {
+      await sleep(1500);
+      sendJson(response, chatReply(json.model, '{"a":1}'));
+    };
+    const seen = await watch("chat", "slow/unstreamed");
+    expect(seen.atMs[0]).toBeLessThan(1500);
+    expect(readStream(seen.text).facts).toMatchObject({ deployment: "slow/unstreamed" });
+    const schema = {
+      type: "object",
+      properties: { a: { type: "integer" } },
+      required: ["a"],
+      additionalProperties: false,
+    };
+    const form = { type: "json_schema", json_schema: { name: "f", strict: true, schema } };
+    const asked = { model: "slow/formed", stream: true, response_format: form, ...question() };
+    const { text } = await rig.chat(asked, { headers: { "x-charter-schema": "enforce" } });
+    expect(text).toMatch(/^: keep-alive/);
+    expect(readStream(text).facts).toMatchObject({ schema: "valid" });
+  });
+
+  it("is waited for by all who follow one call, each kept awake", async () => {
+    const before = stub.seen.length;
+    stub.answer = async ({ json }, response) => {
+      await sleep(2000);
+      begin(response);
+      finish(response, json.model);
+    };
+    const asked = { model: "slow/followed", stream: true, ...question() };
+    const answers = await Promise.all([rig.chat(asked), rig.chat(asked), rig.chat(asked)]);
+    for (const { status, text } of answers) {
+      expect(status).toBe(200);
+      expect(text).toMatch(/^: keep-alive/);
+      expect(wordsOf(readStream(text))).toBe("late.");
+    }
+    expect(stub.seen.length - before).toBe(1);
   });
 
   it("is read by the official clients as if it had answered at once", async () => {
