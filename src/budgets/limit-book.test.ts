@@ -22,22 +22,22 @@ describe("the limits of a call", () => {
     const agreeing = [{}, { key: "k" }, { model: "m" }, { key: "k", model: "m" }].map((scope) => budget(scope));
     const other = [{ product: "Q" }, { product: null }, { project: "x" }, { key: "l" }, { key: "k", model: "n" }];
     expect(amounts([...agreeing, ...other.map((scope) => budget(scope))])).toEqual([
-      "total 100",
+      "month 100",
       ...agreeing.map(() => "day 7"),
     ]);
   });
 
   it("have the default where no budget names the product or the project as a whole", () => {
     const displacing = [{ product: "P" }, { project: "default" }, { product: "P", project: "default" }];
-    for (const scope of displacing) expect(amounts([budget(scope, { unit: "microdollars" })])[0]).toBe("total null");
+    for (const scope of displacing) expect(amounts([budget(scope, { unit: "microdollars" })])[0]).toBe("month null");
     const beside = [{}, { product: "P", model: "m" }, { product: "P", key: "k" }, { product: "Q" }, { project: "x" }];
-    for (const scope of beside) expect(amounts([budget(scope)])[0]).toBe("total 100");
+    for (const scope of beside) expect(amounts([budget(scope)])[0]).toBe("month 100");
     expect(new LimitBook(1, [], 0).covering(call).map(({ amount }) => amount)).toEqual([null]);
   });
 
   it("count the product and project once, under the budget that somebody set for just that", () => {
-    const set = budget({ product: "P", project: "default" }, { window: "total", limit: 5 });
-    expect(amounts([set])).toEqual(["total 5"]);
+    const set = budget({ product: "P", project: "default" }, { window: "month", limit: 5 });
+    expect(amounts([set])).toEqual(["month 5"]);
   });
 
   it("are counted under names that no two scopes share", () => {

@@ -1,6 +1,6 @@
 // The limits in force, looked up by call. Immutable: a change of the limits makes a new book.
 //
-// 1. A call is counted under every budget in force that covers it, and under its product and project over all of time.
+// 1. A call is counted under every budget in force that covers it, and under its product and project in each month.
 // 2. The default limit holds for a product and project that no budget names: a budget whose scope has a product or project that
 //    agree, and neither key nor model, takes the default's place, whatever its unit and window.
 import { covers, slotOf } from "./budget.ts";
@@ -17,6 +17,9 @@ export interface Limit {
   /** The budget that says so; undefined for the default. */
   readonly budget?: Budget;
 }
+
+/** The window in which every product and project is counted, limited or not. */
+export const groundWindow = "month";
 
 /** Most calls whose limits are remembered; more than a server has combinations of key, project and model at a time. */
 const maxRemembered = 20_000;
@@ -38,7 +41,7 @@ export class LimitBook {
     });
   }
 
-  /** Every limit that covers the call, in no particular order; one of them counts its product and project in total. */
+  /** Every limit that covers the call, in no particular order; one of them counts its product and project in the month. */
   covering(call: BudgetCall): readonly Limit[] {
     const name = JSON.stringify([call.product, call.project, call.key, call.model]);
     const known = this.#remembered.get(name);
@@ -49,12 +52,12 @@ export class LimitBook {
     return found;
   }
 
-  /** What counts a product and project in total: the budget that someone set for exactly that, or the default. */
+  /** What counts a product and project in the month: the budget that someone set for exactly that, or the default. */
   ground(product: string | null, project: string): Limit {
     const scope = { product, project };
-    const slot = slotOf(scope, "tokens", "total");
+    const slot = slotOf(scope, "tokens", groundWindow);
     const set = this.limits.find((limit) => limit.slot === slot);
-    return set ?? { slot, scope, unit: "tokens", window: "total", amount: this.#defaultFor(product, project) };
+    return set ?? { slot, scope, unit: "tokens", window: groundWindow, amount: this.#defaultFor(product, project) };
   }
 
   #find(call: BudgetCall): readonly Limit[] {

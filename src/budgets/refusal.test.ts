@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { BudgetScope, BudgetUnit } from "./budget.ts";
-import { insufficient, priceUnknown } from "./refusal.ts";
+import { asCallRefusal, insufficient, priceUnknown } from "./refusal.ts";
 import { counterOf } from "./store/counters.ts";
 import type { BudgetWindow } from "./window.ts";
 
@@ -22,7 +22,34 @@ describe("a refusal for want of budget", () => {
     expect(message).toBe(
       "the budget of tokens in total of product P, model m is not enough: of 1000, 20 are left, 80 are held by calls under way and 50 were asked for",
     );
-    expect(facts).toEqual({ limit: "tokens/total", remedy: "ask for less, or have an admin set a larger budget" });
+    expect(facts).toEqual({
+      limit: "tokens/total",
+      remedy:
+        "ask for less, or have an admin set a larger budget: charter budget set --product P --model m --tokens N --per total",
+    });
+  });
+
+  it("says how a budget is raised that the command has no word for", () => {
+    expect(refused({ product: null, project: "p" }, "microdollars", "month").facts.remedy).toContain(
+      'POST /v1/budgets {"scope":{"product":null,"project":"p"},"unit":"microdollars","window":"month","limit":N}',
+    );
+    expect(refused({ key: "key_1" }, "microdollars", "day").facts.remedy).toContain(
+      "charter budget set --credential key_1 --dollars N --per day",
+    );
+  });
+
+  it("is to be paid for by a call of a model, unless the room comes back in a moment", () => {
+    const counter = counterOf(limitOn({ product: "P" }), nowMs);
+    const spent = insufficient({ counter, asked: 150, used: 900, held: 80 }, "call", nowMs);
+    expect(asCallRefusal(spent)).toMatchObject({
+      code: "budget.exhausted",
+      message: spent.message,
+      facts: spent.facts,
+    });
+    const soon = insufficient({ counter, asked: 50, used: 900, held: 80 }, "call", nowMs);
+    expect(asCallRefusal(soon)).toBe(soon);
+    const other = new Error("other");
+    expect(asCallRefusal(other)).toBe(other);
   });
 
   it("says to a call of a model that most of what was asked for may come back, and what asks for less", () => {

@@ -1,5 +1,5 @@
 // Refusals of budgets, in words that name the budget and say what would make the call pass.
-import type { Fault } from "../kernel/fault.ts";
+import { Fault } from "../kernel/fault.ts";
 import type { BudgetScope } from "./budget.ts";
 import { budgetFault } from "./errors.ts";
 import type { Limit } from "./limit-book.ts";
@@ -38,8 +38,8 @@ export function insufficient(
       limit: `${limit.unit}/${limit.window}`,
       remedy:
         endMs === null || isSoon
-          ? `${less}, or have an admin set a larger budget`
-          : `${less}, wait for the next ${limit.window}, or have an admin set a larger budget`,
+          ? `${less}, or ${raising(limit)}`
+          : `${less}, wait for the next ${limit.window}, or ${raising(limit)}`,
       ...(isSoon
         ? { retryAfterSeconds: heldRetrySeconds }
         : endMs === null
@@ -47,6 +47,38 @@ export function insufficient(
           : { retryAfterSeconds: Math.max(1, Math.ceil((endMs - nowMs) / 1000)) }),
     },
   );
+}
+
+/** How to get a larger budget in place of this one. */
+function raising({ scope, unit, window }: Limit): string {
+  // The command has no word for calls of no product.
+  if (scope.product === null) {
+    const draft = JSON.stringify({ scope, unit, window, limit: 0 }).replace(/0\}$/, "N}");
+    return `have an admin set a larger budget: POST /v1/budgets ${draft}`;
+  }
+  const named = [
+    ["--product", scope.product],
+    ["--project", scope.project],
+    ["--credential", scope.key],
+    ["--model", scope.model],
+    unit === "tokens" ? ["--tokens", "N"] : ["--dollars", "N"],
+    ["--per", window],
+  ].filter(([, value]) => value !== undefined);
+  return `have an admin set a larger budget: charter budget set ${named.flat().join(" ")}`;
+}
+
+/** Longest wait after which asking again by itself is any use to a call, seconds. */
+const shortWaitSeconds = 60;
+
+/**
+ * The refusal as a call of a model gives it: what a budget has not, and will not have in a moment, is to be paid for. Clients of
+ * model APIs try a conflict again by themselves, and this not.
+ */
+export function asCallRefusal(error: unknown): unknown {
+  if (!(error instanceof Fault) || error.code !== "budget.insufficient") return error;
+  const { retryAfterSeconds } = error.facts;
+  if (retryAfterSeconds !== undefined && retryAfterSeconds <= shortWaitSeconds) return error;
+  return budgetFault("budget.exhausted", error.message, error.facts);
 }
 
 /** The refusal of a call whose price is unknown, under a budget in money. */

@@ -3,6 +3,7 @@ import { sql } from "kysely";
 import type { Kysely } from "kysely";
 import { instant } from "../kernel/clock.ts";
 import type { BudgetId, BudgetScope, BudgetUnit } from "./budget.ts";
+import { groundWindow } from "./limit-book.ts";
 import type { Limit, LimitBook } from "./limit-book.ts";
 import { defaultProject } from "./reservation.ts";
 import { counterOf, sums } from "./store/counters.ts";
@@ -86,7 +87,8 @@ async function groundsOf(db: Kysely<BudgetTables>, book: LimitBook, query: State
   if (query.product === undefined || query.project === undefined) {
     // As a scope is written in the name of its slot: the product comes first.
     const begin = query.product === undefined ? "[" : `[${JSON.stringify(query.product)},`;
-    const pattern = `tokens/total/${begin.replaceAll(/[%_\\]/g, String.raw`\$&`)}%`;
+    const slots = `tokens/${groundWindow}/`;
+    const pattern = `${slots}${begin.replaceAll(/[%_\\]/g, String.raw`\$&`)}%`;
     const rows = await db
       .selectFrom("budget_counters")
       .select("slot")
@@ -95,7 +97,7 @@ async function groundsOf(db: Kysely<BudgetTables>, book: LimitBook, query: State
       .limit(maxProjects)
       .execute();
     for (const { slot } of rows) {
-      const [product, project, key, model] = JSON.parse(slot.slice("tokens/total/".length)) as (string | null | 0)[];
+      const [product, project, key, model] = JSON.parse(slot.slice(slots.length)) as (string | null | 0)[];
       if (product === 0 || product === undefined || typeof project !== "string" || key !== 0 || model !== 0) continue;
       if (concerns({ product, project }, query)) pairs.push([product, project]);
     }

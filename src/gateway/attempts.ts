@@ -147,7 +147,8 @@ async function attemptOnce(
       signal,
     });
     ({ status } = landing.answer);
-    const answer = await readHead(parts, { deployment, name, dialect }, call, landing, seen).catch(refused(deployment));
+    const heading = { deployment, name, dialect, heard: () => session.heard() };
+    const answer = await readHead(parts, heading, call, landing, seen).catch(refused(deployment));
     const landed = { attempt, ...answer };
     if (landed.kind === "whole" && trial.enforcesForm) assertFits(parts.forms, session, landed);
     session.answered(candidate, name, wire.dropped);
@@ -220,13 +221,21 @@ function assertFits(forms: FormChecker, session: CallSession, answer: WholeAnswe
   throw misfitFault(answer.deployment, judgement);
 }
 
+/** Who answers, in which dialect, and who is told that it is at work before it says something. */
+interface Heading {
+  readonly deployment: Deployment;
+  readonly name: DialectName;
+  readonly dialect: UpstreamDialect;
+  readonly heard: () => void;
+}
+
 /**
  * A whole answer is read to its end; of a stream the first pieces, so that it is known to be one. Which of both it is, its
  * bytes say: labels are wrong or lacking at many servers, and some stream, or do not, whatever was asked for.
  */
 async function readHead(
   { maxReplyBytes }: AttemptParts,
-  { deployment, name, dialect }: { deployment: Deployment; name: DialectName; dialect: UpstreamDialect },
+  { deployment, name, dialect, heard }: Heading,
   call: ModelCall,
   landing: UpstreamResponse,
   seen: { bytes: number },
@@ -236,7 +245,7 @@ async function readHead(
   const { rest, isEvents } = call.stream ? await openedAnswer(answer) : { rest: answer, isEvents: false };
   if (isEvents) {
     const intake = new UpstreamStream(landing, rest.body, dialect.streamReader(), keys);
-    await intake.begin();
+    await intake.begin(heard);
     return { kind: "stream", deployment, dialect: name, intake };
   }
   const bytes = await rest.collect(maxReplyBytes);

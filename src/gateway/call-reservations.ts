@@ -3,6 +3,7 @@
 // 1. An attempt is made with room for the most that it can cost, held under the deployment that is asked. What an attempt held
 //    that cost nothing serves the next one; what may have been billed stays held, and the next attempt needs room of its own.
 // 2. A call ends once; each reservation is then charged with what its own attempts used, or given back.
+import { asCallRefusal } from "../budgets/index.ts";
 import type { Budgets, Flex, Reservation } from "../budgets/index.ts";
 import type { Deployment, Cost } from "../models/index.ts";
 
@@ -59,7 +60,7 @@ export class CallReservations {
     await Promise.all(this.#held.map(({ kept }) => kept));
   }
 
-  /** Takes room for an attempt. @throws `budget.insufficient`, `budget.price_unknown`. */
+  /** Takes room for an attempt. @throws `budget.exhausted`, `budget.insufficient`, `budget.price_unknown`. */
   async take(deployment: Deployment, wanted: Wanted): Promise<Seat> {
     const there = this.#held.find((held) => held.deployment === deployment && fits(held, wanted));
     if (there !== undefined) return seated(there, wanted);
@@ -67,7 +68,7 @@ export class CallReservations {
     return await this.#hold(deployment, wanted, (held) => seated(held, wanted));
   }
 
-  /** Holds room for attempts that may follow. @throws `budget.insufficient`, `budget.price_unknown`. */
+  /** Holds room for attempts that may follow. @throws `budget.exhausted`, `budget.insufficient`, `budget.price_unknown`. */
   async ahead(deployment: Deployment, wanted: Wanted): Promise<void> {
     await this.#hold(deployment, wanted);
   }
@@ -76,7 +77,10 @@ export class CallReservations {
   async #hold<Use>(deployment: Deployment, wanted: Wanted, use?: (held: HeldReservation) => Use): Promise<Use> {
     const { tokens, microdollars, flex } = wanted;
     const request = { ...this.#payer, model: deployment.name, tokens, microdollars };
-    const { held: reservation, kept } = await this.#budgets.admit(request, flex);
+    const admitted = this.#budgets.admit(request, flex);
+    const { held: reservation, kept } = await admitted.catch((error: unknown) => {
+      throw asCallRefusal(error);
+    });
     // It is waited for once an answer has landed, and a call may have failed by then.
     kept.catch(() => {});
     const free = { tokens: reservation.tokens, microdollars: reservation.microdollars };

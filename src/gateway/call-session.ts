@@ -5,6 +5,8 @@ import type { BodyDigests, Producer, Turn } from "../answer-cache/index.ts";
 import type { ActHandle } from "../governance/index.ts";
 import type { GuardFinding } from "../guards/index.ts";
 import type { Ctx } from "../kernel/ctx.ts";
+import { runningHash } from "../kernel/hash.ts";
+import type { Digest, RunningHash } from "../kernel/hash.ts";
 import { dialectOf } from "../models/index.ts";
 import type {
   Cost,
@@ -86,6 +88,9 @@ export class CallSession {
   readonly #phases: Phase[] = [];
   readonly #progress: Writable<Progress>;
   #lead: Producer | undefined;
+  /** Over the bytes of a stream; absent while none has left. */
+  #replyHash: RunningHash | undefined;
+  #listener: (() => void) | undefined;
   #isOver = false;
 
   constructor(parts: SessionParts) {
@@ -268,6 +273,28 @@ export class CallSession {
     if (atMs === undefined) return;
     const { count, firstMs } = this.#progress.chunks ?? { count: 0, firstMs: atMs };
     this.#progress.chunks = { count: count + 1, firstMs, lastMs: atMs };
+  }
+
+  /** The same, and the bytes count for the digest of what was answered. */
+  streamed(bytes: Buffer, atMs?: number): void {
+    this.#replyHash ??= runningHash();
+    this.#replyHash.update(bytes);
+    this.sent(bytes, atMs);
+  }
+
+  /** The digest of a stream's bytes, once, at its end. */
+  streamDigest(): Digest {
+    return (this.#replyHash ?? runningHash()).digest();
+  }
+
+  /** Somebody wants to know when the provider shows that it is at work; undefined when no one does any more. */
+  listen(listener: (() => void) | undefined): void {
+    this.#listener = listener;
+  }
+
+  /** The provider has shown that it is at work, and has said nothing yet. */
+  heard(): void {
+    this.#listener?.();
   }
 
   /** A whole answer is ready to leave: the cache may keep it. */

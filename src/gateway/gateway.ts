@@ -15,9 +15,11 @@ import { RuleTrusts } from "../models/index.ts";
 import type { Deployment, DialectName, TokenPrice } from "../models/index.ts";
 import { formChecker } from "../structured-output/index.ts";
 import type { AttemptParts } from "./attempts.ts";
+import type { CallSession } from "./call-session.ts";
 import { checkSize } from "./call-size.ts";
 import type { DeploymentPool } from "./deployment-pool.ts";
 import type { CallOptions, Prepared } from "./prepared.ts";
+import { headInTime } from "./early-head.ts";
 import { mayCall } from "./router.ts";
 import type { Health } from "./router.ts";
 import { embedded } from "./semantic-lookup.ts";
@@ -30,7 +32,7 @@ import { deliver } from "./stages/deliver.ts";
 import type { DeliverParts } from "./stages/deliver.ts";
 import { guard } from "./stages/guard.ts";
 import { limit } from "./stages/limit.ts";
-import { digest, noSuchProduct, read, termsOf } from "./stages/read.ts";
+import { digest, frontOf, noSuchProduct, read, termsOf } from "./stages/read.ts";
 import type { IncomingCall, ReadParts } from "./stages/read.ts";
 import { reserve } from "./stages/reserve.ts";
 import { route } from "./stages/route.ts";
@@ -78,11 +80,22 @@ export class Gateway {
   }
 
   /** The deployments that the caller's terms allow, with how they stand and what they cost. */
-  models({ principal }: Ctx): readonly ModelStatus[] {
+  models(ctx: Ctx): readonly ModelStatus[] {
+    return this.#statuses(ctx, this.#parts.lookup.deployments);
+  }
+
+  /** The deployment that has a name, or that an open provider would have under it; undefined where the terms allow none. */
+  model(ctx: Ctx, name: string): ModelStatus | undefined {
+    const { lookup } = this.#parts;
+    const listed = lookup.deployments.filter((deployment) => deployment.name === name);
+    return this.#statuses(ctx, listed.length > 0 ? listed : lookup.unlisted(name, "chat"))[0];
+  }
+
+  #statuses({ principal }: Ctx, deployments: readonly Deployment[]): readonly ModelStatus[] {
     const { product } = principal;
-    const { constitution, lookup, fleet, prices } = this.#parts;
+    const { constitution, fleet, prices } = this.#parts;
     const terms = termsOf(constitution, product);
-    return lookup.deployments
+    return deployments
       .filter((deployment) => mayCall(terms, deployment))
       .map((deployment) => ({
         deployment,
@@ -120,15 +133,30 @@ export class Gateway {
     try {
       assertAllowed(session);
       await limit(session, parts);
+    } catch (error) {
+      return this.#failed(session, error);
+    }
+    const answering = this.#answer(session);
+    return session.call.stream ? headInTime(session, answering, frontOf(parts.fronts, dialect)) : answering;
+  }
+
+  /** The answer to a call that was let in. */
+  async #answer(session: CallSession): Promise<ModelAnswer> {
+    const parts = this.#parts;
+    try {
       const turn = await cache(session, parts);
       const isShared = turn.kind === "hit" || turn.kind === "follow";
       const answer = isShared ? turn : await attempt(session, await reserve(session, parts), parts);
       const delivered = await deliver(session, answer, parts);
       return await settle(session, delivered);
     } catch (error) {
-      session.abandoned(error);
-      return await settleFailure(session, reasonOf(session, error));
+      return this.#failed(session, error);
     }
+  }
+
+  #failed(session: CallSession, error: unknown): Promise<never> {
+    session.abandoned(error);
+    return settleFailure(session, reasonOf(session, error));
   }
 
   async #prepare(ctx: Ctx, incoming: IncomingCall): Promise<Prepared> {

@@ -12,4 +12,4 @@ export { explanationOf, schemaModes, unsupportedModes } from "./prepared.ts";
 export type { CallOptions, SchemaMode } from "./prepared.ts";
 export type { AttemptFacts, CallFacts, Phase } from "./observer.ts";
 export type { Health } from "./router.ts";
-export type { AnswerFacts, ModelAnswer } from "./stages/settle.ts";
+export type { AnswerFacts, HeadFacts, ModelAnswer } from "./stages/settle.ts";

@@ -94,6 +94,7 @@ export const gatewayModule = {
       deadlines: {
         connectMs: settings.connectTimeoutMs,
         headersMs: settings.headersTimeoutMs,
+        firstWordMs: settings.headersTimeoutMs,
         idleMs: settings.idleTimeoutMs,
         totalMs: settings.totalTimeoutMs,
       },

@@ -5,7 +5,8 @@
 //    out, and the usage that the caller has not asked for.
 // 3. After the first byte nothing is tried elsewhere: a stream that breaks ends with a typed error frame of its dialect, and
 //    so does one whose call is ended from here.
-// 4. The call's outcome is durable before the last frame, which a comment with what Charter has to say precedes.
+// 4. While its source is silent, something is written that keeps it awake (keep-alive.ts).
+// 5. The call's outcome is durable before the last frame, which a comment with what Charter has to say precedes.
 import type { Finish, FrontDialect, StreamEvent, StreamWriter, Cost } from "../models/index.ts";
 import { gatewayFault } from "./errors.ts";
 import { stampOf } from "./call-session.ts";
@@ -13,9 +14,9 @@ import type { CallSession } from "./call-session.ts";
 import { Fault } from "../kernel/fault.ts";
 import { publicNames } from "../kernel/json-case.ts";
 import { endOf, throwIfEnded } from "../kernel/credential.ts";
-import { runningHash } from "../kernel/hash.ts";
 import { frameGuard, yieldToEventLoop, TimeSlice, streamGuard, sliceChars } from "../guards/index.ts";
 import type { FrameGuard, StreamGuard } from "../guards/index.ts";
+import { KeepAlive, keepAliveFrame, quiet } from "./keep-alive.ts";
 import { HeldBlocks, laneOf } from "./held-blocks.ts";
 import type { Block, WordPiece } from "./held-blocks.ts";
 import type { Item } from "./upstream-stream.ts";
@@ -71,7 +72,6 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
   readonly #writer: StreamWriter;
   /** Looks through what frames hold other than words; undefined when the policy looks for nothing. */
   readonly #frames: FrameGuard | undefined;
-  readonly #hash = runningHash();
   /** What each choice is saying, with what watches over it. */
   readonly #watched = new Map<number, Watched>();
   /** The pieces that a writer must have seen to go on in the middle: all but what only repeats the kind before it. */
@@ -86,6 +86,9 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
   readonly #held = new HeldBlocks();
   /** A guard has changed something, so that blocks no longer pass as they come. */
   #rewrites = false;
+  readonly #keepAliveFrame: Buffer;
+  /** What the source was asked for and has not given yet. */
+  #pending: Promise<readonly Item[] | undefined> | undefined;
   /** The stream broke off. */
   #isCut = false;
 
@@ -93,35 +96,47 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
     this.#parts = parts;
     const { session, front, isGuarded } = parts;
     this.#writer = front.streamWriter(session.call, stampOf(session.ctx));
+    this.#keepAliveFrame = keepAliveFrame(front);
     this.#frames = isGuarded ? frameGuard(session.prepared.terms.guards) : undefined;
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void> {
-    const { session, source } = this.#parts;
+    const { session } = this.#parts;
     const { signal } = session.ctx;
     const startMs = performance.now();
+    using keepAlive = new KeepAlive();
     let isOver = false;
     try {
       for (;;) {
         const askedMs = performance.now();
-        const items = await source.next();
+        const items = await keepAlive.until(this.#next());
         const nowMs = performance.now();
         session.waited(nowMs - askedMs);
         throwIfEnded(signal);
+        if (items === quiet) {
+          session.streamed(this.#keepAliveFrame);
+          yield this.#keepAliveFrame;
+          keepAlive.sent();
+          continue;
+        }
+        this.#pending = undefined;
         if (items === undefined) break;
         const bytes = items.some(isLong) ? await this.#passLong(items) : this.#pass(items);
-        if (bytes.length === 0) continue;
-        this.#hash.update(bytes);
-        session.sent(bytes, nowMs);
+        if (bytes.length === 0) {
+          // A comment, a ping, words that a guard holds back: the provider is at work, and the caller gets nothing of it.
+          keepAlive.heard();
+          continue;
+        }
+        session.streamed(bytes, nowMs);
         yield bytes;
+        keepAlive.sent();
         // The time that the reader took is not Charter's.
         session.waited(performance.now() - nowMs);
         if (this.#endFrame !== undefined) break;
       }
       const rest = this.#rest();
       if (rest.length > 0) {
-        this.#hash.update(rest);
-        session.sent(rest);
+        session.streamed(rest);
         yield rest;
       }
       throwIfEnded(signal);
@@ -134,6 +149,12 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
     } finally {
       if (!isOver) await this.#left(startMs);
     }
+  }
+
+  /** The next items; asked for once, however often they are waited for. */
+  #next(): Promise<readonly Item[] | undefined> {
+    this.#pending ??= this.#parts.source.next();
+    return this.#pending;
   }
 
   /** The bytes for some items, as one piece. */
@@ -366,10 +387,11 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
 
   /** The caller has left in the middle; for those who follow, the stream goes on. */
   async #left(startMs: number): Promise<void> {
-    const { session, source } = this.#parts;
+    const { session } = this.#parts;
     try {
       while (session.isFollowed && this.#endFrame === undefined) {
-        const items = await source.next();
+        const items = await this.#next();
+        this.#pending = undefined;
         if (items === undefined) return void (await this.#end(startMs));
         await this.#passLong(items);
       }
@@ -407,7 +429,7 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
 
   #ending(finish: string): Ending {
     const model = this.#model === "" ? this.#parts.session.call.model : this.#model;
-    return { ...this.#cost(), model, finish, reply: this.#hash.digest() };
+    return { ...this.#cost(), model, finish, reply: this.#parts.session.streamDigest() };
   }
 }
 

@@ -43,8 +43,12 @@ export class UpstreamStream {
     this.#chunks = body[Symbol.asyncIterator]();
   }
 
-  /** Reads until the stream has said something. @throws What kept it from beginning, while nothing has been shown. */
-  async begin(): Promise<void> {
+  /**
+   * Reads until the stream has said something.
+   * @param heard Told whenever the provider writes something before that.
+   * @throws What kept it from beginning, while nothing has been shown.
+   */
+  async begin(heard: () => void = () => {}): Promise<void> {
     const held: Item[] = [];
     let heldBytes = 0;
     for (;;) {
@@ -59,8 +63,10 @@ export class UpstreamStream {
       if (error?.kind === "error") throw new ReportedFault({ code: error.code, message: error.message });
       if (pieces.some(({ kind }) => kind !== "usage" && kind !== "end")) {
         this.#first = held;
+        this.#landing.answer.begun?.();
         return;
       }
+      heard();
       if (pieces.length > 0 && pieces.at(-1)?.kind === "end") throw nothingSaid();
       if (heldBytes > maxSilentBytes) {
         throw new StreamCutShort("upstream.garbled", `the provider's stream says nothing in ${maxSilentBytes} bytes`);

@@ -38,6 +38,7 @@ export function answerBare(
     "content-type": "application/problem+json",
     "content-length": String(Buffer.byteLength(body)),
     "x-request-id": requestId,
+    "request-id": requestId,
     "x-constitution-hash": hash,
     ...securityHeaders(socket instanceof TLSSocket),
   };

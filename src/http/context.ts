@@ -6,6 +6,7 @@ import { CredentialState } from "../kernel/credential.ts";
 import type { Authenticated } from "../kernel/credential.ts";
 import { newId } from "../kernel/ids.ts";
 import type { RequestId } from "../kernel/ids.ts";
+import { shownCredential } from "./credentials.ts";
 import { httpFault } from "./errors.ts";
 import { operations } from "./operations.ts";
 import type { Operation, OperationName } from "./operations.ts";
@@ -67,8 +68,7 @@ export async function contextOf(
 }
 
 async function authenticate(services: Services, request: FastifyRequest, takesApiKey: boolean): Promise<Authenticated> {
-  const { authorization, "x-api-key": apiKey } = request.headers;
-  const header = authorization ?? (takesApiKey && typeof apiKey === "string" ? `Bearer ${apiKey}` : undefined);
+  const header = shownCredential(request.headers, takesApiKey);
   if (header === undefined) {
     throw httpFault("credential.missing", "this operation needs a credential", {
       remedy: "send Authorization: Bearer <key>; an admin makes keys with `charter keys create`",

@@ -24,7 +24,15 @@ export function openapiDocument(version: string) {
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
     servers: [{ url: "http://127.0.0.1:8000" }],
-    components: { securitySchemes: { key: { type: "http" as const, scheme: "bearer", description: "An API key." } } },
+    components: {
+      securitySchemes: {
+        key: {
+          type: "http" as const,
+          scheme: "bearer",
+          description: "An API key; on the routes of models also in x-api-key, api-key or x-goog-api-key.",
+        },
+      },
+    },
   };
 }
 

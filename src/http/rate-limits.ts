@@ -1,7 +1,7 @@
 // Rate limits at the door. Promises:
 //
 // 1. A request is counted once, before any of its body is read: by its caller when its credential is good, otherwise, and
-//    where anyone may call, by its network address. A path that does not exist counts as an anonymous call.
+//    where anyone may call, by its network address. A path that does not exist is not counted (missing-paths.ts).
 // 2. A request beyond its limit gets 429 with `Retry-After` after a short pause; it reaches no route and leaves no leaf.
 // 3. Every counted answer says where the caller stands, in the fields of draft-ietf-httpapi-ratelimit-headers-11; of
 //    several limits the tightest.
@@ -28,10 +28,9 @@ interface Counting {
   readonly rates: Rates;
 }
 
-/** Counts what has no caller: paths that do not exist and operations that anyone may call. */
+/** Counts what has no caller: operations that anyone may call. */
 export function rateLimits(app: FastifyInstance, services: Counting): void {
   app.addHook("onRequest", async (request, reply) => {
-    if (request.is404) return countRequest(services, "control", anonymous, request, reply);
     const { operation } = request.routeOptions.config;
     if (operation === undefined) return;
     const { access, rate }: Operation = operations[operation];

@@ -3,7 +3,7 @@
 // piece, and of a whole answer as much as its ledger entries.
 import { once } from "node:events";
 import type { FastifyReply } from "fastify";
-import type { AnswerFacts, ModelAnswer } from "../gateway/index.ts";
+import type { HeadFacts, ModelAnswer } from "../gateway/index.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 
 /** Answers with what a model said. */
@@ -36,14 +36,14 @@ function writeHead(reply: FastifyReply, headers: Readonly<Record<string, string 
 }
 
 /** The headers that say what became of a call. Cost is what is known when they leave. */
-export function factHeaders(facts: AnswerFacts): Record<string, string | number> {
+export function factHeaders(facts: HeadFacts): Record<string, string | number> {
   const { outcomeIndex, microdollars } = facts;
   return {
     "x-charter-decision": facts.decision,
     "x-charter-intent": facts.intentIndex,
     ...(outcomeIndex === null ? {} : { "x-charter-outcome": outcomeIndex }),
     "x-charter-tier": facts.tier,
-    "x-charter-model": headerText(facts.model),
+    ...(facts.model === null ? {} : { "x-charter-model": headerText(facts.model) }),
     "x-charter-cost-microdollars": microdollars ?? "unknown",
     "x-charter-cache": facts.cache,
     "x-charter-overhead-microseconds": facts.overheadMicros,

@@ -10,6 +10,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, Fasti
 import { wordsOf } from "../config/index.ts";
 import { maxPackedBlobBytes } from "../kernel/limits.ts";
 import { silentMeter } from "../kernel/meter.ts";
+import { chatDialect } from "../models/index.ts";
 import { answerBare, answerUnreadable } from "./bare-answer.ts";
 import { httpFault } from "./errors.ts";
 import { errorCodes } from "./codes.ts";
@@ -17,6 +18,8 @@ import { operations } from "./operations.ts";
 import { parseJson } from "./json-body.ts";
 import { httpMetrics } from "./metrics.ts";
 import { completeDocument, documentedRoute, openapiDocument, schemaName } from "./openapi.ts";
+import { missingPaths } from "./plugins/missing-paths.ts";
+import { modelPaths } from "./plugins/model-paths.ts";
 import { atOnce } from "./plugins/at-once.ts";
 import { collectBody } from "./plugins/body-budget.ts";
 import { openFrontDoor } from "./plugins/front-door.ts";
@@ -29,7 +32,7 @@ import { authorizeRoutes } from "./routes/authorize.ts";
 import { bucketRoutes } from "./routes/bucket.ts";
 import { breakerRoutes } from "./routes/breakers.ts";
 import { budgetRoutes } from "./routes/budgets.ts";
-import { chatRoutes } from "./routes/chat.ts";
+import { chatRoutes, clientError } from "./routes/chat.ts";
 import { clientRoutes } from "./routes/clients.ts";
 import { consciousnessRoutes } from "./routes/consciousness.ts";
 import { contentRoutes } from "./routes/content.ts";
@@ -71,12 +74,14 @@ export async function buildServer(parts: Services, limits: HttpLimits, tls?: Tls
     requireHostHeader: false,
   };
   const trustedProxies = wordsOf(limits.trustedProxies);
+  const meant = modelPaths(Object.values(operations));
   const app = Fastify({
     logger: false,
     bodyLimit: maxPackedBlobBytes,
     exposeHeadRoutes: false,
     routerOptions: { maxParamLength, ignoreTrailingSlash: false },
     requestIdHeader: false,
+    rewriteUrl: ({ url = "/" }) => meant(url),
     trustProxy: trustedProxies.length > 0 && [...trustedProxies],
     forceCloseConnections: "idle",
     keepAliveTimeout: limits.keepAliveTimeoutMs,
@@ -139,6 +144,10 @@ export async function buildServer(parts: Services, limits: HttpLimits, tls?: Tls
     }
   };
   app.addHook("onRequest", atOnce(check));
+  const refuseMissing = missingPaths(Object.values(operations));
+  app.addHook("onRequest", async (request, reply) => {
+    if (request.is404) await refuseMissing(request, reply);
+  });
   rateLimits(app, services);
   app.addHook("onRoute", (route) => {
     if (route.config?.operation === undefined)
@@ -214,6 +223,8 @@ function identify(services: Services, request: FastifyRequest, reply: FastifyRep
   void reply.headers({
     ...securityHeaders(cameOverTls(request)),
     "x-request-id": request.charterId,
+    // Clients of the Messages API read this one.
+    "request-id": request.charterId,
     "x-constitution-hash": services.constitution.hash,
   });
 }
@@ -243,7 +254,7 @@ function sendProblem(services: DoorServices, error: unknown, request: FastifyReq
   services.counts.refused(fault.code);
   identify(services, request, reply);
   const plain = problemOf(fault, request.charterId, services.constitution.hash);
-  const { alsoSays } = request.routeOptions.config;
+  const { alsoSays = request.is404 ? clientError(chatDialect) : undefined } = request.routeOptions.config;
   const problem = alsoSays === undefined ? plain : { ...plain, ...alsoSays(plain) };
   if (problem.status >= 500) {
     const { operation } = request.routeOptions.config;

@@ -32,7 +32,7 @@ export interface Operation {
   readonly rate: RateClass;
   /** It is a read for those that may call models, whatever else their kind may read. */
   readonly forModelCallers?: true;
-  /** The credential may come in `X-Api-Key` too, where clients of the Messages API put it. */
+  /** The credential may also come where clients of model APIs put it, such as in `X-Api-Key`. */
   readonly takesApiKey?: true;
   /** Why no permission is needed. */
   readonly why?: string;

@@ -254,6 +254,8 @@ export interface FrontDialect {
   readonly closing?: string;
   /** A stream tells its usage only to a caller that asks for it. */
   readonly hidesUsage?: true;
+  /** The frame that keeps a silent stream awake; a comment where absent. */
+  readonly keepAlive?: string;
   /** A stream opens words with a separate frame before them. */
   readonly opensWords?: true;
 }

@@ -53,6 +53,7 @@ export { providerName } from "./provider-names.ts";
 export { DeniedKeys, KeyRotation, ProviderKeys, refusedRestMs } from "./provider-keys.ts";
 export type { HeldKey, KeyRotationOptions, KeyStatus, RestReason } from "./provider-keys.ts";
 export { restMs, saidRestMs } from "./retry-after.ts";
+export { keyHeaders, messagesVersionHeader } from "./client-headers.ts";
 export { isSameModel } from "./same-model.ts";
 export { tierOf } from "./service-tier.ts";
 export { noUsage } from "./usage.ts";

@@ -53,6 +53,8 @@ export class UndiciExchange implements Dispatcher.DispatchHandler, UpstreamAnswe
   #held: Buffer[] = [];
   #heldBytes = 0;
   #paused = false;
+  /** The reader has met the first word. */
+  #hasBegun = false;
   /** Set once nothing more will come: the body has ended, was cancelled, or failed with `#failure`. */
   #over = false;
   #failure: unknown;
@@ -174,6 +176,12 @@ export class UndiciExchange implements Dispatcher.DispatchHandler, UpstreamAnswe
     return collected(this.body, maxBytes);
   }
 
+  begun(): void {
+    if (this.#hasBegun) return;
+    this.#hasBegun = true;
+    this.#enter(this.#stage);
+  }
+
   cancel(): void {
     this.#drop();
     if (this.#over) return;
@@ -211,10 +219,12 @@ export class UndiciExchange implements Dispatcher.DispatchHandler, UpstreamAnswe
 
   /** The deadline that passes first, and when, on the clock of `performance.now()`. */
   #due(): { readonly limit: DeadlineName; readonly dueMs: number } {
-    const limit = stageLimits[this.#stage];
+    const { deadlines } = this.#request;
+    const isThinking = this.#stage === "answered" && !this.#hasBegun && deadlines.firstWordMs !== undefined;
+    const limit = isThinking ? "firstWordMs" : stageLimits[this.#stage];
     // While the reader is slow, only the whole call's time runs; the timer looks again after an idle time.
     const sinceMs = this.#paused ? performance.now() : this.#sinceMs;
-    const dueMs = sinceMs + this.#request.deadlines[limit];
+    const dueMs = sinceMs + (deadlines[limit] ?? deadlines.idleMs);
     return dueMs < this.#totalDueMs ? { limit, dueMs } : { limit: "totalMs", dueMs: this.#totalDueMs };
   }
 

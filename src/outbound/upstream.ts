@@ -18,6 +18,8 @@ export interface Deadlines {
   readonly headersMs: number;
   /** Between two pieces of the body; does not run while the reader is the one who is slow. */
   readonly idleMs: number;
+  /** The same before the first word of the answer, which its reader tells by `begun`; `idleMs` where absent. */
+  readonly firstWordMs?: number;
   /** From the call until the end of the body. */
   readonly totalMs: number;
 }
@@ -52,6 +54,8 @@ export interface UpstreamAnswer {
    * @throws UpstreamFault, `upstream.garbled` for more than `maxBytes`; or the signal's reason.
    */
   collect(maxBytes: number): Promise<Buffer>;
+  /** The reader has met the first word: from here on silence may last `idleMs`. */
+  begun?(): void;
   /** Stops reading and closes the connection; what was read stays read. Harmless when the body has ended. */
   cancel(): void;
 }
@@ -102,6 +106,7 @@ export class UpstreamFault extends Fault<UpstreamFaultCode> implements Retryabil
 const timeoutDetails: Readonly<Record<DeadlineName, string>> = {
   connectMs: "No connection to the provider could be had in time.",
   headersMs: "The provider did not begin to answer in time.",
+  firstWordMs: "The provider accepted the call and did not begin to answer in time.",
   idleMs: "The provider stopped in the middle of its answer.",
   totalMs: "The provider's answer took longer than the call may take.",
 };

@@ -37,7 +37,7 @@ function admission(rigNow: () => BudgetRig): void {
       const product = rig.newProduct();
       const held = await rig.reserve(product, 300);
       expect(held).toMatchObject({ state: "held", project: "default", duplicate: false, tokens: 300 });
-      const limit = { id: null, limit: defaultTokens, unit: "tokens", window: "total" };
+      const limit = { id: null, limit: defaultTokens, unit: "tokens", window: "month" };
       expect(await rig.line(product)).toMatchObject({ ...limit, used: 0, held: 300, available: defaultTokens - 300 });
       const { applied, reservation } = await rig.settle(held, 120, null);
       expect([applied, reservation?.state, reservation?.settledTokens]).toEqual([true, "settled", 120]);

@@ -40,7 +40,13 @@ describe("a claim", () => {
     const { status, json } = await claim({ project: "whole" });
     expect(status).toBe(200);
     expect(json).toMatchObject({ approved: true, reason: "approved", allocated_tokens: 100, duplicate: false });
-    expect(await lineOf("whole")).toMatchObject({ id: null, limit: 1_000_000, held: 100, used: 0, available: 999_900 });
+    expect(await lineOf("whole")).toMatchObject({
+      id: null,
+      limit: 100_000_000,
+      held: 100,
+      used: 0,
+      available: 99_999_900,
+    });
     const committed = await end("commit", { request_id: json.request_id, actual_tokens: 60 });
     expect(committed.json).toMatchObject({
       state: "settled",
@@ -100,7 +106,7 @@ describe("a claim", () => {
   it("under a budget in money needs a price", async () => {
     await setLimit({ product: "AI_ASSISTANT", project: "money" }, 1000, { unit: "microdollars", window: "month" });
     const unknown = await claim({ project: "money" });
-    expect([unknown.status, unknown.json.code]).toEqual([409, "budget.price_unknown"]);
+    expect([unknown.status, unknown.json.code]).toEqual([402, "budget.price_unknown"]);
     expect((await claim({ project: "money", estimated_microdollars: 1000 })).status).toBe(200);
     const over = await claim({ project: "money", estimated_microdollars: 1 });
     expect([over.status, over.json.code]).toEqual([409, "budget.insufficient"]);

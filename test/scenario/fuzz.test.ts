@@ -5,7 +5,8 @@
 import { Agent } from "node:http";
 import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { errorCodes, statusOf } from "../../src/http/index.ts";
+import { errorCodes, operations as listed, statusOf } from "../../src/http/index.ts";
+import { modelPaths } from "../../src/http/plugins/model-paths.ts";
 import type { ErrorCode } from "../../src/http/index.ts";
 import { contractOf, operationsOf, referred } from "../support/http/described-api.ts";
 import type { ApiDocument, Contract, DescribedOperation, PlainAnswer } from "../support/http/described-api.ts";
@@ -68,9 +69,13 @@ async function knownNames(): Promise<Pool> {
   return pool;
 }
 
+/** Routes of models are found under other spellings of their paths. */
+const meant = modelPaths(Object.values(listed));
+
 /** What is wrong with an answer; empty when nothing is. */
 function complaints({ operation: asked, contract, all }: Hunt, request: Fuzzed, answer: PlainAnswer): string[] {
-  const matching = all.filter((each) => each.method === request.method && matches(each.path, request.target));
+  const target = meant(request.target);
+  const matching = all.filter((each) => each.method === request.method && matches(each.path, target));
   const found = [asked, ...matching].map((each) => contract.differences(each, answer));
   const forms = new Set([asked, ...matching].map((each) => errorForm(each, answer.status)));
   const best = isDoor(answer, matching.length > 0) ? [] : (found.find((each) => each.length === 0) ?? found[0] ?? []);

@@ -34,7 +34,7 @@ describe("a budget", () => {
       { max_tokens: 1, documents: ["word ".repeat(10_000)] },
     ]) {
       const { status, json } = await on.chat(more, headers);
-      expect([status, json.code], Object.keys(more).join()).toEqual([409, "budget.insufficient"]);
+      expect([status, json.code], Object.keys(more).join()).toEqual([402, "budget.exhausted"]);
     }
     for (const max_tokens of [-2, 1.5, "5", 1e308, [1]]) {
       const { status, json } = await on.chat({ max_tokens }, headers);
@@ -160,7 +160,7 @@ describe("a budget", () => {
       for (const model of ["unpriced", "own/unpriced", "own/nobody-knows"]) {
         if (path === "/v1/embeddings" && model === "unpriced") continue;
         const { status, json } = await on.post(path, { ...body, model }, headers);
-        expect([status, json.code], `${path} ${model}`).toEqual([409, "budget.price_unknown"]);
+        expect([status, json.code], `${path} ${model}`).toEqual([402, "budget.price_unknown"]);
       }
     }
     // Callers of the test before may have left so early that their calls are still on the way.
@@ -256,7 +256,7 @@ describe("a cascade", () => {
   it("reserves for every call that it may make", async () => {
     const headers = { ...(await on.project("cascade", 2000)), "x-charter-strategy": "cascade" };
     const { status, json } = await on.chat({ model: "auto", max_tokens: 600 }, headers);
-    expect([status, json.code]).toEqual([409, "budget.insufficient"]);
+    expect([status, json.code]).toEqual([402, "budget.exhausted"]);
   });
 });
 

@@ -78,7 +78,7 @@ describe("the record of a call", () => {
     ["failed", { model: "up/500" }, {}, "failed", "upstream.failed"],
     ["broken in the middle", { model: "up/cut-mid-stream", stream }, {}, "failed", "upstream.failed"],
     ["not to be had from the cache", { model }, { "cache-control": "only-if-cached" }, "refused", "cache.not_stored"],
-    ["beyond a budget", { model, max_tokens: 900_000_000 }, {}, "refused", "budget.insufficient"],
+    ["beyond a budget", { model, max_tokens: 900_000_000 }, {}, "refused", "budget.exhausted"],
     [
       "of data that may not go there",
       { model },

@@ -1,5 +1,5 @@
 // OpenAI's own client against the whole app: a base URL and a Charter key are all that it is told.
-import { APIError, AuthenticationError, BadRequestError, ConflictError, NotFoundError, RateLimitError } from "openai";
+import { APIError, AuthenticationError, BadRequestError, NotFoundError, RateLimitError } from "openai";
 import type OpenAI from "openai";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { toolArguments } from "../support/gateway/upstream-bodies.ts";
@@ -486,15 +486,14 @@ describe("an error", () => {
     expect(Number(error.headers?.get("retry-after"))).toBeGreaterThan(0);
   });
 
-  it("of an exhausted budget is a ConflictError that the client does not try again", async () => {
+  it("of an exhausted budget is to be paid for, and the client does not try again", async () => {
     await rig.charter.ask("/v1/budgets", {
       body: { scope: { product: "AI_ASSISTANT", project: "empty" }, unit: "tokens", window: "day", limit: 1 },
     });
     const patient = rig.openai(rig.productKey, { "x-charter-project": "empty" }).withOptions({ maxRetries: 3 });
     const size = await rig.charter.ledgerSize();
     const error = (await errorOf(patient.chat.completions.create({ model: "answers", messages: ask() }))) as APIError;
-    expect(error).toBeInstanceOf(ConflictError);
-    expect(error.code).toBe("budget.insufficient");
+    expect([error.status, error.code, error.type]).toEqual([402, "budget.exhausted", "billing_error"]);
     expect(error.message).toMatch(/budget/);
     expect((await rig.callsSince(size)).intents).toHaveLength(1);
   });

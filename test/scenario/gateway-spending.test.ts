@@ -32,7 +32,7 @@ describe("a budget", () => {
     headers: { "x-charter-project": project },
   });
 
-  it("that is exhausted refuses without asking the provider: 409", async () => {
+  it("that is exhausted refuses without asking the provider: 402, and how the budget is raised", async () => {
     // Room for what one call can use at most, which is more than it uses.
     await setBudget("spent", "tokens", 670);
     const first = await rig.chat({ ...question(), model: "answers", max_tokens: 30 }, headersOf("spent"));
@@ -42,8 +42,10 @@ describe("a budget", () => {
       { ...question(), model: "answers", max_tokens: 30 },
       headersOf("spent"),
     );
-    expect([status, json.code, json.limit]).toEqual([409, "budget.insufficient", "tokens/total"]);
+    expect([status, json.code, json.limit]).toEqual([402, "budget.exhausted", "tokens/total"]);
     expect(headers.get("x-should-retry")).toBe("false");
+    expect(json.remedy).toContain("charter budget set --product AI_ASSISTANT --project spent --tokens N --per total");
+    expect(json.error).toMatchObject({ type: "billing_error", code: "budget.exhausted" });
     expect(rig.upstream.seen).toHaveLength(length);
     expect(await rig.budget("spent")).toMatchObject({ used: 18, held: 0 });
   });
@@ -98,7 +100,7 @@ describe("a budget", () => {
   it("in money refuses a call whose price nobody knows, and charges what is known exactly", async () => {
     await setBudget("money", "microdollars", 10_000);
     const unknown = await rig.chat({ ...question(), model: "unpriced", max_tokens: 10 }, headersOf("money"));
-    expect([unknown.status, unknown.json.code]).toEqual([409, "budget.price_unknown"]);
+    expect([unknown.status, unknown.json.code]).toEqual([402, "budget.price_unknown"]);
     const known = await rig.chat({ ...question(), model: "answers", max_tokens: 10 }, headersOf("money"));
     expect(known.status).toBe(200);
     const { json } = await rig.charter.ask("/api/v1/budget/state?product=AI_ASSISTANT&project=money");
@@ -106,7 +108,7 @@ describe("a budget", () => {
     expect(line).toMatchObject({ used: 24, held: 0 });
     // 10 000 micro-dollars buy fewer than 5 000 tokens out.
     const dear = await rig.chat({ ...question(), model: "answers", max_tokens: 5000 }, headersOf("money"));
-    expect([dear.status, dear.json.code]).toEqual([409, "budget.insufficient"]);
+    expect([dear.status, dear.json.code]).toEqual([402, "budget.exhausted"]);
     expect(rigPrice.outputMicrodollarsPerMillion * 5000).toBeGreaterThanOrEqual(10_000 * 1_000_000);
   });
 
@@ -137,8 +139,8 @@ describe("a budget", () => {
       ["/execute", { query: "What is it?", max_tokens: 1 }],
     ] as const) {
       const { status, text } = await rig.charter.ask(path, { key, headers, body });
-      expect([status, text.includes("budget.insufficient")], `${path} ${JSON.stringify(body)} ${text}`).toSatisfy(
-        ([code, budget]) => (code === 409 && budget === true) || code === 400,
+      expect([status, text.includes("budget.exhausted")], `${path} ${JSON.stringify(body)} ${text}`).toSatisfy(
+        ([code, budget]) => (code === 402 && budget === true) || code === 400,
       );
     }
     expect(rig.upstream.seen).toHaveLength(length);

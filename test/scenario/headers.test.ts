@@ -127,12 +127,13 @@ describe("CORS", () => {
 
   it("answers the preflight of every path without a credential, for a listed origin", async () => {
     for (const path of ["/v1/artifacts", "/v1/keys/key_00000000", "/nowhere"]) {
-      const headers = { origin, "access-control-request-method": "DELETE" };
+      const asked = "authorization,x-charter-project,x-a-header-that-is-not-made-yet";
+      const headers = { origin, "access-control-request-method": "DELETE", "access-control-request-headers": asked };
       const { status, headers: got, text } = await charter.ask(path, { method: "OPTIONS", key: null, headers });
       expect([path, status, text]).toEqual([path, 204, ""]);
       expect(got.get("access-control-allow-origin")).toBe(origin);
       expect(got.get("access-control-allow-methods")).toContain("DELETE");
-      expect(got.get("access-control-allow-headers")).toContain("Authorization");
+      expect(got.get("access-control-allow-headers")).toBe(asked);
       expect(got.get("access-control-allow-credentials")).toBeNull();
       expect(got.get("x-request-id")).toMatch(uuid);
     }
@@ -151,8 +152,12 @@ describe("CORS", () => {
       expect([path, got]).toEqual([path, status]);
       expect(headers.get("access-control-allow-origin")).toBe(origin);
       expect(headers.get("vary")).toContain("Origin");
+      const exposed = headers.get("access-control-expose-headers");
       for (const name of ["X-Request-ID", "X-Constitution-Hash", "RateLimit", "Retry-After", "ETag", "Content-Range"]) {
-        expect(headers.get("access-control-expose-headers")).toContain(name);
+        expect(exposed).toContain(name);
+      }
+      for (const name of ["Request-Id", "X-Should-Retry", "X-Charter-Model", "X-Charter-Cost-Microdollars"]) {
+        expect(exposed).toContain(name);
       }
     }
   });

@@ -142,20 +142,21 @@ describe("the control plane", () => {
 });
 
 describe("callers without a good credential", () => {
-  it("are counted together by address: no credential, a bad one, and paths that do not exist", async () => {
+  it("are counted together by address: no credential and a bad one, but not paths that do not exist", async () => {
     const charter = await start();
     const bad = "charter_ad_00000000_".padEnd(63, "A");
     expect((await charter.ask("/governance/info", { key: null })).status).toBe(401);
     expect((await charter.ask("/governance/info", { key: bad })).status).toBe(401);
     expect((await charter.ask("/no/such/path", { key: null })).status).toBe(404);
     expect((await charter.ask("/no/such/path", { key: charter.adminKey, body: { a: 1 } })).status).toBe(404);
+    expect((await charter.ask("/", { key: null })).status).toBe(200);
+    expect((await charter.ask("/", { key: null })).status).toBe(200);
     const last = await charter.ask("/v1/artifacts", { key: null });
     expect(last.status).toBe(401);
     expect(fieldsOf(last)).toMatchObject({ policy: "anonymous", q: 5, w: 60, r: 0 });
     for (const [path, key] of [
       ["/governance/info", null],
       ["/v1/artifacts", bad],
-      ["/no/such", null],
       ["/", null],
     ] as const) {
       const refused = await charter.ask(path, { key });
@@ -163,9 +164,43 @@ describe("callers without a good credential", () => {
       // Its form is the operation's: a problem, an error of OAuth, or the page of the form.
       expect(refused.headers.get("retry-after")).toMatch(/^[1-9]\d*$/);
     }
-    expect((await charter.ask("/no/such", { key: null, method: "PUT", body: "x" })).status).toBe(429);
+    expect((await charter.ask("/no/such", { key: null, method: "PUT", body: "x" })).status).toBe(404);
     // Whoever shows a good credential is no stranger, wherever it calls from.
     expect((await charter.ask("/governance/info")).status).toBe(200);
+  });
+
+  it("get 404 at once for as many missing paths as they like, with a good key or none, and lose nothing by it", async () => {
+    const charter = await start();
+    const key = await keyOf(charter, "observer");
+    for (const shown of [key, null]) {
+      for (const ask of [
+        { body: { a: 1 } },
+        { method: "PUT", body: "x", headers: { "content-type": "multipart/form-data" } },
+      ]) {
+        const startMs = performance.now();
+        const answers = await Promise.all(
+          Array.from({ length: 12 }, () => charter.ask("/v1/messages/count_tokenz", { key: shown, ...ask })),
+        );
+        expect(answers.map(({ status }) => status)).toEqual(repeat(12, 404));
+        expect(answers.every(({ headers }) => !headers.has("retry-after") && !headers.has("ratelimit"))).toBe(true);
+        expect(performance.now() - startMs).toBeLessThan(5000);
+      }
+    }
+    expect(await statuses(charter, 5, "/", { key: null })).toEqual(repeat(5, 200));
+    expect(await statuses(charter, 20, "/governance/info", { key })).toEqual(repeat(20, 200));
+  });
+
+  it("flood the server with missing paths no faster than with anything else that is refused", async () => {
+    const charter = await start();
+    const startMs = performance.now();
+    expect(await statuses(charter, 150, "/v1/messages/count_tokenz", { key: null })).toEqual(repeat(150, 404));
+    expect(performance.now() - startMs).toBeGreaterThan(900);
+  });
+
+  it("see with HEAD whether the server answers, as often as they like", async () => {
+    const charter = await start();
+    expect(await statuses(charter, 12, "/", { key: null, method: "HEAD" })).toEqual(repeat(12, 200));
+    expect(await statuses(charter, 5, "/", { key: null })).toEqual(repeat(5, 200));
   });
 
   it("cannot use up another address's calls", async () => {

@@ -38,12 +38,12 @@ describe("reserving room", () => {
     const session = await rig.begin({ body: capped });
     const { deployment } = session.prepared.routed.candidates[0]!;
     const refused = reserveAttempt(rig.parts, session, session.call, deployment);
-    await expect(refused).rejects.toMatchObject({ code: "budget.insufficient" });
+    await expect(refused).rejects.toMatchObject({ code: "budget.exhausted" });
   });
 
   it("holds room for a whole cascade before its first step", async () => {
     await using rig = await openStageRig({}, 10);
     const session = await rig.begin({ body: { ...capped, model: "cascade" } });
-    await expect(reserve(session, rig.parts)).rejects.toMatchObject({ code: "budget.insufficient" });
+    await expect(reserve(session, rig.parts)).rejects.toMatchObject({ code: "budget.exhausted" });
   });
 });

@@ -59,7 +59,7 @@ export interface ReservedAttempt extends Attempted {
   readonly dialect: UpstreamDialect;
 }
 
-/** What is tried for a call, with room for a whole cascade. @throws `budget.insufficient`, `budget.price_unknown`. */
+/** What is tried for a call, with room for a whole cascade. @throws `budget.exhausted`, `budget.insufficient`, `budget.price_unknown`. */
 export async function reserve(session: CallSession, parts: ReserveParts): Promise<AttemptPlan> {
   // From here on money is spent.
   session.parts.begun.hold();
@@ -80,7 +80,7 @@ export async function reserve(session: CallSession, parts: ReserveParts): Promis
 
 /**
  * Writes the request for a deployment and takes room for it.
- * @throws `dialect.unsupported`, `budget.insufficient`, `budget.price_unknown`.
+ * @throws `dialect.unsupported`, `budget.exhausted`, `budget.insufficient`, `budget.price_unknown`.
  */
 export async function reserveAttempt(
   parts: ReserveParts,
@@ -102,7 +102,7 @@ export async function reserveAttempt(
 
 /**
  * Takes room for several attempts at a deployment before the first of them is made. What runs alone has all that there is.
- * @throws `budget.insufficient`, `budget.price_unknown`.
+ * @throws `budget.exhausted`, `budget.insufficient`, `budget.price_unknown`.
  */
 async function reserveAhead(
   parts: ReserveParts,

@@ -51,10 +51,13 @@ export interface AnswerFacts {
   readonly dropped?: readonly string[];
 }
 
+/** What the head of an answer says; the model is null for a stream that no one has begun yet. */
+export type HeadFacts = Omit<AnswerFacts, "model"> & { readonly model: string | null };
+
 /** An answer: whole, or as it comes. */
 export type ModelAnswer =
   | { readonly kind: "whole"; readonly facts: AnswerFacts; readonly body: Buffer }
-  | { readonly kind: "stream"; readonly facts: AnswerFacts; readonly bytes: AsyncIterable<Buffer> };
+  | { readonly kind: "stream"; readonly facts: HeadFacts; readonly bytes: AsyncIterable<Buffer> };
 
 /** Ends a call with what was delivered; a stream ends when it has been passed on. @throws Why an answer is withheld. */
 export async function settle(session: CallSession, delivered: Delivered): Promise<ModelAnswer> {
@@ -70,7 +73,7 @@ export async function settle(session: CallSession, delivered: Delivered): Promis
 }
 
 /** What the head of a stream says before the end is known. */
-async function headOf(session: CallSession, model: string): Promise<AnswerFacts> {
+export async function headOf(session: CallSession, model: string | null): Promise<HeadFacts> {
   const schema = session.call.form.kind === "text" ? undefined : "unchecked";
   const intentIndex = await session.parts.begun.intent;
   return factsOf(session, {
@@ -83,14 +86,15 @@ async function headOf(session: CallSession, model: string): Promise<AnswerFacts>
   });
 }
 
-type FactsInput = Pick<AnswerFacts, "intentIndex" | "outcomeIndex" | "model" | "microdollars" | "overheadMicros"> & {
+type FactsInput<Model> = Pick<AnswerFacts, "intentIndex" | "outcomeIndex" | "microdollars" | "overheadMicros"> & {
+  readonly model: Model;
   readonly schema: FormVerdict | undefined;
 };
 
-function factsOf(session: CallSession, { schema, ...facts }: FactsInput): AnswerFacts {
+function factsOf<Model extends string | null>(session: CallSession, { schema, ...facts }: FactsInput<Model>) {
   const { candidate, cache, dropped } = session.progress;
   return {
-    decision: "allow",
+    decision: "allow" as const,
     ...facts,
     tier: session.tier,
     deployment: candidate?.deployment.name ?? null,

@@ -9,6 +9,7 @@
 import { hash } from "node:crypto";
 import type { FastifyRequest } from "fastify";
 import type { Ctx } from "../../kernel/ctx.ts";
+import { shownCredential } from "../credentials.ts";
 import { holderOf } from "../../kernel/fair-share.ts";
 
 /** Bytes of a body that weigh as much as a request. */
@@ -82,7 +83,6 @@ function weightOf({ headers }: FastifyRequest): number {
 }
 
 function digestOf({ headers }: FastifyRequest): string | undefined {
-  const { authorization, "x-api-key": apiKey } = headers;
-  const credential = authorization ?? (typeof apiKey === "string" ? `Bearer ${apiKey}` : undefined);
+  const credential = shownCredential(headers, true);
   return credential === undefined ? undefined : hash("sha256", credential);
 }

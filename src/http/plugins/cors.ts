@@ -1,14 +1,28 @@
 // Browsers: which sites may call the API from a page. None may until an operator names their origins; then the preflight
 // of every path is answered without a credential, and answers tell the page's script what it may read.
 //
-// Credentials mode stays off: a caller sends its token in a header, and cookies never authenticate.
+// Credentials mode stays off: a caller sends its token in a header, and cookies never authenticate. So a script can send nothing
+// that its page does not have, and every header that it asks for is allowed: clients of model APIs send many, and new ones.
 import cors from "@fastify/cors";
 import type { FastifyInstance } from "fastify";
 
 /** Headers of answers that scripts of other origins may read. */
 const exposedHeaders = [
   "X-Request-ID",
+  "Request-Id",
   "X-Constitution-Hash",
+  "X-Should-Retry",
+  "X-Charter-Decision",
+  "X-Charter-Intent",
+  "X-Charter-Outcome",
+  "X-Charter-Tier",
+  "X-Charter-Model",
+  "X-Charter-Cost-Microdollars",
+  "X-Charter-Cache",
+  "X-Charter-Overhead-Microseconds",
+  "X-Charter-Schema",
+  "X-Charter-Dropped",
+  "Allow",
   "RateLimit",
   "RateLimit-Policy",
   "Retry-After",
@@ -23,24 +37,6 @@ const exposedHeaders = [
   "WWW-Authenticate",
 ];
 
-/** Headers of requests that scripts of other origins may send. */
-const allowedHeaders = [
-  "Authorization",
-  "Content-Type",
-  "Content-Digest",
-  "Repr-Digest",
-  "Charter-Metadata",
-  "Idempotency-Key",
-  "If-Match",
-  "If-None-Match",
-  "If-Modified-Since",
-  "If-Unmodified-Since",
-  "If-Range",
-  "Range",
-  "X-Constitution-Hash",
-  "X-Request-ID",
-];
-
 /** How long a browser may remember a preflight, seconds; more than Chromium's 7200 is cut to that anyway. */
 const preflightSeconds = 600;
 
@@ -52,7 +48,6 @@ export async function allowOrigins(app: FastifyInstance, origins: readonly strin
     origin: async (origin: string | undefined) => origin !== undefined && allowed.has(origin),
     methods: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
     exposedHeaders,
-    allowedHeaders,
     maxAge: preflightSeconds,
     // A preflight that says no method gets the same answer as one that does; the library's own refusal is plain text.
     strictPreflight: false,

@@ -79,6 +79,7 @@ export function claimRoutes(app: FastifyInstance, services: Services): void {
       body: claimBody,
       response: {
         200: answer("Reserved; or the same request is being decided at this moment.", claimed),
+        402: refusal("`budget.price_unknown`: a budget in money covers the claim, and it names no amount."),
         404: refusal("There is no such product."),
         409: refusal("`budget.insufficient`: a budget has not enough left."),
       },

@@ -127,7 +127,8 @@ export function chatRoutes(app: FastifyInstance, services: Services, limits: Htt
 export const callRefusals = {
   404: refusal("No deployment serves this model, or the caller knows no such product."),
   408: refusal("The caller left before the answer was complete."),
-  409: refusal("A budget that covers the call has not enough left."),
+  402: refusal("A budget that covers the call has not enough left, or the price that it asks for is not known."),
+  409: refusal("What a budget that covers the call has left is held by calls under way; it comes back when they end."),
   422: refusal("The provider cannot make anything of the request."),
   502: refusal("The provider failed."),
   504: refusal("The provider did not answer in time, or nothing was kept and the caller wanted nothing else."),
@@ -147,7 +148,7 @@ async function complete(
 }
 
 /** The `error` that clients of an API read, along with the problem; and that trying again by themselves is no use. */
-function clientError(dialect: DialectName): (problem: Problem) => object {
+export function clientError(dialect: DialectName): (problem: Problem) => object {
   return ({ code, detail, status, at, upstream }) =>
     frontDialects[dialect]?.writeError({
       code,

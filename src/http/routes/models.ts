@@ -3,7 +3,7 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { dataClasses } from "../../constitution/index.ts";
 import { chatOf, dollars, explanationOf, gatewayFault, named, optionsOf, routeAnswer } from "../../gateway/index.ts";
-import { chatDialect } from "../../models/index.ts";
+import { chatDialect, messagesVersionHeader } from "../../models/index.ts";
 import { strategies } from "../../routing/index.ts";
 import type { ModelStatus, RouterQuery } from "../../gateway/index.ts";
 import { httpFault } from "../errors.ts";
@@ -11,33 +11,68 @@ import { route } from "../route.ts";
 import { answer, record, refusal } from "../schemas.ts";
 import { factHeaders } from "../send-answer.ts";
 import type { Services } from "../services.ts";
-import { callHeaders, callOptions, callRefusals } from "./chat.ts";
+import { callHeaders, callOptions, callRefusals, clientError } from "./chat.ts";
 
 const text = { type: "string" };
 const integer = { type: "integer", minimum: 0 };
 const orNull = (type: string): object => ({ type: [type, "null"] });
 
-const model = record({
-  id: text,
-  object: { const: "model" },
-  created: integer,
-  owned_by: text,
-  charter: record({
-    title: text,
-    tier: integer,
-    serves: { enum: ["chat", "embeddings"] },
-    state: { enum: ["configured", "unconfigured", "degraded", "open"] },
-    lacks: orNull("string"),
-    model: text,
-    input_microdollars_per_million: orNull("integer"),
-    output_microdollars_per_million: orNull("integer"),
-    latency_ms: integer,
-    compliance_percent: integer,
-    context_tokens: orNull("integer"),
-    tags: { type: "array", items: text },
-    note: orNull("string"),
-  }),
+/** What Charter knows of a model next to what the APIs have fields for. */
+const more = record({
+  title: text,
+  tier: integer,
+  serves: { enum: ["chat", "embeddings"] },
+  state: { enum: ["configured", "unconfigured", "degraded", "open"] },
+  lacks: orNull("string"),
+  model: text,
+  input_microdollars_per_million: orNull("integer"),
+  output_microdollars_per_million: orNull("integer"),
+  latency_ms: integer,
+  compliance_percent: integer,
+  context_tokens: orNull("integer"),
+  tags: { type: "array", items: text },
+  note: orNull("string"),
 });
+
+/** A model as the chat API describes it, and as the Messages API does for its clients. */
+const model = record(
+  {
+    id: text,
+    object: { const: "model" },
+    created: integer,
+    owned_by: text,
+    type: { const: "model" },
+    display_name: text,
+    created_at: { type: "string", format: "date-time" },
+    charter: more,
+  },
+  ["object", "created", "owned_by", "type", "display_name", "created_at"],
+);
+
+const models = record(
+  {
+    object: { const: "list" },
+    data: { type: "array", items: model },
+    has_more: { type: "boolean" },
+    first_id: orNull("string"),
+    last_id: orNull("string"),
+  },
+  ["object", "has_more", "first_id", "last_id"],
+);
+
+/** How clients of the Messages API ask for a page; without it there is one page. */
+const page = {
+  type: "object",
+  properties: {
+    limit: {
+      type: "string",
+      pattern: "^[1-9]\\d{0,3}$",
+      description: "Most models, up to 1000; for clients of the Messages API.",
+    },
+    after_id: { ...text, maxLength: 256, description: "The model before the first of the page." },
+    before_id: { ...text, maxLength: 256, description: "The model after the last of the page." },
+  },
+};
 
 const query = record(
   {
@@ -109,11 +144,16 @@ function listing(app: FastifyInstance, services: Services): void {
   route(app, services, "model.list", {
     schema: {
       summary: "The models that the caller may call",
-      response: {
-        200: answer("The models.", record({ object: { const: "list" }, data: { type: "array", items: model } })),
-      },
+      description: "In the form of the chat API, or of the Messages API for a request with the header of its version.",
+      querystring: page,
+      response: { 200: answer("The models.", models) },
     },
-    handle: (ctx) => ({ object: "list", data: gateway.models(ctx).map(modelOf) }),
+    alsoSays: clientError(chatDialect),
+    handle: (ctx, request) => {
+      const listed = gateway.models(ctx);
+      if (asksForMessages(request)) return pageOf(listed, request.query as PageQuery);
+      return { object: "list", data: listed.map(modelOf) };
+    },
   });
 
   route(app, services, "model.read", {
@@ -121,31 +161,73 @@ function listing(app: FastifyInstance, services: Services): void {
       summary: "One model",
       response: { 200: answer("The model.", model), 404: refusal("No deployment has this name.") },
     },
+    alsoSays: clientError(chatDialect),
     handle: (ctx, request) => {
       const name = wholePath(request);
       if (name === "") throw httpFault("route.not_found", "there is no such path or method");
-      const found = gateway.models(ctx).find(({ deployment }) => deployment.name === name);
+      const found = gateway.model(ctx, name);
       if (found === undefined) throw gatewayFault("model.not_found", "no deployment has this name");
-      return modelOf(found);
+      return asksForMessages(request) ? messagesModelOf(found) : modelOf(found);
     },
   });
 
   route(app, services, "model.tiers", {
     schema: {
-      summary: "The models by tier, as the predecessor lists them",
+      summary: "The models by tier, as the predecessor lists them, and in `data` as `/v1/models` does",
       response: { 200: answer("The models.", { type: "object", additionalProperties: true }) },
     },
     handle: (ctx) => {
-      const models = gateway.models(ctx).filter(({ deployment }) => deployment.serves === "chat");
-      const byTier = Object.groupBy(models, ({ deployment }) => `tier_${deployment.tier}`);
+      const all = gateway.models(ctx);
+      const chats = all.filter(({ deployment }) => deployment.serves === "chat");
+      const byTier = Object.groupBy(chats, ({ deployment }) => `tier_${deployment.tier}`);
       const tiers = Object.entries(byTier).map(([tier, list]) => [tier, (list ?? []).map(tierModel)] as const);
       return {
-        total_models: models.length,
+        total_models: chats.length,
         models_by_tier: Object.fromEntries(tiers),
         constitutional_hash: services.constitution.hash,
+        // A client of the chat API whose base URL lacks the `/v1` asks here for its list.
+        object: "list",
+        data: all.map(modelOf).map(({ id, object, created, owned_by }) => ({ id, object, created, owned_by })),
       };
     },
   });
+}
+
+/** Whether a client of the Messages API asks. */
+function asksForMessages({ headers }: FastifyRequest): boolean {
+  return headers[messagesVersionHeader] !== undefined;
+}
+
+interface PageQuery {
+  readonly limit?: string;
+  readonly after_id?: string;
+  readonly before_id?: string;
+}
+
+/** A page of the models in the form of the Messages API; all of them where the client asks for no part. */
+function pageOf(listed: readonly ModelStatus[], { limit, after_id: after, before_id: before }: PageQuery): object {
+  const names = listed.map(({ deployment }) => deployment.name);
+  const most = Math.min(Number(limit ?? maxPage), maxPage);
+  const isBackward = before !== undefined && after === undefined;
+  const end = isBackward ? Math.max(0, names.indexOf(before)) : listed.length;
+  // A model that is gone is before the first and after the last.
+  const start = isBackward ? Math.max(0, end - most) : after === undefined ? 0 : names.indexOf(after) + 1;
+  const shown = listed.slice(start, Math.min(end, start + most));
+  return {
+    data: shown.map(messagesModelOf),
+    has_more: isBackward ? start > 0 : start + shown.length < listed.length,
+    first_id: shown.at(0)?.deployment.name ?? null,
+    last_id: shown.at(-1)?.deployment.name ?? null,
+  };
+}
+
+/** Most models of a page. */
+const maxPage = 1000;
+
+function messagesModelOf(standing: ModelStatus): object {
+  const { id, charter } = modelOf(standing);
+  // When a model was made is nothing that a catalogue knows; the API says so by the beginning of time.
+  return { type: "model", id, display_name: charter.title, created_at: "1970-01-01T00:00:00Z", charter };
 }
 
 function predecessor(app: FastifyInstance, services: Services): void {

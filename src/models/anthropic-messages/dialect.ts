@@ -18,6 +18,7 @@ export const anthropicMessagesFront: FrontDialect = {
   turnsField: "messages",
   places: { inCall: placesInCall, inReply: placesInReply },
   closing: 'event: message_stop\ndata: {"type":"message_stop"}\n\n',
+  keepAlive: 'event: ping\ndata: {"type":"ping"}\n\n',
   opensWords: true,
 };
 

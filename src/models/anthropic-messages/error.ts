@@ -30,6 +30,10 @@ const typesByCode = new Map([
   ["upstream.key_refused", "api_error"],
   ["upstream.overloaded", "overloaded_error"],
   ["model.unavailable", "overloaded_error"],
+  ["model.busy", "rate_limit_error"],
+  ["model.rate_exceeded", "rate_limit_error"],
+  ["budget.exhausted", "billing_error"],
+  ["budget.price_unknown", "billing_error"],
   ["model.not_found", "not_found_error"],
   ["model.not_allowed", "permission_error"],
 ]);

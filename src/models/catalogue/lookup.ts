@@ -49,7 +49,7 @@ export class Lookup {
     const chosen = serves === "chat" ? this.#choice(name) : undefined;
     if (chosen !== undefined) return chosen;
     const listed = this.#named.get(name)?.filter((deployment) => deployment.serves === serves) ?? [];
-    const found = listed.length > 0 ? listed : this.#unlisted(name, serves);
+    const found = listed.length > 0 ? listed : this.unlisted(name, serves);
     if (found.length === 0) return undefined;
     return this.#standIn(found, serves) ?? { kind: "named", deployments: found };
   }
@@ -70,7 +70,9 @@ export class Lookup {
     return this.deployments.some(({ tags }) => tags.includes(tag)) ? { kind: "tag", tag } : undefined;
   }
 
-  #unlisted(name: string, serves: Service): readonly Deployment[] {
+  /** The model that an open provider would have under a name that is not listed. */
+  unlisted(name: string, serves: Service): readonly Deployment[] {
+    if (name.length > maxModelName) return [];
     const slash = name.indexOf("/");
     const [owner, model] = [name.slice(0, Math.max(slash, 0)), name.slice(slash + 1)];
     const byOwner = this.providers.find((provider) => provider.open && provider.name === owner);

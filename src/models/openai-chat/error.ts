@@ -82,6 +82,7 @@ function errorType(status: number): string {
 
 const typesByStatus = new Map([
   [401, "authentication_error"],
+  [402, "billing_error"],
   [403, "permission_error"],
   [404, "not_found_error"],
   [429, "rate_limit_error"],

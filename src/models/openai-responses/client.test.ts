@@ -84,6 +84,14 @@ function clientOf(
   return new OpenAI({ apiKey: "key", baseURL: "http://charter.test/v1", fetch: answer, maxRetries: 0 });
 }
 
+/** What a stream that breaks off writes, whatever the client makes of it. */
+function framesOf(pieces: readonly StreamEvent[], failure: { code: string; message: string }): { type: string }[] {
+  const call = openaiResponsesFront.readCall({ ...params, stream: true });
+  const writer = openaiResponsesFront.streamWriter(call, shown);
+  const frames = pieces.map((piece) => writer.write(piece)).join("") + writer.fail(failure);
+  return [...frames.matchAll(/^data: (.*)$/gm)].map(([, data]) => JSON.parse(data ?? "") as { type: string });
+}
+
 async function eventsOf(client: OpenAI): Promise<OpenAI.Responses.ResponseStreamEvent[]> {
   return Array.fromAsync(await client.responses.create({ ...params, stream: true }));
 }
@@ -208,12 +216,17 @@ describe("the official client", () => {
     ]);
   });
 
-  it("is told of a stream that breaks off, with what was said by then", async () => {
+  it("raises what breaks a stream off; who reads on finds what was said by then", async () => {
     const error = { code: "upstream.failed", message: "It failed." };
     const begun = cut(replyOf([text], "stop"), 9).slice(0, 2);
-    for (const client of [clientOf(whole, begun, error), clientOf(whole, [...begun, { kind: "error", ...error }])]) {
-      const events = await eventsOf(client);
-      expect(events.at(-1)).toMatchObject({
+    for (const pieces of [begun, [...begun, { kind: "error" as const, ...error }]]) {
+      await expect(eventsOf(clientOf(whole, pieces, error))).rejects.toMatchObject({
+        code: error.code,
+        message: error.message,
+      });
+      const frames = framesOf(pieces, error);
+      expect(frames.find(({ type }) => type === "error")).toMatchObject({ ...error, error });
+      expect(frames.at(-1)).toMatchObject({
         type: "response.failed",
         response: { status: "failed", error, output: [{ status: "incomplete", content: [{ text: "a" }] }] },
       });
@@ -222,10 +235,11 @@ describe("the official client", () => {
     expect(await eventsOf(clientOf(whole, cut(whole, 9), error))).toHaveLength(
       (await eventsOf(clientOf(whole, cut(whole, 9)))).length,
     );
-    expect(await eventsOf(clientOf(whole, [], error))).toMatchObject([
-      { type: "response.created" },
-      { type: "response.in_progress" },
-      { type: "response.failed" },
+    expect(framesOf([], error).map(({ type }) => type)).toEqual([
+      "response.created",
+      "response.in_progress",
+      "error",
+      "response.failed",
     ]);
   });
 });

@@ -92,7 +92,10 @@ export class ResponsesStreamWriter implements StreamWriter {
 
   fail({ code, message }: { readonly code: string; readonly message: string }): string {
     if (this.#over) return "";
-    return this.#begin() + this.#end({ status: "failed", error: { code, message } });
+    // OpenAI's own clients raise the first frame, which they tell as flat or nested; agents wait for the second.
+    const error = { type: "server_error", code, message, param: null };
+    const told = this.#begin() + this.#frame("error", { code, message, param: null, error });
+    return told + this.#end({ status: "failed", error: { code, message } });
   }
 
   #said(event: Exclude<StreamEvent, { kind: "start" | "usage" | "error" | "end" }>): string {

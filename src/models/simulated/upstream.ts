@@ -90,8 +90,8 @@ class Pace {
     if (this.#delayMs === 0) return;
     const { deadlines, signal } = this.#request;
     const totalMs = Math.max(0, this.#totalDueMs - performance.now());
-    const [limit, limitMs]: [DeadlineName, number] =
-      deadlines[stage] < totalMs ? [stage, deadlines[stage]] : ["totalMs", totalMs];
+    const stageMs = deadlines[stage] ?? deadlines.idleMs;
+    const [limit, limitMs]: [DeadlineName, number] = stageMs < totalMs ? [stage, stageMs] : ["totalMs", totalMs];
     await rest(Math.min(this.#delayMs, limitMs), [signal, this.#closed]);
     this.#check();
     if (this.#delayMs > limitMs) throw deadlineFault(limit, true);

@@ -83,7 +83,7 @@ describe("a budget of a model", () => {
     on.meter = ({ json }) => (json.model === "first" ? undefined : dearest({ json }));
     on.take();
     const { status, json } = await chat("pair", { model: "tag:pair" });
-    expect([status, json.code]).toEqual([409, "budget.insufficient"]);
+    expect([status, json.code]).toEqual([402, "budget.exhausted"]);
     expect(on.seen.some(({ json: body }) => body.model === "second")).toBe(false);
   });
 });
@@ -95,7 +95,8 @@ describe("a call that asks several times", () => {
     const answers = await Promise.all(
       Array.from({ length: 200 }, () => chat("cascade", { model: "tag:ladder", temperature: 0.5 }, strategy)),
     );
-    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200, 409]));
+    // Whether the room comes back in a moment depends on who has ended.
+    expect(new Set(answers.map(({ status }) => (status === 402 ? 409 : status)))).toEqual(new Set([200, 409]));
     const { used, held } = await on.budget("cascade");
     expect([held, used <= 20_000]).toEqual([0, true]);
   });
@@ -177,7 +178,7 @@ describe("a call that names no limit", () => {
     expect(given).toBeLessThan(2000);
     await projectWith("nothing", 1000);
     const { status, json } = await chat("nothing", { model: "keeps", max_tokens: undefined });
-    expect([status, json.code]).toEqual([409, "budget.insufficient"]);
+    expect([status, json.code]).toEqual([402, "budget.exhausted"]);
     expect(json.remedy).toMatch(/^Name a smaller limit for the answer/);
   });
 });

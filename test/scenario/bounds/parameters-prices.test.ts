@@ -146,7 +146,7 @@ describe("a tier of service", () => {
     const words = { messages: [{ role: "user", content: "word ".repeat(20_000) }] };
     const { length } = stub.seen;
     const refused = await chat("oai/gpt-5", { ...words, service_tier: "ultrafast" }, {}, headers);
-    expect([refused.status, refused.json.code]).toEqual([409, "budget.insufficient"]);
+    expect([refused.status, refused.json.code]).toEqual([402, "budget.exhausted"]);
     expect(stub.seen).toHaveLength(length);
     expect((await chat("oai/gpt-5", { ...words, service_tier: "default" }, {}, headers)).status).toBe(200);
   });
@@ -168,7 +168,7 @@ describe("a tier of service", () => {
       ["router/openai/gpt-5:online", {}],
     ] as const) {
       const { status, json } = await chat(model, more, {}, { "x-charter-project": "unknown" });
-      expect([model, more, status, json.code]).toEqual([model, more, 409, "budget.price_unknown"]);
+      expect([model, more, status, json.code]).toEqual([model, more, 402, "budget.price_unknown"]);
     }
     expect(stub.seen).toHaveLength(length);
     expect((await chat("listed", {}, {}, { "x-charter-project": "unknown" })).status).toBe(200);
@@ -187,7 +187,7 @@ describe("a tier of service", () => {
     ] as const) {
       expect(costOf(await chat("plain/own", { service_tier: tier }, { service_tier: tier }))).toBe(cost);
       const { status } = await chat("plain/own", { service_tier: tier }, {}, { "x-charter-project": "own" });
-      expect(status, tier).toBe(tier === "brand-new" ? 409 : 200);
+      expect(status, tier).toBe(tier === "brand-new" ? 402 : 200);
     }
   });
 

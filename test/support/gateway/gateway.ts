@@ -255,6 +255,13 @@ export function readStream(text: string): ReadStream {
   return { text, data, facts: comment === undefined ? undefined : JSON.parse(comment.slice(": charter ".length)) };
 }
 
+/** The code of a failure: of a refusal, or of a stream that had its head before it failed, which takes a second. */
+export function failureCode({ status, text, json }: Pick<Answer, "status" | "text" | "json">): string | undefined {
+  if (status !== 200) return json?.code;
+  const last = readStream(text).data.at(-1);
+  return last === undefined ? undefined : JSON.parse(last).error?.code;
+}
+
 /** A request as a stub saw it. */
 export interface StubRequest {
   readonly path: string;
