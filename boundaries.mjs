@@ -5,6 +5,7 @@ const floors = [
   ["identity", "ledger", "constitution", "routing", "secrets"],
   ["governance", "models"],
   ["accounts", "depository", "budgets", "guards", "structured-output", "answer-cache"],
+  ["deployments"],
   ["gateway"],
   ["deliberation", "telemetry"],
 ];

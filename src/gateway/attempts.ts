@@ -31,8 +31,8 @@ import { maxReplyContainers, maxReplyDepth, maxReplyNodes } from "../kernel/limi
 import type { Deployment, DialectName, ModelCall, Reply, StreamEvent, UpstreamDialect } from "../models/index.ts";
 import type { CallSession } from "./call-session.ts";
 import { gatewayFault } from "./errors.ts";
-import type { Attempt, DeploymentPool, UpstreamResponse } from "./deployment-pool.ts";
-import { chargeOf, cleaned, doesNotKnow, mayPass, refusalOf, StatusFault } from "./deployment-faults.ts";
+import type { Attempt, DeploymentPool, UpstreamResponse } from "../deployments/index.ts";
+import { chargeOf, cleaned, doesNotKnow, mayPass, refusalOf, StatusFault } from "../deployments/index.ts";
 import { UpstreamStream } from "./upstream-stream.ts";
 import type { Attempted } from "./overrun.ts";
 import { judgeReply, misfitFault } from "./reply-form.ts";

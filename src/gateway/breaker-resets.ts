@@ -2,7 +2,7 @@
 import type { Gate } from "../governance/index.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import { gatewayFault } from "./errors.ts";
-import type { DeploymentPool } from "./deployment-pool.ts";
+import type { DeploymentPool } from "../deployments/index.ts";
 
 /** Closes all breakers, or that of one deployment; resolves with how many. @throws `breaker.not_found`. */
 export async function resetBreakers(gate: Gate, fleet: DeploymentPool, ctx: Ctx, name?: string): Promise<number> {

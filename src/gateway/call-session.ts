@@ -287,7 +287,7 @@ export class CallSession {
     return (this.#replyHash ?? runningHash()).digest();
   }
 
-  /** Somebody wants to know when the provider shows that it is at work; undefined when no one does any more. */
+  /** Someone wants to know when the provider shows that it is at work; undefined when no one does any more. */
   listen(listener: (() => void) | undefined): void {
     this.#listener = listener;
   }

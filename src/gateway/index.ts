@@ -11,5 +11,5 @@ export type { RouterQuery } from "./compatibility.ts";
 export { explanationOf, schemaModes, unsupportedModes } from "./prepared.ts";
 export type { CallOptions, SchemaMode } from "./prepared.ts";
 export type { AttemptFacts, CallFacts, Phase } from "./observer.ts";
-export type { Health } from "./router.ts";
+export type { Health } from "../deployments/index.ts";
 export type { AnswerFacts, HeadFacts, ModelAnswer } from "./stages/settle.ts";

@@ -14,7 +14,7 @@ import type { Upstream } from "../outbound/index.ts";
 import { openAnalyser } from "../routing/index.ts";
 import type { BodyKeeper } from "./bodies.ts";
 import { gatewayCodes } from "./errors.ts";
-import { DeploymentPool } from "./deployment-pool.ts";
+import { DeploymentPool } from "../deployments/index.ts";
 import { Gateway } from "./gateway.ts";
 import type { GatewayParts } from "./gateway.ts";
 import { observers } from "./observer.ts";

@@ -7,7 +7,7 @@ import { dataClasses } from "../constitution/index.ts";
 import type { DataClass } from "../constitution/index.ts";
 import type { Deployment } from "../models/catalogue/index.ts";
 import { mayCall, route } from "./router.ts";
-import type { Health } from "./router.ts";
+import type { Health } from "../deployments/index.ts";
 import { strategies } from "../routing/strategy.ts";
 
 describe("patterns of the terms", () => {

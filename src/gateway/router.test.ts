@@ -6,7 +6,8 @@ import { dataClasses } from "../constitution/index.ts";
 import { defaultCatalogueText, readCatalogue } from "../models/catalogue/index.ts";
 import type { Deployment } from "../models/catalogue/index.ts";
 import { reasonsOf, route, scoreOf } from "./router.ts";
-import type { Health, RouteRequest } from "./router.ts";
+import type { Health } from "../deployments/index.ts";
+import type { RouteRequest } from "./router.ts";
 
 /** Names in the order in which they are tried. */
 function order(

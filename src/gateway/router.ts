@@ -5,6 +5,7 @@
 // 2. Every candidate and every excluded deployment has its reasons, in words (`reasonsOf`, `reason`).
 // 3. A named model is never replaced by another one.
 // 4. Deployments of the wanted tier come first, by score; then those of stronger tiers, nearest first; then weaker ones.
+import type { Health } from "../deployments/index.ts";
 import { dataClasses } from "../constitution/index.ts";
 import type { DataClass, ModelTerms, ScoreTerms } from "../constitution/index.ts";
 import type { Deployment, Wanted } from "../models/index.ts";
@@ -24,17 +25,6 @@ export interface RouteRequest {
   readonly maxOutputTokens: number;
   readonly needsImages: boolean;
   readonly needsTools: boolean;
-}
-
-/** How a deployment does. */
-export interface Health {
-  readonly state: "configured" | "unconfigured" | "degraded" | "open";
-  /** Share of recent calls that succeeded, 0 to 1; 1 while nothing is known. */
-  readonly success: number;
-  /** Calls under way as a share of what it takes, 0 to 1. */
-  readonly load: number;
-  /** Measured latency, milliseconds; null while too little is known. */
-  readonly latencyMs: number | null;
 }
 
 /** A deployment that may answer. */

@@ -8,8 +8,8 @@ import { isAboutAll, modelFault, ReportedFault, SseDecoder, sseFrame } from "../
 import type { Fault } from "../kernel/fault.ts";
 import { yieldToEventLoop, TimeSlice } from "../kernel/time-slice.ts";
 import type { StreamEvent, StreamReader, SseBlock } from "../models/index.ts";
-import type { UpstreamResponse } from "./deployment-pool.ts";
-import { cleanWords, StreamCutShort } from "./deployment-faults.ts";
+import type { UpstreamResponse } from "../deployments/index.ts";
+import { cleanWords, StreamCutShort } from "../deployments/index.ts";
 
 /** One block of a stream with what it says. */
 export interface Item {

@@ -5,7 +5,7 @@ import { hasPart, inputTokensInTurns, lastWords, outputTokensOf } from "../../mo
 import type { Lookup, ModelCall } from "../../models/index.ts";
 import type { Analyser } from "../../routing/index.ts";
 import { gatewayFault } from "../errors.ts";
-import type { DeploymentPool } from "../deployment-pool.ts";
+import type { DeploymentPool } from "../../deployments/index.ts";
 import type { Guarded, Prepared } from "../prepared.ts";
 import { route as rank } from "../router.ts";
 import type { RouteRequest } from "../router.ts";

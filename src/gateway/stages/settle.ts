@@ -13,7 +13,7 @@ import type { CallRecord } from "../call-record.ts";
 import { asPaid, totalOf } from "../charges.ts";
 import type { Charged } from "../charges.ts";
 import { gatewayFault } from "../errors.ts";
-import { StatusFault } from "../deployment-faults.ts";
+import { StatusFault } from "../../deployments/index.ts";
 import { excessOf, overrunOf, reasonsBeyond } from "../overrun.ts";
 import { bounded } from "../parameters/index.ts";
 import type { FormVerdict } from "../reply-form.ts";

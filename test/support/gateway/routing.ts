@@ -3,7 +3,8 @@
 import { defaultConstitutionDir, loadConstitution } from "../../../src/constitution/index.ts";
 import { unlistedDeployment } from "../../../src/models/catalogue/catalogue.ts";
 import type { Deployment, Provider } from "../../../src/models/catalogue/index.ts";
-import type { Health, RouteRequest, RouteTerms } from "../../../src/gateway/router.ts";
+import type { Health } from "../../../src/deployments/index.ts";
+import type { RouteRequest, RouteTerms } from "../../../src/gateway/router.ts";
 
 /** How the default constitution scores. */
 export const { score: defaultScore } = loadConstitution(defaultConstitutionDir()).data.gateway;

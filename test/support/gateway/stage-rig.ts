@@ -8,7 +8,7 @@ import type { Constitution, ModelTerms } from "../../../src/constitution/index.t
 import type { BodyKeeper, KeptCall } from "../../../src/gateway/bodies.ts";
 import type { Database } from "../../../src/db/index.ts";
 import type { CallSession } from "../../../src/gateway/call-session.ts";
-import { DeploymentPool } from "../../../src/gateway/deployment-pool.ts";
+import { DeploymentPool } from "../../../src/deployments/index.ts";
 import type { AttemptFacts, CallFacts } from "../../../src/gateway/observer.ts";
 import type { CallOptions, Prepared } from "../../../src/gateway/prepared.ts";
 import { decide } from "../../../src/gateway/stages/decide.ts";

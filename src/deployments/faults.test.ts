@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Provider } from "../models/index.ts";
 import { modelFault } from "../models/index.ts";
 import { deadlineFault, oversizeFault, UpstreamFault } from "../outbound/index.ts";
-import { chargeOf, mayPass, refusalOf, StreamCutShort } from "./deployment-faults.ts";
+import { chargeOf, mayPass, refusalOf, StreamCutShort } from "./faults.ts";
 
 const provider = { name: "a" } as Provider;
 

@@ -1,5 +1,5 @@
 // What all products together have met at the deployments, for those who see all of it.
-import type { Health } from "./router.ts";
+import type { Health } from "./health.ts";
 import type { BreakerState, BreakerStats } from "../outbound/index.ts";
 
 /** One deployment's breakers as one: the worst state, the longest rows, the sums; and each by itself. */

@@ -7,7 +7,7 @@
 import type { Clock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/ctx.ts";
 import type { Deployment, Provider, ProviderKeys } from "../models/index.ts";
-import type { Health } from "./router.ts";
+import type { Health } from "./health.ts";
 import { Breakers, RetryBudget } from "../outbound/index.ts";
 import { DeniedKeys, KeyRotation } from "../models/index.ts";
 import type { Breaker, BreakerStats } from "../outbound/index.ts";

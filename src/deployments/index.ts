@@ -1,0 +1,14 @@
+// Deployments: who of those that may answer is asked with which key, how each product's calls go there, and what failures mean.
+export {
+  chargeOf,
+  cleaned,
+  cleanWords,
+  doesNotKnow,
+  mayPass,
+  refusalOf,
+  StatusFault,
+  StreamCutShort,
+} from "./faults.ts";
+export type { Health } from "./health.ts";
+export { DeploymentPool } from "./pool.ts";
+export type { Attempt, UpstreamResponse } from "./pool.ts";
