@@ -229,6 +229,26 @@ onPostgres((_, places) => {
       expect(await rig.line(product)).toMatchObject({ used: 0, held: 1 });
     });
 
+    it("hides no room from a call that used more than it held, whoever ends the call and whoever holds the lease", async () => {
+      await using budgets = open();
+      for (const [maker, ender] of [
+        [budgets, budgets],
+        [budgets, rig.budgets],
+        [rig.budgets, rig.budgets],
+        [rig.budgets, budgets],
+      ] as const) {
+        const product = rig.newProduct();
+        await rig.set({ scope: { product }, limit: 100_000 });
+        const first = await rig.reserve(product, 1, {}, budgets);
+        await expect.poll(async () => (await counted(product)).granted).toBeGreaterThan(0);
+        const held = await rig.reserve(product, 10, {}, maker);
+        const { reservation } = await rig.settle(held, 200_000, null, ender);
+        expect(reservation?.settledTokens).toBe(99_999);
+        expect(await rig.line(product)).toMatchObject({ used: 99_999, held: 1, available: 0 });
+        await rig.release(first);
+      }
+    });
+
     it("two processes, one of which is killed again and again, count what was told of every call", async () => {
       await using server = await freshPostgres();
       const place = {

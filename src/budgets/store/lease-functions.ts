@@ -37,6 +37,9 @@ const leastCalls = 16;
 /** An entry of the notes that was made, by its place in the list of values. */
 const made = (column: (typeof reservationColumns)[number]): string => `b.v->>${reservationColumns.indexOf(column)}`;
 
+const held = `(${made("tokens")})::bigint`;
+const cost = `coalesce((${made("microdollars")})::bigint, 0)`;
+
 /** Ends leases (all of them when none are named), and locks counters besides. */
 export const takeFunction = `
 create function budget_take(leases text[], names text[]) returns void
@@ -55,11 +58,12 @@ begin
   with entry as (
     select n.lease, e.v, e.v->>0 as id, jsonb_array_length(e.v) as length
     from budget_notes n, jsonb_array_elements(n.body::jsonb) as e(v) where n.lease = any(taken)
-  ), both_ends as (
-    select m.lease, m.v, m.id is not null and x.id is not null as has_ended,
-      (x.v->>2)::bigint as tokens, (x.v->>3)::bigint as microdollars
-    from entry m left join entry x on x.id = m.id and x.length = 4
-    where m.length > 4
+  ), paired as (
+    select lease, id, (array_agg(v) filter (where length > 4))[1] as v, (array_agg(v) filter (where length = 4))[1] as x
+    from entry group by lease, id
+  ), both_ends as materialized (
+    select lease, v, x is not null as has_ended, (x->>2)::bigint as tokens, (x->>3)::bigint as microdollars
+    from paired where v is not null
   ), made as (
     insert into budget_reservations (${reservationColumns.join(", ")})
     select ${reservationColumns.map((column) => `(${made(column)})${typeOf(column)}`).join(", ")}
@@ -70,22 +74,26 @@ begin
     from (
       select (${made("created_ms")})::bigint as c, ${made("product")} as p, ${made("project")} as q,
         ${made("key_id")} as k, ${made("model")} as m, tokens,
-        coalesce(microdollars, (${made("microdollars")})::bigint, 0) as cost, (microdollars is null)::int as unpriced
+        coalesce(microdollars, ${cost}) as cost, (microdollars is null)::int as unpriced
       from both_ends b where tokens is not null
     ) x group by 1, 2, 3, 4, 5
     on conflict (hour_ms, product, project, key_id, model) do update set
       ${["calls", "tokens", "microdollars", "unpriced"].map((name) => `${name} = least(u.${name} + excluded.${name}, ${maxCounted})`).join(", ")}
+  ), shared as (
+    select lease, v->${reservationColumns.length} as places,
+      sum(case when has_ended then 0 else ${held} end) as held_tokens,
+      sum(case when has_ended then 0 else ${cost} end) as held_cost,
+      sum(coalesce(tokens, 0)) as used_tokens,
+      sum(case when tokens is null then 0 else coalesce(microdollars, ${cost}) end) as used_cost
+    from both_ends b group by 1, 2
+  ), placed as materialized (
+    select s.*, p.place::int as place from shared s, jsonb_array_elements(s.places) as p(place)
   )
   update budget_counters c set used = least(c.used + x.used, ${maxCounted}), held = c.held + x.held
   from (
-    select g.counter,
-      sum(case when b.has_ended then 0 when g.unit = 'tokens' then (${made("tokens")})::bigint
-        else coalesce((${made("microdollars")})::bigint, 0) end) as held,
-      sum(case when b.tokens is null then 0 when g.unit = 'tokens' then b.tokens
-        else coalesce(b.microdollars, (${made("microdollars")})::bigint, 0) end) as used
-    from both_ends b, jsonb_array_elements(b.v->${reservationColumns.length}) as p(place)
-    join budget_grants g on g.lease = any(taken) and g.place = p.place::int
-    where g.lease = b.lease
+    select g.counter, sum(case g.unit when 'tokens' then s.held_tokens else s.held_cost end) as held,
+      sum(case g.unit when 'tokens' then s.used_tokens else s.used_cost end) as used
+    from placed s join budget_grants g on g.lease = s.lease and g.place = s.place
     group by g.counter
   ) x where c.name = x.counter;
   delete from budget_notes where lease = any(taken);

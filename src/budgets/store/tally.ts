@@ -1,4 +1,4 @@
-// What calls do to counters that lie in memory, and what counters allow. `batch-function.ts` says the same to PostgreSQL.
+// What calls do to counters that lie in memory, and what counters or grants of them allow. `batch-function.ts` says the same to PostgreSQL.
 import { maxAmount, maxCounted } from "../budget.ts";
 import type { BudgetUnit } from "../budget.ts";
 import type { Limit, LimitBook } from "../limit-book.ts";
