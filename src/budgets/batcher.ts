@@ -1,4 +1,4 @@
-// The engine on a database that processes share: calls that begin or end at the same time share one statement, which decides.
+// Where the database decides, because processes share it: calls that begin or end at the same time share one statement, which decides.
 //
 // 1. One batch runs at a time; what comes meanwhile is the next one, at most `maxBatch` of each kind.
 // 2. A result is given when the batch is committed, not when it is durable: what the caller is told of a call stands in the
@@ -6,7 +6,8 @@
 // 3. A batch that fails rejects everything in it; nothing of it has been changed, unless the connection was lost while it was
 //    committed. Ending the same reservation again is safe.
 import type { Database } from "../db/index.ts";
-import type { Admission, Ended, Engine } from "./engine.ts";
+import type { Admission, Ended } from "./engine.ts";
+import type { LimitBook } from "./limit-book.ts";
 import type { Flex, Reservation } from "./reservation.ts";
 import { Batches } from "./store/batch.ts";
 import type { Opening } from "./store/batch.ts";
@@ -23,8 +24,7 @@ interface Waiting<Asked, Answer> extends PromiseWithResolvers<Answer> {
 }
 
 /** The queue in front of the tables. */
-export class Batcher implements Engine {
-  readonly inMemory = { waitingLines: 0, unsaved: 0, openCalls: 0 };
+export class Batcher implements AsyncDisposable {
   readonly #batches: Batches;
   readonly #openings: Waiting<Opening, Opened>[] = [];
   readonly #endings: Waiting<Reservation, Ended>[] = [];
@@ -34,28 +34,31 @@ export class Batcher implements Engine {
     this.#batches = new Batches(db, limits);
   }
 
+  /** The limits as they were last seen. */
+  get book(): LimitBook | undefined {
+    return this.#batches.book;
+  }
+
+  /** Admits a call; resolves when that is in a relaxed commit. */
   async open(made: Reservation, flex?: Flex): Promise<Admission> {
     return { opened: await this.#queued(this.#openings, { made, flex }), kept: Promise.resolve() };
   }
 
+  /** Ends a reservation. */
   end(ended: Reservation): Promise<Ended> {
     return this.#queued(this.#endings, ended);
   }
 
+  /** Makes a reservation in the caller's transaction. */
   async openIn(tx: BudgetTx, made: Reservation): Promise<Opened> {
     const { opened } = await this.#batches.run(tx, [{ made }], []);
     return answered(opened[0]);
   }
 
+  /** Ends one there. */
   async endIn(tx: BudgetTx, ending: Reservation): Promise<Ended> {
     const { ended } = await this.#batches.run(tx, [], [ending]);
     return answered(ended[0]);
-  }
-
-  async save(): Promise<void> {}
-
-  changing<T>(work: () => Promise<T>): Promise<T> {
-    return work();
   }
 
   /** Waits for everything that was asked. */

@@ -17,10 +17,11 @@ import { silentMeter } from "../kernel/meter.ts";
 import type { Meter } from "../kernel/meter.ts";
 import type { Transaction } from "kysely";
 import type { Database } from "../db/index.ts";
-import { Batcher } from "./batcher.ts";
 import { checkAmount, checkDraft, checkName, newBudgetId } from "./budget.ts";
 import type { Budget, BudgetDraft, BudgetId } from "./budget.ts";
 import type { Ended, Engine } from "./engine.ts";
+import { Leases } from "./leases.ts";
+import type { LeaseTerms } from "./leases.ts";
 import { Memory } from "./memory.ts";
 import { budgetMetrics } from "./metrics.ts";
 import { insufficient, priceUnknown } from "./refusal.ts";
@@ -84,6 +85,8 @@ export interface BudgetParts {
   readonly defaultTokens: number;
   /** Nothing is measured when it is absent. */
   readonly meter?: Meter;
+  /** When a process that shares its database counts in memory; the usual terms when absent. */
+  readonly leases?: LeaseTerms;
 }
 
 /** A call of a model asks for room; it is never the same request twice. */
@@ -100,10 +103,10 @@ export interface Admitted {
 const expiringAtATime = 500;
 
 /** Opens the budgets of a database. */
-export function openBudgets({ db: database, clock, log, defaultTokens, meter }: BudgetParts): Budgets {
+export function openBudgets({ db: database, clock, log, defaultTokens, meter, leases }: BudgetParts): Budgets {
   const db = database.tables<BudgetTables>();
   const limits = new StoredLimits(db, clock, defaultTokens);
-  const engine: Engine = db.dialect === "sqlite" ? new Memory(db, limits) : new Batcher(db, limits);
+  const engine: Engine = db.dialect === "sqlite" ? new Memory(db, limits) : new Leases(db, limits, leases);
   const metrics = budgetMetrics(meter ?? silentMeter, () => engine.inMemory);
   const promised = (opened: Opened, made: Reservation): Reservation => {
     if (opened.outcome === "insufficient") throw insufficient(opened, made.kind, clock.nowMs());

@@ -1,5 +1,5 @@
-// What counts calls: in memory where one process has the database for itself (SQLite), in the database where processes share it
-// (PostgreSQL). Both promise what `budgets.ts` says.
+// What counts calls: in memory where one process has the database for itself (SQLite), in memory against a lease and in the database
+// beyond it where processes share it (PostgreSQL). Both promise what `budgets.ts` says.
 import type { InMemory } from "./metrics.ts";
 import type { Flex, Reservation } from "./reservation.ts";
 import type { BudgetTx } from "./store/statement.ts";

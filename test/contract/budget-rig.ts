@@ -1,9 +1,17 @@
 // What the suites of budgets share: budgets over a database of their own, a clock that is set by hand, and a look at the
 // counters that is independent of the code that keeps them.
 import { sql } from "kysely";
+import type { Kysely } from "kysely";
 import type { Database } from "../../src/db/index.ts";
 import { budgetMigrations, openBudgets } from "../../src/budgets/index.ts";
-import type { BudgetDraft, Budgets, BudgetLine, Reservation, ReserveRequest } from "../../src/budgets/index.ts";
+import type {
+  BudgetDraft,
+  Budgets,
+  BudgetLine,
+  LeaseTerms,
+  Reservation,
+  ReserveRequest,
+} from "../../src/budgets/index.ts";
 import { identityMigrations } from "../../src/identity/index.ts";
 import { silentLog } from "../../src/kernel/ctx.ts";
 import type { DatabasePlace, DatabasePlaces } from "./databases.ts";
@@ -24,14 +32,23 @@ export class BudgetRig implements AsyncDisposable {
   /** Whether nobody else uses the database. */
   readonly isAlone: boolean;
   readonly #places: DatabasePlaces;
+  readonly #leases: LeaseTerms | undefined;
   place: DatabasePlace;
   db: Database;
   budgets: Budgets;
   #defaultTokens: number;
   #names = 0;
 
-  private constructor(places: DatabasePlaces, place: DatabasePlace, db: Database, isAlone: boolean, tokens: number) {
+  private constructor(
+    places: DatabasePlaces,
+    place: DatabasePlace,
+    db: Database,
+    isAlone: boolean,
+    tokens: number,
+    leases: LeaseTerms | undefined,
+  ) {
     this.#places = places;
+    this.#leases = leases;
     this.place = place;
     this.db = db;
     this.isAlone = isAlone;
@@ -39,11 +56,16 @@ export class BudgetRig implements AsyncDisposable {
     this.budgets = this.#open();
   }
 
-  static async open(places: DatabasePlaces, isAlone: boolean, tokens = defaultTokens): Promise<BudgetRig> {
+  static async open(
+    places: DatabasePlaces,
+    isAlone: boolean,
+    tokens = defaultTokens,
+    leases?: LeaseTerms,
+  ): Promise<BudgetRig> {
     const place = await places();
     const db = await place.open();
     await db.migrate([...identityMigrations, ...budgetMigrations]);
-    return new BudgetRig(places, place, db, isAlone, tokens);
+    return new BudgetRig(places, place, db, isAlone, tokens, leases);
   }
 
   /** Budgets of the same database, as another process would open them; who is alone has but one, and closes it alone. */
@@ -53,7 +75,7 @@ export class BudgetRig implements AsyncDisposable {
 
   /** Budgets of the same kind in a database of their own. */
   fresh(tokens: number): Promise<BudgetRig> {
-    return BudgetRig.open(this.#places, this.isAlone, tokens);
+    return BudgetRig.open(this.#places, this.isAlone, tokens, this.#leases);
   }
 
   /** Closes everything and opens it again. */
@@ -136,13 +158,12 @@ export class BudgetRig implements AsyncDisposable {
 
   /** Counters that disagree with the calls they count, found with plain SQL; there must be none. */
   async wrongCounters(): Promise<unknown[]> {
-    const db = this.db.tables<Record<string, Row>>();
-    const all = async (table: string) => (await sql<Row>`select * from ${sql.table(table)}`.execute(db.read)).rows;
-    const [counters, usage, reservations] = [
-      await all("budget_counters"),
-      await all("budget_usage"),
-      (await all("budget_reservations")).filter((row) => row["state"] === "held"),
-    ];
+    const [counters = [], usage = [], everyReservation = []] = await this.#read(
+      "budget_counters",
+      "budget_usage",
+      "budget_reservations",
+    );
+    const reservations = everyReservation.filter((row) => row["state"] === "held");
     return counters.flatMap((counter) => {
       const [unit = "", window = "", ...rest] = String(counter["slot"]).split("/");
       const scope = JSON.parse(rest.join("/")) as (string | null | 0)[];
@@ -164,9 +185,22 @@ export class BudgetRig implements AsyncDisposable {
     });
   }
 
+  /** Whole tables, as they are at one moment. */
+  async #read(...tables: readonly string[]): Promise<Row[][]> {
+    const all = async (db: Kysely<unknown>) => {
+      const found: Row[][] = [];
+      for (const table of tables) found.push((await sql<Row>`select * from ${sql.table(table)}`.execute(db)).rows);
+      return found;
+    };
+    const { read } = this.db;
+    if (this.db.dialect === "sqlite") return all(read);
+    return read.transaction().setIsolationLevel("repeatable read").execute(all);
+  }
+
   #open(): Budgets {
     const { db, clock } = this;
-    return openBudgets({ db, clock, log: silentLog, defaultTokens: this.#defaultTokens });
+    const leases = this.#leases;
+    return openBudgets({ db, clock, log: silentLog, defaultTokens: this.#defaultTokens, ...(leases && { leases }) });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

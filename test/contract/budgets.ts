@@ -4,16 +4,16 @@ import { BudgetRig, defaultTokens, noonMs, outcomesOf } from "./budget-rig.ts";
 import { budgetHistory } from "./budget-history.ts";
 import { budgetTransactions } from "./budget-transactions.ts";
 import { budgetProperties } from "./budget-properties.ts";
-import type { StateQuery } from "../../src/budgets/index.ts";
+import type { LeaseTerms, StateQuery } from "../../src/budgets/index.ts";
 import type { DatabasePlaces } from "./databases.ts";
 
 /** Runs the suite on one database, which the budgets share with others or have for themselves. */
-export function budgetsContract(name: string, places: DatabasePlaces, isAlone = false): void {
+export function budgetsContract(name: string, places: DatabasePlaces, isAlone = false, leases?: LeaseTerms): void {
   describe(`budgets on ${name}`, () => {
     let rig: BudgetRig;
 
     beforeAll(async () => {
-      rig = await BudgetRig.open(places, isAlone);
+      rig = await BudgetRig.open(places, isAlone, defaultTokens, leases);
     });
     beforeEach(() => {
       rig.clock.ms = noonMs;

@@ -7,6 +7,8 @@
 // 3. What ends frees its room before anything new is admitted; what is new is admitted in order of arrival, under all its
 //    limits or under none. The rules are those of `counter-state.ts`.
 // 4. It does nothing when the limits have changed since the caller read them.
+// 5. What is granted to leases counts as held. Where that is in the way of a call, or a lease may have notes of a call that
+//    no one knows, nothing is decided: the answer names the leases, and the caller asks again with them, to be ended first.
 import { maxAmount, maxCounted } from "../budget.ts";
 import { requestIdLifeMs } from "../reservation.ts";
 import { reservationColumns } from "./tables.ts";
@@ -23,7 +25,7 @@ const sumIn = (table: "usage" | "reservations", timeColumn: string, rest: string
 
 /** The statement that makes the function. Counters are named by their place in the list of counters. */
 export const batchFunction = `
-create function budget_batch(book bigint, counters jsonb, openings jsonb, endings jsonb) returns jsonb
+create function budget_batch(book bigint, counters jsonb, openings jsonb, endings jsonb, leases text[]) returns jsonb
 language plpgsql
 -- A plan that was made for small tables is kept when they have grown: every row is found by its key.
 set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
@@ -41,10 +43,14 @@ declare
   shared boolean[];
   used_now bigint[];
   held_now bigint[];
+  leased bigint[];
+  blocked int[] := '{}';
+  blocking text[];
   own bigint;
   room bigint;
   least_now bigint;
   amount bigint;
+  asked_now bigint;
   is_smaller boolean;
   tokens_now bigint;
   microdollars_now bigint;
@@ -58,6 +64,9 @@ begin
   perform pg_advisory_xact_lock_shared(${lockKey});
   if book <> (select version from budget_book where id = 1) then
     return null;
+  end if;
+  if cardinality(leases) > 0 then
+    perform budget_take(leases, array(select x.name from jsonb_to_recordset(counters) as x(name text)));
   end if;
 
   for c in
@@ -91,6 +100,14 @@ begin
   if coalesce(cardinality(array_remove(units, null)), 0) <> jsonb_array_length(counters) then
     raise exception 'a counter was swept while its batch began' using errcode = 'serialization_failure';
   end if;
+  for c in
+    select x.place, sum(g.granted) as granted
+    from jsonb_to_recordset(counters) as x(place int, name text) join budget_grants g on g.counter = x.name
+    group by x.place
+  loop
+    leased[c.place] := c.granted;
+    held_now[c.place] := held_now[c.place] + c.granted;
+  end loop;
 
   for e in
     select x.*, b.state as before, case when b.state <> 'held' then to_jsonb(b) end as row
@@ -101,6 +118,7 @@ begin
     order by x.place
   loop
     if e.before is distinct from 'held' then
+      if e.before is null then blocked := blocked || e.counters; end if;
       ended := ended || jsonb_build_object('row', e.row);
       continue;
     end if;
@@ -113,6 +131,9 @@ begin
       if units[i] = 'tokens' and tokens_now > e.tokens then tokens_now := least(tokens_now, room); end if;
       if units[i] = 'microdollars' and microdollars_now > coalesce(e.microdollars, 0) then
         microdollars_now := least(microdollars_now, room);
+      end if;
+      if leased[i] > 0 and (tokens_now < e.settled_tokens or microdollars_now < e.settled_microdollars) then
+        blocked := blocked || i;
       end if;
     end loop;
     ended := ended || jsonb_build_object('id', e.id, 'state', e.state, 'tokens', tokens_now,
@@ -165,8 +186,14 @@ begin
           is_smaller := is_smaller or most[i] < amount;
         end loop;
         continue when own is null;
+        asked_now := amount;
         if o.takes = 'share' then amount := least(amount, least_now + greatest(0, own - least_now) / ${sharers});
         elsif o.takes = 'all' or is_smaller then amount := greatest(least_now, own);
+        end if;
+        if o.takes = 'all' or is_smaller or amount < asked_now then
+          foreach i in array o.counters loop
+            if units[i] = unit_now and leased[i] > 0 then blocked := blocked || i; end if;
+          end loop;
         end if;
         if unit_now = 'tokens' then tokens_now := amount; else microdollars_now := amount; end if;
       end loop;
@@ -179,6 +206,7 @@ begin
       elsif used_now[i] + held_now[i] + amount > most[i] then
         refusal := jsonb_build_object('outcome', 'insufficient', 'counter', i, 'asked', amount,
           'used', used_now[i], 'held', held_now[i]);
+        if leased[i] > 0 then blocked := blocked || i; end if;
       end if;
       exit when refusal is not null;
     end loop;
@@ -195,6 +223,14 @@ begin
       || jsonb_build_object('outcome', 'admitted', 'tokens', tokens_now, 'microdollars', microdollars_now);
   end loop;
 
+  if cardinality(blocked) > 0 then
+    blocking := array(select distinct g.lease from jsonb_to_recordset(counters) as x(place int, name text)
+      join budget_grants g on g.counter = x.name where x.place = any(blocked));
+    if cardinality(blocking) > 0 then
+      return jsonb_build_object('blocking', to_jsonb(blocking));
+    end if;
+  end if;
+
   update budget_reservations b
     set state = x.state, settled_tokens = x.tokens, settled_microdollars = x.microdollars
     from jsonb_to_recordset(to_jsonb(ended)) as x(id text, state text, tokens bigint, microdollars bigint)
@@ -203,9 +239,9 @@ begin
     select ${reservationColumns.map((column) => (column === "tokens" || column === "microdollars" ? `made_${column}[x.ordinality]` : `x.${column}`)).join(", ")}
     from jsonb_populate_recordset(null::budget_reservations, openings) with ordinality x
     where made_tokens[x.ordinality] is not null;
-  update budget_counters b set used = used_now[x.place], held = held_now[x.place]
+  update budget_counters b set used = used_now[x.place], held = held_now[x.place] - coalesce(leased[x.place], 0)
     from jsonb_to_recordset(counters) as x(place int, name text)
-    where b.name = x.name and (b.used <> used_now[x.place] or b.held <> held_now[x.place]);
+    where b.name = x.name and (b.used <> used_now[x.place] or b.held <> held_now[x.place] - coalesce(leased[x.place], 0));
   insert into budget_usage as u (hour_ms, product, project, key_id, model, calls, tokens, microdollars, unpriced)
     select x.hour_ms, x.product, x.project, x.key_id, x.model, sum(x.calls), sum(x.tokens), sum(x.microdollars),
       sum(x.unpriced)
@@ -213,4 +249,27 @@ begin
     on conflict (hour_ms, product, project, key_id, model) do update set
       ${["calls", "tokens", "microdollars", "unpriced"].map((name) => `${name} = least(u.${name} + excluded.${name}, ${maxCounted})`).join(", ")};
   return jsonb_build_object('opened', to_jsonb(opened), 'ended', to_jsonb(ended));
+end $$`;
+
+/**
+ * A batch in a caller's transaction: where leases are in the way, it gives back the counters that it has locked before it locks
+ * the leases, so that it does not wait for one who waits for the counters.
+ */
+export const batchInFunction = `
+create function budget_batch_in(book bigint, counters jsonb, openings jsonb, endings jsonb, leases text[]) returns jsonb
+language plpgsql
+as $$
+declare
+  answer jsonb;
+begin
+  begin
+    answer := budget_batch(book, counters, openings, endings, leases);
+    if answer->'blocking' is null then
+      return answer;
+    end if;
+    raise exception using errcode = 'CB001';
+  exception when sqlstate 'CB001' then
+    null;
+  end;
+  return budget_batch(book, counters, openings, endings, array(select jsonb_array_elements_text(answer->'blocking')));
 end $$`;

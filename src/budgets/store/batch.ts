@@ -30,6 +30,8 @@ export interface BatchResult {
 
 /** What the function answers; counters are places, and amounts those that were granted or charged. */
 interface Answer {
+  /** Leases that are in the way; nothing has been decided. */
+  readonly blocking?: readonly string[];
   readonly opened: readonly (
     | { readonly outcome: "admitted"; readonly tokens: number; readonly microdollars: number | null }
     | { readonly outcome: "duplicate"; readonly row: ReservationRow }
@@ -59,6 +61,11 @@ export class Batches {
     this.#limits = limits;
   }
 
+  /** The limits as they were last seen. */
+  get book(): LimitBook | undefined {
+    return this.#book;
+  }
+
   /** Carries a batch out in the caller's transaction, or in one of its own that a power cut may undo. */
   async run(
     tx: BudgetTx | undefined,
@@ -67,28 +74,38 @@ export class Batches {
   ): Promise<BatchResult> {
     const opening = firsts(openings, ({ made }) => requestOf(made));
     const ending = firsts(endings, ({ id }) => id);
+    let leases: readonly string[] = [];
     for (;;) {
       const book = (this.#book ??= await this.#limits.book(tx ?? this.#db.read));
       const { counters, placesOf } = places(book);
       const opens = opening.first.map(({ made, flex }, place) => openingOf(made, flex, place, placesOf(made)));
       const ends = ending.first.map((ended, place) => endingOf(ended, place, placesOf(ended)));
-      const answer = await this.#ask(tx, book, [counters.map(toldOf), opens, ends]);
-      if (answer !== null) {
+      const answer = await this.#ask(tx, book, [counters.map(toldOf), opens, ends], leases);
+      if (answer?.blocking !== undefined) {
+        leases = answer.blocking;
+      } else if (answer !== null) {
         const opened = opening.first.map((asked, i) => openedOf(asked.made, answer.opened[i], counters));
         const ended = ending.first.map((asked, i) => endedOf(asked, answer.ended[i]));
         return { opened: opening.all.map(sharing(opened, again)), ended: ending.all.map(sharing(ended, late)) };
       }
       // The limits have changed; in a transaction that has asked they cannot change again before it ends.
-      this.#book = undefined;
+      else this.#book = undefined;
     }
   }
 
   /** What the function answers; null when the limits are not those of the book. */
-  async #ask(tx: BudgetTx | undefined, book: LimitBook, lists: readonly object[]): Promise<Answer | null> {
-    const relaxed = tx === undefined ? ", set_config('synchronous_commit', 'off', true)" : "";
-    const query = CompiledQuery.raw(`select budget_batch($1, $2, $3, $4) as answer${relaxed}`, [
+  async #ask(
+    tx: BudgetTx | undefined,
+    book: LimitBook,
+    lists: readonly object[],
+    leases: readonly string[],
+  ): Promise<Answer | null> {
+    const [batch, besides] =
+      tx === undefined ? ["budget_batch", ", set_config('synchronous_commit', 'off', true)"] : ["budget_batch_in", ""];
+    const query = CompiledQuery.raw(`select ${batch}($1, $2, $3, $4, $5) as answer${besides}`, [
       book.version,
       ...lists.map((list) => JSON.stringify(list)),
+      leases,
     ]);
     const { rows } = await (tx === undefined
       ? this.#db.once<{ answer: Answer | null }>(query, "relaxed")

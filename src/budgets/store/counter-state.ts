@@ -1,4 +1,4 @@
-// What calls do to counters that lie in memory, and what counters allow. `batch-function.ts` says the same to PostgreSQL.
+// What calls do to counters that lie in memory, and what counters or grants of them allow. `batch-function.ts` says the same to PostgreSQL.
 import { maxAmount, maxCounted } from "../budget.ts";
 import type { BudgetUnit } from "../budget.ts";
 import type { Limit, LimitBook } from "../limit-book.ts";
@@ -15,11 +15,14 @@ export type Opened =
 /** A counter in memory. */
 export class CounterState {
   readonly counter: Counter;
+  readonly #most: number;
   #used: number;
   #held: number;
 
-  constructor(counter: Counter, { used, held }: Counted) {
+  /** `most` is what may be used and held: the limit, or what was granted of it. */
+  constructor(counter: Counter, { used, held }: Counted, most = counter.limit.amount ?? maxCounted) {
     this.counter = counter;
+    this.#most = most;
     this.#used = used;
     this.#held = held;
   }
@@ -44,10 +47,6 @@ export class CounterState {
 
   hold(amount: number): void {
     this.#held += amount;
-  }
-
-  get #most(): number {
-    return this.counter.limit.amount ?? maxCounted;
   }
 }
 
@@ -124,6 +123,23 @@ function fitted(own: readonly CounterState[], asked: Reservation, { least, takes
     microdollars:
       microdollars === null ? null : granted("microdollars", microdollars, least.microdollars ?? microdollars),
   };
+}
+
+/** Whether a flexible request is for what it names, however much more is left than these tallies say. */
+export function asksWhole(
+  tallies: ReadonlyMap<string, CounterState>,
+  counters: readonly Counter[],
+  asked: Reservation,
+  flex: Flex | undefined,
+): boolean {
+  if (flex === undefined) return true;
+  const own = counters.flatMap(({ name }) => tallies.get(name) ?? []);
+  const isLeft = counters.some(({ limit: { unit, amount } }) => {
+    const wanted = amountOf(asked, unit) ?? 0;
+    return amount !== null && (flex.takes === "all" || (flex.takes === "whole" && amount < wanted));
+  });
+  const { tokens, microdollars } = fitted(own, asked, flex);
+  return !isLeft && tokens === asked.tokens && microdollars === asked.microdollars;
 }
 
 /** What a call may hold under a limit. Of one that other products share, it leaves them the most. */

@@ -5,7 +5,6 @@
 // 2. On PostgreSQL `batch-function.ts` makes and changes counters; here is what SQLite needs, which has one writer.
 import { sql } from "kysely";
 import type { Kysely } from "kysely";
-import type { Dialect } from "../../db/index.ts";
 import { maxCounted } from "../budget.ts";
 import type { BudgetUnit } from "../budget.ts";
 import type { Limit } from "../limit-book.ts";
@@ -18,11 +17,6 @@ import { sumOf } from "./usage.ts";
 
 /** Key of the PostgreSQL advisory lock between batches and changes of limits or new counters: "chbudget" shortened. */
 export const lockKey = 0x6368_6275_6467;
-
-/** Waits until no batch runs and keeps others out until the transaction ends. */
-export async function lockAlone(tx: BudgetTx, dialect: Dialect): Promise<void> {
-  if (dialect === "postgres") await sql`select pg_advisory_xact_lock(${lockKey})`.execute(tx);
-}
 
 /** One counter: a limit in one of its windows. */
 export interface Counter {

@@ -11,7 +11,7 @@ import { newBudgetId, slotOf } from "../budget.ts";
 import type { Budget, BudgetDraft, BudgetId } from "../budget.ts";
 import { LimitBook } from "../limit-book.ts";
 import { budgetFault } from "../errors.ts";
-import { lockAlone } from "./counters.ts";
+import { lockKey } from "./counters.ts";
 import type { BudgetTx } from "./statement.ts";
 import { budgetOf } from "./tables.ts";
 import type { BudgetTables, LimitRow } from "./tables.ts";
@@ -80,7 +80,7 @@ export class StoredLimits {
     const ofProduct = product === undefined ? null : (product ?? "");
     const limit = { id, slot, scope: named, product: ofProduct, unit, period, amount };
     const row = await change.act.transact(async (tx: BudgetTx) => {
-      await lockAlone(tx, this.#db.dialect);
+      await this.#alone(tx);
       return this.#supersede(tx, limit, change);
     });
     const budget = budgetOf(row);
@@ -91,7 +91,7 @@ export class StoredLimits {
   /** Puts no limit in the place of a budget. Rejects with `budget.not_found` when it is not in force. */
   async clear(id: string, change: LimitChange): Promise<Budget> {
     return change.act.transact(async (tx: BudgetTx) => {
-      await lockAlone(tx, this.#db.dialect);
+      await this.#alone(tx);
       const row = await this.#inForce(tx).where("id", "=", id).executeTakeFirst();
       const cleared = row && budgetOf(row);
       if (row === undefined || cleared === undefined) {
@@ -132,6 +132,13 @@ export class StoredLimits {
     // A slot that no one limits is no longer counted; set again, it is counted from the calls themselves.
     if (row.amount === null) await tx.deleteFrom("budget_counters").where("slot", "=", limit.slot).execute();
     return row;
+  }
+
+  /** Waits until no batch runs and no lease is held, and keeps it so until the transaction ends. */
+  async #alone(tx: BudgetTx): Promise<void> {
+    if (this.#db.dialect !== "postgres") return;
+    await sql`select pg_advisory_xact_lock(${lockKey})`.execute(tx);
+    await sql`select budget_take(null, '{}')`.execute(tx);
   }
 
   #inForce(db: Kysely<BudgetTables>) {

@@ -1,7 +1,8 @@
 // How the tables of budgets come to be.
 import { sql } from "kysely";
 import type { Migration } from "../../db/index.ts";
-import { batchFunction } from "./batch-function.ts";
+import { batchFunction, batchInFunction } from "./batch-function.ts";
+import { leaseFunction, leaseStatements, takeFunction } from "./lease-functions.ts";
 
 /** The steps of this part's schema. */
 export const budgetMigrations: readonly Migration[] = [
@@ -20,9 +21,17 @@ export const budgetMigrations: readonly Migration[] = [
     },
   },
   {
+    // Made a function that the next step replaces.
     name: "gateway-0003-budget-batch",
+    async up() {},
+  },
+  {
+    name: "gateway-0004-budget-leases",
     async up(tx, dialect) {
-      if (dialect === "postgres") await sql.raw(batchFunction).execute(tx);
+      if (dialect !== "postgres") return;
+      const before = "drop function if exists budget_batch(bigint, jsonb, jsonb, jsonb)";
+      const functions = [takeFunction, leaseFunction, batchFunction, batchInFunction];
+      for (const statement of [before, ...leaseStatements, ...functions]) await sql.raw(statement).execute(tx);
     },
   },
 ];
