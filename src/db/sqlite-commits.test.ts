@@ -76,6 +76,12 @@ describe("group commits", () => {
     expect(await ids()).toContain("later");
   });
 
+  it("runs units that wait, however long the thread was stopped between beginning a commit and gathering for it", async () => {
+    const commits = new GroupCommits(writer, silentLog, { ...commitLimits, maxGatherMs: 0 });
+    await Promise.all([commits.run(insert("one")), commits.run(insert("two")), commits.run(insert("three"))]);
+    expect(await ids()).toEqual(["one", "three", "two"]);
+  });
+
   it("undoes a unit that takes too long and lets the others through", async () => {
     const commits = new GroupCommits(writer, silentLog, { ...commitLimits, maxUnitMs: 500 });
     const stuck = commits.run(async (connection) => {

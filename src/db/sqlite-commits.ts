@@ -108,7 +108,9 @@ export class GroupCommits {
       this.#promise(line.waiting.every(({ item }) => item.durability === "relaxed") ? "relaxed" : "durable");
       await this.#begin();
       const gatherUntil = performance.now() + this.#limits.maxGatherMs;
-      while (finished.length < this.#limits.maxUnits && performance.now() < gatherUntil) {
+      // The first unit runs however late it is: a busy machine may stop this thread for longer than it gathers.
+      for (let isFirst = true; isFirst || performance.now() < gatherUntil; isFirst = false) {
+        if (finished.length >= this.#limits.maxUnits) break;
         // One that came meanwhile and must be durable has the next commit.
         if (line.waiting[0]?.item.durability === "durable" && this.#durability === "relaxed") break;
         const unit = line.take();
