@@ -162,9 +162,11 @@ describe("a server that is stopped in the middle of a stream", () => {
       await using server = await spawnCharter({ dataDir, args });
       const client = openaiOf(server.url, await server.keyFor("product", "AI_ASSISTANT"));
       const stream = await client.chat.completions.create({ ...question(), model: "up/paced-150", stream: true });
-      let [words, stopped] = ["", Promise.resolve<number | null>(null)];
+      let words = "";
+      let stopped: Promise<number | null> | undefined;
       for await (const { choices } of stream) {
-        if (words === "") stopped = server.stop();
+        // Once: a second signal later on ends the process at once.
+        stopped ??= server.stop();
         words += choices[0]?.delta.content ?? "";
       }
       expect(words).toBe(scriptedAnswer);
