@@ -165,8 +165,8 @@ async function draftOf(
   });
   /** What is known of the call with an answer of such a length. */
   const knownWith = (limit: number): Amount => {
-    const { inputTokens: read, knownTokens = read, outputTokens } = boundWith(limit);
-    return amountOf({ inputTokens: knownTokens, outputTokens });
+    const { inputTokens: read, outputTokens: written, knownTokens, knownOutputTokens } = boundWith(limit);
+    return amountOf({ inputTokens: knownTokens ?? read, outputTokens: knownOutputTokens ?? written });
   };
   const bound = boundWith(wished);
   const takes = bound.without !== undefined ? "all" : bound.knownTokens !== undefined ? "whole" : "share";
