@@ -37,6 +37,8 @@ import { route } from "./stages/route.ts";
 import type { RouteParts } from "./stages/route.ts";
 import { reasonOf, settle, settleFailure } from "./stages/settle.ts";
 import type { ModelAnswer } from "./stages/settle.ts";
+import { countTokens } from "./token-count.ts";
+import type { TokenCount } from "./token-count.ts";
 
 interface StageParts extends ReadParts, RouteParts, DecideParts, CacheParts, AttemptParts, DeliverParts {
   readonly fleet: DeploymentPool;
@@ -102,6 +104,16 @@ export class Gateway {
     const own = ctx.principal.product;
     if (own !== null && options.product !== undefined && options.product !== own) throw noSuchProduct();
     return this.#prepare(ctx, { dialect, body, options });
+  }
+
+  /** How many tokens a call is; no model answers it. @throws What would refuse the call. */
+  async count(
+    ctx: Ctx,
+    dialect: DialectName,
+    body: Readonly<Record<string, unknown>>,
+    options: CallOptions,
+  ): Promise<TokenCount> {
+    return countTokens(this.#parts, ctx, await this.prepare(ctx, dialect, body, options));
   }
 
   /** Answers a call. @throws What refused it or kept it from being answered; the record of it is durable by then. */

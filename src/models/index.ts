@@ -47,6 +47,7 @@ export { noUsage } from "./usage.ts";
 export type { Cost, Usage } from "./usage.ts";
 export { looksSealed } from "./wire/places.ts";
 export type { Place } from "./wire/places.ts";
+export { counterOf } from "./token-count.ts";
 export { betaHeader, betaOf, betasOf } from "./parameters/betas.ts";
 export { effectsOfModelName } from "./parameters/model-names.ts";
 export { pointerStep } from "./parameters/names.ts";
