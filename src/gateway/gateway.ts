@@ -30,7 +30,7 @@ import { deliver } from "./stages/deliver.ts";
 import type { DeliverParts } from "./stages/deliver.ts";
 import { guard } from "./stages/guard.ts";
 import { limit } from "./stages/limit.ts";
-import { digest, noSuchProduct, read, termsOf } from "./stages/read.ts";
+import { digest, noSuchProduct, read, termsOf, whole } from "./stages/read.ts";
 import type { IncomingCall, ReadParts } from "./stages/read.ts";
 import { reserve } from "./stages/reserve.ts";
 import { route } from "./stages/route.ts";
@@ -103,7 +103,7 @@ export class Gateway {
     checkSize(body);
     const own = ctx.principal.product;
     if (own !== null && options.product !== undefined && options.product !== own) throw noSuchProduct();
-    return this.#prepare(ctx, { dialect, body, options });
+    return this.#prepare(ctx, await whole({ dialect, body, options }, ctx.signal));
   }
 
   /** How many tokens a call is; no model answers it. @throws What would refuse the call. */
@@ -127,7 +127,7 @@ export class Gateway {
     const startMs = performance.now();
     const incoming = { dialect, body, options };
     const digests = await digest(incoming, ctx.signal);
-    const prepared = await this.#prepare(ctx, incoming);
+    const prepared = await this.#prepare(ctx, digests.mayHoldHalves ? await whole(incoming, ctx.signal) : incoming);
     const session = await decide(ctx, prepared, { raw: body, digests, startMs }, parts);
     try {
       assertAllowed(session);
