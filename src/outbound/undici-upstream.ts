@@ -1,6 +1,7 @@
 // The driver that speaks HTTP/1.1 over undici's pool, one pool per upstream. Measured against `Pool.request` and fetch,
 // `Pool.dispatch` costs least, and it alone lets the reader stop the socket.
-import { Pool } from "undici";
+import { Pool, ProxyAgent } from "undici";
+import type { Dispatcher } from "undici";
 import { UndiciExchange } from "./undici-exchange.ts";
 import type { Upstream, UpstreamAnswer, UpstreamRequest } from "./upstream.ts";
 
@@ -21,20 +22,24 @@ export interface UndiciUpstreamOptions {
   readonly connections: number;
   /** Certificates, PEM, that are trusted instead of the machine's own; for upstreams of the operator. */
   readonly authority?: string;
+  /** The proxy on the way there: an https upstream is reached through a tunnel, an http one is asked for by its whole URL. */
+  readonly proxy?: URL;
 }
 
 /** An upstream behind one origin. */
 export class UndiciUpstream implements Upstream {
-  readonly #pool: Pool;
+  readonly #dispatcher: Dispatcher;
+  readonly #origin: string;
   readonly #basePath: string;
 
   /** @throws TypeError for a base URL that is none, or that is neither http nor https. */
-  constructor({ baseUrl, connections, authority }: UndiciUpstreamOptions) {
+  constructor({ baseUrl, connections, authority, proxy }: UndiciUpstreamOptions) {
     const url = new URL(baseUrl);
     if (url.protocol !== "http:" && url.protocol !== "https:")
       throw new TypeError("the base URL must be http or https");
+    this.#origin = url.origin;
     this.#basePath = url.pathname.replace(/\/+$/, "");
-    this.#pool = new Pool(url.origin, {
+    const terms: Pool.Options = {
       connections,
       pipelining: 1,
       allowH2: false,
@@ -43,8 +48,20 @@ export class UndiciUpstream implements Upstream {
       // The exchange has its own clocks, which stand still for slow readers.
       headersTimeout: 0,
       bodyTimeout: 0,
-      connect: { timeout: connectAttemptMs, ...(authority === undefined ? {} : { ca: authority }) },
-    });
+    };
+    const trust = authority === undefined ? {} : { ca: authority };
+    this.#dispatcher =
+      proxy === undefined
+        ? new Pool(url.origin, { ...terms, connect: { timeout: connectAttemptMs, ...trust } })
+        : new ProxyAgent({
+            uri: proxy.href,
+            proxyTunnel: false,
+            connectTimeout: connectAttemptMs,
+            allowH2: false,
+            requestTls: { servername: url.hostname, timeout: connectAttemptMs, ...trust },
+            // What connects is the agent's own; all else is as without a proxy.
+            factory: (origin, { connect }: Pool.Options) => new Pool(origin, { ...terms, ...(connect && { connect }) }),
+          });
   }
 
   send(request: UpstreamRequest): Promise<UpstreamAnswer> {
@@ -57,12 +74,14 @@ export class UndiciUpstream implements Upstream {
       ...request.headers,
       "accept-encoding": "identity",
     };
-    this.#pool.dispatch({ method: "POST", path: this.#basePath + request.path, headers, body: request.body }, exchange);
+    const { body } = request;
+    const path = this.#basePath + request.path;
+    this.#dispatcher.dispatch({ origin: this.#origin, method: "POST", path, headers, body }, exchange);
     return head;
   }
 
   /** Closes every connection at once; calls that are under way fail. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#pool.destroy();
+    await this.#dispatcher.destroy();
   }
 }
