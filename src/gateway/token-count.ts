@@ -66,7 +66,9 @@ async function askedOf(
   const isOwn = counter.name === call.dialect;
   try {
     const target = { model, provider: provider.priceProvider, defaultMaxOutputTokens: maxOutputTokens };
-    const wire = counter.write({ ...call, stream: false }, target);
+    // A limit of the answer is not counted, and the one that the front door has filled in would be too small for thought.
+    const { maxOutputTokens: _, ...asked } = call;
+    const wire = counter.write({ ...asked, stream: false }, target);
     assertSent(wire, deployment, parameters.askedOf(counter.name));
     const answer = await fleet.inquire(deployment, {
       product,
