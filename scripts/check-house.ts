@@ -17,6 +17,7 @@ const names = /anthropic|openai|gemini|groq|mistral|deepseek|ollama|azure|vllm/i
 const listed: ReadonlyMap<string, string> = new Map([
   ["src/gateway/module.ts", "the API's description says whose clients a path serves"],
   ["src/http/routes/chat.ts", "binds each API's path to the dialect that it speaks"],
+  ["src/http/routes/token-counts.ts", "the same for the paths that only count"],
   ["src/cli/commands/price.ts", "examples of prices that a person can run"],
   ["src/guards/secret-rules.ts", "the forms of providers' keys, by the names on record"],
   ["src/guards/injection-rules.ts", "words by which texts address a model"],

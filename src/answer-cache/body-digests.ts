@@ -1,7 +1,6 @@
 // What a body is known by: the digest of all of it, which goes on record, and the digest of what decides its answer, under
 // which an answer is kept. Both come from one walk over the body, in turns with everything else when the body is long.
 import { createHash } from "node:crypto";
-import { NotCanonicalError } from "../kernel/canonical-json.ts";
 import type { Digest } from "../kernel/hash.ts";
 import { isLarge, writeJson } from "../kernel/json-writer.ts";
 import type { JsonForm } from "../kernel/json-writer.ts";
@@ -13,9 +12,11 @@ export type ContentDigest = string & { readonly __contentDigest: true };
 
 /** What a body is known by. */
 export interface BodyDigests {
-  /** SHA-256 over the RFC 8785 form of the whole body. */
+  /** SHA-256 over the RFC 8785 form of the whole body, in which halves of characters are escapes. */
   readonly prompt: Digest;
   readonly content: ContentDigest;
+  /** Whether halves of characters may stand in it. */
+  readonly mayHoldHalves: boolean;
 }
 
 type Body = Readonly<Record<string, unknown>>;
@@ -38,7 +39,7 @@ export const indifferentParameters: ReadonlySet<string> = new Set([
 /** Both digests. @throws NotCanonicalError for a body that has no canonical form; the signal's reason. */
 export function digestsOf(body: Body, signal?: AbortSignal): BodyDigests | Promise<BodyDigests> {
   const stretch = new TimeSlice();
-  const steps = digestSteps(body, "canonical", stretch);
+  const steps = digestSteps(body, "escaped", stretch);
   return isLarge(body) ? inTurns(steps, stretch, signal) : atOnce(steps);
 }
 
@@ -57,16 +58,20 @@ function* contentSteps(body: Body, stretch: TimeSlice): Steps<ContentDigest> {
   return (yield* digestSteps(body, "sorted", stretch)).content;
 }
 
+/** How the engine begins the escape of half a character; a text that spells it out has a backslash more. */
+const halfEscape = "\\ud";
+
 function* digestSteps(body: Body, form: JsonForm, stretch: TimeSlice): Steps<BodyDigests> {
   const whole = createHash("sha256");
   const content = createHash("sha256");
   let isFirst = true;
   let hasContent = false;
+  let mayHoldHalves = false;
   for (const key of Object.keys(body).sort()) {
     const value = body[key];
     if (value === undefined) continue;
-    if (form === "canonical" && !key.isWellFormed()) throw new NotCanonicalError("a string holds a lone surrogate");
     const name = `${JSON.stringify(key)}:`;
+    mayHoldHalves ||= name.includes(halfEscape);
     const counts = !indifferentParameters.has(key);
     whole.update(isFirst ? `{${name}` : `,${name}`);
     if (counts) content.update(hasContent ? `,${name}` : name);
@@ -74,10 +79,11 @@ function* digestSteps(body: Body, form: JsonForm, stretch: TimeSlice): Steps<Bod
     hasContent ||= counts;
     const take = (text: string): void => {
       whole.update(text);
+      mayHoldHalves ||= text.includes(halfEscape);
       if (counts) content.update(text);
     };
     yield* writeJson(value, form, take, stretch);
   }
   whole.update(isFirst ? "{}" : "}");
-  return { prompt: `sha256:${whole.digest("hex")}`, content: content.digest("hex") as ContentDigest };
+  return { prompt: `sha256:${whole.digest("hex")}`, content: content.digest("hex") as ContentDigest, mayHoldHalves };
 }

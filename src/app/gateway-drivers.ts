@@ -17,8 +17,9 @@ import type { Keep, Module } from "../kernel/module.ts";
 import { problemText } from "../kernel/problem.ts";
 import { parseYaml } from "../kernel/yaml-document.ts";
 import { defaultCatalogueText, Lookup, readCatalogue, simulatedDeployments } from "../models/index.ts";
-import type { SecretSource } from "../models/index.ts";
+import type { Provider, SecretSource } from "../models/index.ts";
 import { SimulatedUpstream } from "../models/simulated/upstream.ts";
+import { readProxies } from "../outbound/proxies.ts";
 import { UndiciUpstream } from "../outbound/undici-upstream.ts";
 import type { Secrets } from "../secrets/index.ts";
 import { OpenTelemetryObserver } from "../telemetry/opentelemetry-observer.ts";
@@ -68,7 +69,8 @@ export const gatewayDrivers = {
   },
   async open(house: Needs, keep: Keep): Promise<Gives> {
     const { config, constitution, version, clock, log, meter } = house;
-    const { traceUrl, pricesFile } = config.gateway;
+    const { traceUrl, pricesFile, proxy } = config.gateway;
+    const proxyOf = readProxies(proxy, house.variables);
     const lookup = await openLookup(house);
     const products = Object.keys(constitution.data.products);
     const deployments = lookup.deployments.map(({ name }) => name);
@@ -81,9 +83,7 @@ export const gatewayDrivers = {
       similar: new MemorySemanticIndex({ threshold: similarityNeeded, log }),
       keeper: house.keeper,
       connect: (provider) =>
-        provider.kind === "simulated"
-          ? new SimulatedUpstream()
-          : new UndiciUpstream({ baseUrl: provider.baseUrl, connections: provider.connections }),
+        provider.kind === "simulated" ? new SimulatedUpstream() : upstreamOf(provider, proxyOf(provider.baseUrl)),
       observe({ fleet, cache, budgets }) {
         metrics.watch({ fleet, deployments: lookup.deployments, cache, budgets });
         return [metrics, ...traces];
@@ -92,6 +92,10 @@ export const gatewayDrivers = {
     return { gatewayDrivers };
   },
 } as const satisfies Module<Needs, Gives>;
+
+function upstreamOf({ baseUrl, connections }: Provider, proxy: URL | undefined): UndiciUpstream {
+  return new UndiciUpstream({ baseUrl, connections, ...(proxy && { proxy }) });
+}
 
 /** The deployments of the catalogue, and the simulated ones where they are wanted. */
 async function openLookup({ config, constitution, variables }: Needs): Promise<Lookup> {

@@ -10,6 +10,14 @@ export function httpUrlProblem(text: string): string | undefined {
     : "must not hold more than host and path";
 }
 
+/** What is wrong with the URL of a proxy, which may hold a password; says nothing of that. */
+export function proxyProblem(text: string): string | undefined {
+  if (text === "" || text === "none") return undefined;
+  const url = URL.parse(text);
+  const usable = url !== null && /^https?:$/.test(url.protocol) && url.hostname !== "";
+  return usable ? undefined : "must be `none`, or an http or https URL of a proxy";
+}
+
 /** What is wrong with the URL of an SMTP server; says nothing of its password. */
 export function smtpUrlProblem(text: string): string | undefined {
   if (text === "") return undefined;

@@ -1,5 +1,5 @@
 // The settings of the gateway: which models there are, and how long and how much a call of one may take.
-import { httpUrlProblem } from "./addresses.ts";
+import { httpUrlProblem, proxyProblem } from "./addresses.ts";
 import type { SettingShape } from "./setting-shape.ts";
 
 const oneHourMs = 3_600_000;
@@ -130,6 +130,18 @@ export const gatewaySettings = [
     range: [0, 17_179_869_184],
     description: "Memory for answers that may be served again, bytes; 0 switches the cache off.",
     reason: "64 MiB holds the predecessor's 10 000 entries at 6 KB each.",
+  },
+  {
+    path: "gateway.proxy",
+    env: "CHARTER_GATEWAY_PROXY",
+    flag: "upstream-proxy",
+    kind: "string",
+    default: "",
+    problem: proxyProblem,
+    secret: true,
+    description:
+      "Proxy that providers are reached through: a URL, or `none`; empty means HTTPS_PROXY and HTTP_PROXY. NO_PROXY holds for all; this machine and its own link are never asked for through a proxy.",
+    reason: "Where a company lets nothing out but through its proxy, its machines say so in these variables.",
   },
   {
     path: "gateway.traceUrl",

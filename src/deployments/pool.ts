@@ -37,6 +37,12 @@ export interface Attempt {
   readonly signal: AbortSignal;
 }
 
+/** Something that is asked of a provider and is no call of a model. */
+export interface Inquiry extends Omit<Attempt, "leaving"> {
+  /** Largest answer that is read. */
+  readonly maxBytes: number;
+}
+
 /** An answer whose head says that it went well. The reader of its body must report how it ended, once. */
 export interface UpstreamResponse {
   readonly answer: UpstreamAnswer;
@@ -135,6 +141,30 @@ export class DeploymentPool implements AsyncDisposable {
     }
   }
 
+  /**
+   * Asks a provider something that is no call of a model; neither breakers nor keys change by how that goes.
+   * @throws As `attempt`.
+   */
+  async inquire(deployment: Deployment, inquiry: Inquiry): Promise<Buffer> {
+    const { provider } = deployment;
+    const { wire, body, passed, deadlines, signal } = inquiry;
+    const { ring, denied, breaker } = this.#share(inquiry.product).station(deployment);
+    const key = breaker.state === "open" ? undefined : ring.take(denied);
+    if (key === undefined) throw unavailable(deployment, "its breaker is open, or no key is ready", 1);
+    const places = await this.#enter(deployment, inquiry);
+    try {
+      const keyHeader = key.secret === undefined ? {} : keyHeaderOf(provider, key.secret);
+      const headers = { ...provider.headers, ...passed, ...wire.headers, ...keyHeader };
+      const answer = await this.#upstream(provider).send({ path: wire.path, headers, body, deadlines, signal });
+      const { status } = answer;
+      if (status >= 200 && status < 300) return await answer.collect(inquiry.maxBytes);
+      const words = await wordsOf(answer, inquiry.dialect, provider.keys);
+      throw refusalOf(provider, status, words);
+    } finally {
+      for (const place of places) place[Symbol.dispose]();
+    }
+  }
+
   /** The breakers that a product's calls have met, by deployment. */
   breakersOf(product: string | null): Readonly<Record<string, BreakerStats>> {
     return this.#share(product).breakers();
@@ -155,7 +185,10 @@ export class DeploymentPool implements AsyncDisposable {
   }
 
   /** A place at the deployment and one at its provider. */
-  async #enter(deployment: Deployment, { product, signal }: Attempt): Promise<readonly Place[]> {
+  async #enter(
+    deployment: Deployment,
+    { product, signal }: Pick<Attempt, "product" | "signal">,
+  ): Promise<readonly Place[]> {
     const holder = holderOf(product);
     const entered: Place[] = [];
     try {

@@ -7,7 +7,7 @@
 // 4. Calls of products that keep nothing hold on to nothing.
 import type { Ctx } from "../kernel/ctx.ts";
 import type { Digest } from "../kernel/hash.ts";
-import { canonicalInTurns } from "../kernel/json-turns.ts";
+import { escapedInTurns } from "../kernel/json-turns.ts";
 
 /** One side of a call. */
 export interface KeptBody {
@@ -73,7 +73,7 @@ export class CallBodies {
       product,
       type,
       facts,
-      prompt: { bytes: await canonicalInTurns(asked), digest: prompt, mediaType: "application/json" },
+      prompt: { bytes: await escapedInTurns(asked), digest: prompt, mediaType: "application/json" },
       reply: {
         bytes: Buffer.concat(this.#pieces),
         digest: reply,

@@ -37,6 +37,7 @@ const whole: EndedCall = {
   charged: { tokens: 5, microdollars: 6 },
   schema: "valid",
   serviceTier: "priority",
+  source: "provider",
   governed: ["service_tier (price)", "speed (price, place)"],
   unknown: ["frobnicate"],
   dropped: ["user", "metadata"],
@@ -65,7 +66,7 @@ describe("the record of a call", () => {
       reply,
     });
     const names = Object.keys(record);
-    expect(names).toHaveLength(24);
+    expect(names).toHaveLength(25);
     expect(names).toEqual(names.toSorted());
   });
 

@@ -27,6 +27,8 @@ export type CallRecord = {
   readonly estimated: boolean;
   /** Integer micro-dollars; absent when the price is unknown. */
   readonly microdollars?: number;
+  /** Who says what it cost, where no price is known: `provider`, by its own account. */
+  readonly cost_source?: "provider";
   /** What budgets were charged with, where the provider reported more than the call can use; absent where it did not. */
   readonly charged_tokens?: number;
   readonly charged_microdollars?: number;
@@ -73,7 +75,7 @@ const maxServiceLength = 64;
 
 /** The record of a call, its facts in canonical order so that the ledger need not sort them. */
 export function callRecord(call: EndedCall): CallRecord {
-  const { usage, microdollars, charged, serviceTier } = call;
+  const { usage, microdollars, charged, serviceTier, source } = call;
   return {
     attempts: call.attempts,
     cache: call.cache,
@@ -81,6 +83,7 @@ export function callRecord(call: EndedCall): CallRecord {
     cache_write_tokens: usage.cacheWriteTokens,
     ...present("charged_microdollars", charged?.microdollars),
     ...present("charged_tokens", charged?.tokens),
+    ...present("cost_source", source),
     ...present("deployment", call.deployment),
     ...list("dropped_parameters", call.dropped),
     estimated: usage.estimated,

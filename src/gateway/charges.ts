@@ -24,7 +24,9 @@ export function totalOf(ending: Cost, charges: readonly Charged[]): Cost {
 function plus(left: Cost, right: Cost): Cost {
   const { usage: a } = left;
   const { usage: b } = right;
+  const source = left.source ?? right.source;
   return {
+    ...(source && { source }),
     usage: {
       inputTokens: a.inputTokens + b.inputTokens,
       outputTokens: a.outputTokens + b.outputTokens,

@@ -19,6 +19,7 @@ const provider: Provider = {
   keys: [],
   headers: {},
   priceProvider: "local",
+  pricePercent: 100,
   maxDataClass: "restricted",
   open: true,
   modelPrefixes: [],
@@ -87,6 +88,25 @@ describe("a call's cost", () => {
     expect(cost.usage).toMatchObject({ inputTokens: 2000, outputTokens: 1000, estimated: false });
     expect(costOf(prices, unpriced, null, seen).microdollars).toBeNull();
     expect(estimateOf(prices, unpriced, seen)).toBeNull();
+  });
+
+  it("is what the provider says where nobody knows a price, and the record says so", () => {
+    const cost = costOf(prices, unpriced, { ...account(2000, 1000), cost: 0.0123 }, seen);
+    expect(cost).toMatchObject({ microdollars: 12_300, source: "provider" });
+    for (const deployment of [priced, known]) {
+      const own = costOf(prices, deployment, { ...account(2000, 1000), cost: 0.0123 }, seen);
+      expect(own).toEqual(costOf(prices, deployment, account(2000, 1000), seen));
+    }
+  });
+
+  it("is more at an endpoint with a surcharge, and so is what is reserved for it", () => {
+    const regional: Deployment = { ...known, provider: { ...known.provider, pricePercent: 110 } };
+    const usage = account(1_000_000, 1_000_000);
+    expect(costOf(prices, known, usage, seen).microdollars).toBe(750_000);
+    expect(costOf(prices, regional, usage, seen).microdollars).toBe(825_000);
+    const tokens = { inputTokens: 1_000_000, outputTokens: 1_000_000 };
+    expect(estimateOf(prices, regional, tokens)).toBe(825_000);
+    expect(estimateOf(prices, regional, tokens, { tier: "flex" })).toBe(825_000);
   });
 
   it("is 0 where the catalogue says that the model is free", () => {

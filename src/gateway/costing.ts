@@ -35,9 +35,9 @@ export function costOf(prices: Prices, at: Deployment, rawUsage: RawUsage | null
   const reported = serviceReported(rawUsage, seen.tier);
   const percent = percentOf(prices, deployment, seen.asked ?? {}, reported);
   const tier = reported.tier ?? (reported.speed === "fast" ? "fast" : undefined);
-  const cost = costAt(prices, deployment, percent, rawUsage, seen);
-  const microdollars = cost.microdollars ?? costReported(deployment.provider.priceProvider, rawUsage);
-  return { ...cost, microdollars, ...(tier && { serviceTier: tier }) };
+  const cost = { ...costAt(prices, deployment, percent, rawUsage, seen), ...(tier && { serviceTier: tier }) };
+  const own = cost.microdollars === null ? costReported(rawUsage) : null;
+  return own === null ? cost : { ...cost, microdollars: own, source: "provider" };
 }
 
 function costAt(
@@ -75,12 +75,22 @@ const measures = ["tier", "speed", "geo"] as const;
  * A discount counts only where it is reported, and a word of a provider whose services are not known says nothing.
  */
 function percentOf(prices: Prices, { provider, model }: Deployment, asked: Service, reported: Service): number | null {
-  const given = prices.servicePercent(provider.priceProvider, model, { ...asked, ...reported });
+  const given = servicePercentAt(prices, { provider, model }, { ...asked, ...reported });
   if (measures.some((of) => asked[of] !== undefined && reported[of] === undefined)) {
-    return given === null ? null : Math.max(100, given);
+    return given === null ? null : Math.max(provider.pricePercent, given);
   }
   const isUnasked = measures.every((of) => asked[of] === undefined);
-  return given ?? (isUnasked && !knowsServices(provider.priceProvider) ? 100 : null);
+  return given ?? (isUnasked && !knowsServices(provider.priceProvider) ? provider.pricePercent : null);
+}
+
+/** What a service costs at a provider's endpoint in percent of the list's price; null when unknown. */
+function servicePercentAt(
+  prices: Prices,
+  { provider, model }: Pick<Deployment, "provider" | "model">,
+  service: Service,
+): number | null {
+  const percent = prices.servicePercent(provider.priceProvider, model, service);
+  return percent === null ? null : Math.ceil((percent * provider.pricePercent) / 100);
 }
 
 /**
@@ -102,9 +112,10 @@ export function costOfCut(prices: Prices, deployment: Deployment, rawUsage: RawU
 
 /** The most that a call can cost in the service that it asks for, for its reservation; null when no price is known. */
 export function estimateOf(prices: Prices, deployment: Deployment, seen: Seen, asked: Service = {}): number | null {
-  const percent = prices.servicePercent(deployment.provider.priceProvider, deployment.model, asked);
+  const percent = servicePercentAt(prices, deployment, asked);
   // A cheaper service may not be given.
-  return mostAt(prices, deployment, percent === null ? null : Math.max(100, percent), { ...seen, asked });
+  const most = percent === null ? null : Math.max(deployment.provider.pricePercent, percent);
+  return mostAt(prices, deployment, most, { ...seen, asked });
 }
 
 function mostAt(prices: Prices, deployment: Deployment, percent: number | null, seen: Seen): number | null {

@@ -32,13 +32,15 @@ import { deliver } from "./stages/deliver.ts";
 import type { DeliverParts } from "./stages/deliver.ts";
 import { guard } from "./stages/guard.ts";
 import { limit } from "./stages/limit.ts";
-import { digest, frontOf, noSuchProduct, read, termsOf } from "./stages/read.ts";
+import { digest, frontOf, noSuchProduct, read, termsOf, whole } from "./stages/read.ts";
 import type { IncomingCall, ReadParts } from "./stages/read.ts";
 import { reserve } from "./stages/reserve.ts";
 import { route } from "./stages/route.ts";
 import type { RouteParts } from "./stages/route.ts";
 import { reasonOf, settle, settleFailure } from "./stages/settle.ts";
 import type { ModelAnswer } from "./stages/settle.ts";
+import { countTokens } from "./token-count.ts";
+import type { TokenCount } from "./token-count.ts";
 
 interface StageParts extends ReadParts, RouteParts, DecideParts, CacheParts, AttemptParts, DeliverParts {
   readonly fleet: DeploymentPool;
@@ -114,7 +116,17 @@ export class Gateway {
     checkSize(body);
     const own = ctx.principal.product;
     if (own !== null && options.product !== undefined && options.product !== own) throw noSuchProduct();
-    return this.#prepare(ctx, { dialect, body, options });
+    return this.#prepare(ctx, await whole({ dialect, body, options }, ctx.signal));
+  }
+
+  /** How many tokens a call is; no model answers it. @throws What would refuse the call. */
+  async count(
+    ctx: Ctx,
+    dialect: DialectName,
+    body: Readonly<Record<string, unknown>>,
+    options: CallOptions,
+  ): Promise<TokenCount> {
+    return countTokens(this.#parts, ctx, await this.prepare(ctx, dialect, body, options));
   }
 
   /** Answers a call. @throws What refused it or kept it from being answered; the record of it is durable by then. */
@@ -128,7 +140,7 @@ export class Gateway {
     const startMs = performance.now();
     const incoming = { dialect, body, options };
     const digests = await digest(incoming, ctx.signal);
-    const prepared = await this.#prepare(ctx, incoming);
+    const prepared = await this.#prepare(ctx, digests.mayHoldHalves ? await whole(incoming, ctx.signal) : incoming);
     const session = await decide(ctx, prepared, { raw: body, digests, startMs }, parts);
     try {
       assertAllowed(session);

@@ -7,6 +7,9 @@ export const gatewayOperations = {
   "chat.create": client(change("task.create", "data")),
   "message.create": client(change("task.create", "data")),
   "response.create": client(change("task.create", "data")),
+  // Words go to a provider, so a caller that may not call a model may not have them counted either.
+  "message.count": client(read("task.create", "data")),
+  "response.count": client(read("task.create", "data")),
   "embedding.create": client(change("task.create", "data")),
   "model.list": client(modelRead()),
   "model.read": client(modelRead()),

@@ -8,7 +8,7 @@ import { parseLossless } from "../kernel/json-exact.ts";
 import { isRawNumber } from "../kernel/json-number.ts";
 import { BoundedMap } from "../kernel/bounded-map.ts";
 import type { Fault } from "../kernel/fault.ts";
-import { maxJsonDepth } from "../kernel/limits.ts";
+import { maxCallDepth } from "../kernel/limits.ts";
 import type { StreamEvent } from "../models/index.ts";
 import { guardFault } from "./errors.ts";
 import { guards } from "./guard-list.ts";
@@ -112,7 +112,7 @@ export class FrameGuard {
 
   #value(value: unknown, key: string, depth: number): unknown {
     if (typeof value === "string") return this.#said.has(value) ? value : this.#text(value, key);
-    if (typeof value !== "object" || value === null || isRawNumber(value) || depth > maxJsonDepth) return value;
+    if (typeof value !== "object" || value === null || isRawNumber(value) || depth > maxCallDepth) return value;
     if (Array.isArray(value)) {
       const next = value.map((item: unknown) => this.#value(item, "", depth + 1));
       return next.every((item, i) => item === value[i]) ? value : next;

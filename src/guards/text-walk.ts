@@ -1,7 +1,7 @@
 // Walks values text by text, as far as the caller wants to go on, and afterwards copies what texts were to be replaced in.
 import { below } from "../kernel/json-pointer.ts";
 import { isRawNumber } from "../kernel/json-number.ts";
-import { maxJsonDepth } from "../kernel/limits.ts";
+import { maxCallDepth } from "../kernel/limits.ts";
 import { textOnly } from "./places.ts";
 import type { PlaceKind, PlaceReader, Step } from "./places.ts";
 import type { Steps, TimeSlice } from "./stretch.ts";
@@ -9,7 +9,7 @@ import type { Steps, TimeSlice } from "./stretch.ts";
 /** Shortest text that is looked at: no rule of any guard matches less. */
 const shortestChars = 6;
 /** Deeper values than any parser lets in; twice, because a call wraps the caller's body. */
-const deepest = 2 * maxJsonDepth;
+const deepest = 2 * maxCallDepth;
 
 /** Where the values lie that are walked, as a JSON pointer; called only when something is found. */
 export type PlaceOf = (index: number, part: number) => string;

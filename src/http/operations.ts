@@ -80,6 +80,8 @@ const places: Readonly<Record<OperationName, `${Verb} /${string}`>> = {
   "chat.create": "POST /v1/chat/completions",
   "message.create": "POST /v1/messages",
   "response.create": "POST /v1/responses",
+  "message.count": "POST /v1/messages/count_tokens",
+  "response.count": "POST /v1/responses/input_tokens",
   "embedding.create": "POST /v1/embeddings",
   "model.list": "GET /v1/models",
   "model.read": "GET /v1/models/{path}",

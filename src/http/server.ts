@@ -33,6 +33,7 @@ import { bucketRoutes } from "./routes/bucket.ts";
 import { breakerRoutes } from "./routes/breakers.ts";
 import { budgetRoutes } from "./routes/budgets.ts";
 import { chatRoutes, clientError } from "./routes/chat.ts";
+import { tokenCountRoutes } from "./routes/token-counts.ts";
 import { clientRoutes } from "./routes/clients.ts";
 import { consciousnessRoutes } from "./routes/consciousness.ts";
 import { contentRoutes } from "./routes/content.ts";
@@ -178,6 +179,7 @@ export async function buildServer(parts: Services, limits: HttpLimits, tls?: Tls
     await scope.register(async (forms) => oauthRoutes(forms, services));
     await scope.register(async (forms) => authorizeRoutes(forms, services));
     chatRoutes(scope, services, limits);
+    tokenCountRoutes(scope, services, limits);
     modelRoutes(scope, services);
     breakerRoutes(scope, services);
     metricsRoutes(scope, services);

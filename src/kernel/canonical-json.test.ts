@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { canonicalJson, NotCanonicalError } from "./canonical-json.ts";
+import { canonicalJson, escapedJson, NotCanonicalError } from "./canonical-json.ts";
 
 /** RFC 8785 said once more, without any regard for speed. */
 function plainly(value: unknown): string {
@@ -67,5 +67,28 @@ describe("canonical JSON", () => {
     ["a big integer", 1n],
   ])("refuses %s", (_, value) => {
     expect(() => canonicalJson(value)).toThrow(NotCanonicalError);
+  });
+});
+
+describe("the escaped form", () => {
+  it("is the canonical one where there is one", () => {
+    fc.assert(
+      fc.property(fc.jsonValue({ stringUnit: "grapheme" }), (value) => {
+        let canonical: string | undefined;
+        try {
+          canonical = canonicalJson(value);
+        } catch {
+          expect(() => escapedJson(value)).toThrow(NotCanonicalError);
+        }
+        if (canonical !== undefined) expect(escapedJson(value)).toBe(canonical);
+      }),
+    );
+  });
+
+  it("has half a character as its escape, so that no other value has the same text", () => {
+    expect(escapedJson({ b: 1, a: "x\ud83d" })).toBe('{"a":"x\\ud83d","b":1}');
+    expect(escapedJson("\\ud83d")).toBe('"\\\\ud83d"');
+    expect(escapedJson("\ufffd")).toBe('"\ufffd"');
+    expect(() => escapedJson({ a: 2 ** 60 })).toThrow(NotCanonicalError);
   });
 });

@@ -19,17 +19,26 @@ export class NotCanonicalError extends Error {
  * @throws NotCanonicalError when the value has no canonical form.
  */
 export function canonicalJson(value: unknown): string {
-  return inOrder(value) ? JSON.stringify(value) : canonicalText(value);
+  return inOrder(value, false) ? JSON.stringify(value) : canonicalText(value, false);
 }
 
 /**
- * Whether every record's keys stand in order. What has no canonical form is found here or by `canonicalText`.
+ * The same for a value in which halves of characters may stand, for which the RFC has no form: each is written as an escape
+ * (`\\ud83d`), as JSON.stringify writes it. No two values have one text.
+ * @throws NotCanonicalError for what else has no canonical form.
+ */
+export function escapedJson(value: unknown): string {
+  return inOrder(value, true) ? JSON.stringify(value) : canonicalText(value, true);
+}
+
+/**
+ * Whether every record's keys stand in order. `halves`: lone surrogates may stand in texts and keys. What has no canonical form is found here or by `canonicalText`.
  * @throws NotCanonicalError
  */
-function inOrder(value: unknown): boolean {
+function inOrder(value: unknown, halves: boolean): boolean {
   switch (typeof value) {
     case "string":
-      refuseIllFormed(value);
+      if (!halves) refuseIllFormed(value);
       return true;
     case "number":
       refuseUnsafe(value);
@@ -38,19 +47,21 @@ function inOrder(value: unknown): boolean {
       return true;
     case "object":
       if (value === null) return true;
-      return Array.isArray(value) ? arrayInOrder(value) : recordInOrder(value as Record<string, unknown>);
+      return Array.isArray(value)
+        ? arrayInOrder(value, halves)
+        : recordInOrder(value as Record<string, unknown>, halves);
     default:
       throw new NotCanonicalError(`a ${typeof value} has no JSON form`);
   }
 }
 
-function arrayInOrder(items: readonly unknown[]): boolean {
+function arrayInOrder(items: readonly unknown[], halves: boolean): boolean {
   // Not `every`, which passes over holes.
-  for (const item of items) if (item !== undefined && !inOrder(item)) return false;
+  for (const item of items) if (item !== undefined && !inOrder(item, halves)) return false;
   return true;
 }
 
-function recordInOrder(record: Record<string, unknown>): boolean {
+function recordInOrder(record: Record<string, unknown>, halves: boolean): boolean {
   if (isRawNumber(record)) return true;
   // A class may have its own JSON form; its fields are what counts here.
   if ("toJSON" in record) return false;
@@ -58,23 +69,25 @@ function recordInOrder(record: Record<string, unknown>): boolean {
   for (const key of Object.keys(record)) {
     const value = record[key];
     if (value === undefined) continue;
-    if (key < last || !key.isWellFormed() || !inOrder(value)) return false;
+    if (key < last || (!halves && !key.isWellFormed()) || !inOrder(value, halves)) return false;
     last = key;
   }
   return true;
 }
 
-function canonicalText(value: unknown): string {
+function canonicalText(value: unknown, halves: boolean): string {
   switch (typeof value) {
     case "string":
-      return canonicalString(value);
+      return canonicalString(value, halves);
     case "number":
       return canonicalNumber(value);
     case "boolean":
       return value ? "true" : "false";
     case "object":
       if (value === null) return "null";
-      return Array.isArray(value) ? canonicalArray(value) : canonicalObject(value as Record<string, unknown>);
+      return Array.isArray(value)
+        ? canonicalArray(value, halves)
+        : canonicalObject(value as Record<string, unknown>, halves);
     default:
       throw new NotCanonicalError(`a ${typeof value} has no JSON form`);
   }
@@ -95,9 +108,9 @@ const plainText = /^[ !#-[\]-~]*$/;
 /** Longest text that is looked at first, UTF-16 units. */
 const maxLookUnits = 256;
 
-function canonicalString(text: string): string {
+function canonicalString(text: string, halves: boolean): string {
   if (text.length <= maxLookUnits && plainText.test(text)) return `"${text}"`;
-  refuseIllFormed(text);
+  if (!halves) refuseIllFormed(text);
   return JSON.stringify(text);
 }
 
@@ -106,17 +119,17 @@ function canonicalNumber(number: number): string {
   return JSON.stringify(number);
 }
 
-function canonicalArray(items: readonly unknown[]): string {
-  return `[${items.map((item) => (item === undefined ? "null" : canonicalText(item))).join(",")}]`;
+function canonicalArray(items: readonly unknown[], halves: boolean): string {
+  return `[${items.map((item) => (item === undefined ? "null" : canonicalText(item, halves))).join(",")}]`;
 }
 
-function canonicalObject(record: Record<string, unknown>): string {
+function canonicalObject(record: Record<string, unknown>, halves: boolean): string {
   if (isRawNumber(record)) return record.rawJSON;
   let text = "{";
   for (const key of Object.keys(record).sort()) {
     const value = record[key];
     if (value === undefined) continue;
-    text += `${text.length > 1 ? "," : ""}${canonicalString(key)}:${canonicalText(value)}`;
+    text += `${text.length > 1 ? "," : ""}${canonicalString(key, halves)}:${canonicalText(value, halves)}`;
   }
   return `${text}}`;
 }

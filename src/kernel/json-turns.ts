@@ -1,7 +1,7 @@
 // JSON of any size, read, written and digested with turns for everyone else in between. What is small is done at once, and
 // what is given back is then a value and no promise: a short call waits for nothing.
 import { joinSteps, utf8Steps } from "./bytes-in-turns.ts";
-import { canonicalJson } from "./canonical-json.ts";
+import { canonicalJson, escapedJson } from "./canonical-json.ts";
 import { digestOf, runningHash } from "./hash.ts";
 import type { Digest } from "./hash.ts";
 import { JsonRefusal } from "./json-bounds.ts";
@@ -43,6 +43,11 @@ export function writeInTurns(value: object, signal?: AbortSignal): string | Prom
 /** The bytes of the RFC 8785 text of a value. @throws NotCanonicalError */
 export function canonicalInTurns(value: unknown, signal?: AbortSignal): Buffer | Promise<Buffer> {
   return isLarge(value) ? gathered(value, "canonical", signal) : Buffer.from(canonicalJson(value));
+}
+
+/** The same with halves of characters as escapes, as `escapedJson` writes them. @throws NotCanonicalError */
+export function escapedInTurns(value: unknown, signal?: AbortSignal): Buffer | Promise<Buffer> {
+  return isLarge(value) ? gathered(value, "escaped", signal) : Buffer.from(escapedJson(value));
 }
 
 /** The record digest of a JSON value: SHA-256 over its RFC 8785 text. @throws NotCanonicalError */

@@ -1,13 +1,16 @@
 // Writes JSON of any size without holding up others: as JSON.stringify writes it, or in the canonical form of RFC 8785. What
 // is small is written at once; the rest piece by piece, with turns for everyone else in between.
-import { canonicalJson, NotCanonicalError } from "./canonical-json.ts";
+import { canonicalJson, escapedJson, NotCanonicalError } from "./canonical-json.ts";
 import { isRawNumber } from "./json-number.ts";
 import { RunningText } from "./running-text.ts";
 import type { Sink } from "./running-text.ts";
 import type { Steps, TimeSlice } from "./time-slice.ts";
 
-/** How a value is written; `sorted` is the canonical form where there is one, and gives one to every other value. */
-export type JsonForm = "plain" | "canonical" | "sorted";
+/**
+ * How a value is written; `escaped` is the canonical form with halves of characters as escapes, and `sorted` gives every value
+ * a form that has none.
+ */
+export type JsonForm = "plain" | "canonical" | "escaped" | "sorted";
 
 /** Values and characters up to which a value is small. */
 const smallNodes = 2000;
@@ -55,7 +58,7 @@ interface Frame {
 
 /**
  * Writes a value into a sink; as JSON.stringify does, properties that are undefined are left out.
- * @throws NotCanonicalError when the form is canonical and the value has none.
+ * @throws NotCanonicalError when the form is canonical or escaped and the value has none.
  */
 export function* writeJson(value: unknown, form: JsonForm, sink: Sink, stretch: TimeSlice): Steps<void> {
   const out = new RunningText(sink);
@@ -123,6 +126,7 @@ function* begin(value: unknown, form: JsonForm, out: RunningText, frames: Frame[
 function written(value: unknown, form: JsonForm): string {
   if (value === undefined) return "null";
   if (form === "canonical") return canonicalJson(value);
+  if (form === "escaped") return escapedJson(value);
   return form === "plain" ? JSON.stringify(value) : sorted(value);
 }
 

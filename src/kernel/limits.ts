@@ -7,6 +7,9 @@ export const maxLeafBytes = 65_535;
 /** Deepest nesting of JSON accepted anywhere; deeper input only serves to exhaust stacks. */
 export const maxJsonDepth = 32;
 
+/** Deepest nesting of a call of a model: schemas of tools are deep, each object of theirs by two, and no provider counts as we do. */
+export const maxCallDepth = 128;
+
 /** Most values in one JSON document accepted anywhere; bounds the work that one request can make, and the memory. */
 export const maxJsonNodes = 250_000;
 

@@ -63,6 +63,7 @@ export { isAboutAll, statusOfWords, verdictOf } from "./verdict.ts";
 export type { Verdict } from "./verdict.ts";
 export { looksSealed } from "./wire/places.ts";
 export type { Place } from "./wire/places.ts";
+export { counterOf } from "./token-count.ts";
 export { betaHeader, betaOf, betasOf } from "./parameters/betas.ts";
 export { effectsOfModelName } from "./parameters/model-names.ts";
 export { pointerStep } from "./parameters/names.ts";

@@ -23,6 +23,8 @@ export interface Cost {
   readonly microdollars: number | null;
   /** The service that the provider says it gave, where it says so. */
   readonly serviceTier?: string;
+  /** Who says what it cost, where that is the provider: no price of the model is known. */
+  readonly source?: "provider";
 }
 
 /** What a call that never reached a model used. */

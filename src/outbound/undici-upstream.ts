@@ -5,7 +5,7 @@
 // having been read. Such a request is sent once more on a connection of its own; one that breaks on a new connection, or
 // after the upstream had time to begin its work, is not.
 import type { Socket } from "node:net";
-import { buildConnector, Client, Pool } from "undici";
+import { buildConnector, Client, Pool, ProxyAgent } from "undici";
 import type { Dispatcher } from "undici";
 import { UndiciExchange } from "./undici-exchange.ts";
 import type { Line } from "./undici-exchange.ts";
@@ -31,6 +31,8 @@ export interface UndiciUpstreamOptions {
   readonly connections: number;
   /** Certificates, PEM, that are trusted instead of the machine's own; for upstreams of the operator. */
   readonly authority?: string;
+  /** The proxy on the way there: an https upstream is reached through a tunnel, an http one is asked for by its whole URL. */
+  readonly proxy?: URL;
 }
 
 /** How long a reset may take to arrive on top of two round trips, milliseconds: as long as a busy process may be late. */
@@ -83,20 +85,20 @@ class Connection extends Client implements Line {
 
 /** An upstream behind one origin. */
 export class UndiciUpstream implements Upstream {
-  readonly #pool: Pool;
+  readonly #pool: Dispatcher;
   /** For requests that were reset: each has a connection of its own. */
-  readonly #fresh: Pool;
+  readonly #fresh: Dispatcher;
   readonly #basePath: string;
   readonly #origin: string;
 
   /** @throws TypeError for a base URL that is none, or that is neither http nor https. */
-  constructor({ baseUrl, connections, authority }: UndiciUpstreamOptions) {
+  constructor({ baseUrl, connections, authority, proxy }: UndiciUpstreamOptions) {
     const url = new URL(baseUrl);
     if (url.protocol !== "http:" && url.protocol !== "https:")
       throw new TypeError("the base URL must be http or https");
     this.#origin = url.origin;
     this.#basePath = url.pathname.replace(/\/+$/, "");
-    const options: Pool.Options = {
+    const terms: Pool.Options = {
       connections,
       pipelining: 1,
       allowH2: false,
@@ -109,8 +111,21 @@ export class UndiciUpstream implements Upstream {
       factory: (origin, of) =>
         new Connection(origin, of as Client.Options & { readonly connect: buildConnector.connector }),
     };
-    this.#pool = new Pool(url.origin, options);
-    this.#fresh = new Pool(url.origin, options);
+    const trust = authority === undefined ? {} : { ca: authority };
+    const dispatcher = (): Dispatcher =>
+      proxy === undefined
+        ? new Pool(url.origin, terms)
+        : new ProxyAgent({
+            uri: proxy.href,
+            proxyTunnel: false,
+            connectTimeout: connectAttemptMs,
+            allowH2: false,
+            requestTls: { servername: url.hostname, timeout: connectAttemptMs, ...trust },
+            // What connects is the agent's own; all else is as without a proxy.
+            factory: (origin, { connect }: Pool.Options) => new Pool(origin, { ...terms, ...(connect && { connect }) }),
+          });
+    this.#pool = dispatcher();
+    this.#fresh = dispatcher();
   }
 
   send(request: UpstreamRequest): Promise<UpstreamAnswer> {
@@ -148,7 +163,7 @@ export class UndiciUpstream implements Upstream {
   }
 
   #dispatch(
-    pool: Pool,
+    pool: Dispatcher,
     path: string,
     { headers, body }: UpstreamRequest,
     exchange: UndiciExchange,
@@ -161,7 +176,8 @@ export class UndiciUpstream implements Upstream {
       ...headers,
       "accept-encoding": "identity",
     };
-    pool.dispatch({ method: "POST", path, headers: all, body, ...(reset && { reset }) }, exchange);
+    const asked = { origin: this.#origin, method: "POST", path, headers: all, body, ...(reset && { reset }) } as const;
+    pool.dispatch(asked, exchange);
     return head;
   }
 

@@ -15,6 +15,7 @@ const provider: Provider = {
   keys: [],
   headers: {},
   priceProvider: "groq",
+  pricePercent: 100,
   maxDataClass: "restricted",
   open: true,
   modelPrefixes: [],

@@ -271,7 +271,6 @@ describe("a hostile request", () => {
     const bodies: Record<string, string> = {
       "deeply nested": around(`"x":${deep}`),
       wide: around(`"x":[${"0,".repeat(2_000_000)}0]`),
-      "a lone surrogate": around('"x":"\\ud800"'),
       "a lone surrogate in a name": around('"\\udfff":1'),
       "not an object": "[]",
       "not JSON": "{",

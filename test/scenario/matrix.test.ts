@@ -98,6 +98,8 @@ artifact.delete           ggggggggnnnngnggu
 chat.create               +++p+++p+++p+++gu
 message.create            +++p+++p+++p+++gu
 response.create           +++p+++p+++p+++gu
+message.count             +++p+++p+++p+++pu
+response.count            +++p+++p+++p+++pu
 embedding.create          +++p+++p+++p+++gu
 model.list                ++++++++++++++++u
 model.read                ++++++++++++++++u

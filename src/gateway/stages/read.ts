@@ -6,6 +6,8 @@ import { governanceFault } from "../../governance/index.ts";
 import { NotCanonicalError } from "../../kernel/canonical-json.ts";
 import { seesAll } from "../../kernel/ctx.ts";
 import type { Ctx } from "../../kernel/ctx.ts";
+import { inTurns, TimeSlice } from "../../kernel/time-slice.ts";
+import { HalfKeyError, withWholeCharacters } from "../../kernel/whole-characters.ts";
 import { modelFault } from "../../models/index.ts";
 import type { DialectName, FrontDialect, Lookup } from "../../models/index.ts";
 import { checkSize } from "../call-size.ts";
@@ -38,8 +40,20 @@ export async function digest({ body }: IncomingCall, signal: AbortSignal): Promi
     if (signal.aborted) throw gatewayFault("call.aborted", "the caller has gone", {}, error);
     if (!(error instanceof NotCanonicalError)) throw error;
     throw modelFault("dialect.invalid", `the body has no canonical form: ${error.message}`, {
-      remedy: "send well-formed text, and large integers as strings",
+      remedy: "send large integers as strings",
     });
+  }
+}
+
+/** The call with U+FFFD for every half of a character, which no provider can be sent; its digests are of what came. @throws `dialect.invalid` for half a character in a key. */
+export async function whole(incoming: IncomingCall, signal: AbortSignal): Promise<IncomingCall> {
+  const stretch = new TimeSlice();
+  try {
+    return { ...incoming, body: await inTurns(withWholeCharacters(incoming.body, stretch), stretch, signal) };
+  } catch (error) {
+    if (error instanceof HalfKeyError)
+      throw modelFault("dialect.invalid", `the body cannot be sent on: ${error.message}`);
+    throw error;
   }
 }
 

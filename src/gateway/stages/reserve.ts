@@ -151,8 +151,7 @@ async function draftOf(
   const tokensWith = boundOf({
     // What another API is not told costs nothing there.
     call: isTold ? call : sayable,
-    textTokens:
-      typeof written.body === "string" ? mostTokensOfText(written.body) : await mostTokensOfBytes(written.body, signal),
+    textTokens: await textTokensOf(call, written, signal),
     deployment,
     answers: answersOf(call),
     runsTools: isTold && parameters.effects.has("tools"),
@@ -165,8 +164,8 @@ async function draftOf(
   });
   /** What is known of the call with an answer of such a length. */
   const knownWith = (limit: number): Amount => {
-    const { inputTokens: read, knownTokens = read, outputTokens } = boundWith(limit);
-    return amountOf({ inputTokens: knownTokens, outputTokens });
+    const { inputTokens: read, outputTokens: written, knownTokens, knownOutputTokens } = boundWith(limit);
+    return amountOf({ inputTokens: knownTokens ?? read, outputTokens: knownOutputTokens ?? written });
   };
   const bound = boundWith(wished);
   const takes = bound.without !== undefined ? "all" : bound.knownTokens !== undefined ? "whole" : "share";
@@ -184,6 +183,20 @@ async function draftOf(
     };
   };
   return { write, written, attemptedWith, knownWith, wished, smallest, wanted, name, dialect };
+}
+
+/** The most tokens of a request as it goes out. What is sent as numbers of tokens is just so many. */
+async function textTokensOf(
+  { inputs, inputTokens, untranslated }: ModelCall,
+  { wire, body }: Pick<ReservedAttempt, "wire" | "body">,
+  signal: AbortSignal,
+): Promise<number> {
+  const most = (text: string | Buffer): number | Promise<number> =>
+    typeof text === "string" ? mostTokensOfText(text) : mostTokensOfBytes(text, signal);
+  const isCounted = inputs?.length === 0 && untranslated === undefined;
+  if (!isCounted || inputTokens === undefined) return most(body);
+  const { input: _, ...rest } = wire.body;
+  return inputTokens + (await most(await writeInTurns(rest, signal)));
 }
 
 /** A refusal for want of a price says what has none, where that is not the model. */

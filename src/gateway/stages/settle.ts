@@ -223,6 +223,7 @@ function recordOf(session: CallSession, { ending, total, beyond, charged }: Outc
     usage: total.usage,
     microdollars: total.microdollars,
     ...(serviceTier === undefined ? {} : { serviceTier }),
+    ...(total.source && { source: total.source }),
     charged,
     schema,
     governed,

@@ -13,7 +13,7 @@ import type { ClientError, DialectName } from "../../models/index.ts";
 import type { Ctx } from "../../kernel/ctx.ts";
 import { plainBounds } from "../../kernel/json-bounds.ts";
 import type { JsonBounds } from "../../kernel/json-bounds.ts";
-import { maxCallParameters, maxEmbeddingNodes } from "../../kernel/limits.ts";
+import { maxCallDepth, maxCallParameters, maxEmbeddingNodes } from "../../kernel/limits.ts";
 import type { OperationName } from "../operations.ts";
 import type { Problem } from "../problem.ts";
 import { route } from "../route.ts";
@@ -71,7 +71,12 @@ function one(header: string | string[] | undefined): string | undefined {
 }
 
 /** What the JSON of a call may hold. */
-export const callBounds: JsonBounds = { ...plainBounds, outerKeys: maxCallParameters, keepsDigits: true };
+export const callBounds: JsonBounds = {
+  ...plainBounds,
+  depth: maxCallDepth,
+  outerKeys: maxCallParameters,
+  keepsDigits: true,
+};
 
 interface Api {
   readonly name: OperationName;

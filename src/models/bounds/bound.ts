@@ -19,6 +19,8 @@ export interface TokenBound {
   readonly without: string | undefined;
   /** Where only the window bounds what is read: what is known of it by its bytes and rules. */
   readonly knownTokens: number | undefined;
+  /** The same of what is written, where a limit of the answer was not kept before. */
+  readonly knownOutputTokens: number | undefined;
   /** Whether it holds media, whose rules may be wrong while that for text is right. */
   readonly hasMedia: boolean;
 }
@@ -74,18 +76,19 @@ export function boundOf({
   // Anthropic counts thought within the answer's limit. Of the servers that speak OpenAI's API, some do not.
   const beside = call.dialect === "anthropic-messages" ? 0 : thought;
   const within = Math.max(call.reasoning?.budgetTokens ?? 0, thought);
-  const outputTokens = (answer: number): number => {
+  const outputTokens = (answer: number, least: number): number => {
     if (serves === "embeddings") return 0;
     // Thought that may be longer than the answer is not within the answer's limit.
     const each = answer + (within > answer ? within : beside) + endTokens;
-    return Math.min(most.outputTokens, Math.max(leastOutput, Math.ceil(answers * each * factor)));
+    return Math.min(most.outputTokens, Math.max(least, Math.ceil(answers * each * factor)));
   };
   // Some servers read the question again for every answer.
   return (answer) => ({
     inputTokens: answers * (isWhole ? window : known),
-    outputTokens: outputTokens(answer),
+    outputTokens: outputTokens(answer, leastOutput),
     without,
     knownTokens: isWhole ? answers * known : undefined,
+    knownOutputTokens: isWhole ? outputTokens(answer, 0) : undefined,
     hasMedia: media.count > 0,
   });
 }

@@ -198,6 +198,9 @@ describe("the bound of an attempt", () => {
     expect(bound(text, { contextTokens: 8000 }, ruleTrusts)(10)).toMatchObject({
       inputTokens: 8400,
       outputTokens: 8400,
+      // With as much as is known of it, a budget that is smaller than the window admits it.
+      knownTokens: 3 * 514,
+      knownOutputTokens: 3 * 26,
     });
     ruleTrusts.exceeded("P", "d", false, 2);
     expect(bound(text, { contextTokens: 8000 }, ruleTrusts)(10).without).toMatch(/any rule/);

@@ -45,6 +45,7 @@ describe("a catalogue", () => {
         keys: [],
         headers: {},
         priceProvider: "up",
+        pricePercent: 100,
         maxDataClass: "confidential",
         open: false,
         modelPrefixes: [],

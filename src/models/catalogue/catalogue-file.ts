@@ -36,6 +36,7 @@ interface ProviderRow {
   readonly keyless?: boolean;
   readonly headers?: Readonly<Record<string, string>>;
   readonly priceProvider?: string;
+  readonly pricePercent?: number;
   readonly maxDataClass?: DataClass;
   readonly open?: boolean;
   readonly modelPrefixes?: readonly string[];
@@ -115,6 +116,7 @@ function providerOf(name: string, row: ProviderRow, secrets: SecretSource): Prov
     keys,
     headers: row.headers ?? {},
     priceProvider: row.priceProvider ?? name,
+    pricePercent: row.pricePercent ?? 100,
     maxDataClass: row.maxDataClass ?? "confidential",
     open: row.open ?? false,
     modelPrefixes: row.modelPrefixes ?? [],

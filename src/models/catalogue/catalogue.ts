@@ -19,6 +19,8 @@ export interface Provider {
   readonly headers: Readonly<Record<string, string>>;
   /** Its name in the price lists. */
   readonly priceProvider: string;
+  /** What its endpoint costs in percent of the list's prices: 110 where one region has a surcharge. */
+  readonly pricePercent: number;
   /** How secret data may be that goes there. */
   readonly maxDataClass: DataClass;
   /** Any of its models may be named as `provider/model`, not only those in the catalogue. */

@@ -13,6 +13,7 @@ export const simulatedProvider: Provider = {
   keys: [],
   headers: {},
   priceProvider: "simulated",
+  pricePercent: 100,
   // They run inside this process.
   maxDataClass: "restricted",
   open: false,

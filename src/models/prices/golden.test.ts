@@ -22,6 +22,11 @@ const known: Readonly<Record<string, number | null>> = {
   "502 aws": 381,
   "519 cerebras": null,
   "615 azure": 49_963,
+  // Sound, priced there as text.
+  "510 azure": null,
+  "510 openai": null,
+  "535 azure": null,
+  "535 openai": null,
 };
 
 /** Models that the installed price data knows and the set's did not. */
@@ -130,8 +135,9 @@ describeWith(["usages"], "the golden set of priced accounts", () => {
   });
 
   it("covers with an estimate what each account then costs without its tools", () => {
-    for (const item of items) {
+    for (const [place, item] of items.entries()) {
       for (const provider of pricedBy(item).keys()) {
+        if (known[`${place} ${provider}`] === null) continue;
         const account = { ...((item.body["usage"] ?? item.body["usageMetadata"]) as Record<string, unknown>) };
         delete account["server_tool_use"];
         const { microdollars: money, usage } = prices.price(provider, item.model!, account);

@@ -189,6 +189,30 @@ describe("the price of a call", () => {
     expect(prices.price("openrouter", "qwen/qwen3-coder:free", account).microdollars).toBe(0);
   });
 
+  it("is null for sound of a provider whose sound is far dearer than text, where only the price of text is known", () => {
+    const plain = { prompt_tokens: 1000, completion_tokens: 100 };
+    const spoken = { ...plain, completion_tokens_details: { audio_tokens: 90 } };
+    expect(prices.price("openai", "gpt-4o-mini", plain).microdollars).not.toBeNull();
+    expect(prices.price("openai", "gpt-4o-mini", spoken).microdollars).toBeNull();
+    expect(prices.price("openai", "gpt-audio", spoken).microdollars).toBeGreaterThan(
+      prices.price("openai", "gpt-audio", plain).microdollars!,
+    );
+  });
+
+  it.each([
+    ["DeepSeek", { prompt_cache_hit_tokens: 900, prompt_cache_miss_tokens: 100 }],
+    ["Moonshot", { cached_tokens: 900 }],
+  ])("counts what was cached where %s says it", (_who, place) => {
+    const account = { prompt_tokens: 1000, completion_tokens: 100 };
+    const standard = { ...account, prompt_tokens_details: { cached_tokens: 900 } };
+    expect(prices.price("deepseek", "deepseek-chat", { ...account, ...place })).toEqual(
+      prices.price("deepseek", "deepseek-chat", standard),
+    );
+    expect(prices.price("deepseek", "deepseek-chat", { ...place, cached_tokens: 1, ...standard }).usage).toMatchObject({
+      cacheReadTokens: 900,
+    });
+  });
+
   it("is null when the provider leaves open how much of the cached input is audio", () => {
     const account = {
       prompt_tokens: 100,

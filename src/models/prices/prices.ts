@@ -69,7 +69,10 @@ export function openPrices({ overrides, clock }: { readonly overrides?: unknown;
       const { schedule, forms } = book.entry(provider, model);
       const counts = readCounts(rawUsage, forms, book.commonForms);
       const usage = usageIn(counts);
-      return { microdollars: moneyOf(schedule?.at(atMs)?.cost(counts, percent) ?? null), usage };
+      const tariff = schedule?.at(atMs);
+      if (hasDearSound(provider, counts) && tariff?.pricesMedium("audio") !== true)
+        return { microdollars: null, usage };
+      return { microdollars: moneyOf(tariff?.cost(counts, percent) ?? null), usage };
     },
     usageOf(rawUsage, dialect) {
       return usageIn(readCounts(rawUsage, book.dialectForms(dialect)));
@@ -94,6 +97,14 @@ export function openPrices({ overrides, clock }: { readonly overrides?: unknown;
       return book.entry(provider, model).schedule?.at(clock.nowMs())?.rates() ?? null;
     },
   };
+}
+
+/** Providers of which sound costs many times what text does, so that a price of text says nothing of it. */
+const dearSound: ReadonlySet<string> = new Set(["openai", "azure"]);
+
+function hasDearSound(provider: string, counts: Counts): boolean {
+  const audio = (counts.get("input_audio_tokens") ?? 0) + (counts.get("output_audio_tokens") ?? 0);
+  return audio > 0 && dearSound.has(provider.trim().toLowerCase());
 }
 
 /** Micro-dollars as a number. */

@@ -37,17 +37,34 @@ describe("the price of a service", () => {
     });
     expect(serviceReported({ service_tier: null, speed: 3, inference_geo: "" })).toEqual({});
     expect(serviceReported(null)).toEqual({});
+    expect(serviceReported({ trafficType: "ON_DEMAND_PRIORITY" })).toEqual({ tier: "priority" });
+    expect(serviceReported({ trafficType: "ON_DEMAND" })).toEqual({ tier: "on_demand" });
   });
 });
 
 describe("the cost that a provider reports", () => {
-  it("is read from those who report it in dollars, and rounded up", () => {
-    expect(costReported("openrouter", { cost: 0.0123 })).toBe(12_300);
-    expect(costReported("OpenRouter", { cost: 0.0000001 })).toBe(1);
-    expect(costReported("openrouter", { cost: 0 })).toBe(0);
-    for (const cost of [-1, Number.NaN, "0.1", null, 1e9]) expect(costReported("openrouter", { cost })).toBeNull();
-    expect(costReported("openai", { cost: 1 })).toBeNull();
-    expect(costReported("openrouter", null)).toBeNull();
+  it.each<[who: string, account: object | null, microdollars: number | null]>([
+    ["OpenRouter", { cost: 0.0123 }, 12_300],
+    ["one that rounds nothing", { cost: 0.0000001 }, 1],
+    [
+      "OpenRouter with a key of one's own",
+      { cost: 0.001, is_byok: true, cost_details: { upstream_inference_cost: 0.02 } },
+      21_000,
+    ],
+    ["one that does not tell the provider's bill", { cost: 0.001, is_byok: true }, null],
+    ["Perplexity", { cost: { input_tokens_cost: 0.001, request_cost: 0.005, total_cost: 0.006 } }, 6000],
+    ["DeepInfra", { estimated_cost: 0.00002 }, 20],
+    ["xAI", { cost_in_usd_ticks: 158_500_000 }, 15_850],
+    ["a server that knows no price", { cost: 0 }, null],
+    ["a liar", { cost: -1 }, null],
+    ["no number", { cost: Number.NaN }, null],
+    ["a text", { cost: "0.1" }, null],
+    ["nothing", { cost: null }, null],
+    ["too much", { cost: 1e9 }, null],
+    ["an empty object", { cost: {} }, null],
+    ["no account", null, null],
+  ])("of %s (%j) is %s", (_who, account, microdollars) => {
+    expect(costReported(account as Record<string, unknown> | null)).toBe(microdollars);
   });
 });
 

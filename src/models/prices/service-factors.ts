@@ -38,7 +38,9 @@ const ordinary = new Set([
   "normal",
   "global",
   "not_available",
+  // Capacity that was bought before; what is counted beyond it is the ordinary price.
   "scale",
+  "provisioned_throughput",
 ]);
 
 const openai: readonly Factor[] = [
@@ -124,22 +126,57 @@ function factorsOf(provider: string): readonly Factor[] | undefined {
 }
 
 /** The service that a reply says was given: in its own field, or in its account. */
-export function serviceReported(account: Readonly<Record<string, unknown>> | null, tier?: string): Service {
+export function serviceReported(account: Account | null, tier?: string): Service {
   const word = (...names: readonly string[]): string | undefined =>
     names.map((name) => account?.[name]).find((value) => typeof value === "string");
-  const given = { tier: tier ?? word("service_tier", "serviceTier"), speed: word("speed"), geo: word("inference_geo") };
+  const given = {
+    tier: tier ?? word("service_tier", "serviceTier") ?? traffic(word("trafficType")),
+    speed: word("speed"),
+    geo: word("inference_geo"),
+  };
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined && value !== ""));
 }
 
-/** Providers whose account says in dollars what a call cost them to bill. */
-const reportsCost: ReadonlySet<string> = new Set(["openrouter"]);
+/** How Google names the services in its accounts: `ON_DEMAND`, `ON_DEMAND_PRIORITY`, `ON_DEMAND_FLEX`, `PROVISIONED_THROUGHPUT`. */
+function traffic(type: string | undefined): string | undefined {
+  return type?.toLowerCase().replace(/^on_demand_(?=.)/, "");
+}
+
+type Account = Readonly<Record<string, unknown>>;
 
 /** Highest cost that is believed, dollars. */
 const maxDollars = 10_000;
 
-/** What a call cost by the provider's own account, micro-dollars rounded up; null where it does not say. */
-export function costReported(provider: string, account: Readonly<Record<string, unknown>> | null): number | null {
-  const dollars = reportsCost.has(provider.trim().toLowerCase()) ? account?.["cost"] : undefined;
-  if (typeof dollars !== "number" || !(dollars >= 0) || dollars > maxDollars) return null;
+/** Dollars for one of the units in which xAI says what a call cost. */
+const dollarsPerTick = 1e-10;
+
+/**
+ * What a call cost by the provider's own account, micro-dollars rounded up; null where it does not say. OpenRouter, Requesty and
+ * others say it as `cost` (their credits are dollars), Perplexity as `cost.total_cost`, DeepInfra as `estimated_cost`, xAI in
+ * ticks. Servers that know no price say 0, so that says nothing.
+ */
+export function costReported(account: Account | null): number | null {
+  const dollars = dollarsIn(account ?? {});
+  if (dollars === undefined || !(dollars > 0) || dollars > maxDollars) return null;
   return Math.ceil(Number((dollars * 1_000_000).toFixed(3)));
+}
+
+function dollarsIn(account: Account): number | undefined {
+  const { cost, cost_in_usd_ticks: ticks } = account;
+  if (isAccount(cost)) return firstNumber(cost["total_cost"], cost["total"]);
+  const own = firstNumber(cost, account["total_cost"], account["estimated_cost"]);
+  if (own === undefined) return typeof ticks === "number" ? ticks * dollarsPerTick : undefined;
+  // With a key of one's own at a broker, the broker's fee stands in `cost` and the provider's bill next to it.
+  if (account["is_byok"] !== true) return own;
+  const details = account["cost_details"];
+  const upstream = isAccount(details) ? firstNumber(details["upstream_inference_cost"]) : undefined;
+  return upstream === undefined ? undefined : own + upstream;
+}
+
+function firstNumber(...values: readonly unknown[]): number | undefined {
+  return values.find((value) => typeof value === "number");
+}
+
+function isAccount(value: unknown): value is Account {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

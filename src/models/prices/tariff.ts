@@ -88,6 +88,11 @@ export class Tariff {
     return roundHalfUp({ numerator: sum, denominator: this.#denominator * 100n });
   }
 
+  /** Whether tokens of a medium have a price of their own. */
+  pricesMedium(medium: string): boolean {
+    return this.#lines.some(({ unit }) => unit.dimensions.get("medium") === medium);
+  }
+
   /**
    * The most that so many tokens can cost, in micro-dollars, whatever they are; tools are not in it. Null when unknown.
    * @param percent As for `cost`.

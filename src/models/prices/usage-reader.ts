@@ -102,7 +102,7 @@ export function readCounts(raw: unknown, ...lists: readonly (readonly Form[])[])
 
 /** Reads an account by one form; undefined when something required is not there. */
 function readingOf({ root, sources }: Form, raw: unknown): Reading | undefined {
-  const account = accountIn(raw, root);
+  const account = withCachedTokens(accountIn(raw, root));
   const counts = new Map<string, number>();
   let found = 0;
   let liesAt: string | undefined;
@@ -121,6 +121,25 @@ function readingOf({ root, sources }: Form, raw: unknown): Reading | undefined {
     }
   }
   return { counts, found, liesAt };
+}
+
+/** Where servers of the chat API say how many tokens they read from their cache, other than in OpenAI's own place: DeepSeek, Moonshot. */
+const cachedPlaces = ["prompt_cache_hit_tokens", "cached_tokens"] as const;
+
+/** An account of the chat API that says elsewhere what was cached, with it in OpenAI's place. */
+function withCachedTokens(account: unknown): unknown {
+  if (!isRecord(account) || !("prompt_tokens" in account)) return account;
+  const { prompt_tokens_details: details } = account;
+  const own = isRecord(details) ? details["cached_tokens"] : undefined;
+  if (own !== undefined && own !== null) return account;
+  const place = cachedPlaces.find((name) => isCount(account[name]));
+  if (place === undefined) return account;
+  const found = { ...(isRecord(details) ? details : {}), cached_tokens: account[place] };
+  return { ...account, prompt_tokens_details: found };
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** A whole response holds the account at its root; an account alone may stand at any depth below it. */

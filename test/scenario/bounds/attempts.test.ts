@@ -15,6 +15,7 @@ beforeAll(async () => {
         provider: "metered",
         model: name,
       })),
+      { name: "lies-wide", provider: "metered", model: "lies-wide", contextTokens: 1_050_000 },
       { name: "cheap", provider: "metered", model: "cheap", tier: 1, tags: ["ladder"] },
       { name: "strong", provider: "metered", model: "strong", tier: 4, tags: ["ladder"] },
       { name: "first", provider: "metered", model: "first", tier: 3, tags: ["pair"], compliancePercent: 99 },
@@ -57,6 +58,16 @@ describe("a provider that reports more than a call can use", () => {
     expect(findings.map(({ finding }) => finding?.threat)).toEqual(["gateway.bound_exceeded"]);
     const metrics = await on.rig.charter.ask("/metrics");
     expect(metrics.text).toMatch(/charter_calls_beyond_bound_total\{[^}]*deployment="lies"[^}]*\} 1/);
+  });
+
+  it("goes on being asked, one call at a time, under a budget that is smaller than its window", async () => {
+    on.meter = says({ input: 90_000, output: 30_000 });
+    await projectWith("small", 1_000_000);
+    for (const used of [120_000, 240_000, 360_000, 480_000]) {
+      const answer = await chat("small", { model: "lies-wide" });
+      expect([answer.status, answer.json.detail]).toEqual([200, undefined]);
+      expect(await on.budget("small")).toMatchObject({ used, held: 0 });
+    }
   });
 
   it("is not believed again: the next calls run one by one", async () => {

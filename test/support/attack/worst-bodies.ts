@@ -170,7 +170,6 @@ export const worstChats: readonly WorstBody[] = [
   },
   {
     name: "31 MB of lone surrogates",
-    refused: "dialect.invalid",
     make: () => chat("", `[{"role":"user","content":"${"\\ud83d".repeat((30 * mebi) / 6)}"}]`),
   },
   {

@@ -17,6 +17,7 @@ export const provider: Provider = {
   keys: [],
   headers: {},
   priceProvider: "up",
+  pricePercent: 100,
   maxDataClass: "restricted",
   open: true,
   modelPrefixes: [],

@@ -27,6 +27,7 @@ export interface UpstreamCalls extends AsyncDisposable {
     readonly connections?: number;
     readonly baseUrl?: string;
     readonly authority?: string;
+    readonly proxy?: URL;
   }): UndiciUpstream;
   /** The request that arrived last. */
   newest(): SeenRequest;

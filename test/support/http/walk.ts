@@ -96,6 +96,8 @@ export async function openWalk(charter: TestCharter): Promise<Walk> {
     "chat.create": () => ({ model: "auto", messages: [{ role: "user", content: `walk ${turn}` }] }),
     "message.create": () => ({ model: "auto", max_tokens: 10, messages: [{ role: "user", content: "walk" }] }),
     "response.create": () => ({ model: "auto", input: "walk" }),
+    "message.count": () => ({ model: "auto", messages: [{ role: "user", content: "walk" }] }),
+    "response.count": () => ({ model: "auto", input: "walk" }),
     "embedding.create": () => ({ model: "simulated-embedding", input: "walk" }),
     "model.route": () => ({ query: "walk" }),
     "model.execute": () => ({ query: "walk" }),
