@@ -1,5 +1,5 @@
 // Writes a whole reply of the Responses dialect: the response object and its output items.
-import type { Choice, Finish, ModelCall, Part, Reply, ReplyStamp } from "../conversation.ts";
+import type { CallerTool, Choice, Finish, ModelCall, Part, Reply, ReplyStamp } from "../conversation.ts";
 import type { Usage } from "../usage.ts";
 import type { JsonObject } from "../wire/fields.ts";
 import { sealedReasoning } from "./call.ts";
@@ -34,7 +34,7 @@ export function headOf(id: string, model: string, stamp: ReplyStamp): ResponseHe
 }
 
 /** The id of an output item: as unique as that of its response. */
-export function itemId(prefix: "msg" | "fc" | "rs", head: ResponseHead, index: number): string {
+export function itemId(prefix: "msg" | "fc" | "ctc" | "rs", head: ResponseHead, index: number): string {
   return `${prefix}_${head.id.slice("resp_".length)}_${index}`;
 }
 
@@ -126,8 +126,9 @@ function writeItems(call: ModelCall, head: ResponseHead, parts: readonly Part[],
       continue;
     }
     content = undefined;
-    if (part.kind === "tool_call") items.push(toolItem(itemId("fc", head, items.length), status, part));
-    else if (part.kind === "reasoning") {
+    if (part.kind === "tool_call") {
+      items.push(toolItem(itemId(toolKinds[kindOf(part)].prefix, head, items.length), status, part));
+    } else if (part.kind === "reasoning") {
       items.push(reasoningItem(call, itemId("rs", head, items.length), part.text, sealReasoning(part)));
     }
   }
@@ -145,13 +146,28 @@ export function contentPart(kind: "text" | "refusal", text: string): Item {
   return { type: "output_text", text, annotations: [], logprobs: [] };
 }
 
-/** A call of a function. */
+/** A call of a tool. */
 export function toolItem(
   id: string,
   status: string,
-  call: { readonly id: string; readonly name: string; readonly arguments: string },
+  call: CallerTool & { readonly id: string; readonly arguments: string },
 ): Item {
-  return { id, type: "function_call", status, call_id: call.id, name: call.name, arguments: call.arguments };
+  const { name, namespace, arguments: words } = call;
+  const item: Item = { id, type: toolKinds[kindOf(call)].item, status, call_id: call.id, name };
+  if (namespace !== undefined) item["namespace"] = namespace;
+  item[toolKinds[kindOf(call)].field] = words;
+  return item;
+}
+
+/** What items and events of tools are called: of those with arguments, and of those that take free text. */
+export const toolKinds = {
+  function: { item: "function_call", prefix: "fc", field: "arguments", events: "response.function_call_arguments" },
+  custom: { item: "custom_tool_call", prefix: "ctc", field: "input", events: "response.custom_tool_call_input" },
+} as const;
+
+/** Which of them a call is. */
+export function kindOf({ isFree }: CallerTool): keyof typeof toolKinds {
+  return isFree === true ? "custom" : "function";
 }
 
 /** Reasoning: its words as a summary, and its seal only where the caller asked to send it back. */
