@@ -5,7 +5,6 @@ import type { BodyDigests, Producer, Turn } from "../answer-cache/index.ts";
 import type { ActHandle } from "../governance/index.ts";
 import type { GuardFinding } from "../guards/index.ts";
 import type { Ctx } from "../kernel/ctx.ts";
-import { dialectOf } from "../models/index.ts";
 import type {
   Cost,
   DialectName,
@@ -231,7 +230,7 @@ export class CallSession {
 
   /** What an answer costs. @param isCut It broke off, so that the provider's account is of a moment before. */
   costOf(
-    { seat: { deployment }, likelyTokens }: Attempted,
+    { seat: { deployment }, name, likelyTokens }: Attempted,
     { reply: { rawUsage, model }, serviceTier }: PricedReply,
     outputTokens: number,
     isCut = false,
@@ -242,7 +241,7 @@ export class CallSession {
         return likelyTokens();
       },
       outputTokens,
-      asked: this.prepared.parameters.askedOf(dialectOf(deployment)),
+      asked: this.prepared.parameters.askedOf(name),
       model,
       ...(serviceTier && { tier: serviceTier }),
     };

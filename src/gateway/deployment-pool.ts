@@ -4,7 +4,7 @@
 import type { Clock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/ctx.ts";
 import { holderOf } from "../kernel/fair-share.ts";
-import type { Deployment, Provider, UpstreamDialect, WireRequest } from "../models/index.ts";
+import type { Deployment, DialectName, ModelCall, Provider, UpstreamDialect, WireRequest } from "../models/index.ts";
 import { gatewayFault } from "./errors.ts";
 import { isFailure, refusalOf, saysSpent, StatusFault, unavailable, wordsOf } from "./deployment-faults.ts";
 import { FleetShare, madeOnce } from "./deployment-share.ts";
@@ -13,7 +13,7 @@ import { overviewOf, worstOf } from "./deployment-overview.ts";
 import type { BreakerOverview } from "./deployment-overview.ts";
 import type { Health } from "./router.ts";
 import { Concurrency, outcomeOf } from "../outbound/index.ts";
-import { keyHeaderOf, ProviderKeys } from "../models/index.ts";
+import { dialectAfter, keyHeaderOf, ProviderKeys } from "../models/index.ts";
 import type { BreakerStats, Deadlines, Permit, Place, Upstream, UpstreamAnswer } from "../outbound/index.ts";
 
 /** Most calls that wait for a place at one deployment, and how long; then another deployment is tried. */
@@ -35,6 +35,13 @@ export interface Attempt {
   readonly passed: Readonly<Record<string, string>>;
   readonly deadlines: Deadlines;
   readonly signal: AbortSignal;
+}
+
+/** A call that failed, and the API in which it was made. */
+interface Refused {
+  readonly call: ModelCall;
+  readonly asked: DialectName;
+  readonly error: unknown;
 }
 
 /** An answer whose head says that it went well. The reader of its body must report how it ended, once. */
@@ -102,6 +109,21 @@ export class DeploymentPool implements AsyncDisposable {
   /** Whether another attempt at this provider is within the product's budget of retries. */
   mayRetry(provider: Provider, product: string | null): boolean {
     return this.#share(product).retries(provider).tryRetry();
+  }
+
+  /** The API in which a deployment is asked for a product's call. */
+  dialectFor(deployment: Deployment, product: string | null, call: ModelCall): DialectName {
+    return this.#share(product).dialectFor(deployment, call);
+  }
+
+  /** Whether a failure says that the call must be made in another API of the deployment; it is remembered. */
+  turns(deployment: Deployment, product: string | null, { call, asked, error }: Refused): boolean {
+    if (!(error instanceof StatusFault)) return false;
+    const share = this.#share(product);
+    const dialect = dialectAfter(deployment, asked, error);
+    if (dialect === undefined) return false;
+    share.station(deployment).apis.turn(call, dialect, this.#parts.clock.nowMs());
+    return true;
   }
 
   /**

@@ -1,0 +1,182 @@
+// Responses as OpenAI means it, against the whole app: an upstream that speaks the API itself, and one that does not.
+import type OpenAI from "openai";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { openaiOf, sendEvents, sendJson, startRig, startStub } from "../support/gateway/gateway.ts";
+import type { GatewayRig, Stub } from "../support/gateway/gateway.ts";
+
+let rig: GatewayRig;
+let stub: Stub;
+let client: OpenAI;
+
+const parameters = { type: "object", properties: {} };
+const tool = { type: "function", name: "f", parameters, strict: false } as const;
+const usage = { input_tokens: 3, output_tokens: 2, total_tokens: 5 };
+const message = {
+  id: "msg_1",
+  type: "message",
+  role: "assistant",
+  status: "completed",
+  content: [{ type: "output_text", text: "ok", annotations: [] }],
+};
+const response = {
+  id: "resp_1",
+  object: "response",
+  created_at: 1,
+  status: "completed",
+  model: "m",
+  output: [message],
+  usage,
+};
+const completion = {
+  id: "chatcmpl-1",
+  object: "chat.completion",
+  created: 1,
+  model: "m",
+  choices: [{ index: 0, message: { role: "assistant", content: "ok" }, finish_reason: "stop" }],
+  usage: { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 },
+};
+const useResponses =
+  "Function tools with reasoning_effort are not supported in /v1/chat/completions. Please use /v1/responses instead.";
+
+/** Paths that were asked since the last look. */
+let looked = 0;
+function asked(): readonly string[] {
+  const paths = stub.seen.slice(looked).map(({ path }) => path);
+  looked = stub.seen.length;
+  return paths;
+}
+
+async function post(body: object, path = "/v1/responses"): Promise<unknown> {
+  const headers = {
+    authorization: `Bearer ${rig.productKey}`,
+    "content-type": "application/json",
+    "cache-control": "no-store",
+  };
+  return (await fetch(rig.charter.url + path, { method: "POST", headers, body: JSON.stringify(body) })).json();
+}
+
+beforeAll(async () => {
+  stub = await startStub();
+  const row = { kind: "openai-compatible", baseUrl: `${stub.url}/v1`, keyless: true, open: true };
+  rig = await startRig({
+    providers: () => ({
+      openai: row,
+      plain: row,
+      native: { ...row, api: "responses" },
+      chats: { ...row, api: "chat" },
+    }),
+  });
+  client = openaiOf(rig.charter.url, rig.productKey, { "cache-control": "no-store" });
+});
+afterAll(async () => {
+  await rig[Symbol.asyncDispose]();
+  await stub[Symbol.asyncDispose]();
+});
+beforeEach(() => {
+  stub.answer = ({ path, json }, out) => {
+    if (path.endsWith("/responses")) return sendJson(out, response);
+    const { tools, reasoning_effort: effort } = json as { tools?: unknown; reasoning_effort?: string };
+    if (tools !== undefined && effort !== undefined) {
+      return sendJson(out, { error: { message: useResponses, type: "invalid_request_error", param: null } }, 400);
+    }
+    return sendJson(out, completion);
+  };
+  asked();
+});
+
+describe("an upstream that speaks the Responses API", () => {
+  it("is asked in it by callers of it, and everything goes through: tools, items and fields that Charter does not know", async () => {
+    const unknown = { id: "x_1", type: "future_item", words: [1, 2.5] };
+    const sealed = { id: "rs_1", type: "reasoning", summary: [], encrypted_content: "gAAAA" };
+    const answer = { ...response, output: [sealed, unknown, message], service_tier: "default", novelty: { a: 1 } };
+    stub.answer = (_seen, out) => sendJson(out, answer);
+    const body = {
+      model: "openai/gpt-5.6",
+      input: [{ role: "user", content: "hi" }, sealed],
+      tools: [tool, { type: "custom", name: "apply_patch" }],
+      include: ["reasoning.encrypted_content"],
+      truncation: "auto",
+      text: { verbosity: "low" },
+    };
+    const got = await post(body);
+    expect(got).toEqual(answer);
+    expect(asked()).toEqual(["/v1/responses"]);
+    expect(stub.seen.at(-1)?.json).toMatchObject({ ...body, model: "gpt-5.6", store: false });
+  });
+
+  it("streams through byte for byte, with events that Charter does not know", async () => {
+    const frames = [
+      { type: "response.created", sequence_number: 0, response: { ...response, status: "in_progress", output: [] } },
+      { type: "response.future.delta", sequence_number: 1, delta: "?" },
+      { type: "response.output_item.added", sequence_number: 2, output_index: 0, item: { ...message, content: [] } },
+      { type: "response.output_text.delta", sequence_number: 3, output_index: 0, content_index: 0, delta: "ok" },
+      { type: "response.output_item.done", sequence_number: 4, output_index: 0, item: message },
+      { type: "response.completed", sequence_number: 5, response },
+    ];
+    stub.answer = (_seen, out) =>
+      sendEvents(
+        out,
+        frames.map((frame) => JSON.stringify(frame)),
+      );
+    const types: string[] = [];
+    for await (const event of await client.responses.create({ model: "openai/gpt-5.6", input: "hi", stream: true })) {
+      types.push(event.type);
+    }
+    expect(types).toEqual(frames.map(({ type }) => type));
+  });
+
+  it("is asked in it for callers of Anthropic's API, and in theirs for callers of chat completions", async () => {
+    const said = await rig
+      .anthropic()
+      .messages.create({ model: "openai/gpt-5.6", max_tokens: 50, messages: [{ role: "user", content: "hi there" }] });
+    expect(said.content).toEqual([expect.objectContaining({ type: "text", text: "ok" })]);
+    expect(asked()).toEqual(["/v1/responses"]);
+    await client.chat.completions.create({ model: "openai/gpt-5.6", messages: [{ role: "user", content: "hi" }] });
+    expect(asked()).toEqual(["/v1/chat/completions"]);
+  });
+
+  it("is asked in it once it says that a call must be made there, which is remembered for calls of this kind", async () => {
+    const call = async (more: object): Promise<unknown> =>
+      client.chat.completions.create({ model: "plain/new", messages: [{ role: "user", content: "hi" }], ...more });
+    const withTools = {
+      reasoning_effort: "low",
+      tools: [{ type: "function", function: { name: "f", parameters } }],
+    };
+    expect(await call(withTools)).toMatchObject({ choices: [{ message: { content: "ok" } }] });
+    expect(asked()).toEqual(["/v1/chat/completions", "/v1/responses"]);
+    await call(withTools);
+    expect(asked()).toEqual(["/v1/responses"]);
+    await call({});
+    expect(asked()).toEqual(["/v1/chat/completions"]);
+  });
+
+  it("is asked for chat completions again where it has no such path, and not where it has no such model", async () => {
+    stub.answer = ({ path }, out) =>
+      path.endsWith("/responses") ? sendJson(out, { detail: "Not Found" }, 404) : sendJson(out, completion);
+    const ask = async (model: string): Promise<OpenAI.Responses.Response> =>
+      client.responses.create({ model, input: "hi" });
+    expect((await ask("openai/gpt-5.7")).output_text).toBe("ok");
+    expect(asked()).toEqual(["/v1/responses", "/v1/chat/completions"]);
+    await ask("openai/gpt-5.7");
+    expect(asked()).toEqual(["/v1/chat/completions"]);
+    const error = {
+      message: "The model `gpt-5.9` does not exist.",
+      type: "invalid_request_error",
+      code: "model_not_found",
+    };
+    stub.answer = (_seen, out) => sendJson(out, { error }, 404);
+    await expect(ask("openai/gpt-5.9")).rejects.toThrow(/does not exist/);
+    expect(asked()).toEqual(["/v1/responses"]);
+  });
+
+  it("is asked as the catalogue says, whatever it answers", async () => {
+    await client.responses.create({ model: "native/any", input: "hi" });
+    await client.chat.completions.create({ model: "native/any", messages: [{ role: "user", content: "hi" }] });
+    await client.responses.create({ model: "chats/gpt-5.6", input: "hi" });
+    await client.responses.create({ model: "plain/gpt-5.6", input: "hi" });
+    expect(asked()).toEqual(["/v1/responses", "/v1/responses", "/v1/chat/completions", "/v1/chat/completions"]);
+    stub.answer = (_seen, out) => sendJson(out, { error: { message: useResponses } }, 400);
+    await expect(client.responses.create({ model: "chats/gpt-5.6", input: "hi" })).rejects.toThrow(/v1\/responses/);
+    expect(asked()).toEqual(["/v1/chat/completions"]);
+  });
+});
