@@ -6,7 +6,7 @@ const floors = [
   ["governance", "models"],
   ["accounts", "depository", "budgets", "guards", "structured-output", "answer-cache"],
   ["gateway"],
-  ["deliberation", "telemetry"],
+  ["deliberation", "responses", "telemetry"],
 ];
 const domains = floors.slice(1).flat().join("|");
 const driver =

@@ -122,6 +122,17 @@ export const gatewaySettings = [
     reason: "64 MiB holds the predecessor's 10 000 entries at 6 KB each.",
   },
   {
+    path: "gateway.keepResponsesDays",
+    env: "CHARTER_GATEWAY_KEEP_RESPONSES_DAYS",
+    flag: "keep-responses-days",
+    kind: "integer",
+    default: 30,
+    range: [0, 3650],
+    description: "How long responses of the Responses API are kept that callers may go on from, days; 0 keeps none.",
+    reason:
+      "As long as its maker keeps them, which clients count on; calls say `store: false` when they want none kept.",
+  },
+  {
     path: "gateway.traceUrl",
     env: "CHARTER_GATEWAY_TRACE_URL",
     flag: "trace-url",

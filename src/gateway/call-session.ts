@@ -306,6 +306,7 @@ export class CallSession {
 }
 
 /** What an answer shows where its provider says nothing: the request's id and the time. */
-export function stampOf({ requestId, clock }: Pick<Ctx, "requestId" | "clock">): ReplyStamp {
-  return { id: requestId, createdMs: clock.nowMs() };
+export function stampOf({ ctx, prepared }: Pick<CallSession, "ctx" | "prepared">): ReplyStamp {
+  const { kept } = prepared.options;
+  return { id: ctx.requestId, createdMs: ctx.clock.nowMs(), ...(kept !== undefined && { kept }) };
 }

@@ -241,6 +241,8 @@ export interface ReplyStamp {
   readonly createdMs: number;
   /** Stands for the id of a reply whose provider gave none. */
   readonly id: string;
+  /** The id under which a reply is kept, so that the caller can go on from it, and the one that it goes on from. */
+  readonly kept?: { readonly id: string; readonly previous?: string };
 }
 
 /** A dialect as callers speak it to Charter. */

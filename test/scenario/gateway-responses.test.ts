@@ -35,6 +35,7 @@ const completion = {
   choices: [{ index: 0, message: { role: "assistant", content: "ok" }, finish_reason: "stop" }],
   usage: { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 },
 };
+const secret = `ghp_${"aB3dE5gH7jK9".repeat(3)}`;
 const useResponses =
   "Function tools with reasoning_effort are not supported in /v1/chat/completions. Please use /v1/responses instead.";
 
@@ -178,5 +179,134 @@ describe("an upstream that speaks the Responses API", () => {
     stub.answer = (_seen, out) => sendJson(out, { error: { message: useResponses } }, 400);
     await expect(client.responses.create({ model: "chats/gpt-5.6", input: "hi" })).rejects.toThrow(/v1\/responses/);
     expect(asked()).toEqual(["/v1/chat/completions"]);
+  });
+});
+
+describe("a response that is kept", () => {
+  const ask = async (more: object): Promise<OpenAI.Responses.Response & { store?: boolean }> =>
+    client.responses.create({
+      model: "plain/old",
+      input: "weather?",
+      ...more,
+    } as OpenAI.Responses.ResponseCreateParamsNonStreaming);
+  const messagesSent = (): unknown => stub.seen.at(-1)?.json["messages"];
+
+  beforeEach(() => {
+    let turns = 0;
+    stub.answer = (_seen, out) =>
+      sendJson(out, {
+        ...completion,
+        choices: [{ ...completion.choices[0], message: { role: "assistant", content: `answer ${++turns}` } }],
+      });
+  });
+
+  it("can be gone on from, and the provider gets the whole conversation", async () => {
+    const one = await ask({ instructions: "Be brief." });
+    expect(one).toMatchObject({ store: true, previous_response_id: null });
+    const two = await ask({ input: "and tomorrow?", previous_response_id: one.id });
+    expect(two).toMatchObject({ store: true, previous_response_id: one.id });
+    expect(two.id).not.toBe(one.id);
+    const three = await ask({
+      input: [{ role: "user", content: "thanks" }],
+      previous_response_id: two.id,
+      store: false,
+    });
+    expect(three.store).toBe(false);
+    expect(messagesSent()).toEqual([
+      { role: "user", content: "weather?" },
+      { role: "assistant", content: "answer 1" },
+      { role: "user", content: "and tomorrow?" },
+      { role: "assistant", content: "answer 2" },
+      { role: "user", content: "thanks" },
+    ]);
+    await expect(ask({ input: "?", previous_response_id: three.id })).rejects.toMatchObject({ status: 404 });
+  });
+
+  it("is kept before the end of its stream leaves", async () => {
+    stub.answer = (_seen, out) =>
+      sendEvents(out, [
+        ...["ans", "wer"].map((content) =>
+          JSON.stringify({ id: "c", model: "m", choices: [{ index: 0, delta: { content } }] }),
+        ),
+        JSON.stringify({ id: "c", model: "m", choices: [{ index: 0, delta: {}, finish_reason: "stop" }] }),
+        "[DONE]",
+      ]);
+    let id = "";
+    const stream = await client.responses.create({ model: "plain/old", input: "hi", stream: true });
+    for await (const event of stream) {
+      if (event.type === "response.created") expect(event.response).toMatchObject({ store: true });
+      if (event.type === "response.completed") ({ id } = event.response);
+    }
+    stub.answer = (_seen, out) => sendJson(out, completion);
+    await ask({ input: "go on", previous_response_id: id });
+    expect(messagesSent()).toEqual([
+      { role: "user", content: "hi" },
+      { role: "assistant", content: "answer" },
+      { role: "user", content: "go on" },
+    ]);
+  });
+
+  it("gives its items to calls that name them by their ids, once each", async () => {
+    const call = { id: "call_1", type: "function", function: { name: "f", arguments: "{}" } };
+    const said = { role: "assistant", content: "Let me look.", reasoning_content: "hm", tool_calls: [call] };
+    stub.answer = (_seen, out) =>
+      sendJson(out, { ...completion, choices: [{ index: 0, message: said, finish_reason: "tool_calls" }] });
+    const one = await ask({ tools: [tool] });
+    const references = one.output.map(({ id }) => ({ type: "item_reference", id }));
+    const output = { type: "function_call_output", call_id: "call_1", output: "20" };
+    await ask({ input: [{ role: "user", content: "weather?" }, ...references, output], tools: [tool] });
+    const whole = [
+      { role: "user", content: "weather?" },
+      { role: "assistant", content: "Let me look.", tool_calls: [call], reasoning_content: "hm" },
+      { role: "tool", tool_call_id: "call_1", content: "20" },
+    ];
+    expect(messagesSent()).toEqual(whole);
+    await ask({ input: [...references, output], previous_response_id: one.id, tools: [tool] });
+    expect(messagesSent()).toEqual(whole);
+  });
+
+  it("does not hold up a call that names an item which nobody has kept", async () => {
+    await ask({
+      input: [
+        { type: "item_reference", id: "msg_elsewhere" },
+        { role: "user", content: "hi" },
+      ],
+    });
+    expect(stub.seen.at(-1)?.text).not.toContain("msg_elsewhere");
+    stub.answer = (_seen, out) => sendJson(out, response);
+    await ask({
+      model: "native/m",
+      input: [
+        { type: "item_reference", id: "msg_elsewhere" },
+        { type: "reasoning", id: "rs_1", summary: [] },
+        { role: "user", content: "hi" },
+      ],
+    });
+    expect(stub.seen.at(-1)?.json["input"]).toEqual([{ role: "user", content: "hi" }]);
+  });
+
+  it("is the product's own, also where the provider speaks the API itself", async () => {
+    stub.answer = (_seen, out) => sendJson(out, { ...response, id: "resp_native_1" });
+    const one = await ask({ model: "native/m" });
+    const other = openaiOf(rig.charter.url, rig.otherKey, { "cache-control": "no-store" });
+    const more = { model: "native/m", input: "go on", previous_response_id: one.id };
+    await expect(other.responses.create(more)).rejects.toMatchObject({
+      status: 404,
+      error: { message: expect.stringContaining("o response of this id"), param: "/previous_response_id" },
+    });
+    await client.responses.create(more);
+    const { json } = stub.seen.at(-1)!;
+    expect(json["previous_response_id"]).toBeUndefined();
+    expect(json["input"]).toEqual([
+      expect.objectContaining({ role: "user" }),
+      message,
+      expect.objectContaining({ role: "user" }),
+    ]);
+  });
+
+  it("is looked through by the guards like what is sent now", async () => {
+    const one = await ask({ input: `My key is ${secret}` });
+    await ask({ input: "what was it?", previous_response_id: one.id });
+    expect(stub.seen.at(-1)?.text).not.toContain(secret);
   });
 });

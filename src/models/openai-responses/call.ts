@@ -1,5 +1,5 @@
-// Reads the body of POST /v1/responses. Charter keeps no conversations, so whatever refers to an earlier response or asks for
-// one to be worked on later is refused; `store` is accepted and answered with false.
+// Reads the body of POST /v1/responses. What it refers to was put in its place before (`src/responses`); where nothing is kept, and of
+// what is not kept here, a reference is refused, and so is a response that is worked on later.
 import type { ModelCall, ReplyForm, ToolChoice, ToolOffer } from "../conversation.ts";
 import { unsupported } from "../wire/faults.ts";
 import type { Draft, JsonObject } from "../wire/fields.ts";
@@ -81,7 +81,7 @@ function refuseStored(body: JsonObject): void {
   for (const key of ["previous_response_id", "conversation", "prompt"]) {
     const value = body[key];
     if (value === undefined || value === null) continue;
-    throw unsupported(`/${key} refers to something stored, and Charter keeps no conversations or prompts`, `/${key}`);
+    throw unsupported(`/${key} refers to something stored, and and none is kept here`, `/${key}`);
   }
   if (flagIn(body, "background", "") === true) {
     throw unsupported("/background asks for an answer later, and Charter keeps no answers", "/background");

@@ -21,12 +21,16 @@ export interface ResponseHead {
   readonly model: string;
   /** Unix seconds. */
   readonly createdAt: number;
+  /** Where it is kept: what it goes on from. */
+  readonly kept?: { readonly previous?: string };
 }
 
 /** The head of a response; its id has the prefix that this API gives to ids of responses. */
 export function headOf(id: string, model: string, stamp: ReplyStamp): ResponseHead {
-  const known = id === "" ? stamp.id : id;
+  const { kept } = stamp;
+  const known = kept?.id ?? (id === "" ? stamp.id : id);
   return {
+    ...(kept !== undefined && { kept }),
     id: known.startsWith("resp_") ? known : `resp_${known}`,
     model,
     createdAt: Math.floor(stamp.createdMs / 1000),
@@ -62,7 +66,7 @@ export function outcomeOf(finish: Finish, refused: boolean): Outcome {
   return { status: "completed" };
 }
 
-/** The response object. What the caller asked for is repeated as this API does, except that nothing is stored. */
+/** The response object. What the caller asked for is repeated as this API does. */
 export function writeResponse(
   call: ModelCall,
   head: ResponseHead,
@@ -85,9 +89,9 @@ export function writeResponse(
     model: head.model,
     output,
     parallel_tool_calls: raw["parallel_tool_calls"] ?? true,
-    previous_response_id: null,
+    previous_response_id: head.kept?.previous ?? null,
     reasoning: raw["reasoning"] ?? { effort: null, summary: null },
-    store: false,
+    store: head.kept !== undefined,
     temperature: raw["temperature"] ?? null,
     text: raw["text"] ?? { format: { type: "text" } },
     tool_choice: raw["tool_choice"] ?? "auto",
