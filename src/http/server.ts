@@ -38,6 +38,7 @@ import { keyRoutes } from "./routes/keys.ts";
 import { ledgerRoutes } from "./routes/ledger.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { modelRoutes } from "./routes/models.ts";
+import { responseRoutes } from "./routes/responses.ts";
 import { oauthRoutes, sessionRoutes } from "./routes/oauth.ts";
 import { systemRoutes } from "./routes/system.ts";
 import { userRoutes } from "./routes/users.ts";
@@ -170,6 +171,7 @@ export async function buildServer(parts: Services, limits: HttpLimits, tls?: Tls
     await scope.register(async (forms) => authorizeRoutes(forms, services));
     chatRoutes(scope, services, limits);
     modelRoutes(scope, services);
+    responseRoutes(scope, services);
     breakerRoutes(scope, services);
     metricsRoutes(scope, services);
     validationRoutes(scope, services);

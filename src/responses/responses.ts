@@ -6,6 +6,7 @@
 // 2. A response is durable before the end of it leaves.
 // 3. No one finds what another product, or another caller of none, has said.
 // 4. A response that cannot be kept is given all the same, since it is paid for; the log says why.
+import type { Gate, Receipted } from "../governance/index.ts";
 import type { CallOptions, Gateway, ModelAnswer } from "../gateway/index.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import { plainBounds } from "../kernel/json-bounds.ts";
@@ -15,7 +16,7 @@ import type { DialectName } from "../models/index.ts";
 import { newId } from "../kernel/ids.ts";
 import { responseFault } from "./errors.ts";
 import { itemsOf } from "./store.ts";
-import type { Item, KeptResponse, ResponseStore } from "./store.ts";
+import type { Item, KeptResponse, ResponseStore, ResponseTx } from "./store.ts";
 
 type Body = Readonly<Record<string, unknown>>;
 
@@ -32,6 +33,7 @@ interface ResponseCall {
 
 /** What kept responses are made of. */
 export interface ResponsesParts {
+  readonly gate: Gate;
   readonly gateway: Pick<Gateway, "call">;
   readonly store: ResponseStore;
   /** How long a response is kept, milliseconds; 0 keeps none. */
@@ -77,6 +79,28 @@ export class Responses {
     const owner = ownerOf(ctx, options);
     const kept = await this.#found(ctx, owner, id, "id");
     return [...(await this.#before(ctx, owner, kept.previousId)), ...kept.input];
+  }
+
+  /** Forgets a response; what goes on from it cannot be gone on from any more. @throws `response.not_found` */
+  async remove(ctx: Ctx, id: string, options: Pick<CallOptions, "product">): Promise<Receipted<string>> {
+    const { gate, store } = this.#parts;
+    const owner = ownerOf(ctx, options);
+    const product = ctx.principal.product ?? options.product ?? null;
+    // Who may have responses made may have them forgotten: it is no record that goes, but what a caller left to go on from.
+    const attempt = {
+      operation: "response.delete",
+      resource: `response/${id}`,
+      action: "CREATE",
+      target: { kind: "completion", product },
+    } as const;
+    return gate.act(ctx, attempt, async (act) => {
+      await act.transact(async (tx: ResponseTx) => {
+        if (!(await store.remove(tx, owner, id, ctx.clock.nowMs()))) {
+          throw responseFault("response.not_found", "no response of this id is kept");
+        }
+      });
+      return { value: id };
+    });
   }
 
   /** A body with what it refers to in its place, and the items that it says itself. */

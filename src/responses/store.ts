@@ -2,6 +2,7 @@
 // an owner, and no look-up goes without it.
 import type { Transaction } from "kysely";
 import type { Database, Migration } from "../db/index.ts";
+import { parseLossless } from "../kernel/json-exact.ts";
 
 interface ResponseTables {
   kept_responses: {
@@ -141,8 +142,8 @@ export class ResponseStore {
       previousId: row.previous_id,
       createdMs: row.created_ms,
       expiresMs: row.expires_ms,
-      input: JSON.parse(row.input) as readonly Item[],
-      response: JSON.parse(row.response) as Item,
+      input: parseLossless(row.input) as readonly Item[],
+      response: parseLossless(row.response) as Item,
     };
   }
 

@@ -1,7 +1,11 @@
 // Responses as OpenAI means it, against the whole app: an upstream that speaks the API itself, and one that does not.
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type OpenAI from "openai";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { openaiOf, sendEvents, sendJson, startRig, startStub } from "../support/gateway/gateway.ts";
+import { spawnCharter } from "../support/app/process.ts";
 import type { GatewayRig, Stub } from "../support/gateway/gateway.ts";
 
 let rig: GatewayRig;
@@ -308,5 +312,55 @@ describe("a response that is kept", () => {
     const one = await ask({ input: `My key is ${secret}` });
     await ask({ input: "what was it?", previous_response_id: one.id });
     expect(stub.seen.at(-1)?.text).not.toContain(secret);
+  });
+
+  it("is found by its id, with what it was asked, and forgotten on request", async () => {
+    const one = await ask({ input: [{ role: "user", content: "weather?" }] });
+    const two = await ask({ input: "and tomorrow?", previous_response_id: one.id });
+    const found = await client.responses.retrieve(two.id);
+    expect(found).toMatchObject({ id: two.id, output: two.output, previous_response_id: one.id, status: "completed" });
+    const newest = await client.responses.inputItems.list(two.id);
+    expect(newest.data.map(({ type }) => type)).toEqual(["message", "message", undefined]);
+    expect(newest.data[0]).toMatchObject({ role: "user", content: [{ type: "input_text", text: "and tomorrow?" }] });
+    const page = await client.responses.inputItems.list(two.id, { order: "asc", limit: 1 });
+    expect(page.data).toMatchObject([{ role: "user", content: "weather?" }]);
+    expect(page.has_more).toBe(true);
+    expect(
+      (await client.responses.inputItems.list(two.id, { order: "asc", after: page.data[0]?.id ?? "" })).data,
+    ).toHaveLength(2);
+    const other = openaiOf(rig.charter.url, rig.otherKey);
+    await expect(other.responses.retrieve(two.id)).rejects.toMatchObject({ status: 404 });
+    await expect(other.responses.delete(two.id)).rejects.toMatchObject({ status: 404 });
+    await client.responses.delete(two.id);
+    for (const gone of [client.responses.retrieve(two.id), ask({ input: "?", previous_response_id: two.id })]) {
+      await expect(gone).rejects.toMatchObject({ status: 404, error: { type: "not_found_error" } });
+    }
+    expect((await client.responses.retrieve(one.id)).id).toBe(one.id);
+  });
+});
+
+describe("responses of a server that keeps none", () => {
+  it("are given, and cannot be gone on from", async () => {
+    await using bare = await startRig({ flags: { "keep-responses-days": "0" } });
+    const own = openaiOf(bare.charter.url, bare.productKey);
+    const one = await own.responses.create({ model: "answers", input: "hi" });
+    expect(one).toMatchObject({ store: false });
+    await expect(own.responses.retrieve(one.id)).rejects.toMatchObject({ status: 404 });
+    const more = { model: "answers", input: "?", previous_response_id: one.id };
+    await expect(own.responses.create(more)).rejects.toMatchObject({ status: 400 });
+  });
+});
+
+describe("a response whose end has left", () => {
+  it("is there after kill -9", async () => {
+    const dir = await mkdtemp(join(tmpdir(), "charter-responses-"));
+    const first = await spawnCharter({ dataDir: dir });
+    const { adminKey } = first;
+    const { json } = await first.ask("/v1/responses", { body: { model: "auto", input: "hi" } });
+    await first.kill();
+    await using second = await spawnCharter({ dataDir: dir, ...(adminKey !== undefined && { adminKey }) });
+    expect((await second.ask(`/v1/responses/${json.id}`)).json.output).toEqual(json.output);
+    await second.stop();
+    await rm(dir, { recursive: true, force: true });
   });
 });

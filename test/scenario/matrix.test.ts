@@ -97,6 +97,9 @@ artifact.delete           ggggggggnnnngnggu
 chat.create               +++p+++p+++p+++gu
 message.create            +++p+++p+++p+++gu
 response.create           +++p+++p+++p+++gu
+response.read             +++nnnnnnnnnnn+nu
+response.read_input       +++nnnnnnnnnnn+nu
+response.delete           +++pnnnpnnnpnn+gu
 embedding.create          +++p+++p+++p+++gu
 model.list                ++++++++++++++++u
 model.read                ++++++++++++++++u

@@ -152,7 +152,7 @@ async function complete(
 }
 
 /** The `error` that clients of these APIs read, along with the problem; and that trying again by themselves is no use. */
-function clientError({ code, detail, status, at }: Problem): object {
+export function clientError({ code, detail, status, at }: Problem): object {
   return { error: { type: errorTypes[status] ?? "api_error", code, message: detail, param: at ?? null } };
 }
 
