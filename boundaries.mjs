@@ -7,7 +7,7 @@ const floors = [
   ["accounts", "depository", "budgets", "guards", "structured-output", "answer-cache"],
   ["deployments"],
   ["gateway"],
-  ["deliberation", "telemetry"],
+  ["deliberation", "responses", "telemetry"],
 ];
 const domains = floors.slice(1).flat().join("|");
 const driver =

@@ -17,6 +17,7 @@ import { httpModule } from "./http/module.ts";
 import { identityModule } from "./identity/module.ts";
 import { ledgerModule } from "./ledger/module.ts";
 import { modelsModule } from "./models/module.ts";
+import { responsesModule } from "./responses/module.ts";
 import { structuredOutputModule } from "./structured-output/module.ts";
 import { telemetryModule } from "./telemetry/module.ts";
 
@@ -39,6 +40,7 @@ export const modules = [
   keepBodies,
   gatewayDrivers,
   gatewayModule,
+  responsesModule,
   deliberationModule,
   telemetryModule,
 ] as const;

@@ -144,6 +144,17 @@ export const gatewaySettings = [
     reason: "Where a company lets nothing out but through its proxy, its machines say so in these variables.",
   },
   {
+    path: "gateway.keepResponsesDays",
+    env: "CHARTER_GATEWAY_KEEP_RESPONSES_DAYS",
+    flag: "keep-responses-days",
+    kind: "integer",
+    default: 30,
+    range: [0, 3650],
+    description: "How long responses of the Responses API are kept that callers may go on from, days; 0 keeps none.",
+    reason:
+      "As long as its maker keeps them, which clients count on; calls say `store: false` when they want none kept.",
+  },
+  {
     path: "gateway.traceUrl",
     env: "CHARTER_GATEWAY_TRACE_URL",
     flag: "trace-url",

@@ -4,7 +4,15 @@
 import type { Clock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/ctx.ts";
 import { holderOf } from "../kernel/fair-share.ts";
-import type { Deployment, Provider, UpstreamDialect, Verdict, WireRequest } from "../models/index.ts";
+import type {
+  Deployment,
+  DialectName,
+  ModelCall,
+  Provider,
+  UpstreamDialect,
+  Verdict,
+  WireRequest,
+} from "../models/index.ts";
 import { isFailure, refusalOf, restingFault, StatusFault, unavailable, wordsOf } from "./faults.ts";
 import type { Words } from "./faults.ts";
 import { FleetShare, madeOnce } from "./share.ts";
@@ -13,7 +21,15 @@ import { overviewOf, worstOf } from "./overview.ts";
 import type { BreakerOverview } from "./overview.ts";
 import type { Health } from "./health.ts";
 import { Concurrency, outcomeOf } from "../outbound/index.ts";
-import { keyHeaderOf, ProviderKeys, refusedRestMs, restMs, saidRestMs, verdictOf } from "../models/index.ts";
+import {
+  dialectAfter,
+  keyHeaderOf,
+  ProviderKeys,
+  refusedRestMs,
+  restMs,
+  saidRestMs,
+  verdictOf,
+} from "../models/index.ts";
 import type { BreakerStats, Deadlines, Permit, Place, Upstream, UpstreamAnswer } from "../outbound/index.ts";
 
 /** Most calls that wait for a place at one deployment, and how long; then another deployment is tried. */
@@ -41,6 +57,13 @@ export interface Attempt {
 export interface Inquiry extends Omit<Attempt, "leaving"> {
   /** Largest answer that is read. */
   readonly maxBytes: number;
+}
+
+/** A call that failed, and the API in which it was made. */
+interface Refused {
+  readonly call: ModelCall;
+  readonly asked: DialectName;
+  readonly error: unknown;
 }
 
 /** An answer whose head says that it went well. The reader of its body must report how it ended, once. */
@@ -113,6 +136,21 @@ export class DeploymentPool implements AsyncDisposable {
   /** Fields that a deployment has been found not to know by a product's calls, to be left out for a while. */
   forgoneBy(deployment: Deployment, product: string | null): ForgoneFields {
     return this.#share(product).station(deployment).forgone;
+  }
+
+  /** The API in which a deployment is asked for a product's call. */
+  dialectFor(deployment: Deployment, product: string | null, call: ModelCall): DialectName {
+    return this.#share(product).dialectFor(deployment, call);
+  }
+
+  /** Whether a failure says that the call must be made in another API of the deployment; it is remembered. */
+  turns(deployment: Deployment, product: string | null, { call, asked, error }: Refused): boolean {
+    if (!(error instanceof StatusFault)) return false;
+    const share = this.#share(product);
+    const dialect = dialectAfter(deployment, asked, error);
+    if (dialect === undefined) return false;
+    share.station(deployment).apis.turn(call, dialect, this.#parts.clock.nowMs());
+    return true;
   }
 
   /**

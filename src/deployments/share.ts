@@ -6,10 +6,10 @@
 // 2. What is remembered of models that callers name is bounded for each product by itself.
 import type { Clock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/ctx.ts";
-import type { Deployment, Provider, ProviderKeys } from "../models/index.ts";
+import type { Deployment, DialectName, ModelCall, Provider, ProviderKeys } from "../models/index.ts";
 import type { Health } from "./health.ts";
 import { Breakers, RetryBudget } from "../outbound/index.ts";
-import { DeniedKeys, KeyRotation } from "../models/index.ts";
+import { DeniedKeys, dialectFor, KeyRotation } from "../models/index.ts";
 import type { Breaker, BreakerStats } from "../outbound/index.ts";
 
 /** Outcomes that the share of successes looks back on, and weight of the newest latency, as exponential averages. */
@@ -40,12 +40,32 @@ export class ForgoneFields {
   }
 }
 
+/** How long it is remembered that a deployment wants to be asked in another API; it may be another server by then. */
+const turnedMs = 10 * 60_000;
+
+/** In which API a deployment has said that it must be asked: some take tools in one of two only. */
+class TurnedApis {
+  readonly #turned = new Map<boolean, { readonly dialect: DialectName; readonly untilMs: number }>();
+
+  /** The API for calls with tools or without; undefined where nothing was said. */
+  of({ tools }: Pick<ModelCall, "tools">, nowMs: number): DialectName | undefined {
+    const turned = this.#turned.get(tools.length > 0);
+    return turned !== undefined && nowMs < turned.untilMs ? turned.dialect : undefined;
+  }
+
+  /** A deployment wants to be asked in another API. */
+  turn({ tools }: Pick<ModelCall, "tools">, dialect: DialectName, nowMs: number): void {
+    this.#turned.set(tools.length > 0, { dialect, untilMs: nowMs + turnedMs });
+  }
+}
+
 /** How the calls of one product go at one deployment. */
 export class DeploymentState {
   readonly breaker: Breaker;
   readonly ring: KeyRotation;
   readonly denied = new DeniedKeys();
   readonly forgone: ForgoneFields;
+  readonly apis = new TurnedApis();
   /** Calls under way. */
   inFlight = 0;
   #success = 1;
@@ -110,6 +130,12 @@ export class FleetShare {
   /** How a deployment does for this product. */
   healthOf({ name, concurrency }: Deployment): Health {
     return this.#stations.get(name)?.health(this.#parts.clock, concurrency) ?? fresh;
+  }
+
+  /** The API in which a deployment is asked for a call. */
+  dialectFor(deployment: Deployment, call: ModelCall): DialectName {
+    const turned = this.#stations.get(deployment.name)?.apis.of(call, this.#parts.clock.nowMs());
+    return turned ?? dialectFor(deployment, call);
   }
 
   /** The breakers by deployment. */

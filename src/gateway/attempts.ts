@@ -90,7 +90,7 @@ export async function landAnswer(parts: AttemptParts, session: CallSession, tria
     for (let retry = 0; ; retry++) {
       if (session.progress.attempts >= parts.maxAttempts) throw last ?? noneTried();
       try {
-        return await attemptOnce(parts, session, trial, candidate);
+        return await attemptIn(parts, session, trial, candidate);
       } catch (error) {
         session.signal.throwIfAborted();
         last = error;
@@ -113,6 +113,25 @@ export async function landAnswer(parts: AttemptParts, session: CallSession, tria
 
 function noneTried(): Error {
   return gatewayFault("model.unavailable", "no deployment was tried");
+}
+
+/** One attempt; where the deployment says that it must be made in another API of its own, it is, once. */
+async function attemptIn(
+  parts: AttemptParts,
+  session: CallSession,
+  trial: AttemptPlan,
+  candidate: Candidate,
+): Promise<Landed> {
+  const { call } = trial;
+  const { deployment } = candidate;
+  const { product } = session.prepared;
+  const asked = parts.fleet.dialectFor(deployment, product, call);
+  try {
+    return await attemptOnce(parts, session, trial, candidate);
+  } catch (error) {
+    if (!parts.fleet.turns(deployment, product, { call, asked, error })) throw error;
+    return await attemptOnce(parts, session, trial, candidate);
+  }
 }
 
 async function attemptOnce(

@@ -7,7 +7,6 @@ import type { GuardFinding } from "../guards/index.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import { runningHash } from "../kernel/hash.ts";
 import type { Digest, RunningHash } from "../kernel/hash.ts";
-import { dialectOf } from "../models/index.ts";
 import type {
   Cost,
   DialectName,
@@ -236,7 +235,7 @@ export class CallSession {
 
   /** What an answer costs. @param isCut It broke off, so that the provider's account is of a moment before. */
   costOf(
-    { seat: { deployment }, likelyTokens }: Attempted,
+    { seat: { deployment }, name, likelyTokens }: Attempted,
     { reply: { rawUsage, model }, serviceTier }: PricedReply,
     outputTokens: number,
     isCut = false,
@@ -247,7 +246,7 @@ export class CallSession {
         return likelyTokens();
       },
       outputTokens,
-      asked: this.prepared.parameters.askedOf(dialectOf(deployment)),
+      asked: this.prepared.parameters.askedOf(name),
       model,
       ...(serviceTier && { tier: serviceTier }),
     };
@@ -334,6 +333,7 @@ export class CallSession {
 }
 
 /** What an answer shows where its provider says nothing: the request's id and the time. */
-export function stampOf({ requestId, clock }: Pick<Ctx, "requestId" | "clock">): ReplyStamp {
-  return { id: requestId, createdMs: clock.nowMs() };
+export function stampOf({ ctx, prepared }: Pick<CallSession, "ctx" | "prepared">): ReplyStamp {
+  const { kept } = prepared.options;
+  return { id: ctx.requestId, createdMs: ctx.clock.nowMs(), ...(kept !== undefined && { kept }) };
 }

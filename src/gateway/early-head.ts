@@ -64,8 +64,7 @@ async function* awaited(
   } catch (error) {
     const { signal } = session.ctx;
     const isGone = signal.aborted && endOf(signal) === undefined;
-    if (!isGone)
-      yield Buffer.from(front.streamWriter(session.call, stampOf(session.ctx)).fail(wordsOf(session, error)));
+    if (!isGone) yield Buffer.from(front.streamWriter(session.call, stampOf(session)).fail(wordsOf(session, error)));
     return;
   } finally {
     session.listen(undefined);

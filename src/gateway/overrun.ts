@@ -1,11 +1,13 @@
 // An attempt that is reported to have used more than it can: what is said of it, and what an unread one is charged.
 import type { Finding } from "../governance/index.ts";
-import type { TokenBound, Cost } from "../models/index.ts";
+import type { Cost, DialectName, TokenBound } from "../models/index.ts";
 import type { Amount, Seat } from "./call-reservations.ts";
 
 /** One attempt, with the room that it holds and the most that it can use. */
 export interface Attempted {
   readonly seat: Seat;
+  /** The API in which it is made. */
+  readonly name: DialectName;
   readonly bound: TokenBound;
   /** What is known of it by its bytes and rules; less than it holds where nothing, or only the window, bounds it. */
   readonly known: Amount;

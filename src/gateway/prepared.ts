@@ -1,7 +1,7 @@
 // A call as far as it is understood before anybody is asked, and how that is told to people.
 import type { DataClass, ModelTerms } from "../constitution/index.ts";
 import type { CacheControl } from "../answer-cache/index.ts";
-import type { ModelCall, Wanted } from "../models/index.ts";
+import type { ModelCall, ReplyStamp, Wanted } from "../models/index.ts";
 import type { Assessment } from "./parameters/index.ts";
 import type { GuardFinding } from "../guards/index.ts";
 import { reasonsOf } from "./router.ts";
@@ -28,6 +28,8 @@ export interface CallOptions {
   readonly schema?: SchemaMode;
   /** What becomes of a wish that the provider which answers has no word for; as the product's terms say when absent. */
   readonly unsupported?: (typeof unsupportedModes)[number];
+  /** The id under which the reply is kept, and what it continues, where its API keeps replies. */
+  readonly kept?: ReplyStamp["kept"];
   /** Headers that the caller's dialect knows and that go to upstreams of the same dialect. */
   readonly passed: Readonly<Record<string, string>>;
 }

@@ -95,7 +95,7 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
   constructor(parts: StreamParts) {
     this.#parts = parts;
     const { session, front, isGuarded } = parts;
-    this.#writer = front.streamWriter(session.call, stampOf(session.ctx));
+    this.#writer = front.streamWriter(session.call, stampOf(session));
     this.#keepAliveFrame = keepAliveFrame(front);
     this.#frames = isGuarded ? frameGuard(session.prepared.terms.guards) : undefined;
   }

@@ -10,6 +10,7 @@ import type { Gateway } from "../gateway/index.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/ctx.ts";
 import type { Meter } from "../kernel/meter.ts";
+import type { Responses } from "../responses/index.ts";
 import type { Ledger } from "../ledger/index.ts";
 import type { Cursors } from "./cursor.ts";
 import type { HttpMetrics } from "./metrics.ts";
@@ -33,6 +34,7 @@ export interface Services {
   readonly depository: Depository;
   readonly reader: ArtifactReader;
   readonly gateway: Gateway;
+  readonly responses: Responses;
   readonly deliberation: Deliberation;
   readonly budgets: GovernedBudgets;
   /** All metrics in the Prometheus text format, and its media type. */

@@ -29,7 +29,7 @@ export type Part =
   | { readonly kind: "image"; readonly source: MediaSource; readonly detail?: "auto" | "low" | "high" }
   | { readonly kind: "audio"; readonly format: string; readonly data: string }
   | { readonly kind: "file"; readonly source: MediaSource; readonly name?: string }
-  | { readonly kind: "tool_call"; readonly id: string; readonly name: string; readonly arguments: string }
+  | ({ readonly kind: "tool_call"; readonly id: string; readonly arguments: string } & CallerTool)
   | {
       readonly kind: "tool_result";
       readonly id: string;
@@ -51,9 +51,20 @@ export interface Turn {
   readonly parts: readonly Part[];
 }
 
-/** A function that the model may ask for. */
-export interface ToolOffer {
+/**
+ * A tool as its caller knows it. In the neutral form a tool is a function with one name; `namespace` and `isFree` are for the
+ * caller's own API and are taken in and given back by `wire/caller-tools.ts`.
+ */
+export interface CallerTool {
   readonly name: string;
+  /** The group in which the caller offers it. */
+  readonly namespace?: string;
+  /** It takes free text instead of arguments in JSON. */
+  readonly isFree?: true;
+}
+
+/** A function that the model may ask for. */
+export interface ToolOffer extends CallerTool {
   readonly description?: string;
   /** JSON Schema of the arguments. */
   readonly parameters?: object;
@@ -61,7 +72,7 @@ export interface ToolOffer {
 }
 
 /** Which tool the model must or may use. */
-export type ToolChoice = "auto" | "none" | "required" | { readonly name: string };
+export type ToolChoice = "auto" | "none" | "required" | CallerTool;
 
 /** The form that the reply must have. */
 export type ReplyForm =
@@ -83,6 +94,8 @@ export interface ModelCall {
   /** How many tokens the caller gave as token numbers instead of texts; only in the dialect `embeddings`. */
   readonly inputTokens?: number;
   readonly tools: readonly ToolOffer[];
+  /** What the caller calls the tools that are told to providers under another name or in another form. */
+  readonly callerTools?: ReadonlyMap<string, CallerTool>;
   readonly toolChoice?: ToolChoice;
   readonly parallelToolCalls?: boolean;
   readonly form: ReplyForm;
@@ -149,13 +162,12 @@ export type StreamEvent =
       readonly redacted?: string;
     }
   /** A tool call begins; `slot` numbers the calls of one choice from 0. */
-  | {
+  | ({
       readonly kind: "tool_start";
       readonly choice: number;
       readonly slot: number;
       readonly id: string;
-      readonly name: string;
-    }
+    } & CallerTool)
   | { readonly kind: "tool_arguments"; readonly choice: number; readonly slot: number; readonly text: string }
   /** A picture that the model made, whole. */
   | { readonly kind: "image"; readonly choice: number; readonly source: MediaSource }
@@ -233,6 +245,8 @@ export interface ReplyStamp {
   readonly createdMs: number;
   /** Stands for the id of a reply whose provider gave none. */
   readonly id: string;
+  /** The id under which a reply is kept, so that the caller can go on from it, and the one that it goes on from. */
+  readonly kept?: { readonly id: string; readonly previous?: string };
 }
 
 /** A dialect as callers speak it to Charter. */

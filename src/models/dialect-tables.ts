@@ -7,15 +7,16 @@ import { embeddingsFront, embeddingsUpstream } from "./wire/embeddings.ts";
 import { geminiUpstream } from "./gemini/dialect.ts";
 import { openaiChatFront, openaiChatUpstream } from "./openai-chat/dialect.ts";
 import { openaiResponsesFront, openaiResponsesUpstream } from "./openai-responses/dialect.ts";
+import { withCallerTools } from "./wire/caller-tools.ts";
 import { withBoundedReplies } from "./wire/reply-parts.ts";
 
 type Table<Dialect> = Readonly<Partial<Record<DialectName, Dialect>>>;
 
 /** What callers speak to Charter. */
 export const frontDialects: Table<FrontDialect> = {
-  "openai-chat": openaiChatFront,
-  "openai-responses": openaiResponsesFront,
-  "anthropic-messages": anthropicMessagesFront,
+  "openai-chat": withCallerTools(openaiChatFront),
+  "openai-responses": withCallerTools(openaiResponsesFront),
+  "anthropic-messages": withCallerTools(anthropicMessagesFront),
   embeddings: embeddingsFront,
 };
 

@@ -13,7 +13,14 @@ export {
   valueAt,
 } from "./call-facts.ts";
 export { inputTokensInTurns, replyTokensInTurns } from "./call-tokens.ts";
-export { Lookup, defaultCatalogueText, dialectOf, readCatalogue, simulatedDeployments } from "./catalogue/index.ts";
+export {
+  Lookup,
+  defaultCatalogueText,
+  dialectAfter,
+  dialectFor,
+  readCatalogue,
+  simulatedDeployments,
+} from "./catalogue/index.ts";
 export type { Deployment, Provider, SecretSource, TokenPrice, Wanted } from "./catalogue/index.ts";
 export { chatDialect } from "./conversation.ts";
 export type {

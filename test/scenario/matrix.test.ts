@@ -100,6 +100,9 @@ message.create            +++p+++p+++p+++gu
 response.create           +++p+++p+++p+++gu
 message.count             +++p+++p+++p+++pu
 response.count            +++p+++p+++p+++pu
+response.read             +++nnnnnnnnnnn+nu
+response.read_input       +++nnnnnnnnnnn+nu
+response.delete           +++pnnnpnnnpnn+gu
 embedding.create          +++p+++p+++p+++gu
 model.list                ++++++++++++++++u
 model.read                ++++++++++++++++u

@@ -123,8 +123,9 @@ function given(session: CallSession, body: Buffer, ending: Ending): Delivered {
   return { kind: "whole", body, ending };
 }
 
-async function written({ ctx, call }: CallSession, reply: Reply, { fronts }: DeliverParts): Promise<Buffer> {
-  return bytesOf(frontOf(fronts, call.dialect).writeReply(call, reply, stampOf(ctx)));
+async function written(session: CallSession, reply: Reply, { fronts }: DeliverParts): Promise<Buffer> {
+  const { call } = session;
+  return bytesOf(frontOf(fronts, call.dialect).writeReply(call, reply, stampOf(session)));
 }
 
 /** The bytes of a reply in the caller's own dialect: those that came, unless a guard or a mistake of the server changes them. */

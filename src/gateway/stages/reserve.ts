@@ -8,7 +8,6 @@ import {
   mostTokensOfText,
   answersOf,
   answerTokensOf,
-  dialectOf,
 } from "../../models/index.ts";
 import type {
   RuleTrusts,
@@ -26,6 +25,7 @@ import type { CallSession } from "../call-session.ts";
 import { ladderOf, samples, wholeCall } from "../cascade/index.ts";
 import type { EscalationPlan } from "../cascade/index.ts";
 import { estimateOf } from "../costing.ts";
+import type { DeploymentPool } from "../../deployments/index.ts";
 import type { Attempted } from "../overrun.ts";
 import type { Amount, Wanted } from "../call-reservations.ts";
 import type { Candidate } from "../router.ts";
@@ -48,6 +48,7 @@ export interface ReserveParts {
   readonly dialects: Readonly<Partial<Record<DialectName, UpstreamDialect>>>;
   readonly prices: Prices;
   readonly ruleTrusts: RuleTrusts;
+  readonly fleet: Pick<DeploymentPool, "dialectFor">;
 }
 
 /** A request that may go out: there is room for the most that it can cost. */
@@ -55,7 +56,6 @@ export interface ReservedAttempt extends Attempted {
   readonly wire: WireRequest;
   /** The body as it goes out. */
   readonly body: string | Buffer;
-  readonly name: DialectName;
   readonly dialect: UpstreamDialect;
 }
 
@@ -128,12 +128,12 @@ async function reserveAhead(
 
 /** The request for a deployment, and the most that it can cost by the limit of its answer. */
 async function draftOf(
-  { dialects, prices, ruleTrusts }: ReserveParts,
+  { dialects, prices, ruleTrusts, fleet }: ReserveParts,
   { signal, prepared: { product, parameters, request, options, terms } }: CallSession,
   call: ModelCall,
   deployment: Deployment,
 ) {
-  const name = dialectOf(deployment);
+  const name = fleet.dialectFor(deployment, product, call);
   const dialect = dialects[name];
   if (dialect === undefined) throw new Error(`no dialect ${name}`);
   const service = parameters.askedOf(name);
@@ -174,7 +174,7 @@ async function draftOf(
     ...amountOf(bound),
     ...(isFixed ? {} : { flex: { takes, least: knownWith(smallest) } }),
   };
-  const attemptedWith = (limit: number): Omit<Attempted, "seat"> => {
+  const attemptedWith = (limit: number): Omit<Attempted, "seat" | "name"> => {
     const most = boundWith(limit);
     return {
       bound: most,

@@ -149,7 +149,13 @@ async function complete(
   // A model may think for longer than a connection may be silent; the gateway's own deadlines hold here.
   request.raw.socket.setTimeout(0);
   const body = request.body as Readonly<Record<string, unknown>>;
-  return sendAnswer(reply, await services.gateway.call(ctx, dialect, body, callOptions(request)), ctx);
+  const { gateway, responses } = services;
+  const options = callOptions(request);
+  const keeps = dialect === "openai-responses";
+  const answer = await (keeps
+    ? responses.create(ctx, { dialect, body }, options)
+    : gateway.call(ctx, dialect, body, options));
+  return sendAnswer(reply, answer, ctx);
 }
 
 /** The `error` that clients of an API read, along with the problem; and that trying again by themselves is no use. */

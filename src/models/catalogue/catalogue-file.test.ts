@@ -35,6 +35,14 @@ function amended(passage: string, replacement: string): string {
 const keyed = (places: string): string => amended("keyless: true", `keys: ${places}`);
 
 describe("a catalogue", () => {
+  it("says which of two APIs a provider or a deployment is asked in, where there are two", () => {
+    const said = amended("keyless: true", "keyless: true, api: responses").replace("tier: 2", "tier: 2, api: chat");
+    const { providers, deployments } = readCatalogue("cat.yaml", said, none);
+    expect([providers[0]?.api, deployments[0]?.api]).toEqual(["responses", "chat"]);
+    const wrong = amended("kind: openai-compatible", "kind: anthropic, api: chat");
+    expect(problemsOf(wrong)).toEqual([expect.stringContaining("a provider of kind anthropic has one API only")]);
+  });
+
   it("needs little: the rest has defaults", () => {
     const { providers, deployments } = readCatalogue("cat.yaml", smallest, none);
     expect(providers).toEqual([

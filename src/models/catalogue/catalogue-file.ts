@@ -8,7 +8,7 @@ import { parseYaml } from "../../kernel/yaml-document.ts";
 import type { Path } from "../../kernel/yaml-document.ts";
 import { formProblems } from "../../kernel/yaml-form.ts";
 import { defaultConcurrency, defaultConnections } from "./catalogue.ts";
-import type { Deployment, Provider, ProviderKind, TokenPrice } from "./catalogue.ts";
+import type { ChatApi, Deployment, Provider, ProviderKind, TokenPrice } from "./catalogue.ts";
 import schema from "./catalogue.schema.json" with { type: "json" };
 import defaultCatalogue from "./default-catalogue.json" with { type: "json" };
 import { catalogueFault } from "./errors.ts";
@@ -31,6 +31,7 @@ type Lookup = { readonly env: string } | { readonly file: string };
 
 interface ProviderRow {
   readonly kind: ProviderKind;
+  readonly api?: ChatApi;
   readonly baseUrl?: string | { readonly env: string };
   readonly keys?: readonly Lookup[];
   readonly keyless?: boolean;
@@ -90,6 +91,9 @@ function refuseWith(problems: readonly Problem[]): void {
 
 function* meaningProblems(data: CatalogueFile): Generator<{ readonly path: Path; readonly message: string }> {
   for (const [name, row] of Object.entries(data.providers)) {
+    if (row.api !== undefined && row.kind !== "openai-compatible") {
+      yield { path: ["providers", name, "api"], message: `a provider of kind ${row.kind} has one API only` };
+    }
     if (row.kind === "simulated") continue;
     if (row.baseUrl === undefined) yield { path: ["providers", name], message: `${name} lacks a baseUrl` };
     if (row.keys === undefined && row.keyless !== true) {
@@ -112,6 +116,7 @@ function providerOf(name: string, row: ProviderRow, secrets: SecretSource): Prov
   return {
     name,
     kind: row.kind,
+    ...(row.api !== undefined && { api: row.api }),
     baseUrl: baseUrl.replace(/\/+$/, ""),
     keys,
     headers: row.headers ?? {},
@@ -151,6 +156,7 @@ function deploymentOf(row: DeploymentRow, provider: Provider): Deployment {
     provider,
     model: row.model,
     serves: row.serves ?? "chat",
+    ...(row.api !== undefined && { api: row.api }),
     latencyMs: row.latencyMs,
     compliancePercent: row.compliancePercent,
     price: row.price ?? null,

@@ -8,10 +8,15 @@ import type { BoundRules } from "./model-families.ts";
 /** How a provider is spoken to. */
 export type ProviderKind = "openai-compatible" | "anthropic" | "gemini" | "simulated";
 
+/** Which of OpenAI's APIs a server is asked in; `auto` is told apart by provider and model, and by what the server says. */
+export type ChatApi = "chat" | "responses" | "auto";
+
 /** A place where models run. */
 export interface Provider {
   readonly name: string;
   readonly kind: ProviderKind;
+  /** Which API its models are asked in, where its kind has two; `auto` when absent. */
+  readonly api?: ChatApi;
   /** Without a slash at the end; empty for one that is not configured or simulated. */
   readonly baseUrl: string;
   /** Secrets; never shown. */
@@ -48,6 +53,8 @@ export interface Deployment {
   /** The model's name at the provider. */
   readonly model: string;
   readonly serves: "chat" | "embeddings";
+  /** Which API it is asked in, where its provider's kind has two; as the provider says when absent. */
+  readonly api?: ChatApi;
   /** Published latency, milliseconds; what is measured counts as soon as there is enough of it. */
   readonly latencyMs: number;
   /** The published compliance score; an input of the routing and nothing else. */
@@ -76,7 +83,7 @@ const dialects = {
   simulated: "openai-chat",
 } as const satisfies Record<ProviderKind, DialectName>;
 
-/** The wire format in which a deployment is spoken to. */
+/** The wire format in which a deployment is spoken to; `chat-api.ts` says where it is the other one of its kind. */
 export function dialectOf({ provider, serves }: Pick<Deployment, "provider" | "serves">): DialectName {
   return serves === "embeddings" ? "embeddings" : dialects[provider.kind];
 }

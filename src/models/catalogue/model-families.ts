@@ -37,9 +37,12 @@ export interface ModelFamily {
   readonly contextTokens: number | null;
   readonly maxOutputTokens: number;
   readonly bounds: BoundRules;
+  /** Its maker offers it in the Responses API, or only there; undefined where nothing is known. */
+  readonly api: "responses" | "responses only" | undefined;
 }
 
 interface Row {
+  readonly api?: "responses" | "responses only";
   readonly model: string;
   readonly contextTokens?: number;
   readonly maxOutputTokens?: number;
@@ -56,6 +59,7 @@ export function familyOf(model: string): ModelFamily {
   return {
     contextTokens: row?.contextTokens ?? null,
     maxOutputTokens: row?.maxOutputTokens ?? defaultMaxOutputTokens,
+    api: row?.api,
     bounds: { ...defaultBounds, ...row?.bounds, unbounded: row?.unbounded },
   };
 }

@@ -168,7 +168,7 @@ describe("a call of chat completions", () => {
       frequency_penalty: 3,
       verbosity: "verbose",
       reasoning_effort: "max",
-      tools: [{ type: "custom", custom: { name: "c" } }],
+      tools: [{ type: "retrieval" }],
       messages: [
         { role: "user", name: "ann", content: [{ type: "file", file: { file_id: "file-1" } }] },
         { role: "assistant", audio: { id: "audio_1" } },

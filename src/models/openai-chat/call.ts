@@ -144,11 +144,11 @@ function readTools(body: JsonObject, untranslated: string[]): ToolOffer[] {
   for (const [index, item] of (listIn(body, "tools", "") ?? []).entries()) {
     const at = `/tools/${index}`;
     const tool = asObject(item, at);
-    if (neededTextIn(tool, "type", at) === "function") {
-      offers.push(readOffer(neededObjectIn(tool, "function", at), `${at}/function`));
-    } else {
-      untranslated.push(at);
-    }
+    const type = neededTextIn(tool, "type", at);
+    if (type === "function") offers.push(readOffer(neededObjectIn(tool, "function", at), `${at}/function`));
+    else if (type === "custom") {
+      offers.push(readFreeOffer(neededObjectIn(tool, "custom", at), `${at}/custom`, untranslated));
+    } else untranslated.push(at);
   }
   for (const [index, item] of (listIn(body, "functions", "") ?? []).entries()) {
     const at = `/functions/${index}`;
@@ -166,6 +166,35 @@ export function readOffer(from: JsonObject, at: string): ToolOffer {
   return offer;
 }
 
+/**
+ * Reads the description of a tool that takes free text. A grammar is told in words, since no other API holds the model to it.
+ */
+export function readFreeOffer(from: JsonObject, at: string, untranslated: string[]): ToolOffer {
+  const format = objectIn(from, "format", at);
+  const inner = format === undefined ? undefined : isObject(format["grammar"]) ? format["grammar"] : format;
+  const grammar = inner?.["definition"];
+  const words = [textIn(from, "description", at)];
+  if (typeof grammar === "string") {
+    untranslated.push(`${at}/format`);
+    const syntax = inner?.["syntax"];
+    words.push(`The input follows this grammar${typeof syntax === "string" ? ` (${syntax})` : ""}:\n${grammar}`);
+  }
+  const description = words.filter((each) => each !== undefined && each !== "").join("\n\n");
+  return {
+    name: neededTextIn(from, "name", at),
+    ...(description === "" ? {} : { description }),
+    parameters: freeParameters,
+    isFree: true,
+  };
+}
+
+const freeParameters = {
+  type: "object",
+  properties: { input: { type: "string", description: "The whole input of the tool, as free text." } },
+  required: ["input"],
+  additionalProperties: false,
+};
+
 /** Words for which tool is used. */
 export const toolWords = ["auto", "none", "required"] as const;
 
@@ -176,11 +205,12 @@ function readToolChoice(body: JsonObject, untranslated: string[]): ToolChoice | 
   if (choice === "any") return "required";
   if (typeof choice === "string") return knownWordIn(body, "tool_choice", "", toolWords, untranslated);
   const object = asObject(choice, "/tool_choice");
-  if (neededTextIn(object, "type", "/tool_choice") !== "function") {
+  const type = neededTextIn(object, "type", "/tool_choice");
+  if (type !== "function" && type !== "custom") {
     untranslated.push("/tool_choice");
     return undefined;
   }
-  return { name: neededTextIn(neededObjectIn(object, "function", "/tool_choice"), "name", "/tool_choice/function") };
+  return { name: neededTextIn(neededObjectIn(object, type, "/tool_choice"), "name", `/tool_choice/${type}`) };
 }
 
 /** The older form of `tool_choice`, which has no word for "some function". */

@@ -87,6 +87,12 @@ class MessageReader {
   #toolCall(call: JsonObject, at: string): Part {
     const id = neededTextIn(call, "id", at);
     const type = textIn(call, "type", at) ?? "function";
+    if (type === "custom") {
+      const place = `${at}/custom`;
+      const custom = neededObjectIn(call, "custom", at);
+      const name = neededTextIn(custom, "name", place);
+      return { kind: "tool_call", id, name, arguments: textIn(custom, "input", place) ?? "", isFree: true };
+    }
     if (type !== "function") return foreign(at, `a ${type} tool call`, this.#untranslated);
     return functionCall(neededObjectIn(call, "function", at), id, `${at}/function`);
   }

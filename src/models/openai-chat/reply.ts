@@ -161,7 +161,8 @@ export function writeChatReply(call: ModelCall, reply: Reply, stamp: ReplyStamp)
 
 function writeChoice(call: ModelCall, choice: Choice, index: number): Record<string, unknown> {
   const message: Record<string, unknown> = { role: "assistant", content: null, refusal: null };
-  const calls: { id: string; type: "function"; function: { name: string; arguments: string } }[] = [];
+  const calls: Record<string, unknown>[] = [];
+  let first: Part | undefined;
   const images: Record<string, unknown>[] = [];
   const append = (key: string, text: string): void => {
     message[key] = textOr(message[key], "") + text;
@@ -172,11 +173,13 @@ function writeChoice(call: ModelCall, choice: Choice, index: number): Record<str
     else if (part.kind === "reasoning" && part.text !== "") append("reasoning_content", part.text);
     else if (part.kind === "image") images.push(writeImage(part.source, images.length));
     else if (part.kind === "tool_call") {
-      calls.push({ id: part.id, type: "function", function: { name: part.name, arguments: part.arguments } });
+      first ??= part;
+      calls.push(writeToolCall(part));
     }
   }
   if (images.length > 0) message["images"] = images;
-  const older = speaksOlderForm(call) ? calls[0]?.function : undefined;
+  const older =
+    speaksOlderForm(call) && first?.kind === "tool_call" ? { name: first.name, arguments: first.arguments } : undefined;
   if (older !== undefined) message["function_call"] = older;
   else if (calls.length > 0) message["tool_calls"] = calls;
   else if (message["content"] === null && message["refusal"] === null) message["content"] = "";
@@ -188,6 +191,11 @@ function writeChoice(call: ModelCall, choice: Choice, index: number): Record<str
 /** A picture that the model made. */
 export function writeImage(source: MediaSource, index: number): Record<string, unknown> {
   return { index, type: "image_url", image_url: { url: writeMedia(source) } };
+}
+
+function writeToolCall({ id, name, isFree, arguments: words }: Extract<Part, { kind: "tool_call" }>) {
+  if (isFree === true) return { id, type: "custom", custom: { name, input: words } };
+  return { id, type: "function", function: { name, arguments: words } };
 }
 
 /** Whether the caller offered `functions`, and so looks for `function_call` in the answer. */

@@ -14,6 +14,8 @@ export class ChatStreamWriter implements StreamWriter {
   readonly #olderForm: boolean;
   readonly #spoken = new Set<number>();
   readonly #refused = new Set<number>();
+  /** The calls of tools that take free text, by choice and slot. */
+  readonly #free = new Set<string>();
   /** What every chunk begins with, up to the choices. */
   #head = "";
   #usage: JsonObject | undefined;
@@ -86,6 +88,11 @@ export class ChatStreamWriter implements StreamWriter {
   }
 
   #toolStart(event: Extract<StreamEvent, { kind: "tool_start" }>): string {
+    if (event.isFree === true) {
+      this.#free.add(`${event.choice} ${event.slot}`);
+      const custom = { index: event.slot, id: event.id, type: "custom", custom: { name: event.name, input: "" } };
+      return this.#delta(event.choice, `"tool_calls":[${JSON.stringify(custom)}]`);
+    }
     const called = { name: event.name, arguments: "" };
     if (this.#olderForm) return this.#delta(event.choice, `"function_call":${JSON.stringify(called)}`);
     const call = { index: event.slot, id: event.id, type: "function", function: called };
@@ -95,7 +102,9 @@ export class ChatStreamWriter implements StreamWriter {
   #toolArguments(event: Extract<StreamEvent, { kind: "tool_arguments" }>): string {
     const words = JSON.stringify(event.text);
     if (this.#olderForm) return this.#delta(event.choice, `"function_call":{"arguments":${words}}`);
-    return this.#delta(event.choice, `"tool_calls":[{"index":${event.slot},"function":{"arguments":${words}}}]`);
+    const isFree = this.#free.has(`${event.choice} ${event.slot}`);
+    const said = isFree ? `"custom":{"input":${words}}` : `"function":{"arguments":${words}}`;
+    return this.#delta(event.choice, `"tool_calls":[{"index":${event.slot},${said}}]`);
   }
 
   #finish(choice: number, finish: Finish): string {

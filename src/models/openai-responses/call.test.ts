@@ -162,7 +162,7 @@ describe("a call of the Responses API", () => {
     [{ input: [{ role: "user", content: [{ type: "input_video" }] }] }, "/input/0/content/0"],
     [{ input: [{ role: "tool", content: "" }] }, "/input/0/role"],
     [{ tools: [{ type: "web_search" }] }, "/tools/0"],
-    [{ tools: [{ type: "custom", name: "apply_patch" }] }, "/tools/0"],
+    [{ tools: [{ type: "local_shell" }] }, "/tools/0"],
     [{ tool_choice: { type: "file_search" } }, "/tool_choice"],
     [{ tool_choice: "any" }, "/tool_choice"],
     [{ text: { format: { type: "xml" } } }, "/text/format/type"],

@@ -1,5 +1,5 @@
-// Reads the body of POST /v1/responses. Charter keeps no conversations, so whatever refers to an earlier response or asks for
-// one to be worked on later is refused; `store` is accepted and answered with false.
+// Reads the body of POST /v1/responses. What it refers to was put in its place before (`src/responses`); where nothing is kept, and of
+// what is not kept here, a reference is refused, and so is a response that is worked on later.
 import type { ModelCall, ReplyForm, ToolChoice, ToolOffer } from "../conversation.ts";
 import { unsupported } from "../wire/faults.ts";
 import type { Draft, JsonObject } from "../wire/fields.ts";
@@ -16,7 +16,15 @@ import {
   put,
   textIn,
 } from "../wire/fields.ts";
-import { efforts, noteUnknown, readOffer, readSchemaForm, toolWords, verbosities } from "../openai-chat/call.ts";
+import {
+  efforts,
+  noteUnknown,
+  readFreeOffer,
+  readOffer,
+  readSchemaForm,
+  toolWords,
+  verbosities,
+} from "../openai-chat/call.ts";
 import { readInput } from "./items.ts";
 
 /** What the neutral form holds, and what asks nothing of the answer. */
@@ -73,7 +81,7 @@ function refuseStored(body: JsonObject): void {
   for (const key of ["previous_response_id", "conversation", "prompt"]) {
     const value = body[key];
     if (value === undefined || value === null) continue;
-    throw unsupported(`/${key} refers to something stored, and Charter keeps no conversations or prompts`, `/${key}`);
+    throw unsupported(`/${key} refers to something stored, and and none is kept here`, `/${key}`);
   }
   if (flagIn(body, "background", "") === true) {
     throw unsupported("/background asks for an answer later, and Charter keeps no answers", "/background");
@@ -81,14 +89,30 @@ function refuseStored(body: JsonObject): void {
 }
 
 function readTools(body: JsonObject, untranslated: string[]): ToolOffer[] {
-  const offers: ToolOffer[] = [];
-  for (const [index, item] of (listIn(body, "tools", "") ?? []).entries()) {
+  return (listIn(body, "tools", "") ?? []).flatMap((item, index) => {
     const at = `/tools/${index}`;
-    const tool = asObject(item, at);
-    if (neededTextIn(tool, "type", at) === "function") offers.push(readOffer(tool, at));
-    else untranslated.push(at);
+    return readTool(asObject(item, at), at, untranslated);
+  });
+}
+
+/** What one tool offers: itself, or what stands in the namespace that it is. */
+function readTool(tool: JsonObject, at: string, untranslated: string[]): readonly ToolOffer[] {
+  const type = neededTextIn(tool, "type", at);
+  if (type === "function") return [readOffer(tool, at)];
+  if (type === "custom") return [readFreeOffer(tool, at, untranslated)];
+  if (type !== "namespace") {
+    untranslated.push(at);
+    return [];
   }
-  return offers;
+  const namespace = neededTextIn(tool, "name", at);
+  return (listIn(tool, "tools", at) ?? []).flatMap((item, index) => {
+    const place = `${at}/tools/${index}`;
+    const inner = asObject(item, place);
+    if (inner["type"] === "function") return [{ ...readOffer(inner, place), namespace }];
+    if (inner["type"] === "custom") return [{ ...readFreeOffer(inner, place, untranslated), namespace }];
+    untranslated.push(place);
+    return [];
+  });
 }
 
 function readToolChoice(body: JsonObject, untranslated: string[]): ToolChoice | undefined {
@@ -96,8 +120,13 @@ function readToolChoice(body: JsonObject, untranslated: string[]): ToolChoice | 
   if (typeof choice === "string") return knownWordIn(body, "tool_choice", "", toolWords, untranslated);
   const object = objectIn(body, "tool_choice", "");
   if (object === undefined) return undefined;
-  if (neededTextIn(object, "type", "/tool_choice") === "function") {
-    return { name: neededTextIn(object, "name", "/tool_choice") };
+  const type = neededTextIn(object, "type", "/tool_choice");
+  if (type === "function" || type === "custom") {
+    const namespace = textIn(object, "namespace", "/tool_choice");
+    return {
+      name: neededTextIn(object, "name", "/tool_choice"),
+      ...(namespace === undefined ? {} : { namespace }),
+    };
   }
   untranslated.push("/tool_choice");
   return undefined;

@@ -27,6 +27,18 @@ export function readInput(body: JsonObject, untranslated: string[]): Turn[] {
   return turns;
 }
 
+function readToolCall(item: JsonObject, at: string, type: "function_call" | "custom_tool_call"): Part {
+  const namespace = textIn(item, "namespace", at);
+  return {
+    kind: "tool_call",
+    id: neededTextIn(item, "call_id", at),
+    name: neededTextIn(item, "name", at),
+    arguments: neededTextIn(item, type === "function_call" ? "arguments" : "input", at),
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(type === "custom_tool_call" && { isFree: true }),
+  };
+}
+
 class ItemReader {
   readonly #turns: Turn[];
   readonly #untranslated: string[];
@@ -45,14 +57,11 @@ class ItemReader {
         this.#message(item, at);
         return;
       case "function_call":
-        this.#join("assistant", {
-          kind: "tool_call",
-          id: neededTextIn(item, "call_id", at),
-          name: neededTextIn(item, "name", at),
-          arguments: neededTextIn(item, "arguments", at),
-        });
+      case "custom_tool_call":
+        this.#join("assistant", readToolCall(item, at, type));
         return;
-      case "function_call_output": {
+      case "function_call_output":
+      case "custom_tool_call_output": {
         const id = neededTextIn(item, "call_id", at);
         if (item["output"] === undefined || item["output"] === null) missing(at, "output");
         this.#join("results", { kind: "tool_result", id, parts: this.#content(item["output"], `${at}/output`) });

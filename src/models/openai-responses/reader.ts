@@ -1,5 +1,5 @@
 // Reads replies of the Responses dialect, whole and streamed.
-import type { Finish, Part, Reply, SseEvent, StreamEvent, StreamReader } from "../conversation.ts";
+import type { CallerTool, Finish, Part, Reply, SseEvent, StreamEvent, StreamReader } from "../conversation.ts";
 import { parseEvent } from "../wire/event-json.ts";
 import { garbled, ReportedFault } from "../wire/faults.ts";
 import type { JsonObject } from "../wire/fields.ts";
@@ -37,15 +37,22 @@ function readItem(item: JsonObject): Part[] {
     }
     case "function_call":
       return [{ kind: "tool_call", ...toolOf(item), arguments: textOr(item["arguments"], "") }];
+    case "custom_tool_call":
+      return [{ kind: "tool_call", ...toolOf(item), arguments: textOr(item["input"], "") }];
     default:
       return [];
   }
 }
 
-function toolOf(item: JsonObject): { readonly id: string; readonly name: string } {
-  const { name } = item;
+function toolOf(item: JsonObject): CallerTool & { readonly id: string } {
+  const { name, namespace, type } = item;
   if (typeof name !== "string") throw garbled("a tool call of the provider's reply has no name");
-  return { id: textOr(item["call_id"], idOf(item)), name };
+  return {
+    id: textOr(item["call_id"], idOf(item)),
+    name,
+    ...(typeof namespace === "string" && { namespace }),
+    ...(type === "custom_tool_call" && { isFree: true }),
+  };
 }
 
 function textsOf(list: unknown): { readonly type: unknown; readonly text: string }[] {
@@ -123,9 +130,12 @@ export class ResponsesStreamReader implements StreamReader {
       case "response.reasoning_text.delta":
         return this.#piece(body, "reasoning", body["delta"]);
       case "response.function_call_arguments.delta":
+      case "response.custom_tool_call_input.delta":
         return this.#piece(body, "tool_arguments", body["delta"]);
       case "response.function_call_arguments.done":
         return this.#rest(body, "tool_arguments", body["arguments"]);
+      case "response.custom_tool_call_input.done":
+        return this.#rest(body, "tool_arguments", body["input"]);
       case "response.completed":
       case "response.incomplete":
         return this.#end(body["response"]);
@@ -145,7 +155,7 @@ export class ResponsesStreamReader implements StreamReader {
 
   #item(body: JsonObject): readonly StreamEvent[] {
     const { item } = body;
-    if (!isObject(item) || item["type"] !== "function_call") return [];
+    if (!isObject(item) || (item["type"] !== "function_call" && item["type"] !== "custom_tool_call")) return [];
     const slot = this.#slots++;
     this.#heard.set(body["output_index"], { slot, kind: "tool_start", inPieces: false });
     return [{ kind: "tool_start", choice: 0, slot, ...toolOf(item) }];

@@ -1,5 +1,5 @@
 // Writes a whole reply of the Responses dialect: the response object and its output items.
-import type { Choice, Finish, MediaSource, ModelCall, Part, Reply, ReplyStamp } from "../conversation.ts";
+import type { CallerTool, Choice, Finish, MediaSource, ModelCall, Part, Reply, ReplyStamp } from "../conversation.ts";
 import type { Usage } from "../usage.ts";
 import type { JsonObject } from "../wire/fields.ts";
 import { sealedReasoning } from "./call.ts";
@@ -21,12 +21,16 @@ export interface ResponseHead {
   readonly model: string;
   /** Unix seconds. */
   readonly createdAt: number;
+  /** Where it is kept: what it goes on from. */
+  readonly kept?: { readonly previous?: string };
 }
 
 /** The head of a response; its id has the prefix that this API gives to ids of responses. */
 export function headOf(id: string, model: string, stamp: ReplyStamp): ResponseHead {
-  const known = id === "" ? stamp.id : id;
+  const { kept } = stamp;
+  const known = kept?.id ?? (id === "" ? stamp.id : id);
   return {
+    ...(kept !== undefined && { kept }),
     id: known.startsWith("resp_") ? known : `resp_${known}`,
     model,
     createdAt: Math.floor(stamp.createdMs / 1000),
@@ -34,7 +38,7 @@ export function headOf(id: string, model: string, stamp: ReplyStamp): ResponseHe
 }
 
 /** The id of an output item: as unique as that of its response. */
-export function itemId(prefix: "msg" | "fc" | "rs" | "ig", head: ResponseHead, index: number): string {
+export function itemId(prefix: "msg" | "fc" | "ctc" | "rs" | "ig", head: ResponseHead, index: number): string {
   return `${prefix}_${head.id.slice("resp_".length)}_${index}`;
 }
 
@@ -62,7 +66,7 @@ export function outcomeOf(finish: Finish, refused: boolean): Outcome {
   return { status: "completed" };
 }
 
-/** The response object. What the caller asked for is repeated as this API does, except that nothing is stored. */
+/** The response object. What the caller asked for is repeated as this API does. */
 export function writeResponse(
   call: ModelCall,
   head: ResponseHead,
@@ -85,9 +89,9 @@ export function writeResponse(
     model: head.model,
     output,
     parallel_tool_calls: raw["parallel_tool_calls"] ?? true,
-    previous_response_id: null,
+    previous_response_id: head.kept?.previous ?? null,
     reasoning: raw["reasoning"] ?? { effort: null, summary: null },
-    store: false,
+    store: head.kept !== undefined,
     temperature: raw["temperature"] ?? null,
     text: raw["text"] ?? { format: { type: "text" } },
     tool_choice: raw["tool_choice"] ?? "auto",
@@ -127,8 +131,9 @@ function writeItems(call: ModelCall, head: ResponseHead, parts: readonly Part[],
     }
     content = undefined;
     if (part.kind === "image") items.push(imageItem(itemId("ig", head, items.length), part.source));
-    else if (part.kind === "tool_call") items.push(toolItem(itemId("fc", head, items.length), status, part));
-    else if (part.kind === "reasoning") {
+    else if (part.kind === "tool_call") {
+      items.push(toolItem(itemId(toolKinds[kindOf(part)].prefix, head, items.length), status, part));
+    } else if (part.kind === "reasoning") {
       items.push(reasoningItem(call, itemId("rs", head, items.length), part.text, sealReasoning(part)));
     }
   }
@@ -146,13 +151,28 @@ export function contentPart(kind: "text" | "refusal", text: string): Item {
   return { type: "output_text", text, annotations: [], logprobs: [] };
 }
 
-/** A call of a function. */
+/** A call of a tool. */
 export function toolItem(
   id: string,
   status: string,
-  call: { readonly id: string; readonly name: string; readonly arguments: string },
+  call: CallerTool & { readonly id: string; readonly arguments: string },
 ): Item {
-  return { id, type: "function_call", status, call_id: call.id, name: call.name, arguments: call.arguments };
+  const { name, namespace, arguments: words } = call;
+  const item: Item = { id, type: toolKinds[kindOf(call)].item, status, call_id: call.id, name };
+  if (namespace !== undefined) item["namespace"] = namespace;
+  item[toolKinds[kindOf(call)].field] = words;
+  return item;
+}
+
+/** What items and events of tools are called: of those with arguments, and of those that take free text. */
+export const toolKinds = {
+  function: { item: "function_call", prefix: "fc", field: "arguments", events: "response.function_call_arguments" },
+  custom: { item: "custom_tool_call", prefix: "ctc", field: "input", events: "response.custom_tool_call_input" },
+} as const;
+
+/** Which of them a call is. */
+export function kindOf({ isFree }: CallerTool): keyof typeof toolKinds {
+  return isFree === true ? "custom" : "function";
 }
 
 /** A picture that the model made, as this API's own tool gives one. */

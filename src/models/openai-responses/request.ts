@@ -2,9 +2,10 @@
 // otherwise one built from the neutral form. Nothing is stored there.
 import type { ModelCall, Part, ReplyForm, Target, Turn, WireRequest } from "../conversation.ts";
 import { unsupported } from "../wire/faults.ts";
-import { put } from "../wire/fields.ts";
+import { isObject, put } from "../wire/fields.ts";
 import { Losses, resultTurn } from "../wire/losses.ts";
 import { effortOf, tellCircumstances } from "../openai-chat/request.ts";
+import { unsealReasoning } from "./seal.ts";
 import { writeMedia } from "../openai-chat/media.ts";
 
 type Item = Record<string, unknown>;
@@ -13,9 +14,27 @@ type Item = Record<string, unknown>;
 export function writeResponsesCall(call: ModelCall, target: Target): WireRequest {
   const own = call.dialect === "openai-responses";
   const losses = new Losses(call, target);
-  const body: Item = own ? { ...call.raw, model: target.model, store: false } : builtBody(call, target, losses);
+  const body = own ? ownBody(call, target) : builtBody(call, target, losses);
   if (call.maxOutputTokens === undefined) put(body, "max_output_tokens", target.outputLimit);
   return { path: "/responses", headers: {}, body, ...(own ? {} : { dropped: losses.names }) };
+}
+
+/**
+ * The caller's own body. Nothing is stored at the provider, so an item that only an id stands for is left out: a reference, and
+ * reasoning without a seal of the provider's.
+ */
+function ownBody({ raw }: ModelCall, target: Target): Item {
+  const { input } = raw;
+  const body: Item = { ...raw, model: target.model, store: false };
+  if (Array.isArray(input) && input.some(isOnlyId)) body["input"] = input.filter((item) => !isOnlyId(item));
+  return body;
+}
+
+function isOnlyId(item: unknown): boolean {
+  if (!isObject(item)) return false;
+  const { type, encrypted_content: seal } = item;
+  if (type === "item_reference") return true;
+  return type === "reasoning" && (typeof seal !== "string" || unsealReasoning(seal) !== undefined);
 }
 
 function builtBody(call: ModelCall, target: Target, losses: Losses): Item {

@@ -3,7 +3,7 @@
 //
 // 1. Text and reasoning are one item at a time; tool calls stay open until the finish, because servers may interleave them.
 // 2. The last event is response.completed, response.incomplete or response.failed, and holds the whole response.
-import type { Finish, ModelCall, ReplyStamp, StreamEvent, StreamWriter } from "../conversation.ts";
+import type { CallerTool, Finish, ModelCall, ReplyStamp, StreamEvent, StreamWriter } from "../conversation.ts";
 import type { Usage } from "../usage.ts";
 import type { JsonObject } from "../wire/fields.ts";
 import {
@@ -12,12 +12,14 @@ import {
   type Item,
   imageItem,
   itemId,
+  kindOf,
   messageItem,
   type Outcome,
   outcomeOf,
   reasoningItem,
   type ResponseHead,
   toolItem,
+  toolKinds,
   writeResponse,
 } from "./reply.ts";
 import { sealReasoning } from "./seal.ts";
@@ -41,11 +43,10 @@ interface OpenReasoning {
   seal: string | undefined;
 }
 
-interface OpenTool {
+interface OpenTool extends CallerTool {
   readonly itemId: string;
   readonly index: number;
   readonly id: string;
-  readonly name: string;
   arguments: string;
 }
 
@@ -229,10 +230,12 @@ export class ResponsesStreamWriter implements StreamWriter {
     return frames + this.#done(open.index, reasoningItem(this.#call, open.id, open.text, open.seal));
   }
 
-  #toolStart({ slot, id, name }: Extract<StreamEvent, { kind: "tool_start" }>): string {
+  #toolStart({ slot, id, name, namespace, isFree }: Extract<StreamEvent, { kind: "tool_start" }>): string {
+    const called = { id, name, ...(namespace !== undefined && { namespace }), ...(isFree === true && { isFree }) };
     const frames = this.#close("completed");
     const index = this.#output.length;
-    const tool: OpenTool = { itemId: itemId("fc", this.#head, index), index, id, name, arguments: "" };
+    const { prefix } = toolKinds[kindOf(called)];
+    const tool: OpenTool = { itemId: itemId(prefix, this.#head, index), index, ...called, arguments: "" };
     this.#tools.set(slot, tool);
     return frames + this.#add(index, toolItem(tool.itemId, "in_progress", tool));
   }
@@ -242,15 +245,17 @@ export class ResponsesStreamWriter implements StreamWriter {
     if (tool === undefined) return "";
     tool.arguments += text;
     const place = { item_id: tool.itemId, output_index: tool.index };
-    return this.#frame("response.function_call_arguments.delta", { ...place, delta: text });
+    return this.#frame(`${toolKinds[kindOf(tool)].events}.delta`, { ...place, delta: text });
   }
 
   #closeTools(status: string): string {
     let frames = "";
     for (const tool of this.#tools.values()) {
-      const { itemId, index, name } = tool;
-      const words = { item_id: itemId, output_index: index, name, arguments: tool.arguments };
-      frames += this.#frame("response.function_call_arguments.done", words);
+      const { itemId, index, name, arguments: words } = tool;
+      const place = { item_id: itemId, output_index: index };
+      const { events } = toolKinds[kindOf(tool)];
+      const said = tool.isFree === true ? { input: words } : { name, arguments: words };
+      frames += this.#frame(`${events}.done`, { ...place, ...said });
       frames += this.#done(index, toolItem(itemId, status, tool));
     }
     return frames;

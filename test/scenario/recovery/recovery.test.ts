@@ -143,6 +143,13 @@ const cases: readonly Case[] = [
     ask: () => ["/api/v1/circuit-breakers/reset_all", { method: "POST" }],
   },
   {
+    module: "responses",
+    operation: "response.delete",
+    prepare: async (server, input) => (await server.ask("/v1/responses", { body: { model: "auto", input } })).json.id,
+    ask: (id) => [`/v1/responses/${id}`, { method: "DELETE" }],
+    isThere: async (server, id) => (await server.ask(`/v1/responses/${id}`)).status === 404,
+  },
+  {
     module: "deliberation",
     operation: "consciousness.process",
     prepare: made,

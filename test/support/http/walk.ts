@@ -26,6 +26,7 @@ export async function openWalk(charter: TestCharter): Promise<Walk> {
   const application = { name: "walker", kind: "product", role: "developer", product: "AI_ASSISTANT" };
   const redirect = "https://app.example/back";
   const ids: Record<string, string> = {
+    response: (await make("/v1/responses", { model: "auto", input: "walk" })).id,
     artifact: (await make("/v1/artifacts", envelope())).artifact.artifact_id,
     key: (await make("/v1/keys", { kind: "auditor" })).id,
     user: (await make("/v1/users", person)).id,
@@ -115,14 +116,23 @@ export async function openWalk(charter: TestCharter): Promise<Walk> {
   };
 
   return {
-    call(name, key) {
+    async call(name, key) {
       turn++;
       const body = bodies[name]?.();
       const ask: Ask = { method: rowOf(name).method, ...(key === undefined ? {} : { key }) };
-      if (body === undefined) return charter.ask(pathOf(name), ask);
+      if (body === undefined) {
+        const answer = await charter.ask(pathOf(name), ask);
+        // Whoever comes next finds one too.
+        if (name === "response.delete" && answer.status === 200)
+          await make("/v1/responses", { model: "auto", input: "walk" });
+        return answer;
+      }
       // The endpoints that take forms know clients, whose credentials are no bearer tokens.
       const more: Ask = typeof body === "string" ? { headers: form, key: null } : {};
-      return charter.ask(pathOf(name), { ...ask, body, ...more });
+      const answer = await charter.ask(pathOf(name), { ...ask, body, ...more });
+      // What is asked of a response next is asked of the newest one.
+      if (name === "response.create" && answer.status === 200) ids["response"] = answer.json.id;
+      return answer;
     },
   };
 }
@@ -136,7 +146,13 @@ export function letterOf({ status, json, headers, text }: Answer): string {
   if (headers.has("www-authenticate") && !String(code).startsWith("auth.")) return "u";
   if (code === "permission.denied") return "p";
   if (code === "governance.denied" || code === "governance.threat" || (status === 403 && text === "")) return "g";
-  if (code === "artifact.not_found" || code === "product.not_found" || (status === 404 && text === "")) return "n";
+  if (
+    code === "artifact.not_found" ||
+    code === "product.not_found" ||
+    code === "response.not_found" ||
+    (status === 404 && text === "")
+  )
+    return "n";
   if (status >= 500 || code === "request.invalid" || code === "request.malformed" || code === "governance.halted") {
     return `(${status} ${String(code)})`;
   }

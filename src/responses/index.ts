@@ -1,0 +1,2 @@
+// The entry point of kept responses.
+export { Responses } from "./responses.ts";

@@ -1,0 +1,181 @@
+// Responses as they are stored: each with what it was asked beyond the one that it continues, and what it answered. Rows belong to
+// an owner, and no look-up goes without it.
+import type { Transaction } from "kysely";
+import type { Database, Migration } from "../db/index.ts";
+import { parseLossless } from "../kernel/json-exact.ts";
+
+interface ResponseTables {
+  kept_responses: {
+    owner: string;
+    id: string;
+    previous_id: string | null;
+    created_ms: number;
+    expires_ms: number;
+    /** JSON of the items asked, and of the response as its caller got it. */
+    input: string;
+    response: string;
+  };
+  kept_response_items: { owner: string; id: string; response_id: string; expires_ms: number };
+}
+
+/** An item of a conversation. */
+export type Item = Readonly<Record<string, unknown>>;
+
+/** A response that is kept. */
+export interface KeptResponse {
+  readonly id: string;
+  readonly previousId: string | null;
+  readonly createdMs: number;
+  readonly expiresMs: number;
+  readonly input: readonly Item[];
+  readonly response: Item;
+}
+
+/** The same on its way into the store, with the JSON of what was said. */
+export interface NewResponse extends Omit<KeptResponse, "input" | "response"> {
+  readonly input: string;
+  readonly response: string;
+  /** The ids of all its items. */
+  readonly itemIds: readonly string[];
+}
+
+/** A transaction of the database that holds them. */
+export type ResponseTx = Transaction<ResponseTables>;
+
+/** The steps of their schema. */
+export const responseMigrations: readonly Migration[] = [
+  {
+    name: "responses-0001-kept-responses",
+    async up(tx) {
+      await tx.schema
+        .createTable("kept_responses")
+        .addColumn("owner", "text", (column) => column.notNull())
+        .addColumn("id", "text", (column) => column.notNull())
+        .addColumn("previous_id", "text")
+        .addColumn("created_ms", "bigint", (column) => column.notNull())
+        .addColumn("expires_ms", "bigint", (column) => column.notNull())
+        .addColumn("input", "text", (column) => column.notNull())
+        .addColumn("response", "text", (column) => column.notNull())
+        .addPrimaryKeyConstraint("kept_responses_pk", ["owner", "id"])
+        .execute();
+      await tx.schema
+        .createTable("kept_response_items")
+        .addColumn("owner", "text", (column) => column.notNull())
+        .addColumn("id", "text", (column) => column.notNull())
+        .addColumn("response_id", "text", (column) => column.notNull())
+        .addColumn("expires_ms", "bigint", (column) => column.notNull())
+        .addPrimaryKeyConstraint("kept_response_items_pk", ["owner", "id"])
+        .execute();
+      for (const table of ["kept_responses", "kept_response_items"]) {
+        await tx.schema.createIndex(`${table}_expires`).on(table).column("expires_ms").execute();
+      }
+    },
+  },
+];
+
+/** The items of a response: asked and answered. */
+export function itemsOf({ input, response }: Pick<KeptResponse, "input" | "response">): readonly Item[] {
+  const { output } = response;
+  return Array.isArray(output) ? [...input, ...(output as readonly Item[])] : input;
+}
+
+/** Most rows of items that are written in one statement. */
+const itemsAtOnce = 100;
+
+/** The stored responses of all owners. */
+export class ResponseStore {
+  readonly #db: Database<ResponseTables>;
+
+  constructor(database: Database) {
+    this.#db = database.tables<ResponseTables>();
+  }
+
+  /** Stores a response; resolves when it is durable. One of the same id takes the place of an earlier one. */
+  async put(owner: string, kept: NewResponse): Promise<void> {
+    const { id, expiresMs } = kept;
+    const row = {
+      owner,
+      id,
+      previous_id: kept.previousId,
+      created_ms: kept.createdMs,
+      expires_ms: expiresMs,
+      input: kept.input,
+      response: kept.response,
+    };
+    const items = [...new Set(kept.itemIds)].map((each) => ({
+      owner,
+      id: each,
+      response_id: id,
+      expires_ms: expiresMs,
+    }));
+    await this.#db.transact(async (tx) => {
+      const { owner: _, id: __, ...values } = row;
+      await tx
+        .insertInto("kept_responses")
+        .values(row)
+        .onConflict((conflict) => conflict.columns(["owner", "id"]).doUpdateSet(values))
+        .execute();
+      for (let at = 0; at < items.length; at += itemsAtOnce) {
+        await tx
+          .insertInto("kept_response_items")
+          .values(items.slice(at, at + itemsAtOnce))
+          .onConflict((conflict) =>
+            conflict.columns(["owner", "id"]).doUpdateSet({ response_id: id, expires_ms: expiresMs }),
+          )
+          .execute();
+      }
+    });
+  }
+
+  /** A response of an owner; undefined when there is none that still counts. */
+  async get(owner: string, id: string, nowMs: number): Promise<KeptResponse | undefined> {
+    const row = await this.#db.read
+      .selectFrom("kept_responses")
+      .selectAll()
+      .where("owner", "=", owner)
+      .where("id", "=", id)
+      .where("expires_ms", ">", nowMs)
+      .executeTakeFirst();
+    if (row === undefined) return undefined;
+    return {
+      id: row.id,
+      previousId: row.previous_id,
+      createdMs: row.created_ms,
+      expiresMs: row.expires_ms,
+      input: parseLossless(row.input) as readonly Item[],
+      response: parseLossless(row.response) as Item,
+    };
+  }
+
+  /** The response that holds an item of an owner. */
+  async holding(owner: string, itemId: string, nowMs: number): Promise<KeptResponse | undefined> {
+    const row = await this.#db.read
+      .selectFrom("kept_response_items")
+      .select("response_id")
+      .where("owner", "=", owner)
+      .where("id", "=", itemId)
+      .where("expires_ms", ">", nowMs)
+      .executeTakeFirst();
+    return row === undefined ? undefined : this.get(owner, row.response_id, nowMs);
+  }
+
+  /** Forgets a response in the transaction of an act. @returns Whether there was one. */
+  async remove(tx: ResponseTx, owner: string, id: string, nowMs: number): Promise<boolean> {
+    const { numDeletedRows } = await tx
+      .deleteFrom("kept_responses")
+      .where("owner", "=", owner)
+      .where("id", "=", id)
+      .where("expires_ms", ">", nowMs)
+      .executeTakeFirst();
+    await tx.deleteFrom("kept_response_items").where("owner", "=", owner).where("response_id", "=", id).execute();
+    return numDeletedRows > 0n;
+  }
+
+  /** Forgets what is over. */
+  async sweep(nowMs: number): Promise<void> {
+    await this.#db.transact(async (tx) => {
+      await tx.deleteFrom("kept_responses").where("expires_ms", "<=", nowMs).execute();
+      await tx.deleteFrom("kept_response_items").where("expires_ms", "<=", nowMs).execute();
+    }, "relaxed");
+  }
+}
