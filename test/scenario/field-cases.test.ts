@@ -8,11 +8,6 @@ import { caseNames, casesFolder, runCase } from "../../scripts/cases/run-cases.t
  * does a name that is no case.
  */
 const knownToFail: Readonly<Record<string, string>> = {
-  "02-responses-upstream": "no provider is asked over its own /v1/responses",
-  "03-item-reference": "stored items and previous_response_id are refused",
-  "05-count-tokens": "there is no /v1/messages/count_tokens",
-  "31-service-tier-price": "a cost that the provider reports is not used where no price is known",
-  "37-limits-of-json": "half a character, schemas nested deeper than 32 and tool names beyond 64 characters",
   "39-missing-endpoints": "endpoints of the APIs are missing",
 };
 

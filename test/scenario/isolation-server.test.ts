@@ -35,7 +35,9 @@ const reads = operationNames.filter(
 
 /** An answer without what is new in every answer: ids, times, and where the caller stands in its own rate. */
 function lesson({ status, headers, text }: Answer): unknown {
-  const own = [...headers].filter(([name]) => !/^(date|ratelimit.*|x-request-id|connection|keep-alive)$/.test(name));
+  const own = [...headers].filter(
+    ([name]) => !/^(date|ratelimit.*|x-request-id|request-id|connection|keep-alive)$/.test(name),
+  );
   const plain = (words: string): string =>
     words
       .replaceAll(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, "<id>")

@@ -50,7 +50,7 @@ function store(key: string, { product, type }: typeof a, content: string, header
 
 /** What B learns from an answer, without what is new in every answer; `names` are the words that B itself sent. */
 function lesson({ status, headers, bytes }: Reply, ...names: string[]): unknown {
-  const { date: _, "x-request-id": __, "content-length": ___, ratelimit: ____, ...told } = headers;
+  const { date: _, "x-request-id": __, "request-id": _____, "content-length": ___, ratelimit: ____, ...told } = headers;
   let text = bytes.toString();
   for (const name of names) text = text.replaceAll(name, "<name>");
   text = text.replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, "<id>");

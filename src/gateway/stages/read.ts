@@ -60,20 +60,23 @@ export async function whole(incoming: IncomingCall, signal: AbortSignal): Promis
 /** What a call asks, of whom and under which terms. @throws `dialect.invalid`, `model.not_found`, `product.not_found`. */
 export function read({ principal }: Ctx, { dialect, body, options }: IncomingCall, parts: ReadParts): Asked {
   const { constitution, lookup, fronts } = parts;
-  const call = frontOf(fronts, dialect).readCall(body);
+  const serves = dialect === "embeddings" ? "embeddings" : "chat";
+  const { model } = body;
   const product = options.product ?? principal.product;
   // A caller that does not work for all is answered alike about every product but its own, whether or not there is one.
   const isForeign = !seesAll(principal) && product !== principal.product;
   if (product !== null && !isForeign && !Object.hasOwn(constitution.data.products, product)) throw noSuchProduct();
-  const serves = dialect === "embeddings" ? "embeddings" : "chat";
-  const wanted = lookup.find(call.model, serves);
+  // That there is no such model is told before what is wrong with the rest: it is what the caller has to change first.
+  const wanted = typeof model === "string" ? lookup.find(model, serves) : undefined;
   if (wanted === undefined && isForeign) throw noSuchProduct();
-  if (wanted === undefined) {
+  if (wanted === undefined && typeof model === "string") {
     throw gatewayFault("model.not_found", "no deployment has this name", {
       at: "/model",
       remedy: "choose one of GET /v1/models, or `auto` to let the router choose",
     });
   }
+  const call = frontOf(fronts, dialect).readCall(body);
+  if (wanted === undefined) throw new Error("a call without the name of a model was read");
   const terms = termsOf(constitution, product);
   const dataClass = options.dataClass ?? constitution.data.gateway.defaultDataClass;
   return { call, product, isForeign, wanted, serves, terms, dataClass, options };
