@@ -79,7 +79,7 @@ export function assess({ call, passed, terms, dataClass, unlisted }: Assessed): 
     droppedFor: (dialect, wire = []) =>
       dialect === call.dialect
         ? headers.dropped
-        : bounded([...wire.map((name) => shown(name, maxPlace)), ...Object.keys(passed)]),
+        : bounded([...wire.slice(0, maxNames + 1).map((name) => shown(name, maxPlace)), ...Object.keys(passed)]),
     refused:
       refused ??
       unknownRefusal(

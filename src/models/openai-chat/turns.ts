@@ -1,7 +1,7 @@
 // Writes turns as the messages of a chat completion.
 import type { Part, Turn } from "../conversation.ts";
 import { unsupported } from "../wire/faults.ts";
-import { isUnfinished, resultTurn } from "../wire/losses.ts";
+import { lastWords, resultTurn } from "../wire/losses.ts";
 import type { Losses } from "../wire/losses.ts";
 import { writeMedia } from "./media.ts";
 
@@ -15,8 +15,9 @@ type Message = Record<string, unknown>;
  */
 export function writeMessages(turns: readonly Turn[], losses: Losses, reasons: boolean): Message[] {
   const messages: Message[] = [];
-  for (const turn of turns) {
-    if (turn.role === "assistant") messages.push(assistantMessage(turn, losses, reasons && isUnfinished(turns, turn)));
+  const newest = lastWords(turns);
+  for (const [i, turn] of turns.entries()) {
+    if (turn.role === "assistant") messages.push(assistantMessage(turn, losses, reasons && i > newest));
     else if (turn.role === "system") {
       messages.push({ role: "system", content: textContent(turn.parts, turn, losses, "instructions") });
     } else userMessages(turn, losses, messages);

@@ -16,9 +16,7 @@ export class Losses {
 
   constructor(call: ModelCall, target: Target) {
     this.#refuses = target.unsupported === "refuse";
-    this.#newest = call.turns.findLast(
-      ({ role, parts }) => role === "user" && parts.some(({ kind }) => kind !== "tool_result"),
-    );
+    this.#newest = call.turns[lastWords(call.turns)];
   }
 
   /** Leaves a wish out. @throws `dialect.unsupported` where the caller wants that. */
@@ -72,10 +70,7 @@ export interface Saying<Written> {
 /** Stands for the turn of what a tool returned, which is never the user's newest words. */
 export const resultTurn: Turn = { role: "user", parts: [] };
 
-/** Whether a turn belongs to work that the model has not finished: nothing was said by the user since. */
-export function isUnfinished(turns: readonly Turn[], turn: Turn): boolean {
-  const said = turns.findLastIndex(
-    ({ role, parts }) => role === "user" && parts.some(({ kind }) => kind !== "tool_result"),
-  );
-  return turns.indexOf(turn) > said;
+/** The last turn in which the user said something; -1 where there is none. What follows is work that the model has not finished. */
+export function lastWords(turns: readonly Turn[]): number {
+  return turns.findLastIndex(({ role, parts }) => role === "user" && parts.some(({ kind }) => kind !== "tool_result"));
 }

@@ -105,6 +105,21 @@ export const worstChats: readonly WorstBody[] = [
     make: () => chat("", `[{"role":"user","content":[${many(80_000, '{"type":"text","text":"x"}')}]}]`),
   },
   {
+    name: "15 000 parts that no one knows",
+    make: () =>
+      chat(
+        "",
+        `[{"role":"user","content":[${many(15_000, '{"type":"hologram","x":[1]}')},{"type":"text","text":"x"}]}]`,
+      ),
+  },
+  {
+    name: "100 000 numbers that no double holds",
+    make: () => {
+      const schema = `{"type":"object","properties":{"a":{"enum":[${many(100_000, "12345678901234567890")}]}}}`;
+      return chat(`"tools":[{"type":"function","function":{"name":"f","parameters":${schema}}}]`);
+    },
+  },
+  {
     name: "15 000 parts in a message",
     make: () => chat("", `[{"role":"user","content":[${many(15_000, '{"type":"text","text":"x"}')}]}]`),
   },
