@@ -16,8 +16,11 @@ type Message = Record<string, unknown>;
 export function writeMessages(turns: readonly Turn[], losses: Losses, reasons: boolean): Message[] {
   const messages: Message[] = [];
   for (const turn of turns) {
-    if (turn.role === "assistant") messages.push(assistantMessage(turn, losses, reasons && isUnfinished(turns, turn)));
-    else if (turn.role === "system") {
+    if (turn.role === "assistant") {
+      const message = assistantMessage(turn, losses, reasons && isUnfinished(turns, turn));
+      // Of a turn that held only what cannot be said nothing is left, and many servers refuse a message without words.
+      if (message["content"] !== "" || turn.parts.length === 0) messages.push(message);
+    } else if (turn.role === "system") {
       messages.push({ role: "system", content: textContent(turn.parts, turn, losses, "instructions") });
     } else userMessages(turn, losses, messages);
   }
