@@ -1,7 +1,7 @@
 // Writes turns as the messages of a chat completion.
 import type { Part, Turn } from "../conversation.ts";
 import { unsupported } from "../wire/faults.ts";
-import { isUnfinished, resultTurn } from "../wire/losses.ts";
+import { resultTurn, unfinishedFrom } from "../wire/losses.ts";
 import type { Losses } from "../wire/losses.ts";
 import { writeMedia } from "./media.ts";
 
@@ -15,9 +15,10 @@ type Message = Record<string, unknown>;
  */
 export function writeMessages(turns: readonly Turn[], losses: Losses, reasons: boolean): Message[] {
   const messages: Message[] = [];
-  for (const turn of turns) {
+  const workFrom = unfinishedFrom(turns);
+  for (const [i, turn] of turns.entries()) {
     if (turn.role === "assistant") {
-      const message = assistantMessage(turn, losses, reasons && isUnfinished(turns, turn));
+      const message = assistantMessage(turn, losses, reasons && i >= workFrom);
       // Of a turn that held only what cannot be said nothing is left, and many servers refuse a message without words.
       if (message["content"] !== "" || turn.parts.length === 0) messages.push(message);
     } else if (turn.role === "system") {

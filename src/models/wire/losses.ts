@@ -72,10 +72,10 @@ export interface Saying<Written> {
 /** Stands for the turn of what a tool returned, which is never the user's newest words. */
 export const resultTurn: Turn = { role: "user", parts: [] };
 
-/** Whether a turn belongs to work that the model has not finished: nothing was said by the user since. */
-export function isUnfinished(turns: readonly Turn[], turn: Turn): boolean {
+/** Where the work begins that the model has not finished: behind what the user has said last. */
+export function unfinishedFrom(turns: readonly Turn[]): number {
   const said = turns.findLastIndex(
     ({ role, parts }) => role === "user" && parts.some(({ kind }) => kind !== "tool_result"),
   );
-  return turns.indexOf(turn) > said;
+  return said + 1;
 }
