@@ -22,6 +22,8 @@ type Body = Readonly<Record<string, unknown>>;
 
 /** Largest response that is kept, bytes of what it was asked and of what it answered each; longer ones are given and forgotten. */
 export const maxKeptResponseBytes = 8 * 1024 * 1024;
+/** Most items of an answer that later calls may name by their ids: all of them in one transaction must not hold up others. */
+const maxNamedItems = 1000;
 /** Most responses that one conversation is put together from. */
 export const maxKeptTurns = 1000;
 
@@ -182,7 +184,8 @@ export class Responses {
         log.warn({ response: id }, `a response of more than ${maxKeptResponseBytes} bytes is not kept`);
         return;
       }
-      const itemIds = itemsOf({ input: named, response: said }).flatMap((item) => textOf(item["id"]) ?? []);
+      const answers = itemsOf({ input: [], response: said }).slice(0, maxNamedItems);
+      const itemIds = answers.flatMap((item) => textOf(item["id"]) ?? []);
       const expiresMs = createdMs + this.#parts.keepMs;
       const row = { id, previousId, createdMs, expiresMs, input: asked, response: answered, itemIds };
       await this.#parts.store.put(owner, row);

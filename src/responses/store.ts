@@ -35,7 +35,7 @@ export interface KeptResponse {
 export interface NewResponse extends Omit<KeptResponse, "input" | "response"> {
   readonly input: string;
   readonly response: string;
-  /** The ids of all its items. */
+  /** The ids by which its items may be named. */
   readonly itemIds: readonly string[];
 }
 

@@ -17,8 +17,11 @@ export function writeMessages(turns: readonly Turn[], losses: Losses, reasons: b
   const messages: Message[] = [];
   const newest = lastWords(turns);
   for (const [i, turn] of turns.entries()) {
-    if (turn.role === "assistant") messages.push(assistantMessage(turn, losses, reasons && i > newest));
-    else if (turn.role === "system") {
+    if (turn.role === "assistant") {
+      const message = assistantMessage(turn, losses, reasons && i > newest);
+      // Of a turn that held only what cannot be said nothing is left, and many servers refuse a message without words.
+      if (message["content"] !== "" || turn.parts.length === 0) messages.push(message);
+    } else if (turn.role === "system") {
       messages.push({ role: "system", content: textContent(turn.parts, turn, losses, "instructions") });
     } else userMessages(turn, losses, messages);
   }
