@@ -1,7 +1,8 @@
 // How much one call may hold. Reading, guarding and translating a call is work for each message, tool and input; what is
 // beyond these bounds is refused before any of it, with the name of the limit.
 import { modelFault } from "../models/index.ts";
-import { maxCallInputs, maxCallMessages, maxCallTools } from "../kernel/limits.ts";
+import type { ModelCall } from "../models/index.ts";
+import { maxCallInputs, maxCallMessages, maxCallTools, maxUnknownParts } from "../kernel/limits.ts";
 
 interface Bound {
   readonly field: string;
@@ -31,6 +32,17 @@ export function checkSize(body: Readonly<Record<string, unknown>>): void {
   if (!Array.isArray(input) || typeof input[0] === "number") return;
   const isItem = typeof input[0] === "object" && !Array.isArray(input[0]);
   check(input, isItem ? items : inputs);
+}
+
+/** Refuses a call of more than Charter passes on without knowing it. @throws `dialect.invalid` */
+export function checkUnknown({ untranslated = [] }: Pick<ModelCall, "untranslated">): void {
+  const at = untranslated[maxUnknownParts];
+  if (at === undefined) return;
+  throw modelFault("dialect.invalid", `the call holds more than ${maxUnknownParts} parts that are not known here`, {
+    at,
+    limit: "maxUnknownParts",
+    remedy: shorter,
+  });
 }
 
 function check(list: unknown, { field, most, limit, remedy }: Bound): void {

@@ -106,6 +106,9 @@ export const quietMs = 2_000;
 /** How long an act whose call was stopped may take to clean up before its caller is answered, milliseconds. */
 export const stopGraceMs = 400;
 
+/** Most parts, words and parameters of one call that Charter does not know: each is looked for by its place. Agents send a few hundred. */
+export const maxUnknownParts = 4000;
+
 /**
  * Most choices of a provider's reply, and most items of the content of one: they are read in one go. No provider gives more
  * than 128 choices, and one of 10 000 items is broken up.

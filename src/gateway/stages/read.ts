@@ -10,7 +10,7 @@ import { inTurns, TimeSlice } from "../../kernel/time-slice.ts";
 import { HalfKeyError, withWholeCharacters } from "../../kernel/whole-characters.ts";
 import { modelFault } from "../../models/index.ts";
 import type { DialectName, FrontDialect, Lookup } from "../../models/index.ts";
-import { checkSize } from "../call-size.ts";
+import { checkSize, checkUnknown } from "../call-size.ts";
 import { gatewayFault } from "../errors.ts";
 import type { Asked, CallOptions } from "../prepared.ts";
 
@@ -76,6 +76,7 @@ export function read({ principal }: Ctx, { dialect, body, options }: IncomingCal
     });
   }
   const call = frontOf(fronts, dialect).readCall(body);
+  checkUnknown(call);
   if (wanted === undefined) throw new Error("a call without the name of a model was read");
   const terms = termsOf(constitution, product);
   const dataClass = options.dataClass ?? constitution.data.gateway.defaultDataClass;

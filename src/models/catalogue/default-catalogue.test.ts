@@ -1,5 +1,5 @@
 // The catalogue in the package: the predecessor's eleven deployments in five tiers with their published prices, latencies
-// and compliance, and one model for embeddings.
+// and compliance, models of today in each tier, and one model for embeddings.
 import { describe, expect, it } from "vitest";
 import { defaultConstitutionDir, loadConstitution } from "../../constitution/index.ts";
 import { openPrices } from "../prices/index.ts";
@@ -8,7 +8,9 @@ import type { SecretSource } from "./catalogue-file.ts";
 
 const nothing: SecretSource = { variable: () => undefined, file: () => undefined };
 const read = (secrets: SecretSource = nothing) => readCatalogue("default", defaultCatalogueText(), secrets);
-const chats = read().deployments.filter(({ serves }) => serves === "chat");
+const all = read().deployments.filter(({ serves }) => serves === "chat");
+const current = all.filter(({ tags }) => tags.includes("current"));
+const chats = all.filter((each) => !current.includes(each));
 
 /** Name, tier, provider, price of a token in dollars, latency in milliseconds, compliance in percent. */
 const published = [
@@ -28,7 +30,7 @@ const published = [
 const microdollarsPerMillion = (dollarsPerToken: number): number => Math.round(dollarsPerToken * 1e12);
 
 describe("the default catalogue", () => {
-  it("holds the predecessor's eleven models and no others, in its five tiers", () => {
+  it("holds the predecessor's eleven models as they were published, in its five tiers", () => {
     expect(
       chats.map(({ title, tier, provider, price, latencyMs, compliancePercent }) => [
         title,
@@ -66,6 +68,31 @@ describe("the default catalogue", () => {
     expect([...new Set(chats.map(({ tier }) => tier))]).toEqual(gateway.tiers.map(({ tier }) => tier));
     for (const { compliancePercent } of read().deployments) {
       expect(compliancePercent).toBeGreaterThanOrEqual(gateway.complianceFloorPercent);
+    }
+  });
+
+  it("has models of today of several providers in every tier, which the maintained list prices, and says that they were chosen", () => {
+    const prices = openPrices({ clock: { nowMs: () => Date.parse("2026-11-30T12:00:00Z") } });
+    const { gateway } = loadConstitution(defaultConstitutionDir()).data;
+    for (const { tier } of gateway.tiers) {
+      const own = current.filter((each) => each.tier === tier);
+      expect(new Set(own.map(({ provider }) => provider.name)).size, `tier ${tier}`).toBeGreaterThanOrEqual(2);
+    }
+    // With the key of only one of the large three, there are models of several tiers.
+    for (const owner of ["openai", "anthropic", "gemini"]) {
+      const tiers = new Set(current.filter(({ provider }) => provider.name === owner).map(({ tier }) => tier));
+      expect(tiers.size, owner).toBeGreaterThanOrEqual(3);
+    }
+    for (const { name, model, provider, price, note } of current) {
+      expect(price, name).toBeNull();
+      expect(prices.rates(provider.priceProvider, model), name).not.toBeNull();
+      expect(note, name).toMatch(/^Chosen/);
+    }
+  });
+
+  it("knows the window of each model of today", () => {
+    for (const { name, model, contextTokens } of current) {
+      expect(contextTokens, `${name} ${model}`).toBeGreaterThan(100_000);
     }
   });
 

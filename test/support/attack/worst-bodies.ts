@@ -106,11 +106,14 @@ export const worstChats: readonly WorstBody[] = [
   },
   {
     name: "15 000 parts that no one knows",
+    refused: "maxUnknownParts",
     make: () =>
-      chat(
-        "",
-        `[{"role":"user","content":[${many(15_000, '{"type":"hologram","x":[1]}')},{"type":"text","text":"x"}]}]`,
-      ),
+      chat("", `[{"role":"user","content":[${many(15_000, '{"type":"hologram"}')},{"type":"text","text":"x"}]}]`),
+  },
+  {
+    name: "4 000 parts that no one knows",
+    make: () =>
+      chat("", `[{"role":"user","content":[${many(3999, '{"type":"hologram"}')},{"type":"text","text":"x"}]}]`),
   },
   {
     name: "100 000 numbers that no double holds",
