@@ -11,9 +11,9 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { plainEnv, startServer } from "../../test/support/app/charter.ts";
 
-/** Where the cases lie: next to the checkout, or where `CHARTER_CASES_FOLDER` says. */
+/** Where the cases lie: next to the checkout, or where `CHARTER_TEST_CASES` says. */
 export const casesFolder =
-  process.env["CHARTER_CASES_FOLDER"] ?? fileURLToPath(new URL("../../../shared/cases/gateway", import.meta.url));
+  process.env["CHARTER_TEST_CASES"] ?? fileURLToPath(new URL("../../../shared/cases/gateway", import.meta.url));
 
 /** The port that the cases' catalogue names. */
 const writtenPort = "127.0.0.1:19191";

@@ -147,7 +147,7 @@ export class DeploymentPool implements AsyncDisposable {
   turns(deployment: Deployment, product: string | null, { call, asked, error }: Refused): boolean {
     if (!(error instanceof StatusFault)) return false;
     const share = this.#share(product);
-    const dialect = dialectAfter(deployment, asked, error);
+    const dialect = dialectAfter(deployment, asked, { status: error.status, message: error.words?.message ?? "" });
     if (dialect === undefined) return false;
     share.station(deployment).apis.turn(call, dialect, this.#parts.clock.nowMs());
     return true;

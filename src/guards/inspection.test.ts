@@ -141,6 +141,36 @@ describe("a guarded call", () => {
     expect(guardCall(call, { ...off, injection: "deny" }).denied).toMatchObject({ code: "guard.denied" });
   });
 
+  it("is searched for a secret that is cut over parts, known or not", () => {
+    const [one, other] = [token.slice(0, 12), token.slice(12)];
+    const partOf = (type: string, i: number) =>
+      type === "text"
+        ? ({ kind: "text", text: i === 0 ? one : other } as const)
+        : ({ kind: "foreign", at: `/messages/0/content/${i}`, type } as const);
+    for (const types of [
+      ["zzz", "zzz"],
+      ["text", "zzz"],
+      ["zzz", "text"],
+    ]) {
+      const content = types.map((type, i) => ({ type, text: i === 0 ? one : other }));
+      const call = callOf("", {
+        turns: [{ role: "user", parts: types.map(partOf) }],
+        raw: { messages: [{ role: "user", content }] },
+      });
+      const { findings, call: guarded, denied } = guardCall(call, { ...off, secrets: "redact" });
+      expect(findings.length, types.join()).toBeGreaterThan(0);
+      if (denied === undefined) expect(JSON.stringify(guarded.raw), types.join()).not.toContain(other);
+    }
+  });
+
+  it("is searched for signals of injection in words that stand for a role or a detail", () => {
+    const raw = {
+      messages: [{ role: "user", content: [{ type: "image_url", image_url: { url: "u", detail: orders } }] }],
+    };
+    const call = callOf("hi", { raw, untranslated: ["/messages/0/content/0/image_url/detail"] });
+    expect(guardCall(call, { ...off, injection: "flag" }).findings.length).toBeGreaterThan(0);
+  });
+
   it("is denied when a redaction cannot be made in the body that goes on as it came", () => {
     const policy: GuardPolicy = { ...off, injection: "redact" };
     const otherSpelling = callOf(orders, { raw: { messages: [{ role: "user", content: orders.split("") }] } });

@@ -97,7 +97,7 @@ function* inspectCall(call: ModelCall, inspection: Inspection): Steps<GuardedCal
   const { walk, stretch, looking, findings } = inspection;
   const trusting = trustingOf(looking);
   if (call.turns.length > 1 || (call.turns[0]?.parts.length ?? 0) > 1) {
-    yield* lookBetweenTurns(call.turns, inspection);
+    yield* lookBetweenTurns(call, inspection);
   }
   for (let i = 0; i < call.turns.length; i++) {
     const { role, parts } = call.turns[i] as Turn;
@@ -115,6 +115,13 @@ function* inspectCall(call: ModelCall, inspection: Inspection): Steps<GuardedCal
       const guards = role === "user" || isForeign(part) ? looking : trusting;
       while (!inspection.look(guards)) yield* inspection.pause(guards);
     }
+  }
+  // A word that only the caller's API knows, as of a role or of how a picture is looked at, is words like any other.
+  for (const pointer of call.untranslated ?? []) {
+    const value = /^\/(?:messages|input|system)\//.test(pointer) ? valueAt(call.raw, pointer) : undefined;
+    if (typeof value !== "string") continue;
+    walk.enter([value], () => pointer, textOnly);
+    while (!inspection.look(looking)) yield* inspection.pause(looking);
   }
   inspection.lookAtWholes();
   const beside = { inputs: call.inputs, tools: call.tools, form: call.form, stop: call.stop };
@@ -144,12 +151,47 @@ function* inspectCall(call: ModelCall, inspection: Inspection): Steps<GuardedCal
 }
 
 /** The words of turns, one after the other: those of all, and those of the user, whom answers interrupt. */
-function* lookBetweenTurns(turns: readonly Turn[], inspection: Inspection): Steps<void> {
+function* lookBetweenTurns({ turns, raw }: ModelCall, inspection: Inspection): Steps<void> {
   const all = turns.flatMap(({ parts }) => parts.flatMap(wordsOf));
-  if (all.length < 2) return;
-  yield* inspection.lookBetween(all, "/turns");
+  if (all.length > 1) yield* inspection.lookBetween(all, "/turns");
   const users = turns.filter(({ role }) => role === "user").flatMap(({ parts }) => parts.flatMap(wordsOf));
   if (users.length < all.length) yield* inspection.lookBetween(users, "/turns");
+  for (const words of wordsByField(turns, raw)) yield* inspection.lookBetween(words, "/turns");
+}
+
+/** Most fields of parts that no one knows whose words are put together; what stands in others is one more. */
+const maxFields = 16;
+
+/**
+ * The words of a conversation as a provider may put them together that reads parts which Charter does not know: those of each
+ * field of such parts, along with the words of the known parts.
+ */
+function wordsByField(turns: readonly Turn[], raw: ModelCall["raw"]): readonly (readonly string[])[] {
+  const fields = new Map<string, string[]>();
+  const known: string[] = [];
+  const listOf = (name: string): string[] => {
+    const field = fields.has(name) || fields.size < maxFields ? name : "";
+    let list = fields.get(field);
+    if (list === undefined) fields.set(field, (list = [...known]));
+    return list;
+  };
+  const add = (value: unknown, name: string): void => {
+    if (typeof value === "string") listOf(name).push(value);
+    else if (Array.isArray(value)) for (const item of value) add(item, name);
+    else if (typeof value === "object" && value !== null) {
+      for (const [key, inner] of Object.entries(value)) if (key !== "type") add(inner, key);
+    }
+  };
+  const look = (part: Part): void => {
+    if (part.kind === "foreign") return add(valueAt(raw, part.at), "");
+    if (part.kind === "tool_result") return part.parts.forEach(look);
+    for (const words of wordsOf(part)) {
+      known.push(words);
+      for (const list of fields.values()) list.push(words);
+    }
+  };
+  for (const { parts } of turns) parts.forEach(look);
+  return [...fields.values()].filter((words) => words.length > 1);
 }
 
 function wordsOf(part: Part): readonly string[] {

@@ -1,5 +1,5 @@
-// Numbers of a JSON text that a double cannot hold: integers beyond 2^53-1, more digits than a double has, and what is too
-// large or too small for one. Where digits must not get lost they stay text, in the engine's own form for that
+// Numbers of a JSON text that a double cannot hold: integers beyond 2^53-1, fractions of more than 17 digits (a double is told
+// by 17), and what is too large or too small for one. Where digits must not get lost they stay text, in the engine's own form for that
 // (`JSON.rawJSON`), which JSON.stringify writes as it is.
 
 /** A number as it was written. */
@@ -13,8 +13,8 @@ const engine = JSON as unknown as {
   isRawJSON(value: unknown): value is RawNumber;
 };
 
-/** Longest text of at most 15 digits with a sign or a point. A double keeps so many. */
-const surelyKept = 16;
+/** Digits by which every double is told from the next; a fraction of no more is written by its double as well. */
+const digitsOfDouble = 17;
 
 /** Whether a value is a number that was kept as it was written. */
 export function isRawNumber(value: unknown): value is RawNumber {
@@ -27,13 +27,23 @@ export function exactNumber(text: string): number | RawNumber {
   return keepsDigits(text, value) ? value : engine.rawJSON(text);
 }
 
-/** Whether a double says the same number as the text that it was read from. */
-export function keepsDigits(text: string, value: number): boolean {
-  if (!Number.isFinite(value) || (Number.isInteger(value) && !Number.isSafeInteger(value))) return false;
-  return (text.length <= surelyKept && value !== 0) || digitsOf(text) === digitsOf(String(value));
+/** The nearest double of a number, kept as it was written or not; NaN for what is no number. */
+export function doubleOf(value: unknown): number {
+  if (typeof value === "number") return value;
+  return isRawNumber(value) ? Number(value.rawJSON) : Number.NaN;
 }
 
-/** The digits that count, without the exponent: it is the same where they are. */
+/** Whether a double is good for the number that it was read from. */
+export function keepsDigits(text: string, value: number): boolean {
+  if (!Number.isFinite(value) || (Number.isInteger(value) && !Number.isSafeInteger(value))) return false;
+  if (text.length <= digitsOfDouble && value !== 0) return true;
+  const digits = digitsOf(text);
+  return (
+    digits === digitsOf(String(value)) || (value !== 0 && !Number.isInteger(value) && digits.length <= digitsOfDouble)
+  );
+}
+
+/** The digits that count, without the exponent. */
 function digitsOf(text: string): string {
   const [mantissa = ""] = text.split(/e/i, 1);
   return mantissa.replaceAll(/[-.]/g, "").replaceAll(/^0+|0+$/g, "");

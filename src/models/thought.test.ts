@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { parseLossless } from "../kernel/json-exact.ts";
 import { thoughtLimitsIn, thoughtTokensOf } from "./thought.ts";
 
 describe("the tokens of thought that a body asks for", () => {
@@ -14,6 +15,15 @@ describe("the tokens of thought that a body asks for", () => {
     [{ chat_template_kwargs: { deep: { Max_Reasoning: 100_000, date: 20_261_130 } } }],
   ])("are found in every place and spelling: %j", (raw) => {
     expect(thoughtTokensOf(raw)).toBe(100_000);
+  });
+
+  it("are no count where a number has more digits than a double", () => {
+    for (const text of ["50000.000000000000000001", "5e22"]) {
+      const raw = parseLossless(`{"chat_template_kwargs":{"thinking_budget":${text}}}`) as Record<string, unknown>;
+      expect([...thoughtLimitsIn(raw)]).toMatchObject([
+        { at: "/chat_template_kwargs/thinking_budget", isCount: false },
+      ]);
+    }
   });
 
   it("are none where nothing is limited", () => {

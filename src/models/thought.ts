@@ -1,5 +1,6 @@
 // How long a model may think, by whatever in a caller's body a server could go by. Servers differ in the name, in the place
 // and in whether the limit of the answer holds for thought as well. Pure.
+import { isRawNumber } from "../kernel/json-number.ts";
 import { below } from "../kernel/json-pointer.ts";
 import { canonicalName } from "./parameters/names.ts";
 
@@ -42,6 +43,10 @@ export function* thoughtLimitsIn(raw: Readonly<Record<string, unknown>>): Genera
 }
 
 function* limitsIn(value: unknown, name: string, at: string, isEvery: boolean): Generator<ThoughtLimit> {
+  if (isRawNumber(value)) {
+    if (isEvery || thoughtLike.test(name)) yield { at, value, isCount: false };
+    return;
+  }
   if (typeof value === "object" && value !== null) {
     for (const [key, inner] of Object.entries(value)) {
       // What stands in a list has the list's name.

@@ -221,6 +221,9 @@ describe("API5 and API9: a verb that an operation does not have", () => {
     for (const path of paths) {
       for (const verb of verbs) {
         if (listed.has(`${verb} ${path}`)) continue;
+        // A change of a thing by that name is an operation, and on record.
+        const isOther = pattern.some((each) => each.test(`${verb} ${path}`));
+        if (isOther && verb === "DELETE") continue;
         const lines = [
           `${verb} ${concrete(path)} HTTP/1.1`,
           "Host: h",
@@ -234,9 +237,9 @@ describe("API5 and API9: a verb that an operation does not have", () => {
           verb === "HEAD",
           20_000,
         );
-        // Where the path is that of another operation with a parameter, what stands there is no id.
-        const expected = pattern.some((each) => each.test(`${verb} ${path}`)) ? 400 : 404;
-        expect([verb, path, answers[0]?.status]).toEqual([verb, path, expected]);
+        // Where the path is that of another operation with a parameter, what stands there is no id, or none that there is.
+        const expected = isOther ? [400, 404] : [404];
+        expect(expected, `${verb} ${path}`).toContain(answers[0]?.status);
         tried++;
       }
     }

@@ -39,7 +39,8 @@ async function turnOf(session: CallSession, { constitution, cache, similar, embe
     ...(options.unsupported === undefined ? {} : { unsupported: options.unsupported }),
     ...parameters.passed,
   };
-  const samples = (call.temperature ?? 0) > 0 || call.choices > 1 || strategy === "cascade";
+  // As it stands in the body: a temperature that Charter does not know samples as well.
+  const samples = (call.raw["temperature"] ?? 0) !== 0 || call.choices > 1 || strategy === "cascade";
   const canonical = samples ? undefined : canonicalCall(call, circumstances, await contentOf(session));
   const query: Query = {
     address: addressOf({

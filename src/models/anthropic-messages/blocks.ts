@@ -109,7 +109,7 @@ function readSource(source: JsonObject, at: string): MediaSource | undefined {
 function readImage(block: JsonObject, at: string, parts: Part[], untranslated: string[]): void {
   readCacheControl(block, at);
   const source = readSource(neededObjectIn(block, "source", at), `${at}/source`);
-  parts.push(source === undefined ? foreign(`${at}/source`, "an image", untranslated) : { kind: "image", source });
+  parts.push(source === undefined ? foreign(at, "an image", untranslated) : { kind: "image", source });
 }
 
 function readDocument(block: JsonObject, at: string, parts: Part[], untranslated: string[]): void {
@@ -126,7 +126,7 @@ function readDocument(block: JsonObject, at: string, parts: Part[], untranslated
     if (from["type"] === "content") {
       untranslated.push(`${at}/source`);
       parts.push(...readBlocks(from["content"], `${at}/source/content`, untranslated));
-    } else parts.push(foreign(`${at}/source`, "a document", untranslated));
+    } else parts.push(foreign(at, "a document", untranslated));
     return;
   }
   parts.push(name === undefined ? { kind: "file", source } : { kind: "file", source, name });

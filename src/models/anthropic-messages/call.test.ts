@@ -127,7 +127,7 @@ describe("reading a call of the Messages API", () => {
     });
     expect(call.untranslated).toEqual([
       "/messages/0/content/0",
-      "/messages/0/content/1/source",
+      "/messages/0/content/1",
       "/messages/0/content/2/citations",
       "/messages/0/content/2/source",
       "/messages/1/content/0",
@@ -137,7 +137,7 @@ describe("reading a call of the Messages API", () => {
     ]);
     expect(call.turns[0]?.parts).toEqual([
       { kind: "text", text: "found words" },
-      { kind: "foreign", at: "/messages/0/content/1/source", type: "an image" },
+      { kind: "foreign", at: "/messages/0/content/1", type: "an image" },
       { kind: "text", text: "inner words" },
     ]);
   });

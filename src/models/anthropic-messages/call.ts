@@ -13,6 +13,7 @@ import {
   listIn,
   missing,
   neededObjectIn,
+  neededNameIn,
   neededTextIn,
   objectIn,
   put,
@@ -74,7 +75,7 @@ function readTurns(body: JsonObject, untranslated: string[]): Turn[] {
   for (const [index, item] of messages.entries()) {
     const at = `/messages/${index}`;
     const message = asObject(item, at);
-    neededTextIn(message, "role", at);
+    neededNameIn(message, "role", at);
     const role = knownWordIn(message, "role", at, ["user", "assistant", "system"], untranslated) ?? "user";
     turns.push({ role, parts: readBlocks(message["content"], `${at}/content`, untranslated) });
   }

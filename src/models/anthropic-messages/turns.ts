@@ -21,7 +21,7 @@ export interface WrittenTurns {
  */
 export function writeTurns(turns: readonly Turn[], losses: Losses): WrittenTurns {
   const system: JsonObject[] = [];
-  const messages: { role: string; content: JsonObject[] }[] = [];
+  const messages: { role: string; content: JsonObject[]; results: number }[] = [];
   for (const turn of turns) {
     if (turn.role === "system") {
       const saying = { say: systemBlock, note: wordsBlock };
@@ -29,8 +29,8 @@ export function writeTurns(turns: readonly Turn[], losses: Losses): WrittenTurns
       continue;
     }
     const last = messages.at(-1);
-    const content = last?.role === turn.role ? last.content : [];
-    const results = content.filter((block) => block["type"] === "tool_result").length;
+    const message = last?.role === turn.role ? last : { role: turn.role, content: [], results: 0 };
+    const { content } = message;
     const blocks: JsonObject[] = [];
     for (const part of turn.parts) {
       if (isEmpty(part)) continue;
@@ -40,12 +40,14 @@ export function writeTurns(turns: readonly Turn[], losses: Losses): WrittenTurns
         blocks.push(losses.say(part, turn, saying));
       }
     }
-    content.splice(results, 0, ...blocks.filter((one) => one["type"] === "tool_result"));
-    content.push(...blocks.filter((one) => one["type"] !== "tool_result"));
-    if (content.length > 0 && content !== last?.content) messages.push({ role: turn.role, content });
+    const results = blocks.filter((one) => one["type"] === "tool_result");
+    content.splice(message.results, 0, ...results);
+    message.results += results.length;
+    for (const one of blocks) if (one["type"] !== "tool_result") content.push(one);
+    if (content.length > 0 && message !== last) messages.push(message);
   }
   if (messages.length === 0) throw unsupported("a conversation without a user's turn cannot be said to this provider");
-  return { system, messages };
+  return { system, messages: messages.map(({ role, content }) => ({ role, content })) };
 }
 
 function isEmpty(part: Part): boolean {

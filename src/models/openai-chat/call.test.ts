@@ -184,7 +184,7 @@ describe("a call of chat completions", () => {
         "/reasoning_effort",
         "/tools/0",
         "/messages/0/name",
-        "/messages/0/content/0/file/file_id",
+        "/messages/0/content/0",
         "/messages/1/audio",
       ]),
     );

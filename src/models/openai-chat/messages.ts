@@ -2,7 +2,16 @@
 // other make one turn, as dialects without a role for tools want it.
 import type { Part, Turn } from "../conversation.ts";
 import type { JsonObject } from "../wire/fields.ts";
-import { asObject, knownWordIn, listIn, missing, neededObjectIn, neededTextIn, textIn } from "../wire/fields.ts";
+import {
+  asObject,
+  knownWordIn,
+  listIn,
+  missing,
+  neededObjectIn,
+  neededNameIn,
+  neededTextIn,
+  textIn,
+} from "../wire/fields.ts";
 import { foreign, readContent } from "./parts.ts";
 
 const roles = ["system", "developer", "user", "assistant", "tool", "function"] as const;
@@ -32,7 +41,7 @@ class MessageReader {
   }
 
   read(message: JsonObject, at: string): void {
-    neededTextIn(message, "role", at);
+    neededNameIn(message, "role", at);
     // A role that Charter does not know is said by the user where another API is spoken.
     const role = knownWordIn(message, "role", at, roles, this.#untranslated) ?? "user";
     if (role !== "function" && textIn(message, "name", at) !== undefined) this.#untranslated.push(`${at}/name`);

@@ -74,7 +74,7 @@ function readFile(part: JsonObject, at: string, untranslated: string[]): Part {
   const data = textIn(file, "file_data", place);
   if (data === undefined) {
     if (textIn(file, "file_id", place) === undefined) missing(place, "file_data");
-    return foreign(`${place}/file_id`, "a file by its id", untranslated);
+    return foreign(at, "a file by its id", untranslated);
   }
   const source = data.startsWith("data:")
     ? readMedia(data, `${place}/file_data`)

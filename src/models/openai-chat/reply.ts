@@ -99,7 +99,7 @@ function readChoice(choice: JsonObject, replyId: string): Choice {
   // What the model said aloud: the sound itself stays in the provider's body.
   if (isObject(message["audio"])) add("text", textOr(message["audio"]["transcript"], ""));
   parts.push(...readImages(message["images"]));
-  const calls = readToolCalls(message, replyId, Number(choice["index"] ?? 0));
+  const calls = readToolCalls(message, replyId, typeof choice["index"] === "number" ? choice["index"] : 0);
   parts.push(...calls);
   const tools = calls.length > 0;
   const read: Draft<Choice> = {

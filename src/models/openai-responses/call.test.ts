@@ -144,7 +144,7 @@ describe("a call of the Responses API", () => {
     });
     expect(call.verbosity).toBe("low");
     expect(new Set(call.untranslated)).toEqual(
-      new Set(["/include/0", "/reasoning/effort", "/truncation", "/top_logprobs", "/input/0/content/0/file_id"]),
+      new Set(["/include/0", "/reasoning/effort", "/truncation", "/top_logprobs", "/input/0/content/0"]),
     );
   });
 

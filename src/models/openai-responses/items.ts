@@ -2,7 +2,17 @@
 // other make one turn, and so do results of tools.
 import type { Part, Turn, TurnRole } from "../conversation.ts";
 import type { Draft, JsonObject } from "../wire/fields.ts";
-import { asObject, knownWordIn, listIn, missing, neededTextIn, put, textIn, unlike } from "../wire/fields.ts";
+import {
+  asObject,
+  knownWordIn,
+  listIn,
+  missing,
+  neededNameIn,
+  neededTextIn,
+  put,
+  textIn,
+  unlike,
+} from "../wire/fields.ts";
 import { readMedia } from "../openai-chat/media.ts";
 import { unsealReasoning } from "./seal.ts";
 
@@ -76,7 +86,7 @@ class ItemReader {
   }
 
   #message(item: JsonObject, at: string): void {
-    neededTextIn(item, "role", at);
+    neededNameIn(item, "role", at);
     const role = knownWordIn(item, "role", at, roles, this.#untranslated) ?? "user";
     if (item["content"] === undefined || item["content"] === null) missing(at, "content");
     const parts = this.#content(item["content"], `${at}/content`);
@@ -160,7 +170,7 @@ class ItemReader {
   /** What an id names lies with the provider that issued the id. */
   #byId(part: JsonObject, at: string, otherwise: string): Part {
     if (textIn(part, "file_id", at) === undefined) missing(at, otherwise);
-    return this.#foreign(`${at}/file_id`, "a file by its id");
+    return this.#foreign(at, "a file by its id");
   }
 
   #foreign(at: string, type: string): Part {

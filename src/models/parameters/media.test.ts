@@ -68,3 +68,35 @@ describe("bytes that are a URL", () => {
     ]);
   });
 });
+
+describe("a part that only its provider can read", () => {
+  const usesIn = (part: object, role = "user") => {
+    const messages = [{ role, content: [part] }];
+    return usesOf(frontDialects["anthropic-messages"]!.readCall({ model: "m", max_tokens: 1, messages })).map(
+      ({ effects }) => effects,
+    );
+  };
+
+  it.each([
+    { type: "image_v2", source: "http://169.254.169.254/latest" },
+    { type: "image_v2", input: { image_url: "http://169.254.169.254/latest" } },
+    { type: "mcp_tool_result", content: [{ type: "image", source: { url: "http://169.254.169.254/" } }] },
+    { type: "image_v2", content: ["file:/etc/passwd"] },
+  ])("may have any address in it read: %j", (part) => {
+    expect(usesIn(part)).toEqual([["fetch", "reach"]]);
+  });
+
+  it.each([
+    { type: "input_file", file_id: "f1" },
+    { type: "file_v2", file: { fileId: "f1" } },
+    { type: "image", source: { type: "file", file_id: "f1" } },
+  ])("may name what is kept: %j", (part) => {
+    expect(usesIn(part)).toContainEqual(["retention"]);
+  });
+
+  it("asks for nothing by its words, or by what the provider's own tools have found", () => {
+    expect(usesIn({ type: "note", text: "Note: see the file: it says https://elsewhere.test/" })).toEqual([]);
+    const found = { type: "web_search_tool_result", content: [{ type: "web_search_result", url: "https://a.test/" }] };
+    expect(usesIn(found, "assistant")).toEqual([]);
+  });
+});

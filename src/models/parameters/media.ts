@@ -7,21 +7,47 @@ import type { Use } from "./use.ts";
 /** Tells every use of media that do not come with the call. */
 export function mediaUses({ turns, untranslated = [], raw, dialect }: ModelCall, tell: (use: Use) => void): void {
   const at = dialect === "openai-responses" ? "/input" : "/messages";
-  const look = (parts: readonly Part[]): void => {
+  const look = (parts: readonly Part[], isOwn: boolean): void => {
     for (const part of parts) {
       if (part.kind === "text") continue;
-      if (part.kind === "tool_result") look(part.parts);
+      if (part.kind === "tool_result") look(part.parts, false);
+      if (part.kind === "foreign") unknownUses(valueAt(raw, part.at), part.at, isOwn, tell);
       const url = urlOf(part);
       if (url !== undefined) tell({ at, name: `${part.kind} by URL`, effects: effectsOfUrl(url) });
     }
   };
-  for (const { parts } of turns) look(parts);
+  for (const { parts, role } of turns) look(parts, role === "assistant");
   for (const pointer of untranslated) {
     if (!/^\/(?:messages|input|system)\//.test(pointer)) continue;
     const value = valueAt(raw, pointer);
     const type = isRecord(value) ? value["type"] : undefined;
     const isStored = pointer.endsWith("/file_id") || type === "file" || type === "container_upload";
     if (isStored) tell({ at: pointer, name: "file_id", effects: ["retention"] });
+  }
+}
+
+/** Names of members by which a server may find what it keeps. */
+const storedName = /(?:file|container|asset|media|upload|vector_?store)_?(?:id|ids|uri)$/i;
+/** An address with a scheme, or with its reader's; the bytes of a `data:` URL are there. */
+const address =
+  /^\s*(?:(?:(?!data:)[a-z][a-z\d+.-]{0,63}:)?[\\/]{2}|(?:file|ftp|gs|s3|az|abfss?|gopher|dict|ldaps?|smb|jar|blob):)/i;
+
+/**
+ * Tells what a part asks for that only its provider can read: any address in it may be fetched, and any id name what is kept.
+ * @param isOwn It stands in the assistant's turn, where addresses are what the provider has found itself.
+ */
+function unknownUses(value: unknown, at: string, isOwn: boolean, tell: (use: Use) => void): void {
+  if (typeof value === "string") {
+    if (!isOwn && address.test(value.slice(0, 128))) {
+      tell({ at, name: "a part that is not known, by URL", effects: effectsOfUrl(value) });
+    }
+  } else if (Array.isArray(value)) for (const item of value) unknownUses(item, at, isOwn, tell);
+  else if (isRecord(value)) {
+    for (const [key, inner] of Object.entries(value)) {
+      const isStored = storedName.test(key) && (typeof inner === "string" || Array.isArray(inner));
+      if (isStored) tell({ at, name: "file_id", effects: ["retention"] });
+      unknownUses(inner, at, isOwn, tell);
+    }
   }
 }
 

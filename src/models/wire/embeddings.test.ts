@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Reply } from "../conversation.ts";
+import { parseLossless } from "../../kernel/json-exact.ts";
 import { embeddingsFront, embeddingsUpstream } from "./embeddings.ts";
 import { openaiChatFront } from "../openai-chat/dialect.ts";
 
@@ -63,6 +64,14 @@ describe("embeddings", () => {
       const mended = sent === undefined ? undefined : body(sent);
       expect(embeddingsFront.mended?.(call, body(came))).toEqual(mended);
     }
+  });
+
+  it("are written in base64 from numbers of any length", () => {
+    const call = read({ input: "a", encoding_format: "base64" });
+    const data = parseLossless('[{"index":0,"embedding":[0.10000000000000001,0.3333333333333333333333333]}]');
+    const { data: mended } = embeddingsFront.mended?.(call, { data }) as { data: [{ embedding: string }] };
+    const bytes = Buffer.from(mended[0].embedding, "base64");
+    expect([bytes.readFloatLE(0), bytes.readFloatLE(4)]).toEqual([Math.fround(0.1), Math.fround(1 / 3)]);
   });
 
   it("hold no conversation", () => {

@@ -1,4 +1,5 @@
 // Embeddings: POST /v1/embeddings. Only upstreams of the same dialect answer it, so the caller's body goes through as it is.
+import { doubleOf } from "../../kernel/json-number.ts";
 import type { FrontDialect, ModelCall, Reply, StreamReader, StreamWriter, UpstreamDialect } from "../conversation.ts";
 import { garbled, unsupported } from "./faults.ts";
 import type { Draft, JsonObject } from "./fields.ts";
@@ -157,7 +158,7 @@ function writeEmbeddingsReply(call: ModelCall, reply: Reply): Record<string, unk
 function toBase64(vector: Vector): string {
   if (typeof vector === "string") return vector;
   const bytes = Buffer.alloc(vector.length * 4);
-  for (const [index, number] of vector.entries()) bytes.writeFloatLE(number, index * 4);
+  for (const [index, number] of vector.entries()) bytes.writeFloatLE(doubleOf(number), index * 4);
   return bytes.toString("base64");
 }
 

@@ -1,7 +1,7 @@
 // The JSON of one event of a stream. An event is read in one go, so a long one is held to bounds in which that takes
 // milliseconds: the engine reads one of few values quickly, however long they are, as a picture is. What models say in an
 // event has a hundred values.
-import { parseLossless } from "../../kernel/json-exact.ts";
+import { parseExactly, parseLossless } from "../../kernel/json-exact.ts";
 import { plainBounds } from "../../kernel/json-bounds.ts";
 import type { JsonBounds } from "../../kernel/json-bounds.ts";
 import { readJson } from "../../kernel/json-reader.ts";
@@ -21,7 +21,9 @@ const bounds: JsonBounds = {
 
 /** The value that an event spells. @throws SyntaxError or JsonRefusal */
 export function parseEvent(data: string): unknown {
-  if (data.length <= shortChars || hasFewValues(data)) return parseLossless(data);
+  if (data.length <= shortChars) return parseLossless(data);
+  // A picture of many mebibytes has no digits to lose.
+  if (hasFewValues(data)) return parseExactly(data);
   return atOnce(readJson(Buffer.from(data), bounds, new TimeSlice()));
 }
 

@@ -36,6 +36,13 @@ export function neededTextIn(from: JsonObject, key: string, at: string): string 
   return textIn(from, key, at) ?? missing(at, key);
 }
 
+/** A short name that must be there: of letters, digits and what joins them, so that no words pass for one. */
+export function neededNameIn(from: JsonObject, key: string, at: string): string {
+  const name = neededTextIn(from, key, at);
+  if (/^[\w.:-]{1,64}$/.test(name)) return name;
+  throw unlike(`${at}/${key}`, "a short name", name);
+}
+
 /** True or false. */
 export function flagIn(from: JsonObject, key: string, at: string): boolean | undefined {
   const value = from[key];
