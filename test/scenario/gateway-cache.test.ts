@@ -57,7 +57,7 @@ describe("an answer that is kept", () => {
   });
 
   it("is not looked for when something new is asked for", async () => {
-    for (const more of [{ temperature: 0.7 }, { n: 2 }]) {
+    for (const more of [{ temperature: 0.7 }, { temperature: 2.5 }, { n: 2 }]) {
       const body = { ...question(), ...more };
       for (let i = 0; i < 2; i++) {
         expect(await upstreamCalls(async () => expect((await cacheOf(body)).cache).toBe("bypass"))).toBe(1);

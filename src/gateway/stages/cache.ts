@@ -39,8 +39,9 @@ async function turnOf(session: CallSession, { constitution, cache, similar, embe
     ...(options.unsupported === undefined ? {} : { unsupported: options.unsupported }),
     ...parameters.passed,
   };
-  // As it stands in the body: a temperature that Charter does not know samples as well.
-  const samples = (call.raw["temperature"] ?? 0) !== 0 || call.choices > 1 || strategy === "cascade";
+  // A temperature that Charter does not know samples as well.
+  const isWarm = (call.temperature ?? call.raw["temperature"] ?? 0) !== 0;
+  const samples = isWarm || call.choices > 1 || strategy === "cascade";
   const canonical = samples ? undefined : canonicalCall(call, circumstances, await contentOf(session));
   const query: Query = {
     address: addressOf({
