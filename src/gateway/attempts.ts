@@ -199,7 +199,7 @@ async function sent(
   deployment: Deployment,
   attempt: Attempt & Pick<ReservedAttempt, "wire" | "dialect">,
 ): Promise<UpstreamResponse> {
-  const { dispensable = [] } = attempt.dialect;
+  const { dispensable = {} } = attempt.dialect;
   const forgone = fleet.forgoneBy(deployment, attempt.product);
   let { wire, body } = attempt;
   const leaveOut = async (fields: readonly string[]): Promise<void> => {
@@ -207,18 +207,31 @@ async function sent(
     wire = { ...wire, body: Object.fromEntries(left) };
     body = await writeInTurns(wire.body, attempt.signal);
   };
-  const known = dispensable.filter((field) => forgone.has(field) && field in wire.body);
+  const known = Object.keys(dispensable).filter((field) => forgone.has(field) && field in wire.body);
   if (known.length > 0) await leaveOut(known);
+  const unknown: string[] = [];
   for (;;) {
     try {
-      return await fleet.attempt(deployment, { ...attempt, wire, body });
+      const answer = await fleet.attempt(deployment, { ...attempt, wire, body });
+      // Only an answer shows that it was the field.
+      for (const field of unknown) forgone.add(field);
+      return answer;
     } catch (error) {
-      const field = dispensable.find((each) => each in wire.body && doesNotKnow(error, each));
-      if (field === undefined) throw error;
-      forgone.add(field);
-      await leaveOut([field]);
+      const found = Object.entries(dispensable).find(
+        ([field, members]) => isPlain(wire.body, field, members) && doesNotKnow(error, field, members[0] ?? ""),
+      );
+      if (found === undefined) throw error;
+      unknown.push(found[0]);
+      await leaveOut([found[0]]);
     }
   }
+}
+
+/** Whether a field of a stream's request holds nothing that a caller could have made wrong. */
+function isPlain(body: Readonly<Record<string, unknown>>, field: string, members: readonly string[]): boolean {
+  const value = body[field];
+  if (body["stream"] !== true || typeof value !== "object" || value === null) return false;
+  return Object.entries(value).every(([member, flag]) => members.includes(member) && typeof flag === "boolean");
 }
 
 /** Turns an error that came inside an answer of a good status into what it would be as a refusal. */
