@@ -33,11 +33,15 @@ export class StatusFault extends Fault {
   }
 }
 
-/** Whether a server refused a request because it does not know a field of it. */
-export function doesNotKnow(error: unknown, field: string): boolean {
+/**
+ * Whether a server refused a request because it does not know a field of it. Where it names a member of the field, it knows the
+ * field, unless it is the member that is always there.
+ */
+export function doesNotKnow(error: unknown, field: string, member: string): boolean {
   if (!(error instanceof StatusFault) || ![400, 422, 501].includes(error.status)) return false;
-  const { code, message, param } = error.words ?? {};
-  return [code, message, param].some((text) => text?.includes(field) === true);
+  const { message = "", param } = error.words ?? {};
+  if (param !== undefined) return param === field || param === `${field}.${member}`;
+  return new RegExp(`(?<!\\w)${field}(?!\\w|["']?[.[/]["']?(?!${member}\\b)\\w)`).test(message);
 }
 
 /** What follows from a verdict: what the caller is told, and whether another attempt may succeed. */

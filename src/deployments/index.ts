@@ -8,6 +8,7 @@ export {
   refusalOf,
   StatusFault,
   StreamCutShort,
+  wasAccepted,
 } from "./faults.ts";
 export type { Health } from "./health.ts";
 export { DeploymentPool } from "./pool.ts";

@@ -28,12 +28,22 @@ import { JsonRefusal, plainBounds } from "../kernel/json-bounds.ts";
 import type { JsonBounds } from "../kernel/json-bounds.ts";
 import { readInTurns, writeInTurns } from "../kernel/json-turns.ts";
 import { maxReplyContainers, maxReplyDepth, maxReplyNodes } from "../kernel/limits.ts";
-import type { Deployment, DialectName, ModelCall, Reply, StreamEvent, UpstreamDialect } from "../models/index.ts";
+import type { Cost, Deployment, DialectName, ModelCall, Reply, StreamEvent, UpstreamDialect } from "../models/index.ts";
 import type { CallSession } from "./call-session.ts";
 import { gatewayFault } from "./errors.ts";
 import type { Attempt, DeploymentPool, UpstreamResponse } from "../deployments/index.ts";
-import { chargeOf, cleaned, doesNotKnow, mayPass, refusalOf, StatusFault } from "../deployments/index.ts";
+import {
+  chargeOf,
+  cleaned,
+  doesNotKnow,
+  mayPass,
+  refusalOf,
+  StatusFault,
+  StreamCutShort,
+  wasAccepted,
+} from "../deployments/index.ts";
 import { UpstreamStream } from "./upstream-stream.ts";
+import type { PricedReply } from "./costing.ts";
 import type { Attempted } from "./overrun.ts";
 import { judgeReply, misfitFault } from "./reply-form.ts";
 import { reserveAttempt } from "./stages/reserve.ts";
@@ -152,7 +162,7 @@ async function attemptOnce(
   let status: number | undefined;
   let failure: string | undefined;
   let hasLeft = false;
-  const seen = { bytes: 0 };
+  const seen: Seen = { bytes: 0, pieces: [] };
   try {
     assertSent(wire, deployment, parameters.askedOf(name));
     landing = await sent(parts.fleet, deployment, {
@@ -176,11 +186,13 @@ async function attemptOnce(
     landing?.broke(error);
     // What was refused has been paid for, and an attempt whose caller has gone may be.
     const isPaid = error instanceof Fault && error.code === "reply.invalid";
-    const charge = isPaid || signal.aborted ? "all" : chargeOf(error);
-    if (!hasLeft || charge === "nothing") session.unbilled(attempt);
-    else if (charge === "estimate") {
-      const unread = { reply: { rawUsage: null, model: deployment.model } };
-      session.spent(attempt, session.costOf(attempt, unread, Math.ceil(seen.bytes / bytesPerToken)));
+    const isOpen = !isPaid && !signal.aborted;
+    // What goes wrong inside Charter after a provider has answered, the provider bills all the same.
+    const isOurs = landing !== undefined && !(error instanceof Fault);
+    const charge = isOurs ? "estimate" : chargeOf(error);
+    if (!hasLeft || (isOpen && charge === "nothing")) session.unbilled(attempt);
+    else if (isOpen && (charge === "estimate" || seen.pieces.length > 0)) {
+      session.spent(attempt, costOfSeen(session, attempt, seen));
     }
     if (error instanceof StatusFault) ({ status } = error);
     failure = error instanceof Fault ? error.code : signal.aborted ? "call.aborted" : "internal.error";
@@ -199,7 +211,7 @@ async function sent(
   deployment: Deployment,
   attempt: Attempt & Pick<ReservedAttempt, "wire" | "dialect">,
 ): Promise<UpstreamResponse> {
-  const { dispensable = [] } = attempt.dialect;
+  const { dispensable = {} } = attempt.dialect;
   const forgone = fleet.forgoneBy(deployment, attempt.product);
   let { wire, body } = attempt;
   const leaveOut = async (fields: readonly string[]): Promise<void> => {
@@ -207,18 +219,31 @@ async function sent(
     wire = { ...wire, body: Object.fromEntries(left) };
     body = await writeInTurns(wire.body, attempt.signal);
   };
-  const known = dispensable.filter((field) => forgone.has(field) && field in wire.body);
+  const known = Object.keys(dispensable).filter((field) => forgone.has(field) && field in wire.body);
   if (known.length > 0) await leaveOut(known);
+  const unknown: string[] = [];
   for (;;) {
     try {
-      return await fleet.attempt(deployment, { ...attempt, wire, body });
+      const answer = await fleet.attempt(deployment, { ...attempt, wire, body });
+      // Only an answer shows that it was the field.
+      for (const field of unknown) forgone.add(field);
+      return answer;
     } catch (error) {
-      const field = dispensable.find((each) => each in wire.body && doesNotKnow(error, each));
-      if (field === undefined) throw error;
-      forgone.add(field);
-      await leaveOut([field]);
+      const found = Object.entries(dispensable).find(
+        ([field, members]) => isPlain(wire.body, field, members) && doesNotKnow(error, field, members[0] ?? ""),
+      );
+      if (found === undefined) throw error;
+      unknown.push(found[0]);
+      await leaveOut([found[0]]);
     }
   }
+}
+
+/** Whether a field of a stream's request holds nothing that a caller could have made wrong. */
+function isPlain(body: Readonly<Record<string, unknown>>, field: string, members: readonly string[]): boolean {
+  const value = body[field];
+  if (body["stream"] !== true || typeof value !== "object" || value === null) return false;
+  return Object.entries(value).every(([member, flag]) => members.includes(member) && typeof flag === "boolean");
 }
 
 /** Turns an error that came inside an answer of a good status into what it would be as a refusal. */
@@ -257,7 +282,7 @@ async function readHead(
   { deployment, name, dialect, heard }: Heading,
   call: ModelCall,
   landing: UpstreamResponse,
-  seen: { bytes: number },
+  seen: Seen,
 ): Promise<LandedAnswer> {
   const { answer } = landing;
   const { keys } = deployment.provider;
@@ -271,9 +296,17 @@ async function readHead(
   seen.bytes = bytes.length;
   if (beginsAsEvents(bytes) === true && name !== "embeddings") {
     const intake = new UpstreamStream(landing, Readable.from([bytes]), dialect.streamReader(), keys);
-    return { kind: "whole", deployment, dialect: name, ...(await foldedReply(intake)), bytes, body: undefined };
+    return {
+      kind: "whole",
+      deployment,
+      dialect: name,
+      ...(await foldedReply(intake, seen.pieces)),
+      bytes,
+      body: undefined,
+    };
   }
   const body = await parsed(bytes);
+  seen.body = body;
   // A long reply is made out in one go: with a turn of the loop to itself.
   const isLong = bytes.length > shortReplyBytes;
   if (isLong) await nextRound();
@@ -283,17 +316,51 @@ async function readHead(
   return { kind: "whole", deployment, dialect: name, reply, ...tierOf(body), bytes, body };
 }
 
-/** The reply that a stream adds up to which came where a whole reply was asked for. */
-async function foldedReply(intake: UpstreamStream): Promise<{ readonly reply: Reply; readonly serviceTier?: string }> {
+/** What has come of an answer: its bytes, its body, and the pieces of one that came as a stream where a whole one was asked for. */
+interface Seen {
+  bytes: number;
+  body?: unknown;
+  readonly pieces: StreamEvent[];
+}
+
+/**
+ * The reply that a stream adds up to which came where a whole reply was asked for.
+ * @throws StreamCutShort, for the provider was at work, once it had begun.
+ */
+async function foldedReply(intake: UpstreamStream, pieces: StreamEvent[]): Promise<PricedReply & { reply: Reply }> {
   await intake.begin();
-  const pieces: StreamEvent[] = [];
-  for (let items = await intake.next(); items !== undefined; items = await intake.next()) {
-    for (const item of items) pieces.push(...item.pieces);
+  try {
+    for (let items = await intake.next(); items !== undefined; items = await intake.next()) {
+      for (const item of items) pieces.push(...item.pieces);
+    }
+  } catch (error) {
+    if (!(error instanceof Fault) || wasAccepted(error)) throw error;
+    throw new StreamCutShort("upstream.failed", error.message, error);
   }
   intake.complete();
+  return folded(pieces);
+}
+
+function folded(pieces: readonly StreamEvent[]): PricedReply & { reply: Reply } {
   const usage = pieces.findLast((piece) => piece.kind === "usage");
   const { serviceTier } = usage ?? {};
   return { reply: replyOf(pieces, null), ...(serviceTier !== undefined && { serviceTier }) };
+}
+
+/** What an answer costs that is not used: by the provider's account where it is there. */
+function costOfSeen(session: CallSession, attempt: Attempted, { bytes, body, pieces }: Seen): Cost {
+  if (pieces.length > 0) {
+    const answer = folded(pieces);
+    return session.costOf(attempt, answer, tokensOfReply(answer.reply), true);
+  }
+  const { usage, usageMetadata } = asRecord(body);
+  const rawUsage = Object.keys(asRecord(usage ?? usageMetadata)).length > 0 ? asRecord(usage ?? usageMetadata) : null;
+  const unread = { reply: { rawUsage, model: attempt.seat.deployment.model } };
+  return session.costOf(attempt, unread, Math.ceil(bytes / bytesPerToken));
+}
+
+function asRecord(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null ? (value as Readonly<Record<string, unknown>>) : {};
 }
 
 /** A long answer is read in turns with everything else; the connection is given back meanwhile, since all of it is here. */

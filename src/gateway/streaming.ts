@@ -162,6 +162,7 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
     const out: Buffer[] = [];
     for (const each of items) {
       if (this.#endFrame !== undefined) break;
+      this.#count(each);
       const item = this.#framed(each);
       const raw = this.#parts.asItCame && !this.#rewrites ? item.raw : undefined;
       if (raw === undefined) for (const piece of item.pieces) out.push(...this.#written(this.#guarded(piece)));
@@ -178,6 +179,7 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
     const out: Buffer[] = [];
     for (const each of items) {
       if (this.#endFrame !== undefined) break;
+      this.#count(each);
       const item = this.#framed(each);
       const guarded: (readonly StreamEvent[])[] = [];
       for (const piece of item.pieces) guarded.push(await this.#guardedInParts(piece));
@@ -319,29 +321,22 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
     return text === "" ? [] : [{ ...watched.like, text }];
   }
 
+  /** Counts what has come: it is paid for, also where a guard still holds it back when the stream breaks off. */
+  #count({ pieces }: Item): void {
+    for (const piece of pieces) {
+      if ("text" in piece) this.#output.add(piece.text);
+      if (piece.kind !== "usage") continue;
+      this.#usage = piece.raw;
+      this.#tier = piece.serviceTier ?? this.#tier;
+    }
+  }
+
   /** Takes note of a piece that goes out. */
   #note(piece: StreamEvent): void {
     this.#parts.session.passed(piece);
     this.#parts.form?.note(piece);
-    switch (piece.kind) {
-      case "start":
-        this.#model = piece.model;
-        break;
-      case "text":
-      case "refusal":
-      case "reasoning":
-      case "tool_arguments":
-        this.#output.add(piece.text);
-        break;
-      case "finish":
-        this.#finish ??= piece.finish;
-        break;
-      case "usage":
-        this.#usage = piece.raw;
-        this.#tier = piece.serviceTier ?? this.#tier;
-        break;
-      default:
-    }
+    if (piece.kind === "start") this.#model = piece.model;
+    if (piece.kind === "finish") this.#finish ??= piece.finish;
     const last = this.#outline?.at(-1);
     // Texts in a row differ in nothing that a writer keeps in mind.
     if (last?.kind !== piece.kind || piece.kind === "tool_start") this.#outline?.push(piece);

@@ -51,6 +51,7 @@ export class UpstreamStream {
   async begin(heard: () => void = () => {}): Promise<void> {
     const held: Item[] = [];
     let heldBytes = 0;
+    let wasAtWork = false;
     for (;;) {
       const items = await this.#pull();
       if (items === undefined) throw nothingSaid();
@@ -59,9 +60,15 @@ export class UpstreamStream {
         heldBytes += item.raw?.length ?? 0;
       }
       const pieces = items.flatMap((item) => item.pieces);
-      const error = pieces.find(({ kind }) => kind === "error");
-      if (error?.kind === "error") throw new ReportedFault({ code: error.code, message: error.message });
-      if (pieces.some(({ kind }) => kind !== "usage" && kind !== "end")) {
+      const failedAt = pieces.findIndex(({ kind }) => kind === "error");
+      const error = pieces[failedAt];
+      if (error?.kind === "error") {
+        // What was written before an error is paid for and passed on; the error follows it.
+        wasAtWork ||= pieces.slice(0, failedAt).some(isOutput);
+        if (!wasAtWork) throw new ReportedFault({ code: error.code, message: error.message });
+      }
+      wasAtWork ||= pieces.some(isOutput);
+      if (error !== undefined || pieces.some(({ kind }) => kind !== "usage" && kind !== "end")) {
         this.#first = held;
         this.#landing.answer.begun?.();
         return;
@@ -81,14 +88,15 @@ export class UpstreamStream {
     this.#first = undefined;
     if (items === undefined) return undefined;
     for (const [i, { pieces }] of items.entries()) {
-      for (const piece of pieces) {
+      for (const [at, piece] of pieces.entries()) {
         if (piece.kind === "finish") this.#finished = true;
         if (piece.kind === "end") this.#ended = true;
         if (piece.kind !== "error") continue;
-        // What came before the error is passed on first.
-        if (i === 0) throw failureOf(piece, this.#keys);
+        // What came before the error is passed on first, without the block that says it.
+        if (i + at === 0) throw failureOf(piece, this.#keys);
         this.#failure = failureOf(piece, this.#keys);
-        return items.slice(0, i);
+        const before = at === 0 ? [] : [{ raw: Buffer.alloc(0), pieces: pieces.slice(0, at) }];
+        return [...items.slice(0, i), ...before];
       }
     }
     return items;
@@ -185,6 +193,16 @@ function ownWords({ raw, event }: SseBlock): Buffer {
 
 /** A comment as `factsComment` writes it, with whatever white space. */
 const likeOurs = /(?:^\uFEFF?|[\r\n]):[ \t]*charter/;
+
+/** Whether a piece shows that the model has written something. */
+function isOutput(piece: StreamEvent): boolean {
+  if ("text" in piece) return piece.text !== "";
+  if (piece.kind !== "usage") return piece.kind === "tool_start" || piece.kind === "image";
+  return outputFields.some((field) => Number(piece.raw[field]) > 0);
+}
+
+/** Where the APIs say how many tokens were written. */
+const outputFields = ["completion_tokens", "output_tokens", "candidatesTokenCount", "thoughtsTokenCount"];
 
 function nothingSaid(): Fault {
   return new StreamCutShort("upstream.garbled", "the provider's stream ended before it began", "no reply");

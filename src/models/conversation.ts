@@ -309,8 +309,11 @@ export interface UpstreamDialect {
   streamReader(): StreamReader;
   /** The provider's words in an error body; undefined when there are none. */
   readError(body: unknown): ProviderWords | undefined;
-  /** Fields of a request that serve Charter's account alone: a server that does not know one is asked again without it. */
-  readonly dispensable?: readonly string[];
+  /**
+   * Fields of a stream's request that serve Charter's account alone, with the members that they have of it: a server that does
+   * not know such a field is asked again without it.
+   */
+  readonly dispensable?: Readonly<Record<string, readonly string[]>>;
   /** The header that shows a provider its key; `Authorization: Bearer` when absent. */
   readonly keyHeader?: string;
 }

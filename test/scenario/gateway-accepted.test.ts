@@ -143,3 +143,59 @@ describe("a call that was refused before it was accepted", () => {
     }
   });
 });
+
+describe("an error that follows what the model has written", () => {
+  const about = { id: "chatcmpl-1", object: "chat.completion.chunk", created: 1, model: "m" };
+  const error = { error: { message: "over and out", type: "server_error", code: "server_error" } };
+  const used = { prompt_tokens: 10, completion_tokens: 400, total_tokens: 410 };
+  const account = { ...about, choices: [], usage: used };
+  const saying = (content: string): object => ({
+    ...about,
+    choices: [{ index: 0, delta: { role: "assistant", content }, finish_reason: null }],
+  });
+  const said = saying("word ".repeat(300));
+  const framed = (events: readonly object[]): string =>
+    events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join("");
+
+  it.each([
+    ["words and the usage", true, [said, account], 400],
+    ["words and the usage", false, [said, account], 400],
+    ["words", true, [said], undefined],
+    ["words", false, [said], undefined],
+    ["the usage", true, [account], 400],
+    ["the usage", false, [account], 400],
+  ] as const)("in one packet is of an accepted call: %s, streamed: %s", async (name, stream, events, tokens) => {
+    stub.answer = (_request, response) => void head(response, "text/event-stream").end(framed([...events, error]));
+    const [from, size] = [stub.seen.length, await rig.charter.ledgerSize()];
+    const project = `${tagOf(name)}-${stream}`;
+    const headers = { "x-charter-project": project };
+    const body = { ...question(), model: `own/${project}`, stream, max_tokens: 1000 };
+    const { status, text } = await rig.chat(body, { headers });
+    expect([status, stub.seen.length - from]).toEqual([stream ? 200 : 502, 1]);
+    expect(text).toContain("upstream.failed");
+    const { output_tokens } = recordOf(await rig.outcomeSince(size));
+    if (tokens === undefined) expect(output_tokens).toBeGreaterThan(200);
+    else expect(output_tokens).toBe(tokens);
+    const { used: charged, held } = await settledBudget(rig, project);
+    expect([charged > output_tokens, charged < 900, held]).toEqual([true, true, 0]);
+  });
+
+  it.each([
+    ["the usage", [saying("word word word"), account], 400],
+    ["words alone", [said], undefined],
+  ] as const)("leaves nothing unpaid that a guard still holds back: %s", async (name, events, tokens) => {
+    for (const last of [framed([error]), ""]) {
+      stub.answer = async (_request, response) => {
+        head(response, "text/event-stream").write(framed(events));
+        await sleep(200);
+        response.end(last);
+      };
+      const size = await rig.charter.ledgerSize();
+      const body = { ...question(), model: `own/held-${tagOf(name)}`, stream: true, max_tokens: 1000 };
+      expect((await rig.chat(body)).text).not.toContain("word word");
+      const { output_tokens } = recordOf(await rig.outcomeSince(size));
+      if (tokens === undefined) expect(output_tokens).toBeGreaterThan(200);
+      else expect(output_tokens).toBe(tokens);
+    }
+  });
+});

@@ -294,6 +294,35 @@ describe("a server that does not know stream_options", () => {
     },
   );
 
+  it.each([
+    ["a member that the caller sent", { stream_options: { foo: 1 } }, "stream_options.foo"],
+    ["a member of the wrong kind", { stream_options: { include_obfuscation: "x" } }, "stream_options"],
+    ["another field that begins the same", { stream_options_x: 1 }, undefined],
+  ])("may refuse %s, and is asked for the usage of the next stream all the same", async (name, extra, param) => {
+    const model = `strict/${name.replaceAll(" ", "-")}`;
+    stub.answer = ({ json }, response) => {
+      const isOdd = "stream_options_x" in json || Object.keys(json.stream_options ?? {}).some((key) => key === "foo");
+      const isWrong = typeof (json.stream_options?.include_obfuscation ?? true) !== "boolean";
+      const message = `Unknown parameter: '${param ?? "stream_options_x"}'.`;
+      if (isOdd || isWrong) return sendJson(response, { error: { message, ...(param && { param }) } }, 400);
+      sendEvents(response, chunks);
+      response.end();
+    };
+    const from = stub.seen.length;
+    expect((await rig.chat({ ...question(), model, stream: true, ...extra })).status).toBe(400);
+    expect((await rig.chat({ ...question(), model, stream: true })).status).toBe(200);
+    expect(stub.seen.slice(from).map(({ json }) => json.stream_options?.include_usage)).toEqual([true, true]);
+  });
+
+  it("is not remembered where the request was refused without it too", async () => {
+    stub.answer = (_request, response) => sendJson(response, { error: { message: "no stream_options" } }, 400);
+    const body = { ...question(), model: "strict/never", stream: true };
+    const from = stub.seen.length;
+    for (let i = 0; i < 2; i++) expect((await rig.chat(body)).status).toBe(400);
+    const sent = stub.seen.slice(from).map(({ json }) => json.stream_options !== undefined);
+    expect(sent).toEqual([true, false, true, false]);
+  });
+
   it("and refuses something else is not asked again", async () => {
     stub.answer = (_request, response) => sendJson(response, { error: { message: "top_k must be positive" } }, 400);
     const from = stub.seen.length;

@@ -30,5 +30,5 @@ export const openaiChatUpstream: UpstreamDialect = {
   readReply: readChatReply,
   streamReader: () => new ChatStreamReader(),
   readError: readChatError,
-  dispensable: ["stream_options"],
+  dispensable: { stream_options: ["include_usage", "include_obfuscation"] },
 };
