@@ -35,7 +35,7 @@ beforeAll(async () => {
     providers: () => {
       const own = { kind: "openai-compatible", baseUrl: `${stub.url}/v1`, keyless: true, open: true };
       return {
-        oai: { ...own, priceProvider: "openai" },
+        oai: { api: "chat", ...own, priceProvider: "openai" },
         router: { ...own, priceProvider: "openrouter" },
         plain: own,
         "own-claude": { ...own, kind: "anthropic" },
