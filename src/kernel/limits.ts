@@ -106,6 +106,9 @@ export const quietMs = 2_000;
 /** How long an act whose call was stopped may take to clean up before its caller is answered, milliseconds. */
 export const stopGraceMs = 400;
 
+/** Longest arguments of a tool that are read as an object, characters: in one go, and no model writes more in one reply. */
+export const maxArgumentsChars = 512 * 1024;
+
 /** Most parts, words and parameters of one call that Charter does not know: each is looked for by its place. Agents send a few hundred. */
 export const maxUnknownParts = 4000;
 

@@ -1,5 +1,6 @@
 // Arguments of tools are text in the neutral form and objects in the dialects of Anthropic and Google.
 import { parseLossless } from "../../kernel/json-exact.ts";
+import { maxArgumentsChars } from "../../kernel/limits.ts";
 import { isObject } from "./fields.ts";
 
 /**
@@ -8,6 +9,7 @@ import { isObject } from "./fields.ts";
  * wrote nonsense can go on.
  */
 export function parseArguments(text: string): Readonly<Record<string, unknown>> {
+  if (text.length > maxArgumentsChars) return { INVALID_JSON: text };
   if (text.trim() === "") return {};
   try {
     const value: unknown = parseLossless(text);
