@@ -4,7 +4,7 @@ import { maxArgumentsChars } from "../../kernel/limits.ts";
 import { isObject } from "./fields.ts";
 
 /**
- * The object that a model wrote as arguments; empty text means no arguments. Text that is not a JSON object is wrapped under
+ * The object that a model wrote as arguments; empty text means no arguments. Text that is not a JSON object, or too long for one, is wrapped under
  * `INVALID_JSON`, as Anthropic's page "Fine-grained tool streaming" advises, so that a conversation in which a model once
  * wrote nonsense can go on.
  */
