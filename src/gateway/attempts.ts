@@ -13,9 +13,6 @@ import {
   modelFault,
   openedAnswer,
   ReportedFault,
-  restMs,
-  verdictOf,
-  statusOfWords,
   tierOf,
   tokensOfReply,
   assertSent,
@@ -34,10 +31,9 @@ import { gatewayFault } from "./errors.ts";
 import type { Attempt, DeploymentPool, UpstreamResponse } from "../deployments/index.ts";
 import {
   chargeOf,
-  cleaned,
   doesNotKnow,
   mayPass,
-  refusalOf,
+  reportedFault,
   StatusFault,
   StreamCutShort,
   wasAccepted,
@@ -249,10 +245,7 @@ function isPlain(body: Readonly<Record<string, unknown>>, field: string, members
 /** Turns an error that came inside an answer of a good status into what it would be as a refusal. */
 function refused({ provider }: Deployment): (error: unknown) => never {
   return (error) => {
-    if (!(error instanceof ReportedFault)) throw error;
-    const status = statusOfWords(error.words);
-    const waitMs = verdictOf(status, error.words) === "rate" ? restMs({}, 0) : 0;
-    throw refusalOf(provider, status, cleaned(error.words, provider.keys), waitMs);
+    throw error instanceof ReportedFault ? reportedFault(provider, error.words) : error;
   };
 }
 
@@ -285,17 +278,17 @@ async function readHead(
   seen: Seen,
 ): Promise<LandedAnswer> {
   const { answer } = landing;
-  const { keys } = deployment.provider;
+  const { provider } = deployment;
   const { rest, isEvents } = call.stream ? await openedAnswer(answer) : { rest: answer, isEvents: false };
   if (isEvents) {
-    const intake = new UpstreamStream(landing, rest.body, dialect.streamReader(), keys);
+    const intake = new UpstreamStream(landing, rest.body, dialect.streamReader(), provider);
     await intake.begin(heard);
     return { kind: "stream", deployment, dialect: name, intake };
   }
   const bytes = await rest.collect(maxReplyBytes);
   seen.bytes = bytes.length;
   if (beginsAsEvents(bytes) === true && name !== "embeddings") {
-    const intake = new UpstreamStream(landing, Readable.from([bytes]), dialect.streamReader(), keys);
+    const intake = new UpstreamStream(landing, Readable.from([bytes]), dialect.streamReader(), provider);
     return {
       kind: "whole",
       deployment,
