@@ -198,7 +198,12 @@ const likeOurs = /(?:^\uFEFF?|[\r\n]):[ \t]*charter/;
 function isOutput(piece: StreamEvent): boolean {
   if ("text" in piece) return piece.text !== "";
   if (piece.kind !== "usage") return piece.kind === "tool_start" || piece.kind === "image";
-  return outputFields.some((field) => Number(piece.raw[field]) > 0);
+  return saysOutput(piece.raw);
+}
+
+/** Whether an account shows that the model has written something. */
+export function saysOutput(account: Readonly<Record<string, unknown>>): boolean {
+  return outputFields.some((field) => Number(account[field]) > 0);
 }
 
 /** Where the APIs say how many tokens were written. */
