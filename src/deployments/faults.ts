@@ -3,7 +3,7 @@
 import { Fault } from "../kernel/fault.ts";
 import type { FaultFacts } from "../kernel/fault.ts";
 import { JsonRefusal } from "../kernel/json-bounds.ts";
-import { isAboutAll, verdictOf } from "../models/index.ts";
+import { isAboutAll, restMs, statusOfWords, verdictOf } from "../models/index.ts";
 import type { Deployment, Provider, ProviderWords, RestReason, UpstreamDialect, Verdict } from "../models/index.ts";
 import { redactSecrets } from "../guards/index.ts";
 import { UpstreamFault } from "../outbound/index.ts";
@@ -61,14 +61,17 @@ const meanings: Readonly<
   failed: { code: "upstream.failed", says: "failed", passes: "here" },
 };
 
-/** Verdicts whose words are about the server's account with the provider, and for the log alone. */
-const private_: ReadonlySet<Verdict> = new Set(["key", "quota", "rate"]);
+/**
+ * Verdicts whose words are about the caller's own request. All others are about the server's account with the provider or
+ * about what stands inside the provider's, and are for the log alone.
+ */
+const aboutRequest: ReadonlySet<Verdict> = new Set(["context", "size", "form", "refused", "missing"]);
 
 /** What a caller is told of an answer that is not a success. @param waitMs How long it is no use to ask again, where that is known. */
 export function refusalOf({ name }: Provider, status: number, words: Words | undefined, waitMs = 0): StatusFault {
   const verdict = verdictOf(status, words);
   const { code, says } = meanings[verdict];
-  const isPrivate = private_.has(verdict) || (words !== undefined && isAboutAll(words));
+  const isPrivate = !aboutRequest.has(verdict) || (words !== undefined && isAboutAll(words));
   const because = isPrivate || words?.message === undefined ? "" : `: ${words.message}`;
   const detail = verdict === "failed" ? `answered with status ${status}` : says;
   const { code: said, type, param } = words ?? {};
@@ -82,6 +85,17 @@ export function refusalOf({ name }: Provider, status: number, words: Words | und
   // What the request is to blame for is no failure that someone must look at.
   const cause = meanings[verdict].passes === "nowhere" ? undefined : (words ?? status);
   return new StatusFault(code, `${name} ${detail}${because}`, { status, words, verdict }, facts, cause);
+}
+
+/** What a caller is told of an error that came inside an answer of a good status: what it would be as a refusal. */
+export function reportedFault(provider: Provider, reported: Words): StatusFault {
+  const words = cleaned(reported, provider.keys);
+  const status = statusOfWords(words);
+  const waitMs = verdictOf(status, words) === "rate" ? restMs({}, 0) : 0;
+  const fault = refusalOf(provider, status, words, waitMs);
+  if (fault.verdict !== "failed") return fault;
+  // Its status was good.
+  return new StatusFault(fault.code, `${provider.name} reported an error in its answer`, fault, fault.facts, words);
 }
 
 /** What a caller is told while every key of a provider rests. */

@@ -13,9 +13,6 @@ import {
   modelFault,
   openedAnswer,
   ReportedFault,
-  restMs,
-  verdictOf,
-  statusOfWords,
   tierOf,
   tokensOfReply,
   assertSent,
@@ -34,15 +31,14 @@ import { gatewayFault } from "./errors.ts";
 import type { Attempt, DeploymentPool, UpstreamResponse } from "../deployments/index.ts";
 import {
   chargeOf,
-  cleaned,
   doesNotKnow,
   mayPass,
-  refusalOf,
+  reportedFault,
   StatusFault,
   StreamCutShort,
   wasAccepted,
 } from "../deployments/index.ts";
-import { UpstreamStream } from "./upstream-stream.ts";
+import { saysOutput, UpstreamStream } from "./upstream-stream.ts";
 import type { PricedReply } from "./costing.ts";
 import type { Attempted } from "./overrun.ts";
 import { judgeReply, misfitFault } from "./reply-form.ts";
@@ -177,7 +173,7 @@ async function attemptOnce(
     });
     ({ status } = landing.answer);
     const heading = { deployment, name, dialect, heard: () => session.heard() };
-    const answer = await readHead(parts, heading, call, landing, seen).catch(refused(deployment));
+    const answer = await readHead(parts, heading, call, landing, seen).catch(refused(deployment, seen));
     const landed = { attempt, ...answer };
     if (landed.kind === "whole" && trial.enforcesForm) assertFits(parts.forms, session, landed);
     session.answered(candidate, name, wire.dropped);
@@ -191,7 +187,12 @@ async function attemptOnce(
     const isOurs = landing !== undefined && !(error instanceof Fault);
     const charge = isOurs ? "estimate" : chargeOf(error);
     if (!hasLeft || (isOpen && charge === "nothing")) session.unbilled(attempt);
-    else if (isOpen && (charge === "estimate" || seen.pieces.length > 0)) {
+    else if (
+      isOpen &&
+      (charge === "estimate" ||
+        seen.pieces.length > 0 ||
+        (error instanceof StreamCutShort && saysOutput(accountIn(seen.body))))
+    ) {
       session.spent(attempt, costOfSeen(session, attempt, seen));
     }
     if (error instanceof StatusFault) ({ status } = error);
@@ -246,13 +247,15 @@ function isPlain(body: Readonly<Record<string, unknown>>, field: string, members
   return Object.entries(value).every(([member, flag]) => members.includes(member) && typeof flag === "boolean");
 }
 
-/** Turns an error that came inside an answer of a good status into what it would be as a refusal. */
-function refused({ provider }: Deployment): (error: unknown) => never {
+/**
+ * Turns an error that came inside an answer of a good status into what it would be as a refusal. One next to an account of
+ * what the model has written is none: the call was accepted.
+ */
+function refused({ provider }: Deployment, seen: Seen): (error: unknown) => never {
   return (error) => {
     if (!(error instanceof ReportedFault)) throw error;
-    const status = statusOfWords(error.words);
-    const waitMs = verdictOf(status, error.words) === "rate" ? restMs({}, 0) : 0;
-    throw refusalOf(provider, status, cleaned(error.words, provider.keys), waitMs);
+    const fault = reportedFault(provider, error.words);
+    throw saysOutput(accountIn(seen.body)) ? new StreamCutShort("upstream.failed", fault.message, fault) : fault;
   };
 }
 
@@ -285,17 +288,17 @@ async function readHead(
   seen: Seen,
 ): Promise<LandedAnswer> {
   const { answer } = landing;
-  const { keys } = deployment.provider;
+  const { provider } = deployment;
   const { rest, isEvents } = call.stream ? await openedAnswer(answer) : { rest: answer, isEvents: false };
   if (isEvents) {
-    const intake = new UpstreamStream(landing, rest.body, dialect.streamReader(), keys);
+    const intake = new UpstreamStream(landing, rest.body, dialect.streamReader(), provider);
     await intake.begin(heard);
     return { kind: "stream", deployment, dialect: name, intake };
   }
   const bytes = await rest.collect(maxReplyBytes);
   seen.bytes = bytes.length;
   if (beginsAsEvents(bytes) === true && name !== "embeddings") {
-    const intake = new UpstreamStream(landing, Readable.from([bytes]), dialect.streamReader(), keys);
+    const intake = new UpstreamStream(landing, Readable.from([bytes]), dialect.streamReader(), provider);
     return {
       kind: "whole",
       deployment,
@@ -353,10 +356,16 @@ function costOfSeen(session: CallSession, attempt: Attempted, { bytes, body, pie
     const answer = folded(pieces);
     return session.costOf(attempt, answer, tokensOfReply(answer.reply), true);
   }
-  const { usage, usageMetadata } = asRecord(body);
-  const rawUsage = Object.keys(asRecord(usage ?? usageMetadata)).length > 0 ? asRecord(usage ?? usageMetadata) : null;
+  const account = accountIn(body);
+  const rawUsage = Object.keys(account).length > 0 ? account : null;
   const unread = { reply: { rawUsage, model: attempt.seat.deployment.model } };
   return session.costOf(attempt, unread, Math.ceil(bytes / bytesPerToken));
+}
+
+/** The provider's account in a body that could be parsed; empty where there is none. */
+function accountIn(body: unknown): Readonly<Record<string, unknown>> {
+  const { usage, usageMetadata } = asRecord(body);
+  return asRecord(usage ?? usageMetadata);
 }
 
 function asRecord(value: unknown): Readonly<Record<string, unknown>> {

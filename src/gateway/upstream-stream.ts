@@ -4,12 +4,12 @@
 // 2. A stream is pulled: nothing is read before a batch is asked for.
 // 3. A stream that stops without an end is a failure, unless the model had said why it stopped.
 // 4. What Charter says of a call in a comment, no one else says in its name: such comments of an upstream are left out.
-import { isAboutAll, modelFault, ReportedFault, SseDecoder, sseFrame } from "../models/index.ts";
+import { ReportedFault, SseDecoder, sseFrame } from "../models/index.ts";
 import type { Fault } from "../kernel/fault.ts";
 import { yieldToEventLoop, TimeSlice } from "../kernel/time-slice.ts";
-import type { StreamEvent, StreamReader, SseBlock } from "../models/index.ts";
+import type { Provider, StreamEvent, StreamReader, SseBlock } from "../models/index.ts";
 import type { UpstreamResponse } from "../deployments/index.ts";
-import { cleanWords, StreamCutShort } from "../deployments/index.ts";
+import { reportedFault, StreamCutShort } from "../deployments/index.ts";
 
 /** One block of a stream with what it says. */
 export interface Item {
@@ -20,7 +20,7 @@ export interface Item {
 
 /** The stream of one answer. */
 export class UpstreamStream {
-  readonly #keys: readonly string[];
+  readonly #provider: Provider;
   readonly #landing: UpstreamResponse;
   readonly #reader: StreamReader;
   readonly #decoder = new SseDecoder();
@@ -35,9 +35,9 @@ export class UpstreamStream {
   #ended = false;
   #closed = false;
 
-  /** @param keys Of the provider; they are taken out of what it says of its errors. */
-  constructor(landing: UpstreamResponse, body: AsyncIterable<Buffer>, reader: StreamReader, keys: readonly string[]) {
-    this.#keys = keys;
+  /** @param provider Who says it; its keys are taken out of what it says of its errors. */
+  constructor(landing: UpstreamResponse, body: AsyncIterable<Buffer>, reader: StreamReader, provider: Provider) {
+    this.#provider = provider;
     this.#landing = landing;
     this.#reader = reader;
     this.#chunks = body[Symbol.asyncIterator]();
@@ -65,7 +65,7 @@ export class UpstreamStream {
       if (error?.kind === "error") {
         // What was written before an error is paid for and passed on; the error follows it.
         wasAtWork ||= pieces.slice(0, failedAt).some(isOutput);
-        if (!wasAtWork) throw new ReportedFault({ code: error.code, message: error.message });
+        if (!wasAtWork) throw new ReportedFault(error);
       }
       wasAtWork ||= pieces.some(isOutput);
       if (error !== undefined || pieces.some(({ kind }) => kind !== "usage" && kind !== "end")) {
@@ -93,8 +93,8 @@ export class UpstreamStream {
         if (piece.kind === "end") this.#ended = true;
         if (piece.kind !== "error") continue;
         // What came before the error is passed on first, without the block that says it.
-        if (i + at === 0) throw failureOf(piece, this.#keys);
-        this.#failure = failureOf(piece, this.#keys);
+        if (i + at === 0) throw reportedFault(this.#provider, piece);
+        this.#failure = reportedFault(this.#provider, piece);
         const before = at === 0 ? [] : [{ raw: Buffer.alloc(0), pieces: pieces.slice(0, at) }];
         return [...items.slice(0, i), ...before];
       }
@@ -198,7 +198,12 @@ const likeOurs = /(?:^\uFEFF?|[\r\n]):[ \t]*charter/;
 function isOutput(piece: StreamEvent): boolean {
   if ("text" in piece) return piece.text !== "";
   if (piece.kind !== "usage") return piece.kind === "tool_start" || piece.kind === "image";
-  return outputFields.some((field) => Number(piece.raw[field]) > 0);
+  return saysOutput(piece.raw);
+}
+
+/** Whether an account shows that the model has written something. */
+export function saysOutput(account: Readonly<Record<string, unknown>>): boolean {
+  return outputFields.some((field) => Number(account[field]) > 0);
 }
 
 /** Where the APIs say how many tokens were written. */
@@ -206,15 +211,4 @@ const outputFields = ["completion_tokens", "output_tokens", "candidatesTokenCoun
 
 function nothingSaid(): Fault {
   return new StreamCutShort("upstream.garbled", "the provider's stream ended before it began", "no reply");
-}
-
-/** An error that the provider reports inside a stream. */
-function failureOf(
-  { code, message }: { readonly code: string; readonly message: string },
-  keys: readonly string[],
-): Fault {
-  const cause = cleanWords(code, keys);
-  // Of limits and money a provider says how much all callers of the key have used.
-  const words = isAboutAll({ code, message }) ? "a limit of the server's account" : cleanWords(message, keys);
-  return modelFault("upstream.failed", `the provider reported an error in its stream: ${words}`, {}, cause);
 }

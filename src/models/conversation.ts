@@ -182,7 +182,7 @@ export type StreamEvent =
       readonly usage?: Usage;
     }
   /** The provider reported an error inside the stream. */
-  | { readonly kind: "error"; readonly code: string; readonly message: string }
+  | { readonly kind: "error"; readonly code: string; readonly message: string; readonly type?: string }
   | { readonly kind: "end" };
 
 /** One server-sent event as it stood on the wire. */

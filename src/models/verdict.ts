@@ -74,6 +74,8 @@ const statuses: ReadonlyMap<string, number> = new Map([
   ["invalid_request_error", 400],
   ["invalid_argument", 400],
   ["authentication_error", 401],
+  ["invalid_api_key", 401],
+  ["api_key_invalid", 401],
   ["unauthenticated", 401],
   ["billing_error", 402],
   ["permission_error", 403],
@@ -92,10 +94,15 @@ const statuses: ReadonlyMap<string, number> = new Map([
 ]);
 
 /** The status that an error means which came inside an answer of a good one; 502 where its words do not say. */
-export function statusOfWords({ code = "", type = "" }: ProviderWords): number {
+export function statusOfWords({ code = "", type = "", message = "" }: ProviderWords): number {
   const said = Number(code);
   if (Number.isInteger(said) && said >= 400 && said < 600) return said;
-  return statuses.get(code.toLowerCase()) ?? statuses.get(type.toLowerCase()) ?? 502;
+  const named = statuses.get(code.toLowerCase()) ?? statuses.get(type.toLowerCase());
+  if (named !== undefined) return named;
+  const codes = `${code} ${type}`;
+  if (moneyCodes.test(codes)) return 402;
+  if (rateCodes.test(codes)) return 429;
+  return keyWords.test(message) ? 401 : 502;
 }
 
 /** Words of errors that are about everything that the server has asked a provider for. */

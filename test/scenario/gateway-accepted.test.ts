@@ -180,6 +180,16 @@ describe("an error that follows what the model has written", () => {
     expect([charged > output_tokens, charged < 900, held]).toEqual([true, true, 0]);
   });
 
+  it("in one body with an account of it is of an accepted call too", async () => {
+    stub.answer = (_request, response) => sendJson(response, { ...about, usage: used, ...error });
+    const [from, size] = [stub.seen.length, await rig.charter.ledgerSize()];
+    const headers = { "x-charter-project": "in-one-body" };
+    const { status } = await rig.chat({ ...question(), model: "own/in-one-body", max_tokens: 1000 }, { headers });
+    expect([status, stub.seen.length - from]).toEqual([502, 1]);
+    expect(recordOf(await rig.outcomeSince(size))).toMatchObject({ output_tokens: 400, estimated: false });
+    expect(await settledBudget(rig, "in-one-body")).toEqual({ used: 410, held: 0 });
+  });
+
   it.each([
     ["the usage", [saying("word word word"), account], 400],
     ["words alone", [said], undefined],

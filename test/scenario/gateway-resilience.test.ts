@@ -265,11 +265,11 @@ describe("an error in a stream", () => {
     expect(text).toContain("The beginning.");
     expect(text).not.toContain("forty");
     expect(data).not.toContain("[DONE]");
-    expect(JSON.parse(data.at(-1)!)).toMatchObject({ error: { code: "upstream.failed" } });
+    expect(JSON.parse(data.at(-1)!)).toMatchObject({ error: { code: "upstream.overloaded" } });
     const { outcome, code, facts: call } = await rig.outcomeSince(size);
     expect([outcome, code, call?.deployment, call?.attempts]).toEqual([
       "failed",
-      "upstream.failed",
+      "upstream.overloaded",
       "late-error-weak",
       1,
     ]);
@@ -278,7 +278,7 @@ describe("an error in a stream", () => {
   it.each([
     ["cut-mid-stream", "upstream.failed"],
     ["stall-mid-stream", "upstream.timeout"],
-    ["error-in-stream", "upstream.failed"],
+    ["error-in-stream", "upstream.overloaded"],
   ])("says what happened to the caller and to the ledger, and charges what was used: %s", async (script, code) => {
     const headers = { "x-charter-project": script };
     const size = await rig.charter.ledgerSize();

@@ -1,6 +1,7 @@
 // What a provider means by a refusal reaches the caller in the form of the caller's API, as the official clients read it: the
 // class they raise, with status, code, type, message and when to come back.
 import * as anthropicErrors from "@anthropic-ai/sdk";
+import { setTimeout as sleep } from "node:timers/promises";
 import * as openaiErrors from "openai";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { providerKeys, questions, scriptedAnswer, sendJson, startRig, startStub } from "../support/gateway/gateway.ts";
@@ -320,7 +321,7 @@ const rows: readonly Row[] = [
     kind: "anthropic",
     status: 529,
     body: anthropic("overloaded_error", "Overloaded"),
-    told: { ...overloaded, says: /Overloaded/ },
+    told: { ...overloaded, says: /is overloaded/ },
   },
   {
     name: "Gemini, overloaded",
@@ -347,7 +348,7 @@ const rows: readonly Row[] = [
       problem: "upstream.failed",
       code: "upstream.failed",
       type: "api_error",
-      says: /The server had an error/,
+      says: /answered with status 500/,
     },
   },
   {
@@ -477,6 +478,56 @@ describe("a provider's verdict", () => {
       }
     },
   );
+});
+
+describe("what a provider says of itself", () => {
+  const account = "Incorrect API key provided: sk-proj-****wxyz for org-AbC123secretorg";
+  const inside = "upstream connect error http://10.0.3.7:8080/internal?token=abc password=hunter2xyz";
+  const chunk = { id: "1", model: "m", choices: [{ index: 0, delta: { role: "assistant", content: "Hi there. " } }] };
+  const unsaid = /org-|sk-proj|10\.0\.3|hunter2|token=/;
+
+  it.each([
+    ["an unknown key", openai(account, "invalid_api_key"), 502, "upstream.key_refused"],
+    ["an unknown key without a code", openai(account, null), 502, "upstream.key_refused"],
+    ["an unknown key by its words", openai(account, null, "server_error"), 502, "upstream.key_refused"],
+    ["a key that may not", openai(account, null, "permission_error"), 502, "upstream.key_refused"],
+    ["a quota", openai(account, "insufficient_quota"), 429, "upstream.quota_exceeded"],
+    ["a rate", openai(account, "rate_limit_exceeded", "requests"), 429, "model.busy"],
+    ["too much to do", openai(inside, "overloaded"), 503, "upstream.overloaded"],
+    ["a failure", openai(inside, "server_error", "server_error"), 502, "upstream.failed"],
+  ])("in a stream is a verdict, and its words are not passed on: %s", async (name, error, status, code) => {
+    for (const first of [[], [chunk]]) {
+      stub.answer = async (_request, response) => {
+        response.writeHead(200, { "content-type": "text/event-stream" });
+        for (const event of first) response.write(`data: ${JSON.stringify(event)}\n\n`);
+        if (first.length > 0) await sleep(200);
+        response.end(`data: ${JSON.stringify(error)}\n\n`);
+      };
+      const from = stub.seen.length;
+      const model = `single/${name.replaceAll(" ", "-")}-${first.length}`;
+      const told = await rig.chat({ ...question(), model, stream: true });
+      expect(told.status).toBe(first.length === 0 ? status : 200);
+      expect(told.text).toMatch(first.length === 0 ? `"code":"${code}"` : /"error":\{/);
+      expect(told.text).not.toMatch(unsaid);
+      const isTried = first.length === 0 && ["upstream.overloaded", "upstream.failed"].includes(code);
+      expect(stub.seen.length - from).toBe(isTried ? 2 : 1);
+    }
+  });
+
+  it.each([500, 502, 503, 529])("with status %i stays in the log", async (status) => {
+    stub.answer = (_request, response) => sendJson(response, openai(inside, null, "server_error"), status);
+    const { text } = await rig.chat({ ...question(), model: `single/m-${status}` });
+    expect(text).toContain(status < 503 ? `answered with status ${status}.` : "is overloaded");
+    expect(text).not.toMatch(unsaid);
+  });
+
+  it("of the request is passed on, in a stream too", async () => {
+    const error = openai("max_tokens must be positive", null);
+    stub.answer = (_request, response) =>
+      void response.writeHead(200, { "content-type": "text/event-stream" }).end(`data: ${JSON.stringify(error)}\n\n`);
+    const { status, text } = await rig.chat({ ...question(), model: "single/wrong", stream: true });
+    expect([status, text.includes("max_tokens must be positive")]).toEqual([400, true]);
+  });
 });
 
 describe("what rests after a refusal", () => {

@@ -32,6 +32,21 @@ describe("attempting a call", () => {
     expect(rig.attempts).toMatchObject([{ status: 400, error: "upstream.refused" }]);
   });
 
+  it("is charged by the provider's account where Charter fails at the answer", async () => {
+    await using rig = await openStageRig();
+    const body = { ...hello, response_format: { type: "json_object" } };
+    const session = await rig.begin({ body, options: { schema: "enforce" } });
+    const check = (): never => {
+      throw new Error("a fault of ours");
+    };
+    const parts = { ...rig.parts, forms: { check } as never };
+    await expect(attempt(session, await reserve(session, parts), parts)).rejects.toThrow("a fault of ours");
+    expect(rig.attempts).toMatchObject([{ status: 200, error: "internal.error" }]);
+    const [charge] = session.close(undefined);
+    expect(charge?.cost.usage).toMatchObject({ estimated: false });
+    expect(charge?.cost.usage.outputTokens).toBeGreaterThan(0);
+  });
+
   it("climbs from a cheap model to a stronger one", async () => {
     await using rig = await openStageRig();
     const { session } = await landed(rig, { model: "cascade" });

@@ -5,6 +5,7 @@ import { attempt } from "./attempt.ts";
 import { cache } from "./cache.ts";
 import { deliver } from "./deliver.ts";
 import { reserve } from "./reserve.ts";
+import { settle } from "./settle.ts";
 
 type Rig = Awaited<ReturnType<typeof openStageRig>>;
 
@@ -21,6 +22,12 @@ async function textOf(bytes: AsyncIterable<Buffer>): Promise<string> {
   for await (const each of bytes) all.push(each);
   return Buffer.concat(all).toString("utf8");
 }
+
+const failing = {
+  check: () => {
+    throw new Error("a fault of ours");
+  },
+} as never;
 
 describe("delivering an answer", () => {
   it("passes a whole answer on as it came, and the same again when it was kept", async () => {
@@ -56,6 +63,19 @@ describe("delivering an answer", () => {
     if (given.kind !== "stream") throw new Error(given.kind);
     expect(await textOf(given.bytes)).toMatch(/^data: \{"error":\{.*revoked/);
     expect(rig.calls).toMatchObject([{ error: "auth.revoked" }]);
+  });
+
+  it("charges what the provider says where Charter fails at its answer", async () => {
+    await using rig = await openStageRig();
+    const session = await rig.begin({ body: { ...hello, response_format: { type: "json_object" } } });
+    const answer = await attempt(session, await reserve(session, rig.parts), rig.parts);
+    const given = await deliver(session, answer, { ...rig.parts, forms: failing });
+    expect(given).toMatchObject({ kind: "withheld", error: { message: "a fault of ours" } });
+    if (given.kind !== "withheld") throw new Error(given.kind);
+    expect(given.ending.usage.estimated).toBe(false);
+    await expect(settle(session, given)).rejects.toThrow();
+    expect(rig.calls).toMatchObject([{ error: "internal.error", usage: given.ending.usage }]);
+    expect(given.ending.usage.inputTokens).toBeGreaterThan(0);
   });
 
   it("withholds what was paid for and may not be given", async () => {

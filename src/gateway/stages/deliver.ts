@@ -6,7 +6,7 @@ import type { RawReply } from "../../guards/index.ts";
 import { holderOf } from "../../kernel/fair-share.ts";
 import { writeInTurns } from "../../kernel/json-turns.ts";
 import { noUsage, replyTokensInTurns } from "../../models/index.ts";
-import type { ModelCall, Reply, StreamEvent } from "../../models/index.ts";
+import type { Cost, ModelCall, Reply, StreamEvent } from "../../models/index.ts";
 import type { FormChecker } from "../../structured-output/index.ts";
 import type { Landed, WholeAnswer } from "../attempts.ts";
 import { stampOf } from "../call-session.ts";
@@ -40,12 +40,35 @@ export async function deliver(session: CallSession, answer: Landed | Shared, par
 
 /** An answer that is here as a whole. */
 async function whole(session: CallSession, answer: WholeAnswer, parts: DeliverParts): Promise<Delivered> {
-  const { call, prepared } = session;
-  const { attempt, deployment, dialect, reply } = answer;
+  const { attempt, reply } = answer;
   const cost = session.costOf(attempt, answer, await replyTokensInTurns(reply));
   const withheld = (error: unknown): Delivered => {
     return { kind: "withheld", error, ending: { ...cost, model: reply.model, finish: "error" } };
   };
+  try {
+    return await lookedThrough(session, answer, { cost, withheld }, parts);
+  } catch (error) {
+    if (session.ctx.signal.aborted) throw error;
+    // Whatever goes wrong here, the provider has answered, and bills what it says.
+    return withheld(error);
+  }
+}
+
+/** What is known of a whole answer before it is looked through: its cost, and what it is where it may not be given. */
+interface Known {
+  readonly cost: Cost;
+  readonly withheld: (error: unknown) => Delivered;
+}
+
+/** The same, as the guards let it pass and in the form asked for. */
+async function lookedThrough(
+  session: CallSession,
+  answer: WholeAnswer,
+  { cost, withheld }: Known,
+  parts: DeliverParts,
+): Promise<Delivered> {
+  const { call, prepared } = session;
+  const { attempt, deployment, dialect, reply } = answer;
   const isOwn = dialect === call.dialect && !call.stream && answer.body !== undefined;
   const raw = isOwn ? rawOf(answer) : undefined;
   const guarded = await guardReply(reply, prepared.terms.guards, raw, undefined, holderOf(prepared.product));
@@ -55,11 +78,7 @@ async function whole(session: CallSession, answer: WholeAnswer, parts: DeliverPa
   const judgement = judgeReply(parts.forms, call.form, priced);
   session.formed(judgement);
   if (judgement?.verdict === "invalid" && session.enforcesForm) return withheld(misfitFault(deployment, judgement));
-  try {
-    session.parts.begun.hold();
-  } catch (error) {
-    return withheld(error);
-  }
+  session.parts.begun.hold();
   if (call.stream) {
     const how = { source: piecesSource(priced), attempt, asItCame: false, isGuarded: false, isJudged: true };
     return stream(session, how, priced.model, parts);

@@ -5,7 +5,7 @@
 // 3. `end` comes with `message_stop`. An error ends the stream without one.
 import type { SseEvent, StreamEvent, StreamReader } from "../conversation.ts";
 import { parseEvent } from "../wire/event-json.ts";
-import { garbled } from "../wire/faults.ts";
+import { errorPiece, garbled } from "../wire/faults.ts";
 import type { JsonObject } from "../wire/fields.ts";
 import { isObject } from "../wire/fields.ts";
 import { readMessagesError } from "./error.ts";
@@ -50,8 +50,7 @@ export class MessagesStreamReader implements StreamReader {
         return [{ kind: "end" }];
       case "error": {
         this.#closed = true;
-        const error = readMessagesError(data);
-        return [{ kind: "error", code: error?.code ?? "api_error", message: error?.message ?? "" }];
+        return [errorPiece(readMessagesError(data), "api_error")];
       }
       default:
         // The API's versioning lets new events appear at any time.

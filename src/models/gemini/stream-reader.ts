@@ -5,7 +5,7 @@
 // 3. Nothing on the wire ends the stream, so `end` is said when the connection closes after every candidate had its reason.
 import type { SseEvent, StreamEvent, StreamReader } from "../conversation.ts";
 import { parseEvent } from "../wire/event-json.ts";
-import { garbled } from "../wire/faults.ts";
+import { errorPiece, garbled } from "../wire/faults.ts";
 import type { Draft, JsonObject } from "../wire/fields.ts";
 import { isObject, put } from "../wire/fields.ts";
 import { readGeminiError } from "./error.ts";
@@ -31,8 +31,7 @@ export class GeminiStreamReader implements StreamReader {
     const reply = parseReply(event.data);
     if (isObject(reply["error"])) {
       this.#closed = true;
-      const error = readGeminiError(reply);
-      return [{ kind: "error", code: error?.code ?? "UNKNOWN", message: error?.message ?? "" }];
+      return [errorPiece(readGeminiError(reply), "UNKNOWN")];
     }
     const events: StreamEvent[] = [];
     if (!this.#started) {

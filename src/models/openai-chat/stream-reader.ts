@@ -8,7 +8,7 @@
 // 4. `end` comes with `[DONE]`; a server that closes without it is read to the end by `close`.
 import type { Finish, SseEvent, StreamEvent, StreamReader } from "../conversation.ts";
 import { parseEvent } from "../wire/event-json.ts";
-import { garbled } from "../wire/faults.ts";
+import { errorPiece, garbled } from "../wire/faults.ts";
 import type { Draft, JsonObject } from "../wire/fields.ts";
 import { isObject, put } from "../wire/fields.ts";
 import { readChatError } from "./error.ts";
@@ -43,7 +43,7 @@ export class ChatStreamReader implements StreamReader {
     const error = event.event === "error" || hasError(chunk) ? readChatError(asErrorBody(chunk)) : undefined;
     if (error !== undefined) {
       this.#failed = true;
-      return [{ kind: "error", code: error.code ?? "error", message: error.message ?? "" }];
+      return [errorPiece(error)];
     }
     const choices: readonly unknown[] = Array.isArray(chunk["choices"]) ? chunk["choices"] : [];
     this.#start(chunk, choices.length > 0, events);

@@ -76,10 +76,10 @@ describe("a streamed chat completion", () => {
   });
 
   it.each([
-    ["groq-error", "over_capacity", "Over capacity"],
-    ["openrouter-error", "502", "Upstream provider disconnected"],
-  ])("of %s says the provider's error and then nothing", (name, code, message) => {
-    expect(fixture(name).at(-1)).toEqual({ kind: "error", code, message });
+    ["groq-error", "over_capacity", "Over capacity", { type: "internal_server_error" }],
+    ["openrouter-error", "502", "Upstream provider disconnected", {}],
+  ])("of %s says the provider's error and then nothing", (name, code, message, more) => {
+    expect(fixture(name).at(-1)).toEqual({ kind: "error", code, message, ...more });
   });
 
   it("says a finish at once where no words come with it, and later where they do", () => {

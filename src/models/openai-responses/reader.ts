@@ -1,7 +1,7 @@
 // Reads replies of the Responses dialect, whole and streamed.
 import type { CallerTool, Finish, Part, Reply, SseEvent, StreamEvent, StreamReader } from "../conversation.ts";
 import { parseEvent } from "../wire/event-json.ts";
-import { garbled, ReportedFault } from "../wire/faults.ts";
+import { errorPiece, garbled, ReportedFault } from "../wire/faults.ts";
 import type { JsonObject } from "../wire/fields.ts";
 import { isObject } from "../wire/fields.ts";
 import { readChatError } from "../openai-chat/error.ts";
@@ -207,7 +207,7 @@ export class ResponsesStreamReader implements StreamReader {
     const events: StreamEvent[] = [];
     const usage = isObject(body["response"]) ? usageOf(body["response"]) : undefined;
     if (usage !== undefined) events.push({ kind: "usage", raw: usage });
-    events.push({ kind: "error", code: error.code ?? "error", message: error.message ?? "" });
+    events.push(errorPiece(error));
     return events;
   }
 }

@@ -2,7 +2,7 @@
 // provider's body is not a reply, or it is an error.
 import { modelFault } from "../errors.ts";
 import { Fault } from "../../kernel/fault.ts";
-import type { ProviderWords } from "../conversation.ts";
+import type { ProviderWords, StreamEvent } from "../conversation.ts";
 
 /** `dialect.invalid`: the value at the JSON pointer `at` is not what the API asks for there. */
 export function invalid(at: string, sentence: string): Fault {
@@ -27,4 +27,15 @@ export class ReportedFault extends Fault {
     super("upstream.failed", "the provider reported an error");
     this.words = words;
   }
+}
+
+/** An error inside a stream, as a piece of it. @param unnamed Its code where it has none. */
+export function errorPiece({ code, type, message = "" }: ProviderWords = {}, unnamed = "error"): StreamEvent {
+  const said = code ?? unnamed;
+  return {
+    kind: "error",
+    code: said,
+    message,
+    ...(type !== undefined && type !== said && type !== unnamed && { type }),
+  };
 }
