@@ -114,6 +114,6 @@ describe("texts to embed as numbers of tokens", () => {
         body: { model: "vectors-here", input: list.slice(0, count) },
       });
     expect((await few(280)).status).toBe(200);
-    expect((await few(280)).json.code).toBe("budget.insufficient");
+    expect((await few(280)).json.code).toBe("budget.exhausted");
   });
 });
