@@ -118,8 +118,8 @@ describe("the meter over Prometheus", () => {
   it("refuses a name that does not say its kind and unit", () => {
     const meter = open();
     const help = "Doors.";
-    expect(() => meter.counter({ name: "charter_doors", help })).toThrow("no name for a counter");
-    expect(() => meter.gauge({ name: "charter_doors_total", help })).toThrow("no name for a gauge");
+    expect(() => meter.counter({ name: "charter_doors", help })).toThrow("valid name for a counter");
+    expect(() => meter.gauge({ name: "charter_doors_total", help })).toThrow("valid name for a gauge");
     expect(() => meter.observe({ name: "charter_doors", help, unit: "bytes" }, () => 0)).toThrow("in bytes");
     const terms = { name: "charter_doors_ms", help, unit: "seconds", buckets: [1] } as const;
     expect(() => meter.histogram(terms)).toThrow("in seconds");
