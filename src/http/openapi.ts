@@ -3,6 +3,7 @@
 // fuzzer and a proxy hold the server to that.
 import type { SwaggerTransform, SwaggerTransformObject } from "@fastify/swagger";
 import { modules } from "../app.ts";
+import { keyHeaders } from "../models/index.ts";
 import { operations } from "./operations.ts";
 import type { Operation } from "./operations.ts";
 
@@ -31,6 +32,9 @@ export function openapiDocument(version: string) {
           scheme: "bearer",
           description: "An API key; on the routes of models also in x-api-key, api-key or x-goog-api-key.",
         },
+        ...Object.fromEntries(
+          keyHeaders.map((name) => [name, { type: "apiKey" as const, in: "header" as const, name }]),
+        ),
       },
     },
   };

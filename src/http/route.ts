@@ -14,6 +14,7 @@ import type { Fault } from "../kernel/fault.ts";
 import type { JsonBounds } from "../kernel/json-bounds.ts";
 import { toInner, toPublic } from "../kernel/json-case.ts";
 import type { Renaming } from "../kernel/json-case.ts";
+import { keyHeaders } from "../models/index.ts";
 import { contextOf, ctxOf } from "./context.ts";
 import { permitModelCaller } from "./model-callers.ts";
 import { operations } from "./operations.ts";
@@ -136,7 +137,7 @@ function schemaOf(name: OperationName, operation: Operation, schema: RouteDefini
   return {
     operationId: name,
     tags: [name.split(".")[0]],
-    ...(operation.access === "public" ? { security: [] } : { security: [{ key: [] }] }),
+    ...(operation.access === "public" ? { security: [] } : { security: securityOf(operation) }),
     ...rest,
     response: { ...response, "4xx": problem, "5xx": problem },
   } as FastifySchema;
@@ -153,4 +154,10 @@ declare module "fastify" {
     /** What its refusals add. */
     alsoSays?: (problem: Problem) => object;
   }
+}
+
+/** Where the document says that a caller may show a key. */
+function securityOf({ takesApiKey }: Operation): readonly Readonly<Record<string, readonly string[]>>[] {
+  const headers = takesApiKey === true ? keyHeaders : [];
+  return ["key", ...headers].map((name) => ({ [name]: [] }));
 }

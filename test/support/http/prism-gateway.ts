@@ -13,6 +13,8 @@ import { Agent, createServer, request as sendRequest } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { pipeline } from "node:stream/promises";
+import { operations } from "../../../src/http/operations.ts";
+import { modelPaths } from "../../../src/http/plugins/model-paths.ts";
 
 /** Headers between the tests and the gateway. */
 export const gatewayHeaders = {
@@ -32,6 +34,7 @@ export const bypassReasons = {
   untyped: "content without a media type, which prism takes for the first type that the document names",
   unparsable: "the body is not what its media type says, which prism never answers",
   endless: "the answer is a stream without an end, and prism passes on whole answers only",
+  spelling: "another spelling of the path of a model route, as base URLs make them; the document has one",
   bodyOfGet: "prism forwards no body of a GET or HEAD",
   jsonContent:
     "the body is content of type JSON: that the body is an envelope only without `product` and `type` in the query is a thing that OpenAPI cannot say",
@@ -92,7 +95,16 @@ export async function startGateway(wildcards: readonly string[]): Promise<Gatewa
     through: 0,
     restored: 0,
     refusedByBoth: 0,
-    bypassed: { large: 0, preflight: 0, untyped: 0, unparsable: 0, endless: 0, bodyOfGet: 0, jsonContent: 0 },
+    bypassed: {
+      large: 0,
+      preflight: 0,
+      untyped: 0,
+      unparsable: 0,
+      endless: 0,
+      spelling: 0,
+      bodyOfGet: 0,
+      jsonContent: 0,
+    },
     differences: new Map(),
   };
   let prismUrl = "";
@@ -203,8 +215,11 @@ async function exchanged(
     : { answer: exchange.answer, difference: `${name}: ${exchange.answer.status}: ${violation}` };
 }
 
+const meantPath = modelPaths(Object.values(operations));
+
 function bypassOf({ method, target, rawHeaders, body }: Asked): Bypass | undefined {
   if (body.length > largeBytes) return "large";
+  if (meantPath(target) !== target) return "spelling";
   if ((method === "GET" || method === "HEAD") && body.length > 0) return "bodyOfGet";
   if (method === "OPTIONS") return "preflight";
   if (streamsEndlessly(body)) return "endless";
