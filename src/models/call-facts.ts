@@ -1,6 +1,7 @@
 // What the gateway must know of a call before anybody answers it: its last words, about how many tokens it is, and what it
 // asks of a model. Pure.
 import type { ModelCall, Part, Reply } from "./conversation.ts";
+import { valueAt } from "./parameters/json.ts";
 
 /** Tokens that an image counts for of unknown size: a large one at OpenAI and Anthropic is 1 100 to 1 600. */
 const imageTokens = 1500;
@@ -97,16 +98,6 @@ export function inputTokensOf(call: ModelCall): number {
   for (const pointer of call.untranslated ?? [])
     tokens += tokensOfText(JSON.stringify(valueAt(call.raw, pointer)) ?? "");
   return tokens;
-}
-
-/** What a JSON pointer names in a caller's body. */
-export function valueAt(raw: ModelCall["raw"], pointer: string): unknown {
-  let here: unknown = raw;
-  for (const step of pointer.split("/").slice(1)) {
-    if (typeof here !== "object" || here === null) return undefined;
-    here = (here as Record<string, unknown>)[step.replaceAll("~1", "/").replaceAll("~0", "~")];
-  }
-  return here;
 }
 
 /** Names under which servers take a limit of the output; which of several counts, each decides for itself. */

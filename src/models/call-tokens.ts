@@ -4,8 +4,9 @@
 import { isLarge, writeJson } from "../kernel/json-writer.ts";
 import { inTurns, TimeSlice } from "../kernel/time-slice.ts";
 import type { Steps } from "../kernel/time-slice.ts";
-import { inputTokensOf, tokensOfReply, tokensOfText, valueAt } from "./call-facts.ts";
+import { inputTokensOf, tokensOfReply, tokensOfText } from "./call-facts.ts";
 import type { ModelCall, Part, Reply } from "./conversation.ts";
+import { valueAt } from "./parameters/json.ts";
 
 /** Characters that are counted in one go. */
 const partChars = 32 * 1024;

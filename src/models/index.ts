@@ -10,7 +10,6 @@ export {
   outputTokensOf,
   textOf,
   tokensOfReply,
-  valueAt,
 } from "./call-facts.ts";
 export { inputTokensInTurns, replyTokensInTurns } from "./call-tokens.ts";
 export {
@@ -72,6 +71,7 @@ export { looksSealed } from "./wire/places.ts";
 export type { Place } from "./wire/places.ts";
 export { counterOf } from "./token-count.ts";
 export { betaHeader, betaOf, betasOf } from "./parameters/betas.ts";
+export { valueAt } from "./parameters/json.ts";
 export { effectsOfModelName } from "./parameters/model-names.ts";
 export { pointerStep } from "./parameters/names.ts";
 export { tellsService } from "./openai-chat/request.ts";
