@@ -1,6 +1,6 @@
 // What a body is known by: the digest of all of it, which goes on record, and the digest of what decides its answer, under
 // which an answer is kept. Both come from one walk over the body, in turns with everything else when the body is long.
-import { createHash } from "node:crypto";
+import { runningHash } from "../kernel/hash.ts";
 import type { Digest } from "../kernel/hash.ts";
 import { isLarge, writeJson } from "../kernel/json-writer.ts";
 import type { JsonForm } from "../kernel/json-writer.ts";
@@ -62,8 +62,8 @@ function* contentSteps(body: Body, stretch: TimeSlice): Steps<ContentDigest> {
 const halfEscape = "\\ud";
 
 function* digestSteps(body: Body, form: JsonForm, stretch: TimeSlice): Steps<BodyDigests> {
-  const whole = createHash("sha256");
-  const content = createHash("sha256");
+  const whole = runningHash();
+  const content = runningHash();
   let isFirst = true;
   let hasContent = false;
   let mayHoldHalves = false;
@@ -85,5 +85,5 @@ function* digestSteps(body: Body, form: JsonForm, stretch: TimeSlice): Steps<Bod
     yield* writeJson(value, form, take, stretch);
   }
   whole.update(isFirst ? "{}" : "}");
-  return { prompt: `sha256:${whole.digest("hex")}`, content: content.digest("hex") as ContentDigest, mayHoldHalves };
+  return { prompt: whole.digest(), content: content.digest().slice("sha256:".length) as ContentDigest, mayHoldHalves };
 }

@@ -14,11 +14,12 @@ import type { CallSession } from "./call-session.ts";
 import { Fault } from "../kernel/fault.ts";
 import { publicNames } from "../kernel/json-case.ts";
 import { endOf, throwIfEnded } from "../kernel/credential.ts";
-import { frameGuard, yieldToEventLoop, TimeSlice, streamGuard, sliceChars } from "../guards/index.ts";
-import type { FrameGuard, StreamGuard } from "../guards/index.ts";
+import { frameGuard } from "../guards/index.ts";
+import type { FrameGuard } from "../guards/index.ts";
 import { KeepAlive, keepAliveFrame, quiet } from "./keep-alive.ts";
+import { GuardedWords, endOfWords, isLong } from "./guarded-words.ts";
 import { HeldBlocks, laneOf } from "./held-blocks.ts";
-import type { Block, WordPiece } from "./held-blocks.ts";
+import type { Block } from "./held-blocks.ts";
 import type { Item } from "./upstream-stream.ts";
 import type { Attempted } from "./overrun.ts";
 import type { StreamedForm } from "./reply-form.ts";
@@ -48,19 +49,6 @@ export interface StreamParts {
   readonly form?: StreamedForm;
 }
 
-/** Words that are being said. */
-interface Watched {
-  readonly lane: string;
-  readonly like: WordPiece;
-  /** Undefined when the policy looks for nothing. */
-  readonly guard: StreamGuard | undefined;
-}
-
-/** Whether the words before a piece are over with it. */
-function endsWords(piece: StreamEvent): piece is Extract<StreamEvent, { readonly choice: number }> {
-  return ["finish", "tool_start", "reasoning", "image"].includes(piece.kind);
-}
-
 /** The comment that precedes the last frame: what the headers of a whole answer say. */
 export function factsComment(facts: AnswerFacts): string {
   return `: charter ${JSON.stringify(publicNames(facts))}\n\n`;
@@ -72,8 +60,8 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
   readonly #writer: StreamWriter;
   /** Looks through what frames hold other than words; undefined when the policy looks for nothing. */
   readonly #frames: FrameGuard | undefined;
-  /** What each choice is saying, with what watches over it. */
-  readonly #watched = new Map<number, Watched>();
+  /** Looks through the words, across frames. */
+  readonly #words: GuardedWords;
   /** The pieces that a writer must have seen to go on in the middle: all but what only repeats the kind before it. */
   #outline: StreamEvent[] | undefined = [];
   readonly #output = new TokenEstimator();
@@ -97,7 +85,9 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
     const { session, front, isGuarded } = parts;
     this.#writer = front.streamWriter(session.call, stampOf(session));
     this.#keepAliveFrame = keepAliveFrame(front);
-    this.#frames = isGuarded ? frameGuard(session.prepared.terms.guards) : undefined;
+    const { guards } = session.prepared.terms;
+    this.#frames = isGuarded ? frameGuard(guards) : undefined;
+    this.#words = new GuardedWords(isGuarded ? guards : undefined, (findings) => session.found(findings));
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void> {
@@ -157,19 +147,14 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
     return this.#pending;
   }
 
-  /** The bytes for some items, as one piece. */
+  /** The bytes for some items, as one piece. Words that items in a row go on with are looked at together. */
   #pass(items: readonly Item[]): Buffer {
     const out: Buffer[] = [];
-    for (const each of items) {
-      if (this.#endFrame !== undefined) break;
-      this.#count(each);
-      const item = this.#framed(each);
-      const raw = this.#parts.asItCame && !this.#rewrites ? item.raw : undefined;
-      if (raw === undefined) for (const piece of item.pieces) out.push(...this.#written(this.#guarded(piece)));
-      else {
-        const guarded = item.pieces.map((piece) => this.#guarded(piece));
-        out.push(...this.#forwarded(raw, item.pieces, guarded));
-      }
+    for (let at = 0, end = 0; at < items.length && this.#endFrame === undefined; at = end) {
+      end = endOfWords(items, at);
+      const row = items.slice(at, end).map((item) => this.#taken(item));
+      const guarded = this.#words.guardedRow(row);
+      for (const [i, item] of row.entries()) this.#send(item, guarded[i] ?? [], out);
     }
     return joined(out);
   }
@@ -179,15 +164,25 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
     const out: Buffer[] = [];
     for (const each of items) {
       if (this.#endFrame !== undefined) break;
-      this.#count(each);
-      const item = this.#framed(each);
+      const item = this.#taken(each);
       const guarded: (readonly StreamEvent[])[] = [];
-      for (const piece of item.pieces) guarded.push(await this.#guardedInParts(piece));
-      const raw = this.#parts.asItCame && !this.#rewrites ? item.raw : undefined;
-      if (raw === undefined) for (const pieces of guarded) out.push(...this.#written(pieces));
-      else out.push(...this.#forwarded(raw, item.pieces, guarded));
+      for (const piece of item.pieces) guarded.push(await this.#words.guardedInParts(piece));
+      this.#send(item, guarded, out);
     }
     return joined(out);
+  }
+
+  /** An item, counted. */
+  #taken(item: Item): Item {
+    this.#count(item);
+    return this.#framed(item);
+  }
+
+  /** Puts what may go out of an item to the rest. @param guarded What the guards let pass at each of its pieces. */
+  #send({ raw, pieces }: Item, guarded: readonly (readonly StreamEvent[])[], out: Buffer[]): void {
+    if (raw !== undefined && this.#parts.asItCame && !this.#rewrites)
+      out.push(...this.#forwarded(raw, pieces, guarded));
+    else for (const each of guarded) out.push(...this.#written(each));
   }
 
   /** An item as the product's guards let it pass, but for the words in it, which they look at across items. */
@@ -265,62 +260,6 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
     this.#outline = undefined;
   }
 
-  /** A piece as the product's guards let it pass: itself, other words, or nothing yet; after what they held before it. */
-  #guarded(piece: StreamEvent): readonly StreamEvent[] {
-    const lane = laneOf(piece);
-    if (lane === undefined) return endsWords(piece) ? [...this.#flushed(piece.choice), piece] : [piece];
-    const words = piece as WordPiece;
-    const before = this.#watched.get(words.choice)?.lane === lane ? [] : this.#flushed(words.choice);
-    const guard = this.#watch(lane, words);
-    if (guard === undefined) return before.length === 0 ? [piece] : [...before, piece];
-    const { text, findings, denied } = guard.push(words.text);
-    this.#parts.session.found(findings);
-    if (denied !== undefined) throw denied;
-    const passed = text === words.text ? [piece] : text === "" ? [] : [{ ...words, text }];
-    return before.length === 0 ? passed : [...before, ...passed];
-  }
-
-  /** The same for a piece of any length: the guard gets long words in parts. */
-  async #guardedInParts(piece: StreamEvent): Promise<readonly StreamEvent[]> {
-    const lane = laneOf(piece);
-    if (lane === undefined || !hasLongWords(piece)) return this.#guarded(piece);
-    const stretch = new TimeSlice();
-    const { text } = piece as WordPiece;
-    const passed: StreamEvent[] = [];
-    for (let at = 0, end = 0; at < text.length; at = end) {
-      end = at + sliceChars;
-      // A character is not cut in two.
-      if (end < text.length && (text.codePointAt(end - 1) ?? 0) > 0xffff) end--;
-      passed.push(...this.#guarded({ ...(piece as WordPiece), text: text.slice(at, end) }));
-      if (stretch.isOver(sliceChars)) await yieldToEventLoop(stretch);
-    }
-    const isSame = passed.every((each) => laneOf(each) === lane) && textOf(passed) === text;
-    return isSame ? [piece] : passed;
-  }
-
-  /** The guard of the words that a choice is saying. */
-  #watch(lane: string, like: WordPiece): StreamGuard | undefined {
-    let watched = this.#watched.get(like.choice);
-    if (watched === undefined) {
-      const { session, isGuarded } = this.#parts;
-      const at = `/choices/${like.choice}/text`;
-      watched = { lane, like, guard: isGuarded ? streamGuard(session.prepared.terms.guards, at) : undefined };
-      this.#watched.set(like.choice, watched);
-    }
-    return watched.guard;
-  }
-
-  /** What a guard still held of words that have ended. */
-  #flushed(choice: number): readonly StreamEvent[] {
-    const watched = this.#watched.get(choice);
-    this.#watched.delete(choice);
-    if (watched?.guard === undefined) return [];
-    const { text, findings, denied } = watched.guard.flush();
-    this.#parts.session.found(findings);
-    if (denied !== undefined) throw denied;
-    return text === "" ? [] : [{ ...watched.like, text }];
-  }
-
   /** Counts what has come: it is paid for, also where a guard still holds it back when the stream breaks off. */
   #count({ pieces }: Item): void {
     for (const piece of pieces) {
@@ -345,7 +284,7 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
 
   /** What guards hold back of texts that ended without saying so. */
   #rest(): Buffer {
-    const pieces = [...this.#watched.keys()].flatMap((choice) => this.#flushed(choice));
+    const pieces = this.#words.rest();
     if (!this.#parts.asItCame || this.#rewrites) return Buffer.concat(pieces.flatMap((piece) => this.#said(piece)));
     if (this.#held.isEmpty) return Buffer.alloc(0);
     this.#held.add({ raw: Buffer.alloc(0), pieces: [] }, pieces);
@@ -402,6 +341,7 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
   async #cut(error: unknown, fault: unknown, startMs: number): Promise<{ code: string; message: string }> {
     const { session, source } = this.#parts;
     this.#isCut = true;
+    this.#words.giveUp();
     source.broke(error);
     session.abandoned(error);
     session.phase("stream", startMs, { error: fault instanceof Fault ? fault.code : "internal.error" });
@@ -426,20 +366,6 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
     const model = this.#model === "" ? this.#parts.session.call.model : this.#model;
     return { ...this.#cost(), model, finish, reply: this.#parts.session.streamDigest() };
   }
-}
-
-/** Whether the guards may take long over an item. */
-function isLong({ pieces }: Item): boolean {
-  return pieces.some(hasLongWords);
-}
-
-function hasLongWords(piece: StreamEvent): boolean {
-  return "text" in piece && piece.text.length > sliceChars;
-}
-
-/** The words of pieces, one after the other. */
-function textOf(pieces: readonly StreamEvent[]): string {
-  return pieces.map((piece) => ("text" in piece ? piece.text : "")).join("");
 }
 
 function joined(buffers: readonly Buffer[]): Buffer {

@@ -2,7 +2,8 @@
 //
 // 1. Text that cannot become a match is passed on with the chunk that brought it. Held back is only what may still become
 //    one, at most `maxWindowChars` characters, so that a secret cut in two by the provider is still seen whole.
-// 2. Where the policy only flags, nothing is held back; a match that was cut in two is still found.
+// 2. Where the policy only flags, nothing is held back, and the text is looked at a stretch at a time; a match that was cut in
+//    two is still found.
 // 3. After a match that denies, nothing more is passed on.
 // 4. What is longer than may be held is redacted from its beginning, and what follows of it is swallowed.
 import type { Fault } from "../kernel/fault.ts";
@@ -40,6 +41,8 @@ type Seen = Match & { readonly guard: GuardName };
 const tokenCharacters = /^[\w+/=.~%-]*/;
 /** Characters of text already passed on that are kept to judge what follows. */
 const contextChars = 32;
+/** How much of a text that is only watched is looked at in one go. */
+const watchedChars = 1024;
 /** Longest last line of a private key. */
 const endChars = 64;
 /** Longest private key, characters. */
@@ -52,7 +55,7 @@ export function streamGuard(policy: GuardPolicy, at: string): StreamGuard | unde
   const watching = looking.filter(({ name }) => policy[name] === "flag");
   // Apart, so that what only watches does not hold up what may pass.
   const holder = changing.length > 0 ? new GuardedStream(changing, policy, at, true) : undefined;
-  const watcher = watching.length > 0 ? new GuardedStream(watching, policy, at, false) : undefined;
+  const watcher = watching.length > 0 ? new WatchedStream(new GuardedStream(watching, policy, at, false)) : undefined;
   if (holder === undefined || watcher === undefined) return holder ?? watcher;
   const both = (held: GuardedChunk, { findings }: GuardedChunk): GuardedChunk =>
     findings.length === 0 ? held : { ...held, findings: [...held.findings, ...findings] };
@@ -63,6 +66,34 @@ export function streamGuard(policy: GuardPolicy, at: string): StreamGuard | unde
 }
 
 const nothingYet: GuardedChunk = { text: "", findings: [] };
+
+/** Gathers what is only watched: to look at every word as it comes would cost many times as much and tell nothing more. */
+class WatchedStream implements StreamGuard {
+  readonly #inner: GuardedStream;
+  #gathered = "";
+
+  constructor(inner: GuardedStream) {
+    this.#inner = inner;
+  }
+
+  push(chunk: string): GuardedChunk {
+    this.#gathered += chunk;
+    if (this.#gathered.length < watchedChars) return { text: chunk, findings: noFindings };
+    return { text: chunk, findings: this.#look() };
+  }
+
+  flush(): GuardedChunk {
+    return { text: "", findings: [...this.#look(), ...this.#inner.flush().findings] };
+  }
+
+  #look(): readonly GuardFinding[] {
+    const text = this.#gathered;
+    this.#gathered = "";
+    return text === "" ? noFindings : this.#inner.push(text).findings;
+  }
+}
+
+const noFindings: readonly GuardFinding[] = [];
 
 class GuardedStream implements StreamGuard {
   readonly #guards: readonly Guard[];

@@ -1,5 +1,6 @@
 // SHA-256 in the three spellings Charter uses: bytes for trees, hex for people, `sha256:<hex>` for records.
 import { createHash, hash, timingSafeEqual } from "node:crypto";
+import type { Hash } from "node:crypto";
 import { canonicalJson } from "./canonical-json.ts";
 
 /** A SHA-256 digest as records spell it: `sha256:` and 64 lower-case hex digits. */
@@ -38,12 +39,23 @@ export interface RunningHash {
   digest(): Digest;
 }
 
-/** A SHA-256 that is fed in pieces, for streams. */
+/** Text that is gathered before a hash is begun, UTF-16 units: one step over it costs a fraction of one per piece. */
+const gatheredUnits = 16 * 1024;
+
+/** A SHA-256 that is fed in pieces. */
 export function runningHash(): RunningHash {
-  const inner = createHash("sha256");
+  let gathered = "";
+  let begun: Hash | undefined;
   return {
-    update: (data) => void inner.update(data),
-    digest: () => `sha256:${inner.digest("hex")}`,
+    update(data) {
+      if (begun === undefined && typeof data === "string" && gathered.length + data.length <= gatheredUnits) {
+        gathered += data;
+        return;
+      }
+      begun ??= createHash("sha256").update(gathered);
+      begun.update(data);
+    },
+    digest: () => (begun === undefined ? digestOf(gathered) : `sha256:${begun.digest("hex")}`),
   };
 }
 

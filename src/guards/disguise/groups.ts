@@ -35,6 +35,7 @@ interface Row {
 export function* ungrouped(text: string, parent: View["origin"] = asItIs): Generator<View> {
   if (!isRegular(text)) return;
   for (const mark of marks) {
+    if (!text.includes(mark)) continue;
     const rows = [...rowsOf(text, mark)];
     if (rows.length === 0) continue;
     // A shorter group behind the last may belong to them, or be a word that follows.

@@ -100,7 +100,7 @@ function rowsOf(text: string): Rows {
 export function* encodedRuns(text: string): Generator<EncodedRun> {
   const rows = rowsOf(text);
   yield* base64Runs(text, rows.base64);
-  if (mayBeShortLines.test(text)) {
+  if (text.includes("\n") && mayBeShortLines.test(text)) {
     for (const { start, end, found } of matchesOf(shortLines, text, [0, text.length])) {
       yield { as: "short lines", start, end, decoded: bytesOfBase64(found.replaceAll(notBase64, "")) };
     }

@@ -1,8 +1,8 @@
 // One process owns a ledger's folder. The lock is a file that names its holder by process id, start time and boot, so
 // that a killed holder, or another process that got the same process id, does not keep the folder locked.
 import { randomUUID } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { link, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { statSync } from "node:fs";
+import { link, open, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { privateFileMode } from "../../kernel/file-modes.ts";
@@ -48,21 +48,21 @@ export async function lockFolder(dir: string, waitMs = defaultWaitMs): Promise<F
   } finally {
     await rm(claim, { force: true });
   }
+  // While it is open, no other file can have its number.
+  const file = await open(path, "r");
+  const { dev, ino, mtimeMs } = await file.stat();
+  const isOurs = (await file.readFile("utf8")) === mine;
   return {
-    // Synchronous on purpose: it is asked before every commit, and a small file in the page cache takes a few microseconds.
-    isHeld: () => textOrNothing(path) === mine,
+    // Synchronous on purpose: it is asked before every commit, and a look at a name takes two microseconds.
+    isHeld: () => {
+      const now = statSync(path, { throwIfNoEntry: false });
+      return isOurs && now?.ino === ino && now.dev === dev && now.mtimeMs === mtimeMs;
+    },
     release: async () => {
+      await file.close();
       if ((await readIfThere(path))?.toString() === mine) await rm(path);
     },
   };
-}
-
-function textOrNothing(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return undefined;
-  }
 }
 
 /** Links the claim to the lock's name, which fails when the name is taken. */
