@@ -25,7 +25,17 @@ import { JsonRefusal, plainBounds } from "../kernel/json-bounds.ts";
 import type { JsonBounds } from "../kernel/json-bounds.ts";
 import { readInTurns, writeInTurns } from "../kernel/json-turns.ts";
 import { maxReplyContainers, maxReplyDepth, maxReplyNodes } from "../kernel/limits.ts";
-import type { Cost, Deployment, DialectName, ModelCall, Reply, StreamEvent, UpstreamDialect } from "../models/index.ts";
+import type {
+  Cost,
+  Deployment,
+  DialectName,
+  ModelCall,
+  Reply,
+  ReplyStamp,
+  StreamEvent,
+  UpstreamDialect,
+} from "../models/index.ts";
+import { stampOf } from "./call-session.ts";
 import type { CallSession } from "./call-session.ts";
 import { gatewayFault } from "./errors.ts";
 import type { Attempt, DeploymentPool, UpstreamResponse } from "../deployments/index.ts";
@@ -172,7 +182,7 @@ async function attemptOnce(
       signal,
     });
     ({ status } = landing.answer);
-    const heading = { deployment, name, dialect, heard: () => session.heard() };
+    const heading = { deployment, name, dialect, stamp: stampOf(session), heard: () => session.heard() };
     const answer = await readHead(parts, heading, call, landing, seen).catch(refused(deployment, seen));
     const landed = { attempt, ...answer };
     if (landed.kind === "whole" && trial.enforcesForm) assertFits(parts.forms, session, landed);
@@ -273,6 +283,7 @@ interface Heading {
   readonly deployment: Deployment;
   readonly name: DialectName;
   readonly dialect: UpstreamDialect;
+  readonly stamp: ReplyStamp;
   readonly heard: () => void;
 }
 
@@ -282,7 +293,7 @@ interface Heading {
  */
 async function readHead(
   { maxReplyBytes }: AttemptParts,
-  { deployment, name, dialect, heard }: Heading,
+  { deployment, name, dialect, stamp, heard }: Heading,
   call: ModelCall,
   landing: UpstreamResponse,
   seen: Seen,
@@ -291,14 +302,14 @@ async function readHead(
   const { provider } = deployment;
   const { rest, isEvents } = call.stream ? await openedAnswer(answer) : { rest: answer, isEvents: false };
   if (isEvents) {
-    const intake = new UpstreamStream(landing, rest.body, dialect.streamReader(), provider);
+    const intake = new UpstreamStream(landing, rest.body, dialect.streamReader(stamp), provider);
     await intake.begin(heard);
     return { kind: "stream", deployment, dialect: name, intake };
   }
   const bytes = await rest.collect(maxReplyBytes);
   seen.bytes = bytes.length;
   if (beginsAsEvents(bytes) === true && name !== "embeddings") {
-    const intake = new UpstreamStream(landing, Readable.from([bytes]), dialect.streamReader(), provider);
+    const intake = new UpstreamStream(landing, Readable.from([bytes]), dialect.streamReader(stamp), provider);
     return {
       kind: "whole",
       deployment,

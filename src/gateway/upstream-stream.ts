@@ -121,8 +121,8 @@ export class UpstreamStream {
     const items: Item[] = this.#items(blocks);
     if (bytes !== undefined) return items;
     const last = this.#closed ? [] : this.#reader.close();
+    if (last.length > 0) items.push(...itemsOf(Buffer.alloc(0), last, this.#reader.mended));
     this.#closed = true;
-    if (last.length > 0) items.push({ raw: Buffer.alloc(0), pieces: last });
     if (items.length > 0) return items;
     if (!this.#ended && !this.#finished && this.#first === undefined) {
       throw new StreamCutShort("upstream.failed", "the provider's stream stopped before its end", "no end");
@@ -143,9 +143,7 @@ export class UpstreamStream {
       if (block.event === undefined) silent.push(raw);
       else {
         flush();
-        const pieces = this.#reader.read(block.event);
-        const { mended } = this.#reader;
-        items.push({ raw: mended === undefined ? raw : Buffer.from(sseFrame(mended, block.event.event)), pieces });
+        items.push(...itemsOf(raw, this.#reader.read(block.event), this.#reader.mended));
       }
     }
     flush();
@@ -193,6 +191,18 @@ function ownWords({ raw, event }: SseBlock): Buffer {
 
 /** A comment as `factsComment` writes it, with whatever white space. */
 const likeOurs = /(?:^\uFEFF?|[\r\n]):[ \t]*charter/;
+
+/** The items of one event: as it came, or as its reader put it right. */
+function itemsOf(raw: Buffer, pieces: Item["pieces"], mended: StreamReader["mended"]): readonly Item[] {
+  if (mended === undefined) return [{ raw, pieces }];
+  const frames = mended.map(({ data, event }) => Buffer.from(data === "" ? "" : sseFrame(data, event)));
+  const last = frames.pop() ?? raw;
+  if (frames.length === 0) return [{ raw: last, pieces }];
+  return [
+    { raw: Buffer.concat(frames), pieces: pieces.slice(0, -1) },
+    { raw: last, pieces: pieces.slice(-1) },
+  ];
+}
 
 /** Whether a piece shows that the model has written something. */
 function isOutput(piece: StreamEvent): boolean {

@@ -151,7 +151,7 @@ export class Inspection {
 
   /** Whether a text that stands in pieces elsewhere holds what is to be taken out. */
   *holds(looking: readonly Guard[], text: string): Steps<boolean> {
-    return (yield* this.#search(looking, text)) !== undefined;
+    return (yield* this.#search(looking, text)).length > 0;
   }
 
   /** A text without what it holds of a token that is cut over several. */

@@ -225,8 +225,11 @@ export interface StreamReader {
    * @throws `upstream.garbled` for data that is not a piece of a reply.
    */
   read(event: SseEvent): readonly StreamEvent[];
-  /** The data of the last event that was read with the server's mistakes put right; undefined where it made none. */
-  readonly mended?: string | undefined;
+  /**
+   * What stands in the place of the event that was read last, with the server's mistakes put right; undefined where it made none.
+   * Of several, the last one is for the last piece, and no frame where its data is empty.
+   */
+  readonly mended?: readonly SseEvent[] | undefined;
   /** What a connection that closed leaves to say: `end` when the reply was whole and its end was not said, else nothing. */
   close(): readonly StreamEvent[];
 }
@@ -249,6 +252,13 @@ export interface ReplyStamp {
   readonly kept?: { readonly id: string; readonly previous?: string };
 }
 
+/** What a reply is put right with. */
+export interface Mending {
+  readonly stamp: ReplyStamp;
+  /** What was used, as read or estimated; null when nothing is known. */
+  readonly usage: Usage | null;
+}
+
 /** A dialect as callers speak it to Charter. */
 export interface FrontDialect {
   readonly name: DialectName;
@@ -257,7 +267,11 @@ export interface FrontDialect {
   writeReply(call: ModelCall, reply: Reply, stamp: ReplyStamp): Record<string, unknown>;
   streamWriter(call: ModelCall, stamp: ReplyStamp): StreamWriter;
   /** A reply of a server of this dialect with what it got wrong put right; undefined where nothing is wrong. */
-  mended?(call: ModelCall, body: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> | undefined;
+  mended?(
+    call: ModelCall,
+    body: Readonly<Record<string, unknown>>,
+    by: Mending,
+  ): Readonly<Record<string, unknown>> | undefined;
   /** What the API's clients read of an error, along with Charter's own problem. */
   writeError(error: ClientError): Record<string, unknown>;
   /** The field that holds the turns of a conversation; absent where there are none. */
@@ -306,7 +320,8 @@ export interface UpstreamDialect {
   writeCall(call: ModelCall, target: Target): WireRequest;
   /** @throws `upstream.garbled` for a body that is not a reply. */
   readReply(body: unknown): Reply;
-  streamReader(): StreamReader;
+  /** @param stamp Gives the id of a reply whose provider gives none. */
+  streamReader(stamp?: Pick<ReplyStamp, "id">): StreamReader;
   /** The provider's words in an error body; undefined when there are none. */
   readError(body: unknown): ProviderWords | undefined;
   /**

@@ -90,6 +90,13 @@ describe("a secret in a whole reply", () => {
     }
   });
 
+  it("is not looked for in vain: probabilities that are not spelled as the words are stay", async () => {
+    const fine = { token: "fi", logprob: -1, bytes: null, top_logprobs: [] };
+    stub.answer = (_request, response) => sendJson(response, withMore({}, { logprobs: { content: [fine] } }));
+    const { json } = await rig.chat({ model: "own/teller", ...question() });
+    expect(json.choices[0].logprobs).toEqual({ content: [fine] });
+  });
+
   it("is taken out of sources and stops of the Messages API, while seals pass byte for byte", async () => {
     const content = [
       { type: "thinking", thinking: "hm", signature: seal },
@@ -210,7 +217,7 @@ describe("a secret in a stream beside its words", () => {
 
   it("is not looked for where nothing is: the frames pass as they came, with seals in them", async () => {
     const frames = ended([
-      chunk({ content: "fine", reasoning_details: [{ type: "reasoning.encrypted", data: seal }] }),
+      chunk({ role: "assistant", content: "fine", reasoning_details: [{ type: "reasoning.encrypted", data: seal }] }),
       chunk({ content: " words" }, {}, { obfuscation: "a8Kz0pQ" }),
     ]);
     stub.answer = (_request, response) => {

@@ -6,7 +6,7 @@ import type { RawReply } from "../../guards/index.ts";
 import { holderOf } from "../../kernel/fair-share.ts";
 import { writeInTurns } from "../../kernel/json-turns.ts";
 import { noUsage, replyTokensInTurns } from "../../models/index.ts";
-import type { Cost, ModelCall, Reply, StreamEvent } from "../../models/index.ts";
+import type { Cost, Reply, StreamEvent, Usage } from "../../models/index.ts";
 import type { FormChecker } from "../../structured-output/index.ts";
 import type { Landed, WholeAnswer } from "../attempts.ts";
 import { stampOf } from "../call-session.ts";
@@ -84,7 +84,9 @@ async function lookedThrough(
     return stream(session, how, priced.model, parts);
   }
   const asItCame = isOwn && guarded.reply === reply;
-  const body = asItCame ? await asCame(call, answer, guarded.body, parts) : await written(session, priced, parts);
+  const body = asItCame
+    ? await asCame(session, answer, { guarded: guarded.body, usage: cost.usage }, parts)
+    : await written(session, priced, parts);
   session.keep({ reply: priced, deployment: deployment.name, body }, cost);
   return given(session, body, { ...cost, model: reply.model, finish: finishOf(reply) });
 }
@@ -149,13 +151,15 @@ async function written(session: CallSession, reply: Reply, { fronts }: DeliverPa
 
 /** The bytes of a reply in the caller's own dialect: those that came, unless a guard or a mistake of the server changes them. */
 async function asCame(
-  call: ModelCall,
+  session: CallSession,
   { bytes, body: came }: WholeAnswer,
-  guarded: object | undefined,
+  { guarded, usage }: { readonly guarded: object | undefined; readonly usage: Usage },
   { fronts }: DeliverParts,
 ): Promise<Buffer> {
+  const { call } = session;
   const body = guarded ?? came;
-  const mended = isRecord(body) ? frontOf(fronts, call.dialect).mended?.(call, body) : undefined;
+  const by = { stamp: stampOf(session), usage };
+  const mended = isRecord(body) ? frontOf(fronts, call.dialect).mended?.(call, body, by) : undefined;
   const sent = mended ?? guarded;
   return sent === undefined ? bytes : bytesOf(sent);
 }

@@ -2,6 +2,7 @@
 import type { FrontDialect, UpstreamDialect } from "../conversation.ts";
 import { readMessagesCall } from "./call.ts";
 import { readMessagesError, writeMessagesProblem } from "./error.ts";
+import { mendedMessage } from "./mend.ts";
 import { placesInCall, placesInReply } from "./places.ts";
 import { readMessagesReply, writeMessagesReply } from "./reply.ts";
 import { writeMessagesCall } from "./request.ts";
@@ -13,6 +14,7 @@ export const anthropicMessagesFront: FrontDialect = {
   name: "anthropic-messages",
   readCall: readMessagesCall,
   writeReply: writeMessagesReply,
+  mended: mendedMessage,
   streamWriter: (call, shown) => new MessagesStreamWriter(call, shown),
   writeError: writeMessagesProblem,
   turnsField: "messages",

@@ -12,9 +12,10 @@ const meanings = new Map<unknown, Finish>([
 
 /**
  * The meaning of `stop_reason`. A model that only called the tool which stands for the reply's form has simply replied.
- * `pause_turn`, and words that the API may add, have no neutral meaning.
+ * `pause_turn`, and words that the API may add, have no neutral meaning. Some servers give no reason.
  */
 export function readStop(reason: unknown, said: { readonly tools: boolean; readonly replied: boolean }): Finish {
+  if (reason === undefined || reason === null) return said.tools ? "tool_calls" : "unknown";
   const finish = meanings.get(reason) ?? "unknown";
   return finish === "tool_calls" && said.replied && !said.tools ? "stop" : finish;
 }

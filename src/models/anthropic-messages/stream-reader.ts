@@ -3,6 +3,7 @@
 // 1. Usage is merged over `message_start` and `message_delta`, whose counts are cumulative; each report gives what is known.
 // 2. A tool whose input came whole, or not at all, gives its arguments when its block stops, so that every call has some.
 // 3. `end` comes with `message_stop`. An error ends the stream without one.
+// 4. What a server gets wrong in an event is put right for callers that are given the events (`mended`).
 import type { SseEvent, StreamEvent, StreamReader } from "../conversation.ts";
 import { parseEvent } from "../wire/event-json.ts";
 import { errorPiece, garbled } from "../wire/faults.ts";
@@ -10,6 +11,7 @@ import type { JsonObject } from "../wire/fields.ts";
 import { isObject } from "../wire/fields.ts";
 import { readMessagesError } from "./error.ts";
 import { replyTool } from "./form.ts";
+import { EventMender } from "./mend.ts";
 import { readStop } from "./stop.ts";
 import { mergeUsage } from "./usage.ts";
 
@@ -30,10 +32,18 @@ export class MessagesStreamReader implements StreamReader {
   #replied = false;
   #finished = false;
   #closed = false;
+  readonly #mender = new EventMender();
+  #mended: readonly SseEvent[] | undefined;
+
+  get mended(): readonly SseEvent[] | undefined {
+    return this.#mended;
+  }
 
   read(event: SseEvent): readonly StreamEvent[] {
+    this.#mended = undefined;
     if (this.#closed || event.event === "ping" || event.data === "") return [];
     const data = readEvent(event.data);
+    this.#mended = this.#mender.mended(event, data);
     switch (data["type"]) {
       case "message_start":
         return this.#start(data);
@@ -47,7 +57,7 @@ export class MessagesStreamReader implements StreamReader {
         return this.#messageDelta(data);
       case "message_stop":
         this.#closed = true;
-        return [{ kind: "end" }];
+        return this.#finished ? [{ kind: "end" }] : [this.#finish(undefined), { kind: "end" }];
       case "error": {
         this.#closed = true;
         return [errorPiece(readMessagesError(data), "api_error")];
@@ -59,6 +69,7 @@ export class MessagesStreamReader implements StreamReader {
   }
 
   close(): readonly StreamEvent[] {
+    this.#mended = undefined;
     if (this.#closed || !this.#finished) return [];
     this.#closed = true;
     return [{ kind: "end" }];
@@ -135,13 +146,15 @@ export class MessagesStreamReader implements StreamReader {
   #messageDelta(data: JsonObject): StreamEvent[] {
     const events: StreamEvent[] = [];
     const reason = inner(data, "delta")["stop_reason"];
-    if (typeof reason === "string" && !this.#finished) {
-      this.#finished = true;
-      const seen = { tools: this.#slots > 0, replied: this.#replied };
-      events.push({ kind: "finish", choice: 0, finish: readStop(reason, seen) });
-    }
+    if (typeof reason === "string" && !this.#finished) events.push(this.#finish(reason));
     this.#report(data["usage"], events);
     return events;
+  }
+
+  #finish(reason: unknown): StreamEvent {
+    this.#finished = true;
+    const seen = { tools: this.#slots > 0, replied: this.#replied };
+    return { kind: "finish", choice: 0, finish: readStop(reason, seen) };
   }
 }
 

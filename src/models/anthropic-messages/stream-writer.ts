@@ -2,8 +2,9 @@
 //
 // 1. The order is `message_start`, then blocks one after the other (start, deltas, stop), `message_delta`, `message_stop`.
 // 2. Clients stop reading an event name that they do not know, so every frame names its event.
-// 3. Other dialects let the arguments of several tool calls take turns. One call is told as it comes, and those of the others wait
-//    until its arguments are whole; so do words that come in between.
+// 3. Other dialects let the arguments of several tool calls take turns. One call is told at a time, and those of the others wait
+//    until its arguments are whole; so do words that come in between. Clients raise an error over arguments that are not JSON, so
+//    those of one call are told once they are there, in the form that a whole message has them in; long ones as they come.
 // 4. Providers of other dialects report usage last: `message_start` carries zeros unless more is known by then, and
 //    `message_delta`, held back until the end, carries the final numbers, those of the input too.
 import type { Finish, ModelCall, ReplyStamp, StreamEvent, StreamWriter } from "../conversation.ts";
@@ -14,12 +15,13 @@ import { imageBlock } from "./reply.ts";
 import { writeStop } from "./stop.ts";
 import { unknownUsage, writeMessagesUsage } from "./usage.ts";
 import { maxEventBytes, sseFrame } from "../wire/sse.ts";
+import { argumentsText } from "../wire/tool-arguments.ts";
 import { WholeJson } from "../wire/whole-json.ts";
 
 /** The block that is open: words, reasoning, or the tool call of a slot. */
 type Open =
   | { readonly kind: "text" | "reasoning" | "image" }
-  | { readonly kind: "tool"; readonly slot: number; readonly said: WholeJson };
+  | { readonly kind: "tool"; readonly slot: number; readonly said: WholeJson; held: string | undefined };
 
 type ToolStart = Extract<StreamEvent, { kind: "tool_start" }>;
 
@@ -30,6 +32,9 @@ interface Waiting {
 }
 
 type WordEvent = Extract<StreamEvent, { kind: "text" | "refusal" | "reasoning" | "image" }>;
+
+/** Longest arguments that are told in one piece, characters; a client that shows how a long text grows waits for no more. */
+const maxHeld = 16 * 1024;
 
 /** Most characters of arguments and words that wait; those of a call that writes a long file are some hundred thousand. */
 const maxWaiting = maxEventBytes;
@@ -168,7 +173,7 @@ export class MessagesStreamWriter implements StreamWriter {
   #openTool(start: ToolStart): string {
     this.#waiting.delete(start.slot);
     const block = { type: "tool_use", id: start.id, name: start.name, input: {} };
-    return this.#begin({ kind: "tool", slot: start.slot, said: new WholeJson() }, block);
+    return this.#begin({ kind: "tool", slot: start.slot, said: new WholeJson(), held: "" }, block);
   }
 
   #arguments(slot: number, text: string): string {
@@ -189,8 +194,9 @@ export class MessagesStreamWriter implements StreamWriter {
   #next(): string {
     let frames = "";
     while (this.#open?.kind !== "tool" || this.#open.said.isWhole) {
-      const next = [...this.#waiting.values()].find((each) => each.text !== "");
-      if (next === undefined) break;
+      // One that has said nothing keeps its place: clients give results in the order of the calls.
+      const [next] = this.#waiting.values();
+      if (next === undefined || next.text === "") break;
       frames += this.#release(next);
     }
     return frames;
@@ -204,8 +210,15 @@ export class MessagesStreamWriter implements StreamWriter {
 
   /** Arguments of the call that is open. */
   #input(text: string): string {
-    if (this.#open?.kind === "tool") this.#open.said.add(text);
-    const frames = this.#delta(`{"type":"input_json_delta","partial_json":${JSON.stringify(text)}}`);
+    let frames = "";
+    const open = this.#open;
+    if (open?.kind === "tool") {
+      open.said.add(text);
+      const told = open.held === undefined ? text : open.held + text;
+      const isLong = open.held === undefined || told.length > maxHeld;
+      open.held = isLong ? undefined : told;
+      if (isLong) frames = this.#inputDelta(told);
+    }
     // Calls that wait are older than the words that wait behind them.
     if (this.#words.length === 0 || this.#isUnfinished) return frames;
     return frames + this.#rest();
@@ -218,16 +231,23 @@ export class MessagesStreamWriter implements StreamWriter {
     return before + frame("content_block_start", event);
   }
 
+  #inputDelta(text: string): string {
+    return this.#delta(`{"type":"input_json_delta","partial_json":${JSON.stringify(text)}}`);
+  }
+
   /** `delta` is JSON. */
   #delta(delta: string): string {
     return `event: content_block_delta\ndata: {"type":"content_block_delta","index":${this.#blocks},"delta":${delta}}\n\n`;
   }
 
   #close(): string {
-    if (this.#open === undefined) return "";
+    const open = this.#open;
+    if (open === undefined) return "";
     this.#open = undefined;
+    const held = open.kind === "tool" && open.held !== undefined ? argumentsText(open.held) : "";
+    const rest = held === "" ? "" : this.#inputDelta(held);
     const index = this.#blocks++;
-    return frame("content_block_stop", { type: "content_block_stop", index });
+    return rest + frame("content_block_stop", { type: "content_block_stop", index });
   }
 
   /** Closes the open block and writes the tool calls that are still waiting. */

@@ -40,17 +40,13 @@ describe("tool calls whose arguments take turns", () => {
     expect(read(pieces)).toEqual([call(0, '{"x":1}'), call(1, '{"y":2}')]);
   });
 
-  it("are told as they come where one is whole before the next", () => {
-    const frames = written([start(0), input(0, '{"a":"}'), input(0, '"}'), start(1), input(1, "{"), input(1, "}")]);
-    expect(frames.map((frame) => frame.includes("input_json_delta"))).toEqual([
-      false,
-      false,
-      true,
-      true,
-      false,
-      true,
-      true,
-    ]);
+  it("are told once the next call begins, and long ones as they come", () => {
+    const told = (pieces: readonly StreamEvent[]): boolean[] =>
+      written(pieces).map((frame) => frame.includes("input_json_delta"));
+    const short = [start(0), input(0, '{"a":"}'), input(0, '"}'), start(1), input(1, "{"), input(1, "}"), ...end];
+    expect(told(short)).toEqual([false, false, false, false, false, true, false, false, true]);
+    const long = [start(0), input(0, `{"a":"${"x".repeat(16 * 1024)}`), input(0, "x"), input(0, '"}'), ...end];
+    expect(told(long)).toEqual([false, false, true, true, true, false, false]);
   });
 
   it("wait for the one that is open, and words in the middle wait too", () => {
@@ -64,14 +60,18 @@ describe("tool calls whose arguments take turns", () => {
       input(0, "}"),
       ...end,
     ];
-    expect(read(pieces)).toEqual([call(0, "{}"), call(1, "[]"), { kind: "text", text: "Now then." }]);
+    expect(read(pieces)).toEqual([
+      call(0, "{}"),
+      call(1, '{"INVALID_JSON":"[]"}'),
+      { kind: "text", text: "Now then." },
+    ]);
   });
 
   it("keep arguments that are never whole", () => {
     const pieces = [start(0), input(0, '{"x":'), start(1), input(1, "plain"), start(2), ...end];
     const frames = written(pieces).join("");
-    expect(frames).toContain(JSON.stringify('{"x":'));
-    expect(frames).toContain(JSON.stringify("plain"));
+    const said = read(pieces).flatMap((part) => (part.kind === "tool_call" ? [part.arguments] : []));
+    expect(said).toEqual([JSON.stringify({ INVALID_JSON: '{"x":' }), JSON.stringify({ INVALID_JSON: "plain" }), "{}"]);
     expect(frames.match(/content_block_start/g)).toHaveLength(6);
     expect(frames).toContain("message_stop");
   });

@@ -20,8 +20,8 @@ const meanings = new Map<unknown, Finish>([
   ["MALFORMED_RESPONSE", "error"],
 ]);
 
-/** The meaning of `finishReason`; OTHER and unknown reasons have none. */
+/** The meaning of `finishReason`; OTHER and unknown reasons have none, but for a reply that asks for a tool. */
 export function readFinishReason(reason: unknown, calledTools: boolean): Finish {
   const finish = meanings.get(reason) ?? "unknown";
-  return finish === "stop" && calledTools ? "tool_calls" : finish;
+  return (finish === "stop" || finish === "unknown") && calledTools ? "tool_calls" : finish;
 }

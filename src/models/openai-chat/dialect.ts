@@ -28,7 +28,7 @@ export const openaiChatUpstream: UpstreamDialect = {
   name: "openai-chat",
   writeCall: writeChatCall,
   readReply: readChatReply,
-  streamReader: () => new ChatStreamReader(),
+  streamReader: (stamp) => new ChatStreamReader(stamp),
   readError: readChatError,
   dispensable: { stream_options: ["include_usage", "include_obfuscation"] },
 };

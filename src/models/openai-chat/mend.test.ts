@@ -7,7 +7,8 @@ import { openaiChatFront, openaiChatUpstream } from "./dialect.ts";
 type Body = Record<string, unknown>;
 
 const call = openaiChatFront.readCall({ model: "m", messages: [{ role: "user", content: "Hi" }] });
-const mended = (body: Body, by: ModelCall = call): unknown => openaiChatFront.mended?.(by, body);
+const by = { stamp: { id: "made", createdMs: 0 }, usage: null };
+const mended = (body: Body, of: ModelCall = call): unknown => openaiChatFront.mended?.(of, body, by);
 
 /** A chunk as a caller gets it, and whether it was changed. */
 function chunks(...all: Body[]): { readonly chunks: Body[]; readonly changed: boolean[] } {
@@ -17,7 +18,7 @@ function chunks(...all: Body[]): { readonly chunks: Body[]; readonly changed: bo
     const data = JSON.stringify(chunk);
     reader.read({ data });
     changed.push(reader.mended !== undefined);
-    return JSON.parse(reader.mended ?? data) as Body;
+    return JSON.parse(reader.mended?.[0]?.data ?? data) as Body;
   });
   return { chunks: read, changed };
 }
@@ -90,7 +91,7 @@ describe("a stream", () => {
     );
     expect(changed).toEqual([false, false, false, false, false, false]);
     const older = chunks(
-      chunk({ function_call: { name: "f", arguments: "" } }),
+      chunk({ role: "assistant", function_call: { name: "f", arguments: "" } }),
       chunk({ function_call: { arguments: "{}" } }, { finish_reason: "function_call" }),
     );
     expect(older.changed).toEqual([false, false]);
@@ -103,6 +104,54 @@ describe("a stream", () => {
       const numbers = read.map((one) => (firstChoice(one)["delta"] as { tool_calls: Body[] }).tool_calls[0]!["index"]);
       expect(numbers).toEqual([0, 1]);
     }
+  });
+
+  it("gets the role, the id, the account and the type of a call where clients look for them", () => {
+    const usage = { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 };
+    const call = { index: 0, id: "a", function: { name: "f", arguments: "{}" } };
+    const reader = openaiChatUpstream.streamReader({ id: "made" });
+    const data = { choices: [{ index: 0, delta: { tool_calls: [call] } }], x_groq: { usage } };
+    reader.read({ data: JSON.stringify(data) });
+    const delta = { role: "assistant", tool_calls: [{ ...call, type: "function" }] };
+    expect(JSON.parse(reader.mended?.[0]?.data ?? "")).toEqual({
+      ...data,
+      id: "made",
+      choices: [{ index: 0, delta }],
+      usage,
+    });
+  });
+
+  it("gets text and reasoning out of a list of both, and a delta out of a message", () => {
+    const content = [
+      { type: "thinking", thinking: [{ type: "text", text: "Hm." }] },
+      { type: "text", text: "Hi" },
+    ];
+    const came = { id: "c1", choices: [{ index: 0, message: { role: "assistant", content } }] };
+    const said = { role: "assistant", content: "Hi", reasoning_content: "Hm." };
+    expect(firstChoice(chunks(came).chunks[0])).toEqual({ index: 0, delta: said });
+    expect(firstChoice(mended(whole({ content }, "stop")))["message"]).toEqual(said);
+    const cited = [{ type: "reference", reference_ids: [1] }];
+    expect(mended(whole({ content: cited }, "stop"))).toBeUndefined();
+  });
+
+  it("does not repeat a name or an id, which clients would put together", () => {
+    const piece = (words: string): Body =>
+      chunk({ tool_calls: [{ index: 0, id: "a", type: "function", function: { name: "f", arguments: words } }] });
+    const { chunks: read } = chunks(piece("{"), piece("}"));
+    const { tool_calls: calls } = firstChoice(read[1])["delta"] as { tool_calls: Body[] };
+    expect(calls).toEqual([{ index: 0, type: "function", function: { arguments: "}" } }]);
+  });
+
+  it("is told why it ended, and arguments that were left out, before it is done", () => {
+    const reader = openaiChatUpstream.streamReader();
+    const call = { index: 0, id: "a", type: "function", function: { name: "f", arguments: "" } };
+    reader.read({ data: JSON.stringify(chunk({ role: "assistant", tool_calls: [call] })) });
+    const pieces = reader.read({ data: "[DONE]" }).map(({ kind }) => kind);
+    expect(pieces).toEqual(["tool_arguments", "finish", "end"]);
+    const [rest, done] = reader.mended ?? [];
+    const delta = { tool_calls: [{ index: 0, function: { arguments: "{}" } }] };
+    expect(firstChoice(JSON.parse(rest?.data ?? ""))).toMatchObject({ index: 0, delta, finish_reason: "tool_calls" });
+    expect(done).toEqual({ data: "[DONE]" });
   });
 
   it("means the same as the whole reply", () => {

@@ -83,7 +83,7 @@ describe("a whole chat completion", () => {
     ],
     [
       { tool_calls: [{ id: "1", type: "custom", custom: { name: "c", input: "free" } }] },
-      [{ kind: "tool_call", id: "1", name: "c", arguments: "free" }],
+      [{ kind: "tool_call", id: "1", name: "c", arguments: "free", isFree: true }],
     ],
   ])("is read with the message %j", (message, parts) => {
     expect(read(message)?.parts).toEqual(parts);

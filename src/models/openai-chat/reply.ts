@@ -61,6 +61,12 @@ export function madeToolId(replyId: string, choice: number, slot: number): strin
   return `call_${tail}_${choice}_${slot}`;
 }
 
+/** Arguments as the text that they are in this API; none are an object without members, because clients read them as JSON. */
+export function textOfArguments(words: unknown): string {
+  if (typeof words === "string") return words === "" ? "{}" : words;
+  return JSON.stringify(words ?? {});
+}
+
 /** The text where there is one. */
 export function textOr<T>(value: unknown, otherwise: T): string | T {
   return typeof value === "string" ? value : otherwise;
@@ -125,20 +131,20 @@ export function readImages(images: unknown): Extract<Part, { kind: "image" }>[] 
 
 function readToolCalls(message: JsonObject, replyId: string, choice: number): Part[] {
   const parts: Part[] = [];
-  const add = (call: unknown, id: unknown): void => {
+  const add = (call: unknown, id: unknown, isFree = false): void => {
     const { name, arguments: words } = isObject(call) ? call : {};
     if (typeof name !== "string" || name === "") throw garbled("a tool call of the provider's reply has no name");
-    // Some servers give the arguments as an object instead of its text.
-    const text = isObject(words) ? JSON.stringify(words) : textOr(words, "");
+    // Some servers give the arguments as an object instead of its text, or none.
+    const text = isFree ? textOr(words, "") : textOfArguments(words);
     const named = typeof id === "string" && id !== "" ? id : madeToolId(replyId, choice, parts.length);
-    parts.push({ kind: "tool_call", id: named, name, arguments: text });
+    parts.push({ kind: "tool_call", id: named, name, arguments: text, ...(isFree && { isFree }) });
   };
   const calls = message["tool_calls"];
   if (Array.isArray(calls)) {
     for (const call of calls as unknown[]) {
       // A call of a custom tool is free text; it only occurs where the caller's own body offered such a tool.
       if (isObject(call) && isObject(call["custom"])) {
-        add({ name: call["custom"]["name"], arguments: call["custom"]["input"] }, call["id"]);
+        add({ name: call["custom"]["name"], arguments: call["custom"]["input"] }, call["id"], true);
       } else if (isObject(call)) add(call["function"], call["id"]);
     }
   }

@@ -82,14 +82,13 @@ describe("a streamed chat completion", () => {
     expect(fixture(name).at(-1)).toEqual({ kind: "error", code, message, ...more });
   });
 
-  it("says a finish at once where no words come with it, and later where they do", () => {
+  it("says a finish at its end, because some servers say one on every chunk", () => {
     const reader = upstream.streamReader();
     const read = (chunk: object): string[] => reader.read({ data: JSON.stringify(chunk) }).map(({ kind }) => kind);
     expect(read(delta({ content: "a" }, "stop"))).toEqual(["start", "text"]);
     expect(read(delta({ content: "b" }, "stop"))).toEqual(["text"]);
-    expect(read(delta({}, "stop"))).toEqual(["finish"]);
     expect(read(delta({}, "stop"))).toEqual([]);
-    expect(reader.read({ data: "[DONE]" })).toEqual([{ kind: "end" }]);
+    expect(reader.read({ data: "[DONE]" }).map(({ kind }) => kind)).toEqual(["finish", "end"]);
     expect(reader.close()).toEqual([]);
   });
 

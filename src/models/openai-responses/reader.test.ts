@@ -85,6 +85,20 @@ describe("a reply of the Responses API", () => {
     expect(stream(end(fields))).toEqual([{ kind: "finish", choice: 0, finish }, { kind: "end" }]);
   });
 
+  it("is read where only its items are there, or only its end, and clients are given the start of each", () => {
+    const { output } = body as { output: object[] };
+    const done = output.map((item, output_index) => ({ type: "response.output_item.done", output_index, item }));
+    const begun = { type: "response.created", response: { id: body["id"], model: body["model"] } };
+    expect(gathered(stream(begun, ...done, end(body)))).toMatchObject({ parts, finish: "tool_calls" });
+    expect(gathered(stream(end(body)))).toMatchObject({ id: "resp_67ccd2be", parts, finish: "tool_calls" });
+    const reader = upstream.streamReader();
+    reader.read({ data: JSON.stringify(done[0]) });
+    expect(reader.mended?.map(({ data }) => JSON.parse(data) as unknown)).toEqual([
+      { ...done[0], type: "response.output_item.added" },
+      done[0],
+    ]);
+  });
+
   it("that is a refusal finishes so", () => {
     const content = [{ type: "refusal", refusal: "no" }];
     const refused = upstream.readReply({ status: "completed", output: [{ type: "message", content }] });

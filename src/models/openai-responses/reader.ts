@@ -82,17 +82,32 @@ interface Heard {
   readonly kind: "tool_start" | "other";
   /** Words of the current part came in pieces, so that its end repeats them. */
   inPieces: boolean;
+  /** The part of the reasoning that was said last. */
+  thought?: unknown;
+  /** Something was said. */
+  isSaid: boolean;
 }
 
-/** Reads the events of one streamed reply. */
+type Words = "text" | "refusal" | "reasoning" | "tool_arguments";
+
+/** Reads the events of one streamed reply. Servers that cut nothing into pieces say it where a part, an item or all of it ends. */
 export class ResponsesStreamReader implements StreamReader {
   readonly #heard = new Map<unknown, Heard>();
+  readonly #added = new Set<unknown>();
   #slots = 0;
+  #hasSpoken = false;
   #refused = false;
   #started = false;
   #ended = false;
 
+  #mended: readonly SseEvent[] | undefined;
+
+  get mended(): readonly SseEvent[] | undefined {
+    return this.#mended;
+  }
+
   read(event: SseEvent): readonly StreamEvent[] {
+    this.#mended = undefined;
     if (this.#ended || event.data === "" || event.data === "[DONE]") return [];
     let body: unknown;
     try {
@@ -101,7 +116,15 @@ export class ResponsesStreamReader implements StreamReader {
       throw garbled("a piece of the provider's stream is not JSON", cause);
     }
     if (!isObject(body)) throw garbled("a piece of the provider's stream is not an object");
-    return this.#read(body, textOr(body["type"], event.event ?? ""));
+    const type = textOr(body["type"], event.event ?? "");
+    const index = body["output_index"];
+    if (type === "response.output_item.added") this.#added.add(index);
+    // Clients know no item that is done before it was added.
+    else if (type === "response.output_item.done" && !this.#added.has(index)) {
+      const added = "response.output_item.added";
+      this.#mended = [{ event: added, data: JSON.stringify({ ...body, type: added }) }, event];
+    }
+    return this.#read(body, type);
   }
 
   /** A stream of this dialect says its own end. */
@@ -116,6 +139,8 @@ export class ResponsesStreamReader implements StreamReader {
         return this.#start(body["response"]);
       case "response.output_item.added":
         return this.#item(body);
+      case "response.output_item.done":
+        return this.#itemDone(body["item"], body["output_index"]);
       case "response.output_text.delta":
         return this.#piece(body, "text", body["delta"]);
       case "response.output_text.done":
@@ -124,11 +149,12 @@ export class ResponsesStreamReader implements StreamReader {
         return this.#piece(body, "refusal", body["delta"]);
       case "response.refusal.done":
         return this.#rest(body, "refusal", body["refusal"]);
-      case "response.reasoning_summary_part.added":
-        return body["summary_index"] === 0 ? [] : this.#piece(body, "reasoning", "\n\n");
       case "response.reasoning_summary_text.delta":
       case "response.reasoning_text.delta":
         return this.#piece(body, "reasoning", body["delta"]);
+      case "response.reasoning_summary_text.done":
+      case "response.reasoning_text.done":
+        return this.#rest(body, "reasoning", body["text"]);
       case "response.function_call_arguments.delta":
       case "response.custom_tool_call_input.delta":
         return this.#piece(body, "tool_arguments", body["delta"]);
@@ -156,32 +182,39 @@ export class ResponsesStreamReader implements StreamReader {
   #item(body: JsonObject): readonly StreamEvent[] {
     const { item } = body;
     if (!isObject(item) || (item["type"] !== "function_call" && item["type"] !== "custom_tool_call")) return [];
-    const slot = this.#slots++;
-    this.#heard.set(body["output_index"], { slot, kind: "tool_start", inPieces: false });
-    return [{ kind: "tool_start", choice: 0, slot, ...toolOf(item) }];
+    return [this.#toolStart(body["output_index"], toolOf(item))];
   }
 
-  #piece(
-    body: JsonObject,
-    kind: "text" | "refusal" | "reasoning" | "tool_arguments",
-    words: unknown,
-  ): readonly StreamEvent[] {
+  #toolStart(index: unknown, tool: ReturnType<typeof toolOf>): StreamEvent {
+    const slot = this.#slots++;
+    this.#hasSpoken = true;
+    this.#heard.set(index, { slot, kind: "tool_start", inPieces: false, isSaid: false });
+    return { kind: "tool_start", choice: 0, slot, ...tool };
+  }
+
+  #piece(body: JsonObject, kind: Words, words: unknown): readonly StreamEvent[] {
     const text = textOr(words, "");
     if (text === "") return [];
     let heard = this.#heard.get(body["output_index"]);
     if (heard === undefined) {
       if (kind === "tool_arguments") throw garbled("the provider's stream gives arguments to no tool call");
-      heard = { slot: 0, kind: "other", inPieces: false };
+      heard = { slot: 0, kind: "other", inPieces: false, isSaid: false };
       this.#heard.set(body["output_index"], heard);
     }
     heard.inPieces = true;
+    heard.isSaid = true;
+    this.#hasSpoken = true;
     if (kind === "tool_arguments") return [{ kind, choice: 0, slot: heard.slot, text }];
     if (kind === "refusal") this.#refused = true;
-    return [{ kind, choice: 0, text }];
+    if (kind !== "reasoning") return [{ kind, choice: 0, text }];
+    const part = body["summary_index"] ?? body["content_index"] ?? 0;
+    const isNext = heard.thought !== undefined && heard.thought !== part;
+    heard.thought = part;
+    return [{ kind, choice: 0, text: isNext ? `\n\n${text}` : text }];
   }
 
-  /** Servers that do not cut the words into pieces say them only where they end. */
-  #rest(body: JsonObject, kind: "text" | "refusal" | "tool_arguments", words: unknown): readonly StreamEvent[] {
+  /** The end of a part repeats its words, or says them first. */
+  #rest(body: JsonObject, kind: Words, words: unknown): readonly StreamEvent[] {
     const heard = this.#heard.get(body["output_index"]);
     const events = heard?.inPieces === true ? [] : this.#piece(body, kind, words);
     const now = this.#heard.get(body["output_index"]);
@@ -189,12 +222,40 @@ export class ResponsesStreamReader implements StreamReader {
     return events;
   }
 
+  /** The end of an item repeats what it holds, or says it first. Without a number it cannot be told from what was said before. */
+  #itemDone(item: unknown, index: unknown): readonly StreamEvent[] {
+    const heard = this.#heard.get(index);
+    if (!isObject(item) || heard?.isSaid === true) {
+      if (index === undefined) this.#heard.delete(index);
+      return [];
+    }
+    const events = readItem(item).flatMap((part) => this.#whole(part, index, heard));
+    if (index === undefined) this.#heard.delete(index);
+    return events;
+  }
+
+  #whole(part: Part, index: unknown, heard: Heard | undefined): readonly StreamEvent[] {
+    if (part.kind === "tool_call") {
+      const { kind: _kind, arguments: words, ...tool } = part;
+      const started = heard === undefined ? [this.#toolStart(index, tool)] : [];
+      return [...started, ...this.#piece({ output_index: index }, "tool_arguments", words)];
+    }
+    if (part.kind !== "text" && part.kind !== "refusal" && part.kind !== "reasoning") return [];
+    return this.#piece({ output_index: index }, part.kind, part.text);
+  }
+
   #end(response: unknown): readonly StreamEvent[] {
     this.#ended = true;
     const whole = isObject(response) ? response : {};
-    const kinds: { readonly kind: string }[] = [...this.#heard.values()];
+    const { output } = whole;
+    const events: StreamEvent[] = [];
+    if (!this.#hasSpoken && Array.isArray(output)) {
+      events.push(...this.#start(whole));
+      events.push(...output.flatMap((item: unknown, index) => this.#itemDone(item, index)));
+    }
+    const kinds: { readonly kind: string }[] = this.#slots > 0 ? [{ kind: "tool_start" }] : [];
     if (this.#refused) kinds.push({ kind: "refusal" });
-    const events: StreamEvent[] = [{ kind: "finish", choice: 0, finish: readFinish(whole, kinds) }];
+    events.push({ kind: "finish", choice: 0, finish: readFinish(whole, kinds) });
     const usage = usageOf(whole);
     if (usage !== undefined) events.push({ kind: "usage", raw: usage, ...tierOf(whole) });
     events.push({ kind: "end" });

@@ -10,6 +10,8 @@ function read(fields: object): ReturnType<typeof embeddingsFront.readCall> {
   return embeddingsFront.readCall({ model: "e", ...fields });
 }
 
+const by = { stamp: { id: "made", createdMs: 0 }, usage: null };
+
 describe("embeddings", () => {
   it.each([
     ["a", ["a"], undefined],
@@ -46,7 +48,7 @@ describe("embeddings", () => {
     expect([call.inputs, call.untranslated]).toEqual([["a"], ["/input/1", "/input/2"]]);
     expect(embeddingsUpstream.writeCall(call, target).body).toMatchObject({ input, encoding_format: "ubinary" });
     const data = [{ index: 0, embedding: { ubinary: [1, 255] } }];
-    expect(embeddingsFront.mended?.(call, { data })).toBeUndefined();
+    expect(embeddingsFront.mended?.(call, { data }, by)).toBeUndefined();
   });
 
   it("are in the encoding that was asked for, whatever the server gave, and keep what else it said", () => {
@@ -62,14 +64,14 @@ describe("embeddings", () => {
     ] as const) {
       const call = read({ input: "a", ...(format === undefined ? {} : { encoding_format: format }) });
       const mended = sent === undefined ? undefined : body(sent);
-      expect(embeddingsFront.mended?.(call, body(came))).toEqual(mended);
+      expect(embeddingsFront.mended?.(call, body(came), by)).toEqual(mended);
     }
   });
 
   it("are written in base64 from numbers of any length", () => {
     const call = read({ input: "a", encoding_format: "base64" });
     const data = parseLossless('[{"index":0,"embedding":[0.10000000000000001,0.3333333333333333333333333]}]');
-    const mended = embeddingsFront.mended?.(call, { data }) as { data: [{ embedding: string }] } | undefined;
+    const mended = embeddingsFront.mended?.(call, { data }, by) as { data: [{ embedding: string }] } | undefined;
     const bytes = Buffer.from(mended?.data[0].embedding ?? "", "base64");
     expect([bytes.readFloatLE(0), bytes.readFloatLE(4)]).toEqual([Math.fround(0.1), Math.fround(1 / 3)]);
   });
