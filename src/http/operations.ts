@@ -84,6 +84,7 @@ const places: Readonly<Record<OperationName, `${Verb} /${string}`>> = {
   "response.count": "POST /v1/responses/input_tokens",
   "response.read": "GET /v1/responses/{id}",
   "response.read_input": "GET /v1/responses/{id}/input_items",
+  "response.cancel": "POST /v1/responses/{id}/cancel",
   "response.delete": "DELETE /v1/responses/{id}",
   "embedding.create": "POST /v1/embeddings",
   "model.list": "GET /v1/models",

@@ -256,6 +256,8 @@ export interface FrontDialect {
   readCall(body: Readonly<Record<string, unknown>>): ModelCall;
   writeReply(call: ModelCall, reply: Reply, stamp: ReplyStamp): Record<string, unknown>;
   streamWriter(call: ModelCall, stamp: ReplyStamp): StreamWriter;
+  /** What stands for a reply that is worked on later; absent where the API has no such thing. */
+  writePending?(call: ModelCall, stamp: ReplyStamp): Record<string, unknown>;
   /** A reply of a server of this dialect with what it got wrong put right; undefined where nothing is wrong. */
   mended?(call: ModelCall, body: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> | undefined;
   /** What the API's clients read of an error, along with Charter's own problem. */

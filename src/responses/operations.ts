@@ -6,6 +6,7 @@ import type { Operations } from "../kernel/operation.ts";
 export const responseOperations = {
   "response.read": client(modelRead()),
   "response.read_input": client(modelRead()),
+  "response.cancel": client(change("task.create", "data")),
   "response.delete": client(change("task.create", "data")),
 } as const satisfies Operations;
 

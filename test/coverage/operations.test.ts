@@ -134,6 +134,7 @@ describe("every mutation", () => {
       "chat.create",
       "message.create",
       "response.create",
+      "response.cancel",
       "response.delete",
       "embedding.create",
       "model.execute",

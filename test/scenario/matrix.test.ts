@@ -102,6 +102,7 @@ message.count             +++p+++p+++p+++pu
 response.count            +++p+++p+++p+++pu
 response.read             +++nnnnnnnnnnn+nu
 response.read_input       +++nnnnnnnnnnn+nu
+response.cancel           +++pnnnpnnnpnn+gu
 response.delete           +++pnnnpnnnpnn+gu
 embedding.create          +++p+++p+++p+++gu
 model.list                ++++++++++++++++u

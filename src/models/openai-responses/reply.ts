@@ -10,7 +10,7 @@ export type Item = Record<string, unknown>;
 
 /** Where a response stands, with what it says of its own end. */
 export interface Outcome {
-  readonly status: "in_progress" | "completed" | "incomplete" | "failed";
+  readonly status: "queued" | "in_progress" | "completed" | "incomplete" | "failed";
   readonly reason?: "max_output_tokens" | "content_filter";
   readonly error?: { readonly code: string; readonly message: string };
 }
@@ -52,6 +52,11 @@ export function writeResponsesReply(call: ModelCall, reply: Reply, stamp: ReplyS
     raw: reply.rawUsage,
     usage: reply.usage,
   });
+}
+
+/** A response that is worked on later. */
+export function writePendingResponse(call: ModelCall, stamp: ReplyStamp): Record<string, unknown> {
+  return writeResponse(call, headOf("", call.model, stamp), { status: "queued" }, [], { raw: null, usage: null });
 }
 
 /** How a response with this finish ends. A refusal without words was a filter's. */
@@ -98,7 +103,10 @@ export function writeResponse(
     tools: raw["tools"] ?? [],
     top_p: raw["top_p"] ?? null,
     truncation: raw["truncation"] ?? "disabled",
-    usage: outcome.status === "in_progress" ? null : (writeUsage(used.raw, used.usage) ?? null),
+    usage:
+      outcome.status === "in_progress" || outcome.status === "queued"
+        ? null
+        : (writeUsage(used.raw, used.usage) ?? null),
   };
 }
 

@@ -62,6 +62,7 @@ const before: Partial<Record<OperationName, (key: string) => Promise<unknown>>> 
     clock.advance(301_000);
     return walk.call("budget.request", key);
   },
+  "response.cancel": (key) => walk.inBackground(key),
   "response.delete": (key) => walk.call("response.create", key),
   "breaker.reset": async () => {
     const body = { model: "simulated-nano", messages: [{ role: "user", content: "Hi" }] };

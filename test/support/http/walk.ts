@@ -8,6 +8,8 @@ import type { Answer, Ask, TestCharter } from "../app/in-process.ts";
 export interface Walk {
   /** Sends the request of an operation; as the admin when no key is given, as nobody when it is null. */
   call(name: OperationName, key?: string | null): Promise<Answer>;
+  /** Has a response made in the background, which is what responses are asked of next. */
+  inBackground(key: string): Promise<void>;
 }
 
 /** All names, in the order of the list. */
@@ -116,6 +118,10 @@ export async function openWalk(charter: TestCharter): Promise<Walk> {
   };
 
   return {
+    async inBackground(key) {
+      const body = { model: "auto", input: "walk", background: true };
+      ids["response"] = (await charter.ask("/v1/responses", { key, body })).json.id;
+    },
     async call(name, key) {
       turn++;
       const body = bodies[name]?.();
