@@ -161,7 +161,7 @@ async function attemptOnce(
   let hasLeft = false;
   const seen: Seen = { bytes: 0, pieces: [] };
   try {
-    await admit(session);
+    if (session.letIn()) await admit(session);
     assertSent(wire, deployment, parameters.askedOf(name));
     landing = await sent(parts.fleet, deployment, {
       product,

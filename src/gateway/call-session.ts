@@ -202,11 +202,11 @@ export class CallSession {
     return ++this.#progress.attempts > 1;
   }
 
-  /** The call is let in. @returns Whether that is new. */
+  /** The call is let in. @returns Whether its caller is to be told so, once. */
   letIn(): boolean {
-    if (this.#isLetIn) return false;
+    const isNew = !this.#isLetIn && this.prepared.options.admitted !== undefined;
     this.#isLetIn = true;
-    return true;
+    return isNew;
   }
 
   /** An attempt has come to its end, or its answer begins. */

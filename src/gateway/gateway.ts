@@ -160,7 +160,7 @@ export class Gateway {
     try {
       const turn = await cache(session, parts);
       const isShared = turn.kind === "hit" || turn.kind === "follow";
-      if (isShared) await admit(session);
+      if (isShared && session.letIn()) await admit(session);
       const answer = isShared ? turn : await attempt(session, await reserve(session, parts), parts);
       const delivered = await deliver(session, answer, parts);
       return await settle(session, delivered);

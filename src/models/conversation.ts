@@ -61,7 +61,12 @@ export interface CallerTool {
   readonly namespace?: string;
   /** It takes free text instead of arguments in JSON. */
   readonly isFree?: true;
+  /** Its calls and their results have a form of their own in the caller's API. */
+  readonly form?: OwnForm;
 }
+
+/** Tools without a name or a schema that a caller runs. */
+export type OwnForm = "local_shell" | "shell" | "apply_patch";
 
 /** A function that the model may ask for. */
 export interface ToolOffer extends CallerTool {

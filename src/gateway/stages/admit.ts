@@ -4,9 +4,11 @@ import { stampOf } from "../call-session.ts";
 import type { CallSession } from "../call-session.ts";
 import { headOf } from "./settle.ts";
 
-/** Tells who asked for it, once and when the intent is durable. @throws What that one has against the call. */
+/** Tells who asked for it, when the intent is durable. @throws What that one has against the call. */
 export async function admit(session: CallSession): Promise<void> {
-  const { admitted } = session.prepared.options;
-  if (admitted === undefined || !session.letIn()) return;
-  await admitted({ facts: await headOf(session, null), call: session.call, stamp: stampOf(session) });
+  await session.prepared.options.admitted?.({
+    facts: await headOf(session, null),
+    call: session.call,
+    stamp: stampOf(session),
+  });
 }
