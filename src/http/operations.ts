@@ -82,6 +82,7 @@ const places: Readonly<Record<OperationName, `${Verb} /${string}`>> = {
   "response.create": "POST /v1/responses",
   "message.count": "POST /v1/messages/count_tokens",
   "response.count": "POST /v1/responses/input_tokens",
+  "response.compact": "POST /v1/responses/compact",
   "response.read": "GET /v1/responses/{id}",
   "response.read_input": "GET /v1/responses/{id}/input_items",
   "response.cancel": "POST /v1/responses/{id}/cancel",

@@ -14,6 +14,9 @@ export type DialectName = (typeof dialectNames)[number];
 /** The dialect of chats that Charter asks in its own name. */
 export const chatDialect: DialectName = "openai-chat";
 
+/** The dialect in which responses are asked for. */
+export const responsesDialect: DialectName = "openai-responses";
+
 /** Bytes that are not text: by URL, or inline as base64. */
 export type MediaSource =
   | { readonly kind: "url"; readonly url: string }

@@ -11,6 +11,7 @@ export const responseCodes = {
   "response.not_stored": [400, "A response in the background has to be kept, and the call wants none kept."],
   "response.not_background": [400, "Only a response that was made in the background can be cancelled."],
   "response.not_streamed": [400, "The response was not made as a stream, or its events are not kept any more."],
+  "response.not_compacted": [502, "The model that was asked gave no whole summary of the conversation."],
   "response.too_many": [429, "As many responses as may be are worked on in the background for the caller's product."],
   "response.too_large": [
     413,

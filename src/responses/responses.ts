@@ -14,6 +14,7 @@ import type { Fault } from "../kernel/fault.ts";
 import { newId } from "../kernel/ids.ts";
 import { isOpen } from "./background-ends.ts";
 import type { BackgroundAnswer, BackgroundResponses } from "./background.ts";
+import { compacted, opened } from "./compaction.ts";
 import { responseFault } from "./errors.ts";
 import { keptAtTheEnd } from "./kept-stream.ts";
 import { isItem, keptTexts, maxKeptResponseBytes, parsed, textOf } from "./kept-text.ts";
@@ -59,9 +60,11 @@ export class Responses {
     options: CallOptions,
   ): Promise<ModelAnswer | BackgroundAnswer> {
     const { gateway, keepMs } = this.#parts;
-    if (keepMs === 0) return gateway.call(ctx, dialect, body, options);
+    if (keepMs === 0) return gateway.call(ctx, dialect, opened(body), options);
     const owner = ownerOf(ctx, options);
-    const { own, whole } = await this.#expanded(ctx, owner, body);
+    const expanded = await this.#expanded(ctx, owner, body);
+    const { own } = expanded;
+    const whole = opened(expanded.whole);
     // What is no true, false or absent is for the API's reader to refuse.
     const isKept = body["store"] === true || body["store"] === undefined || body["store"] === null;
     const isLater = body["background"] === true;
@@ -82,6 +85,14 @@ export class Responses {
     if (answer.kind === "stream") return { ...answer, bytes: keptAtTheEnd(answer.bytes, keep) };
     await keep(await parsed(answer.body));
     return answer;
+  }
+
+  /** A conversation made shorter; nothing of it is kept. @throws `response.not_found`, `response.not_compacted` */
+  async compact(ctx: Ctx, { dialect, body }: ResponseCall, options: CallOptions): Promise<ModelAnswer> {
+    const { whole } = await this.#expanded(ctx, ownerOf(ctx, options), body);
+    const { store: _, background: __, ...asked } = whole;
+    const input = asked["input"] === undefined ? [] : listed(asked["input"]);
+    return compacted(ctx, this.#parts.gateway, { dialect, body: { ...asked, input } }, options);
   }
 
   /** A response that is kept. @throws `response.not_found` */

@@ -134,6 +134,7 @@ describe("every mutation", () => {
       "chat.create",
       "message.create",
       "response.create",
+      "response.compact",
       "response.cancel",
       "response.delete",
       "embedding.create",

@@ -2,12 +2,12 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { one } from "../query.ts";
 import type { Query } from "../query.ts";
-import { chatDialect } from "../../models/index.ts";
+import { chatDialect, responsesDialect } from "../../models/index.ts";
 import { route } from "../route.ts";
 import { answer, record, refusal } from "../schemas.ts";
-import { sendEvents } from "../send-answer.ts";
-import type { Services } from "../services.ts";
-import { callHeaders, callOptions, clientError } from "./chat.ts";
+import { sendAnswer, sendEvents } from "../send-answer.ts";
+import type { HttpLimits, Services } from "../services.ts";
+import { callBounds, callHeaders, callOptions, callRefusals, clientError } from "./chat.ts";
 
 const anything = { type: "object", additionalProperties: true };
 const text = { type: "string" };
@@ -15,9 +15,35 @@ const text = { type: "string" };
 const params = record({ id: { type: "string", pattern: "^[\\w-]{1,128}$" } });
 const notFound = refusal("No response of this id is kept for the caller's product.");
 
-/** `/v1/responses/{id}` and `/v1/responses/{id}/input_items`. */
-export function responseRoutes(app: FastifyInstance, services: Services): void {
+/** `/v1/responses/compact`, `/v1/responses/{id}` and what is below it. */
+export function responseRoutes(app: FastifyInstance, services: Services, limits: HttpLimits): void {
   const { responses } = services;
+
+  route(app, services, "response.compact", {
+    schema: {
+      summary: "Make a conversation shorter",
+      description:
+        "A model is asked for a summary, as any call of a model: decided, charged and on record. The answer has the user's " +
+        "own messages, and one item that stands for the rest in later calls, with every provider.",
+      headers: callHeaders,
+      body: {
+        type: "object",
+        required: ["model"],
+        additionalProperties: true,
+        properties: { model: { ...text, minLength: 1, maxLength: 256 } },
+      },
+      response: { 200: answer("The items that stand for the conversation.", anything), ...callRefusals },
+    },
+    bodyLimit: limits.maxModelRequestBytes,
+    jsonBounds: callBounds,
+    alsoSays: clientError(responsesDialect),
+    handle: async (ctx, request, reply) => {
+      request.raw.socket.setTimeout(0);
+      const body = request.body as Readonly<Record<string, unknown>>;
+      const compacted = await responses.compact(ctx, { dialect: responsesDialect, body }, callOptions(request));
+      return sendAnswer(reply, compacted, ctx);
+    },
+  });
 
   route(app, services, "response.read", {
     schema: {

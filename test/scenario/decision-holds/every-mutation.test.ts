@@ -17,6 +17,7 @@ const inMemory: readonly OperationName[] = [
   "chat.create",
   "message.create",
   "response.create",
+  "response.compact",
   "embedding.create",
   "model.execute",
 ];
