@@ -11,6 +11,9 @@ type Sendable =
   | { readonly kind: "whole"; readonly facts: HeadFacts; readonly body: Buffer }
   | { readonly kind: "stream"; readonly facts: HeadFacts; readonly bytes: AsyncIterable<Buffer> };
 
+/** A proxy that buffers would hold the first token back. */
+const streamHeaders = { "content-type": "text/event-stream; charset=utf-8", "x-accel-buffering": "no" } as const;
+
 /** Answers with what a model said. */
 export async function sendAnswer(
   reply: FastifyReply,
@@ -24,7 +27,9 @@ export async function sendAnswer(
     reply.raw.end(body);
     return reply;
   }
-  return sendEvents(reply, answer.bytes, { log, signal }, facts);
+  writeHead(reply, { ...facts, ...streamHeaders });
+  await sendStream(reply, answer.bytes, { log, signal });
+  return reply;
 }
 
 /** Answers with events as they come. */
@@ -32,10 +37,8 @@ export async function sendEvents(
   reply: FastifyReply,
   bytes: AsyncIterable<Buffer>,
   ctx: Pick<Ctx, "log" | "signal">,
-  headers: Readonly<Record<string, string | number>> = {},
 ): Promise<FastifyReply> {
-  // A proxy that buffers would hold the first token back.
-  writeHead(reply, { ...headers, "content-type": "text/event-stream; charset=utf-8", "x-accel-buffering": "no" });
+  writeHead(reply, streamHeaders);
   // The first event may be long in coming.
   reply.raw.flushHeaders();
   await sendStream(reply, bytes, ctx);

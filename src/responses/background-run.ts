@@ -84,6 +84,7 @@ export class BackgroundRun {
     for await (const piece of bytes) {
       for (const { event } of decoder.feed(piece)) {
         if (event === undefined || event.data === "") continue;
+        if (event.data.length > maxKeptResponseBytes) throw tooLarge();
         const said = await heard(event.data, this.#parts.imprint);
         if (said?.kind === "end") end ??= said.response;
         else if (said !== undefined && end === undefined) await this.#add(said.event);
@@ -144,7 +145,11 @@ export class BackgroundRun {
 
   async #end(response: Item): Promise<void> {
     const { store, owner, imprint, expiresMs, pending } = this.#parts;
-    const fitting = (await answerText(response)) === undefined ? failedResponse(pending, tooLarge()) : response;
+    const { status } = response;
+    // A provider that says that it is still at work has answered all the same, and will say nothing more.
+    const endless = responseFault("response.interrupted", "the answer has not the status of an end");
+    const ended = isEnd(status) ? response : failedResponse(pending, endless);
+    const fitting = (await answerText(ended)) === undefined ? failedResponse(pending, tooLarge()) : ended;
     const text = await answerText(fitting);
     if (text === undefined) throw new Error("a failed response is too large");
     const event = await endEvent(fitting);
@@ -160,6 +165,10 @@ export class BackgroundRun {
       }
     }
   }
+}
+
+function isEnd(status: unknown): boolean {
+  return ["completed", "incomplete", "failed", "cancelled"].some((each) => each === status);
 }
 
 /** A response that failed. */

@@ -119,7 +119,10 @@ export class BackgroundResponses implements AsyncDisposable {
     const kept = { id, ...(call.previousId !== null && { previous: call.previousId }) };
     const answering = gateway.call(own, call.dialect, call.body, { ...options, kept, admitted });
     // What ends the call before it is let in is what the caller is told.
-    answering.catch((error: unknown) => letIn.reject(error));
+    void answering.then(
+      () => letIn.reject(new Error("a call was answered that had not been let in")),
+      (error: unknown) => letIn.reject(error),
+    );
     try {
       const { answer, run } = await letIn.promise;
       this.#follow(call.owner, { id, stop, work: run.finish(answering).finally(leave) });

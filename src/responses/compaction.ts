@@ -47,7 +47,7 @@ function wordsOf(item: { readonly encrypted_content: string }): Item {
 export async function compacted(
   ctx: Ctx,
   gateway: Pick<Gateway, "call">,
-  { dialect, body }: { readonly dialect: DialectName; readonly body: Body & { readonly input: readonly Item[] } },
+  { dialect, body }: { readonly dialect: DialectName; readonly body: Body & { readonly input: readonly unknown[] } },
   options: CallOptions,
 ): Promise<ModelAnswer> {
   const { input } = body;
@@ -59,7 +59,7 @@ export async function compacted(
     throw responseFault("response.not_compacted", "the model gave no whole summary of the conversation");
   }
   const id = newId<"response">(ctx.clock);
-  const users = input.filter(({ type = "message", role }) => type === "message" && role === "user");
+  const users = input.filter(isItem).filter(({ type = "message", role }) => type === "message" && role === "user");
   const kept = users.map((item, i) => ({ id: `msg_${id}_${i}`, ...item, type: "message", status: "completed" }));
   const compaction = { id: `cmp_${id}`, type: "compaction", encrypted_content: mark + summary };
   const response = {

@@ -90,9 +90,14 @@ export class Responses {
   /** A conversation made shorter; nothing of it is kept. @throws `response.not_found`, `response.not_compacted` */
   async compact(ctx: Ctx, { dialect, body }: ResponseCall, options: CallOptions): Promise<ModelAnswer> {
     const { whole } = await this.#expanded(ctx, ownerOf(ctx, options), body);
+    const { gateway } = this.#parts;
     const { store: _, background: __, ...asked } = whole;
-    const input = asked["input"] === undefined ? [] : listed(asked["input"]);
-    return compacted(ctx, this.#parts.gateway, { dialect, body: { ...asked, input } }, options);
+    const said = asked["input"];
+    const input: readonly unknown[] = Array.isArray(said) ? said : listed(said);
+    // What says nothing is refused like any other call that does.
+    if (input.length === 0)
+      return gateway.call(ctx, dialect, { ...asked, input: Array.isArray(said) ? null : said }, options);
+    return compacted(ctx, gateway, { dialect, body: { ...asked, input } }, options);
   }
 
   /** A response that is kept. @throws `response.not_found` */

@@ -192,6 +192,25 @@ describe("a response in the background", () => {
     });
   });
 
+  it("fails where its provider answers that it is still at work, or more than is kept", async () => {
+    const begun = await client.responses.create({ ...plain, model: "native/m" });
+    sendJson(await nextHeld(), { ...native, status: "in_progress" });
+    expect(await ended(begun.id)).toMatchObject({ status: "failed", error: { code: "response.interrupted" } });
+    const long = await client.responses.create(plain);
+    const content = "a long word ".repeat(800_000);
+    sendJson(await nextHeld(), { ...completion, choices: [{ index: 0, message: { role: "assistant", content } }] });
+    expect(await ended(long.id)).toMatchObject({ status: "failed", error: { code: "response.too_large" } });
+  });
+
+  it("is let in once, however many providers are asked for it", async () => {
+    const cascading = openaiOf(rig.charter.url, rig.productKey, {
+      "cache-control": "no-store",
+      "x-charter-strategy": "cascade",
+    });
+    const begun = await cascading.responses.create({ model: "auto", input: "what is 2 + 2?", background: true });
+    expect(await ended(begun.id)).toMatchObject({ id: begun.id, status: "completed" });
+  });
+
   it("is refused like any other call, with its status and without an id", async () => {
     for (const [body, status] of [
       [{ ...plain, model: "nowhere/m" }, 404],

@@ -104,6 +104,9 @@ describe("a conversation that is made shorter", () => {
     await expect(client.responses.compact({ model, previous_response_id: "resp_unknown" })).rejects.toMatchObject({
       status: 404,
     });
+    for (const input of [[], 5, ["hi"], undefined]) {
+      await expect(client.responses.compact({ model, input: input as never })).rejects.toMatchObject({ status: 400 });
+    }
     said = "";
     await expect(client.responses.compact({ model, input: "hi" })).rejects.toMatchObject({
       status: 502,
