@@ -126,7 +126,12 @@ async function listen(house: House, defer: (close: () => Promise<void>) => void)
     },
     config.tls.certFile === "" ? undefined : await openTls(config.tls, clock, log),
   );
-  defer(() => drainServer(server, { noticeMs: drainNoticeMs, timeoutMs: drainTimeoutMs }));
+  defer(async () => {
+    const endMs = performance.now() + drainTimeoutMs;
+    await drainServer(server, { noticeMs: drainNoticeMs, timeoutMs: drainTimeoutMs });
+    // No one waits on a connection for what is worked on in the background.
+    await house.backgroundResponses.drained(Math.max(0, endMs - performance.now()));
+  });
   // `localhost` may be two addresses, and the second would get a listener that the front door does not stand before.
   return server.listen({ host: host === "localhost" ? "127.0.0.1" : host, port });
 }

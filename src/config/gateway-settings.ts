@@ -155,6 +155,17 @@ export const gatewaySettings = [
       "As long as its maker keeps them, which clients count on; calls say `store: false` when they want none kept.",
   },
   {
+    path: "gateway.maxBackgroundResponses",
+    env: "CHARTER_GATEWAY_MAX_BACKGROUND_RESPONSES",
+    flag: "max-background-responses",
+    kind: "integer",
+    default: 100,
+    range: [1, 10_000],
+    description:
+      "Most responses of the Responses API that are worked on in the background at a time for one product; further ones are refused.",
+    reason: "Nobody waits for them, so nothing else keeps a caller from starting more than will ever be read.",
+  },
+  {
     path: "gateway.traceUrl",
     env: "CHARTER_GATEWAY_TRACE_URL",
     flag: "trace-url",

@@ -52,6 +52,7 @@ import { saysOutput, UpstreamStream } from "./upstream-stream.ts";
 import type { PricedReply } from "./costing.ts";
 import type { Attempted } from "./overrun.ts";
 import { judgeReply, misfitFault } from "./reply-form.ts";
+import { admit } from "./stages/admit.ts";
 import { reserveAttempt } from "./stages/reserve.ts";
 import type { ReserveParts, AttemptPlan, ReservedAttempt } from "./stages/reserve.ts";
 import type { Candidate } from "./router.ts";
@@ -170,6 +171,7 @@ async function attemptOnce(
   let hasLeft = false;
   const seen: Seen = { bytes: 0, pieces: [] };
   try {
+    if (session.letIn()) await admit(session);
     assertSent(wire, deployment, parameters.askedOf(name));
     landing = await sent(parts.fleet, deployment, {
       product,

@@ -90,6 +90,7 @@ export class CallSession {
   /** Over the bytes of a stream; absent while none has left. */
   #replyHash: RunningHash | undefined;
   #listener: (() => void) | undefined;
+  #isLetIn = false;
   #isOver = false;
 
   constructor(parts: SessionParts) {
@@ -199,6 +200,13 @@ export class CallSession {
   attempting(attempt: Attempted): boolean {
     this.#open.add(attempt);
     return ++this.#progress.attempts > 1;
+  }
+
+  /** The call is let in. @returns Whether its caller is to be told so, once. */
+  letIn(): boolean {
+    const isNew = !this.#isLetIn && this.prepared.options.admitted !== undefined;
+    this.#isLetIn = true;
+    return isNew;
   }
 
   /** An attempt has come to its end, or its answer begins. */

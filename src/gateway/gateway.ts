@@ -23,6 +23,7 @@ import { headInTime } from "./early-head.ts";
 import { mayCall } from "./router.ts";
 import type { Health } from "../deployments/index.ts";
 import { embedded } from "./semantic-lookup.ts";
+import { admit } from "./stages/admit.ts";
 import { attempt } from "./stages/attempt.ts";
 import { cache } from "./stages/cache.ts";
 import type { CacheParts } from "./stages/cache.ts";
@@ -149,7 +150,8 @@ export class Gateway {
       return this.#failed(session, error);
     }
     const answering = this.#answer(session);
-    return session.call.stream ? headInTime(session, answering, frontOf(parts.fronts, dialect)) : answering;
+    const isAwaited = session.call.stream && options.admitted === undefined;
+    return isAwaited ? headInTime(session, answering, frontOf(parts.fronts, dialect)) : answering;
   }
 
   /** The answer to a call that was let in. */
@@ -158,6 +160,7 @@ export class Gateway {
     try {
       const turn = await cache(session, parts);
       const isShared = turn.kind === "hit" || turn.kind === "follow";
+      if (isShared && session.letIn()) await admit(session);
       const answer = isShared ? turn : await attempt(session, await reserve(session, parts), parts);
       const delivered = await deliver(session, answer, parts);
       return await settle(session, delivered);

@@ -7,6 +7,7 @@ import type { GuardFinding } from "../guards/index.ts";
 import { reasonsOf } from "./router.ts";
 import type { Route, RouteRequest } from "./router.ts";
 import type { Strategy } from "../routing/index.ts";
+import type { HeadFacts } from "./answer-facts.ts";
 
 /** What may be done about a reply that has not the form asked for. */
 export const schemaModes = ["report", "enforce"] as const;
@@ -15,6 +16,13 @@ export type SchemaMode = (typeof schemaModes)[number];
 
 /** What may become of a wish that the provider which answers has no word for. */
 export const unsupportedModes = ["drop", "refuse"] as const;
+
+/** A call that was let in and is not answered yet. */
+export interface AdmittedCall {
+  readonly facts: HeadFacts;
+  readonly call: ModelCall;
+  readonly stamp: ReplyStamp;
+}
 
 /** What a caller says outside the body. */
 export interface CallOptions {
@@ -30,6 +38,11 @@ export interface CallOptions {
   readonly unsupported?: (typeof unsupportedModes)[number];
   /** The id under which the reply is kept, and what it continues, where its API keeps replies. */
   readonly kept?: ReplyStamp["kept"];
+  /**
+   * The caller does not wait for the answer: awaited before a provider is asked, when nothing refuses the call any more. What it
+   * rejects with ends the call.
+   */
+  readonly admitted?: (call: AdmittedCall) => Promise<void>;
   /** Headers that the caller's dialect knows and that go to upstreams of the same dialect. */
   readonly passed: Readonly<Record<string, string>>;
 }

@@ -25,7 +25,8 @@ import type { Attempted } from "./overrun.ts";
 import type { StreamedForm } from "./reply-form.ts";
 import { noUsage, TokenEstimator } from "../models/index.ts";
 import { reasonOf, settleAnswer, settleFailure } from "./stages/settle.ts";
-import type { AnswerFacts, Ending } from "./stages/settle.ts";
+import type { Ending } from "./stages/settle.ts";
+import type { AnswerFacts } from "./answer-facts.ts";
 
 /** Where pieces come from: an upstream, another call that is followed, or an answer that is kept. */
 export interface Source {

@@ -3,13 +3,21 @@
 // piece, and of a whole answer as much as its ledger entries.
 import { once } from "node:events";
 import type { FastifyReply } from "fastify";
-import type { HeadFacts, ModelAnswer } from "../gateway/index.ts";
+import type { HeadFacts } from "../gateway/index.ts";
 import type { Ctx } from "../kernel/ctx.ts";
+
+/** What is sent: an answer of a model, or what stands for it until it is there. */
+type Sendable =
+  | { readonly kind: "whole"; readonly facts: HeadFacts; readonly body: Buffer }
+  | { readonly kind: "stream"; readonly facts: HeadFacts; readonly bytes: AsyncIterable<Buffer> };
+
+/** A proxy that buffers would hold the first token back. */
+const streamHeaders = { "content-type": "text/event-stream; charset=utf-8", "x-accel-buffering": "no" } as const;
 
 /** Answers with what a model said. */
 export async function sendAnswer(
   reply: FastifyReply,
-  answer: ModelAnswer,
+  answer: Sendable,
   { log, signal }: Pick<Ctx, "log" | "signal">,
 ): Promise<FastifyReply> {
   const facts = factHeaders(answer.facts);
@@ -19,9 +27,21 @@ export async function sendAnswer(
     reply.raw.end(body);
     return reply;
   }
-  // A proxy that buffers would hold the first token back.
-  writeHead(reply, { ...facts, "content-type": "text/event-stream; charset=utf-8", "x-accel-buffering": "no" });
+  writeHead(reply, { ...facts, ...streamHeaders });
   await sendStream(reply, answer.bytes, { log, signal });
+  return reply;
+}
+
+/** Answers with events as they come. */
+export async function sendEvents(
+  reply: FastifyReply,
+  bytes: AsyncIterable<Buffer>,
+  ctx: Pick<Ctx, "log" | "signal">,
+): Promise<FastifyReply> {
+  writeHead(reply, streamHeaders);
+  // The first event may be long in coming.
+  reply.raw.flushHeaders();
+  await sendStream(reply, bytes, ctx);
   return reply;
 }
 

@@ -182,7 +182,7 @@ export async function buildServer(parts: Services, limits: HttpLimits, tls?: Tls
     chatRoutes(scope, services, limits);
     tokenCountRoutes(scope, services, limits);
     modelRoutes(scope, services);
-    responseRoutes(scope, services);
+    responseRoutes(scope, services, limits);
     breakerRoutes(scope, services);
     metricsRoutes(scope, services);
     validationRoutes(scope, services);

@@ -14,6 +14,9 @@ export type DialectName = (typeof dialectNames)[number];
 /** The dialect of chats that Charter asks in its own name. */
 export const chatDialect: DialectName = "openai-chat";
 
+/** The dialect in which responses are asked for. */
+export const responsesDialect: DialectName = "openai-responses";
+
 /** Bytes that are not text: by URL, or inline as base64. */
 export type MediaSource =
   | { readonly kind: "url"; readonly url: string }
@@ -61,7 +64,12 @@ export interface CallerTool {
   readonly namespace?: string;
   /** It takes free text instead of arguments in JSON. */
   readonly isFree?: true;
+  /** Its calls and their results have a form of their own in the caller's API. */
+  readonly form?: OwnForm;
 }
+
+/** Tools without a name or a schema that a caller runs. */
+export type OwnForm = "local_shell" | "shell" | "apply_patch";
 
 /** A function that the model may ask for. */
 export interface ToolOffer extends CallerTool {
@@ -266,6 +274,8 @@ export interface FrontDialect {
   readCall(body: Readonly<Record<string, unknown>>): ModelCall;
   writeReply(call: ModelCall, reply: Reply, stamp: ReplyStamp): Record<string, unknown>;
   streamWriter(call: ModelCall, stamp: ReplyStamp): StreamWriter;
+  /** What stands for a reply that is worked on later; absent where the API has no such thing. */
+  writePending?(call: ModelCall, stamp: ReplyStamp): Record<string, unknown>;
   /** A reply of a server of this dialect with what it got wrong put right; undefined where nothing is wrong. */
   mended?(
     call: ModelCall,

@@ -21,7 +21,7 @@ export {
   simulatedDeployments,
 } from "./catalogue/index.ts";
 export type { Deployment, Provider, SecretSource, TokenPrice, Wanted } from "./catalogue/index.ts";
-export { chatDialect } from "./conversation.ts";
+export { chatDialect, responsesDialect } from "./conversation.ts";
 export type {
   Choice,
   DialectName,

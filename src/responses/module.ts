@@ -4,7 +4,10 @@ import type { Database } from "../db/index.ts";
 import type { Gate } from "../governance/index.ts";
 import type { Gateway } from "../gateway/index.ts";
 import type { Clock } from "../kernel/clock.ts";
-import type { Module } from "../kernel/module.ts";
+import type { Log } from "../kernel/ctx.ts";
+import type { Keep, Module } from "../kernel/module.ts";
+import { backgroundMigrations, BackgroundStore } from "./background-store.ts";
+import { BackgroundResponses } from "./background.ts";
 import { responseCodes } from "./errors.ts";
 import { responseOperations } from "./operations.ts";
 import { Responses } from "./responses.ts";
@@ -16,11 +19,14 @@ interface Needs {
   readonly gate: Gate;
   readonly gateway: Gateway;
   readonly clock: Clock;
+  readonly log: Log;
 }
 
 interface Gives {
   readonly responses: Responses;
   readonly responseStore: ResponseStore;
+  readonly backgroundStore: BackgroundStore;
+  readonly backgroundResponses: BackgroundResponses;
 }
 
 const dayMs = 24 * 3_600_000;
@@ -30,13 +36,26 @@ export const responsesModule = {
   name: "responses",
   codes: responseCodes,
   operations: responseOperations,
-  migrations: responseMigrations,
-  open({ config, database, gate, gateway }: Needs): Gives {
-    const responseStore = new ResponseStore(database);
-    const keepMs = config.gateway.keepResponsesDays * dayMs;
-    return { responses: new Responses({ gate, gateway, store: responseStore, keepMs }), responseStore };
+  migrations: [...responseMigrations, ...backgroundMigrations],
+  open({ config, database, gate, gateway, clock, log }: Needs, keep: Keep): Gives {
+    const { keepResponsesDays, maxBackgroundResponses: places } = config.gateway;
+    const keepMs = keepResponsesDays * dayMs;
+    const store = new ResponseStore(database);
+    const backgroundStore = new BackgroundStore(database, store);
+    const shared = { gate, gateway, keepMs };
+    const background = keep(
+      new BackgroundResponses({ ...shared, store: backgroundStore, kept: store, places, clock, log }),
+    );
+    const responses = new Responses({ ...shared, store, background });
+    return { responses, responseStore: store, backgroundStore, backgroundResponses: background };
   },
-  async sweep({ responseStore, clock }: Needs & Gives) {
+  /** Only one process works on SQLite; on PostgreSQL others may be at work, and what was left there is known when its time is over. */
+  async recover({ database, backgroundResponses }: Needs & Gives) {
+    await backgroundResponses.ends.endLeft(database.dialect === "sqlite");
+  },
+  async sweep({ responseStore, backgroundStore, backgroundResponses, clock }: Needs & Gives) {
+    await backgroundResponses.ends.endLeft(false);
+    await backgroundStore.sweep(clock.nowMs());
     await responseStore.sweep(clock.nowMs());
   },
 } as const satisfies Module<Needs, Gives>;

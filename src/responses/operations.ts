@@ -4,8 +4,10 @@ import type { Operations } from "../kernel/operation.ts";
 
 /** What can be asked of kept responses. */
 export const responseOperations = {
+  "response.compact": client(change("task.create", "data")),
   "response.read": client(modelRead()),
   "response.read_input": client(modelRead()),
+  "response.cancel": client(change("task.create", "data")),
   "response.delete": client(change("task.create", "data")),
 } as const satisfies Operations;
 

@@ -6,24 +6,23 @@
 // 2. A response is durable before the end of it leaves.
 // 3. No one finds what another product, or another caller of none, has said.
 // 4. A response that cannot be kept is given all the same, since it is paid for; the log says why.
-import type { Gate, Receipted } from "../governance/index.ts";
+import type { Attempt, Gate, Receipted } from "../governance/index.ts";
 import type { CallOptions, Gateway, ModelAnswer } from "../gateway/index.ts";
 import type { Ctx } from "../kernel/ctx.ts";
-import { plainBounds } from "../kernel/json-bounds.ts";
-import type { JsonBounds } from "../kernel/json-bounds.ts";
-import { readInTurns, writeInTurns } from "../kernel/json-turns.ts";
 import type { DialectName } from "../models/index.ts";
+import type { Fault } from "../kernel/fault.ts";
 import { newId } from "../kernel/ids.ts";
+import { isOpen } from "./background-ends.ts";
+import type { BackgroundAnswer, BackgroundResponses } from "./background.ts";
+import { compacted, opened } from "./compaction.ts";
 import { responseFault } from "./errors.ts";
+import { keptAtTheEnd } from "./kept-stream.ts";
+import { isItem, keptTexts, maxKeptResponseBytes, parsed, textOf } from "./kept-text.ts";
 import { itemsOf } from "./store.ts";
 import type { Item, KeptResponse, ResponseStore, ResponseTx } from "./store.ts";
 
 type Body = Readonly<Record<string, unknown>>;
 
-/** Largest response that is kept, bytes of what it was asked and of what it answered each; longer ones are given and forgotten. */
-export const maxKeptResponseBytes = 8 * 1024 * 1024;
-/** Most items of an answer that later calls may name by their ids: all of them in one transaction must not hold up others. */
-const maxNamedItems = 1000;
 /** Most responses that one conversation is put together from. */
 export const maxKeptTurns = 1000;
 
@@ -38,6 +37,7 @@ export interface ResponsesParts {
   readonly gate: Gate;
   readonly gateway: Pick<Gateway, "call">;
   readonly store: ResponseStore;
+  readonly background: BackgroundResponses;
   /** How long a response is kept, milliseconds; 0 keeps none. */
   readonly keepMs: number;
 }
@@ -50,17 +50,33 @@ export class Responses {
     this.#parts = parts;
   }
 
-  /** Answers a call, and keeps the response unless the caller wants otherwise. @throws `response.not_found` */
-  async create(ctx: Ctx, { dialect, body }: ResponseCall, options: CallOptions): Promise<ModelAnswer> {
+  /**
+   * Answers a call, and keeps the response unless the caller wants otherwise; at once where it is worked on in the background.
+   * @throws `response.not_found`, and what refuses a response in the background.
+   */
+  async create(
+    ctx: Ctx,
+    { dialect, body }: ResponseCall,
+    options: CallOptions,
+  ): Promise<ModelAnswer | BackgroundAnswer> {
     const { gateway, keepMs } = this.#parts;
-    if (keepMs === 0) return gateway.call(ctx, dialect, body, options);
+    if (keepMs === 0) return gateway.call(ctx, dialect, opened(body), options);
     const owner = ownerOf(ctx, options);
-    const { own, whole } = await this.#expanded(ctx, owner, body);
+    const expanded = await this.#expanded(ctx, owner, body);
+    const { own } = expanded;
+    const whole = opened(expanded.whole);
     // What is no true, false or absent is for the API's reader to refuse.
     const isKept = body["store"] === true || body["store"] === undefined || body["store"] === null;
+    const isLater = body["background"] === true;
+    if (!isKept && isLater) throw notStored();
     if (!isKept) return gateway.call(ctx, dialect, whole, options);
     const { store: _, ...asked } = whole;
     const previousId = textOf(body["previous_response_id"]);
+    if (isLater) {
+      const { background: __, ...now } = asked;
+      const call = { dialect, owner, input: own, previousId: previousId ?? null, body: now };
+      return this.#parts.background.create(ctx, call, options);
+    }
     const id = `resp_${newId<"response">(ctx.clock)}`;
     const kept = { id, ...(previousId !== undefined && { previous: previousId }) };
     const answer = await gateway.call(ctx, dialect, asked, { ...options, kept });
@@ -71,9 +87,53 @@ export class Responses {
     return answer;
   }
 
+  /** A conversation made shorter; nothing of it is kept. @throws `response.not_found`, `response.not_compacted` */
+  async compact(ctx: Ctx, { dialect, body }: ResponseCall, options: CallOptions): Promise<ModelAnswer> {
+    const { whole } = await this.#expanded(ctx, ownerOf(ctx, options), body);
+    const { gateway } = this.#parts;
+    const { store: _, background: __, ...asked } = whole;
+    const said = asked["input"];
+    const input: readonly unknown[] = Array.isArray(said) ? said : listed(said);
+    // What says nothing is refused like any other call that does.
+    if (input.length === 0)
+      return gateway.call(ctx, dialect, { ...asked, input: Array.isArray(said) ? null : said }, options);
+    return compacted(ctx, gateway, { dialect, body: { ...asked, input } }, options);
+  }
+
   /** A response that is kept. @throws `response.not_found` */
   async read(ctx: Ctx, id: string, options: Pick<CallOptions, "product">): Promise<KeptResponse> {
-    return this.#found(ctx, ownerOf(ctx, options), id, "id");
+    const owner = ownerOf(ctx, options);
+    return this.#parts.background.ends.settled(owner, await this.#found(ctx, owner, id, "id"));
+  }
+
+  /** Its events after a number, as they come. @throws `response.not_found`, `response.not_streamed` */
+  async events(
+    ctx: Ctx,
+    id: string,
+    after: number,
+    options: Pick<CallOptions, "product">,
+  ): Promise<AsyncIterable<Buffer>> {
+    await this.read(ctx, id, options);
+    return this.#parts.background.events(ctx, ownerOf(ctx, options), id, after);
+  }
+
+  /**
+   * Ends a response in the background; one that has ended stays as it is.
+   * @throws `response.not_found`, `response.not_background`
+   */
+  async cancel(ctx: Ctx, id: string, options: Pick<CallOptions, "product">): Promise<Receipted<Item>> {
+    const { gate, store, background } = this.#parts;
+    const owner = ownerOf(ctx, options);
+    const done = await gate.act(ctx, attemptOn(ctx, "response.cancel", id, options), async (act) => {
+      const value = await act.transact(async (tx: ResponseTx) => {
+        const kept = await store.get(owner, id, ctx.clock.nowMs(), tx);
+        if (kept === undefined) throw notFound();
+        return background.ends.cancelIn(tx, owner, kept);
+      });
+      return { value };
+    });
+    background.stop(owner, id);
+    return done;
   }
 
   /** All that a response was asked: the conversation before it, and its own input. @throws `response.not_found` */
@@ -85,24 +145,17 @@ export class Responses {
 
   /** Forgets a response; what goes on from it cannot be gone on from any more. @throws `response.not_found` */
   async remove(ctx: Ctx, id: string, options: Pick<CallOptions, "product">): Promise<Receipted<string>> {
-    const { gate, store } = this.#parts;
+    const { gate, store, background } = this.#parts;
     const owner = ownerOf(ctx, options);
-    const product = ctx.principal.product ?? options.product ?? null;
-    // Who may have responses made may have them forgotten: it is no record that goes, but what a caller left to go on from.
-    const attempt = {
-      operation: "response.delete",
-      resource: `response/${id}`,
-      action: "CREATE",
-      target: { kind: "completion", product },
-    } as const;
-    return gate.act(ctx, attempt, async (act) => {
+    const done = await gate.act(ctx, attemptOn(ctx, "response.delete", id, options), async (act) => {
       await act.transact(async (tx: ResponseTx) => {
-        if (!(await store.remove(tx, owner, id, ctx.clock.nowMs()))) {
-          throw responseFault("response.not_found", "no response of this id is kept");
-        }
+        if (!(await store.remove(tx, owner, id, ctx.clock.nowMs()))) throw notFound();
+        await background.ends.forgetIn(tx, owner, id);
       });
       return { value: id };
     });
+    background.stop(owner, id);
+    return done;
   }
 
   /** A body with what it refers to in its place, and the items that it says itself. */
@@ -137,6 +190,7 @@ export class Responses {
       }
       seen.add(next);
       const kept = await this.#found(ctx, owner, next, "previous_response_id");
+      if (!hasAnswer(kept)) throw notFinished();
       turns.push(itemsOf(kept));
       next = kept.previousId;
     }
@@ -161,8 +215,7 @@ export class Responses {
   async #found(ctx: Ctx, owner: string, id: string, what: "id" | "previous_response_id"): Promise<KeptResponse> {
     const kept = await this.#parts.store.get(owner, id, ctx.clock.nowMs());
     if (kept !== undefined) return kept;
-    const facts = what === "id" ? {} : { at: `/${what}` };
-    throw responseFault("response.not_found", "no response of this id is kept", facts);
+    throw notFound(what === "id" ? {} : { at: `/${what}` });
   }
 
   async #keep(
@@ -174,75 +227,62 @@ export class Responses {
     const { id, status } = said;
     if (typeof id !== "string" || id === "" || (status !== "completed" && status !== "incomplete")) return;
     const createdMs = clock.nowMs();
-    const named = input.map((item, i) =>
-      typeof item["id"] === "string" ? item : { ...item, id: inputId(item, id, i) },
-    );
     try {
-      const texts = await Promise.all([named, said].map(async (each) => String(await writeInTurns(each))));
-      const [asked = "", answered = ""] = texts;
-      if (texts.some(({ length }) => length > maxKeptResponseBytes)) {
+      const texts = await keptTexts(id, input, said);
+      if (texts === undefined) {
         log.warn({ response: id }, `a response of more than ${maxKeptResponseBytes} bytes is not kept`);
         return;
       }
-      const answers = itemsOf({ input: [], response: said }).slice(0, maxNamedItems);
-      const itemIds = answers.flatMap((item) => textOf(item["id"]) ?? []);
-      const expiresMs = createdMs + this.#parts.keepMs;
-      const row = { id, previousId, createdMs, expiresMs, input: asked, response: answered, itemIds };
-      await this.#parts.store.put(owner, row);
+      await this.#parts.store.put(owner, {
+        id,
+        previousId,
+        createdMs,
+        expiresMs: createdMs + this.#parts.keepMs,
+        ...texts,
+      });
     } catch (error) {
       log.error({ err: error, response: id }, "a response could not be kept");
     }
   }
 }
 
+/** Who may have responses made may have them ended or forgotten: it is no record that goes, but what a caller left to go on from. */
+function attemptOn(
+  { principal }: Ctx,
+  operation: "response.cancel" | "response.delete",
+  id: string,
+  options: Pick<CallOptions, "product">,
+): Attempt {
+  const target = { kind: "completion", product: principal.product ?? options.product ?? null } as const;
+  return { operation, resource: `response/${id}`, action: "CREATE", target };
+}
+
+function notFound(facts: { readonly at?: string } = {}): Fault {
+  return responseFault("response.not_found", "no response of this id is kept", facts);
+}
+
+function notStored(): Fault {
+  return responseFault("response.not_stored", "a response in the background has to be kept", {
+    at: "/store",
+    remedy: "leave `store` out, or ask without `background`",
+  });
+}
+
+function notFinished(): Fault {
+  return responseFault("response.not_finished", "the response has no answer to go on from", {
+    at: "/previous_response_id",
+    remedy: "ask for it until its status is `completed`",
+  });
+}
+
+function hasAnswer(kept: KeptResponse): boolean {
+  return !isOpen(kept) && kept.response["status"] !== "failed" && kept.response["status"] !== "cancelled";
+}
+
 /** Whose a response is: of the product that pays, or of a caller of none. */
 export function ownerOf({ principal }: Ctx, { product }: Pick<CallOptions, "product">): string {
   const own = principal.product ?? product;
   return own === undefined ? `caller:${principal.id}` : `product:${own}`;
-}
-
-/** A stream whose last bytes leave when its response is kept. */
-async function* keptAtTheEnd(
-  bytes: AsyncIterable<Buffer>,
-  keep: (response: unknown) => Promise<void>,
-): AsyncGenerator<Buffer, void> {
-  for await (const piece of bytes) {
-    const response =
-      piece.includes('"response.completed"') || piece.includes('"response.incomplete"')
-        ? await responseIn(piece)
-        : undefined;
-    if (response !== undefined) await keep(response);
-    yield piece;
-  }
-}
-
-/** The whole response in frames that hold the end of a stream. */
-async function responseIn(frames: Buffer): Promise<unknown> {
-  for (const frame of frames.toString("utf8").split(/\r?\n\r?\n/)) {
-    const data = frame
-      .split(/\r?\n/)
-      .filter((line) => line.startsWith("data:"))
-      .map((line) => line.slice("data:".length))
-      .join("\n");
-    if (!data.includes('"response.completed"') && !data.includes('"response.incomplete"')) continue;
-    const event = await parsed(Buffer.from(data));
-    if (isItem(event) && (event["type"] === "response.completed" || event["type"] === "response.incomplete")) {
-      return event["response"];
-    }
-  }
-  return undefined;
-}
-
-const keptBounds: JsonBounds = { ...plainBounds, keepsDigits: true };
-
-/** What bytes say; undefined for too much, which is not kept. */
-async function parsed(bytes: Buffer): Promise<unknown> {
-  if (bytes.length > maxKeptResponseBytes) return undefined;
-  try {
-    return await readInTurns(bytes, keptBounds);
-  } catch {
-    return undefined;
-  }
 }
 
 function listed(input: unknown): readonly Item[] {
@@ -258,25 +298,4 @@ function isReference(item: Item): boolean {
   const { type, id, role, content } = item;
   if (type === "item_reference") return true;
   return (type === undefined || type === null) && typeof id === "string" && role === undefined && content === undefined;
-}
-
-function isItem(value: unknown): value is Item {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function textOf(value: unknown): string | undefined {
-  return typeof value === "string" && value !== "" ? value : undefined;
-}
-
-/** An id for an item that its caller gave none. */
-function inputId({ type = "message" }: Item, responseId: string, index: number): string {
-  const prefixes: Readonly<Record<string, string>> = {
-    message: "msg",
-    function_call: "fc",
-    function_call_output: "fc",
-    custom_tool_call: "ctc",
-    custom_tool_call_output: "ctc",
-    reasoning: "rs",
-  };
-  return `${prefixes[String(type)] ?? "item"}_${responseId.replace(/^resp_/, "")}_in${index}`;
 }

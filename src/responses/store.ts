@@ -39,6 +39,9 @@ export interface NewResponse extends Omit<KeptResponse, "input" | "response"> {
   readonly itemIds: readonly string[];
 }
 
+/** The part of it that is answered. */
+export type NewAnswer = Pick<NewResponse, "id" | "response" | "itemIds" | "expiresMs">;
+
 /** A transaction of the database that holds them. */
 export type ResponseTx = Transaction<ResponseTables>;
 
@@ -92,6 +95,11 @@ export class ResponseStore {
 
   /** Stores a response; resolves when it is durable. One of the same id takes the place of an earlier one. */
   async put(owner: string, kept: NewResponse): Promise<void> {
+    await this.#db.transact((tx) => this.write(tx, owner, kept));
+  }
+
+  /** The same as a part of a transaction. */
+  async write(tx: ResponseTx, owner: string, kept: NewResponse): Promise<void> {
     const { id, expiresMs } = kept;
     const row = {
       owner,
@@ -102,34 +110,25 @@ export class ResponseStore {
       input: kept.input,
       response: kept.response,
     };
-    const items = [...new Set(kept.itemIds)].map((each) => ({
-      owner,
-      id: each,
-      response_id: id,
-      expires_ms: expiresMs,
-    }));
-    await this.#db.transact(async (tx) => {
-      const { owner: _, id: __, ...values } = row;
-      await tx
-        .insertInto("kept_responses")
-        .values(row)
-        .onConflict((conflict) => conflict.columns(["owner", "id"]).doUpdateSet(values))
-        .execute();
-      for (let at = 0; at < items.length; at += itemsAtOnce) {
-        await tx
-          .insertInto("kept_response_items")
-          .values(items.slice(at, at + itemsAtOnce))
-          .onConflict((conflict) =>
-            conflict.columns(["owner", "id"]).doUpdateSet({ response_id: id, expires_ms: expiresMs }),
-          )
-          .execute();
-      }
-    });
+    const { owner: _, id: __, ...values } = row;
+    await tx
+      .insertInto("kept_responses")
+      .values(row)
+      .onConflict((conflict) => conflict.columns(["owner", "id"]).doUpdateSet(values))
+      .execute();
+    await writeItems(tx, owner, kept);
+  }
+
+  /** Puts what is answered in the place of what stood there before, as a part of a transaction. */
+  async writeAnswer(tx: ResponseTx, owner: string, kept: NewAnswer): Promise<void> {
+    const { id, response } = kept;
+    await tx.updateTable("kept_responses").set({ response }).where("owner", "=", owner).where("id", "=", id).execute();
+    await writeItems(tx, owner, kept);
   }
 
   /** A response of an owner; undefined when there is none that still counts. */
-  async get(owner: string, id: string, nowMs: number): Promise<KeptResponse | undefined> {
-    const row = await this.#db.read
+  async get(owner: string, id: string, nowMs: number, tx?: ResponseTx): Promise<KeptResponse | undefined> {
+    const row = await (tx ?? this.#db.read)
       .selectFrom("kept_responses")
       .selectAll()
       .where("owner", "=", owner)
@@ -142,7 +141,10 @@ export class ResponseStore {
       previousId: row.previous_id,
       createdMs: row.created_ms,
       expiresMs: row.expires_ms,
-      input: parseLossless(row.input) as readonly Item[],
+      // Who asks how a response stands looks at the answer alone, and asks often.
+      get input() {
+        return parseLossless(row.input) as readonly Item[];
+      },
       response: parseLossless(row.response) as Item,
     };
   }
@@ -177,5 +179,18 @@ export class ResponseStore {
       await tx.deleteFrom("kept_responses").where("expires_ms", "<=", nowMs).execute();
       await tx.deleteFrom("kept_response_items").where("expires_ms", "<=", nowMs).execute();
     }, "relaxed");
+  }
+}
+
+async function writeItems(tx: ResponseTx, owner: string, { id, itemIds, expiresMs }: NewAnswer): Promise<void> {
+  const items = [...new Set(itemIds)].map((each) => ({ owner, id: each, response_id: id, expires_ms: expiresMs }));
+  for (let at = 0; at < items.length; at += itemsAtOnce) {
+    await tx
+      .insertInto("kept_response_items")
+      .values(items.slice(at, at + itemsAtOnce))
+      .onConflict((conflict) =>
+        conflict.columns(["owner", "id"]).doUpdateSet({ response_id: id, expires_ms: expiresMs }),
+      )
+      .execute();
   }
 }

@@ -134,6 +134,8 @@ describe("every mutation", () => {
       "chat.create",
       "message.create",
       "response.create",
+      "response.compact",
+      "response.cancel",
       "response.delete",
       "embedding.create",
       "model.execute",

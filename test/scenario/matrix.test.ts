@@ -100,8 +100,10 @@ message.create            +++p+++p+++p+++gu
 response.create           +++p+++p+++p+++gu
 message.count             +++p+++p+++p+++pu
 response.count            +++p+++p+++p+++pu
+response.compact          +++p+++p+++p+++gu
 response.read             +++nnnnnnnnnnn+nu
 response.read_input       +++nnnnnnnnnnn+nu
+response.cancel           +++pnnnpnnnpnn+gu
 response.delete           +++pnnnpnnnpnn+gu
 embedding.create          +++p+++p+++p+++gu
 model.list                ++++++++++++++++u

@@ -16,6 +16,7 @@ import { gatewayFault } from "../errors.ts";
 import { StatusFault } from "../../deployments/index.ts";
 import { excessOf, overrunOf, reasonsBeyond } from "../overrun.ts";
 import { bounded } from "../parameters/index.ts";
+import type { AnswerFacts, HeadFacts } from "../answer-facts.ts";
 import type { FormVerdict } from "../reply-form.ts";
 import type { Amount } from "../call-reservations.ts";
 
@@ -31,28 +32,6 @@ export type Delivered =
   | { readonly kind: "whole"; readonly body: Buffer; readonly ending: Ending }
   | { readonly kind: "stream"; readonly bytes: AsyncIterable<Buffer>; readonly model: string }
   | { readonly kind: "withheld"; readonly error: unknown; readonly ending: Ending };
-
-/** What an answer says about itself; the headers of a whole answer, the last comment of a streamed one. */
-export interface AnswerFacts {
-  readonly decision: "allow";
-  readonly intentIndex: number;
-  readonly outcomeIndex: number | null;
-  readonly tier: number;
-  /** Which deployment answered; null for an answer that was kept. */
-  readonly deployment: string | null;
-  /** The model, as the provider names it. */
-  readonly model: string;
-  readonly microdollars: number | null;
-  readonly cache: "hit" | "miss" | "bypass";
-  readonly overheadMicros: number;
-  /** Whether the reply has the form asked for; absent where none was. At the head of a stream it is not known. */
-  readonly schema?: FormVerdict;
-  /** Names of what the caller asked for and the provider that answered was not told. */
-  readonly dropped?: readonly string[];
-}
-
-/** What the head of an answer says; the model is null for a stream that no one has begun yet. */
-export type HeadFacts = Omit<AnswerFacts, "model"> & { readonly model: string | null };
 
 /** An answer: whole, or as it comes. */
 export type ModelAnswer =

@@ -2,11 +2,12 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { one } from "../query.ts";
 import type { Query } from "../query.ts";
-import { chatDialect } from "../../models/index.ts";
+import { chatDialect, responsesDialect } from "../../models/index.ts";
 import { route } from "../route.ts";
 import { answer, record, refusal } from "../schemas.ts";
-import type { Services } from "../services.ts";
-import { callHeaders, callOptions, clientError } from "./chat.ts";
+import { sendAnswer, sendEvents } from "../send-answer.ts";
+import type { HttpLimits, Services } from "../services.ts";
+import { callBounds, callHeaders, callOptions, callRefusals, clientError } from "./chat.ts";
 
 const anything = { type: "object", additionalProperties: true };
 const text = { type: "string" };
@@ -14,19 +15,104 @@ const text = { type: "string" };
 const params = record({ id: { type: "string", pattern: "^[\\w-]{1,128}$" } });
 const notFound = refusal("No response of this id is kept for the caller's product.");
 
-/** `/v1/responses/{id}` and `/v1/responses/{id}/input_items`. */
-export function responseRoutes(app: FastifyInstance, services: Services): void {
+/** `/v1/responses/compact`, `/v1/responses/{id}` and what is below it. */
+export function responseRoutes(app: FastifyInstance, services: Services, limits: HttpLimits): void {
   const { responses } = services;
+
+  route(app, services, "response.compact", {
+    schema: {
+      summary: "Make a conversation shorter",
+      description:
+        "A model is asked for a summary, as any call of a model: decided, charged and on record. The answer has the user's " +
+        "own messages, and one item that stands for the rest in later calls, with every provider.",
+      headers: callHeaders,
+      body: {
+        type: "object",
+        required: ["model"],
+        additionalProperties: true,
+        properties: { model: { ...text, minLength: 1, maxLength: 256 } },
+      },
+      response: { 200: answer("The items that stand for the conversation.", anything), ...callRefusals },
+    },
+    bodyLimit: limits.maxModelRequestBytes,
+    jsonBounds: callBounds,
+    alsoSays: clientError(responsesDialect),
+    handle: async (ctx, request, reply) => {
+      request.raw.socket.setTimeout(0);
+      const body = request.body as Readonly<Record<string, unknown>>;
+      const compacted = await responses.compact(ctx, { dialect: responsesDialect, body }, callOptions(request));
+      return sendAnswer(reply, compacted, ctx);
+    },
+  });
 
   route(app, services, "response.read", {
     schema: {
       summary: "A response that is kept",
       headers: callHeaders,
+      description:
+        "One in the background as it stands. With `stream=true` its events are sent as they come, after the one whose " +
+        "number is `starting_after`; it must have been made with `stream: true`.",
       params,
-      response: { 200: answer("The response, as it was given.", anything), 404: notFound },
+      // Clients ask for more of an answer than is kept, under names of several spellings.
+      querystring: {
+        ...record(
+          {
+            stream: { enum: ["true", "false"] },
+            starting_after: {
+              type: "string",
+              pattern: "^\\d{1,9}$",
+              description: "Number of the last event that was seen; all are sent when absent.",
+            },
+          },
+          ["stream", "starting_after"],
+        ),
+        additionalProperties: true,
+      },
+      response: {
+        200: {
+          description: "The response, as it was given or as it stands, or its events.",
+          content: {
+            "application/json": { schema: anything },
+            "text/event-stream": { schema: text },
+          },
+        },
+        400: refusal("It has no events, or not these any more."),
+        404: notFound,
+      },
     },
     alsoSays: clientError(chatDialect),
-    handle: async (ctx, request) => (await responses.read(ctx, idIn(request), callOptions(request))).response,
+    handle: async (ctx, request, reply) => {
+      const [id, options, query] = [idIn(request), callOptions(request), request.query as Query];
+      if (one(query, "stream") !== "true") return (await responses.read(ctx, id, options)).response;
+      const after = Number(one(query, "starting_after") ?? -1);
+      const events = await responses.events(ctx, id, after, options);
+      // A model may think for longer than a connection may be silent.
+      request.raw.socket.setTimeout(0);
+      return sendEvents(reply, events, ctx);
+    },
+  });
+
+  route(app, services, "response.cancel", {
+    schema: {
+      summary: "Cancel a response in the background",
+      description: "One that has ended stays as it is, and is the answer.",
+      headers: callHeaders,
+      params,
+      response: {
+        200: answer("The response as it stands.", {
+          type: "object",
+          properties: { receipt: { $ref: "Receipt#" } },
+          additionalProperties: true,
+        }),
+        400: refusal("It was not made in the background."),
+        404: notFound,
+      },
+    },
+    alsoSays: clientError(chatDialect),
+    handle: async (ctx, request) => {
+      const { value, receipt } = await responses.cancel(ctx, idIn(request), callOptions(request));
+      return { ...value, receipt };
+    },
   });
 
   route(app, services, "response.read_input", {

@@ -162,7 +162,9 @@ describe("a call of the Responses API", () => {
     [{ input: [{ role: "user", content: [{ type: "input_video" }] }] }, "/input/0/content/0"],
     [{ input: [{ role: "tool", content: "" }] }, "/input/0/role"],
     [{ tools: [{ type: "web_search" }] }, "/tools/0"],
-    [{ tools: [{ type: "local_shell" }] }, "/tools/0"],
+    [{ tools: [{ type: "shell" }] }, "/tools/0"],
+    [{ tools: [{ type: "shell", environment: { type: "container_auto" } }] }, "/tools/0"],
+    [{ tool_choice: { type: "allowed_tools", mode: "auto", tools: [{ type: "web_search" }] } }, "/tool_choice"],
     [{ tool_choice: { type: "file_search" } }, "/tool_choice"],
     [{ tool_choice: "any" }, "/tool_choice"],
     [{ text: { format: { type: "xml" } } }, "/text/format/type"],
@@ -191,6 +193,9 @@ describe("a call of the Responses API", () => {
     [{ text: { format: { type: "json_schema" } } }, "/text/format/name"],
     [{ max_output_tokens: 0 }, "/max_output_tokens"],
     [{ reasoning: "high" }, "/reasoning"],
+    [{ tool_choice: { type: "allowed_tools" } }, "/tool_choice/tools"],
+    [{ tool_choice: { type: "allowed_tools", mode: "some", tools: [] } }, "/tool_choice/mode"],
+    [{ tool_choice: { type: "allowed_tools", tools: [{ type: "function" }] } }, "/tool_choice/tools/0/name"],
     [{ stream: 1 }, "/stream"],
   ])("is refused where it is wrong: %j", (fields, at) => {
     expect(() => read(fields)).toThrow(expect.objectContaining({ code: "dialect.invalid", facts: { at } }));

@@ -1,6 +1,6 @@
 // Reads the body of POST /v1/responses. What it refers to was put in its place before (`src/responses`); where nothing is kept, and of
 // what is not kept here, a reference is refused, and so is a response that is worked on later.
-import type { ModelCall, ReplyForm, ToolChoice, ToolOffer } from "../conversation.ts";
+import type { CallerTool, ModelCall, ReplyForm, ToolChoice, ToolOffer } from "../conversation.ts";
 import { unsupported } from "../wire/faults.ts";
 import type { Draft, JsonObject } from "../wire/fields.ts";
 import {
@@ -11,10 +11,12 @@ import {
   knownNumberIn,
   knownWordIn,
   listIn,
+  missing,
   neededTextIn,
   objectIn,
   put,
   textIn,
+  wordIn,
 } from "../wire/fields.ts";
 import {
   efforts,
@@ -26,6 +28,7 @@ import {
   verbosities,
 } from "../openai-chat/call.ts";
 import { readInput } from "./items.ts";
+import { ownFormOf, ownOffer } from "./own-tools.ts";
 
 /** What the neutral form holds, and what asks nothing of the answer. */
 const understood = new Set([
@@ -54,7 +57,7 @@ export function readResponsesCall(body: JsonObject): ModelCall {
     raw: body,
     model: neededTextIn(body, "model", ""),
     turns: readInput(body, untranslated),
-    tools: readTools(body, untranslated),
+    tools: [],
     form: { kind: "text" },
     stop: [],
     choices: 1,
@@ -62,7 +65,7 @@ export function readResponsesCall(body: JsonObject): ModelCall {
     wantsUsage: true,
   };
   call.form = readForm(body, call, untranslated);
-  put(call, "toolChoice", readToolChoice(body, untranslated));
+  Object.assign(call, allowed(readTools(body, untranslated), readToolChoice(body, untranslated), untranslated));
   put(call, "parallelToolCalls", flagIn(body, "parallel_tool_calls", ""));
   put(call, "maxOutputTokens", integerIn(body, "max_output_tokens", "", 1));
   put(call, "temperature", knownNumberIn(body, "temperature", 0, 2, untranslated));
@@ -101,8 +104,9 @@ function readTool(tool: JsonObject, at: string, untranslated: string[]): readonl
   if (type === "function") return [readOffer(tool, at)];
   if (type === "custom") return [readFreeOffer(tool, at, untranslated)];
   if (type !== "namespace") {
-    untranslated.push(at);
-    return [];
+    const own = ownOffer(tool);
+    if (own === undefined) untranslated.push(at);
+    return own === undefined ? [] : [own];
   }
   const namespace = neededTextIn(tool, "name", at);
   return (listIn(tool, "tools", at) ?? []).flatMap((item, index) => {
@@ -115,21 +119,60 @@ function readTool(tool: JsonObject, at: string, untranslated: string[]): readonl
   });
 }
 
-function readToolChoice(body: JsonObject, untranslated: string[]): ToolChoice | undefined {
+/** Some of the tools, of which the model may or must call one. */
+interface Allowance {
+  readonly mode: "auto" | "required";
+  readonly tools: readonly CallerTool[];
+}
+
+/** The tools that a choice leaves, and how one of them is chosen. Other APIs have no word for it: what is not allowed is not offered. */
+function allowed(
+  tools: readonly ToolOffer[],
+  choice: ToolChoice | Allowance | undefined,
+  untranslated: string[],
+): Pick<ModelCall, "tools" | "toolChoice"> {
+  if (choice === undefined) return { tools };
+  if (typeof choice !== "object" || !("mode" in choice)) return { tools, toolChoice: choice };
+  const left = tools.filter((offer) => choice.tools.some((each) => isSame(each, offer)));
+  if (left.length > 0) return { tools: left, toolChoice: choice.mode };
+  // All that is allowed is the provider's own.
+  untranslated.push("/tool_choice");
+  return { tools: left };
+}
+
+function isSame(one: CallerTool, other: CallerTool): boolean {
+  return one.name === other.name && one.namespace === other.namespace && one.form === other.form;
+}
+
+/** A tool as a choice names it; undefined for one that a provider runs. */
+function namedTool(choice: JsonObject, at: string): CallerTool | undefined {
+  const type = neededTextIn(choice, "type", at);
+  const form = ownFormOf(type);
+  if (form !== undefined) return { name: form, form };
+  if (type !== "function" && type !== "custom") return undefined;
+  const namespace = textIn(choice, "namespace", at);
+  return { name: neededTextIn(choice, "name", at), ...(namespace === undefined ? {} : { namespace }) };
+}
+
+function readAllowance(choice: JsonObject): Allowance {
+  const at = "/tool_choice";
+  const mode = wordIn(choice, "mode", at, ["auto", "required"] as const) ?? "auto";
+  const tools = (listIn(choice, "tools", at) ?? missing(at, "tools")).flatMap((each, index) => {
+    const place = `${at}/tools/${index}`;
+    return namedTool(asObject(each, place), place) ?? [];
+  });
+  return { mode, tools };
+}
+
+function readToolChoice(body: JsonObject, untranslated: string[]): ToolChoice | Allowance | undefined {
   const choice = body["tool_choice"];
   if (typeof choice === "string") return knownWordIn(body, "tool_choice", "", toolWords, untranslated);
   const object = objectIn(body, "tool_choice", "");
   if (object === undefined) return undefined;
-  const type = neededTextIn(object, "type", "/tool_choice");
-  if (type === "function" || type === "custom") {
-    const namespace = textIn(object, "namespace", "/tool_choice");
-    return {
-      name: neededTextIn(object, "name", "/tool_choice"),
-      ...(namespace === undefined ? {} : { namespace }),
-    };
-  }
-  untranslated.push("/tool_choice");
-  return undefined;
+  if (neededTextIn(object, "type", "/tool_choice") === "allowed_tools") return readAllowance(object);
+  const named = namedTool(object, "/tool_choice");
+  if (named === undefined) untranslated.push("/tool_choice");
+  return named;
 }
 
 function readForm(body: JsonObject, call: Draft<ModelCall>, untranslated: string[]): ReplyForm {

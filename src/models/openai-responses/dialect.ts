@@ -4,7 +4,7 @@ import { readChatError, writeChatError } from "../openai-chat/error.ts";
 import { readResponsesCall } from "./call.ts";
 import { placesInCall, placesInReply } from "./places.ts";
 import { readResponsesReply, ResponsesStreamReader } from "./reader.ts";
-import { writeResponsesReply } from "./reply.ts";
+import { writePendingResponse, writeResponsesReply } from "./reply.ts";
 import { writeResponsesCall } from "./request.ts";
 import { ResponsesStreamWriter } from "./stream-writer.ts";
 
@@ -13,6 +13,7 @@ export const openaiResponsesFront: FrontDialect = {
   name: "openai-responses",
   readCall: readResponsesCall,
   writeReply: writeResponsesReply,
+  writePending: writePendingResponse,
   streamWriter: (call, shown) => new ResponsesStreamWriter(call, shown),
   writeError: writeChatError,
   turnsField: "input",

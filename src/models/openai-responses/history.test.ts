@@ -6,7 +6,8 @@ const user = { type: "message", role: "user", content: [{ type: "input_text", te
 const target = { model: "m", defaultMaxOutputTokens: 100 };
 
 const items: readonly object[] = [
-  { type: "local_shell_call", call_id: "c", action: { type: "exec", command: ["ls"] } },
+  { type: "shell_call", call_id: "c", action: { commands: ["ls"] }, environment: { type: "container_reference" } },
+  { type: "apply_patch_call", call_id: "c" },
   { type: "local_shell_call_output", call_id: "c", output: "a" },
   { type: "shell_call_output", call_id: "c", output: [{ stdout: "a" }] },
   { type: "tool_search_output", call_id: "c", tools: [] },

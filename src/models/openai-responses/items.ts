@@ -14,6 +14,7 @@ import {
   unlike,
 } from "../wire/fields.ts";
 import { readMedia } from "../openai-chat/media.ts";
+import { readOwnCall, readOwnResult } from "./own-tools.ts";
 import { unsealReasoning } from "./seal.ts";
 
 const roles = ["user", "assistant", "system", "developer"] as const;
@@ -52,6 +53,8 @@ function readToolCall(item: JsonObject, at: string, type: "function_call" | "cus
 class ItemReader {
   readonly #turns: Turn[];
   readonly #untranslated: string[];
+  /** The ids of calls of tools with a form of their own. */
+  readonly #ownCalls = new Set<string>();
   /** The parts of the last turn where the next item may join it. */
   #open: { readonly role: TurnRole; readonly of: "assistant" | "results"; readonly parts: Part[] } | undefined;
 
@@ -81,8 +84,16 @@ class ItemReader {
         this.#reasoning(item, at);
         return;
       default:
-        this.#join("assistant", this.#foreign(at, type));
+        this.#other(item, at, type);
     }
+  }
+
+  #other(item: JsonObject, at: string, type: string): void {
+    const call = readOwnCall(item);
+    if (call !== undefined) this.#ownCalls.add(call.id);
+    const result = call === undefined ? readOwnResult(item, at, this.#ownCalls) : undefined;
+    if (result !== undefined) this.#join("results", result);
+    else this.#join("assistant", call ?? this.#foreign(at, type));
   }
 
   #message(item: JsonObject, at: string): void {

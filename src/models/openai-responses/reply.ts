@@ -3,6 +3,7 @@ import type { CallerTool, Choice, Finish, MediaSource, ModelCall, Part, Reply, R
 import type { Usage } from "../usage.ts";
 import type { JsonObject } from "../wire/fields.ts";
 import { sealedReasoning } from "./call.ts";
+import { ownItem, ownPrefix } from "./own-tools.ts";
 import { sealReasoning } from "./seal.ts";
 
 /** An output item or a part of one. */
@@ -10,7 +11,7 @@ export type Item = Record<string, unknown>;
 
 /** Where a response stands, with what it says of its own end. */
 export interface Outcome {
-  readonly status: "in_progress" | "completed" | "incomplete" | "failed";
+  readonly status: "queued" | "in_progress" | "completed" | "incomplete" | "failed";
   readonly reason?: "max_output_tokens" | "content_filter";
   readonly error?: { readonly code: string; readonly message: string };
 }
@@ -38,7 +39,7 @@ export function headOf(id: string, model: string, stamp: ReplyStamp): ResponseHe
 }
 
 /** The id of an output item: as unique as that of its response. */
-export function itemId(prefix: "msg" | "fc" | "ctc" | "rs" | "ig", head: ResponseHead, index: number): string {
+export function itemId(prefix: string, head: ResponseHead, index: number): string {
   return `${prefix}_${head.id.slice("resp_".length)}_${index}`;
 }
 
@@ -52,6 +53,11 @@ export function writeResponsesReply(call: ModelCall, reply: Reply, stamp: ReplyS
     raw: reply.rawUsage,
     usage: reply.usage,
   });
+}
+
+/** A response that is worked on later. */
+export function writePendingResponse(call: ModelCall, stamp: ReplyStamp): Record<string, unknown> {
+  return writeResponse(call, headOf("", call.model, stamp), { status: "queued" }, [], { raw: null, usage: null });
 }
 
 /** How a response with this finish ends. A refusal without words was a filter's. */
@@ -98,7 +104,10 @@ export function writeResponse(
     tools: raw["tools"] ?? [],
     top_p: raw["top_p"] ?? null,
     truncation: raw["truncation"] ?? "disabled",
-    usage: outcome.status === "in_progress" ? null : (writeUsage(used.raw, used.usage) ?? null),
+    usage:
+      outcome.status === "in_progress" || outcome.status === "queued"
+        ? null
+        : (writeUsage(used.raw, used.usage) ?? null),
   };
 }
 
@@ -132,7 +141,7 @@ function writeItems(call: ModelCall, head: ResponseHead, parts: readonly Part[],
     content = undefined;
     if (part.kind === "image") items.push(imageItem(itemId("ig", head, items.length), part.source));
     else if (part.kind === "tool_call") {
-      items.push(toolItem(itemId(toolKinds[kindOf(part)].prefix, head, items.length), status, part));
+      items.push(toolItem(itemId(prefixOf(part), head, items.length), status, part));
     } else if (part.kind === "reasoning") {
       items.push(reasoningItem(call, itemId("rs", head, items.length), part.text, sealReasoning(part)));
     }
@@ -157,7 +166,9 @@ export function toolItem(
   status: string,
   call: CallerTool & { readonly id: string; readonly arguments: string },
 ): Item {
-  const { name, namespace, arguments: words } = call;
+  const { name, namespace, form, arguments: words } = call;
+  const own = form === undefined ? undefined : ownItem(form, id, status, call);
+  if (own !== undefined) return own;
   const item: Item = { id, type: toolKinds[kindOf(call)].item, status, call_id: call.id, name };
   if (namespace !== undefined) item["namespace"] = namespace;
   item[toolKinds[kindOf(call)].field] = words;
@@ -169,6 +180,11 @@ export const toolKinds = {
   function: { item: "function_call", prefix: "fc", field: "arguments", events: "response.function_call_arguments" },
   custom: { item: "custom_tool_call", prefix: "ctc", field: "input", events: "response.custom_tool_call_input" },
 } as const;
+
+/** The start of the id of a call's item. */
+export function prefixOf(call: CallerTool): string {
+  return call.form === undefined ? toolKinds[kindOf(call)].prefix : ownPrefix(call.form);
+}
 
 /** Which of them a call is. */
 export function kindOf({ isFree }: CallerTool): keyof typeof toolKinds {

@@ -16,12 +16,14 @@ import {
   messageItem,
   type Outcome,
   outcomeOf,
+  prefixOf,
   reasoningItem,
   type ResponseHead,
   toolItem,
   toolKinds,
   writeResponse,
 } from "./reply.ts";
+import { ownItem } from "./own-tools.ts";
 import { sealReasoning } from "./seal.ts";
 import { sseFrame } from "../wire/sse.ts";
 
@@ -230,13 +232,23 @@ export class ResponsesStreamWriter implements StreamWriter {
     return frames + this.#done(open.index, reasoningItem(this.#call, open.id, open.text, open.seal));
   }
 
-  #toolStart({ slot, id, name, namespace, isFree }: Extract<StreamEvent, { kind: "tool_start" }>): string {
-    const called = { id, name, ...(namespace !== undefined && { namespace }), ...(isFree === true && { isFree }) };
+  #toolStart({ slot, id, name, namespace, isFree, form }: Extract<StreamEvent, { kind: "tool_start" }>): string {
+    const called = {
+      id,
+      name,
+      ...(namespace !== undefined && { namespace }),
+      ...(isFree === true && { isFree }),
+      ...(form !== undefined && { form }),
+    };
     const frames = this.#close("completed");
     const index = this.#output.length;
-    const { prefix } = toolKinds[kindOf(called)];
-    const tool: OpenTool = { itemId: itemId(prefix, this.#head, index), index, ...called, arguments: "" };
+    const tool: OpenTool = { itemId: itemId(prefixOf(called), this.#head, index), index, ...called, arguments: "" };
     this.#tools.set(slot, tool);
+    if (form !== undefined) {
+      // What its item is shows only once all of its arguments are there.
+      this.#output[index] = toolItem(tool.itemId, "in_progress", tool);
+      return frames;
+    }
     return frames + this.#add(index, toolItem(tool.itemId, "in_progress", tool));
   }
 
@@ -244,6 +256,7 @@ export class ResponsesStreamWriter implements StreamWriter {
     const tool = this.#tools.get(slot);
     if (tool === undefined) return "";
     tool.arguments += text;
+    if (tool.form !== undefined) return "";
     const place = { item_id: tool.itemId, output_index: tool.index };
     return this.#frame(`${toolKinds[kindOf(tool)].events}.delta`, { ...place, delta: text });
   }
@@ -251,7 +264,13 @@ export class ResponsesStreamWriter implements StreamWriter {
   #closeTools(status: string): string {
     let frames = "";
     for (const tool of this.#tools.values()) {
-      const { itemId, index, name, arguments: words } = tool;
+      const { itemId, index, name, form, arguments: words } = tool;
+      if (form !== undefined) frames += this.#add(index, toolItem(itemId, "in_progress", tool));
+      const own = form === undefined ? undefined : ownItem(form, itemId, status, tool);
+      if (own !== undefined) {
+        frames += this.#done(index, own);
+        continue;
+      }
       const place = { item_id: itemId, output_index: index };
       const { events } = toolKinds[kindOf(tool)];
       const said = tool.isFree === true ? { input: words } : { name, arguments: words };

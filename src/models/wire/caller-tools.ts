@@ -3,7 +3,7 @@
 // a caller's API and the neutral form, so that no provider's API has to know of the difference:
 //
 // 1. A name in a namespace, a long one and one with other characters is told as a name that fits, the same in every call.
-// 2. A tool of free text is told as a function with one argument `input`.
+// 2. A tool of free text is told as a function with one argument `input`; one with a form of its own is one already.
 // 3. What the model calls comes back as the caller offered it.
 import { createHash } from "node:crypto";
 import type {
@@ -64,17 +64,18 @@ class Names {
     return this.#told.get(keyOf(tool)) ?? nameOf(tool);
   }
 
-  offer({ namespace, isFree, ...offer }: ToolOffer): ToolOffer {
+  offer({ namespace, isFree, form, ...offer }: ToolOffer): ToolOffer {
     const tool: CallerTool = {
       name: offer.name,
       ...(namespace === undefined ? {} : { namespace }),
       ...(isFree === undefined ? {} : { isFree }),
+      ...(form === undefined ? {} : { form }),
     };
     let name = nameOf(tool);
     if (this.#taken.has(name) && !this.#told.has(keyOf(tool))) name = shortened(keyOf(tool));
     this.#taken.add(name);
     this.#told.set(keyOf(tool), name);
-    if (name === offer.name && isFree !== true) return offer;
+    if (name === offer.name && isFree !== true && form === undefined) return offer;
     this.callers.set(name, tool);
     return { ...offer, name };
   }
@@ -92,8 +93,8 @@ class Names {
   }
 }
 
-function keyOf({ namespace = "", name }: CallerTool): string {
-  return `${namespace}\n${name}`;
+function keyOf({ namespace = "", name, form }: CallerTool): string {
+  return form === undefined ? `${namespace}\n${name}` : `${namespace}\n${name}\n${form}`;
 }
 
 function nameOf({ namespace, name }: CallerTool): string {

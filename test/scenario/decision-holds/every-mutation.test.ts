@@ -17,6 +17,7 @@ const inMemory: readonly OperationName[] = [
   "chat.create",
   "message.create",
   "response.create",
+  "response.compact",
   "embedding.create",
   "model.execute",
 ];
@@ -62,6 +63,7 @@ const before: Partial<Record<OperationName, (key: string) => Promise<unknown>>> 
     clock.advance(301_000);
     return walk.call("budget.request", key);
   },
+  "response.cancel": (key) => walk.inBackground(key),
   "response.delete": (key) => walk.call("response.create", key),
   "breaker.reset": async () => {
     const body = { model: "simulated-nano", messages: [{ role: "user", content: "Hi" }] };

@@ -8,6 +8,8 @@ import type { Answer, Ask, TestCharter } from "../app/in-process.ts";
 export interface Walk {
   /** Sends the request of an operation; as the admin when no key is given, as nobody when it is null. */
   call(name: OperationName, key?: string | null): Promise<Answer>;
+  /** Has a response made in the background, which is what responses are asked of next. */
+  inBackground(key?: string): Promise<void>;
 }
 
 /** All names, in the order of the list. */
@@ -97,6 +99,7 @@ export async function openWalk(charter: TestCharter): Promise<Walk> {
     "chat.create": () => ({ model: "auto", messages: [{ role: "user", content: `walk ${turn}` }] }),
     "message.create": () => ({ model: "auto", max_tokens: 10, messages: [{ role: "user", content: "walk" }] }),
     "response.create": () => ({ model: "auto", input: "walk" }),
+    "response.compact": () => ({ model: "auto", input: "walk" }),
     "message.count": () => ({ model: "auto", messages: [{ role: "user", content: "walk" }] }),
     "response.count": () => ({ model: "auto", input: "walk" }),
     "embedding.create": () => ({ model: "simulated-embedding", input: "walk" }),
@@ -115,8 +118,17 @@ export async function openWalk(charter: TestCharter): Promise<Walk> {
     "artifact.hold": () => ({ hold: true, reason: "kept for the audit" }),
   };
 
+  const inBackground = async (key?: string): Promise<void> => {
+    const body = { model: "auto", input: "walk", background: true };
+    const { json } = await charter.ask("/v1/responses", { body, ...(key === undefined ? {} : { key }) });
+    ids["response"] = json.id;
+  };
+
   return {
+    inBackground,
     async call(name, key) {
+      // No other response can be cancelled.
+      if (name === "response.cancel" && key === undefined) await inBackground();
       turn++;
       const body = bodies[name]?.();
       const ask: Ask = { method: rowOf(name).method, ...(key === undefined ? {} : { key }) };
@@ -124,7 +136,7 @@ export async function openWalk(charter: TestCharter): Promise<Walk> {
         const answer = await charter.ask(pathOf(name), ask);
         // Whoever comes next finds one too.
         if (name === "response.delete" && answer.status === 200)
-          await make("/v1/responses", { model: "auto", input: "walk" });
+          ids["response"] = (await make("/v1/responses", { model: "auto", input: "walk" })).id;
         return answer;
       }
       // The endpoints that take forms know clients, whose credentials are no bearer tokens.

@@ -1,0 +1,99 @@
+// What is stored of responses in the background, on both databases: places, events, and that each has one end.
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { onBothDialects } from "../../test/contract/databases.ts";
+import type { DatabasePlace } from "../../test/contract/databases.ts";
+import type { Database } from "../db/index.ts";
+import { backgroundMigrations, BackgroundStore } from "./background-store.ts";
+import type { End } from "./background-store.ts";
+import { responseMigrations, ResponseStore } from "./store.ts";
+import type { NewResponse } from "./store.ts";
+
+const begun = (id: string): NewResponse => ({
+  id,
+  previousId: null,
+  createdMs: 1,
+  expiresMs: 100,
+  input: "[]",
+  response: `{"id":"${id}","status":"in_progress"}`,
+  itemIds: [],
+});
+const endOf = (id: string, status: string): End => ({
+  answer: {
+    id,
+    expiresMs: 100,
+    response: `{"id":"${id}","status":"${status}","output":[{"id":"msg_${id}"}]}`,
+    itemIds: [`msg_${id}`],
+  },
+  event: (sequence) => `end ${status} ${sequence}`,
+});
+const run = { runner: "r", leaseMs: 50, places: 2, events: ["one", "two"] };
+
+onBothDialects((name, places) => {
+  describe(`responses in the background on ${name}`, () => {
+    let place: DatabasePlace;
+    let database: Database;
+    let kept: ResponseStore;
+    let store: BackgroundStore;
+    beforeAll(async () => {
+      place = await places();
+      database = await place.open();
+      await database.migrate([...responseMigrations, ...backgroundMigrations]);
+      kept = new ResponseStore(database);
+      store = new BackgroundStore(database, kept);
+    });
+    afterAll(async () => {
+      await database[Symbol.asyncDispose]();
+      await place[Symbol.asyncDispose]();
+    });
+    const statusOf = async (owner: string, id: string): Promise<unknown> =>
+      (await kept.get(owner, id, 10))?.response["status"];
+
+    it("have no more places than there are for their owner, however many begin at once", async () => {
+      const all = await Promise.all(
+        Array.from({ length: 8 }, (_, i) => store.begin("product:A", begun(`resp_a${i}`), run)),
+      );
+      expect(all.filter(Boolean)).toHaveLength(2);
+      const there = await Promise.all(all.map((_, i) => statusOf("product:A", `resp_a${i}`)));
+      expect(there.filter((status) => status !== undefined)).toEqual(["in_progress", "in_progress"]);
+      expect(await store.begin("product:B", begun("resp_a0"), run)).toBe(true);
+      const id = `resp_a${all.indexOf(true)}`;
+      expect(await store.end("product:A", endOf(id, "completed"))).toBe(true);
+      expect(await store.begin("product:A", begun("resp_a9"), run)).toBe(true);
+    });
+
+    it("have their events in order, the last one with their end, and none after it", async () => {
+      await store.begin("product:C", begun("resp_c"), run);
+      expect(await store.append({ owner: "product:C", id: "resp_c", expiresMs: 100 }, ["three"], 2)).toBe(true);
+      expect(await store.end("product:C", endOf("resp_c", "completed"))).toBe(true);
+      expect(await store.append({ owner: "product:C", id: "resp_c", expiresMs: 100 }, ["late"], 3)).toBe(false);
+      const events = await store.events("product:C", "resp_c", 0, 10, 50);
+      expect(events.map(({ event }) => event)).toEqual(["two", "three", "end completed 3"]);
+      expect(await store.events("product:B", "resp_c", -1, 10, 50)).toEqual([]);
+      expect((await kept.holding("product:C", "msg_resp_c", 50))?.id).toBe("resp_c");
+      await store.sweep(100);
+      expect(await store.newestEvent("product:C", "resp_c")).toBe(-1);
+    });
+
+    it("have one end, whoever comes first", async () => {
+      await store.begin("product:D", begun("resp_d"), { ...run, events: [] });
+      const ends = await Promise.all(
+        ["completed", "cancelled", "failed"].map((status) => store.end("product:D", endOf("resp_d", status))),
+      );
+      expect(ends.filter(Boolean)).toHaveLength(1);
+      expect(await statusOf("product:D", "resp_d")).toBe(["completed", "cancelled", "failed"][ends.indexOf(true)]);
+      expect(await store.newestEvent("product:D", "resp_d")).toBe(-1);
+    });
+
+    it("are left when no one says any more that they are worked on", async () => {
+      await store.begin("product:E", begun("resp_e1"), { ...run, runner: "e" });
+      await store.begin("product:E", begun("resp_e2"), { ...run, runner: "e" });
+      await store.end("product:E", endOf("resp_e2", "cancelled"));
+      expect([...(await store.renew("e", ["resp_e1", "resp_e2"], 500))]).toEqual(["resp_e1"]);
+      const left = (await store.left(50)).map(({ id }) => id);
+      expect(left).not.toContain("resp_e1");
+      expect((await store.left(500)).map(({ id }) => id)).toContain("resp_e1");
+      expect(await store.leaseOf("product:E", "resp_e1")).toBe(500);
+      expect(await store.leaseOf("product:E", "resp_e2")).toBeUndefined();
+    });
+  });
+});

@@ -1,0 +1,269 @@
+// Responses that are worked on while no one waits, as they are stored: who works on which until when, and the events of those that
+// are streamed. What such a response says stands with all others that are kept (`store.ts`). Promises:
+//
+// 1. A response is worked on exactly as long as its row of `running_responses` is there. Anyone who takes that row away writes the
+//    response's end in the same transaction, so that there is one end.
+// 2. An owner has no more rows than places, whichever processes ask at once: a place is a part of the key.
+// 3. An event is durable before anyone sees it, so that its number is not given twice.
+import type { Kysely, Transaction } from "kysely";
+import type { Database, Migration } from "../db/index.ts";
+import type { NewAnswer, NewResponse, ResponseStore, ResponseTx } from "./store.ts";
+
+interface BackgroundTables {
+  running_responses: {
+    owner: string;
+    place: number;
+    id: string;
+    runner: string;
+    /** Until when its runner is believed to be there. */
+    lease_ms: number;
+  };
+  response_events: { owner: string; id: string; sequence: number; event: string; expires_ms: number };
+}
+
+/** A transaction of the database that holds them. */
+type BackgroundTx = Transaction<BackgroundTables>;
+
+/** A response that is worked on. */
+export interface Running {
+  readonly owner: string;
+  readonly id: string;
+  readonly leaseMs: number;
+}
+
+/** An event of a streamed response: its number, counted from 0, and its JSON. */
+export interface StoredEvent {
+  readonly sequence: number;
+  readonly event: string;
+}
+
+/** The end of a response: what is answered, and the last event, which gets the next number where there are events. */
+export interface End {
+  readonly answer: NewAnswer;
+  readonly event?: (sequence: number) => string;
+}
+
+/** The steps of their schema. */
+export const backgroundMigrations: readonly Migration[] = [
+  {
+    name: "responses-0002-background",
+    async up(tx) {
+      await tx.schema
+        .createTable("running_responses")
+        .addColumn("owner", "text", (column) => column.notNull())
+        .addColumn("place", "integer", (column) => column.notNull())
+        .addColumn("id", "text", (column) => column.notNull())
+        .addColumn("runner", "text", (column) => column.notNull())
+        .addColumn("lease_ms", "bigint", (column) => column.notNull())
+        .addPrimaryKeyConstraint("running_responses_pk", ["owner", "place"])
+        .addUniqueConstraint("running_responses_id", ["owner", "id"])
+        .execute();
+      await tx.schema
+        .createTable("response_events")
+        .addColumn("owner", "text", (column) => column.notNull())
+        .addColumn("id", "text", (column) => column.notNull())
+        .addColumn("sequence", "integer", (column) => column.notNull())
+        .addColumn("event", "text", (column) => column.notNull())
+        .addColumn("expires_ms", "bigint", (column) => column.notNull())
+        .addPrimaryKeyConstraint("response_events_pk", ["owner", "id", "sequence"])
+        .execute();
+      await tx.schema.createIndex("response_events_expires").on("response_events").column("expires_ms").execute();
+    },
+  },
+];
+
+/** Most events that are written in one statement. */
+const eventsAtOnce = 100;
+
+/** What is stored of responses that are worked on, of all owners. */
+export class BackgroundStore {
+  readonly #db: Database<BackgroundTables>;
+  readonly #kept: ResponseStore;
+
+  constructor(database: Database, kept: ResponseStore) {
+    this.#db = database.tables<BackgroundTables>();
+    this.#kept = kept;
+  }
+
+  /**
+   * Begins a response in one of the owner's places, with its first events.
+   * @returns Whether there was a place; nothing is stored otherwise.
+   */
+  async begin(
+    owner: string,
+    response: NewResponse,
+    run: {
+      readonly runner: string;
+      readonly leaseMs: number;
+      readonly places: number;
+      readonly events: readonly string[];
+    },
+  ): Promise<boolean> {
+    const { id } = response;
+    return this.#db.transact(async (tx) => {
+      const taken = await tx.selectFrom("running_responses").select("place").where("owner", "=", owner).execute();
+      const isTaken = new Set(taken.map(({ place }) => place));
+      for (let place = 0; place < run.places; place++) {
+        if (isTaken.has(place)) continue;
+        const { numInsertedOrUpdatedRows: inserted } = await tx
+          .insertInto("running_responses")
+          .values({ owner, place, id, runner: run.runner, lease_ms: run.leaseMs })
+          .onConflict((conflict) => conflict.columns(["owner", "place"]).doNothing())
+          .executeTakeFirst();
+        // Another process has taken it meanwhile.
+        if (inserted !== 1n) continue;
+        await this.#kept.write(keptTx(tx), owner, response);
+        await insertEvents(tx, owner, id, run.events, { from: 0, expiresMs: response.expiresMs });
+        return true;
+      }
+      return false;
+    });
+  }
+
+  /** Adds events. @returns False when the response is not worked on any more; nothing is stored then. */
+  async append(
+    { owner, id, expiresMs }: { readonly owner: string; readonly id: string; readonly expiresMs: number },
+    events: readonly string[],
+    from: number,
+  ): Promise<boolean> {
+    return this.#db.transact(async (tx) => {
+      // The row is held, so that the end comes before these or after them.
+      const { numUpdatedRows } = await tx
+        .updateTable("running_responses")
+        .set((each) => ({ lease_ms: each.ref("lease_ms") }))
+        .where("owner", "=", owner)
+        .where("id", "=", id)
+        .executeTakeFirst();
+      if (numUpdatedRows === 0n) return false;
+      await insertEvents(tx, owner, id, events, { from, expiresMs });
+      return true;
+    });
+  }
+
+  /** Ends a response. @returns False when it had ended before; nothing is stored then. */
+  async end(owner: string, end: End): Promise<boolean> {
+    return this.#db.transact((tx) => this.endIn(tx, owner, end));
+  }
+
+  /** The same as a part of a transaction. */
+  async endIn(anyTx: ResponseTx | BackgroundTx, owner: string, { answer, event }: End): Promise<boolean> {
+    const tx = anyTx as unknown as BackgroundTx;
+    const { id, expiresMs } = answer;
+    if (!(await this.stop(tx, owner, id))) return false;
+    await this.#kept.writeAnswer(keptTx(tx), owner, answer);
+    const last = await lastSequence(tx, owner, id);
+    if (event !== undefined && last >= 0) {
+      await insertEvents(tx, owner, id, [event(last + 1)], { from: last + 1, expiresMs });
+    }
+    return true;
+  }
+
+  /** No one works on it any more. @returns Whether anyone did. */
+  async stop(anyTx: ResponseTx | BackgroundTx, owner: string, id: string): Promise<boolean> {
+    const { numDeletedRows } = await (anyTx as unknown as BackgroundTx)
+      .deleteFrom("running_responses")
+      .where("owner", "=", owner)
+      .where("id", "=", id)
+      .executeTakeFirst();
+    return numDeletedRows > 0n;
+  }
+
+  /** Forgets the events of a response. */
+  async forget(anyTx: ResponseTx, owner: string, id: string): Promise<void> {
+    const tx = anyTx as unknown as BackgroundTx;
+    await tx.deleteFrom("response_events").where("owner", "=", owner).where("id", "=", id).execute();
+  }
+
+  /** When it counts as left, if it is worked on. */
+  async leaseOf(owner: string, id: string): Promise<number | undefined> {
+    const row = await this.#db.read
+      .selectFrom("running_responses")
+      .select("lease_ms")
+      .where("owner", "=", owner)
+      .where("id", "=", id)
+      .executeTakeFirst();
+    return row?.lease_ms;
+  }
+
+  /** Those that are left by who worked on them; all when the time is infinite. */
+  async left(nowMs: number): Promise<readonly Running[]> {
+    const all = this.#db.read.selectFrom("running_responses").selectAll();
+    const rows = await (nowMs === Infinity ? all : all.where("lease_ms", "<=", nowMs)).execute();
+    return rows.map(({ owner, id, lease_ms: leaseMs }) => ({ owner, id, leaseMs }));
+  }
+
+  /** A runner is still at work on these. @returns Those of them that are worked on. */
+  async renew(runner: string, ids: readonly string[], leaseMs: number): Promise<ReadonlySet<string>> {
+    const mine = await this.#db.transact(
+      (tx) =>
+        tx
+          .updateTable("running_responses")
+          .set({ lease_ms: leaseMs })
+          .where("runner", "=", runner)
+          .where("id", "in", ids)
+          .returning("id")
+          .execute(),
+      "relaxed",
+    );
+    return new Set(mine.map(({ id }) => id));
+  }
+
+  /** Events of a response after a number, in their order, at most so many. */
+  async events(owner: string, id: string, after: number, most: number, nowMs: number): Promise<readonly StoredEvent[]> {
+    return this.#db.read
+      .selectFrom("response_events")
+      .select(["sequence", "event"])
+      .where("owner", "=", owner)
+      .where("id", "=", id)
+      .where("sequence", ">", after)
+      .where("expires_ms", ">", nowMs)
+      .orderBy("sequence")
+      .limit(most)
+      .execute();
+  }
+
+  /** The number of the newest event; -1 where there is none. */
+  async newestEvent(owner: string, id: string): Promise<number> {
+    return lastSequence(this.#db.read, owner, id);
+  }
+
+  /** Forgets what is over. */
+  async sweep(nowMs: number): Promise<void> {
+    await this.#db.transact(async (tx) => {
+      await tx.deleteFrom("response_events").where("expires_ms", "<=", nowMs).execute();
+    }, "relaxed");
+  }
+}
+
+/** Both stores are tables of the one database. */
+function keptTx(tx: BackgroundTx): ResponseTx {
+  return tx as unknown as ResponseTx;
+}
+
+async function lastSequence(db: Kysely<BackgroundTables>, owner: string, id: string): Promise<number> {
+  const row = await db
+    .selectFrom("response_events")
+    .select("sequence")
+    .where("owner", "=", owner)
+    .where("id", "=", id)
+    .orderBy("sequence", "desc")
+    .limit(1)
+    .executeTakeFirst();
+  return row?.sequence ?? -1;
+}
+
+async function insertEvents(
+  tx: BackgroundTx,
+  owner: string,
+  id: string,
+  events: readonly string[],
+  { from, expiresMs }: { readonly from: number; readonly expiresMs: number },
+): Promise<void> {
+  const rows = events.map((event, i) => ({ owner, id, sequence: from + i, event, expires_ms: expiresMs }));
+  for (let at = 0; at < rows.length; at += eventsAtOnce) {
+    await tx
+      .insertInto("response_events")
+      .values(rows.slice(at, at + eventsAtOnce))
+      .execute();
+  }
+}
