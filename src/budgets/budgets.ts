@@ -19,10 +19,7 @@ import type { Transaction } from "kysely";
 import type { Database } from "../db/index.ts";
 import { checkAmount, checkDraft, checkName, newBudgetId } from "./budget.ts";
 import type { Budget, BudgetDraft, BudgetId } from "./budget.ts";
-import type { Ended, Engine } from "./engine.ts";
-import { Leases } from "./leases.ts";
-import type { LeaseTerms } from "./leases.ts";
-import { Memory } from "./memory.ts";
+import { Engine } from "./engine.ts";
 import { budgetMetrics } from "./metrics.ts";
 import { insufficient, priceUnknown } from "./refusal.ts";
 import { defaultProject, ended, reservationLifeMs } from "./reservation.ts";
@@ -30,11 +27,15 @@ import type { End, Flex, Reservation, ReservationId, Reserved, ReserveRequest } 
 import { readState } from "./state.ts";
 import type { BudgetState, StateQuery } from "./state.ts";
 import { StoredLimits } from "./store/limits.ts";
-import type { Opened } from "./store/counter-state.ts";
+import type { Ended, Opened } from "./lease.ts";
 import type { BudgetPage, LimitChange } from "./store/limits.ts";
 import { abandoned, findClaim, sweepHistory } from "./store/history.ts";
 import type { ClaimName } from "./store/history.ts";
+import { PostgresStore } from "./store/postgres.ts";
+import type { LeaseTerms } from "./store/postgres.ts";
+import { SqliteStore } from "./store/sqlite.ts";
 import type { BudgetTx } from "./store/statement.ts";
+import type { Store } from "./store/store.ts";
 import type { BudgetTables } from "./store/tables.ts";
 
 /** Budgets, and the room that calls are promised under them. Disposing waits for what was asked. */
@@ -96,7 +97,7 @@ export type CallRequest = Omit<ReserveRequest, "kind" | "requestId">;
 export interface Admitted {
   readonly held: Reservation;
   /** Resolves when the promise outlives the process; nothing of an answer may be seen before. */
-  readonly kept: Promise<void>;
+  readonly kept: Promise<unknown>;
 }
 
 /** Reservations that are looked for at a time when they expire. */
@@ -105,9 +106,10 @@ const expiringAtATime = 500;
 /** Opens the budgets of a database. */
 export function openBudgets({ db: database, clock, log, defaultTokens, meter, leases }: BudgetParts): Budgets {
   const db = database.tables<BudgetTables>();
-  const limits = new StoredLimits(db, clock, defaultTokens);
-  const engine: Engine = db.dialect === "sqlite" ? new Memory(db, limits) : new Leases(db, limits, leases);
-  const metrics = budgetMetrics(meter ?? silentMeter, () => engine.inMemory);
+  const limits = new StoredLimits(db, clock, defaultTokens, (tx) => store.endLeases(tx));
+  const store: Store = db.dialect === "sqlite" ? new SqliteStore(db, limits) : new PostgresStore(db, limits, leases);
+  const engine = new Engine(store);
+  const metrics = budgetMetrics(meter ?? silentMeter, () => store.inMemory);
   const promised = (opened: Opened, made: Reservation): Reservation => {
     if (opened.outcome === "insufficient") throw insufficient(opened, made.kind, clock.nowMs());
     if (opened.outcome === "price_unknown") throw priceUnknown(opened.limit);
@@ -146,7 +148,7 @@ export function openBudgets({ db: database, clock, log, defaultTokens, meter, le
     async expire(nowMs) {
       let count = 0;
       for (;;) {
-        await engine.save();
+        await store.fold();
         const found = await abandoned(db, nowMs, expiringAtATime);
         const results = await Promise.all(found.map((held) => end(held, { to: "expired" })));
         const applied = results.filter((result) => result.applied).length;
@@ -160,15 +162,15 @@ export function openBudgets({ db: database, clock, log, defaultTokens, meter, le
     sweep: (nowMs) => sweepHistory(db, nowMs),
     claim: (name) => findClaim(db, name),
     async state(query) {
-      await engine.save();
+      await store.fold();
       return readState(db.read, await limits.book(db.read), query, clock.nowMs());
     },
     list: (page) => limits.list(page),
     async set(draft, change, id = newBudgetId(clock)) {
       checkDraft(draft);
-      return engine.changing(() => limits.set(draft, change, id));
+      return limits.set(draft, change, id);
     },
-    clear: (id, change) => engine.changing(() => limits.clear(id, change)),
+    clear: (id, change) => limits.clear(id, change),
     [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),
   };
 }

@@ -4,7 +4,7 @@ export type { Budget, BudgetDraft, BudgetId, BudgetScope, BudgetUnit } from "./b
 export { openBudgets } from "./budgets.ts";
 export type { BudgetParts, Budgets } from "./budgets.ts";
 export type { Claim, Claimed, ClaimOf, GovernedBudgets } from "./governed-budgets.ts";
-export type { LeaseTerms } from "./leases.ts";
+export type { LeaseTerms } from "./store/postgres.ts";
 export type { Flex, Reservation, ReservationId, ReservationKind, Reserved, ReserveRequest } from "./reservation.ts";
 export type { BudgetLine, BudgetState, StateQuery } from "./state.ts";
 export { asCallRefusal } from "./refusal.ts";

@@ -28,7 +28,7 @@ export interface Seat extends Amount {
 interface HeldReservation {
   readonly reservation: Reservation;
   readonly deployment: Deployment;
-  readonly kept: Promise<void>;
+  readonly kept: Promise<unknown>;
   /** Not taken by any attempt. */
   free: { tokens: number; microdollars: number | null };
   seats: number;

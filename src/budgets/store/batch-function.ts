@@ -5,7 +5,7 @@
 // 2. A counter that is not there is made from the calls that it counts. A change of one of those calls needs the counter
 //    too and waits until it is made, so no change falls between the sum and the counter.
 // 3. What ends frees its room before anything new is admitted; what is new is admitted in order of arrival, under all its
-//    limits or under none. The rules are those of `counter-state.ts`.
+//    limits or under none. The rules are those of `lease.ts`.
 // 4. It does nothing when the limits have changed since the caller read them.
 // 5. What is granted to leases counts as held. Where that is in the way of a call, or a lease may have notes of a call that
 //    no one knows, nothing is decided: the answer names the leases, and the caller asks again with them, to be ended first.
@@ -13,7 +13,7 @@ import { maxAmount, maxCounted } from "../budget.ts";
 import { requestIdLifeMs } from "../reservation.ts";
 import { reservationColumns } from "./tables.ts";
 import { lockKey } from "./counters.ts";
-import { sharers } from "./counter-state.ts";
+import { sharers } from "../lease.ts";
 
 /** The sum of what the calls of a counter have in a table. */
 const sumIn = (table: "usage" | "reservations", timeColumn: string, rest: string): string => `(

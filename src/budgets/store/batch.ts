@@ -4,29 +4,17 @@
 // end, twice in a batch shares the fate of the first.
 import { CompiledQuery } from "kysely";
 import type { Database } from "../../db/index.ts";
-import type { Ended } from "../engine.ts";
+import { countersOf } from "../lease.ts";
+import type { Ended, Opened } from "../lease.ts";
 import type { LimitBook } from "../limit-book.ts";
 import type { Flex, Reservation } from "../reservation.ts";
 import { windowEnd, windowStart } from "../window.ts";
 import type { Counter } from "./counters.ts";
 import type { StoredLimits } from "./limits.ts";
 import type { BudgetTx } from "./statement.ts";
-import { countersOf } from "./counter-state.ts";
-import type { Opened } from "./counter-state.ts";
+import type { Decided, Question } from "./store.ts";
 import { reservationColumns, reservationOf, valuesOf } from "./tables.ts";
 import type { BudgetTables, ReservationRow } from "./tables.ts";
-
-/** A reservation that is to be made. */
-export interface Opening {
-  readonly made: Reservation;
-  readonly flex?: Flex | undefined;
-}
-
-/** The results of a batch, in the order of what was asked. */
-export interface BatchResult {
-  readonly opened: readonly Opened[];
-  readonly ended: readonly Ended[];
-}
 
 /** What the function answers; counters are places, and amounts those that were granted or charged. */
 interface Answer {
@@ -67,11 +55,7 @@ export class Batches {
   }
 
   /** Carries a batch out in the caller's transaction, or in one of its own that a power cut may undo. */
-  async run(
-    tx: BudgetTx | undefined,
-    openings: readonly Opening[],
-    endings: readonly Reservation[],
-  ): Promise<BatchResult> {
+  async run(tx: BudgetTx | undefined, { openings, endings }: Question): Promise<Decided> {
     const opening = firsts(openings, ({ made }) => requestOf(made));
     const ending = firsts(endings, ({ id }) => id);
     let leases: readonly string[] = [];

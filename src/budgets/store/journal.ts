@@ -1,11 +1,13 @@
-// The tables of SQLite as `memory.ts` writes them, and the journal: what happened to calls of models since the tables were last
-// brought up to date.
+// The tables of SQLite, and the journal: what happened to calls of models and is not folded into the tables yet.
 //
-// 1. A row of the journal is everything that happened while the row before it was being written; saving empties the journal in
+// 1. A row of the journal is everything that happened while the row before it was being written; folding empties the journal in
 //    the same transaction.
 // 2. The tables agree with each other after every transaction: counters and usage take what the rows of reservations take.
 import { sql } from "kysely";
 import type { Kysely } from "kysely";
+import { sharesOf } from "../lease.ts";
+import type { Entry } from "../lease.ts";
+import { chargeOf } from "../reservation.ts";
 import type { Charge, Reservation } from "../reservation.ts";
 import { changeStatement } from "./counters.ts";
 import type { Changes } from "./counters.ts";
@@ -16,24 +18,18 @@ import { endValuesOf, reservationColumns, reservationOf, valuesOf } from "./tabl
 import type { BudgetTables, ReservationRow } from "./tables.ts";
 import { usageStatement } from "./usage.ts";
 
-/** What is to be written into the tables. */
-export interface Unsaved {
-  /** Calls that the tables do not know and that have not ended, by id. */
-  readonly made: Map<string, Reservation>;
-  /** Calls that the tables know as held, as they ended, by id. */
-  readonly ended: Map<string, Reservation>;
-  readonly charges: { readonly reservation: Reservation; readonly charge: Charge }[];
+/** What many entries come to in the tables. */
+export interface Folded {
+  /** Calls that have not ended, by id. */
+  readonly made: ReadonlyMap<string, Reservation>;
+  /** Calls that were made before all entries, as they ended. */
+  readonly ended: readonly Reservation[];
+  readonly charges: readonly { readonly reservation: Reservation; readonly charge: Charge }[];
   readonly changes: Changes;
 }
 
-/** What a process left that was killed, in the order in which it happened. */
-export interface Left {
-  readonly made: readonly Reservation[];
-  readonly ended: readonly Reservation[];
-}
-
-/** An entry: the values of a new reservation, or of one that has ended. */
-type Entry = ReturnType<typeof valuesOf> | ReturnType<typeof endValuesOf>;
+/** A line of the journal: the values of a new reservation, or of one that has ended. */
+type Line = ReturnType<typeof valuesOf> | ReturnType<typeof endValuesOf>;
 
 /** The statements. */
 export class Journal {
@@ -64,15 +60,15 @@ export class Journal {
   readonly #change = changeStatement();
   readonly #use = usageStatement();
 
-  /** Notes what happened: entries as JSON. */
-  async note(tx: BudgetTx, entries: readonly string[]): Promise<void> {
-    await this.#note(tx, `[${entries.join(",")}]`);
+  /** Notes what happened. */
+  async note(tx: BudgetTx, entries: readonly Entry[]): Promise<void> {
+    await this.#note(tx, JSON.stringify(entries.map(lineOf)));
   }
 
   /** Brings the tables up to date. */
-  async write(tx: BudgetTx, { made, ended, charges, changes }: Unsaved): Promise<void> {
+  async write(tx: BudgetTx, { made, ended, charges, changes }: Folded): Promise<void> {
     await this.#make.run(tx, [...made.values()].map(valuesOf));
-    await this.#end.run(tx, [...ended.values()].map(endValuesOf));
+    await this.#end.run(tx, ended.map(endValuesOf));
     await this.#change.run(
       tx,
       [...changes].flatMap(([name, { held, used }]) => (held === 0 && used === 0 ? [] : [[name, used, held]])),
@@ -85,13 +81,10 @@ export class Journal {
     await sql`delete from budget_journal`.execute(tx);
   }
 
-  /** The reservations of these ids that are in the tables. */
-  async byId(db: Kysely<BudgetTables>, ids: readonly string[]): Promise<ReadonlyMap<string, Reservation>> {
-    const rows = await this.#byId.run(
-      db,
-      ids.map((id) => [id]),
-    );
-    return new Map(rows.map((row) => [row.id, reservationOf(row)]));
+  /** The reservation of this id, if it is in the tables. */
+  async one(tx: BudgetTx, id: string): Promise<Reservation | undefined> {
+    const [row] = await this.#byId.run(tx, [[id]]);
+    return row && reservationOf(row);
   }
 
   /** The reservation that a request's id stands for, if it is in the tables. */
@@ -106,35 +99,66 @@ export class Journal {
     await this.#retire(tx, id);
   }
 
-  /** Reads what a killed process left. What the tables say is newer than what the journal says of the same call. */
-  async read(db: Kysely<BudgetTables>): Promise<Left> {
+  /**
+   * Reads what a killed process left, in the order in which it happened; undefined when it left nothing. What the tables say is
+   * newer than what the journal says of the same call.
+   */
+  async read(db: Kysely<BudgetTables>): Promise<readonly Reservation[] | undefined> {
     const rows = await db.selectFrom("budget_journal").select("body").orderBy("id").execute();
-    const entries = rows.flatMap(({ body }) => JSON.parse(body) as Entry[]);
-    const known = await this.byId(db, [...new Set(entries.map(([id]) => id as string))]);
+    if (rows.length === 0) return undefined;
+    const lines = rows.flatMap(({ body }) => JSON.parse(body) as Line[]);
+    const ids = [...new Set(lines.map(([id]) => [id as string]))];
+    const known = new Map((await this.#byId.run(db, ids)).map((row) => [row.id, reservationOf(row)]));
     const made = new Map<string, Reservation>();
-    const ended: Reservation[] = [];
-    for (const entry of entries) {
-      if (entry.length !== 4) {
-        const reservation = madeFrom(entry as ReturnType<typeof valuesOf>);
-        if (!known.has(reservation.id)) made.set(reservation.id, reservation);
+    const left: Reservation[] = [];
+    for (const line of lines) {
+      if (!isEnd(line)) {
+        const reservation = madeFrom(line);
+        if (known.has(reservation.id)) continue;
+        made.set(reservation.id, reservation);
+        left.push(reservation);
         continue;
       }
-      const [id, state, settledTokens, settledMicrodollars] = entry as ReturnType<typeof endValuesOf>;
+      const [id, state, settledTokens, settledMicrodollars] = line;
       const before = made.get(id) ?? known.get(id);
-      if (before?.state === "held") ended.push({ ...before, state, settledTokens, settledMicrodollars });
+      if (before?.state === "held") left.push({ ...before, state, settledTokens, settledMicrodollars });
     }
-    return { made: [...made.values()], ended };
+    return left;
   }
 }
 
-/** The entry that says that a call was admitted. */
-export function openEntry(made: Reservation): string {
-  return JSON.stringify(valuesOf(made));
+/** What entries come to, in the order in which they happened: of a call that began and ended among them, no more than its charge. */
+export function folded(entries: Iterable<Entry>): Folded {
+  const made = new Map<string, Reservation>();
+  const ended: Reservation[] = [];
+  const charges: Folded["charges"][number][] = [];
+  const changes: Changes = new Map();
+  for (const { reservation, counters } of entries) {
+    const isMade = reservation.state === "held";
+    if (isMade) made.set(reservation.id, reservation);
+    else if (!made.delete(reservation.id)) ended.push(reservation);
+    const charge = chargeOf(reservation);
+    if (charge !== undefined) charges.push({ reservation, charge });
+    for (const { name, held, used } of sharesOf(reservation, counters)) {
+      const change = changes.get(name);
+      const more = isMade ? held : -held;
+      if (change === undefined) changes.set(name, { held: more, used });
+      else {
+        change.held += more;
+        change.used += used;
+      }
+    }
+  }
+  return { made, ended, charges, changes };
 }
 
-/** The entry that says how a call ended. */
-export function endEntry(ended: Reservation): string {
-  return JSON.stringify(endValuesOf(ended));
+/** Of one that was made, all that the tables are to know of it; of one that has ended, how. */
+function lineOf({ reservation }: Entry): Line {
+  return reservation.state === "held" ? valuesOf(reservation) : endValuesOf(reservation);
+}
+
+function isEnd(line: Line): line is ReturnType<typeof endValuesOf> {
+  return line.length === 4;
 }
 
 function madeFrom(values: ReturnType<typeof valuesOf>): Reservation {

@@ -11,7 +11,6 @@ import { newBudgetId, slotOf } from "../budget.ts";
 import type { Budget, BudgetDraft, BudgetId } from "../budget.ts";
 import { LimitBook } from "../limit-book.ts";
 import { budgetFault } from "../errors.ts";
-import { lockKey } from "./counters.ts";
 import type { BudgetTx } from "./statement.ts";
 import { budgetOf } from "./tables.ts";
 import type { BudgetTables, LimitRow } from "./tables.ts";
@@ -34,10 +33,13 @@ export class StoredLimits {
   readonly #db: Database<BudgetTables>;
   readonly #clock: Clock;
   readonly #defaultTokens: number;
+  readonly #alone: (tx: BudgetTx) => Promise<void>;
   readonly #version: Statement<{ version: number }>;
 
-  constructor(db: Database<BudgetTables>, clock: Clock, defaultTokens: number) {
+  /** `alone` keeps everybody else from counting until a transaction ends; what was counted is in the tables. */
+  constructor(db: Database<BudgetTables>, clock: Clock, defaultTokens: number, alone: (tx: BudgetTx) => Promise<void>) {
     this.#db = db;
+    this.#alone = alone;
     this.#clock = clock;
     this.#defaultTokens = defaultTokens;
     this.#version = statement(db.dialect, "select version from budget_book where id = 1");
@@ -132,13 +134,6 @@ export class StoredLimits {
     // A slot that no one limits is no longer counted; set again, it is counted from the calls themselves.
     if (row.amount === null) await tx.deleteFrom("budget_counters").where("slot", "=", limit.slot).execute();
     return row;
-  }
-
-  /** Waits until no batch runs and no lease is held, and keeps it so until the transaction ends. */
-  async #alone(tx: BudgetTx): Promise<void> {
-    if (this.#db.dialect !== "postgres") return;
-    await sql`select pg_advisory_xact_lock(${lockKey})`.execute(tx);
-    await sql`select budget_take(null, '{}')`.execute(tx);
   }
 
   #inForce(db: Kysely<BudgetTables>) {

@@ -7,17 +7,17 @@ import { fileURLToPath } from "node:url";
 import * as fc from "fast-check";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { BudgetRig, outcomesOf } from "../../test/contract/budget-rig.ts";
-import { onPostgres } from "../../test/contract/databases.ts";
-import { actOn } from "../../test/support/storage/acts.ts";
-import { freshPostgres } from "../../test/support/servers/postgres.ts";
-import { openDatabase } from "../db/index.ts";
-import { silentLog } from "../kernel/ctx.ts";
-import { openBudgets } from "./budgets.ts";
-import type { Budgets } from "./budgets.ts";
-import type { Flex, Reservation } from "./reservation.ts";
+import { BudgetRig, outcomesOf } from "../../../test/contract/budget-rig.ts";
+import { onPostgres } from "../../../test/contract/databases.ts";
+import { actOn } from "../../../test/support/storage/acts.ts";
+import { freshPostgres } from "../../../test/support/servers/postgres.ts";
+import { openDatabase } from "../../db/index.ts";
+import { silentLog } from "../../kernel/ctx.ts";
+import { openBudgets } from "../budgets.ts";
+import type { Budgets } from "../budgets.ts";
+import type { Flex, Reservation } from "../reservation.ts";
 
-const caller = fileURLToPath(new URL("../../test/support/storage/budget-caller.ts", import.meta.url));
+const caller = fileURLToPath(new URL("../../../test/support/storage/budget-caller.ts", import.meta.url));
 
 /** One thing that an engine is asked, next to others. */
 type Asked =

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { BudgetRig, defaultTokens } from "../../test/contract/budget-rig.ts";
-import { sqlitePlace } from "../../test/contract/databases.ts";
-import type { Database, Durability } from "../db/index.ts";
-import { dbFault } from "../db/errors.ts";
-import { silentLog } from "../kernel/ctx.ts";
-import { openBudgets } from "./budgets.ts";
-import type { Budgets } from "./budgets.ts";
+import { BudgetRig, defaultTokens } from "../../../test/contract/budget-rig.ts";
+import { sqlitePlace } from "../../../test/contract/databases.ts";
+import type { Database, Durability } from "../../db/index.ts";
+import { dbFault } from "../../db/errors.ts";
+import { silentLog } from "../../kernel/ctx.ts";
+import { openBudgets } from "../budgets.ts";
+import type { Budgets } from "../budgets.ts";
 
 /** A database whose disk can be full or broken. */
 class Disk {

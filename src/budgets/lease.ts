@@ -1,10 +1,64 @@
-// What calls do to counters that lie in memory, and what counters or grants of them allow. `batch-function.ts` says the same to PostgreSQL.
-import { maxAmount, maxCounted } from "../budget.ts";
-import type { BudgetUnit } from "../budget.ts";
-import type { Limit, LimitBook } from "../limit-book.ts";
-import type { Flex, Reservation } from "../reservation.ts";
-import { counterOf } from "./counters.ts";
-import type { Counted, Counter } from "./counters.ts";
+// A lease: what memory may count of the budgets, the calls that began there, and the rules by which calls are admitted and charged.
+// `store/batch-function.ts` says the same rules to PostgreSQL.
+import { maxAmount, maxCounted } from "./budget.ts";
+import type { BudgetUnit } from "./budget.ts";
+import type { Limit, LimitBook } from "./limit-book.ts";
+import { chargeOf } from "./reservation.ts";
+import type { Flex, Reservation } from "./reservation.ts";
+import { counterOf } from "./store/counters.ts";
+import type { Counted, Counter } from "./store/counters.ts";
+
+/** What happened to a call: it was made, or has ended, and counts under these counters. */
+export interface Entry {
+  readonly reservation: Reservation;
+  readonly counters: readonly Counter[];
+}
+
+/** Room that this process alone may give out, under the limits of one book. */
+export class Lease {
+  readonly id = crypto.randomUUID();
+  readonly book: LimitBook;
+  /** Whether it is all that there is of its budgets: then a refusal is final, and a charge is cut to what is free. */
+  readonly isWhole: boolean;
+  readonly states: Map<string, CounterState>;
+  /** Calls that were admitted under it and have not ended, by id. */
+  readonly open = new Map<string, readonly Counter[]>();
+
+  constructor(book: LimitBook, isWhole: boolean, states = new Map<string, CounterState>()) {
+    this.book = book;
+    this.isWhole = isWhole;
+    this.states = states;
+  }
+
+  /** Takes room for a call, or refuses it; undefined when memory is not sure. */
+  begin(
+    made: Reservation,
+    flex?: Flex,
+  ): { readonly opened: Opened; readonly counters: readonly Counter[] } | undefined {
+    const counters = countersOf(this.book, made);
+    if (!this.#hasAll(counters)) return undefined;
+    if (!this.isWhole && !asksWhole(this.states, counters, made, flex)) return undefined;
+    const opened = admit(this.states, counters, made, this.isWhole ? flex : undefined);
+    if (opened.outcome === "admitted") this.open.set(opened.reservation.id, counters);
+    else if (!this.isWhole) return undefined;
+    return { opened, counters };
+  }
+
+  /** Ends a call that began here, and charges it; undefined when it did not, or when memory is not sure. */
+  end(ending: Reservation): Entry | undefined {
+    const counters = this.open.get(ending.id);
+    if (counters === undefined || (exceeds(ending) && !this.#hasAll(counters))) return undefined;
+    const reservation = withinLimits(this.states, counters, ending);
+    if (reservation !== ending && !this.isWhole) return undefined;
+    this.open.delete(ending.id);
+    for (const { name, held, used } of sharesOf(reservation, counters)) this.states.get(name)?.free(held, used);
+    return { reservation, counters };
+  }
+
+  #hasAll(counters: readonly Counter[]): boolean {
+    return counters.every(({ name }) => this.states.has(name));
+  }
+}
 
 /** What became of an opening. */
 export type Opened =
@@ -12,17 +66,30 @@ export type Opened =
   | ({ readonly outcome: "insufficient"; readonly counter: Counter; readonly asked: number } & Counted)
   | { readonly outcome: "price_unknown"; readonly limit: Limit };
 
+/** What became of an ending: whether it took place, and the record as it stands now; undefined when there is none. */
+export interface Ended {
+  readonly applied: boolean;
+  readonly reservation: Reservation | undefined;
+}
+
 /** A counter in memory. */
 export class CounterState {
   readonly counter: Counter;
+  /** The place of what was granted, as notes name it. */
+  readonly place: number | undefined;
   readonly #most: number;
   #used: number;
   #held: number;
 
-  /** `most` is what may be used and held: the limit, or what was granted of it. */
-  constructor(counter: Counter, { used, held }: Counted, most = counter.limit.amount ?? maxCounted) {
+  /** `most` is what may be used and held: what was granted, or the limit where that is absent. */
+  constructor(
+    counter: Counter,
+    { used, held }: Counted,
+    { most, place }: { most?: number | undefined; place?: number } = {},
+  ) {
     this.counter = counter;
-    this.#most = most;
+    this.place = place;
+    this.#most = most ?? counter.limit.amount ?? maxCounted;
     this.#used = used;
     this.#held = held;
   }
@@ -148,6 +215,14 @@ function roomIn(state: CounterState, atLeast: number): number {
   const { product, key } = state.counter.limit.scope;
   const isShared = product === undefined && key === undefined;
   return isShared ? atLeast + Math.floor(Math.max(0, room - atLeast) / sharers) : room;
+}
+
+/** What a reservation holds and is charged under each of its counters. */
+export function sharesOf(reservation: Reservation, counters: readonly Counter[]) {
+  const charge = chargeOf(reservation);
+  return counters.map(({ name, limit: { unit } }) => {
+    return { name, held: amountOf(reservation, unit) ?? 0, used: charge?.[unit] ?? 0 };
+  });
 }
 
 /** What a reservation holds in a unit; null when that is not known. */
