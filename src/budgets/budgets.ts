@@ -17,7 +17,7 @@ import { silentMeter } from "../kernel/meter.ts";
 import type { Meter } from "../kernel/meter.ts";
 import type { Transaction } from "kysely";
 import type { Database } from "../db/index.ts";
-import { checkAmount, checkDraft, checkName, newBudgetId } from "./budget.ts";
+import { checkAmount, checkDraft, checkName, newBudgetId, slotOf } from "./budget.ts";
 import type { Budget, BudgetDraft, BudgetId } from "./budget.ts";
 import type { Ended, Engine } from "./engine.ts";
 import { Leases } from "./leases.ts";
@@ -27,8 +27,8 @@ import { budgetMetrics } from "./metrics.ts";
 import { insufficient, priceUnknown } from "./refusal.ts";
 import { defaultProject, ended, reservationLifeMs } from "./reservation.ts";
 import type { End, Flex, Reservation, ReservationId, Reserved, ReserveRequest } from "./reservation.ts";
-import { readState } from "./state.ts";
-import type { BudgetState, StateQuery } from "./state.ts";
+import { readLines, readState } from "./state.ts";
+import type { BudgetLine, BudgetState, StateQuery } from "./state.ts";
 import { StoredLimits } from "./store/limits.ts";
 import type { Opened } from "./store/counter-state.ts";
 import type { BudgetPage, LimitChange } from "./store/limits.ts";
@@ -67,6 +67,8 @@ export interface Budgets extends AsyncDisposable {
   /** The newest claim of a product under a request id; undefined when there is none. */
   claim(name: ClaimName): Promise<Reservation | undefined>;
   state(query: StateQuery): Promise<BudgetState>;
+  /** How the limits of such scopes, units and windows stand, in their order; undefined where none is in force. */
+  lines(of: readonly Omit<BudgetDraft, "limit">[]): Promise<readonly (BudgetLine | undefined)[]>;
   /** Budgets in force, newest first. */
   list(page: BudgetPage): Promise<readonly Budget[]>;
   /** Puts a limit in force from now on; it supersedes the one of the same scope, unit and window. Rejects with `budget.invalid`. */
@@ -162,6 +164,13 @@ export function openBudgets({ db: database, clock, log, defaultTokens, meter, le
     async state(query) {
       await engine.save();
       return readState(db.read, await limits.book(db.read), query, clock.nowMs());
+    },
+    async lines(of) {
+      const slots = of.map(({ scope, unit, window }) => slotOf(scope, unit, window));
+      if (slots.length === 0) return [];
+      await engine.save();
+      const found = await readLines(db.read, await limits.book(db.read), new Set(slots), clock.nowMs());
+      return slots.map((slot) => found.get(slot));
     },
     list: (page) => limits.list(page),
     async set(draft, change, id = newBudgetId(clock)) {

@@ -6,6 +6,7 @@ export type { BudgetParts, Budgets } from "./budgets.ts";
 export type { Claim, Claimed, ClaimOf, GovernedBudgets } from "./governed-budgets.ts";
 export type { LeaseTerms } from "./leases.ts";
 export type { Flex, Reservation, ReservationId, ReservationKind, Reserved, ReserveRequest } from "./reservation.ts";
+export { freshLine } from "./state.ts";
 export type { BudgetLine, BudgetState, StateQuery } from "./state.ts";
 export { asCallRefusal } from "./refusal.ts";
 export { budgetMigrations } from "./store/migrations.ts";

@@ -17,6 +17,7 @@ import { formChecker } from "../structured-output/index.ts";
 import type { AttemptParts } from "./attempts.ts";
 import type { CallSession } from "./call-session.ts";
 import { checkSize } from "./call-size.ts";
+import { callTermsOf } from "./call-terms.ts";
 import type { DeploymentPool } from "../deployments/index.ts";
 import type { CallOptions, Prepared } from "./prepared.ts";
 import { headInTime } from "./early-head.ts";
@@ -32,7 +33,7 @@ import { deliver } from "./stages/deliver.ts";
 import type { DeliverParts } from "./stages/deliver.ts";
 import { guard } from "./stages/guard.ts";
 import { limit } from "./stages/limit.ts";
-import { digest, frontOf, noSuchProduct, read, termsOf, whole } from "./stages/read.ts";
+import { digest, frontOf, noSuchProduct, read, whole } from "./stages/read.ts";
 import type { IncomingCall, ReadParts } from "./stages/read.ts";
 import { reserve } from "./stages/reserve.ts";
 import { route } from "./stages/route.ts";
@@ -81,7 +82,7 @@ export class Gateway {
     return this.#parts.fleet;
   }
 
-  /** The deployments that the caller's terms allow, with how they stand and what they cost. */
+  /** The deployments that the caller's terms and key allow, with how they stand and what they cost. */
   models(ctx: Ctx): readonly ModelStatus[] {
     return this.#statuses(ctx, this.#parts.lookup.deployments);
   }
@@ -96,7 +97,7 @@ export class Gateway {
   #statuses({ principal }: Ctx, deployments: readonly Deployment[]): readonly ModelStatus[] {
     const { product } = principal;
     const { constitution, fleet, prices } = this.#parts;
-    const terms = termsOf(constitution, product);
+    const terms = callTermsOf(constitution, product, principal);
     return deployments
       .filter((deployment) => mayCall(terms, deployment))
       .map((deployment) => ({

@@ -1,6 +1,7 @@
 // A call as far as it is understood before anybody is asked, and how that is told to people.
-import type { DataClass, ModelTerms } from "../constitution/index.ts";
+import type { DataClass } from "../constitution/index.ts";
 import type { CacheControl } from "../answer-cache/index.ts";
+import type { CallTerms } from "./call-terms.ts";
 import type { ModelCall, ReplyStamp, Wanted } from "../models/index.ts";
 import type { Assessment } from "./parameters/index.ts";
 import type { GuardFinding } from "../guards/index.ts";
@@ -42,7 +43,7 @@ export interface Asked {
   readonly isForeign: boolean;
   readonly wanted: Wanted;
   readonly serves: "chat" | "embeddings";
-  readonly terms: ModelTerms;
+  readonly terms: CallTerms;
   readonly dataClass: DataClass;
   readonly options: CallOptions;
 }

@@ -1,14 +1,16 @@
 // Which deployments to try for a call, in which order, and why. Pure: the same call, catalogue, health and terms give the
 // same answer. Promises:
 //
-// 1. A deployment that the caller's terms, the data's class, or the call's needs rule out is never a candidate.
+// 1. A deployment that the caller's terms or key, the data's class, or the call's needs rule out is never a candidate.
 // 2. Every candidate and every excluded deployment has its reasons, in words (`reasonsOf`, `reason`).
 // 3. A named model is never replaced by another one.
 // 4. Deployments of the wanted tier come first, by score; then those of stronger tiers, nearest first; then weaker ones.
 import type { Health } from "../deployments/index.ts";
 import { dataClasses } from "../constitution/index.ts";
-import type { DataClass, ModelTerms, ScoreTerms } from "../constitution/index.ts";
+import type { DataClass, ScoreTerms } from "../constitution/index.ts";
+import { fitsPattern } from "../kernel/pattern.ts";
 import type { Deployment, Wanted } from "../models/index.ts";
+import type { CallTerms } from "./call-terms.ts";
 import { tierFor } from "../routing/index.ts";
 import type { Strategy } from "../routing/index.ts";
 
@@ -48,7 +50,7 @@ export interface Route {
 
 /** What the constitution says about the choice. */
 export interface RouteTerms {
-  readonly terms: Pick<ModelTerms, "maxTier" | "models" | "maxDataClass">;
+  readonly terms: Pick<CallTerms, "maxTier" | "models" | "keyModels" | "maxDataClass">;
   readonly score: ScoreTerms;
   readonly complianceFloorPercent: number;
 }
@@ -128,7 +130,8 @@ function ruledOut({ wanted, dataClass }: RouteRequest, deployment: Deployment, l
   const { terms, complianceFloorPercent } = limits;
   if (wanted.kind === "tag" && !deployment.tags.includes(wanted.tag)) return `it lacks the tag ${wanted.tag}`;
   if (deployment.tier > terms.maxTier) return `the terms end at tier ${terms.maxTier}`;
-  if (!lists(terms, deployment)) return "the terms do not list it";
+  if (!lists(terms.models, deployment)) return "the terms do not list it";
+  if (!isOfKey(terms, deployment)) return "the key is not good for it";
   if (classOf(dataClass) > classOf(terms.maxDataClass)) return `the terms allow no ${dataClass} data`;
   if (classOf(dataClass) > classOf(deployment.provider.maxDataClass)) {
     return `${dataClass} data may not go to ${deployment.provider.name}`;
@@ -140,34 +143,22 @@ function ruledOut({ wanted, dataClass }: RouteRequest, deployment: Deployment, l
 }
 
 /** Whether terms allow a deployment at all, whatever the data. */
-export function mayCall(terms: Pick<ModelTerms, "maxTier" | "models">, deployment: Deployment): boolean {
-  return deployment.tier <= terms.maxTier && lists(terms, deployment);
+export function mayCall(terms: Pick<CallTerms, "maxTier" | "models" | "keyModels">, deployment: Deployment): boolean {
+  return deployment.tier <= terms.maxTier && lists(terms.models, deployment) && isOfKey(terms, deployment);
 }
 
-function lists({ models }: Pick<ModelTerms, "models">, deployment: Deployment): boolean {
+function isOfKey({ keyModels }: Pick<CallTerms, "keyModels">, deployment: Deployment): boolean {
+  return keyModels === undefined || lists(keyModels, deployment);
+}
+
+function lists(models: readonly string[], deployment: Deployment): boolean {
   return models.some((pattern) => matches(pattern, deployment));
 }
 
 /** Whether a pattern of the terms names a deployment; `*` stands for any text. */
 function matches(pattern: string, { name, model, provider }: Deployment): boolean {
   if (pattern === "*") return true;
-  return [name, model, `${provider.name}/${model}`].some((each) => fits(pattern, each));
-}
-
-/** Whether a text begins with the words of the pattern in their order, with anything where it has a star. */
-function fits(pattern: string, text: string): boolean {
-  const [head = "", ...rest] = pattern.split("*");
-  if (rest.length === 0) return text === pattern;
-  const tail = rest.pop() ?? "";
-  if (!text.startsWith(head) || !text.endsWith(tail) || text.length < head.length + tail.length) return false;
-  let at = head.length;
-  const end = text.length - tail.length;
-  for (const word of rest) {
-    const found = text.indexOf(word, at);
-    if (found < 0 || found + word.length > end) return false;
-    at = found + word.length;
-  }
-  return true;
+  return [name, model, `${provider.name}/${model}`].some((each) => fitsPattern(pattern, each));
 }
 
 function classOf(dataClass: DataClass): number {

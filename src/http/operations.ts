@@ -34,6 +34,7 @@ const places: Readonly<Record<OperationName, `${Verb} /${string}`>> = {
   "storage.capacity": "GET /metrics/storage-capacity",
   "key.create": "POST /v1/keys",
   "key.list": "GET /v1/keys",
+  "key.read": "GET /v1/keys/{id}",
   "key.revoke": "DELETE /v1/keys/{id}",
   "auth.me": "GET /api/v1/auth/me",
   "user.register": "POST /api/v1/auth/register",

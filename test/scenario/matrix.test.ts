@@ -52,6 +52,7 @@ halt.clear                ++ppggggggggggggu
 storage.capacity          ++++++++++++gg++u
 key.create                +pppggggggggggggu
 key.list                  ++++ggggggggggg+u
+key.read                  ++++ggggggggggg+u
 key.revoke                +pppggggggggggggu
 auth.me                   ++++++++++++++++u
 user.register             +++++++++++++++++

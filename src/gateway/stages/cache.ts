@@ -37,6 +37,8 @@ async function turnOf(session: CallSession, { constitution, cache, similar, embe
     // A call that accepts nothing else follows none that does.
     ...(session.enforcesForm ? { schema: "enforce" } : {}),
     ...(options.unsupported === undefined ? {} : { unsupported: options.unsupported }),
+    // What another key was answered may be of a model that this one may not call.
+    ...(terms.keyModels === undefined ? {} : { models: JSON.stringify(terms.keyModels) }),
     ...parameters.passed,
   };
   // A temperature that Charter does not know samples as well.

@@ -51,7 +51,8 @@ export function noCandidate({ routed: { excluded }, call }: Prepared): Error {
   if (excluded.length > 0 && excluded.every(({ byTerms }) => byTerms)) {
     return gatewayFault("model.not_allowed", detail, {
       policies: ["gateway.terms"],
-      remedy: "choose another model or tier, or ask an owner to change the product's terms in the constitution",
+      remedy:
+        "choose one of GET /v1/models, use a key that is good for the model, or ask an owner to change the product's terms in the constitution",
     });
   }
   return gatewayFault("model.unavailable", detail, {
