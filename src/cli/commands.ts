@@ -1,5 +1,6 @@
 // The list of commands, in the order of their help.
 import type { Command } from "./command.ts";
+import { usage } from "./commands/usage.ts";
 import { budgetClear, budgetSet, budgetShow } from "./commands/budget.ts";
 import { certsDev } from "./commands/certs.ts";
 import { chat } from "./commands/chat.ts";
@@ -81,6 +82,7 @@ export const commands: readonly Command[] = [
   budgetShow,
   budgetSet,
   budgetClear,
+  usage,
   ledgerVerify,
   ledgerCheckpoint,
   ledgerEntries,

@@ -94,6 +94,11 @@ export class Gateway {
     return this.#statuses(ctx, listed.length > 0 ? listed : lookup.unlisted(name, "chat"))[0];
   }
 
+  /** Whose deployment a name in budgets and reports is; null for one that there is no more. */
+  providerOf(deployment: string): string | null {
+    return this.#parts.lookup.providerOf(deployment);
+  }
+
   #statuses({ principal }: Ctx, deployments: readonly Deployment[]): readonly ModelStatus[] {
     const { product } = principal;
     const { constitution, fleet, prices } = this.#parts;

@@ -103,6 +103,7 @@ const places: Readonly<Record<OperationName, `${Verb} /${string}`>> = {
   "budget.set": "POST /v1/budgets",
   "budget.list": "GET /v1/budgets",
   "budget.clear": "DELETE /v1/budgets/{id}",
+  "usage.read": "GET /v1/usage",
   "consciousness.process": "POST /api/v1/consciousness/process",
   "consciousness.state": "GET /api/v1/consciousness/state",
   "metrics.read": "GET /metrics",

@@ -45,6 +45,7 @@ import { modelRoutes } from "./routes/models.ts";
 import { responseRoutes } from "./routes/responses.ts";
 import { oauthRoutes, sessionRoutes } from "./routes/oauth.ts";
 import { systemRoutes } from "./routes/system.ts";
+import { usageRoutes } from "./routes/usage.ts";
 import { userRoutes } from "./routes/users.ts";
 import { validationRoutes } from "./routes/validation.ts";
 import { sharedSchemas } from "./schemas.ts";
@@ -188,6 +189,7 @@ export async function buildServer(parts: Services, limits: HttpLimits, tls?: Tls
     validationRoutes(scope, services);
     consciousnessRoutes(scope, services);
     budgetRoutes(scope, services);
+    usageRoutes(scope, services);
     artifactRoutes(scope, services);
     bucketRoutes(scope, services);
     await scope.register(async (streamed) => contentRoutes(streamed, services));

@@ -54,6 +54,7 @@ const walk: Record<string, { reach: Reach; args: (places: Places) => string[] }>
   "halts clear": { reach: "mutation", args: ({ scope }) => [scope, "--reason", "reviewed with the team"] },
   "budget show": { reach: "read", args: () => [] },
   "budget set": { reach: "mutation", args: () => ["--product", "GURUKUL", "--tokens", "1000", "--per", "day"] },
+  usage: { reach: "read", args: () => ["--by", "day,model"] },
   "budget clear": { reach: "mutation", args: ({ budget }) => [budget] },
   "users create": { reach: "mutation", args: () => ["made", "made@example.org", "--kind", "auditor"] },
   "users list": { reach: "read", args: () => [] },

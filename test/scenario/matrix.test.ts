@@ -121,6 +121,7 @@ budget.state              ++pp++pp++pppp+pu
 budget.set                +pppggggggggggggu
 budget.list               ++pp++pp++pppp+pu
 budget.clear              +pppggggggggggggu
+usage.read                ++pp++pp++pppp+pu
 consciousness.process     +++p+++p+++p+++gu
 consciousness.state       ++++++++++++++++u
 metrics.read              ++++gggggggggg++u

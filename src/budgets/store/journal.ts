@@ -12,7 +12,7 @@ import type { Changes } from "./counters.ts";
 import { statement } from "../../db/index.ts";
 import { RowsStatement } from "./statement.ts";
 import type { BudgetTx } from "./statement.ts";
-import { endValuesOf, reservationColumns, reservationOf, valuesOf } from "./tables.ts";
+import { endNoteOf, endValuesOf, reservationColumns, reservationOf, valuesOf } from "./tables.ts";
 import type { BudgetTables, ReservationRow } from "./tables.ts";
 import { usageStatement } from "./usage.ts";
 
@@ -32,8 +32,8 @@ export interface Left {
   readonly ended: readonly Reservation[];
 }
 
-/** An entry: the values of a new reservation, or of one that has ended. */
-type Entry = ReturnType<typeof valuesOf> | ReturnType<typeof endValuesOf>;
+/** An entry: the values of a new reservation, or what is said of one that has ended. */
+type Entry = ReturnType<typeof valuesOf> | ReturnType<typeof endNoteOf>;
 
 /** The statements. */
 export class Journal {
@@ -114,14 +114,17 @@ export class Journal {
     const made = new Map<string, Reservation>();
     const ended: Reservation[] = [];
     for (const entry of entries) {
-      if (entry.length !== 4) {
+      if (entry.length >= reservationColumns.length) {
         const reservation = madeFrom(entry as ReturnType<typeof valuesOf>);
         if (!known.has(reservation.id)) made.set(reservation.id, reservation);
         continue;
       }
-      const [id, state, settledTokens, settledMicrodollars] = entry as ReturnType<typeof endValuesOf>;
+      const [id, state, settledTokens, settledMicrodollars, ...rest] = entry as ReturnType<typeof endNoteOf>;
       const before = made.get(id) ?? known.get(id);
-      if (before?.state === "held") ended.push({ ...before, state, settledTokens, settledMicrodollars });
+      // A version that did not know what tokens were left none of it.
+      const [input = 0, cached = 0, output = 0] = rest as readonly number[];
+      const settledParts = { input, cached, output };
+      if (before?.state === "held") ended.push({ ...before, state, settledTokens, settledMicrodollars, settledParts });
     }
     return { made: [...made.values()], ended };
   }
@@ -134,7 +137,7 @@ export function openEntry(made: Reservation): string {
 
 /** The entry that says how a call ended. */
 export function endEntry(ended: Reservation): string {
-  return JSON.stringify(endValuesOf(ended));
+  return JSON.stringify(endNoteOf(ended));
 }
 
 function madeFrom(values: ReturnType<typeof valuesOf>): Reservation {
