@@ -24,7 +24,7 @@ import { ledgerVerify } from "./commands/ledger-verify.ts";
 import { lineage } from "./commands/lineage.ts";
 import { login } from "./commands/login.ts";
 import { ls } from "./commands/ls.ts";
-import { breakers, models } from "./commands/models.ts";
+import { breakers, models, modelsCheck } from "./commands/models.ts";
 import { price } from "./commands/price.ts";
 import { proof } from "./commands/proof.ts";
 import { put } from "./commands/put.ts";
@@ -74,6 +74,7 @@ export const commands: readonly Command[] = [
   haltsList,
   haltsClear,
   models,
+  modelsCheck,
   chat,
   routeExplain,
   routeScore,

@@ -7,6 +7,7 @@
 // 4. A call whose credential ends, or whose product is halted, ends with that reason: what it has used is charged and on
 //    record, and what is left of its answer is not given.
 // 5. What a caller may not have, and what cannot be given, is refused with the reason and without asking any provider.
+import type { Receipted } from "../governance/index.ts";
 import type { Counter } from "../identity/index.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { seesAll } from "../kernel/ctx.ts";
@@ -18,9 +19,10 @@ import type { AttemptParts } from "./attempts.ts";
 import type { CallSession } from "./call-session.ts";
 import { checkSize } from "./call-size.ts";
 import { callTermsOf } from "./call-terms.ts";
-import type { DeploymentPool } from "../deployments/index.ts";
+import type { DeploymentPool, KeyCheck } from "../deployments/index.ts";
 import type { CallOptions, Prepared } from "./prepared.ts";
 import { headInTime } from "./early-head.ts";
+import { checkProviders } from "./key-checks.ts";
 import { mayCall } from "./router.ts";
 import type { Health } from "../deployments/index.ts";
 import { embedded } from "./semantic-lookup.ts";
@@ -92,6 +94,11 @@ export class Gateway {
     const { lookup } = this.#parts;
     const listed = lookup.deployments.filter((deployment) => deployment.name === name);
     return this.#statuses(ctx, listed.length > 0 ? listed : lookup.unlisted(name, "chat"))[0];
+  }
+
+  /** Asks every provider, or one, whether it knows the server's keys; on record. @throws `provider.not_found`. */
+  checkProviders(ctx: Ctx, name?: string): Promise<Receipted<readonly KeyCheck[]>> {
+    return checkProviders(this.#parts, ctx, name);
   }
 
   /** Whose deployment a name in budgets and reports is; null for one that there is no more. */

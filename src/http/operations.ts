@@ -96,6 +96,7 @@ const places: Readonly<Record<OperationName, `${Verb} /${string}`>> = {
   "breaker.list": "GET /circuit-breakers",
   "breaker.reset": "POST /api/v1/circuit-breakers/{name}/reset",
   "breaker.reset_all": "POST /api/v1/circuit-breakers/reset_all",
+  "provider.check": "POST /v1/providers/check",
   "budget.request": "POST /api/v1/budget/request",
   "budget.commit": "POST /api/v1/budget/commit",
   "budget.release": "POST /api/v1/budget/release",

@@ -42,6 +42,7 @@ import { keyRoutes } from "./routes/keys.ts";
 import { ledgerRoutes } from "./routes/ledger.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { modelRoutes } from "./routes/models.ts";
+import { providerRoutes } from "./routes/providers.ts";
 import { responseRoutes } from "./routes/responses.ts";
 import { oauthRoutes, sessionRoutes } from "./routes/oauth.ts";
 import { systemRoutes } from "./routes/system.ts";
@@ -183,6 +184,7 @@ export async function buildServer(parts: Services, limits: HttpLimits, tls?: Tls
     chatRoutes(scope, services, limits);
     tokenCountRoutes(scope, services, limits);
     modelRoutes(scope, services);
+    providerRoutes(scope, services);
     responseRoutes(scope, services);
     breakerRoutes(scope, services);
     metricsRoutes(scope, services);

@@ -31,6 +31,7 @@ const walk: Record<string, { reach: Reach; args: (places: Places) => string[] }>
   "route explain": { reach: "read", args: () => ["hello"] },
   // It waits for lines on stdin; src/cli/route-score.test.ts gives it some.
   "route score": { reach: "local", args: () => ["--help"] },
+  "models check": { reach: "mutation", args: () => [] },
   breakers: { reach: "read", args: () => [] },
   // It waits for lines on stdin; src/cli/price.test.ts gives it some.
   price: { reach: "local", args: () => ["--help"] },

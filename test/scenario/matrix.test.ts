@@ -114,6 +114,7 @@ route.explain             ++++++++++++++++u
 breaker.list              ++++++++++++gg++u
 breaker.reset             +pppggggggggggggu
 breaker.reset_all         +pppggggggggggggu
+provider.check            +pppggggggggggggu
 budget.request            +++p+++pnnnn+n+gu
 budget.commit             +++p+++pnnnn+n+gu
 budget.release            +++p+++pnnnn+n+gu
