@@ -37,6 +37,8 @@ export interface KeyView extends Omit<KeyRecord, "calls"> {
   readonly budget: Omit<BudgetLine, "scope"> | null;
   readonly rpm: number | null;
   readonly tpm: number | null;
+  readonly aliases: Readonly<Record<string, string>> | null;
+  readonly fallbacks: readonly string[] | null;
 }
 
 /** Keys, governed. */
@@ -71,9 +73,9 @@ export function openKeyAdministration(parts: KeyAdministrationParts): KeyAdminis
   };
   return {
     create(ctx, draft) {
-      const { kind, product, models, budget, rpm, tpm, ...rest } = draft;
+      const { kind, product, models, budget, rpm, tpm, aliases, fallbacks, ...rest } = draft;
       const minted = mintKey(kind);
-      const calls = boundsOf({ models, budget, rpm, tpm });
+      const calls = boundsOf({ models, budget, rpm, tpm, aliases, fallbacks });
       const bound = { ...rest, ...(calls === undefined ? {} : { calls }) };
       const attempt = {
         operation: "key.create",
@@ -171,8 +173,9 @@ async function viewsOf(room: Pick<Budgets, "lines">, records: readonly KeyRecord
 }
 
 function viewOf({ calls, ...record }: KeyRecord, line: BudgetLine | undefined): KeyView {
-  const { models = null, rpm = null, tpm = null } = calls ?? {};
-  if (line === undefined) return { ...record, models, budget: null, rpm, tpm };
+  const { models = null, rpm = null, tpm = null, aliases = null, fallbacks = null } = calls ?? {};
+  const bounds = { models, rpm, tpm, aliases, fallbacks };
+  if (line === undefined) return { ...record, ...bounds, budget: null };
   const { id, unit, window, limit, used, held, available, since, until } = line;
-  return { ...record, models, budget: { id, unit, window, limit, used, held, available, since, until }, rpm, tpm };
+  return { ...record, ...bounds, budget: { id, unit, window, limit, used, held, available, since, until } };
 }

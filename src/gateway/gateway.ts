@@ -18,7 +18,7 @@ import { formChecker } from "../structured-output/index.ts";
 import type { AttemptParts } from "./attempts.ts";
 import type { CallSession } from "./call-session.ts";
 import { checkSize } from "./call-size.ts";
-import { callTermsOf } from "./call-terms.ts";
+import { aliased, callTermsOf } from "./call-terms.ts";
 import type { DeploymentPool, KeyCheck } from "../deployments/index.ts";
 import type { CallOptions, Prepared } from "./prepared.ts";
 import { headInTime } from "./early-head.ts";
@@ -86,12 +86,19 @@ export class Gateway {
 
   /** The deployments that the caller's terms and key allow, with how they stand and what they cost. */
   models(ctx: Ctx): readonly ModelStatus[] {
-    return this.#statuses(ctx, this.#parts.lookup.deployments);
+    const { constitution, lookup } = this.#parts;
+    const aliases = aliased(callTermsOf(constitution, ctx.principal.product, ctx.principal), lookup);
+    const own = lookup.deployments.filter(({ name }) => !aliases.has(name));
+    const named = [...aliases].flatMap(([name, meant]) => this.#statuses(ctx, meant).slice(0, 1).map(calledAs(name)));
+    return [...this.#statuses(ctx, own), ...named];
   }
 
   /** The deployment that has a name, or that an open provider would have under it; undefined where the terms allow none. */
   model(ctx: Ctx, name: string): ModelStatus | undefined {
-    const { lookup } = this.#parts;
+    const { constitution, lookup } = this.#parts;
+    const aliases = aliased(callTermsOf(constitution, ctx.principal.product, ctx.principal), lookup);
+    const meant = aliases.get(name);
+    if (meant !== undefined) return this.#statuses(ctx, meant).map(calledAs(name))[0];
     const listed = lookup.deployments.filter((deployment) => deployment.name === name);
     return this.#statuses(ctx, listed.length > 0 ? listed : lookup.unlisted(name, "chat"))[0];
   }
@@ -189,4 +196,9 @@ export class Gateway {
     const guarded = await guard(ctx, asked, this.#parts);
     return await route(ctx, guarded, this.#parts);
   }
+}
+
+/** A model under the name that a caller has for it. */
+function calledAs(name: string): (status: ModelStatus) => ModelStatus {
+  return (status) => ({ ...status, deployment: { ...status.deployment, name } });
 }

@@ -2,7 +2,7 @@
 import type { DataClass } from "../constitution/index.ts";
 import type { CacheControl } from "../answer-cache/index.ts";
 import type { CallTerms } from "./call-terms.ts";
-import type { ModelCall, ReplyStamp, Wanted } from "../models/index.ts";
+import type { Deployment, ModelCall, ReplyStamp, Wanted } from "../models/index.ts";
 import type { Assessment } from "./parameters/index.ts";
 import type { GuardFinding } from "../guards/index.ts";
 import { reasonsOf } from "./router.ts";
@@ -42,6 +42,8 @@ export interface Asked {
   /** The product is another than the caller's, which is the gate's to refuse, on record. */
   readonly isForeign: boolean;
   readonly wanted: Wanted;
+  /** Who answers where the named model cannot, one after the other. */
+  readonly fallbacks: readonly (readonly Deployment[])[];
   readonly serves: "chat" | "embeddings";
   readonly terms: CallTerms;
   readonly dataClass: DataClass;

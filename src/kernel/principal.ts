@@ -25,6 +25,10 @@ export interface CallBounds {
   readonly rpm?: number;
   /** Most tokens within a minute. */
   readonly tpm?: number;
+  /** Other names of models, before those of its product. */
+  readonly aliases?: Readonly<Record<string, string>>;
+  /** Models that answer where a named one cannot, in place of those of its product. */
+  readonly fallbacks?: readonly string[];
 }
 
 /** Who calls. */

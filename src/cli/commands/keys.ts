@@ -35,6 +35,12 @@ export const keysCreate: Command = {
       value: "NAMES",
       summary: "models it may call, with commas; `*` stands for any text; all when absent",
     },
+    { name: "alias", value: "NAME=MODEL", many: true, summary: "another name of a model" },
+    {
+      name: "fallbacks",
+      value: "NAMES",
+      summary: "models that answer where the named one cannot, in order, with commas",
+    },
     ...budgetOptions,
     { name: "rpm", value: "N", summary: "most calls of models within a minute" },
     { name: "tpm", value: "N", summary: "most tokens within a minute" },
@@ -74,6 +80,8 @@ export const keysCreate: Command = {
       budget: budgetGiven(options),
       rpm: options.integer("rpm", 1, maxAmount),
       tpm: options.integer("tpm", 1, maxAmount),
+      aliases: aliasesOf(options.all("alias")),
+      fallbacks: list("fallbacks"),
     };
     const created = await client.json("POST", "/v1/keys", draft);
     if (json) printJson(io, created);
@@ -121,6 +129,17 @@ export const keysList: Command = {
     return exitCodes.ok;
   },
 };
+
+/** Aliases as the API takes them; undefined where there are none. @throws UsageError for one that is no pair. */
+function aliasesOf(pairs: readonly string[]): Record<string, string> | undefined {
+  if (pairs.length === 0) return undefined;
+  const entries = pairs.map((pair) => {
+    const [, name = "", model = ""] = /^([^=]+)=(.+)$/.exec(pair) ?? [];
+    if (model === "") throw new UsageError(`--alias takes NAME=MODEL, not ${JSON.stringify(pair)}`);
+    return [name.trim(), model.trim()] as const;
+  });
+  return Object.fromEntries(entries);
+}
 
 /** The models that a key is bound to: `gpt-5-mini, claude-*`. */
 function modelsText(key: unknown): string {

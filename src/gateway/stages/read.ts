@@ -11,7 +11,7 @@ import { HalfKeyError, withWholeCharacters } from "../../kernel/whole-characters
 import { modelFault } from "../../models/index.ts";
 import type { DialectName, FrontDialect, Lookup } from "../../models/index.ts";
 import { checkSize, checkUnknown } from "../call-size.ts";
-import { callTermsOf } from "../call-terms.ts";
+import { callTermsOf, fallbacksOf, modelOf } from "../call-terms.ts";
 import { gatewayFault } from "../errors.ts";
 import type { Asked, CallOptions } from "../prepared.ts";
 
@@ -68,7 +68,8 @@ export function read({ principal }: Ctx, { dialect, body, options }: IncomingCal
   const isForeign = !seesAll(principal) && product !== principal.product;
   if (product !== null && !isForeign && !Object.hasOwn(constitution.data.products, product)) throw noSuchProduct();
   // That there is no such model is told before what is wrong with the rest: it is what the caller has to change first.
-  const wanted = typeof model === "string" ? lookup.find(model, serves) : undefined;
+  const terms = callTermsOf(constitution, product, principal);
+  const wanted = typeof model === "string" ? lookup.find(modelOf(terms, model), serves) : undefined;
   if (wanted === undefined && isForeign) throw noSuchProduct();
   if (wanted === undefined && typeof model === "string") {
     throw gatewayFault("model.not_found", "no deployment has this name", {
@@ -79,9 +80,10 @@ export function read({ principal }: Ctx, { dialect, body, options }: IncomingCal
   const call = frontOf(fronts, dialect).readCall(body);
   checkUnknown(call);
   if (wanted === undefined) throw new Error("a call without the name of a model was read");
-  const terms = callTermsOf(constitution, product, principal);
   const dataClass = options.dataClass ?? constitution.data.gateway.defaultDataClass;
-  return { call, product, isForeign, wanted, serves, terms, dataClass, options };
+  // Vectors of one model say nothing to those of another, so nothing stands in for a model that embeds.
+  const fallbacks = serves === "chat" && wanted.kind === "named" ? fallbacksOf(terms, lookup) : [];
+  return { call, product, isForeign, wanted, fallbacks, serves, terms, dataClass, options };
 }
 
 /** The API that a caller speaks. */

@@ -21,12 +21,13 @@ export interface RouteParts {
 /** Ranks who could answer a call. */
 export async function route(ctx: Ctx, guarded: Guarded, parts: RouteParts): Promise<Prepared> {
   const { constitution, lookup, fleet, analyser } = parts;
-  const { call, product, isForeign, wanted, serves, terms, dataClass, options } = guarded;
+  const { call, product, isForeign, wanted, fallbacks, serves, terms, dataClass, options } = guarded;
   const strategy = (wanted.kind === "any" ? wanted.strategy : undefined) ?? options.strategy ?? "balanced";
   const isOpen = wanted.kind === "any" || wanted.kind === "tag";
   const { level, reasons: analysis } = isOpen ? analysed(analyser, call) : { level: 1, reasons: [] };
   const request: RouteRequest = {
     wanted,
+    fallbacks,
     serves,
     level,
     strategy,

@@ -49,12 +49,15 @@ const keyFields = {
   budget: budgetLine,
   rpm: { type: ["integer", "null"] },
   tpm: { type: ["integer", "null"] },
+  aliases: { type: ["object", "null"], additionalProperties: text },
+  fallbacks: { type: ["array", "null"], items: text },
   last_used_at: { type: ["string", "null"] },
   created_at: text,
   created_by: text,
   revoked_at: { type: ["string", "null"] },
 };
 
+const modelName = { type: "string", minLength: 1, maxLength: 256, pattern: "^[^\\u0000\\p{Cs}]+$" };
 const draftFields = {
   kind: { enum: principalKinds },
   product: { type: "string", minLength: 1, maxLength: 64 },
@@ -80,13 +83,29 @@ const draftFields = {
     minItems: 1,
     maxItems: 50,
     uniqueItems: true,
-    items: { type: "string", minLength: 1, maxLength: 256, pattern: "^[^\\u0000\\p{Cs}]+$" },
+    items: modelName,
     description:
       "Models that it may call: names of deployments, names at the provider or `provider/model`; `*` stands for any text.",
   },
   budget: record(budgetFields),
   rpm: { ...rate, description: "Most calls of models within a minute." },
   tpm: { ...rate, description: "Most tokens, asked and answered, within a minute." },
+  aliases: {
+    type: "object",
+    maxProperties: 50,
+    propertyNames: modelName,
+    additionalProperties: modelName,
+    description: "Other names of models, before those of its product.",
+  },
+  fallbacks: {
+    type: "array",
+    minItems: 1,
+    maxItems: 8,
+    uniqueItems: true,
+    items: modelName,
+    description:
+      "Models that answer a chat in this order where the named one cannot, in place of those of its product.",
+  },
 };
 
 /** `/v1/keys`. */
