@@ -1,4 +1,5 @@
 // Accounts as a domain: keys, users, clients and sessions through the gate.
+import type { Budgets } from "../budgets/index.ts";
 import type { Config } from "../config/index.ts";
 import type { Constitution } from "../constitution/index.ts";
 import type { Database } from "../db/index.ts";
@@ -32,6 +33,7 @@ interface Needs {
   readonly database: Database;
   readonly gate: Gate;
   readonly identity: Identity;
+  readonly room: Budgets;
   readonly directory: UserDirectory;
   readonly oauth: OAuth;
   readonly outbox: Outbox;

@@ -14,6 +14,7 @@ const published = "clients and resource servers must find the endpoints and veri
 export const accountsOperations = {
   "key.create": change("system.admin"),
   "key.list": read("agent.view"),
+  "key.read": read("agent.view"),
   "key.revoke": change("system.admin"),
   "auth.me": self("every caller may know who it is"),
   "user.register": open(newcomers, "register", "mutation"),

@@ -17,15 +17,15 @@ import { silentMeter } from "../kernel/meter.ts";
 import type { Meter } from "../kernel/meter.ts";
 import type { Transaction } from "kysely";
 import type { Database } from "../db/index.ts";
-import { checkAmount, checkDraft, checkName, newBudgetId } from "./budget.ts";
+import { checkAmount, checkDraft, checkName, newBudgetId, slotOf } from "./budget.ts";
 import type { Budget, BudgetDraft, BudgetId } from "./budget.ts";
 import { Engine } from "./engine.ts";
 import { budgetMetrics } from "./metrics.ts";
 import { insufficient, priceUnknown } from "./refusal.ts";
 import { defaultProject, ended, reservationLifeMs } from "./reservation.ts";
-import type { End, Flex, Reservation, ReservationId, Reserved, ReserveRequest } from "./reservation.ts";
-import { readState } from "./state.ts";
-import type { BudgetState, StateQuery } from "./state.ts";
+import type { End, Flex, Reservation, ReservationId, Reserved, ReserveRequest, TokenParts } from "./reservation.ts";
+import { readLines, readState } from "./state.ts";
+import type { BudgetLine, BudgetState, StateQuery } from "./state.ts";
 import { StoredLimits } from "./store/limits.ts";
 import type { Ended, Opened } from "./lease.ts";
 import type { BudgetPage, LimitChange } from "./store/limits.ts";
@@ -37,6 +37,8 @@ import { SqliteStore } from "./store/sqlite.ts";
 import type { BudgetTx } from "./store/statement.ts";
 import type { Store } from "./store/store.ts";
 import type { BudgetTables } from "./store/tables.ts";
+import { reportUsage } from "./usage-report.ts";
+import type { ProviderOf, UsageQuestion, UsageReport } from "./usage-report.ts";
 
 /** Budgets, and the room that calls are promised under them. Disposing waits for what was asked. */
 export interface Budgets extends AsyncDisposable {
@@ -57,8 +59,8 @@ export interface Budgets extends AsyncDisposable {
    * more than what was asked for. Rejects as `reserve` does.
    */
   admit(request: CallRequest, flex?: Flex): Promise<Admitted>;
-  /** Charges as `settle` does, without a transaction of the caller's; a power cut may undo it. */
-  charge(held: Reservation, tokens: number, microdollars: number | null): Promise<Ended>;
+  /** Charges as `settle` does, without a transaction of the caller's; a power cut may undo it. `parts` say what the tokens were. */
+  charge(held: Reservation, tokens: number, microdollars: number | null, parts?: TokenParts): Promise<Ended>;
   /** Gives the room back as `release` does, without a transaction of the caller's. */
   giveBack(held: Reservation): Promise<Ended>;
   /** Ends what was abandoned: calls are charged their estimate, claims given back. Resolves with how many. */
@@ -68,8 +70,12 @@ export interface Budgets extends AsyncDisposable {
   /** The newest claim of a product under a request id; undefined when there is none. */
   claim(name: ClaimName): Promise<Reservation | undefined>;
   state(query: StateQuery): Promise<BudgetState>;
+  /** How the limits of such scopes, units and windows stand, in their order; undefined where none is in force. */
+  lines(of: readonly Omit<BudgetDraft, "limit">[]): Promise<readonly (BudgetLine | undefined)[]>;
   /** Budgets in force, newest first. */
   list(page: BudgetPage): Promise<readonly Budget[]>;
+  /** What was used, added up. Rejects with `budget.invalid` for more than one report has, and with the signal's reason. */
+  usage(question: UsageQuestion, providerOf: ProviderOf): Promise<UsageReport>;
   /** Puts a limit in force from now on; it supersedes the one of the same scope, unit and window. Rejects with `budget.invalid`. */
   set(draft: BudgetDraft, change: LimitChange, id?: BudgetId): Promise<Budget>;
   /** Takes a limit out of force. Rejects with `budget.not_found`. */
@@ -119,10 +125,10 @@ export function openBudgets({ db: database, clock, log, defaultTokens, meter, le
     const after = ended(held, how);
     return metrics.end(held.kind, how.to, () => (tx === undefined ? engine.end(after) : engine.endIn(tx, after)));
   };
-  const settled = (tokens: number, microdollars: number | null): End => {
+  const settled = (tokens: number, microdollars: number | null, parts?: TokenParts): End => {
     checkAmount(tokens, "tokens");
     if (microdollars !== null) checkAmount(microdollars, "microdollars");
-    return { to: "settled", tokens, microdollars };
+    return { to: "settled", tokens, microdollars, parts };
   };
 
   return {
@@ -143,7 +149,7 @@ export function openBudgets({ db: database, clock, log, defaultTokens, meter, le
         return { held: promised(opened, made), kept };
       });
     },
-    charge: async (held, tokens, microdollars) => end(held, settled(tokens, microdollars)),
+    charge: async (held, tokens, microdollars, parts) => end(held, settled(tokens, microdollars, parts)),
     giveBack: (held) => end(held, { to: "released" }),
     async expire(nowMs) {
       let count = 0;
@@ -165,7 +171,18 @@ export function openBudgets({ db: database, clock, log, defaultTokens, meter, le
       await store.fold();
       return readState(db.read, await limits.book(db.read), query, clock.nowMs());
     },
+    async lines(of) {
+      const slots = of.map(({ scope, unit, window }) => slotOf(scope, unit, window));
+      if (slots.length === 0) return [];
+      await store.fold();
+      const found = await readLines(db.read, await limits.book(db.read), new Set(slots), clock.nowMs());
+      return slots.map((slot) => found.get(slot));
+    },
     list: (page) => limits.list(page),
+    async usage(question, providerOf) {
+      await store.fold();
+      return reportUsage(db.read, question, providerOf);
+    },
     async set(draft, change, id = newBudgetId(clock)) {
       checkDraft(draft);
       return limits.set(draft, change, id);

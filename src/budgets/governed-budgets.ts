@@ -20,6 +20,7 @@ import { defaultProject } from "./reservation.ts";
 import type { Reservation } from "./reservation.ts";
 import type { BudgetState, StateQuery } from "./state.ts";
 import type { BudgetPage } from "./store/limits.ts";
+import type { ProviderOf, UsageQuestion, UsageReport } from "./usage-report.ts";
 
 /** What a caller claims. */
 export interface Claim {
@@ -66,6 +67,8 @@ export interface GovernedBudgets {
   /** Takes a limit out of force. Rejects with `budget.not_found`. */
   clear(ctx: Ctx, id: string): Promise<Receipted<Budget>>;
   list(ctx: Ctx, page: Omit<BudgetPage, "product">): Promise<readonly Budget[]>;
+  /** What was used, as far as the caller may know of it. Rejects as `Budgets.usage` does. */
+  usage(ctx: Ctx, question: UsageQuestion, providerOf: ProviderOf): Promise<UsageReport>;
 }
 
 /** What governed budgets are made of. */
@@ -202,6 +205,16 @@ export function openGovernedBudgets({ gate, budgets, constitution }: GovernedBud
       const own = ctx.principal.product;
       gate.permit(ctx, { kind: "governance", product: own });
       return budgets.list({ ...page, ...(own === null ? {} : { product: own }) });
+    },
+    async usage(ctx, question, providerOf) {
+      const own = ctx.principal.product;
+      const product = question.product ?? own;
+      gate.permit(ctx, { kind: "governance", product });
+      // Alike for another product and for one that there is not.
+      if (own !== null && product !== own) {
+        throw governanceFault("product.not_found", "there is no such product", { at: "query/product" });
+      }
+      return budgets.usage(own === null ? question : { ...question, product: own }, providerOf);
     },
   };
 }

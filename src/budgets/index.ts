@@ -5,9 +5,20 @@ export { openBudgets } from "./budgets.ts";
 export type { BudgetParts, Budgets } from "./budgets.ts";
 export type { Claim, Claimed, ClaimOf, GovernedBudgets } from "./governed-budgets.ts";
 export type { LeaseTerms } from "./store/postgres.ts";
-export type { Flex, Reservation, ReservationId, ReservationKind, Reserved, ReserveRequest } from "./reservation.ts";
+export type {
+  Flex,
+  Reservation,
+  ReservationId,
+  ReservationKind,
+  Reserved,
+  ReserveRequest,
+  TokenParts,
+} from "./reservation.ts";
+export { freshLine } from "./state.ts";
 export type { BudgetLine, BudgetState, StateQuery } from "./state.ts";
 export { asCallRefusal } from "./refusal.ts";
+export { compareNames, maxReportDays, usageFields } from "./usage-report.ts";
+export type { ProviderOf, UsageField, UsageLine, UsageQuestion, UsageReport } from "./usage-report.ts";
 export { budgetMigrations } from "./store/migrations.ts";
 export { budgetWindows } from "./window.ts";
 export type { BudgetWindow } from "./window.ts";

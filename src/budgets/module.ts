@@ -42,7 +42,10 @@ export const budgetsModule = {
   },
   codes: budgetCodes,
   operations: budgetsOperations,
-  nouns: { budget: "What calls may cost, and room that is claimed for work." },
+  nouns: {
+    budget: "What calls may cost, and room that is claimed for work.",
+    usage: "What calls have used and cost.",
+  },
   migrations: budgetMigrations,
   open({ constitution, database, gate, clock, log, meter }: Needs, keep: Keep): Gives {
     const defaultTokens = constitution.data.gateway.defaultBudgetTokens;

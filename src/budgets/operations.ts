@@ -11,6 +11,7 @@ export const budgetsOperations = {
   "budget.set": change("budget.configure"),
   "budget.list": read("budget.view"),
   "budget.clear": change("budget.configure"),
+  "usage.read": read("budget.view"),
 } as const satisfies Operations;
 
 type Names = Readonly<Record<keyof typeof budgetsOperations, true>>;

@@ -47,6 +47,14 @@ export interface Flex {
   readonly takes: "share" | "all" | "whole";
 }
 
+/** What the tokens of a call were, as its provider reported them. */
+export interface TokenParts {
+  /** Asked with; what the provider had cached is a part of it. */
+  readonly input: number;
+  readonly cached: number;
+  readonly output: number;
+}
+
 /** A promise of room. Records do not change: ending a reservation gives a new one of the same id. */
 export interface Reservation extends BudgetCall {
   readonly id: ReservationId;
@@ -65,6 +73,8 @@ export interface Reservation extends BudgetCall {
   /** What the call used; null while it is held, and for cost that is not known. */
   readonly settledTokens: number | null;
   readonly settledMicrodollars: number | null;
+  /** What its tokens were; absent where no one said. It is counted with what was used and not kept with the reservation. */
+  readonly settledParts?: TokenParts;
 }
 
 /** A reservation as `reserve` answers. */
@@ -87,13 +97,20 @@ export const defaultProject = "default";
  * as far as the budgets have room, see `withinLimits`.
  */
 export type End =
-  | { readonly to: "settled"; readonly tokens: number; readonly microdollars: number | null }
+  | {
+      readonly to: "settled";
+      readonly tokens: number;
+      readonly microdollars: number | null;
+      readonly parts?: TokenParts | undefined;
+    }
   | { readonly to: "released" | "expired" };
 
 /** The record of a held reservation once it has ended. */
 export function ended(held: Reservation, end: End): Reservation {
   if (end.to === "settled") {
-    return { ...held, state: "settled", settledTokens: end.tokens, settledMicrodollars: end.microdollars };
+    const { tokens: settledTokens, microdollars: settledMicrodollars, parts } = end;
+    const settled = { ...held, state: "settled", settledTokens, settledMicrodollars } as const;
+    return parts === undefined ? settled : { ...settled, settledParts: parts };
   }
   const charged = end.to === "expired" && held.kind === "call";
   if (!charged) return { ...held, state: end.to };
@@ -106,11 +123,16 @@ export interface Charge {
   readonly microdollars: number;
   /** The cost is not known; `microdollars` is what had been reserved for it, or 0 when that was not known either. */
   readonly unpriced: boolean;
+  readonly parts: TokenParts;
 }
 
+/** The parts of tokens of which no one said what they were. */
+export const noParts: TokenParts = { input: 0, cached: 0, output: 0 };
+
 /** What an ended reservation is charged with; undefined when it was given back. */
-export function chargeOf({ settledTokens, settledMicrodollars, microdollars }: Reservation): Charge | undefined {
+export function chargeOf(ended: Reservation): Charge | undefined {
+  const { settledTokens, settledMicrodollars, microdollars, settledParts: parts = noParts } = ended;
   if (settledTokens === null) return undefined;
   const unpriced = settledMicrodollars === null;
-  return { tokens: settledTokens, microdollars: settledMicrodollars ?? microdollars ?? 0, unpriced };
+  return { tokens: settledTokens, microdollars: settledMicrodollars ?? microdollars ?? 0, unpriced, parts };
 }

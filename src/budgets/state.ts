@@ -2,7 +2,8 @@
 import { sql } from "kysely";
 import type { Kysely } from "kysely";
 import { instant } from "../kernel/clock.ts";
-import type { BudgetId, BudgetScope, BudgetUnit } from "./budget.ts";
+import { slotOf } from "./budget.ts";
+import type { Budget, BudgetId, BudgetScope, BudgetUnit } from "./budget.ts";
 import { groundWindow } from "./limit-book.ts";
 import type { Limit, LimitBook } from "./limit-book.ts";
 import { defaultProject } from "./reservation.ts";
@@ -64,6 +65,29 @@ export async function readState(
   );
   if (day === undefined || month === undefined) throw new Error("two questions got fewer answers");
   return { budgets: counters.flatMap((counter) => lineOf(counter, counted.get(counter.name))), usage: { day, month } };
+}
+
+/** How the limits of these slots stand, by slot; one that no limit is in force for is left out. */
+export async function readLines(
+  db: Kysely<BudgetTables>,
+  book: LimitBook,
+  slots: ReadonlySet<string>,
+  nowMs: number,
+): Promise<ReadonlyMap<string, BudgetLine>> {
+  const counters = book.limits.filter(({ slot }) => slots.has(slot)).map((limit) => counterOf(limit, nowMs));
+  const counted = await readCounters(db, counters);
+  return new Map(
+    counters.flatMap((counter) =>
+      lineOf(counter, counted.get(counter.name)).map((line) => [counter.limit.slot, line] as const),
+    ),
+  );
+}
+
+/** How a budget stands that has just been set for calls of which there was none yet. */
+export function freshLine(budget: Budget, nowMs: number): BudgetLine | undefined {
+  const { scope, unit, window, limit } = budget;
+  const counter = counterOf({ slot: slotOf(scope, unit, window), scope, unit, window, amount: limit, budget }, nowMs);
+  return lineOf(counter)[0];
 }
 
 /** By product, project and window; limits of every product come last. */

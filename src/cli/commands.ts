@@ -1,5 +1,6 @@
 // The list of commands, in the order of their help.
 import type { Command } from "./command.ts";
+import { usage } from "./commands/usage.ts";
 import { budgetClear, budgetSet, budgetShow } from "./commands/budget.ts";
 import { certsDev } from "./commands/certs.ts";
 import { chat } from "./commands/chat.ts";
@@ -23,7 +24,7 @@ import { ledgerVerify } from "./commands/ledger-verify.ts";
 import { lineage } from "./commands/lineage.ts";
 import { login } from "./commands/login.ts";
 import { ls } from "./commands/ls.ts";
-import { breakers, models } from "./commands/models.ts";
+import { breakers, models, modelsCheck } from "./commands/models.ts";
 import { price } from "./commands/price.ts";
 import { proof } from "./commands/proof.ts";
 import { put } from "./commands/put.ts";
@@ -73,6 +74,7 @@ export const commands: readonly Command[] = [
   haltsList,
   haltsClear,
   models,
+  modelsCheck,
   chat,
   routeExplain,
   routeScore,
@@ -81,6 +83,7 @@ export const commands: readonly Command[] = [
   budgetShow,
   budgetSet,
   budgetClear,
+  usage,
   ledgerVerify,
   ledgerCheckpoint,
   ledgerEntries,

@@ -38,7 +38,7 @@ async function dispatch(args: readonly string[], io: Io): Promise<number> {
       args.slice(1).filter((word) => !word.startsWith("-")),
       io,
     );
-  const group = commands.filter((command) => command.name.startsWith(`${first} `));
+  const group = groupOf(first);
   if (group.length > 0 && (second === undefined || second.startsWith("-"))) {
     const asked = second === "--help" || second === "-h";
     (asked ? print : complain)(io, groupHelp(first, group));
@@ -65,15 +65,25 @@ async function runCommand(command: Command, args: readonly string[], io: Io): Pr
 
 function helpOn(words: readonly string[], io: Io): number {
   const [first, second] = words;
-  const group = commands.filter((command) => command.name.startsWith(`${first} `));
+  const group = groupOf(first);
   if (first === undefined) print(io, programHelp(programVersion(), commands));
   else if (second === undefined && group.length > 0) print(io, groupHelp(first, group));
   else print(io, commandHelp(findCommand(first, second)));
   return exitCodes.ok;
 }
 
+/** The commands that share a first word which is no command itself. */
+function groupOf(first: string | undefined): readonly Command[] {
+  if (first === undefined || commandOf(first) !== undefined) return [];
+  return commands.filter((command) => command.name.startsWith(`${first} `));
+}
+
+function commandOf(words: string): Command | undefined {
+  return commands.find(({ name }) => name === words);
+}
+
 function findCommand(first: string, second: string | undefined): Command {
-  const found = commands.find(({ name }) => name === first || name === `${first} ${second}`);
+  const found = commandOf(`${first} ${second}`) ?? commandOf(first);
   if (found !== undefined) return found;
   const names = commands.map((command) => command.name);
   const group = names.filter((name) => name.startsWith(`${first} `));

@@ -111,6 +111,10 @@ export interface ModelTerms {
   readonly unknownParameters: "pass" | "refuse";
   /** What is done with a wish that the provider which answers has no word for: it is left out and named (when absent), or refused. */
   readonly unsupportedParameters?: "drop" | "refuse";
+  /** Other names of models: what a call names, and what it means by it. */
+  readonly aliases?: Readonly<Record<string, string>>;
+  /** Models that answer in the order given where the one that a chat names cannot. */
+  readonly fallbacks?: readonly string[];
   readonly keyRequestsPerMinute: number | null;
   readonly keyTokensPerMinute: number | null;
   readonly modelRequestsPerMinute: number | null;

@@ -15,6 +15,8 @@ import type {
 } from "../models/index.ts";
 import { isFailure, refusalOf, restingFault, StatusFault, unavailable, wordsOf } from "./faults.ts";
 import type { Words } from "./faults.ts";
+import { checkKeys } from "./key-check.ts";
+import type { KeyCheck } from "./key-check.ts";
 import { FleetShare, madeOnce } from "./share.ts";
 import type { DeploymentState, ForgoneFields } from "./share.ts";
 import { overviewOf, worstOf } from "./overview.ts";
@@ -201,6 +203,11 @@ export class DeploymentPool implements AsyncDisposable {
     } finally {
       for (const place of places) place[Symbol.dispose]();
     }
+  }
+
+  /** Asks a provider whether it knows its keys. @throws The signal's reason. */
+  checkKeys(provider: Provider, signal: AbortSignal): Promise<readonly KeyCheck[]> {
+    return checkKeys(provider, (each) => this.#upstream(each), signal);
   }
 
   /** The breakers that a product's calls have met, by deployment. */

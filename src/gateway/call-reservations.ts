@@ -4,7 +4,7 @@
 //    that cost nothing serves the next one; what may have been billed stays held, and the next attempt needs room of its own.
 // 2. A call ends once; each reservation is then charged with what its own attempts used, or given back.
 import { asCallRefusal } from "../budgets/index.ts";
-import type { Budgets, Flex, Reservation } from "../budgets/index.ts";
+import type { Budgets, Flex, Reservation, TokenParts } from "../budgets/index.ts";
 import type { Deployment, Cost } from "../models/index.ts";
 
 /** Tokens, and micro-dollars or null where no price is known. */
@@ -101,13 +101,13 @@ export class CallReservations {
   /** Ends the call; resolves with what was charged, which is less than what was used where no budget had room for more. */
   async settle(costs: readonly { readonly seat: Seat; readonly cost: Cost }[]): Promise<Amount> {
     const charges = this.#held.splice(0).map(async ({ reservation }) => {
-      const own = costs.filter(({ seat }) => seat.reservation === reservation).map(({ cost }) => amountOf(cost));
-      const { tokens, microdollars } = own.reduce(plus, { tokens: 0, microdollars: 0 });
+      const own = costs.filter(({ seat }) => seat.reservation === reservation).map(({ cost }) => cost);
+      const { tokens, microdollars } = own.map(amountOf).reduce(plus, { tokens: 0, microdollars: 0 });
       if (tokens === 0 && (microdollars ?? 0) === 0) {
         await this.#budgets.giveBack(reservation);
         return { tokens: 0, microdollars: 0 };
       }
-      const { reservation: ended } = await this.#budgets.charge(reservation, tokens, microdollars);
+      const { reservation: ended } = await this.#budgets.charge(reservation, tokens, microdollars, partsOf(own));
       return { tokens: ended?.settledTokens ?? tokens, microdollars: ended?.settledMicrodollars ?? null };
     });
     return (await Promise.all(charges)).reduce(plus, { tokens: 0, microdollars: 0 });
@@ -146,6 +146,12 @@ function seated(held: HeldReservation, { tokens, microdollars, flex }: Wanted): 
 
 function amountOf({ usage, microdollars }: Cost): Amount {
   return { tokens: usage.inputTokens + usage.outputTokens, microdollars };
+}
+
+function partsOf(costs: readonly Cost[]): TokenParts {
+  const sum = (part: "inputTokens" | "cacheReadTokens" | "outputTokens") =>
+    costs.reduce((all, { usage }) => all + usage[part], 0);
+  return { input: sum("inputTokens"), cached: sum("cacheReadTokens"), output: sum("outputTokens") };
 }
 
 function plus(left: Amount, right: Amount): Amount {

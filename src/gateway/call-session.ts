@@ -307,14 +307,18 @@ export class CallSession {
   /** A whole answer is ready to leave: the cache may keep it. */
   keep({ reply, deployment, body }: Keepable, { microdollars }: Cost): void {
     const facts = { tier: this.tier, microdollars };
-    const misfits = this.#progress.schema === "invalid";
-    this.#lead?.settle({ reply, deployment, facts, body: body.toString("utf8"), misfits });
+    this.#lead?.settle({ reply, deployment, facts, body: body.toString("utf8"), misfits: this.#isForThisCall });
   }
 
   /** A stream came to its good end: the cache may keep it. */
   keepStream(deployment: string, { usage, microdollars }: Cost): void {
     const facts = { tier: this.tier, microdollars };
-    this.#lead?.settleStream({ deployment, usage, facts, misfits: this.#progress.schema === "invalid" });
+    this.#lead?.settleStream({ deployment, usage, facts, misfits: this.#isForThisCall });
+  }
+
+  /** No later call is answered with it: it has not the form asked for, or another model stood in for the named one. */
+  get #isForThisCall(): boolean {
+    return this.#progress.schema === "invalid" || this.#progress.candidate?.isFallback === true;
   }
 
   /** There will be no answer for those who follow. */

@@ -7,6 +7,7 @@
 // 4. A call whose credential ends, or whose product is halted, ends with that reason: what it has used is charged and on
 //    record, and what is left of its answer is not given.
 // 5. What a caller may not have, and what cannot be given, is refused with the reason and without asking any provider.
+import type { Receipted } from "../governance/index.ts";
 import type { Counter } from "../identity/index.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { seesAll } from "../kernel/ctx.ts";
@@ -17,9 +18,11 @@ import { formChecker } from "../structured-output/index.ts";
 import type { AttemptParts } from "./attempts.ts";
 import type { CallSession } from "./call-session.ts";
 import { checkSize } from "./call-size.ts";
-import type { DeploymentPool } from "../deployments/index.ts";
+import { aliased, callTermsOf } from "./call-terms.ts";
+import type { DeploymentPool, KeyCheck } from "../deployments/index.ts";
 import type { CallOptions, Prepared } from "./prepared.ts";
 import { headInTime } from "./early-head.ts";
+import { checkProviders } from "./key-checks.ts";
 import { mayCall } from "./router.ts";
 import type { Health } from "../deployments/index.ts";
 import { embedded } from "./semantic-lookup.ts";
@@ -33,7 +36,7 @@ import { deliver } from "./stages/deliver.ts";
 import type { DeliverParts } from "./stages/deliver.ts";
 import { guard } from "./stages/guard.ts";
 import { limit } from "./stages/limit.ts";
-import { digest, frontOf, noSuchProduct, read, termsOf, whole } from "./stages/read.ts";
+import { digest, frontOf, noSuchProduct, read, whole } from "./stages/read.ts";
 import type { IncomingCall, ReadParts } from "./stages/read.ts";
 import { reserve } from "./stages/reserve.ts";
 import { route } from "./stages/route.ts";
@@ -82,22 +85,39 @@ export class Gateway {
     return this.#parts.fleet;
   }
 
-  /** The deployments that the caller's terms allow, with how they stand and what they cost. */
+  /** The deployments that the caller's terms and key allow, with how they stand and what they cost. */
   models(ctx: Ctx): readonly ModelStatus[] {
-    return this.#statuses(ctx, this.#parts.lookup.deployments);
+    const { constitution, lookup } = this.#parts;
+    const aliases = aliased(callTermsOf(constitution, ctx.principal.product, ctx.principal), lookup);
+    const own = lookup.deployments.filter(({ name }) => !aliases.has(name));
+    const named = [...aliases].flatMap(([name, meant]) => this.#statuses(ctx, meant).slice(0, 1).map(calledAs(name)));
+    return [...this.#statuses(ctx, own), ...named];
   }
 
   /** The deployment that has a name, or that an open provider would have under it; undefined where the terms allow none. */
   model(ctx: Ctx, name: string): ModelStatus | undefined {
-    const { lookup } = this.#parts;
+    const { constitution, lookup } = this.#parts;
+    const aliases = aliased(callTermsOf(constitution, ctx.principal.product, ctx.principal), lookup);
+    const meant = aliases.get(name);
+    if (meant !== undefined) return this.#statuses(ctx, meant).map(calledAs(name))[0];
     const listed = lookup.deployments.filter((deployment) => deployment.name === name);
     return this.#statuses(ctx, listed.length > 0 ? listed : lookup.unlisted(name, "chat"))[0];
+  }
+
+  /** Asks every provider, or one, whether it knows the server's keys; on record. @throws `provider.not_found`. */
+  checkProviders(ctx: Ctx, name?: string): Promise<Receipted<readonly KeyCheck[]>> {
+    return checkProviders(this.#parts, ctx, name);
+  }
+
+  /** Whose deployment a name in budgets and reports is; null for one that there is no more. */
+  providerOf(deployment: string): string | null {
+    return this.#parts.lookup.providerOf(deployment);
   }
 
   #statuses({ principal }: Ctx, deployments: readonly Deployment[]): readonly ModelStatus[] {
     const { product } = principal;
     const { constitution, fleet, prices } = this.#parts;
-    const terms = termsOf(constitution, product);
+    const terms = callTermsOf(constitution, product, principal);
     return deployments
       .filter((deployment) => mayCall(terms, deployment))
       .map((deployment) => ({
@@ -179,4 +199,9 @@ export class Gateway {
     const guarded = await guard(ctx, asked, this.#parts);
     return await route(ctx, guarded, this.#parts);
   }
+}
+
+/** A model under the name that a caller has for it. */
+function calledAs(name: string): (status: ModelStatus) => ModelStatus {
+  return (status) => ({ ...status, deployment: { ...status.deployment, name } });
 }

@@ -65,6 +65,7 @@ export const gatewayModule = {
     embedding: "Embeddings, as OpenAI's API has them.",
     model: "The models there are.",
     route: "Which model would be asked, and why.",
+    provider: "Where models run.",
     breaker: "The circuit breakers of the deployments.",
     synthesis: "Checking what a model wrote.",
     injection: "Checking words for injection.",

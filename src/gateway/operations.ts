@@ -20,6 +20,7 @@ export const gatewayOperations = {
   "breaker.list": read("metrics.view"),
   "breaker.reset": change("system.admin"),
   "breaker.reset_all": change("system.admin"),
+  "provider.check": change("system.admin"),
   "synthesis.validate": modelRead(),
   "injection.test": modelRead(),
 } as const satisfies Operations;

@@ -1,7 +1,8 @@
 // A call as far as it is understood before anybody is asked, and how that is told to people.
-import type { DataClass, ModelTerms } from "../constitution/index.ts";
+import type { DataClass } from "../constitution/index.ts";
 import type { CacheControl } from "../answer-cache/index.ts";
-import type { ModelCall, ReplyStamp, Wanted } from "../models/index.ts";
+import type { CallTerms } from "./call-terms.ts";
+import type { Deployment, ModelCall, ReplyStamp, Wanted } from "../models/index.ts";
 import type { Assessment } from "./parameters/index.ts";
 import type { GuardFinding } from "../guards/index.ts";
 import { reasonsOf } from "./router.ts";
@@ -54,8 +55,10 @@ export interface Asked {
   /** The product is another than the caller's, which is the gate's to refuse, on record. */
   readonly isForeign: boolean;
   readonly wanted: Wanted;
+  /** Who answers where the named model cannot, one after the other. */
+  readonly fallbacks: readonly (readonly Deployment[])[];
   readonly serves: "chat" | "embeddings";
-  readonly terms: ModelTerms;
+  readonly terms: CallTerms;
   readonly dataClass: DataClass;
   readonly options: CallOptions;
 }

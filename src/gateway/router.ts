@@ -1,20 +1,25 @@
 // Which deployments to try for a call, in which order, and why. Pure: the same call, catalogue, health and terms give the
 // same answer. Promises:
 //
-// 1. A deployment that the caller's terms, the data's class, or the call's needs rule out is never a candidate.
+// 1. A deployment that the caller's terms or key, the data's class, or the call's needs rule out is never a candidate.
 // 2. Every candidate and every excluded deployment has its reasons, in words (`reasonsOf`, `reason`).
-// 3. A named model is never replaced by another one.
+// 3. A named model is never replaced by another one but by those that the caller's fallbacks name, in their order, and by none
+//    where the rules forbid the model itself.
 // 4. Deployments of the wanted tier come first, by score; then those of stronger tiers, nearest first; then weaker ones.
 import type { Health } from "../deployments/index.ts";
 import { dataClasses } from "../constitution/index.ts";
-import type { DataClass, ModelTerms, ScoreTerms } from "../constitution/index.ts";
+import type { DataClass, ScoreTerms } from "../constitution/index.ts";
+import { fitsPattern } from "../kernel/pattern.ts";
 import type { Deployment, Wanted } from "../models/index.ts";
+import type { CallTerms } from "./call-terms.ts";
 import { tierFor } from "../routing/index.ts";
 import type { Strategy } from "../routing/index.ts";
 
 /** What a call needs, as far as the choice of a model goes. */
 export interface RouteRequest {
   readonly wanted: Wanted;
+  /** Who answers where a named model cannot, one after the other. */
+  readonly fallbacks?: readonly (readonly Deployment[])[];
   readonly serves: Deployment["serves"];
   /** How hard the call is, 1 to 5, as the analyser says; only looked at when the router may choose. */
   readonly level: number;
@@ -30,6 +35,8 @@ export interface RouteRequest {
 /** A deployment that may answer. */
 export interface Candidate {
   readonly deployment: Deployment;
+  /** Another model than the named one. */
+  readonly isFallback?: true;
   /** 0 to 1; higher is better. */
   readonly score: number;
   readonly health: Health;
@@ -48,7 +55,7 @@ export interface Route {
 
 /** What the constitution says about the choice. */
 export interface RouteTerms {
-  readonly terms: Pick<ModelTerms, "maxTier" | "models" | "maxDataClass">;
+  readonly terms: Pick<CallTerms, "maxTier" | "models" | "keyModels" | "maxDataClass">;
   readonly score: ScoreTerms;
   readonly complianceFloorPercent: number;
 }
@@ -62,21 +69,23 @@ export function route(
 ): Route {
   const { wanted } = request;
   const { tier, reasons } = targetTier(request, terms.terms.maxTier);
-  const pool = wanted.kind === "named" ? wanted.deployments : deployments;
   const candidates: (Candidate & { readonly distance: number })[] = [];
   const excluded: { deployment: Deployment; reason: string; byTerms: boolean }[] = [];
-  for (const deployment of pool) {
-    if (deployment.serves !== request.serves) continue;
-    const health = healthOf(deployment);
-    const ruled = ruledOut(request, deployment, terms);
-    if (ruled !== undefined) excluded.push({ deployment, reason: ruled, byTerms: true });
-    else {
-      const unfit = unfitness(request, deployment, health);
-      if (unfit !== undefined) excluded.push({ deployment, reason: unfit, byTerms: false });
+  const seen = new Set<string>();
+  for (const [place, pool] of poolsOf(request, deployments).entries()) {
+    // A model that is forbidden is refused, and nothing stands in for it.
+    if (place > 0 && candidates.length === 0 && excluded.every(({ byTerms }) => byTerms)) break;
+    for (const deployment of pool) {
+      if (deployment.serves !== request.serves || seen.has(deployment.name)) continue;
+      seen.add(deployment.name);
+      const health = healthOf(deployment);
+      const ruled = ruledOut(request, deployment, terms);
+      const reason = ruled ?? unfitness(request, deployment, health);
+      if (reason !== undefined) excluded.push({ deployment, reason, byTerms: ruled !== undefined });
       else {
         const score = scoreOf(deployment, health, terms.score);
-        const distance = wanted.kind === "named" ? 0 : tierDistance(deployment.tier, tier);
-        candidates.push({ deployment, score, distance, health });
+        const distance = wanted.kind === "named" ? place : tierDistance(deployment.tier, tier);
+        candidates.push({ deployment, score, distance, health, ...(place > 0 && { isFallback: true }) });
       }
     }
   }
@@ -85,6 +94,11 @@ export function route(
   );
   const [first] = candidates;
   return { tier: wanted.kind === "named" ? (first?.deployment.tier ?? tier) : tier, reasons, candidates, excluded };
+}
+
+/** Who is looked at: the named model and then each of its fallbacks, or everyone. */
+function poolsOf({ wanted, fallbacks = [] }: RouteRequest, all: readonly Deployment[]) {
+  return wanted.kind === "named" ? [wanted.deployments, ...fallbacks] : [all];
 }
 
 function targetTier({ wanted, strategy, level }: RouteRequest, maxTier: number): { tier: number; reasons: string[] } {
@@ -128,7 +142,8 @@ function ruledOut({ wanted, dataClass }: RouteRequest, deployment: Deployment, l
   const { terms, complianceFloorPercent } = limits;
   if (wanted.kind === "tag" && !deployment.tags.includes(wanted.tag)) return `it lacks the tag ${wanted.tag}`;
   if (deployment.tier > terms.maxTier) return `the terms end at tier ${terms.maxTier}`;
-  if (!lists(terms, deployment)) return "the terms do not list it";
+  if (!lists(terms.models, deployment)) return "the terms do not list it";
+  if (!isOfKey(terms, deployment)) return "the key is not good for it";
   if (classOf(dataClass) > classOf(terms.maxDataClass)) return `the terms allow no ${dataClass} data`;
   if (classOf(dataClass) > classOf(deployment.provider.maxDataClass)) {
     return `${dataClass} data may not go to ${deployment.provider.name}`;
@@ -140,34 +155,22 @@ function ruledOut({ wanted, dataClass }: RouteRequest, deployment: Deployment, l
 }
 
 /** Whether terms allow a deployment at all, whatever the data. */
-export function mayCall(terms: Pick<ModelTerms, "maxTier" | "models">, deployment: Deployment): boolean {
-  return deployment.tier <= terms.maxTier && lists(terms, deployment);
+export function mayCall(terms: Pick<CallTerms, "maxTier" | "models" | "keyModels">, deployment: Deployment): boolean {
+  return deployment.tier <= terms.maxTier && lists(terms.models, deployment) && isOfKey(terms, deployment);
 }
 
-function lists({ models }: Pick<ModelTerms, "models">, deployment: Deployment): boolean {
+function isOfKey({ keyModels }: Pick<CallTerms, "keyModels">, deployment: Deployment): boolean {
+  return keyModels === undefined || lists(keyModels, deployment);
+}
+
+function lists(models: readonly string[], deployment: Deployment): boolean {
   return models.some((pattern) => matches(pattern, deployment));
 }
 
 /** Whether a pattern of the terms names a deployment; `*` stands for any text. */
 function matches(pattern: string, { name, model, provider }: Deployment): boolean {
   if (pattern === "*") return true;
-  return [name, model, `${provider.name}/${model}`].some((each) => fits(pattern, each));
-}
-
-/** Whether a text begins with the words of the pattern in their order, with anything where it has a star. */
-function fits(pattern: string, text: string): boolean {
-  const [head = "", ...rest] = pattern.split("*");
-  if (rest.length === 0) return text === pattern;
-  const tail = rest.pop() ?? "";
-  if (!text.startsWith(head) || !text.endsWith(tail) || text.length < head.length + tail.length) return false;
-  let at = head.length;
-  const end = text.length - tail.length;
-  for (const word of rest) {
-    const found = text.indexOf(word, at);
-    if (found < 0 || found + word.length > end) return false;
-    at = found + word.length;
-  }
-  return true;
+  return [name, model, `${provider.name}/${model}`].some((each) => fitsPattern(pattern, each));
 }
 
 function classOf(dataClass: DataClass): number {
@@ -213,7 +216,10 @@ export function scoreOf(
 }
 
 /** Why a candidate stands where it stands. Said apart from the ranking, since no one reads it for most candidates. */
-export function reasonsOf({ deployment, score, health }: Candidate, { tier }: Pick<Route, "tier">): readonly string[] {
+export function reasonsOf(
+  { deployment, score, health, isFallback }: Candidate,
+  { tier }: Pick<Route, "tier">,
+): readonly string[] {
   const { compliancePercent, price } = deployment;
   const reasons = [
     `compliance ${compliancePercent} %`,
@@ -223,7 +229,8 @@ export function reasonsOf({ deployment, score, health }: Candidate, { tier }: Pi
     `latency ${Math.round(health.latencyMs ?? deployment.latencyMs)} ms`,
     `load ${(100 * health.load).toFixed(0)} %`,
   ];
-  return [placeOf(deployment, tier), `score ${score.toFixed(4)}: ${reasons.join(", ")}`];
+  const place = isFallback ? "it is a fallback of the named model" : placeOf(deployment, tier);
+  return [place, `score ${score.toFixed(4)}: ${reasons.join(", ")}`];
 }
 
 function share(value: number, ceiling: number): number {

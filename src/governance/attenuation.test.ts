@@ -6,6 +6,7 @@ import type { AuthorityField } from "./attenuation.ts";
 
 const { roles } = loadConstitution(defaultConstitutionDir()).data;
 const admin: Principal = { id: "usr_1", kind: "admin", product: null, role: "admin" };
+const budget = { unit: "tokens", window: "month", limit: 10 } as const;
 const beyond = (given: Parameters<typeof authorityOfKey>[0], held: Partial<Principal> = {}) =>
   fieldsBeyond(authorityOfKey(given), heldBy({ ...admin, ...held }), roles);
 
@@ -21,6 +22,24 @@ describe("an authority that is given", () => {
     ["fewer operations", { kind: "admin", operations: [] }, { operations: ["auth.me"] }, []],
     ["an expiry that cannot be read", { kind: "admin", expiresAt: "soon" }, { expiresMs: 1000 }, ["expiresMs"]],
     ["a network that is none", { kind: "admin", networks: ["all"] }, { networks: ["10.0.0.0/8"] }, ["networks"]],
+    ["every model", { kind: "admin" }, { calls: { models: ["gpt-5*"] } }, ["models"]],
+    ["another model", { kind: "admin", calls: { models: ["gpt-*"] } }, { calls: { models: ["gpt-5*"] } }, ["models"]],
+    ["fewer models", { kind: "admin", calls: { models: ["gpt-5-*"] } }, { calls: { models: ["gpt-5*"] } }, []],
+    ["no budget, no rates", { kind: "admin" }, { calls: { budget, rpm: 5, tpm: 9 } }, ["budget", "rpm", "tpm"]],
+    [
+      "a larger budget",
+      { kind: "admin", calls: { budget: { ...budget, limit: 11 } } },
+      { calls: { budget } },
+      ["budget"],
+    ],
+    [
+      "a budget a day",
+      { kind: "admin", calls: { budget: { ...budget, window: "day" } } },
+      { calls: { budget } },
+      ["budget"],
+    ],
+    ["a smaller budget", { kind: "admin", calls: { budget: { ...budget, limit: 9 } } }, { calls: { budget } }, []],
+    ["higher rates", { kind: "admin", calls: { rpm: 6, tpm: 10 } }, { calls: { rpm: 5, tpm: 9 } }, ["rpm", "tpm"]],
     ["all networks of one family", { kind: "admin", networks: ["::/0"] }, { networks: ["0.0.0.0/0"] }, ["networks"]],
     [
       "everything at once",
@@ -33,8 +52,9 @@ describe("an authority that is given", () => {
         networks: ["10.0.0.0/8"],
         expiresMs: 1,
         owner: "usr_2",
+        calls: { models: ["gpt-5"], budget, rpm: 1, tpm: 1 },
       },
-      ["kind", "role", "product", "operations", "networks", "expiresMs", "owner"],
+      ["kind", "role", "product", "operations", "networks", "expiresMs", "owner", "models", "budget", "rpm", "tpm"],
     ],
   ])("%s: the fields that exceed are named", (_name, given, held, fields) => {
     expect(beyond(given, held)).toEqual(fields);

@@ -1,7 +1,7 @@
 // What an act passes on, compared with what its caller holds: a credential gives no more than it has.
 //
 // 1. An authority is everything by which one credential can do more than another: kind, role, product, operations,
-//    networks, expiry, and whom it ends with. Each field has one order; "less or equal" passes, anything else names the field.
+//    networks, expiry, whom it ends with, and what binds its calls of models. Each field has one order; "less or equal" passes, anything else names the field.
 // 2. Keys, accounts and clients are read as authorities here and nowhere else, so that no act decides for itself which of
 //    its fields lead to power.
 // 3. A change passes on what its result has and what was there before had not. An address that can recover an account is
@@ -9,7 +9,8 @@
 import type { ConstitutionData } from "../constitution/index.ts";
 import { defaultRoles, isNetworkWithin } from "../identity/index.ts";
 import type { ClientDraft, UserChange, UserRecord } from "../identity/index.ts";
-import type { CallerKind, Principal, PrincipalKind, Role } from "../kernel/ctx.ts";
+import type { CallBounds, CallerKind, Principal, PrincipalKind, Role } from "../kernel/ctx.ts";
+import { fitsPattern } from "../kernel/pattern.ts";
 import { isRoleWithin } from "../kernel/roles.ts";
 
 /** What a credential can do, where from, and until when; null stands for "not bound". */
@@ -26,16 +27,23 @@ export interface Authority {
   readonly expiresMs: number | null;
   /** The user or client that it ends with. */
   readonly owner: string | null;
+  /** Models that it may call; `*` stands for any text. */
+  readonly models: readonly string[] | null;
+  readonly budget: NonNullable<CallBounds["budget"]> | null;
+  /** Most calls, and most tokens, within a minute. */
+  readonly rpm: number | null;
+  readonly tpm: number | null;
 }
 
 /** A field in which one authority can exceed another. */
 export type AuthorityField = keyof Authority;
 
-const unbound = { operations: null, networks: null, expiresMs: null, owner: null } as const;
+const unboundCalls = { models: null, budget: null, rpm: null, tpm: null } as const;
+const unbound = { operations: null, networks: null, expiresMs: null, owner: null, ...unboundCalls } as const;
 
 /** What a caller holds. */
 export function heldBy(principal: Principal): Authority {
-  const { kind, role, product, operations, networks, expiresMs, owner } = principal;
+  const { kind, role, product, operations, networks, expiresMs, owner, calls } = principal;
   return {
     kind,
     role,
@@ -44,7 +52,12 @@ export function heldBy(principal: Principal): Authority {
     networks: networks ?? null,
     expiresMs: expiresMs ?? null,
     owner: owner ?? null,
+    ...boundsOf(calls),
   };
+}
+
+function boundsOf({ models, budget, rpm, tpm }: CallBounds = {}) {
+  return { models: models ?? null, budget: budget ?? null, rpm: rpm ?? null, tpm: tpm ?? null };
 }
 
 /** The fields in which a given authority exceeds a held one; empty when it may be passed on. */
@@ -60,10 +73,25 @@ export function fieldsBeyond(
     product: held.product === null || given.product === held.product,
     operations: isWithinList(given.operations, held.operations, (operation, own) => own.includes(operation)),
     networks: isWithinList(given.networks, held.networks, isNetworkWithin),
-    expiresMs: held.expiresMs === null || (given.expiresMs !== null && given.expiresMs <= held.expiresMs),
+    expiresMs: isAtMost(given.expiresMs, held.expiresMs),
     owner: held.owner === null || given.owner === held.owner,
+    models: isWithinList(given.models, held.models, (name, own) => own.some((each) => fitsPattern(each, name))),
+    budget: isWithinBudget(given.budget, held.budget),
+    rpm: isAtMost(given.rpm, held.rpm),
+    tpm: isAtMost(given.tpm, held.tpm),
   };
   return (Object.keys(within) as AuthorityField[]).filter((field) => !within[field]);
+}
+
+/** Whether a number is bound at least as tightly as another one. */
+function isAtMost(given: number | null, held: number | null): boolean {
+  return held === null || (given !== null && given <= held);
+}
+
+/** Budgets in other units or windows cannot be compared, so neither is within the other. */
+function isWithinBudget(given: Authority["budget"], held: Authority["budget"]): boolean {
+  if (held === null) return true;
+  return given?.unit === held.unit && given.window === held.window && given.limit <= held.limit;
 }
 
 /** Whether a list is bound at least as tightly as another one. */
@@ -84,8 +112,9 @@ export function authorityOfKey(draft: {
   readonly networks?: readonly string[];
   readonly expiresAt?: string;
   readonly owner?: string;
+  readonly calls?: CallBounds;
 }): Authority {
-  const { kind, role, product, operations, networks, expiresAt, owner } = draft;
+  const { kind, role, product, operations, networks, expiresAt, owner, calls } = draft;
   return {
     kind,
     role: role ?? defaultRoles[kind],
@@ -94,6 +123,7 @@ export function authorityOfKey(draft: {
     networks: networks ?? null,
     expiresMs: expiresAt === undefined ? null : Date.parse(expiresAt),
     owner: owner ?? null,
+    ...boundsOf(calls),
   };
 }
 

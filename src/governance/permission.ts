@@ -43,6 +43,10 @@ const fieldNames: Readonly<Record<AuthorityField, string>> = {
   networks: "networks",
   expiresMs: "expires_at",
   owner: "owner",
+  models: "models",
+  budget: "budget",
+  rpm: "rpm",
+  tpm: "tpm",
 };
 
 /** The refusal of a caller that would pass on more than it holds; undefined for one that does not. */

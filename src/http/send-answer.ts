@@ -63,6 +63,7 @@ export function factHeaders(facts: HeadFacts): Record<string, string | number> {
     "x-charter-intent": facts.intentIndex,
     ...(outcomeIndex === null ? {} : { "x-charter-outcome": outcomeIndex }),
     "x-charter-tier": facts.tier,
+    ...(facts.deployment === null ? {} : { "x-charter-deployment": headerText(facts.deployment) }),
     ...(facts.model === null ? {} : { "x-charter-model": headerText(facts.model) }),
     "x-charter-cost-microdollars": microdollars ?? "unknown",
     "x-charter-cache": facts.cache,

@@ -16,7 +16,7 @@ import type { Authenticated } from "../kernel/credential.ts";
 import { TtlCache } from "./ttl-cache.ts";
 import type { LesserRole } from "../kernel/roles.ts";
 import { claimedId, hashOfKey } from "./key.ts";
-import { listOf } from "./keys.ts";
+import { callsOf, listOf } from "./keys.ts";
 import type { IdentityTables, KeyRow } from "./migrations.ts";
 import { defaultRoles, isWithin } from "./scope.ts";
 import type { LastUses } from "./last-uses.ts";
@@ -119,7 +119,7 @@ function cachedKeyOf(row: KeyRow): CachedKey {
 /** Who shows this key. */
 export function principalOfKey(row: KeyRow): Principal {
   const kind = row.kind as PrincipalKind;
-  const [operations, networks] = [listOf(row.operations), listOf(row.networks)];
+  const [operations, networks, calls] = [listOf(row.operations), listOf(row.networks), callsOf(row.calls)];
   return {
     id: row.id,
     kind,
@@ -129,5 +129,6 @@ export function principalOfKey(row: KeyRow): Principal {
     ...(networks === null ? {} : { networks }),
     ...(row.expires_ms === null ? {} : { expiresMs: row.expires_ms }),
     ...(row.owner === null ? {} : { owner: row.owner }),
+    ...(calls === null ? {} : { calls }),
   };
 }

@@ -5,6 +5,7 @@ export type { Identity } from "./identity.ts";
 export { openIdentity } from "./identity.ts";
 export type { KeyId, KeyRecord } from "./key.ts";
 export { keyIdPattern, mintKey } from "./key.ts";
+export type { NewKey } from "./keys.ts";
 export { identityMigrations } from "./schema.ts";
 export type { Counted, Counter, Limit, RateTerms, Taken } from "./rates/index.ts";
 export { countedAddress, Rates } from "./rates/index.ts";

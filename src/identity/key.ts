@@ -5,7 +5,7 @@
 // `charter_` is fixed, so that secret scanners find keys that leak. <kind> is two letters and tells a person what the key is.
 // <prefix> is 8 characters that are public: the key's id is `key_<prefix>`. <secret> is 32 random bytes as base64url.
 import { randomBytes } from "node:crypto";
-import type { PrincipalKind, Role } from "../kernel/ctx.ts";
+import type { CallBounds, PrincipalKind, Role } from "../kernel/ctx.ts";
 import { sha256 } from "../kernel/hash.ts";
 
 /** Public identifier of a key. */
@@ -26,6 +26,8 @@ export interface KeyRecord {
   readonly expiresAt: string | null;
   /** The user or client the key belongs to and dies with; null for a key of its own. */
   readonly owner: string | null;
+  /** What binds the calls of models that are made with it; null for nothing but the terms of its product. */
+  readonly calls: CallBounds | null;
   /** When it was last seen, to within a minute; null when it never was. */
   readonly lastUsedAt: string | null;
   readonly createdAt: string;

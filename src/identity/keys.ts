@@ -8,7 +8,7 @@ import type { Database, Effect } from "../db/index.ts";
 import type { Transaction } from "kysely";
 import type { Clock } from "../kernel/clock.ts";
 import { instant } from "../kernel/clock.ts";
-import type { PrincipalKind, Role } from "../kernel/ctx.ts";
+import type { CallBounds, PrincipalKind, Role } from "../kernel/ctx.ts";
 import { identityFault } from "./errors.ts";
 import type { KeyId, KeyRecord, MintedKey } from "./key.ts";
 import { productBoundKinds } from "./key.ts";
@@ -45,6 +45,8 @@ export interface NewKey {
   readonly expiresAt?: string;
   /** The user or client that the key belongs to. */
   readonly owner?: string;
+  /** What binds its calls of models; nothing when absent. */
+  readonly calls?: CallBounds;
   readonly createdBy: string;
 }
 
@@ -190,12 +192,18 @@ function rowOf(key: NewKey, nowMs: number): KeyRow {
     label: label ?? null,
     ...scopeOf(key, nowMs),
     owner: key.owner ?? null,
+    calls: key.calls === undefined ? null : JSON.stringify(key.calls),
     last_used_ms: null,
     text_hash: minted.textHash.toString("hex"),
     created_ms: nowMs,
     created_by: key.createdBy,
     revoked_ms: null,
   };
+}
+
+/** What binds calls, as it is stored. */
+export function callsOf(json: string | null): CallBounds | null {
+  return json === null ? null : (JSON.parse(json) as CallBounds);
 }
 
 /** A stored list of text. */
@@ -214,6 +222,7 @@ function recordOf(row: KeyRow): KeyRecord {
     networks: listOf(row.networks),
     expiresAt: row.expires_ms === null ? null : instant(row.expires_ms),
     owner: row.owner,
+    calls: callsOf(row.calls),
     lastUsedAt: row.last_used_ms === null ? null : instant(row.last_used_ms),
     createdAt: instant(row.created_ms),
     createdBy: row.created_by,

@@ -12,6 +12,8 @@ export interface KeyRow {
   /** JSON arrays of text; null for no restriction. */
   operations: string | null;
   networks: string | null;
+  /** What binds calls of models, as a JSON object; null for nothing. */
+  calls: string | null;
   expires_ms: number | null;
   owner: string | null;
   last_used_ms: number | null;
@@ -56,6 +58,12 @@ export const keyMigrations: readonly Migration[] = [
       for (const column of ["expires_ms", "last_used_ms"]) {
         await tx.schema.alterTable("identity_keys").addColumn(column, "bigint").execute();
       }
+    },
+  },
+  {
+    name: "identity-0007-key-calls",
+    async up(tx) {
+      await tx.schema.alterTable("identity_keys").addColumn("calls", "text").execute();
     },
   },
 ];

@@ -8,7 +8,7 @@ import type { Principal } from "./principal.ts";
 import type { CredentialState } from "./credential.ts";
 
 export { accountableFor, anonymous, callerKinds, principalKinds, roles, seesAll } from "./principal.ts";
-export type { CallerKind, Principal, PrincipalKind, Role } from "./principal.ts";
+export type { CallBounds, CallerKind, Principal, PrincipalKind, Role } from "./principal.ts";
 
 export { permissions } from "./permission.ts";
 export type { Permission } from "./permission.ts";

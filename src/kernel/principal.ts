@@ -15,6 +15,22 @@ export const roles = ["admin", "operator", "developer", "observer", "anonymous"]
 /** What the API lets a caller call; which permissions a role has stands in the constitution. */
 export type Role = (typeof roles)[number];
 
+/** What binds the calls of models that a credential makes; what is absent binds nothing. */
+export interface CallBounds {
+  /** Models by name, or by `provider/model`; `*` stands for any text. */
+  readonly models?: readonly string[];
+  /** The budget that the credential was made with. */
+  readonly budget?: { readonly unit: string; readonly window: string; readonly limit: number };
+  /** Most calls within a minute. */
+  readonly rpm?: number;
+  /** Most tokens within a minute. */
+  readonly tpm?: number;
+  /** Other names of models, before those of its product. */
+  readonly aliases?: Readonly<Record<string, string>>;
+  /** Models that answer where a named one cannot, in place of those of its product. */
+  readonly fallbacks?: readonly string[];
+}
+
 /** Who calls. */
 export interface Principal {
   /** Stable public identifier of the credential, e.g. `key_3k9x...`; never a secret, never a person's name. */
@@ -31,6 +47,8 @@ export interface Principal {
   readonly expiresMs?: number;
   /** The user or client that the credential belongs to and ends with, where it belongs to one. */
   readonly owner?: string;
+  /** What binds its calls of models, where something does. */
+  readonly calls?: CallBounds;
   /** A person with their own session; absent for keys, clients and whatever acts for a person. */
   readonly human?: true;
   /** Who acts for this caller, where someone does: an application is lent what a person holds. */

@@ -29,8 +29,16 @@ export const upstreamDialects: Table<UpstreamDialect> = {
   embeddings: withBoundedReplies(embeddingsUpstream),
 };
 
+/** What a provider is spoken to in. */
+export function upstreamDialectOf(provider: Provider): UpstreamDialect {
+  const name = dialectOf({ provider, serves: "chat" });
+  const dialect = upstreamDialects[name];
+  if (dialect === undefined) throw new Error(`no dialect ${name}`);
+  return dialect;
+}
+
 /** The header that shows a provider a key. */
 export function keyHeaderOf(provider: Provider, secret: string): Readonly<Record<string, string>> {
-  const { keyHeader } = upstreamDialects[dialectOf({ provider, serves: "chat" })] ?? {};
+  const { keyHeader } = upstreamDialectOf(provider);
   return keyHeader === undefined ? { authorization: `Bearer ${secret}` } : { [keyHeader]: secret };
 }

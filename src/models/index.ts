@@ -48,6 +48,7 @@ export {
   SseDecoder,
   frontDialects,
   keyHeaderOf,
+  upstreamDialectOf,
   sseFrame,
   upstreamDialects,
 } from "./dialects.ts";
@@ -60,6 +61,7 @@ export { DeniedKeys, KeyRotation, ProviderKeys, refusedRestMs } from "./provider
 export type { HeldKey, KeyRotationOptions, KeyStatus, RestReason } from "./provider-keys.ts";
 export { restMs, saidRestMs } from "./retry-after.ts";
 export { keyHeaders, messagesVersionHeader } from "./client-headers.ts";
+export { keyProofOf } from "./key-proof.ts";
 export { isSameModel } from "./same-model.ts";
 export { tierOf } from "./service-tier.ts";
 export { noUsage } from "./usage.ts";

@@ -165,7 +165,7 @@ export class UndiciUpstream implements Upstream {
   #dispatch(
     pool: Dispatcher,
     path: string,
-    { headers, body }: UpstreamRequest,
+    { method = "POST", headers, body }: UpstreamRequest,
     exchange: UndiciExchange,
     reset = false,
   ): Promise<UpstreamAnswer> {
@@ -176,7 +176,8 @@ export class UndiciUpstream implements Upstream {
       ...headers,
       "accept-encoding": "identity",
     };
-    const asked = { origin: this.#origin, method: "POST", path, headers: all, body, ...(reset && { reset }) } as const;
+    const sent = method === "GET" ? {} : { body };
+    const asked = { origin: this.#origin, method, path, headers: all, ...sent, ...(reset && { reset }) } as const;
     pool.dispatch(asked, exchange);
     return head;
   }

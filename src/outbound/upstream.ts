@@ -27,8 +27,10 @@ export interface Deadlines {
 /** The name of a deadline, as the facts of `upstream.timeout` give it. */
 export type DeadlineName = keyof Deadlines;
 
-/** One request to one deployment; always a POST. */
+/** One request to one deployment. */
 export interface UpstreamRequest {
+  /** A POST when absent; a GET has no body. */
+  readonly method?: "GET" | "POST";
   /** Path below the upstream's base URL, beginning with a slash: `/chat/completions`. */
   readonly path: string;
   /** Names in lower case. `content-type` is `application/json` unless given. */

@@ -4,6 +4,7 @@ import { BudgetRig, defaultTokens, noonMs, outcomesOf } from "./budget-rig.ts";
 import { budgetHistory } from "./budget-history.ts";
 import { budgetTransactions } from "./budget-transactions.ts";
 import { budgetProperties } from "./budget-properties.ts";
+import { budgetUsage } from "./budget-usage.ts";
 import type { LeaseTerms, StateQuery } from "../../src/budgets/index.ts";
 import type { DatabasePlaces } from "./databases.ts";
 
@@ -27,6 +28,7 @@ export function budgetsContract(name: string, places: DatabasePlaces, isAlone = 
     budgetTransactions(() => rig);
     budgetHistory(() => rig);
     budgetProperties(() => rig);
+    budgetUsage(() => rig);
   });
 }
 

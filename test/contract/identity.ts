@@ -70,6 +70,7 @@ export function identityContract(name: string, places: DatabasePlaces): void {
         networks: null,
         expiresAt: null,
         owner: null,
+        calls: null,
         lastUsedAt: null,
         createdAt: "2026-01-01T00:00:00.000Z",
         createdBy: "system",
@@ -116,6 +117,7 @@ export function identityContract(name: string, places: DatabasePlaces): void {
         operations: ["artifact.read"],
         networks: ["10.0.0.0/8", "::1"],
         expiresAt,
+        calls: { models: ["gpt-5*"], budget: { unit: "tokens", window: "day", limit: 5 }, rpm: 1, tpm: 2 },
       } as const;
       const record = await identity.keyWriter.create(
         { minted, product: "WORKFLOW", createdBy: "system", ...scope },
@@ -123,7 +125,11 @@ export function identityContract(name: string, places: DatabasePlaces): void {
       );
       expect(record).toMatchObject({ ...scope, networks: ["10.0.0.0/8", "::1/128"] });
       const from = (address: string) => principalOf(identity, minted.text, address);
-      expect(await from("10.200.3.4")).toMatchObject({ role: "observer", operations: ["artifact.read"] });
+      expect(await from("10.200.3.4")).toMatchObject({
+        role: "observer",
+        operations: ["artifact.read"],
+        calls: scope.calls,
+      });
       expect(await from("::ffff:10.200.3.4")).toBeDefined();
       expect(await from("127.0.0.1")).toBeUndefined();
       nowMs += 59_999;

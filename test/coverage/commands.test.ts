@@ -31,6 +31,7 @@ const walk: Record<string, { reach: Reach; args: (places: Places) => string[] }>
   "route explain": { reach: "read", args: () => ["hello"] },
   // It waits for lines on stdin; src/cli/route-score.test.ts gives it some.
   "route score": { reach: "local", args: () => ["--help"] },
+  "models check": { reach: "mutation", args: () => [] },
   breakers: { reach: "read", args: () => [] },
   // It waits for lines on stdin; src/cli/price.test.ts gives it some.
   price: { reach: "local", args: () => ["--help"] },
@@ -54,6 +55,7 @@ const walk: Record<string, { reach: Reach; args: (places: Places) => string[] }>
   "halts clear": { reach: "mutation", args: ({ scope }) => [scope, "--reason", "reviewed with the team"] },
   "budget show": { reach: "read", args: () => [] },
   "budget set": { reach: "mutation", args: () => ["--product", "GURUKUL", "--tokens", "1000", "--per", "day"] },
+  usage: { reach: "read", args: () => ["--by", "day,model"] },
   "budget clear": { reach: "mutation", args: ({ budget }) => [budget] },
   "users create": { reach: "mutation", args: () => ["made", "made@example.org", "--kind", "auditor"] },
   "users list": { reach: "read", args: () => [] },

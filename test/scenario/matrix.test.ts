@@ -52,6 +52,7 @@ halt.clear                ++ppggggggggggggu
 storage.capacity          ++++++++++++gg++u
 key.create                +pppggggggggggggu
 key.list                  ++++ggggggggggg+u
+key.read                  ++++ggggggggggg+u
 key.revoke                +pppggggggggggggu
 auth.me                   ++++++++++++++++u
 user.register             +++++++++++++++++
@@ -115,6 +116,7 @@ route.explain             ++++++++++++++++u
 breaker.list              ++++++++++++gg++u
 breaker.reset             +pppggggggggggggu
 breaker.reset_all         +pppggggggggggggu
+provider.check            +pppggggggggggggu
 budget.request            +++p+++pnnnn+n+gu
 budget.commit             +++p+++pnnnn+n+gu
 budget.release            +++p+++pnnnn+n+gu
@@ -122,6 +124,7 @@ budget.state              ++pp++pp++pppp+pu
 budget.set                +pppggggggggggggu
 budget.list               ++pp++pp++pppp+pu
 budget.clear              +pppggggggggggggu
+usage.read                ++pp++pp++pppp+pu
 consciousness.process     +++p+++p+++p+++gu
 consciousness.state       ++++++++++++++++u
 metrics.read              ++++gggggggggg++u

@@ -11,7 +11,7 @@
 //    no one knows, nothing is decided: the answer names the leases, and the caller asks again with them, to be ended first.
 import { maxAmount, maxCounted } from "../budget.ts";
 import { requestIdLifeMs } from "../reservation.ts";
-import { reservationColumns } from "./tables.ts";
+import { reservationColumns, usageColumns, usageKeys, usageMore, usageSums } from "./tables.ts";
 import { lockKey } from "./counters.ts";
 import { sharers } from "../lease.ts";
 
@@ -112,7 +112,8 @@ begin
   for e in
     select x.*, b.state as before, case when b.state <> 'held' then to_jsonb(b) end as row
     from jsonb_to_recordset(endings) as x(place int, id text, state text, tokens bigint, microdollars bigint,
-      settled_tokens bigint, settled_microdollars bigint, hour_ms bigint, product text, project text, key_id text,
+      settled_tokens bigint, settled_microdollars bigint, input_tokens bigint, cached_tokens bigint,
+      output_tokens bigint, hour_ms bigint, product text, project text, key_id text,
       model text, counters int[])
     left join budget_reservations b on b.id = x.id
     order by x.place
@@ -140,7 +141,9 @@ begin
       'microdollars', microdollars_now);
     if tokens_now is not null then
       charges := charges || row(e.hour_ms, e.product, e.project, e.key_id, e.model, 1, tokens_now,
-        coalesce(microdollars_now, e.microdollars, 0), (microdollars_now is null)::int)::budget_usage;
+        coalesce(microdollars_now, e.microdollars, 0), (microdollars_now is null)::int, coalesce(e.input_tokens, 0),
+        coalesce(e.cached_tokens, 0), coalesce(e.output_tokens, 0),
+        case when microdollars_now is null then coalesce(e.microdollars, 0) else 0 end)::budget_usage;
     end if;
     foreach i in array e.counters loop
       own := case units[i] when 'tokens' then e.tokens else coalesce(e.microdollars, 0) end;
@@ -242,12 +245,10 @@ begin
   update budget_counters b set used = used_now[x.place], held = held_now[x.place] - coalesce(leased[x.place], 0)
     from jsonb_to_recordset(counters) as x(place int, name text)
     where b.name = x.name and (b.used <> used_now[x.place] or b.held <> held_now[x.place] - coalesce(leased[x.place], 0));
-  insert into budget_usage as u (hour_ms, product, project, key_id, model, calls, tokens, microdollars, unpriced)
-    select x.hour_ms, x.product, x.project, x.key_id, x.model, sum(x.calls), sum(x.tokens), sum(x.microdollars),
-      sum(x.unpriced)
+  insert into budget_usage as u (${usageColumns})
+    select ${usageKeys.map((name) => `x.${name}`).join(", ")}, ${usageSums.map((name) => `sum(x.${name})`).join(", ")}
     from unnest(charges) x group by 1, 2, 3, 4, 5
-    on conflict (hour_ms, product, project, key_id, model) do update set
-      ${["calls", "tokens", "microdollars", "unpriced"].map((name) => `${name} = least(u.${name} + excluded.${name}, ${maxCounted})`).join(", ")};
+    on conflict (${usageKeys.join(", ")}) do update set ${usageMore("least")};
   return jsonb_build_object('opened', to_jsonb(opened), 'ended', to_jsonb(ended));
 end $$`;
 

@@ -7,6 +7,7 @@ import type { Database } from "../../db/index.ts";
 import { countersOf } from "../lease.ts";
 import type { Ended, Opened } from "../lease.ts";
 import type { LimitBook } from "../limit-book.ts";
+import { noParts } from "../reservation.ts";
 import type { Flex, Reservation } from "../reservation.ts";
 import { windowEnd, windowStart } from "../window.ts";
 import type { Counter } from "./counters.ts";
@@ -179,7 +180,7 @@ function openingOf(made: Reservation, flex: Flex | undefined, place: number, cou
 
 function endingOf(ended: Reservation, place: number, counters: readonly number[]) {
   const { id, state, tokens, microdollars, settledTokens, settledMicrodollars, createdMs } = ended;
-  const { product, project, key, model } = ended;
+  const { product, project, key, model, settledParts: parts = noParts } = ended;
   return {
     place: place + 1,
     id,
@@ -188,6 +189,9 @@ function endingOf(ended: Reservation, place: number, counters: readonly number[]
     microdollars,
     settled_tokens: settledTokens,
     settled_microdollars: settledMicrodollars,
+    input_tokens: parts.input,
+    cached_tokens: parts.cached,
+    output_tokens: parts.output,
     hour_ms: windowStart("hour", createdMs),
     product: product ?? "",
     project,

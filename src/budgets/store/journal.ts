@@ -14,7 +14,7 @@ import type { Changes } from "./counters.ts";
 import { statement } from "../../db/index.ts";
 import { RowsStatement } from "./statement.ts";
 import type { BudgetTx } from "./statement.ts";
-import { endValuesOf, reservationColumns, reservationOf, valuesOf } from "./tables.ts";
+import { endNoteOf, endValuesOf, reservationColumns, reservationOf, valuesOf } from "./tables.ts";
 import type { BudgetTables, ReservationRow } from "./tables.ts";
 import { usageStatement } from "./usage.ts";
 
@@ -29,7 +29,7 @@ export interface Folded {
 }
 
 /** A line of the journal: the values of a new reservation, or of one that has ended. */
-type Line = ReturnType<typeof valuesOf> | ReturnType<typeof endValuesOf>;
+type Line = ReturnType<typeof valuesOf> | ReturnType<typeof endNoteOf>;
 
 /** The statements. */
 export class Journal {
@@ -119,9 +119,12 @@ export class Journal {
         left.push(reservation);
         continue;
       }
-      const [id, state, settledTokens, settledMicrodollars] = line;
+      const [id, state, settledTokens, settledMicrodollars, ...rest] = line;
       const before = made.get(id) ?? known.get(id);
-      if (before?.state === "held") left.push({ ...before, state, settledTokens, settledMicrodollars });
+      // A version that did not know what tokens were left none of it.
+      const [input = 0, cached = 0, output = 0] = rest as readonly number[];
+      const settledParts = { input, cached, output };
+      if (before?.state === "held") left.push({ ...before, state, settledTokens, settledMicrodollars, settledParts });
     }
     return left;
   }
@@ -154,11 +157,11 @@ export function folded(entries: Iterable<Entry>): Folded {
 
 /** Of one that was made, all that the tables are to know of it; of one that has ended, how. */
 function lineOf({ reservation }: Entry): Line {
-  return reservation.state === "held" ? valuesOf(reservation) : endValuesOf(reservation);
+  return reservation.state === "held" ? valuesOf(reservation) : endNoteOf(reservation);
 }
 
-function isEnd(line: Line): line is ReturnType<typeof endValuesOf> {
-  return line.length === 4;
+function isEnd(line: Line): line is ReturnType<typeof endNoteOf> {
+  return line.length < reservationColumns.length;
 }
 
 function madeFrom(values: ReturnType<typeof valuesOf>): Reservation {

@@ -10,7 +10,7 @@
 // 4. The counters of a lease are granted and its notes counted under the limits of one version: a change ends all leases first.
 import { maxCounted } from "../budget.ts";
 import { lockKey } from "./counters.ts";
-import { reservationColumns } from "./tables.ts";
+import { reservationColumns, usageColumns, usageKeys, usageMore } from "./tables.ts";
 
 /** The tables of leases, and their two functions. */
 export const leaseStatements: readonly string[] = [
@@ -59,26 +59,30 @@ begin
     select n.lease, e.v, e.v->>0 as id, jsonb_array_length(e.v) as length
     from budget_notes n, jsonb_array_elements(n.body::jsonb) as e(v) where n.lease = any(taken)
   ), paired as (
-    select lease, id, (array_agg(v) filter (where length > 4))[1] as v, (array_agg(v) filter (where length = 4))[1] as x
+    select lease, id, (array_agg(v) filter (where length >= ${reservationColumns.length}))[1] as v,
+      (array_agg(v) filter (where length < ${reservationColumns.length}))[1] as x
     from entry group by lease, id
   ), both_ends as materialized (
-    select lease, v, x is not null as has_ended, (x->>2)::bigint as tokens, (x->>3)::bigint as microdollars
+    select lease, v, x is not null as has_ended, (x->>2)::bigint as tokens, (x->>3)::bigint as microdollars,
+      coalesce((x->>4)::bigint, 0) as input_tokens, coalesce((x->>5)::bigint, 0) as cached_tokens,
+      coalesce((x->>6)::bigint, 0) as output_tokens
     from paired where v is not null
   ), made as (
     insert into budget_reservations (${reservationColumns.join(", ")})
     select ${reservationColumns.map((column) => `(${made(column)})${typeOf(column)}`).join(", ")}
     from both_ends b where not has_ended
   ), charged as (
-    insert into budget_usage as u (hour_ms, product, project, key_id, model, calls, tokens, microdollars, unpriced)
-    select c - c % 3600000, p, q, k, m, count(*), sum(tokens), sum(cost), sum(unpriced)
+    insert into budget_usage as u (${usageColumns})
+    select c - c % 3600000, p, q, k, m, count(*), sum(tokens), sum(cost), sum(unpriced), sum(input_tokens),
+      sum(cached_tokens), sum(output_tokens), sum(cost * unpriced)
     from (
       select (${made("created_ms")})::bigint as c, ${made("product")} as p, ${made("project")} as q,
         ${made("key_id")} as k, ${made("model")} as m, tokens,
-        coalesce(microdollars, ${cost}) as cost, (microdollars is null)::int as unpriced
+        coalesce(microdollars, ${cost}) as cost, (microdollars is null)::int as unpriced,
+        input_tokens, cached_tokens, output_tokens
       from both_ends b where tokens is not null
     ) x group by 1, 2, 3, 4, 5
-    on conflict (hour_ms, product, project, key_id, model) do update set
-      ${["calls", "tokens", "microdollars", "unpriced"].map((name) => `${name} = least(u.${name} + excluded.${name}, ${maxCounted})`).join(", ")}
+    on conflict (${usageKeys.join(", ")}) do update set ${usageMore("least")}
   ), shared as (
     select lease, v->${reservationColumns.length} as places,
       sum(case when has_ended then 0 else ${held} end) as held_tokens,

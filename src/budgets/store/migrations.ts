@@ -30,8 +30,26 @@ export const budgetMigrations: readonly Migration[] = [
     async up(tx, dialect) {
       if (dialect !== "postgres") return;
       const before = "drop function if exists budget_batch(bigint, jsonb, jsonb, jsonb)";
-      const functions = [takeFunction, leaseFunction, batchFunction, batchInFunction];
+      // The functions that write usage are made by the step that gave it its columns.
+      const functions = [leaseFunction, batchInFunction];
       for (const statement of [before, ...leaseStatements, ...functions]) await sql.raw(statement).execute(tx);
+    },
+  },
+  {
+    // What was used before has none of it: its tokens are in no part, and its estimates count as known.
+    name: "gateway-0005-usage-parts",
+    async up(tx, dialect) {
+      for (const column of ["input_tokens", "cached_tokens", "output_tokens", "unpriced_microdollars"]) {
+        await sql.raw(`alter table budget_usage add column ${column} bigint not null default 0`).execute(tx);
+      }
+      // A new counter of one key adds up what that key has used, and keys are many.
+      await sql.raw("create index budget_usage_by_key on budget_usage (key_id, hour_ms)").execute(tx);
+      if (dialect !== "postgres") return;
+      const before = [
+        "drop function if exists budget_batch(bigint, jsonb, jsonb, jsonb, text[])",
+        "drop function if exists budget_take(text[], text[])",
+      ];
+      for (const statement of [...before, takeFunction, batchFunction]) await sql.raw(statement).execute(tx);
     },
   },
 ];

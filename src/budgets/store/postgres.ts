@@ -22,7 +22,7 @@ import type { Counter } from "./counters.ts";
 import type { StoredLimits } from "./limits.ts";
 import type { BudgetTx } from "./statement.ts";
 import type { Decided, Question, Store } from "./store.ts";
-import { endValuesOf, valuesOf } from "./tables.ts";
+import { endNoteOf, valuesOf } from "./tables.ts";
 import type { BudgetTables } from "./tables.ts";
 
 /** When a lease is worth its while, and how long one is held. */
@@ -91,7 +91,7 @@ export class PostgresStore implements Store {
 
   note(lease: Lease, { reservation, counters }: Entry): Promise<boolean> {
     const places = () => counters.map(({ name }) => lease.states.get(name)?.place);
-    const line = reservation.state === "held" ? [...valuesOf(reservation), places()] : endValuesOf(reservation);
+    const line = reservation.state === "held" ? [...valuesOf(reservation), places()] : endNoteOf(reservation);
     return this.#notes.submit({ lease, line: JSON.stringify(line) });
   }
 

@@ -72,12 +72,15 @@ describe("counters in memory", () => {
     const alsoSaved = await rig.reserve(product, 200);
     expect((await rig.line(product)).held).toBe(300);
     await rig.settle(saved, 60, 7);
-    await rig.settle(await rig.reserve(product, 30), 20, 3);
+    await rig.budgets.charge(await rig.reserve(product, 30), 20, 3, { input: 15, cached: 6, output: 5 });
     await rig.release(await rig.reserve(product, 4));
     const open = await rig.reserve(product, 1_000);
     await rig.kill();
     expect(await rig.line(product)).toMatchObject({ used: 80, held: 1_200 });
     expect((await rig.budgets.state({ product })).usage.day).toMatchObject({ calls: 2, tokens: 80, microdollars: 10 });
+    const time = { sinceMs: rig.clock.ms, untilMs: rig.clock.ms + 1, signal: AbortSignal.timeout(60_000) };
+    const { total } = await rig.budgets.usage({ by: [], ...time }, () => null);
+    expect(total).toMatchObject({ calls: 2, tokens: 80, inputTokens: 15, cachedTokens: 6, outputTokens: 5 });
     await rig.kill();
     expect((await rig.settle(alsoSaved, 10, null)).applied).toBe(true);
     rig.clock.ms = open.expiresMs;

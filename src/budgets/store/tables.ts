@@ -1,6 +1,8 @@
 // The tables of budgets as SQL has them, and the way from row to record. Times are milliseconds; a product of '' is none.
 import { instant } from "../../kernel/clock.ts";
+import { maxCounted } from "../budget.ts";
 import type { Budget, BudgetId, BudgetScope, BudgetUnit } from "../budget.ts";
+import { noParts } from "../reservation.ts";
 import type { Reservation, ReservationId, ReservationKind, ReservationState } from "../reservation.ts";
 import type { BudgetWindow } from "../window.ts";
 
@@ -66,6 +68,34 @@ export interface UsageRow {
   microdollars: number;
   /** Calls whose cost is not known, and which `microdollars` therefore leaves out or estimates. */
   unpriced: number;
+  /** What the tokens were, as far as providers said; what was cached is a part of what was asked with. */
+  input_tokens: number;
+  cached_tokens: number;
+  output_tokens: number;
+  /** The part of `microdollars` that is an estimate for calls whose cost is not known. */
+  unpriced_microdollars: number;
+}
+
+/** Columns of usage that say who used it, and those that are added up, in the order of the table. */
+export const usageKeys = ["hour_ms", "product", "project", "key_id", "model"] as const;
+/** Sums of usage, in the order of the table. */
+export const usageSums = [
+  "calls",
+  "tokens",
+  "microdollars",
+  "unpriced",
+  "input_tokens",
+  "cached_tokens",
+  "output_tokens",
+  "unpriced_microdollars",
+] as const satisfies readonly (keyof UsageRow)[];
+
+/** The columns of usage, for an insert. */
+export const usageColumns = [...usageKeys, ...usageSums].join(", ");
+
+/** How a row of usage takes more up: the words behind `do update set`. `least` is what the database calls the smaller one. */
+export function usageMore(least: "least" | "min"): string {
+  return usageSums.map((name) => `${name} = ${least}(u.${name} + excluded.${name}, ${maxCounted})`).join(", ");
 }
 
 /** What happened at once and is still to be saved; only where one process alone uses the database. */
@@ -131,6 +161,12 @@ export function valuesOf(made: Reservation): readonly (string | number | null)[]
 /** The values of an ended reservation, in the order that updates use. */
 export function endValuesOf({ id, state, settledTokens, settledMicrodollars }: Reservation) {
   return [id, state, settledTokens, settledMicrodollars] as const;
+}
+
+/** What the notes and the journal say of an end: the values of its row, and what its tokens were. */
+export function endNoteOf(ended: Reservation) {
+  const { input, cached, output } = ended.settledParts ?? noParts;
+  return [...endValuesOf(ended), input, cached, output] as const;
 }
 
 /** The record of a reservation's row. */

@@ -6,7 +6,8 @@ import type { Charge, Reservation } from "../reservation.ts";
 import { windowStart } from "../window.ts";
 import { RowsStatement } from "./statement.ts";
 import type { BudgetTx } from "./statement.ts";
-import type { BudgetTables, UsageRow } from "./tables.ts";
+import { usageColumns, usageKeys, usageMore, usageSums } from "./tables.ts";
+import type { BudgetTables } from "./tables.ts";
 
 /** What a number of calls has used. */
 export interface UsedInAll {
@@ -19,48 +20,40 @@ export interface UsedInAll {
 
 /** The statement that adds charges to usage of SQLite; those of one hour, caller and model become one row. */
 export function usageStatement() {
-  const add = (column: string) => `${column} = min(u.${column} + excluded.${column}, ${maxCounted})`;
   const statement = new RowsStatement(
-    (rows) => `insert into budget_usage as u
-        (hour_ms, product, project, key_id, model, calls, tokens, microdollars, unpriced) values ${rows}
-      on conflict (hour_ms, product, project, key_id, model)
-      do update set ${["calls", "tokens", "microdollars", "unpriced"].map(add).join(", ")}`,
-    "(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    (rows) => `insert into budget_usage as u (${usageColumns}) values ${rows}
+      on conflict (${usageKeys.join(", ")}) do update set ${usageMore("min")}`,
+    `(${[...usageKeys, ...usageSums].map(() => "?").join(", ")})`,
   );
   return async (
     tx: BudgetTx,
     charges: readonly { readonly reservation: Reservation; readonly charge: Charge }[],
   ): Promise<void> => {
-    const rows = new Map<string, UsageRow>();
+    const rows = new Map<string, { readonly keys: readonly (string | number)[]; readonly sums: number[] }>();
     for (const { reservation, charge } of charges) {
       const { product, project, key, model, createdMs } = reservation;
-      const hour_ms = windowStart("hour", createdMs);
-      const name = JSON.stringify([hour_ms, product, project, key, model]);
-      const before = rows.get(name);
-      rows.set(name, {
-        hour_ms,
-        product: product ?? "",
-        project,
-        key_id: key,
-        model,
-        calls: (before?.calls ?? 0) + 1,
-        tokens: (before?.tokens ?? 0) + charge.tokens,
-        microdollars: (before?.microdollars ?? 0) + charge.microdollars,
-        unpriced: (before?.unpriced ?? 0) + (charge.unpriced ? 1 : 0),
-      });
+      const keys = [windowStart("hour", createdMs), product ?? "", project, key, model];
+      const name = JSON.stringify(keys);
+      const row = rows.get(name) ?? { keys, sums: usageSums.map(() => 0) };
+      const more = usedBy(charge);
+      for (const [i, sum] of usageSums.entries()) row.sums[i] = (row.sums[i] ?? 0) + more[sum];
+      rows.set(name, row);
     }
-    const values = [...rows.values()].map((row) => [
-      row.hour_ms,
-      row.product,
-      row.project,
-      row.key_id,
-      row.model,
-      row.calls,
-      row.tokens,
-      row.microdollars,
-      row.unpriced,
-    ]);
+    const values = [...rows.values()].map(({ keys, sums }) => [...keys, ...sums]);
     await statement.run(tx, values);
+  };
+}
+
+function usedBy({ tokens, microdollars, unpriced, parts }: Charge): Record<(typeof usageSums)[number], number> {
+  return {
+    calls: 1,
+    tokens,
+    microdollars,
+    unpriced: unpriced ? 1 : 0,
+    input_tokens: parts.input,
+    cached_tokens: parts.cached,
+    output_tokens: parts.output,
+    unpriced_microdollars: unpriced ? microdollars : 0,
   };
 }
 
@@ -82,7 +75,7 @@ export async function usedSince(
 }
 
 /** A sum that stays an exact integer; 0 where there is nothing to add up. */
-export function sumOf(column: keyof UsedInAll): RawBuilder<number> {
+export function sumOf(column: (typeof usageSums)[number]): RawBuilder<number> {
   const sum = sql`sum(${sql.ref(column)})`;
   const bounded = sql`case when ${sum} > ${maxCounted} then ${maxCounted} else coalesce(${sum}, 0) end`;
   return sql<number>`cast(${bounded} as bigint) as ${sql.ref(column)}`;

@@ -1,5 +1,6 @@
 // `charter budget ...`: what products may spend on models, and what they have spent.
-import { budgetIdPattern, budgetWindows, maxAmount } from "../../budgets/index.ts";
+import { budgetIdPattern } from "../../budgets/index.ts";
+import { budgetOptions, budgetRequired } from "../budget-options.ts";
 import { budgetBar, limitText, resetText, usageText, whoseText } from "../budget-table.ts";
 import { pathOf } from "../client.ts";
 import type { Call, Command } from "../command.ts";
@@ -60,9 +61,7 @@ export const budgetSet: Command = {
     { name: "project", value: "PROJECT", summary: "calls of this project" },
     { name: "credential", value: "ID", summary: "calls with this credential, by its public id" },
     { name: "model", value: "MODEL", summary: "calls of this model" },
-    { name: "tokens", value: "N", summary: "most tokens in one window" },
-    { name: "dollars", value: "D", summary: "most US dollars in one window, to six decimals" },
-    { name: "per", value: "WINDOW", summary: `${budgetWindows.join(", ")} (calendar time, UTC)` },
+    ...budgetOptions,
   ],
   examples: [
     {
@@ -107,18 +106,8 @@ async function setBudget({ io, options, json, client }: Call): Promise<number> {
   if (Object.values(scope).every((each) => each === undefined)) {
     throw new UsageError("say whose calls: --product, --project, --credential or --model");
   }
-  const [tokens, dollars] = [options.integer("tokens", 0, maxAmount), options.text("dollars")];
-  if ((tokens === undefined) === (dollars === undefined)) throw new UsageError("give one of --tokens and --dollars");
-  const window = options.required("per");
-  if (!budgetWindows.some((known) => known === window)) {
-    throw new UsageError(`--per must be one of ${budgetWindows.join(", ")}, not ${JSON.stringify(window)}`);
-  }
-  const draft = {
-    scope,
-    unit: tokens === undefined ? "microdollars" : "tokens",
-    window,
-    limit: tokens ?? microdollarsOf(dollars ?? ""),
-  };
+  const draft = { scope, ...budgetRequired(options) };
+  const { unit, window } = draft;
   const budget = await client.json("POST", "/v1/budgets", draft);
   if (json) printJson(io, budget);
   else {
@@ -126,22 +115,10 @@ async function setBudget({ io, options, json, client }: Call): Promise<number> {
     const rows = [
       ["id", fieldText(budget, "id") ?? "?"],
       ["budget of", whoseText(budget)],
-      ["limit", [limitText(budget, "limit"), ...(tokens === undefined ? [] : ["tokens"]), span].join(" ")],
+      ["limit", [limitText(budget, "limit"), ...(unit === "tokens" ? ["tokens"] : []), span].join(" ")],
       ["receipt", receiptText(budget)],
     ];
     print(io, ...alignColumns(rows.map((row) => row.map(printable))));
   }
   return exitCodes.ok;
-}
-
-/** Dollars as typed, in millionths, without a detour through binary fractions. */
-function microdollarsOf(text: string): number {
-  const [, whole = "", fraction = ""] = /^(\d{1,7})(?:\.(\d{1,6}))?$/.exec(text) ?? [];
-  const micros = Number(whole) * 1_000_000 + Number(fraction.padEnd(6, "0"));
-  if (whole === "" || micros > maxAmount) {
-    throw new UsageError(
-      `--dollars must be an amount up to ${maxAmount / 1e6} with at most six decimals, not ${JSON.stringify(text)}`,
-    );
-  }
-  return micros;
 }

@@ -51,6 +51,45 @@ export const models: Command = {
   },
 };
 
+/** `charter models check` */
+export const modelsCheck: Command = {
+  name: "models check",
+  summary: "Ask providers whether they know the server's keys; no model is called",
+  usage: "[PROVIDER]",
+  arity: [0, 1],
+  options: [],
+  examples: [
+    {
+      line: "models check",
+      does: "asks every provider that is configured, and ends with 1 when one refuses or cannot be reached",
+    },
+    { line: "models check NAME --json", does: "asks one of them and prints the answer as JSON" },
+  ],
+  run: async ({ io, positionals: [provider], json, client }) => {
+    const answer = await client.json("POST", "/v1/providers/check", { provider });
+    const checks = fieldList(answer, "checks");
+    if (json) printJson(io, answer);
+    else {
+      const rows = checks.map((check) => {
+        const latencyMs = fieldNumber(check, "latency_ms");
+        return [
+          fieldText(check, "provider") ?? "?",
+          fieldText(check, "key") ?? "-",
+          (fieldText(check, "state") ?? "?").replace("_", " "),
+          latencyMs === undefined ? "-" : `${latencyMs} ms`,
+          fieldText(check, "reason") ?? "",
+        ].map(printable);
+      });
+      print(io, ...table(["provider", "key", "state", "latency", "reason"], rows, [1, 3]));
+    }
+    const bad =
+      provider === undefined
+        ? ["refused", "no_network", "failed"]
+        : ["refused", "no_network", "failed", "unconfigured"];
+    return checks.some((check) => bad.includes(fieldText(check, "state") ?? "")) ? exitCodes.refused : exitCodes.ok;
+  },
+};
+
 /** `charter breakers` */
 export const breakers: Command = {
   name: "breakers",

@@ -4,6 +4,7 @@
 import type { Constitution } from "../../constitution/index.ts";
 import { addressOf, canonicalCall, contentInTurns, partitionOf } from "../../answer-cache/index.ts";
 import type { AnswerCache, CanonicalCall, Producer, Query, SemanticIndex, Turn } from "../../answer-cache/index.ts";
+import type { Principal } from "../../kernel/ctx.ts";
 import type { CallSession } from "../call-session.ts";
 import { similarAnswer } from "../semantic-lookup.ts";
 
@@ -37,6 +38,8 @@ async function turnOf(session: CallSession, { constitution, cache, similar, embe
     // A call that accepts nothing else follows none that does.
     ...(session.enforcesForm ? { schema: "enforce" } : {}),
     ...(options.unsupported === undefined ? {} : { unsupported: options.unsupported }),
+    // What another key was answered may be of a model that this one may not call, or means by another name.
+    ...boundsOf(ctx.principal),
     ...parameters.passed,
   };
   // A temperature that Charter does not know samples as well.
@@ -68,6 +71,13 @@ async function turnOf(session: CallSession, { constitution, cache, similar, embe
   turn.lead[Symbol.dispose]();
   session.because(`a question that means the same was answered (similarity ${answer.similarity.toFixed(4)})`);
   return { kind: "hit", answer: answer.held, ageSeconds: cache.ageSeconds(answer.held), coalesced: false };
+}
+
+/** What a key is bound by that decides who answers. */
+function boundsOf({ calls = {} }: Principal): { readonly key?: string } {
+  const { models, aliases, fallbacks } = calls;
+  const isBound = [models, aliases, fallbacks].some((each) => each !== undefined);
+  return isBound ? { key: JSON.stringify([models, aliases, fallbacks]) } : {};
 }
 
 /** The digest of what is asked; what guards have changed is another body. */

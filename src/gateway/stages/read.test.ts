@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { callerOf, hello, openStageRig, product } from "../../../test/support/gateway/stage-rig.ts";
 import { noWishes } from "../../answer-cache/index.ts";
 import type { CallOptions } from "../prepared.ts";
-import { digest, frontOf, read, termsOf } from "./read.ts";
+import { termsOf } from "../call-terms.ts";
+import { digest, frontOf, read } from "./read.ts";
 
 let rig: Awaited<ReturnType<typeof openStageRig>>;
 beforeAll(async () => {

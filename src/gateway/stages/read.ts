@@ -1,7 +1,7 @@
 // Stage 1: reads a call into the neutral form and finds what it asks for and under which terms. Nothing is on record yet.
 import { digestsOf } from "../../answer-cache/index.ts";
 import type { BodyDigests } from "../../answer-cache/index.ts";
-import type { Constitution, ModelTerms } from "../../constitution/index.ts";
+import type { Constitution } from "../../constitution/index.ts";
 import { governanceFault } from "../../governance/index.ts";
 import { NotCanonicalError } from "../../kernel/canonical-json.ts";
 import { seesAll } from "../../kernel/ctx.ts";
@@ -11,6 +11,7 @@ import { HalfKeyError, withWholeCharacters } from "../../kernel/whole-characters
 import { modelFault } from "../../models/index.ts";
 import type { DialectName, FrontDialect, Lookup } from "../../models/index.ts";
 import { checkSize, checkUnknown } from "../call-size.ts";
+import { callTermsOf, fallbacksOf, modelOf } from "../call-terms.ts";
 import { gatewayFault } from "../errors.ts";
 import type { Asked, CallOptions } from "../prepared.ts";
 
@@ -67,7 +68,8 @@ export function read({ principal }: Ctx, { dialect, body, options }: IncomingCal
   const isForeign = !seesAll(principal) && product !== principal.product;
   if (product !== null && !isForeign && !Object.hasOwn(constitution.data.products, product)) throw noSuchProduct();
   // That there is no such model is told before what is wrong with the rest: it is what the caller has to change first.
-  const wanted = typeof model === "string" ? lookup.find(model, serves) : undefined;
+  const terms = callTermsOf(constitution, product, principal);
+  const wanted = typeof model === "string" ? lookup.find(modelOf(terms, model), serves) : undefined;
   if (wanted === undefined && isForeign) throw noSuchProduct();
   if (wanted === undefined && typeof model === "string") {
     throw gatewayFault("model.not_found", "no deployment has this name", {
@@ -78,16 +80,10 @@ export function read({ principal }: Ctx, { dialect, body, options }: IncomingCal
   const call = frontOf(fronts, dialect).readCall(body);
   checkUnknown(call);
   if (wanted === undefined) throw new Error("a call without the name of a model was read");
-  const terms = termsOf(constitution, product);
   const dataClass = options.dataClass ?? constitution.data.gateway.defaultDataClass;
-  return { call, product, isForeign, wanted, serves, terms, dataClass, options };
-}
-
-/** What a product's calls are held to; `null` stands for callers of no product. */
-export function termsOf({ data: { products, gateway } }: Constitution, product: string | null): ModelTerms {
-  const own = product === null || !Object.hasOwn(products, product) ? undefined : products[product]?.models;
-  if (own === undefined) return gateway.terms;
-  return { ...gateway.terms, ...own, parameters: { ...gateway.terms.parameters, ...own.parameters } };
+  // Vectors of one model say nothing to those of another, so nothing stands in for a model that embeds.
+  const fallbacks = serves === "chat" && wanted.kind === "named" ? fallbacksOf(terms, lookup) : [];
+  return { call, product, isForeign, wanted, fallbacks, serves, terms, dataClass, options };
 }
 
 /** The API that a caller speaks. */

@@ -21,12 +21,13 @@ export interface RouteParts {
 /** Ranks who could answer a call. */
 export async function route(ctx: Ctx, guarded: Guarded, parts: RouteParts): Promise<Prepared> {
   const { constitution, lookup, fleet, analyser } = parts;
-  const { call, product, isForeign, wanted, serves, terms, dataClass, options } = guarded;
+  const { call, product, isForeign, wanted, fallbacks, serves, terms, dataClass, options } = guarded;
   const strategy = (wanted.kind === "any" ? wanted.strategy : undefined) ?? options.strategy ?? "balanced";
   const isOpen = wanted.kind === "any" || wanted.kind === "tag";
   const { level, reasons: analysis } = isOpen ? analysed(analyser, call) : { level: 1, reasons: [] };
   const request: RouteRequest = {
     wanted,
+    fallbacks,
     serves,
     level,
     strategy,
@@ -51,7 +52,8 @@ export function noCandidate({ routed: { excluded }, call }: Prepared): Error {
   if (excluded.length > 0 && excluded.every(({ byTerms }) => byTerms)) {
     return gatewayFault("model.not_allowed", detail, {
       policies: ["gateway.terms"],
-      remedy: "choose another model or tier, or ask an owner to change the product's terms in the constitution",
+      remedy:
+        "choose one of GET /v1/models, use a key that is good for the model, or ask an owner to change the product's terms in the constitution",
     });
   }
   return gatewayFault("model.unavailable", detail, {

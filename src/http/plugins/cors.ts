@@ -16,6 +16,7 @@ const exposedHeaders = [
   "X-Charter-Intent",
   "X-Charter-Outcome",
   "X-Charter-Tier",
+  "X-Charter-Deployment",
   "X-Charter-Model",
   "X-Charter-Cost-Microdollars",
   "X-Charter-Cache",

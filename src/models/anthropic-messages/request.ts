@@ -11,16 +11,17 @@ import { isOwnReasoning, writeReasoning } from "./reasoning.ts";
 import { writeTurns } from "./turns.ts";
 
 /** The version of the API; there has been no later one. */
-const headers = { "anthropic-version": "2023-06-01" };
+/** The header that names the version of the API. */
+export const messagesVersion = { "anthropic-version": "2023-06-01" };
 
 /** Writes a call. @throws `dialect.unsupported` for what the Messages API cannot say. */
 export function writeMessagesCall(call: ModelCall, target: Target): WireRequest {
   if (call.tools.some(({ name }) => name === replyTool)) throw unsupported(`the name ${replyTool} is Charter's own`);
   const path = "/messages";
-  if (call.dialect === "anthropic-messages") return { path, headers, body: ownBody(call, target) };
+  if (call.dialect === "anthropic-messages") return { path, headers: messagesVersion, body: ownBody(call, target) };
   const losses = new Losses(call, target);
   const body = translatedBody(call, target, losses);
-  return { path, headers, body, dropped: losses.names };
+  return { path, headers: messagesVersion, body, dropped: losses.names };
 }
 
 /**

@@ -83,6 +83,12 @@ export class Lookup {
     return byPrefix === undefined ? [] : [unlistedDeployment(byPrefix, name, serves)];
   }
 
+  /** Whose deployment has a name, or would have it; null where there is none. */
+  providerOf(name: string): string | null {
+    const deployment = this.deployments.find((each) => each.name === name) ?? this.unlisted(name, "chat")[0];
+    return deployment?.provider.name ?? null;
+  }
+
   /** With the built-in models in force, a model whose providers all lack a key is answered by them, and says so. */
   #standIn(found: readonly Deployment[], serves: Service): Wanted | undefined {
     const [first] = found;

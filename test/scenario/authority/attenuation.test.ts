@@ -62,6 +62,16 @@ const keyDraft = fc.record({
   networks: some(networks),
   expiresInMs: some(fc.constantFrom(30_000, 90_000)),
   owner: some(fc.constantFrom("victim", "own")),
+  models: some(fc.subarray(["*", "gpt-*", "gpt-5*", "gpt-5-mini", "own/gpt-5"], { minLength: 1 })),
+  budget: some(
+    fc.record({
+      unit: fc.constantFrom("tokens" as const, "microdollars" as const),
+      window: fc.constantFrom("day" as const, "month" as const),
+      limit: fc.constantFrom(10, 1000),
+    }),
+  ),
+  rpm: some(fc.constantFrom(1, 10)),
+  tpm: some(fc.constantFrom(100, 1000)),
 });
 const clientDraft = fc.record({
   kind,

@@ -40,6 +40,21 @@ const cases: readonly Case[] = [
   },
   {
     module: "accounts",
+    operation: "key.create",
+    prepare: made,
+    ask: (label) => [
+      "/v1/keys",
+      { body: { kind: "auditor", label, budget: { unit: "tokens", window: "day", limit: 7 } } },
+    ],
+    // Both or neither.
+    async isThere(server, label) {
+      const { keys } = (await server.ask("/v1/keys?limit=200")).json as { keys: { label: string; budget: unknown }[] };
+      const made = keys.find((each) => each.label === label);
+      return made !== undefined && made.budget !== null;
+    },
+  },
+  {
+    module: "accounts",
     operation: "user.create",
     prepare: made,
     ask: (username) => ["/v1/users", { body: { username, email: `${username}@example.org`, kind: "auditor" } }],

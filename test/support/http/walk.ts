@@ -109,6 +109,7 @@ export async function openWalk(charter: TestCharter): Promise<Walk> {
     "budget.request": () => ({ ...claim, purpose: "walk", model: "small", estimated_tokens: 10, task: "t" }),
     "budget.commit": () => ({ ...claim, actual_tokens: 1 }),
     "budget.release": () => claim,
+    "provider.check": () => ({}),
     "budget.set": () => ({ scope: { product: "GURUKUL" }, unit: "tokens", window: "day", limit: 1000 }),
     "artifact.create": () => envelope({ payload: "walk" }),
     "bucket.write": () => ({ product_id: "AI_ASSISTANT", artifact_type: "ConversationArtifact", data: 1 }),

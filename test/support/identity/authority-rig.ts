@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { budgetMigrations, openBudgets } from "../../../src/budgets/index.ts";
 import { loadConstitution, defaultConstitutionDir } from "../../../src/constitution/index.ts";
 import { openDatabase } from "../../../src/db/index.ts";
 import { openGate, openHalts } from "../../../src/governance/index.ts";
@@ -57,7 +58,8 @@ export async function openAuthorityRig(): Promise<AuthorityRig> {
   const constitution = loadConstitution(defaultConstitutionDir());
   const dir = await mkdtemp(join(existsSync(memoryDir) ? memoryDir : tmpdir(), "charter-authority-"));
   const database = await openDatabase({ kind: "sqlite", file: join(dir, "charter.db") }, silentLog);
-  await database.migrate([...identityMigrations, ...governanceMigrations]);
+  await database.migrate([...identityMigrations, ...governanceMigrations, ...budgetMigrations]);
+  const room = openBudgets({ db: database, clock, log: silentLog, defaultTokens: 0 });
   const lesser: LesserRole = (one, other) => lesserRole(one, other, constitution.data.roles);
   const users = new UserReader(database, clock);
   const stored = new StoredClients(database, clock, true);
@@ -110,7 +112,7 @@ export async function openAuthorityRig(): Promise<AuthorityRig> {
     nowMs,
     products: Object.keys(constitution.data.products),
     accounts,
-    keyring: openKeyAdministration({ gate, identity, constitution }),
+    keyring: openKeyAdministration({ gate, identity, constitution, room }),
     clients: openClientRegistry({ gate, constitution, clients: stored, signingKeys: {} as never }),
     authenticator: identity.authenticator,
     mails,
@@ -127,6 +129,7 @@ export async function openAuthorityRig(): Promise<AuthorityRig> {
     }),
     async [Symbol.asyncDispose]() {
       await identity[Symbol.asyncDispose]();
+      await room[Symbol.asyncDispose]();
       await database[Symbol.asyncDispose]();
       await rm(dir, { recursive: true, force: true });
     },
