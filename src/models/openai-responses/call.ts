@@ -84,10 +84,10 @@ function refuseStored(body: JsonObject): void {
   for (const key of ["previous_response_id", "conversation", "prompt"]) {
     const value = body[key];
     if (value === undefined || value === null) continue;
-    throw unsupported(`/${key} refers to something stored, and and none is kept here`, `/${key}`);
+    throw unsupported(`/${key} refers to something stored, and nothing like it is kept here`, `/${key}`);
   }
   if (flagIn(body, "background", "") === true) {
-    throw unsupported("/background asks for an answer later, and Charter keeps no answers", "/background");
+    throw unsupported("/background asks for an answer later, and no answers are kept here", "/background");
   }
 }
 
