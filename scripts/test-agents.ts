@@ -110,10 +110,33 @@ async function sessions(): Promise<boolean> {
     const isMade = existsSync(join(place, "made.txt")) && readFileSync(join(place, "made.txt"), "utf8") === "hello\n";
     tell("Codex: makes a file with a tool and says so", isMade && made.text.includes("red pixel"), made.text);
 
+    const opencode = join(folder, "node_modules/opencode-linux-x64/bin/opencode");
+    const charter = {
+      npm: "@ai-sdk/openai-compatible",
+      options: { baseURL: `${url}/v1`, apiKey: key },
+      models: { "up/gpt-4o": { name: "charter" } },
+    };
+    const openConfig = {
+      provider: { charter },
+      model: "charter/up/gpt-4o",
+      small_model: "charter/up/gpt-4o",
+      autoupdate: false,
+      permission: "allow",
+    };
+    const opened = await ran([opencode, "run", "Make a file opened.txt"], place, {
+      ...shared,
+      PWD: place,
+      OPENCODE_CONFIG_CONTENT: JSON.stringify(openConfig),
+      OPENCODE_DISABLE_MODELS_FETCH: "true",
+    });
+    const isOpened = existsSync(join(place, "opened.txt"));
+    tell("OpenCode: makes a file with a tool and says so", isOpened && opened.text.includes("red pixel"), opened.text);
+
     const env = { ...shared, CHARTER_URL: url, CHARTER_KEY: key };
     const { status, text } = await ran([process.execPath, join(folder, "sdks.mjs")], folder, env);
     console.log(text.trimEnd());
     if (status !== 0) failed++;
+    tell("every way: the model is given the PDF", asked.includes('"reads":true'), "");
     return failed === 0;
   } finally {
     provider.kill();

@@ -1,11 +1,14 @@
-// A scripted provider of chat completions: asks once for a tool that it knows, then says what it saw. It writes to standard
+// A scripted provider of chat completions: thinks, asks once for a tool that it knows, then says what it saw. It writes to standard
 // output what was asked, one line of JSON a call.
 import { createServer } from "node:http";
 
 const answer = "It is a red pixel.";
+const thought = "It is small and red.";
 
 /** What each agent's tool is called with. */
 const argumentsOf = {
+  // OpenCode's.
+  bash: () => ({ command: "echo hello > opened.txt", description: "Makes a file" }),
   Read: () => ({ file_path: process.env.PICTURE }),
   weather: () => ({ city: "Rome" }),
   shell: () => ({ command: ["bash", "-lc", "echo hello > made.txt"] }),
@@ -19,8 +22,10 @@ const server = createServer((request, response) => {
   request.on("end", () => {
     const body = JSON.parse(Buffer.concat(parts).toString() || "{}");
     const messages = body.messages ?? [];
-    const sees = JSON.stringify(messages).includes("image_url");
-    console.log(JSON.stringify({ path: request.url, model: body.model, turns: messages.length, sees }));
+    const text = JSON.stringify(messages);
+    const sees = text.includes("image_url");
+    const reads = text.includes("data:application/pdf;base64,");
+    console.log(JSON.stringify({ path: request.url, model: body.model, turns: messages.length, sees, reads }));
     const name = (body.tools ?? []).map((tool) => tool.function?.name).find((each) => each in argumentsOf);
     const isAsked =
       name !== undefined && messages.at(-1)?.role !== "tool" && !messages.some(({ role }) => role === "tool");
@@ -38,7 +43,8 @@ function reply(response, { model, stream, stream_options: options }, call) {
   const head = { id: "chatcmpl-1", created: 1, model };
   const finish = call === undefined ? "stop" : "tool_calls";
   if (stream !== true) {
-    const said = call === undefined ? { content: answer } : { content: null, tool_calls: [call] };
+    const said =
+      call === undefined ? { content: answer, reasoning_content: thought } : { content: null, tool_calls: [call] };
     const choices = [{ index: 0, message: { role: "assistant", ...said }, finish_reason: finish }];
     response.writeHead(200, { "content-type": "application/json" });
     response.end(JSON.stringify({ ...head, object: "chat.completion", choices, usage }));
@@ -49,6 +55,7 @@ function reply(response, { model, stream, stream_options: options }, call) {
     response.write(`data: ${JSON.stringify({ ...head, object: "chat.completion.chunk", choices, ...more })}\n\n`);
   const delta = (delta, finish_reason = null) => send([{ index: 0, delta, finish_reason }]);
   delta({ role: "assistant", content: "" });
+  if (call === undefined) for (const word of thought.match(/\S+\s*/g)) delta({ reasoning_content: word });
   if (call === undefined) for (const word of answer.match(/\S+\s*/g)) delta({ content: word });
   else {
     delta({ tool_calls: [{ index: 0, ...call, function: { ...call.function, arguments: "" } }] });
