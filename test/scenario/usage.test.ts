@@ -1,5 +1,8 @@
 // Reports of what was used: from calls as they are made to a table for a spreadsheet.
+import { PassThrough } from "node:stream";
+import { text as textOf } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { runProgram } from "../../src/cli/program.ts";
 import { questions, startRig } from "../support/gateway/gateway.ts";
 import type { GatewayRig } from "../support/gateway/gateway.ts";
 
@@ -140,6 +143,31 @@ describe("a report of usage", () => {
       expect((await rig.charter.ask(`/v1/usage?${query}`)).status).toBe(400);
     },
   );
+
+  it("is a table on the command line too, the highest cost first and the total last", async () => {
+    const run = async (...args: readonly string[]) => {
+      const stdout = new PassThrough();
+      const env = { CHARTER_URL: rig.charter.url, CHARTER_KEY: rig.charter.adminKey };
+      const io = { stdin: process.stdin, stdout: stdout as never, stderr: stdout as never, env, cwd: "/" };
+      const code = await runProgram(args, io);
+      stdout.end();
+      return [code, await textOf(stdout)] as const;
+    };
+    const [code, table] = await run("usage", "--since", "2026-11-01", "--until", "2026-11-03");
+    expect(code).toBe(0);
+    const lines = table.split("\n").filter((line) => line !== "");
+    expect(lines[1]).toMatch(/^MODEL +CALLS +INPUT +CACHED +OUTPUT +TOKENS +COST +UNPRICED$/);
+    expect(lines.findIndex((line) => line.startsWith("total"))).toBe(lines.length - 2);
+    expect(lines.at(-1)).toContain("the cost of 1 call is not known");
+    const costs = lines.slice(2, -2).map((line) => Number(/\$([\d.]+)/.exec(line)?.[1]));
+    expect(costs).toEqual(costs.toSorted((left, right) => right - left));
+    const span = ["--since", "2026-11-01", "--until", "2026-11-03"];
+    const [, csv] = await run("usage", "--by", "key", "--csv", ...span);
+    expect(csv.split("\r\n")).toHaveLength(5);
+    const [, whole] = await run("usage", "--by", "day", "--json", ...span);
+    expect((JSON.parse(whole) as { rows: Row[] }).rows).toHaveLength(2);
+    expect((await run("usage", "--by", "colour"))[0]).toBe(2);
+  });
 
   it("is the same after the server was stopped", async () => {
     const before = await report("by=day,key,model");

@@ -99,7 +99,8 @@ function tableOf(by: readonly string[], rows: readonly unknown[], report: unknow
   const numbers = measures.map((_, i) => by.length + i);
   const estimate = fieldText(total, "unpriced_estimate_usd") ?? "0";
   const unpriced = fieldNumber(total, "unpriced_calls") ?? 0;
-  const note = `the cost of ${unpriced} calls is not known; budgets were charged $${estimate} for them, which no cost above holds`;
+  const calls = unpriced === 1 ? "1 call" : `${unpriced} calls`;
+  const note = `the cost of ${calls} is not known; budgets were charged $${estimate} for that, which no cost above holds`;
   return [
     `${fieldText(report, "since") ?? "?"} to ${fieldText(report, "until") ?? "?"}`,
     "",

@@ -34,6 +34,8 @@ export function providerRoutes(app: FastifyInstance, services: Services): void {
       },
     },
     handle: async (ctx, request) => {
+      // A provider that is silent may take longer than a silent client.
+      request.raw.socket.setTimeout(0);
       const { provider } = request.body as { provider?: string };
       const { value, receipt } = await services.gateway.checkProviders(ctx, provider);
       return { checks: value, receipt };
