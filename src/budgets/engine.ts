@@ -1,6 +1,6 @@
 // The engine: memory counts calls of models under a lease, and the store decides whatever memory is not sure of.
 //
-// 1. A lease is room that this process alone may give out: the whole of every budget where nobody else uses the database
+// 1. A lease is room that this process alone may give out: the whole of every budget where no one else uses the database
 //    (SQLite), a part of what is free where processes share it (PostgreSQL). `store/` grants it, and ends it.
 // 2. A call that fits into the lease is counted in memory, and a note of it is in a relaxed commit before anything of its answer
 //    is seen. Notes are folded into the tables later; a call that began and ended in between is never a row.

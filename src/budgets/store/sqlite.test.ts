@@ -1,45 +1,13 @@
+import { sql } from "kysely";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { BudgetRig, defaultTokens } from "../../../test/contract/budget-rig.ts";
 import { sqlitePlace } from "../../../test/contract/databases.ts";
-import type { Database, Durability } from "../../db/index.ts";
-import { dbFault } from "../../db/errors.ts";
+import { actOn } from "../../../test/support/storage/acts.ts";
+import { Disk } from "../../../test/support/storage/disk.ts";
 import { silentLog } from "../../kernel/ctx.ts";
 import { openBudgets } from "../budgets.ts";
 import type { Budgets } from "../budgets.ts";
-
-/** A database whose disk can be full or broken. */
-class Disk {
-  isFull = false;
-  isUnreadable = false;
-  readonly #db: Database;
-
-  constructor(db: Database) {
-    this.#db = db;
-  }
-
-  tables<Narrowed>(): Database<Narrowed> {
-    const db = this.#db.tables<Narrowed>();
-    return {
-      dialect: db.dialect,
-      read: db.read.withPlugin({
-        transformQuery: ({ node }) => {
-          if (this.isUnreadable) throw dbFault("db.unavailable", "The disk cannot be read.");
-          return node;
-        },
-        transformResult: async ({ result }) => result,
-      }),
-      tables: () => db.tables(),
-      migrate: (migrations) => db.migrate(migrations),
-      transact: (work, durability?: Durability) =>
-        this.isFull
-          ? Promise.reject(dbFault("db.full", "The database has no room left."))
-          : db.transact(work, durability),
-      once: (query, durability) => db.once(query, durability),
-      flushed: () => db.flushed(),
-      [Symbol.asyncDispose]: () => db[Symbol.asyncDispose](),
-    };
-  }
-}
+import type { Reservation } from "../reservation.ts";
 
 describe("counters in memory", () => {
   let rig: BudgetRig;
@@ -114,6 +82,41 @@ describe("counters in memory", () => {
     expect(await rig.line(product)).toMatchObject({ used: 250_000, held: 0 });
   });
 
+  it("counts once what a transaction folded before it was noted, also after a kill", async () => {
+    await rig.release(await rig.reserve(product, 1));
+    let first: Reservation | undefined;
+    // Its unit is queued before those that note the calls, and begins when both have been counted.
+    const settled = actOn(rig.db).transact(async (tx) => first && rig.budgets.settle(tx, first, 7, null));
+    const [one, other] = await Promise.all([10, 20].map((tokens) => rig.budgets.admit(rig.request(product, tokens))));
+    if (one === undefined || other === undefined) throw new Error("two calls are admitted");
+    first = one.held;
+    const charged = rig.budgets.charge(other.held, 15, null);
+    await Promise.all([one.kept, other.kept, charged, settled]);
+    expect(await settled).toMatchObject({ applied: true });
+    await rig.kill();
+    expect(await rig.line(product)).toMatchObject({ used: 22, held: 0 });
+    expect((await rig.budgets.state({ product })).usage.day).toMatchObject({ calls: 2, tokens: 22 });
+  });
+
+  it("takes up a journal as earlier versions wrote it", async () => {
+    const made = (id: string, tokens: number) => {
+      const { createdMs, expiresMs } = { createdMs: rig.clock.ms, expiresMs: rig.clock.ms + 1_000 };
+      const call = ["call", 0, "key_1", "small", null, tokens, 5, "held", createdMs, expiresMs, null];
+      return [id, id, product, "default", "", ...call];
+    };
+    const bodies = [[made("a", 10), made("b", 20)], [["a", "settled", 6, null]]];
+    for (const body of bodies) {
+      await rig.db.transact((tx) =>
+        sql`insert into budget_journal (body) values (${JSON.stringify(body)})`.execute(tx),
+      );
+    }
+    expect(await rig.line(product)).toMatchObject({ used: 6, held: 20 });
+    expect((await rig.budgets.state({ product })).usage.day).toMatchObject({ calls: 1, microdollars: 5, unpriced: 1 });
+    rig.clock.ms += 1_000;
+    expect(await rig.budgets.expire(rig.clock.ms)).toBe(1);
+    expect(await rig.line(product)).toMatchObject({ used: 26, held: 0 });
+  });
+
   describe("on a full or broken disk", () => {
     let disk: Disk;
     let budgets: Budgets;
@@ -122,13 +125,7 @@ describe("counters in memory", () => {
       disk = new Disk(rig.db);
       await rig.budgets[Symbol.asyncDispose]();
       const { clock } = rig;
-      const db = disk.tables<unknown>();
-      budgets = openBudgets({
-        db: { ...db, tables: () => disk.tables() },
-        clock,
-        log: silentLog,
-        defaultTokens,
-      });
+      budgets = openBudgets({ db: disk.database(), clock, log: silentLog, defaultTokens });
       rig.budgets = budgets;
     });
 
@@ -144,6 +141,16 @@ describe("counters in memory", () => {
       disk.isFull = false;
       expect(await rig.line(product)).toMatchObject({ used: 370, held: 0 });
       await rig.release(await rig.reserve(product, 1));
+    });
+
+    it("does not lose a charge to a kill although the note of its call could not be written", async () => {
+      await rig.release(await rig.reserve(product, 1));
+      disk.next = ["early"];
+      const { held, kept } = await budgets.admit(rig.request(product, 100));
+      await expect(kept).rejects.toMatchObject({ code: "db.full" });
+      expect((await rig.settle(held, 70, null)).applied).toBe(true);
+      await rig.kill();
+      expect(await rig.line(product)).toMatchObject({ used: 70, held: 0 });
     });
 
     it("keeps to a limit that was set although the limits could not be read at once afterwards", async () => {

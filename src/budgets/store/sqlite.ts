@@ -3,7 +3,7 @@
 // 1. A note is a line in the journal, many to a row. Twice a second all that happened is folded into the tables and the journal is
 //    emptied, in one transaction; a start takes up what a killed process left there in the same way.
 // 2. A counter in memory is the whole truth: what its table says and what is not folded yet. It is read in the transaction of
-//    whoever needs it first; units of work run one after another, so it misses nothing.
+//    the caller that needs it first; units of work run one after another, so it misses nothing.
 // 3. Who reserves in a transaction takes room in memory at once and gives it back when the transaction is undone; who ends a
 //    reservation there frees its room when the transaction is committed. So no limit is passed either way. The rows go straight
 //    into the tables.
@@ -106,7 +106,7 @@ export class SqliteStore implements Store {
   }
 
   async endLeases(tx: BudgetTx): Promise<void> {
-    // First of all: what memory counted under the old limits after this would be left out of counters that are made anew.
+    // First of all: what memory counted under the old limits after this would be missing from the counters that new limits make.
     this.#lease = undefined;
     await this.#fold(tx);
   }
