@@ -79,6 +79,11 @@ export function itemsOf({ input, response }: Pick<KeptResponse, "input" | "respo
   return Array.isArray(output) ? [...input, ...(output as readonly Item[])] : input;
 }
 
+/** Whether an id can be in a table: PostgreSQL holds no NUL in a text, and fails where one is looked for. */
+function isKeepable(id: string): boolean {
+  return !id.includes("\0");
+}
+
 /** Most rows of items that are written in one statement. */
 const itemsAtOnce = 100;
 
@@ -102,7 +107,7 @@ export class ResponseStore {
       input: kept.input,
       response: kept.response,
     };
-    const items = [...new Set(kept.itemIds)].map((each) => ({
+    const items = [...new Set(kept.itemIds)].filter(isKeepable).map((each) => ({
       owner,
       id: each,
       response_id: id,
@@ -129,6 +134,7 @@ export class ResponseStore {
 
   /** A response of an owner; undefined when there is none that still counts. */
   async get(owner: string, id: string, nowMs: number): Promise<KeptResponse | undefined> {
+    if (!isKeepable(id)) return undefined;
     const row = await this.#db.read
       .selectFrom("kept_responses")
       .selectAll()
@@ -149,6 +155,7 @@ export class ResponseStore {
 
   /** The response that holds an item of an owner. */
   async holding(owner: string, itemId: string, nowMs: number): Promise<KeptResponse | undefined> {
+    if (!isKeepable(itemId)) return undefined;
     const row = await this.#db.read
       .selectFrom("kept_response_items")
       .select("response_id")
