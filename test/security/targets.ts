@@ -115,7 +115,7 @@ class Maker {
     const valueOf = (parameter: Parameter): string => {
       const { in: place, name } = parameter;
       // An Idempotency-Key stands for one request.
-      const value = name === "idempotency-key" ? randomUUID() : (this.#samples.get(parameter) ?? "");
+      const value = name === "idempotency-key" ? randomUUID() : this.#valueWith(only, parameter);
       const text = place === "header" ? value : encodeURIComponent(value).replaceAll("%2F", "/");
       return text + mark(place, name, only === undefined || only === parameter);
     };
@@ -136,6 +136,12 @@ class Maker {
       needsKey: (operations as Record<string, Operation>)[operation]?.access !== "public",
       isRefused: this.#variant?.isRefused === true || operation in refusedAnyway,
     };
+  }
+
+  /** The value of a parameter; it may be another one beside the header that a target is for. */
+  #valueWith(only: Parameter | undefined, parameter: Parameter): string {
+    const own = only && this.#values[`${this.#operation.operationId}/${only.name}/${parameter.name}`];
+    return typeof own === "string" ? own : (this.#samples.get(parameter) ?? "");
   }
 
   #body({ type, schema = {} }: Body, mark: (name: string) => string): string {
