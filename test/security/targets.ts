@@ -37,13 +37,32 @@ const star = "*";
 const formType = "application/x-www-form-urlencoded";
 
 /** The request without its marks. */
-export function unmarked({ method, path, headers, body }: Target) {
-  const bare = (text: string): string => text.replaceAll(star, "");
+export function unmarked(target: Target) {
+  return withTexts(target, () => "");
+}
+
+/** The request with a text behind the value of one mark, in the writing of its place. A header takes any. */
+export function markedWith(target: Target, wanted: Mark, text: string) {
+  const isJson = target.headers["content-type"]?.includes("json") === true;
+  const written = {
+    path: encodeURIComponent(text.toWellFormed()),
+    query: encodeURIComponent(text.toWellFormed()),
+    body: isJson ? JSON.stringify(text).slice(1, -1) : encodeURIComponent(text.toWellFormed()),
+    header: text,
+    cookie: text,
+  }[wanted.place];
+  return withTexts(target, (index) => (target.marks[index] === wanted ? written : ""));
+}
+
+/** The request with a text in place of each mark, which are counted as they were made. */
+function withTexts({ method, path, headers, body }: Target, textOf: (index: number) => string) {
+  let index = 0;
+  const filled = (text: string): string => text.replaceAll(star, () => textOf(index++));
   return {
     method,
-    path: bare(path),
-    headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, bare(value)])),
-    ...(body === undefined ? {} : { body: bare(body) }),
+    path: filled(path),
+    headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, filled(value)])),
+    ...(body === undefined ? {} : { body: filled(body) }),
   };
 }
 
