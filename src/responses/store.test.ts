@@ -44,6 +44,13 @@ onBothDialects((name, places) => {
       }
     });
 
+    it("are kept without the ids that no table can hold, and found under none of those", async () => {
+      await store.put("product:A", { ...kept("resp_0"), itemIds: ["a\0b", "fc_resp_0"] });
+      expect((await store.holding("product:A", "fc_resp_0", 50))?.id).toBe("resp_0");
+      expect(await store.holding("product:A", "a\0b", 50)).toBeUndefined();
+      expect(await store.get("product:A", "resp_0\0", 50)).toBeUndefined();
+    });
+
     it("are gone once their time is over, swept or not", async () => {
       await store.put("product:A", kept("resp_2"));
       await store.put("product:A", kept("resp_3", 200));

@@ -82,6 +82,11 @@ export function itemsOf({ input, response }: Pick<KeptResponse, "input" | "respo
   return Array.isArray(output) ? [...input, ...(output as readonly Item[])] : input;
 }
 
+/** Whether an id can be in a table: PostgreSQL holds no NUL in a text, and fails where one is looked for. */
+function isKeepable(id: string): boolean {
+  return !id.includes("\0");
+}
+
 /** Most rows of items that are written in one statement. */
 const itemsAtOnce = 100;
 
@@ -128,6 +133,7 @@ export class ResponseStore {
 
   /** A response of an owner; undefined when there is none that still counts. */
   async get(owner: string, id: string, nowMs: number, tx?: ResponseTx): Promise<KeptResponse | undefined> {
+    if (!isKeepable(id)) return undefined;
     const row = await (tx ?? this.#db.read)
       .selectFrom("kept_responses")
       .selectAll()
@@ -151,6 +157,7 @@ export class ResponseStore {
 
   /** The response that holds an item of an owner. */
   async holding(owner: string, itemId: string, nowMs: number): Promise<KeptResponse | undefined> {
+    if (!isKeepable(itemId)) return undefined;
     const row = await this.#db.read
       .selectFrom("kept_response_items")
       .select("response_id")
@@ -183,7 +190,9 @@ export class ResponseStore {
 }
 
 async function writeItems(tx: ResponseTx, owner: string, { id, itemIds, expiresMs }: NewAnswer): Promise<void> {
-  const items = [...new Set(itemIds)].map((each) => ({ owner, id: each, response_id: id, expires_ms: expiresMs }));
+  const items = [...new Set(itemIds)]
+    .filter(isKeepable)
+    .map((each) => ({ owner, id: each, response_id: id, expires_ms: expiresMs }));
   for (let at = 0; at < items.length; at += itemsAtOnce) {
     await tx
       .insertInto("kept_response_items")

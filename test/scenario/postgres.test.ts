@@ -39,6 +39,40 @@ describeWith(["postgres"], "Charter on PostgreSQL", () => {
     expect(proof.json.receipt).toEqual(stored.json.receipt);
   });
 
+  it("knows nothing of what is called by a text that no table can hold, and does not fail at it", async () => {
+    const form = { "content-type": "application/x-www-form-urlencoded" };
+    const claims = Buffer.from(JSON.stringify({ iss: "a\0b", sub: "a\0b", aud: charter.url, exp: 4e9 }));
+    const assertion = `eyJhbGciOiJFZERTQSJ9.${claims.toString("base64url")}.eA`;
+    const signed = `client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer&client_assertion=${assertion}`;
+    const forms = {
+      "/api/v1/auth/token": [
+        "grant_type=client_credentials&client_id=a%00b&client_secret=x",
+        `grant_type=client_credentials&${signed}`,
+      ],
+      "/api/v1/auth/revoke": ["token=x&client_id=a%00b", `token=x&${signed}`],
+      "/api/v1/auth/introspect": ["token=x&client_id=a%00b", `token=x&${signed}`],
+    };
+    for (const [path, bodies] of Object.entries(forms)) {
+      for (const body of bodies) {
+        const { status, json } = await charter.ask(path, { key: null, headers: form, body });
+        expect([path, status, json.error]).toEqual([path, 401, "invalid_client"]);
+      }
+    }
+    const call = { model: "simulated-nano", input: "hi" };
+    const claim = { product: "a\0b", request_id: "x" };
+    const limit = { unit: "tokens", window: "day", limit: 1 };
+    const calls: readonly [string, object, number][] = [
+      ["/v1/responses", { ...call, previous_response_id: "a\0b" }, 404],
+      ["/v1/responses", { ...call, input: [{ type: "item_reference", id: "a\0b" }] }, 400],
+      ["/api/v1/budget/commit", { ...claim, actual_tokens: 1 }, 400],
+      ["/api/v1/budget/release", claim, 400],
+      ["/v1/budgets", { scope: { product: "\ud800" }, ...limit }, 400],
+    ];
+    for (const [path, body, wanted] of calls) {
+      expect([path, (await charter.ask(path, { body })).status]).toEqual([path, wanted]);
+    }
+  });
+
   it("gives forty concurrent writers forty artifacts, and one to those who share a key", async () => {
     const answers = await Promise.all(
       Array.from({ length: 40 }, (_, i) => charter.ask("/v1/artifacts", { body: envelope({ payload: i }) })),

@@ -2,13 +2,15 @@
 // attacked, so that an attack which locks one out does not end the attack on the next operation.
 import { createHash, randomBytes } from "node:crypto";
 import type { CharterProcess } from "../support/app/process.ts";
+import { gatewayValues } from "./gateway-contents.ts";
 import type { Contents, Values, Variant } from "./samples.ts";
 
 const product = "AI_ASSISTANT";
 const type = "ConversationArtifact";
 const password = "a long walk over wet stones";
 const redirectUri = "http://127.0.0.1:8400/callback";
-const formType = "application/x-www-form-urlencoded";
+const formType = { "content-type": "application/x-www-form-urlencoded" };
+const rawType = { "content-type": "application/octet-stream" };
 /** Artifacts that are there before the attack. */
 const artifacts = 30;
 /** Size of the big artifact, bytes: more than the sockets of an attack can hold in their buffers. */
@@ -18,11 +20,12 @@ const bigBytes = 8 * 1024 * 1024;
 export async function fill(server: CharterProcess): Promise<Contents> {
   const artifactId = await storeArtifacts(server);
   const streamed = `/v1/artifacts?product=${product}&type=${type}`;
-  const big = await post(server, streamed, Buffer.alloc(bigBytes, "lorem ipsum "), "application/octet-stream");
+  const big = await post(server, streamed, Buffer.alloc(bigBytes, "lorem ipsum "), rawType);
   const clients = await makeClients(server);
   const { page, variants } = await oauthVariants(server, clients);
+  const ofGateway = await gatewayValues((path, body, headers) => post(server, path, body, headers), product);
   return {
-    values: { ...plainValues(artifactId), ...(await ownValues(server, artifactId)) },
+    values: { ...plainValues(artifactId), ...ofGateway, ...(await ownValues(server, artifactId)) },
     variants,
     product,
     artifactType: type,
@@ -33,10 +36,9 @@ export async function fill(server: CharterProcess): Promise<Contents> {
 
 /** Posts and expects success. */
 // oxlint-disable-next-line typescript/no-explicit-any -- answers of every shape
-async function post(server: CharterProcess, path: string, body: unknown, contentType?: string): Promise<any> {
-  const headers = contentType === undefined ? {} : { "content-type": contentType };
+async function post(server: CharterProcess, path: string, body: unknown, headers = {}): Promise<any> {
   // The authorization server reads a client's credential where the API reads a caller's.
-  const caller = contentType === formType ? { key: null } : {};
+  const caller = headers === formType ? { key: null } : {};
   const { status, json } = await server.ask(path, { body, headers, ...caller });
   if (status >= 300) throw new Error(`${path}: ${status} ${JSON.stringify(json)}`);
   return json;
@@ -134,8 +136,8 @@ async function ownValues(server: CharterProcess, artifactId: string): Promise<Va
     values[`${operation}/password`] = password;
   }
   const lists = { "artifact.list": "/v1/artifacts", "ledger.entries": "/ledger/entries", "key.list": "/v1/keys" };
-  const accounts = { "user.list": "/v1/users", "client.list": "/v1/clients" };
-  for (const [operation, path] of Object.entries({ ...lists, ...accounts })) {
+  const more = { "user.list": "/v1/users", "client.list": "/v1/clients", "budget.list": "/v1/budgets" };
+  for (const [operation, path] of Object.entries({ ...lists, ...more })) {
     const { status, json } = await server.ask(`${path}?limit=1`);
     if (status !== 200 || !json.next) throw new Error(`${path} has no second page: ${JSON.stringify(json)}`);
     values[`${operation}/cursor`] = json.next;

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { Bench, Check, Finding, Look } from "./check.ts";
 import type { House } from "./house.ts";
 import { runProgram } from "./program.ts";
+import { attackedOn } from "./samples.ts";
 import { countOf, startTap, statusText } from "./tap.ts";
 import { targetsOf, unmarked } from "./targets.ts";
 import type { Mark, Target } from "./targets.ts";
@@ -54,7 +55,7 @@ export const sqlmap: Check = {
   async look(house: House, bench: Bench): Promise<Look> {
     const { adminKey } = house.plain;
     const targets = [...targetsOf(house.document, house.contents), ...doorTargets()];
-    const findings = await unreached(house, targets);
+    const findings = [...(await unreached(house, targets)), ...unattacked(targets)];
     await using tap = await startTap(house.plain.url);
     const verdicts = await attack(tap.url, adminKey, targets, "sqlmap", bench);
     for (const { target, tested, injectable } of verdicts) {
@@ -116,6 +117,14 @@ async function unreached(house: House, targets: readonly Target[]): Promise<Find
     findings.push({ id: "unreached", where: `${target.operation} (${target.method} ${path})`, what });
   }
   return findings;
+}
+
+/** Headers that no target attacks, since the operation that should do it for all has them no more. */
+function unattacked(targets: readonly Target[]): Finding[] {
+  const isAttacked = ([name, operation]: readonly [string, string]): boolean =>
+    targets.some((target) => target.operation === operation && target.marks.some((mark) => mark.name === name));
+  const missed = Object.entries(attackedOn).filter((entry) => !isAttacked(entry));
+  return missed.map(([name, operation]) => ({ id: "unattacked", where: operation, what: `does not read ${name}` }));
 }
 
 /** Runs the program over targets; one verdict for each. */

@@ -37,13 +37,32 @@ const star = "*";
 const formType = "application/x-www-form-urlencoded";
 
 /** The request without its marks. */
-export function unmarked({ method, path, headers, body }: Target) {
-  const bare = (text: string): string => text.replaceAll(star, "");
+export function unmarked(target: Target) {
+  return withTexts(target, () => "");
+}
+
+/** The request with a text behind the value of one mark, in the writing of its place. A header takes any. */
+export function markedWith(target: Target, wanted: Mark, text: string) {
+  const isJson = target.headers["content-type"]?.includes("json") === true;
+  const written = {
+    path: encodeURIComponent(text.toWellFormed()),
+    query: encodeURIComponent(text.toWellFormed()),
+    body: isJson ? JSON.stringify(text).slice(1, -1) : encodeURIComponent(text.toWellFormed()),
+    header: text,
+    cookie: text,
+  }[wanted.place];
+  return withTexts(target, (index) => (target.marks[index] === wanted ? written : ""));
+}
+
+/** The request with a text in place of each mark, which are counted as they were made. */
+function withTexts({ method, path, headers, body }: Target, textOf: (index: number) => string) {
+  let index = 0;
+  const filled = (text: string): string => text.replaceAll(star, () => textOf(index++));
   return {
     method,
-    path: bare(path),
-    headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, bare(value)])),
-    ...(body === undefined ? {} : { body: bare(body) }),
+    path: filled(path),
+    headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, filled(value)])),
+    ...(body === undefined ? {} : { body: filled(body) }),
   };
 }
 
@@ -115,7 +134,7 @@ class Maker {
     const valueOf = (parameter: Parameter): string => {
       const { in: place, name } = parameter;
       // An Idempotency-Key stands for one request.
-      const value = name === "idempotency-key" ? randomUUID() : (this.#samples.get(parameter) ?? "");
+      const value = name === "idempotency-key" ? randomUUID() : this.#valueWith(only, parameter);
       const text = place === "header" ? value : encodeURIComponent(value).replaceAll("%2F", "/");
       return text + mark(place, name, only === undefined || only === parameter);
     };
@@ -136,6 +155,12 @@ class Maker {
       needsKey: (operations as Record<string, Operation>)[operation]?.access !== "public",
       isRefused: this.#variant?.isRefused === true || operation in refusedAnyway,
     };
+  }
+
+  /** The value of a parameter; it may be another one beside the header that a target is for. */
+  #valueWith(only: Parameter | undefined, parameter: Parameter): string {
+    const own = only && this.#values[`${this.#operation.operationId}/${only.name}/${parameter.name}`];
+    return typeof own === "string" ? own : (this.#samples.get(parameter) ?? "");
   }
 
   #body({ type, schema = {} }: Body, mark: (name: string) => string): string {

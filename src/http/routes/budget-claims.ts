@@ -11,7 +11,7 @@ import type { Services } from "../services.ts";
 const text = { type: "string" };
 const receipt = { $ref: "Receipt#" };
 const name = { type: "string", minLength: 1, maxLength: 200, pattern: "^[^\\u0000\\p{Cs}]+$" };
-const product = { type: "string", minLength: 1, maxLength: 64 };
+const product = { ...name, maxLength: 64 };
 const requestId = { type: "string", pattern: "^[A-Za-z0-9._:-]{1,128}$" };
 const amount = { type: "integer", minimum: 0, maximum: maxAmount };
 const count = { type: "integer", minimum: 0 };

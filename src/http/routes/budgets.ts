@@ -15,7 +15,7 @@ const text = { type: "string" };
 const nullable = { type: ["string", "null"] };
 const receipt = { $ref: "Receipt#" };
 const name = { type: "string", minLength: 1, maxLength: 200, pattern: "^[^\\u0000\\p{Cs}]+$" };
-const product = { type: "string", minLength: 1, maxLength: 64 };
+const product = { ...name, maxLength: 64 };
 const amount = { type: "integer", minimum: 0, maximum: maxAmount };
 const count = { type: "integer", minimum: 0 };
 

@@ -72,8 +72,15 @@ export function newClientId(clock: Clock): ClientId {
   return `cli_${newId<"client">(clock)}`;
 }
 
+const clientIdForm = new RegExp(clientIdPattern);
+
+/** Whether a text can be the id of a client that was made. */
+export function isClientId(text: string): text is ClientId {
+  return clientIdForm.test(text);
+}
+
 /** How leaves name a client that a request claims to come from: only ids that can exist, never a text of the caller's. */
 export function clientResource(claimed: string | undefined): string {
-  const known = claimed === builtInClientId || (claimed !== undefined && new RegExp(clientIdPattern).test(claimed));
+  const known = claimed === builtInClientId || (claimed !== undefined && isClientId(claimed));
   return `client/${known ? claimed : "unknown"}`;
 }

@@ -13,7 +13,7 @@ import { TtlCache } from "../ttl-cache.ts";
 import { olderThan } from "../pages.ts";
 import { authMethodOf } from "./client-draft.ts";
 import type { ClientDraft } from "./client-draft.ts";
-import { builtInClient, builtInClientId } from "./client.ts";
+import { builtInClient, builtInClientId, isClientId } from "./client.ts";
 import type { ClientAuthMethod, ClientGrantType, ClientId, ClientRecord, OAuthClient } from "./client.ts";
 import { oauthFault } from "./errors.ts";
 import type { ClientRow, OAuthTables } from "./migrations.ts";
@@ -73,6 +73,8 @@ export class StoredClients implements Clients, ClientWriter {
 
   async find(id: string): Promise<OAuthClient | undefined> {
     if (id === builtInClientId) return this.#builtIn;
+    // Anybody may ask as anybody; PostgreSQL fails at a text with a NUL.
+    if (!isClientId(id)) return undefined;
     const row = await this.#db.read
       .selectFrom("oauth_clients")
       .selectAll()
