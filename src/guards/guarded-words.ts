@@ -1,11 +1,15 @@
 // Puts the words of a streamed answer through the product's guards, each choice's texts one after the other. What the guards
 // let pass of a piece is the piece itself, other words, or nothing yet; what they held before comes before it.
-import { sliceChars, streamGuard, TimeSlice, yieldToEventLoop } from "../guards/index.ts";
-import type { GuardFinding, GuardPolicy, GuardedChunk, StreamGuard } from "../guards/index.ts";
 import type { StreamEvent } from "../models/index.ts";
+import type { GuardFinding, GuardPolicy } from "./guard.ts";
 import { laneOf } from "./held-blocks.ts";
-import type { WordPiece } from "./held-blocks.ts";
-import type { Item } from "./upstream-stream.ts";
+import type { Block, WordPiece } from "./held-blocks.ts";
+import { streamGuard } from "./stream-guard.ts";
+import type { GuardedChunk, StreamGuard } from "./stream-guard.ts";
+import { sliceChars, TimeSlice, yieldToEventLoop } from "./stretch.ts";
+
+/** What one block of a stream says. */
+type Item = Pick<Block, "pieces">;
 
 /** Words that are being said. */
 interface Watched {
