@@ -73,25 +73,15 @@ export function fieldsBeyond(
     product: held.product === null || given.product === held.product,
     operations: isWithinList(given.operations, held.operations, (operation, own) => own.includes(operation)),
     networks: isWithinList(given.networks, held.networks, isNetworkWithin),
-    expiresMs: isAtMost(given.expiresMs, held.expiresMs),
+    expiresMs: held.expiresMs === null || (given.expiresMs !== null && given.expiresMs <= held.expiresMs),
     owner: held.owner === null || given.owner === held.owner,
     models: isWithinList(given.models, held.models, (name, own) => own.some((each) => fitsPattern(each, name))),
-    budget: isWithinBudget(given.budget, held.budget),
-    rpm: isAtMost(given.rpm, held.rpm),
-    tpm: isAtMost(given.tpm, held.tpm),
+    // What is counted for one credential is not given to a second one: each would use it up for itself.
+    budget: held.budget === null,
+    rpm: held.rpm === null,
+    tpm: held.tpm === null,
   };
   return (Object.keys(within) as AuthorityField[]).filter((field) => !within[field]);
-}
-
-/** Whether a number is bound at least as tightly as another one. */
-function isAtMost(given: number | null, held: number | null): boolean {
-  return held === null || (given !== null && given <= held);
-}
-
-/** Budgets in other units or windows cannot be compared, so neither is within the other. */
-function isWithinBudget(given: Authority["budget"], held: Authority["budget"]): boolean {
-  if (held === null) return true;
-  return given?.unit === held.unit && given.window === held.window && given.limit <= held.limit;
 }
 
 /** Whether a list is bound at least as tightly as another one. */
