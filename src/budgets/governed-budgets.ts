@@ -1,11 +1,11 @@
 // Budgets through the gate: who may set limits, and the claims of callers that manage their own work.
 //
 // 1. A claim is made, committed and released on account of one product: the caller's own, or one that an admin names.
-// 2. Limits are set and cleared by admins that belong to no product.
+// 2. Limits are set and cleared by admins that belong to no product, and by no credential with a budget of its own.
 // 3. A caller that belongs to a product sees its budgets only.
 import type { Transaction } from "kysely";
 import type { Constitution } from "../constitution/index.ts";
-import { governanceFault } from "../governance/index.ts";
+import { authorityOfLimits, governanceFault } from "../governance/index.ts";
 import type { Attempt, Receipted, Gate } from "../governance/index.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import { digestOfJson } from "../kernel/hash.ts";
@@ -189,18 +189,22 @@ export function openGovernedBudgets({ gate, budgets, constitution }: GovernedBud
     },
     set(ctx, draft) {
       const id = newBudgetId(ctx.clock);
-      const attempt: Attempt = { operation: "budget.set", resource: `budget/${id}`, ...manageBudgets };
+      const grants = authorityOfLimits(ctx.principal);
+      const attempt: Attempt = { operation: "budget.set", resource: `budget/${id}`, ...manageBudgets, grants };
       return gate.act(ctx, { ...attempt, digest: digestOfJson(draft) }, async (act) => {
         checkProduct(draft.scope.product, "body/scope/product");
         const budget = await budgets.set(draft, { by: ctx.principal.id, act }, id);
         return { value: budget, digest: digestOfJson(publicNames(budget)) };
       });
     },
-    clear: (ctx, id) =>
-      gate.act(ctx, { operation: "budget.clear", resource: `budget/${id}`, ...manageBudgets }, async (act) => {
+    clear(ctx, id) {
+      const grants = authorityOfLimits(ctx.principal);
+      const attempt: Attempt = { operation: "budget.clear", resource: `budget/${id}`, ...manageBudgets, grants };
+      return gate.act(ctx, attempt, async (act) => {
         const budget = await budgets.clear(id, { by: ctx.principal.id, act });
         return { value: budget, digest: digestOfJson(publicNames(budget)) };
-      }),
+      });
+    },
     async list(ctx, page) {
       const own = ctx.principal.product;
       gate.permit(ctx, { kind: "governance", product: own });

@@ -114,6 +114,17 @@ describe("a key with a budget", () => {
     expect(await asksFor((await make({ budget })).key, "answers")).toEqual([200, null]);
   });
 
+  it("neither lifts it, nor changes another one, nor makes keys that would spend as much again", async () => {
+    const limit = { unit: "microdollars", window: "month", limit: 50 };
+    const { id, key } = await make({ kind: "admin", product: undefined, budget: limit });
+    const { json: set } = await rig.charter.ask("/v1/budgets", { body: { scope: { key: id }, ...limit } });
+    const denied = { status: 403, json: { code: "permission.denied" } };
+    const more = { scope: { key: id }, ...limit, limit: 51 };
+    expect(await rig.charter.ask("/v1/budgets", { key, body: more })).toMatchObject(denied);
+    expect(await rig.charter.ask(`/v1/budgets/${set.id}`, { key, method: "DELETE" })).toMatchObject(denied);
+    expect(await rig.charter.ask("/v1/keys", { key, body: { kind: "admin", budget: limit } })).toMatchObject(denied);
+  });
+
   it("is a budget like any other: superseded and cleared by the same means, and shown as it then stands", async () => {
     const { id } = await make({ budget: { unit: "microdollars", window: "day", limit: 5 } });
     const scope = { product: "AI_ASSISTANT", key: id };
@@ -180,29 +191,22 @@ describe("a key with limits of a minute", () => {
 });
 
 describe("a bound key", () => {
-  it("makes none that is less bound", async () => {
-    const operations = ["key.create", "chat.create"];
-    const budget = { unit: "tokens", window: "day", limit: 100 };
-    const bounds = { models: ["up/*"], budget, rpm: 10, tpm: 1000 };
-    const admin = { kind: "admin", product: undefined, operations };
-    const { key } = await make({ ...admin, ...bounds });
-    const makes = async (more: object): Promise<unknown[]> => {
+  it("makes none that calls other models, and none at all where it is counted for itself", async () => {
+    const admin = { kind: "admin", product: undefined, operations: ["key.create", "chat.create"] };
+    const models = ["up/*"];
+    const makes = async (bounds: object, more: object): Promise<unknown[]> => {
+      const { key } = await make({ ...admin, ...bounds });
       const { status, json } = await rig.charter.ask("/v1/keys", { key, body: { ...admin, ...bounds, ...more } });
       return [status, json.code];
     };
     const refused = [403, "permission.denied"];
-    expect(await makes({})).toEqual([201, undefined]);
-    expect(await makes({ models: ["up/ok"], rpm: 1, tpm: 1, budget: { ...budget, limit: 0 } })).toEqual([
-      201,
-      undefined,
-    ]);
-    expect(await makes({ models: undefined })).toEqual(refused);
-    expect(await makes({ models: ["*"] })).toEqual(refused);
-    expect(await makes({ budget: undefined })).toEqual(refused);
-    expect(await makes({ budget: { ...budget, limit: 101 } })).toEqual(refused);
-    expect(await makes({ budget: { ...budget, window: "hour" } })).toEqual(refused);
-    expect(await makes({ rpm: 11 })).toEqual(refused);
-    expect(await makes({ tpm: undefined })).toEqual(refused);
+    expect(await makes({ models }, {})).toEqual([201, undefined]);
+    expect(await makes({ models }, { models: ["up/ok"] })).toEqual([201, undefined]);
+    expect(await makes({ models }, { models: undefined })).toEqual(refused);
+    expect(await makes({ models }, { models: ["*"] })).toEqual(refused);
+    expect(await makes({ budget: { unit: "tokens", window: "day", limit: 100 } }, {})).toEqual(refused);
+    expect(await makes({ rpm: 10 }, { rpm: 1 })).toEqual(refused);
+    expect(await makes({ tpm: 1000 }, { tpm: 1 })).toEqual(refused);
   });
 
   it("stays bound when the server starts again", async () => {
