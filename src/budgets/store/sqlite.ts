@@ -84,20 +84,15 @@ export class SqliteStore implements Store {
     return written.promise;
   }
 
-  async decide(tx: BudgetTx | undefined, question: Question): Promise<Decided> {
-    if (tx === undefined) return this.#db.transact((own) => this.decide(own, question), "relaxed");
-    const lease = await this.#leaseIn(tx);
-    const { openings, endings } = question;
-    const calls = [...openings.map(({ made }) => made), ...endings.filter(exceeds)];
-    await this.#count(
-      tx,
-      lease,
-      calls.flatMap((call) => countersOf(lease.book, call)),
-    );
-    const ended: Ended[] = [];
-    for (const ending of endings) ended.push(await this.#end(tx, lease, ending));
+  async decide(tx: BudgetTx | undefined, { openings, endings }: Question): Promise<Decided> {
+    if (tx === undefined) {
+      const ended = await this.#db.transact((own) => this.#endAll(own, openings, endings), "relaxed");
+      // Memory is sure of these calls now, and notes them like any other.
+      return { ended, opened: openings.map(() => undefined) };
+    }
+    const ended = await this.#endAll(tx, openings, endings);
     const opened: Opened[] = [];
-    for (const opening of openings) opened.push(await this.#open(tx, lease, opening));
+    for (const { made } of openings) opened.push(await this.#open(tx, await this.#leaseIn(tx), made));
     return { opened, ended };
   }
 
@@ -133,14 +128,32 @@ export class SqliteStore implements Store {
     return next;
   }
 
-  async #open(tx: BudgetTx, lease: Lease, { made, flex }: Opening): Promise<Opened> {
+  /** Ends reservations, and reads the counters of what is to begin. */
+  async #endAll(
+    tx: BudgetTx,
+    openings: readonly Opening[],
+    endings: readonly Reservation[],
+  ): Promise<readonly Ended[]> {
+    const lease = await this.#leaseIn(tx);
+    const calls = [...openings.map(({ made }) => made), ...endings.filter(exceeds)];
+    await this.#count(
+      tx,
+      lease,
+      calls.flatMap((call) => countersOf(lease.book, call)),
+    );
+    const ended: Ended[] = [];
+    for (const ending of endings) ended.push(await this.#end(tx, lease, ending));
+    return ended;
+  }
+
+  async #open(tx: BudgetTx, lease: Lease, made: Reservation): Promise<Opened> {
     // Whose id was made up for it cannot have been asked for before.
     const before = made.requestId === made.id ? undefined : await this.#journal.byRequest(tx, made);
     if (before !== undefined && made.createdMs - before.createdMs < requestIdLifeMs) {
       return { outcome: "duplicate", reservation: this.#lastOf(before.id)?.reservation ?? before };
     }
     const counters = countersOf(lease.book, made);
-    const opened = admit(lease.states, counters, made, flex);
+    const opened = admit(lease.states, counters, made);
     if (opened.outcome !== "admitted") return opened;
     const { reservation } = opened;
     const shares = sharesIn(lease, reservation, counters);
