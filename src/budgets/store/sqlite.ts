@@ -84,16 +84,10 @@ export class SqliteStore implements Store {
     return written.promise;
   }
 
-  async decide(tx: BudgetTx | undefined, { openings, endings }: Question): Promise<Decided> {
-    if (tx === undefined) {
-      const ended = await this.#db.transact((own) => this.#endAll(own, openings, endings), "relaxed");
-      // Memory is sure of these calls now, and notes them like any other.
-      return { ended, opened: openings.map(() => undefined) };
-    }
-    const ended = await this.#endAll(tx, openings, endings);
-    const opened: Opened[] = [];
-    for (const { made } of openings) opened.push(await this.#open(tx, await this.#leaseIn(tx), made));
-    return { opened, ended };
+  async decide(tx: BudgetTx | undefined, question: Question): Promise<Decided> {
+    // Memory is sure of calls that begin once their counters are there, and notes them like any other.
+    if (tx === undefined) return this.#db.transact((own) => this.#decide(own, question, () => undefined), "relaxed");
+    return this.#decide(tx, question, (lease, { made }) => this.#open(tx, lease, made));
   }
 
   fold(): Promise<void> {
@@ -128,12 +122,12 @@ export class SqliteStore implements Store {
     return next;
   }
 
-  /** Ends reservations, and reads the counters of what is to begin. */
-  async #endAll(
+  /** Reads the counters that are asked for, then ends and opens. */
+  async #decide(
     tx: BudgetTx,
-    openings: readonly Opening[],
-    endings: readonly Reservation[],
-  ): Promise<readonly Ended[]> {
+    { openings, endings }: Question,
+    open: (lease: Lease, opening: Opening) => Promise<Opened> | undefined,
+  ): Promise<Decided> {
     const lease = await this.#leaseIn(tx);
     const calls = [...openings.map(({ made }) => made), ...endings.filter(exceeds)];
     await this.#count(
@@ -143,7 +137,9 @@ export class SqliteStore implements Store {
     );
     const ended: Ended[] = [];
     for (const ending of endings) ended.push(await this.#end(tx, lease, ending));
-    return ended;
+    const opened: (Opened | undefined)[] = [];
+    for (const opening of openings) opened.push(await open(lease, opening));
+    return { opened, ended };
   }
 
   async #open(tx: BudgetTx, lease: Lease, made: Reservation): Promise<Opened> {
