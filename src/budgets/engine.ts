@@ -34,17 +34,19 @@ export class Engine implements AsyncDisposable {
 
   /** Admits a call that asks for the first time, or tells why not; `kept` is in a relaxed commit. */
   async open(made: Reservation, flex?: Flex): Promise<Admission> {
-    const lease = this.#store.isBehind ? undefined : this.#store.lease;
-    const begun = lease?.begin(made, flex);
-    if (lease !== undefined && begun !== undefined) {
-      const { opened, counters } = begun;
-      if (opened.outcome !== "admitted") return { opened, kept: atOnce };
-      const noted = this.#store.note(lease, { reservation: opened.reservation, counters });
-      if (lease.isWhole) return { opened, kept: noted };
-      if (await noted) return { opened, kept: atOnce };
+    for (;;) {
+      const lease = this.#store.isBehind ? undefined : this.#store.lease;
+      const begun = lease?.begin(made, flex);
+      if (lease !== undefined && begun !== undefined) {
+        const { opened, counters } = begun;
+        if (opened.outcome !== "admitted") return { opened, kept: atOnce };
+        const noted = this.#store.note(lease, { reservation: opened.reservation, counters });
+        if (lease.isWhole) return { opened, kept: noted };
+        if (await noted) return { opened, kept: atOnce };
+      }
+      const { opened } = await this.#undecided.submit({ openings: [{ made, flex }], endings: [] });
+      if (opened[0] !== undefined) return { opened: opened[0], kept: atOnce };
     }
-    const { opened } = await this.#undecided.submit({ openings: [{ made, flex }], endings: [] });
-    return { opened: only(opened), kept: atOnce };
   }
 
   /** Ends a reservation; resolves when that is in a relaxed commit. */
@@ -91,7 +93,7 @@ export class Engine implements AsyncDisposable {
 
 const atOnce = Promise.resolve();
 
-function only<Answer>(answers: readonly Answer[]): Answer {
+function only<Answer>(answers: readonly (Answer | undefined)[]): Answer {
   const [answer] = answers;
   if (answer === undefined) throw new Error("a decision left something out");
   return answer;

@@ -98,9 +98,8 @@ export class PostgresStore implements Store {
   async decide(tx: BudgetTx | undefined, question: Question): Promise<Decided> {
     const decided = await this.#batches.run(tx, question);
     if (tx !== undefined) return decided;
-    for (const [i, { outcome }] of decided.opened.entries()) {
-      const made = question.openings[i]?.made;
-      if (outcome === "admitted" && made !== undefined) this.#wants(made);
+    for (const [i, { made }] of question.openings.entries()) {
+      if (decided.opened[i]?.outcome === "admitted") this.#wants(made);
     }
     return decided;
   }

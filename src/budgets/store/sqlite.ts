@@ -85,20 +85,9 @@ export class SqliteStore implements Store {
   }
 
   async decide(tx: BudgetTx | undefined, question: Question): Promise<Decided> {
-    if (tx === undefined) return this.#db.transact((own) => this.decide(own, question), "relaxed");
-    const lease = await this.#leaseIn(tx);
-    const { openings, endings } = question;
-    const calls = [...openings.map(({ made }) => made), ...endings.filter(exceeds)];
-    await this.#count(
-      tx,
-      lease,
-      calls.flatMap((call) => countersOf(lease.book, call)),
-    );
-    const ended: Ended[] = [];
-    for (const ending of endings) ended.push(await this.#end(tx, lease, ending));
-    const opened: Opened[] = [];
-    for (const opening of openings) opened.push(await this.#open(tx, lease, opening));
-    return { opened, ended };
+    // Memory is sure of calls that begin once their counters are there, and notes them like any other.
+    if (tx === undefined) return this.#db.transact((own) => this.#decide(own, question, () => undefined), "relaxed");
+    return this.#decide(tx, question, (lease, { made }) => this.#open(tx, lease, made));
   }
 
   fold(): Promise<void> {
@@ -133,14 +122,34 @@ export class SqliteStore implements Store {
     return next;
   }
 
-  async #open(tx: BudgetTx, lease: Lease, { made, flex }: Opening): Promise<Opened> {
+  /** Reads the counters that are asked for, then ends and opens. */
+  async #decide(
+    tx: BudgetTx,
+    { openings, endings }: Question,
+    open: (lease: Lease, opening: Opening) => Promise<Opened> | undefined,
+  ): Promise<Decided> {
+    const lease = await this.#leaseIn(tx);
+    const calls = [...openings.map(({ made }) => made), ...endings.filter(exceeds)];
+    await this.#count(
+      tx,
+      lease,
+      calls.flatMap((call) => countersOf(lease.book, call)),
+    );
+    const ended: Ended[] = [];
+    for (const ending of endings) ended.push(await this.#end(tx, lease, ending));
+    const opened: (Opened | undefined)[] = [];
+    for (const opening of openings) opened.push(await open(lease, opening));
+    return { opened, ended };
+  }
+
+  async #open(tx: BudgetTx, lease: Lease, made: Reservation): Promise<Opened> {
     // Whose id was made up for it cannot have been asked for before.
     const before = made.requestId === made.id ? undefined : await this.#journal.byRequest(tx, made);
     if (before !== undefined && made.createdMs - before.createdMs < requestIdLifeMs) {
       return { outcome: "duplicate", reservation: this.#lastOf(before.id)?.reservation ?? before };
     }
     const counters = countersOf(lease.book, made);
-    const opened = admit(lease.states, counters, made, flex);
+    const opened = admit(lease.states, counters, made);
     if (opened.outcome !== "admitted") return opened;
     const { reservation } = opened;
     const shares = sharesIn(lease, reservation, counters);

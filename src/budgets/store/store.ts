@@ -18,7 +18,8 @@ export interface Question {
 
 /** The answers, in the order of what was asked. */
 export interface Decided {
-  readonly opened: readonly Opened[];
+  /** Undefined where memory is to be asked again, which was not sure before; never in a caller's transaction. */
+  readonly opened: readonly (Opened | undefined)[];
   readonly ended: readonly Ended[];
 }
 
