@@ -13,8 +13,9 @@ import { countOf, startTap, statusText } from "./tap.ts";
 import { targetsOf, unmarked } from "./targets.ts";
 import type { WeakServers } from "./vulnerable.ts";
 
-/** Longest run of one scan, milliseconds. */
-const timeoutMs = 120_000;
+/** Longest run of one scan, seconds: finding the pages, and each of its attacks on all of them. */
+const longestScanSeconds = 60;
+const longestAttackSeconds = 30;
 /** What is attacked with text; requests that ssrf and xxe provoke come to our own lure. */
 const attacks = "backup,blindsql,crlf,exec,file,htaccess,methods,permanentxss,redirect,shellshock,sql,ssrf,xss,xxe";
 /** What is looked at and not attacked. */
@@ -98,10 +99,12 @@ async function scan({ name, start, modules, scope = "url", header }: Scan, { fol
   await using lure = await startLure();
   const [first = "", ...others] = start;
   const target = ["-u", first, ...others.flatMap((url) => ["-s", url]), "-m", modules, "--scope", scope];
-  const strength = ["-l", "1", "-S", "normal", "--max-scan-time", "60", "--max-attack-time", "30", "-t", "10"];
+  const times = ["--max-scan-time", `${longestScanSeconds}`, "--max-attack-time", `${longestAttackSeconds}`];
+  const strength = ["-l", "1", "-S", "normal", ...times, "-t", "10"];
   const places = ["--store-session", join(folder, name), "--store-config", config, "--endpoint", lure.url];
   const output = ["--flush-session", "--no-bugreport", "-v", "1", "-f", "json", "-o", report];
   const args = [...target, ...strength, ...places, ...output, ...(header === undefined ? [] : ["-H", header])];
+  const timeoutMs = 1000 * (longestScanSeconds + longestAttackSeconds * modules.split(",").length);
   const { said } = await runProgram("wapiti", args, { folder, log: `wapiti-${name}.txt`, timeoutMs });
   if (!said.includes("A report has been generated")) throw new Error(`wapiti made no report: ${said.slice(-400)}`);
   if (/^(Traceback|Downloading|\w+Error )/m.test(said)) throw new Error(`wapiti went astray, see wapiti-${name}.txt`);
