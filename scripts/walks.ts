@@ -1,5 +1,5 @@
-// `node scripts/walks.ts`: which files one warm request goes through, by V8's precise coverage around it: a file counts when
-// one of its functions really ran. Prints both walks, file by file with `--files`.
+// `node scripts/walks.ts`: which files a warm request goes through, by V8's precise coverage around some of them: a file counts
+// when one of its functions really ran for each. Prints the walks, file by file with `--files`.
 import { Session } from "node:inspector/promises";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -9,8 +9,10 @@ import { startCharter } from "../src/app/start.ts";
 import { loadConfig } from "../src/config/index.ts";
 import { silentLog } from "../src/kernel/ctx.ts";
 
-/** Requests before the one that is measured: what is made at a first use belongs to no walk. */
+/** Requests before those that are measured: what is made at a first use belongs to no walk. */
 const warmups = 5;
+/** Requests that are measured; what only some of them enter was at work behind them. */
+const measured = 4;
 
 const root = join(import.meta.dirname, "..");
 
@@ -57,7 +59,7 @@ export async function measureWalks(): Promise<Readonly<Record<"artifact" | "chat
   }
 }
 
-/** Runs a request until it is warm, then once more and looks at what ran. */
+/** Runs a request until it is warm, then looks at what runs in each of some more. */
 async function filesOf(request: () => Promise<void>): Promise<readonly string[]> {
   for (let i = 0; i < warmups; i++) await request();
   const session = new Session();
@@ -65,14 +67,23 @@ async function filesOf(request: () => Promise<void>): Promise<readonly string[]>
   await session.post("Profiler.enable");
   await session.post("Profiler.startPreciseCoverage", { callCount: true, detailed: false });
   await session.post("Profiler.takePreciseCoverage");
-  await request();
-  const { result } = await session.post("Profiler.takePreciseCoverage");
+  let files: readonly string[] | undefined;
+  for (let i = 0; i < measured; i++) {
+    await request();
+    const entered = await filesEntered(session);
+    files = files?.filter((file) => entered.has(file)) ?? [...entered];
+  }
   session.disconnect();
-  return result
+  return files?.toSorted() ?? [];
+}
+
+/** The files of `src` that were entered since this was asked last. */
+async function filesEntered(session: Session): Promise<ReadonlySet<string>> {
+  const { result } = await session.post("Profiler.takePreciseCoverage");
+  const files = result
     .filter(({ url, functions }) => url.startsWith("file:") && functions.some(ran))
-    .map(({ url }) => relative(root, fileURLToPath(url)))
-    .filter((file) => file.startsWith("src/"))
-    .toSorted();
+    .map(({ url }) => relative(root, fileURLToPath(url)));
+  return new Set(files.filter((file) => file.startsWith("src/")));
 }
 
 /** Whether a function ran; the one without a name is the file itself, which is run when it is loaded. */
