@@ -84,6 +84,12 @@ function isChargeFor(charged: number | null, used: number | null, held: number):
   return charged === used || (charged >= held && charged < used);
 }
 
+/** Alike for another product and for one that there is not. @throws `product.not_found`. */
+function assertOwn(own: string | null, product: string | null): void {
+  if (own === null || product === own) return;
+  throw governanceFault("product.not_found", "there is no such product", { at: "query/product" });
+}
+
 const manageBudgets = { action: "MANAGE_GOVERNANCE", target: { kind: "governance", product: null } } as const;
 
 /** Puts budgets behind the gate. */
@@ -179,6 +185,7 @@ export function openGovernedBudgets({ gate, budgets, constitution }: GovernedBud
       const own = ctx.principal.product;
       const product = query.product ?? own ?? undefined;
       gate.permit(ctx, { kind: "governance", product: product ?? null });
+      assertOwn(own, product ?? null);
       const { project } = query;
       const state = await budgets.state({
         ...(product === undefined ? {} : { product }),
@@ -214,10 +221,7 @@ export function openGovernedBudgets({ gate, budgets, constitution }: GovernedBud
       const own = ctx.principal.product;
       const product = question.product ?? own;
       gate.permit(ctx, { kind: "governance", product });
-      // Alike for another product and for one that there is not.
-      if (own !== null && product !== own) {
-        throw governanceFault("product.not_found", "there is no such product", { at: "query/product" });
-      }
+      assertOwn(own, product);
       return budgets.usage(own === null ? question : { ...question, product: own }, providerOf);
     },
   };

@@ -163,6 +163,12 @@ describe("a product", () => {
     expect(products(state.budgets)).toEqual(new Set(["GURUKUL"]));
     expect(products((await charter.ask("/v1/budgets", { key })).json.budgets)).toEqual(new Set(["GURUKUL"]));
     const foreign = await charter.ask("/api/v1/budget/state?product=AI_ASSISTANT", { key });
+    const none = await charter.ask("/api/v1/budget/state?product=NONE", { key });
+    expect([none.status, none.json.code, none.json.detail]).toEqual([
+      foreign.status,
+      foreign.json.code,
+      foreign.json.detail,
+    ]);
     expect([foreign.status, foreign.json.code]).toEqual([404, "product.not_found"]);
     const limit = { scope: { product: "GURUKUL" }, unit: "tokens", window: "total", limit: 9 };
     expect((await post("/v1/budgets", limit, key)).status).toBe(403);

@@ -36,7 +36,8 @@ describeWith(["postgres"], "200 calls at once on PostgreSQL", () => {
     );
     // Whether the room comes back in a moment depends on who has ended.
     expect(new Set(answers.map(({ status }) => (status === 402 ? 409 : status)))).toEqual(new Set([200, 409]));
-    return answers.filter(({ status }) => status === 200).length;
+    // The head of a stream that has to wait goes out before it is known whether there is room.
+    return answers.filter(({ status, text }) => status === 200 && !text.includes('"error"')).length;
   };
   const image = { type: "image_url", image_url: { url: "https://a.example/1" } };
 
