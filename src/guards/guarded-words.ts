@@ -17,6 +17,8 @@ interface Watched {
   readonly like: WordPiece;
   /** Undefined when the policy looks for nothing. */
   readonly guard: StreamGuard | undefined;
+  /** What was given to the guard and has not come back, as long as it changes nothing. */
+  waiting: string;
 }
 
 /** The words of one stream. */
@@ -34,26 +36,47 @@ export class GuardedWords {
 
   /** What the guards let pass at each piece of one item, or of several that hold one piece of the same words each. */
   guardedRow(row: readonly Item[]): readonly (readonly (readonly StreamEvent[])[])[] {
-    const [first] = row;
     if (row.length < 2) return row.map(({ pieces }) => pieces.map((piece) => this.#guarded(piece)));
-    const piece = { ...(first?.pieces[0] as WordPiece), text: row.map(({ pieces }) => textOf(pieces)).join("") };
-    const passed = this.#guarded(piece);
-    // What is let pass of all of them stands with the last, unless it is all that they say.
-    if (passed.at(-1) !== piece) return row.map((_, i) => [i === row.length - 1 ? passed : []]);
-    return row.map(({ pieces }, i) => [i === 0 ? [...passed.slice(0, -1), ...pieces] : pieces]);
+    const words = row.map(({ pieces }) => pieces[0] as WordPiece);
+    const [first] = words as [WordPiece];
+    const before = this.#begun(first);
+    const passed = this.#parts(words);
+    return passed.map((each, i) => [i === 0 ? [...before, ...each] : each]);
   }
 
   /** A piece as the product's guards let it pass: itself, other words, or nothing yet; after what they held before it. */
   #guarded(piece: StreamEvent): readonly StreamEvent[] {
-    const lane = laneOf(piece);
-    if (lane === undefined) return endsWords(piece) ? [...this.#flushed(piece.choice), piece] : [piece];
+    if (laneOf(piece) === undefined) return endsWords(piece) ? [...this.#flushed(piece.choice), piece] : [piece];
     const words = piece as WordPiece;
-    const before = this.#watched.get(words.choice)?.lane === lane ? [] : this.#flushed(words.choice);
-    const guard = this.#watch(lane, words);
-    if (guard === undefined) return before.length === 0 ? [piece] : [...before, piece];
-    const text = this.#passed(guard.push(words.text));
-    const passed = text === words.text ? [piece] : text === "" ? [] : [{ ...words, text }];
+    const before = this.#begun(words);
+    const [passed = []] = this.#parts([words]);
     return before.length === 0 ? passed : [...before, ...passed];
+  }
+
+  /** What was held of other words that a choice was saying before these. */
+  #begun(words: WordPiece): readonly StreamEvent[] {
+    const lane = laneOf(words);
+    return this.#watched.get(words.choice)?.lane === lane ? [] : this.#flushed(words.choice);
+  }
+
+  /** What passes of words in a row, at the pieces where it stood; with the last of them where the guards have changed it. */
+  #parts(words: readonly WordPiece[]): readonly (readonly StreamEvent[])[] {
+    const [like] = words as [WordPiece];
+    const watched = this.#watch(like);
+    if (watched.guard === undefined) return words.map((piece) => [piece]);
+    const said = words.map(({ text }) => text).join("");
+    const text = this.#passed(watched.guard.push(said));
+    const all = watched.waiting + said;
+    const isSame = all.startsWith(text);
+    let end = isSame ? watched.waiting.length : -Infinity;
+    let from = 0;
+    watched.waiting = isSame ? all.slice(text.length) : "";
+    return words.map((piece, i) => {
+      end += piece.text.length;
+      const part = text.slice(from, isSame ? end : i === words.length - 1 ? undefined : 0);
+      from += part.length;
+      return part === piece.text ? [piece] : part === "" ? [] : [{ ...piece, text: part }];
+    });
   }
 
   /** The same for a piece of any length: the guard gets long words in parts. */
@@ -74,15 +97,15 @@ export class GuardedWords {
     return isSame ? [piece] : passed;
   }
 
-  /** The guard of the words that a choice is saying. */
-  #watch(lane: string, like: WordPiece): StreamGuard | undefined {
+  /** The words that a choice is saying, and their guard. */
+  #watch(like: WordPiece): Watched {
     let watched = this.#watched.get(like.choice);
     if (watched === undefined) {
-      const at = `/choices/${like.choice}/text`;
-      watched = { lane, like, guard: this.#policy && streamGuard(this.#policy, at) };
+      const guard = this.#policy && streamGuard(this.#policy, `/choices/${like.choice}/text`);
+      watched = { lane: laneOf(like) ?? "", like, guard, waiting: "" };
       this.#watched.set(like.choice, watched);
     }
-    return watched.guard;
+    return watched;
   }
 
   /** What a guard still held of words that have ended. */
