@@ -1,11 +1,11 @@
 // Budgets through the gate: who may set limits, and the claims of callers that manage their own work.
 //
 // 1. A claim is made, committed and released on account of one product: the caller's own, or one that an admin names.
-// 2. Limits are set and cleared by admins that belong to no product.
+// 2. Limits are set and cleared by admins that belong to no product, and by none who is held to one by its own key.
 // 3. A caller that belongs to a product sees its budgets only.
 import type { Transaction } from "kysely";
 import type { Constitution } from "../constitution/index.ts";
-import { governanceFault } from "../governance/index.ts";
+import { governanceFault, heldBy } from "../governance/index.ts";
 import type { Attempt, Receipted, Gate } from "../governance/index.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import { digestOfJson } from "../kernel/hash.ts";
@@ -84,7 +84,14 @@ function isChargeFor(charged: number | null, used: number | null, held: number):
   return charged === used || (charged >= held && charged < used);
 }
 
-const manageBudgets = { action: "MANAGE_GOVERNANCE", target: { kind: "governance", product: null } } as const;
+/** A caller that is held to a budget gives out none and lifts none: its own would bind it no longer. */
+function manageBudgets({ principal }: Ctx): Pick<Attempt, "action" | "target" | "grants"> {
+  return {
+    action: "MANAGE_GOVERNANCE",
+    target: { kind: "governance", product: null },
+    ...(principal.calls?.budget === undefined ? {} : { grants: [{ ...heldBy(principal), budget: null }] }),
+  };
+}
 
 /** Puts budgets behind the gate. */
 export function openGovernedBudgets({ gate, budgets, constitution }: GovernedBudgetParts): GovernedBudgets {
@@ -189,7 +196,7 @@ export function openGovernedBudgets({ gate, budgets, constitution }: GovernedBud
     },
     set(ctx, draft) {
       const id = newBudgetId(ctx.clock);
-      const attempt: Attempt = { operation: "budget.set", resource: `budget/${id}`, ...manageBudgets };
+      const attempt: Attempt = { operation: "budget.set", resource: `budget/${id}`, ...manageBudgets(ctx) };
       return gate.act(ctx, { ...attempt, digest: digestOfJson(draft) }, async (act) => {
         checkProduct(draft.scope.product, "body/scope/product");
         const budget = await budgets.set(draft, { by: ctx.principal.id, act }, id);
@@ -197,7 +204,7 @@ export function openGovernedBudgets({ gate, budgets, constitution }: GovernedBud
       });
     },
     clear: (ctx, id) =>
-      gate.act(ctx, { operation: "budget.clear", resource: `budget/${id}`, ...manageBudgets }, async (act) => {
+      gate.act(ctx, { operation: "budget.clear", resource: `budget/${id}`, ...manageBudgets(ctx) }, async (act) => {
         const budget = await budgets.clear(id, { by: ctx.principal.id, act });
         return { value: budget, digest: digestOfJson(publicNames(budget)) };
       }),

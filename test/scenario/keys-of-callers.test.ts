@@ -125,6 +125,30 @@ describe("a key with a budget", () => {
     expect(await shown()).toBeNull();
   });
 
+  it("is not lifted by the key that it holds, nor is another one", async () => {
+    const budget = { unit: "tokens", window: "month", limit: 5 };
+    const made = await make({ kind: "admin", product: undefined, budget });
+    const { key, id } = made;
+    const body = { scope: { key: id }, unit: "tokens", window: "month", limit: 1_000_000 };
+    const { id: lifted } = (await make({ budget }))["budget"] as { id: string };
+    const { id: own } = made["budget"] as { id: string };
+    for (const answer of [
+      await rig.charter.ask("/v1/budgets", { key, body }),
+      await rig.charter.ask(`/v1/budgets/${own}`, { key, method: "DELETE" }),
+      await rig.charter.ask(`/v1/budgets/${lifted}`, { key, method: "DELETE" }),
+    ]) {
+      expect([answer.status, answer.json.code, answer.json.detail]).toEqual([
+        403,
+        "permission.denied",
+        expect.stringContaining("exceed it in: budget"),
+      ]);
+    }
+    expect((await rig.charter.ask(`/v1/keys/${id}`)).json.budget).toMatchObject({ id: own, limit: 5 });
+    // One that no budget holds sets and clears them.
+    const { key: free } = await make({ kind: "admin", product: undefined, rpm: 5 });
+    expect((await rig.charter.ask(`/v1/budgets/${lifted}`, { key: free, method: "DELETE" })).status).toBe(200);
+  });
+
   it("binds a key of no product wherever it calls", async () => {
     const { key } = await make({
       kind: "admin",
