@@ -201,6 +201,19 @@ describe("a key with limits of a minute", () => {
     const { status, json } = await ask(key, { model: "answers", max_tokens: 30 });
     expect([status, json.code, json.limit]).toEqual([429, "model.rate_exceeded", "tpm"]);
   });
+
+  it.each([false, true])(
+    "is held to what it was answered where it named no limit, in a stream (%s) too",
+    async (stream) => {
+      const { key } = await make({ tpm: 20 });
+      // A few tokens are counted beforehand, and 18 are used.
+      const asks = async (content: string) => {
+        const body = { model: "answers", messages: [{ role: "user", content }], max_tokens: undefined, stream };
+        return (await ask(key, body)).status;
+      };
+      expect([await asks(`Where? ${stream}`), await asks(`When? ${stream}`)]).toEqual([200, 429]);
+    },
+  );
 });
 
 describe("a bound key", () => {
