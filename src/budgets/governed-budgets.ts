@@ -1,11 +1,11 @@
 // Budgets through the gate: who may set limits, and the claims of callers that manage their own work.
 //
 // 1. A claim is made, committed and released on account of one product: the caller's own, or one that an admin names.
-// 2. Limits are set and cleared by admins that belong to no product, and by no credential with a budget of its own.
+// 2. Limits are set and cleared by admins that belong to no product, and by none who is held to one by its own key.
 // 3. A caller that belongs to a product sees its budgets only.
 import type { Transaction } from "kysely";
 import type { Constitution } from "../constitution/index.ts";
-import { authorityOfLimits, governanceFault } from "../governance/index.ts";
+import { governanceFault, heldBy } from "../governance/index.ts";
 import type { Attempt, Receipted, Gate } from "../governance/index.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import { digestOfJson } from "../kernel/hash.ts";
@@ -90,7 +90,14 @@ function assertOwn(own: string | null, product: string | null): void {
   throw governanceFault("product.not_found", "there is no such product", { at: "query/product" });
 }
 
-const manageBudgets = { action: "MANAGE_GOVERNANCE", target: { kind: "governance", product: null } } as const;
+/** A caller that is held to a budget gives out none and lifts none: its own would bind it no longer. */
+function manageBudgets({ principal }: Ctx): Pick<Attempt, "action" | "target" | "grants"> {
+  return {
+    action: "MANAGE_GOVERNANCE",
+    target: { kind: "governance", product: null },
+    ...(principal.calls?.budget === undefined ? {} : { grants: [{ ...heldBy(principal), budget: null }] }),
+  };
+}
 
 /** Puts budgets behind the gate. */
 export function openGovernedBudgets({ gate, budgets, constitution }: GovernedBudgetParts): GovernedBudgets {
@@ -196,22 +203,18 @@ export function openGovernedBudgets({ gate, budgets, constitution }: GovernedBud
     },
     set(ctx, draft) {
       const id = newBudgetId(ctx.clock);
-      const grants = authorityOfLimits(ctx.principal);
-      const attempt: Attempt = { operation: "budget.set", resource: `budget/${id}`, ...manageBudgets, grants };
+      const attempt: Attempt = { operation: "budget.set", resource: `budget/${id}`, ...manageBudgets(ctx) };
       return gate.act(ctx, { ...attempt, digest: digestOfJson(draft) }, async (act) => {
         checkProduct(draft.scope.product, "body/scope/product");
         const budget = await budgets.set(draft, { by: ctx.principal.id, act }, id);
         return { value: budget, digest: digestOfJson(publicNames(budget)) };
       });
     },
-    clear(ctx, id) {
-      const grants = authorityOfLimits(ctx.principal);
-      const attempt: Attempt = { operation: "budget.clear", resource: `budget/${id}`, ...manageBudgets, grants };
-      return gate.act(ctx, attempt, async (act) => {
+    clear: (ctx, id) =>
+      gate.act(ctx, { operation: "budget.clear", resource: `budget/${id}`, ...manageBudgets(ctx) }, async (act) => {
         const budget = await budgets.clear(id, { by: ctx.principal.id, act });
         return { value: budget, digest: digestOfJson(publicNames(budget)) };
-      });
-    },
+      }),
     async list(ctx, page) {
       const own = ctx.principal.product;
       gate.permit(ctx, { kind: "governance", product: own });

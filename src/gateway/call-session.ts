@@ -91,6 +91,7 @@ export class CallSession {
   #replyHash: RunningHash | undefined;
   #listener: (() => void) | undefined;
   #isLetIn = false;
+  #whenUsed: ((tokens: number) => Promise<void>) | undefined;
   #isOver = false;
 
   constructor(parts: SessionParts) {
@@ -207,6 +208,11 @@ export class CallSession {
     const isNew = !this.#isLetIn && this.prepared.options.admitted !== undefined;
     this.#isLetIn = true;
     return isNew;
+  }
+
+  /** Who is to be told what the call has used when it has ended: tokens asked and answered. It never rejects. */
+  whenUsed(tell: (tokens: number) => Promise<void>): void {
+    this.#whenUsed = tell;
   }
 
   /** An attempt has come to its end, or its answer begins. */
@@ -340,7 +346,11 @@ export class CallSession {
       charges.push({ attempt: this.#answering, cost: used, isLast: true });
     }
     for (const attempt of this.#open) charges.push({ attempt, cost: unreadCost(attempt) });
-    return charges.map((charge) => ({ ...charge, cost: withinBound(charge.attempt, charge.cost) }));
+    const bounded = charges.map((charge) => ({ ...charge, cost: withinBound(charge.attempt, charge.cost) }));
+    void this.#whenUsed?.(
+      bounded.reduce((all, { cost: { usage } }) => all + usage.inputTokens + usage.outputTokens, 0),
+    );
+    return bounded;
   }
 }
 

@@ -6,6 +6,7 @@ import type { Ctx } from "../kernel/ctx.ts";
 import type { Lookup, ModelCall } from "../models/index.ts";
 import type { CallSession } from "./call-session.ts";
 import type { CallOptions } from "./prepared.ts";
+import { mayCall } from "./router.ts";
 import type { ModelAnswer } from "./stages/settle.ts";
 
 /** What was found for a question. */
@@ -37,13 +38,18 @@ export async function similarAnswer(
   };
 }
 
-/** A question's vector, by the first model for embeddings that can answer; a call of its own. @throws Error when there is none. */
+/** A question's vector, by the first model for embeddings that the caller may call; a call of its own. @throws Error when there is none. */
 export async function embedded(gateway: Caller, { deployments }: Lookup, session: CallSession, text: string) {
-  const deployment = deployments.find((each) => each.serves === "embeddings" && each.provider.lacks === undefined);
-  if (deployment === undefined) throw new Error("no model for embeddings is configured");
-  const { product, options } = session.prepared;
+  const { product, terms, options } = session.prepared;
+  // One that is forbidden is not asked for: each such call would count as a refusal of the caller's.
+  const deployment = deployments.find(
+    (each) => each.serves === "embeddings" && each.provider.lacks === undefined && mayCall(terms, each),
+  );
+  if (deployment === undefined) throw new Error("no model for embeddings may be called");
+  // What is kept, and what its caller is told of, is the answer to the question.
+  const { kept: _, admitted: __, ...asked } = options;
   const body = { model: deployment.name, input: text, encoding_format: "float" };
-  const own = { ...options, ...(product === null ? {} : { product }), passed: {} };
+  const own = { ...asked, ...(product === null ? {} : { product }), passed: {} };
   const given = await gateway.call(session.ctx, "embeddings", body, own);
   if (given.kind !== "whole") throw new Error("a vector came as a stream");
   return vectorOf(given.body);

@@ -56,12 +56,6 @@ export function heldBy(principal: Principal): Authority {
   };
 }
 
-/** What a change of limits passes on: for who has a budget of its own, as much as it likes. */
-export function authorityOfLimits(principal: Principal): readonly Authority[] {
-  const held = heldBy(principal);
-  return held.budget === null ? [] : [{ ...held, budget: null }];
-}
-
 function boundsOf({ models, budget, rpm, tpm }: CallBounds = {}) {
   return { models: models ?? null, budget: budget ?? null, rpm: rpm ?? null, tpm: tpm ?? null };
 }

@@ -10,12 +10,6 @@ export { governanceMigrations } from "./store/migrations.ts";
 export { HiddenSearch, mayHide } from "./threats/index.ts";
 export type { Finding, ThreatInput } from "./threats/index.ts";
 export type { Run } from "./attempt.ts";
-export {
-  authorityOfAccount,
-  authorityOfChange,
-  authorityOfClient,
-  authorityOfKey,
-  authorityOfLimits,
-} from "./attenuation.ts";
+export { authorityOfAccount, authorityOfChange, authorityOfClient, authorityOfKey, heldBy } from "./attenuation.ts";
 export type { Authority } from "./attenuation.ts";
 export { passingOnDenied } from "./permission.ts";

@@ -5,7 +5,7 @@ import type { GuardFinding, GuardPolicy } from "./guard.ts";
 import { endOfWords, GuardedWords } from "./guarded-words.ts";
 
 const policy: GuardPolicy = { secrets: "redact", pii: "off", injection: "flag" };
-const secret = `ghp_${"16C7e42F292c6912E7710c838347Ae178B4a"}`;
+const secret = ["ghp", "16C7e42F292c6912E7710c838347Ae178B4a"].join("_");
 const say = (text: string, choice = 0): StreamEvent => ({ kind: "text", choice, text });
 const itemsOf = (texts: readonly string[]) => texts.map((text) => ({ pieces: [say(text)] }));
 

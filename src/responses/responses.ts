@@ -8,6 +8,7 @@
 // 4. A response that cannot be kept is given all the same, since it is paid for; the log says why.
 import type { Attempt, Gate, Receipted } from "../governance/index.ts";
 import type { CallOptions, Gateway, ModelAnswer } from "../gateway/index.ts";
+import { seesAll } from "../kernel/ctx.ts";
 import type { Ctx } from "../kernel/ctx.ts";
 import type { DialectName } from "../models/index.ts";
 import type { Fault } from "../kernel/fault.ts";
@@ -279,9 +280,9 @@ function hasAnswer(kept: KeptResponse): boolean {
   return !isOpen(kept) && kept.response["status"] !== "failed" && kept.response["status"] !== "cancelled";
 }
 
-/** Whose a response is: of the product that pays, or of a caller of none. */
+/** Whose a response is: of the product that pays, or of a caller of none, as one is who names a product that it may not speak for. */
 export function ownerOf({ principal }: Ctx, { product }: Pick<CallOptions, "product">): string {
-  const own = principal.product ?? product;
+  const own = principal.product ?? (seesAll(principal) ? product : undefined);
   return own === undefined ? `caller:${principal.id}` : `product:${own}`;
 }
 

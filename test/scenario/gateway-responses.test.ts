@@ -7,6 +7,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { openaiOf, sendEvents, sendJson, startRig, startStub } from "../support/gateway/gateway.ts";
 import { spawnCharter } from "../support/app/process.ts";
 import type { GatewayRig, Stub } from "../support/gateway/gateway.ts";
+import { tokenFor } from "../support/identity/mail.ts";
+import { signIn } from "../support/identity/oauth.ts";
 
 let rig: GatewayRig;
 let stub: Stub;
@@ -306,6 +308,27 @@ describe("a response that is kept", () => {
       message,
       expect.objectContaining({ role: "user" }),
     ]);
+  });
+
+  it("is there for no one who only names the product: a response that is kept is refused like one that is not", async () => {
+    const { id } = await client.responses.create({ model: "plain/m", input: "remember: 42" });
+    // Who has registered belongs to no product yet.
+    const person = { id: "", username: "stranger", password: "seven tangled umbrellas" };
+    const email = "stranger@example.org";
+    const post = (path: string, body: object) => rig.charter.ask(`/api/v1/auth/${path}`, { key: null, body });
+    await post("register", { ...person, id: undefined, email });
+    await post("verify", { token: await tokenFor(rig.charter.dataDir, email) });
+    const key = (await signIn(rig.charter, person)).json.access_token;
+    const headers = { "x-charter-product": "AI_ASSISTANT" };
+    const ask = async (path: string, body?: object) => {
+      const { status, json } = await rig.charter.ask(path, { key, headers, ...(body && { body }) });
+      return [status, json.code];
+    };
+    for (const named of [id, "resp_none"]) {
+      const body = { model: "plain/m", input: "go on", previous_response_id: named };
+      expect([named, await ask("/v1/responses", body)]).toEqual([named, [404, "response.not_found"]]);
+      expect([named, await ask("/v1/responses/compact", body)]).toEqual([named, [404, "response.not_found"]]);
+    }
   });
 
   it("is looked through by the guards like what is sent now", async () => {

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startRig } from "../support/gateway/gateway.ts";
 import type { GatewayRig } from "../support/gateway/gateway.ts";
+import { eventually } from "../support/wait.ts";
 
 /** The predecessor's rules call this hard, whatever weights the calibrated analyser has. */
 const hard = "Give a complex, detailed, comprehensive multi-step constitutional analysis of it.";
@@ -142,6 +143,28 @@ describe("a question that means the same", () => {
   it("is another question when it holds another number", async () => {
     expect(await ask("How tall is tower 15?")).toBe("miss");
     expect(await ask("What height does tower 16 have?")).toBe("miss");
+  });
+
+  it("is asked in the background like any other, and answered once", async () => {
+    const { responses } = rig.openai();
+    const begun = await responses.create({ model: "answers", input: "Where is the moat?", background: true });
+    expect(begun).toMatchObject({ status: "queued", model: "answers" });
+    let { status, output_text: said } = begun;
+    await eventually(async () => {
+      ({ status, output_text: said } = await responses.retrieve(begun.id));
+      return status !== "queued" && status !== "in_progress";
+    }, "the end of a response");
+    expect([status, said]).toEqual(["completed", "The answer is forty-two."]);
+  });
+
+  it("is compared for no key that may not call the model which embeds, and nothing is refused for it", async () => {
+    const body = { kind: "product", product: "AI_ASSISTANT", models: ["answers"] };
+    const { key } = (await rig.charter.ask("/v1/keys", { body })).json;
+    const size = await rig.charter.ledgerSize();
+    expect(await ask("How deep is the moat?", key)).toBe("miss");
+    const { intents, outcomes } = await rig.callsSince(size);
+    expect(intents.map(({ resource }) => resource)).toEqual(["model/answers"]);
+    expect(outcomes.map(({ outcome }) => outcome)).toEqual(["committed"]);
   });
 
   it("is embedded by a call of its own, on record", async () => {

@@ -114,17 +114,6 @@ describe("a key with a budget", () => {
     expect(await asksFor((await make({ budget })).key, "answers")).toEqual([200, null]);
   });
 
-  it("neither lifts it, nor changes another one, nor makes keys that would spend as much again", async () => {
-    const limit = { unit: "microdollars", window: "month", limit: 50 };
-    const { id, key } = await make({ kind: "admin", product: undefined, budget: limit });
-    const { json: set } = await rig.charter.ask("/v1/budgets", { body: { scope: { key: id }, ...limit } });
-    const denied = { status: 403, json: { code: "permission.denied" } };
-    const more = { scope: { key: id }, ...limit, limit: 51 };
-    expect(await rig.charter.ask("/v1/budgets", { key, body: more })).toMatchObject(denied);
-    expect(await rig.charter.ask(`/v1/budgets/${set.id}`, { key, method: "DELETE" })).toMatchObject(denied);
-    expect(await rig.charter.ask("/v1/keys", { key, body: { kind: "admin", budget: limit } })).toMatchObject(denied);
-  });
-
   it("is a budget like any other: superseded and cleared by the same means, and shown as it then stands", async () => {
     const { id } = await make({ budget: { unit: "microdollars", window: "day", limit: 5 } });
     const scope = { product: "AI_ASSISTANT", key: id };
@@ -134,6 +123,30 @@ describe("a key with a budget", () => {
     expect(await shown()).toMatchObject({ id: raised.id, limit: 7 });
     await rig.charter.ask(`/v1/budgets/${raised.id}`, { method: "DELETE" });
     expect(await shown()).toBeNull();
+  });
+
+  it("is not lifted by the key that it holds, nor is another one", async () => {
+    const budget = { unit: "tokens", window: "month", limit: 5 };
+    const made = await make({ kind: "admin", product: undefined, budget });
+    const { key, id } = made;
+    const body = { scope: { key: id }, unit: "tokens", window: "month", limit: 1_000_000 };
+    const { id: lifted } = (await make({ budget }))["budget"] as { id: string };
+    const { id: own } = made["budget"] as { id: string };
+    for (const answer of [
+      await rig.charter.ask("/v1/budgets", { key, body }),
+      await rig.charter.ask(`/v1/budgets/${own}`, { key, method: "DELETE" }),
+      await rig.charter.ask(`/v1/budgets/${lifted}`, { key, method: "DELETE" }),
+    ]) {
+      expect([answer.status, answer.json.code, answer.json.detail]).toEqual([
+        403,
+        "permission.denied",
+        expect.stringContaining("exceed it in: budget"),
+      ]);
+    }
+    expect((await rig.charter.ask(`/v1/keys/${id}`)).json.budget).toMatchObject({ id: own, limit: 5 });
+    // One that no budget holds sets and clears them.
+    const { key: free } = await make({ kind: "admin", product: undefined, rpm: 5 });
+    expect((await rig.charter.ask(`/v1/budgets/${lifted}`, { key: free, method: "DELETE" })).status).toBe(200);
   });
 
   it("binds a key of no product wherever it calls", async () => {
@@ -188,6 +201,19 @@ describe("a key with limits of a minute", () => {
     const { status, json } = await ask(key, { model: "answers", max_tokens: 30 });
     expect([status, json.code, json.limit]).toEqual([429, "model.rate_exceeded", "tpm"]);
   });
+
+  it.each([false, true])(
+    "is held to what it was answered where it named no limit, in a stream (%s) too",
+    async (stream) => {
+      const { key } = await make({ tpm: 20 });
+      // A few tokens are counted beforehand, and 18 are used.
+      const asks = async (content: string) => {
+        const body = { model: "answers", messages: [{ role: "user", content }], max_tokens: undefined, stream };
+        return (await ask(key, body)).status;
+      };
+      expect([await asks(`Where? ${stream}`), await asks(`When? ${stream}`)]).toEqual([200, 429]);
+    },
+  );
 });
 
 describe("a bound key", () => {

@@ -1,4 +1,5 @@
-// Stage 5: how often, and with how many tokens, one key may call and one model of a product may be called within a minute.
+// Stage 5: how often, and with how many tokens, one key may call and one model of a product may be called within a minute. What a
+// call used beyond what was counted for it beforehand, as an answer of which no limit was named, is counted when it has ended.
 import type { Counter, Limit } from "../../identity/index.ts";
 import type { CallSession } from "../call-session.ts";
 import { gatewayFault } from "../errors.ts";
@@ -6,7 +7,8 @@ import { gatewayFault } from "../errors.ts";
 const minuteMs = 60_000;
 
 /** Takes one call from every limit of the product's terms and of the key. @throws `model.rate_exceeded` with when to come back. */
-export async function limit({ ctx, prepared }: CallSession, { counter }: { readonly counter: Counter }): Promise<void> {
+export async function limit(session: CallSession, { counter }: { readonly counter: Counter }): Promise<void> {
+  const { ctx, prepared } = session;
   const { principal } = ctx;
   const { product, terms, request, routed } = prepared;
   const model = routed.candidates[0]?.deployment.name ?? "";
@@ -19,11 +21,13 @@ export async function limit({ ctx, prepared }: CallSession, { counter }: { reado
   ] as const;
   // Models of open providers are named by callers, and each name is a key.
   const group = `gateway:${product ?? ""}`;
-  for (const [name, key, cost, ofKey] of limits) {
+  const counted: (readonly [key: string, window: Limit])[] = [];
+  for (const [name, wholeKey, cost, ofKey] of limits) {
     const most = terms[name];
     if (most === null) continue;
-    const window: Limit = { limit: most, windowMs: minuteMs, group };
-    const { allowed, resetMs } = await counter.take(key.slice(0, maxKeyLength), window, cost);
+    const [key, window] = [wholeKey.slice(0, maxKeyLength), { limit: most, windowMs: minuteMs, group }];
+    const { allowed, resetMs } = await counter.take(key, window, cost);
+    if (allowed && name.includes("Tokens")) counted.push([key, window]);
     if (allowed) continue;
     const isOwn = ofKey !== undefined && principal.calls?.[ofKey] === most;
     const [who, limitName] = isOwn ? ["key allows", ofKey] : ["terms allow", name];
@@ -32,6 +36,20 @@ export async function limit({ ctx, prepared }: CallSession, { counter }: { reado
       remedy: cost > most ? "ask for fewer tokens" : `wait, or ask for ${isOwn ? "another key" : "other terms"}`,
       retryAfterSeconds: Math.max(1, Math.ceil(resetMs / 1000)),
     });
+  }
+  if (counted.length === 0) return;
+  session.whenUsed(async (used) => {
+    for (const [key, window] of counted) await takeRest(counter, key, window, used - tokens);
+  });
+}
+
+/** Takes what a call has used beyond what was taken for it, as far as there is room: then nothing is left until it is forgotten. */
+async function takeRest(counter: Counter, key: string, window: Limit, rest: number): Promise<void> {
+  // Others take meanwhile, so what was left a moment ago may not be.
+  for (let [left, tries] = [rest, 0]; left > 0 && tries < 3; tries++) {
+    const { allowed, remaining } = await counter.take(key, window, left);
+    if (allowed) return;
+    left = Math.min(left, remaining);
   }
 }
 
