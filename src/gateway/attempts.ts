@@ -321,7 +321,7 @@ async function readHead(
       body: undefined,
     };
   }
-  const body = await parsed(bytes);
+  const body = await parsedReply(bytes);
   seen.body = body;
   // A long reply is made out in one go: with a turn of the loop to itself.
   const isLong = bytes.length > shortReplyBytes;
@@ -386,7 +386,8 @@ function asRecord(value: unknown): Readonly<Record<string, unknown>> {
 }
 
 /** A long answer is read in turns with everything else; the connection is given back meanwhile, since all of it is here. */
-async function parsed(bytes: Buffer): Promise<unknown> {
+/** What the body of a whole answer says. @throws `upstream.garbled` */
+export async function parsedReply(bytes: Buffer): Promise<unknown> {
   try {
     if (bytes.length <= shortReplyBytes) return parseLossless(bytes.toString("utf8"));
     return await readInTurns(bytes, replyBounds);

@@ -276,6 +276,12 @@ export interface FrontDialect {
   streamWriter(call: ModelCall, stamp: ReplyStamp): StreamWriter;
   /** What stands for a reply that is worked on later; absent where the API has no such thing. */
   writePending?(call: ModelCall, stamp: ReplyStamp): Record<string, unknown>;
+  /** The body of a reply to an earlier call as the reply to this one; absent where an id names nothing. */
+  reissued?(
+    call: ModelCall,
+    body: Readonly<Record<string, unknown>>,
+    stamp: ReplyStamp,
+  ): Readonly<Record<string, unknown>>;
   /** A reply of a server of this dialect with what it got wrong put right; undefined where nothing is wrong. */
   mended?(
     call: ModelCall,

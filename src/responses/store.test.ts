@@ -68,6 +68,16 @@ onBothDialects((name, places) => {
       expect((await store.holding("product:A", "fc_resp_4", 250))?.id).toBe("resp_4");
     });
 
+    it("hold an item together, until the last of them is forgotten", async () => {
+      for (const id of ["resp_6", "resp_7"]) await store.put("product:A", { ...kept(id), itemIds: ["msg_shared"] });
+      const remove = (id: string): Promise<boolean> =>
+        database.transact((tx) => store.remove(tx as unknown as ResponseTx, "product:A", id, 50));
+      await remove("resp_7");
+      expect((await store.holding("product:A", "msg_shared", 50))?.id).toBe("resp_6");
+      await remove("resp_6");
+      expect(await store.holding("product:A", "msg_shared", 50)).toBeUndefined();
+    });
+
     it("are forgotten for their owner alone", async () => {
       for (const owner of ["product:A", "product:B"]) await store.put(owner, kept("resp_5"));
       const remove = (owner: string): Promise<boolean> =>

@@ -1,5 +1,6 @@
 // Responses as they are stored: each with what it was asked beyond the one that it continues, and what it answered. Rows belong to
 // an owner, and no look-up goes without it.
+import { sql } from "kysely";
 import type { Transaction } from "kysely";
 import type { Database, Migration } from "../db/index.ts";
 import { parseLossless } from "../kernel/json-exact.ts";
@@ -72,6 +73,35 @@ export const responseMigrations: readonly Migration[] = [
       for (const table of ["kept_responses", "kept_response_items"]) {
         await tx.schema.createIndex(`${table}_expires`).on(table).column("expires_ms").execute();
       }
+    },
+  },
+  {
+    name: "responses-0003-shared-items",
+    async up(tx) {
+      await sql`alter table kept_response_items rename to own_response_items`.execute(tx);
+      await tx.schema.dropIndex("kept_response_items_expires").execute();
+      await tx.schema
+        .createTable("kept_response_items")
+        .addColumn("owner", "text", (column) => column.notNull())
+        .addColumn("id", "text", (column) => column.notNull())
+        .addColumn("response_id", "text", (column) => column.notNull())
+        .addColumn("expires_ms", "bigint", (column) => column.notNull())
+        .addPrimaryKeyConstraint("kept_response_items_shared", ["owner", "id", "response_id"])
+        .execute();
+      await sql`insert into kept_response_items select owner, id, response_id, expires_ms from own_response_items`.execute(
+        tx,
+      );
+      await sql`drop table own_response_items`.execute(tx);
+      await tx.schema
+        .createIndex("kept_response_items_expires")
+        .on("kept_response_items")
+        .column("expires_ms")
+        .execute();
+      await tx.schema
+        .createIndex("kept_response_items_of")
+        .on("kept_response_items")
+        .columns(["owner", "response_id"])
+        .execute();
     },
   },
 ];
@@ -164,6 +194,9 @@ export class ResponseStore {
       .where("owner", "=", owner)
       .where("id", "=", itemId)
       .where("expires_ms", ">", nowMs)
+      // An answer that was given again has its items in several responses, which say the same in them.
+      .orderBy("expires_ms", "desc")
+      .limit(1)
       .executeTakeFirst();
     return row === undefined ? undefined : this.get(owner, row.response_id, nowMs);
   }
@@ -197,9 +230,7 @@ async function writeItems(tx: ResponseTx, owner: string, { id, itemIds, expiresM
     await tx
       .insertInto("kept_response_items")
       .values(items.slice(at, at + itemsAtOnce))
-      .onConflict((conflict) =>
-        conflict.columns(["owner", "id"]).doUpdateSet({ response_id: id, expires_ms: expiresMs }),
-      )
+      .onConflict((conflict) => conflict.columns(["owner", "id", "response_id"]).doUpdateSet({ expires_ms: expiresMs }))
       .execute();
   }
 }

@@ -143,6 +143,23 @@ describe("SIGTERM", () => {
     expect(stuck.heard()).not.toContain("201");
   });
 
+  it("does not wait for a connection that was opened ahead, and does for a request whose first bytes have come", async () => {
+    await using charter = await start("--drain-timeout-ms", "3600000");
+    const begun = open(charter.url, "GET /health HTTP/1.1\r\n");
+    await once(begun.socket, "connect");
+    const unused = open(charter.url, "");
+    await once(unused.socket, "connect");
+    const used = open(charter.url, "GET /health HTTP/1.1\r\nHost: h\r\n\r\n");
+    await eventually(() => used.heard().includes("200 OK"), "an answer on a connection that came last");
+    const exit = charter.stop();
+    const first = await Promise.race([unused.closed.then(() => "unused"), begun.closed.then(() => "begun")]);
+    expect(first).toBe("unused");
+    begun.socket.write("Host: h\r\n\r\n");
+    expect(await exit).toBe(0);
+    await begun.closed;
+    expect(begun.heard()).toMatch(/^HTTP\/1\.1 (200|503) /);
+  });
+
   it("a second time ends it at once", async () => {
     const child = spawn(
       process.execPath,

@@ -331,6 +331,34 @@ describe("a response that is kept", () => {
     }
   });
 
+  it("has an id of its own where its answer was given before, and is forgotten without the earlier one", async () => {
+    const chatted = stub.answer;
+    stub.answer = (seen, out) => {
+      if (!seen.path.endsWith("/responses")) return chatted(seen, out);
+      sendJson(out, { ...response, id: "resp_given", store: false, metadata: seen.json["metadata"] });
+    };
+    for (const model of ["native/m", "plain/old"]) {
+      const again = { model, input: `the same of ${model}`, temperature: 0 };
+      const cached = openaiOf(rig.charter.url, rig.productKey);
+      const one = await cached.responses.create({ ...again, metadata: { of: "one" } });
+      const { data: two, response: raw } = await cached.responses
+        .create({ ...again, metadata: { of: "two" } })
+        .withResponse();
+      expect(raw.headers.get("x-charter-cache")).toBe("hit");
+      expect(two).toMatchObject({ output: one.output, store: true, metadata: { of: "two" } });
+      expect(two.id).not.toBe(one.id);
+      const unkept = await cached.responses.create({ ...again, store: false });
+      expect([one.id, two.id]).not.toContain(unkept.id);
+      await cached.responses.delete(two.id);
+      expect((await cached.responses.retrieve(one.id)).id).toBe(one.id);
+      const named = one.output[0]!.id!;
+      await cached.responses.create({ model: "plain/old", input: [{ type: "item_reference", id: named }] });
+      expect(JSON.stringify(stub.seen.at(-1)?.json)).not.toContain(named);
+      expect(messagesSent()).toHaveLength(1);
+      await expect(cached.responses.retrieve(unkept.id)).rejects.toMatchObject({ status: 404 });
+    }
+  });
+
   it("is looked through by the guards like what is sent now", async () => {
     const one = await ask({ input: `My key is ${secret}` });
     await ask({ input: "what was it?", previous_response_id: one.id });

@@ -8,6 +8,7 @@ import { writeInTurns } from "../../kernel/json-turns.ts";
 import { noUsage, replyTokensInTurns } from "../../models/index.ts";
 import type { Cost, Reply, StreamEvent, Usage } from "../../models/index.ts";
 import type { FormChecker } from "../../structured-output/index.ts";
+import { parsedReply } from "../attempts.ts";
 import type { Landed, WholeAnswer } from "../attempts.ts";
 import { stampOf } from "../call-session.ts";
 import type { CallSession } from "../call-session.ts";
@@ -100,7 +101,8 @@ async function held(session: CallSession, answer: HeldAnswer, parts: DeliverPart
   begun.hold();
   if (call.stream) return stream(session, shared(piecesSource(answer.pieces())), answer.model, parts);
   const reply = answer.reply();
-  const body = answer.body ?? (await written(session, reply, parts));
+  const body =
+    answer.body === undefined ? await written(session, reply, parts) : await again(session, answer.body, parts);
   session.formed(judgeReply(parts.forms, call.form, reply));
   return given(session, body, { usage: noUsage, microdollars: 0, model: answer.model, finish: finishOf(reply) });
 }
@@ -147,6 +149,14 @@ function given(session: CallSession, body: Buffer, ending: Ending): Delivered {
 async function written(session: CallSession, reply: Reply, { fronts }: DeliverParts): Promise<Buffer> {
   const { call } = session;
   return bytesOf(frontOf(fronts, call.dialect).writeReply(call, reply, stampOf(session)));
+}
+
+/** A body that answered an earlier call, as its dialect gives it to this one. */
+async function again(session: CallSession, body: Buffer, { fronts }: DeliverParts): Promise<Buffer> {
+  const { call } = session;
+  const front = frontOf(fronts, call.dialect);
+  const read = front.reissued && (await parsedReply(body));
+  return front.reissued && isRecord(read) ? bytesOf(front.reissued(call, read, stampOf(session))) : body;
 }
 
 /** The bytes of a reply in the caller's own dialect: those that came, unless a guard or a mistake of the server changes them. */

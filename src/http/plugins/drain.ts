@@ -37,6 +37,7 @@ export async function drainServer(app: FastifyInstance, { noticeMs, timeoutMs }:
       seen = frontDoor.exchanges.count;
       await sleep(quietMs);
     }
+    frontDoor.exchanges.closeUnused();
     await app.close();
   } finally {
     clearTimeout(cutOff);

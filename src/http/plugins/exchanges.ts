@@ -1,6 +1,8 @@
 // The exchanges under way: every request that has been begun and whose answer has not ended. Slow clients are found among
 // them, and a server that stops asks each to be the last of its connection.
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { Server as TlsServer } from "node:tls";
 
 /** One request and its answer. */
 export interface Exchange {
@@ -11,15 +13,22 @@ export interface Exchange {
 /** The exchanges of one server. */
 export class Exchanges implements Iterable<Exchange> {
   readonly #running = new Set<Exchange>();
+  /** Connections that have had no request, each with the bytes that opening it took. */
+  readonly #unused = new Map<Socket, number>();
   #isLast = false;
   #count = 0;
 
   /** Watches a server; the first to hear of each of its requests. */
   constructor(server: Server) {
+    server.on(server instanceof TlsServer ? "secureConnection" : "connection", (socket: Socket) => {
+      this.#unused.set(socket, socket.bytesRead);
+      socket.once("close", () => this.#unused.delete(socket));
+    });
     server.prependListener("request", (request, response) => {
       const exchange: Exchange = { request, response };
       this.#count += 1;
       this.#running.add(exchange);
+      this.#unused.delete(request.socket);
       response.once("close", () => this.#running.delete(exchange));
       if (this.#isLast) response.shouldKeepAlive = false;
     });
@@ -39,6 +48,11 @@ export class Exchanges implements Iterable<Exchange> {
   endConnections(): void {
     this.#isLast = true;
     for (const { response } of this.#running) response.shouldKeepAlive = false;
+  }
+
+  /** Closes connections on which nothing was ever sent: clients open such ones ahead, and Node does not call them idle. */
+  closeUnused(): void {
+    for (const [socket, openedBytes] of this.#unused) if (socket.bytesRead === openedBytes) socket.destroy();
   }
 
   [Symbol.iterator](): Iterator<Exchange> {

@@ -4,7 +4,7 @@ import { readChatError, writeChatError } from "../openai-chat/error.ts";
 import { readResponsesCall } from "./call.ts";
 import { placesInCall, placesInReply } from "./places.ts";
 import { readResponsesReply, ResponsesStreamReader } from "./reader.ts";
-import { writePendingResponse, writeResponsesReply } from "./reply.ts";
+import { reissuedResponse, writePendingResponse, writeResponsesReply } from "./reply.ts";
 import { writeResponsesCall } from "./request.ts";
 import { ResponsesStreamWriter } from "./stream-writer.ts";
 
@@ -14,6 +14,7 @@ export const openaiResponsesFront: FrontDialect = {
   readCall: readResponsesCall,
   writeReply: writeResponsesReply,
   writePending: writePendingResponse,
+  reissued: reissuedResponse,
   streamWriter: (call, shown) => new ResponsesStreamWriter(call, shown),
   writeError: writeChatError,
   turnsField: "input",

@@ -55,6 +55,20 @@ export function writeResponsesReply(call: ModelCall, reply: Reply, stamp: ReplyS
   });
 }
 
+/** Parameters that a response repeats and that do not change what is answered. */
+const repeated = ["metadata", "user", "safety_identifier", "prompt_cache_key"] as const;
+
+/** A response to an earlier call as the answer to this one: with an id of its own, and what this call says of itself. */
+export function reissuedResponse(call: ModelCall, body: JsonObject, stamp: ReplyStamp): JsonObject {
+  const { id, kept } = headOf("", call.model, stamp);
+  const own: Item = { id, previous_response_id: kept?.previous ?? null };
+  if ("store" in body) own["store"] = kept !== undefined;
+  for (const name of repeated) {
+    if (name in body) own[name] = call.raw[name] ?? (name === "metadata" ? {} : null);
+  }
+  return { ...body, ...own };
+}
+
 /** A response that is worked on later. */
 export function writePendingResponse(call: ModelCall, stamp: ReplyStamp): Record<string, unknown> {
   return writeResponse(call, headOf("", call.model, stamp), { status: "queued" }, [], { raw: null, usage: null });
