@@ -1,9 +1,10 @@
 // Whether a provider knows the server's keys, by a real request for each. Nothing else changes by how it goes: neither breakers nor keys.
-import { keyHeaderOf, keyProofOf, upstreamDialectOf, verdictOf } from "../models/index.ts";
+import { keyProofOf, upstreamDialectOf, verdictOf } from "../models/index.ts";
 import type { Provider } from "../models/index.ts";
 import { UpstreamFault } from "../outbound/index.ts";
-import type { Deadlines, Upstream, UpstreamAnswer } from "../outbound/index.ts";
+import type { Upstream, UpstreamAnswer } from "../outbound/index.ts";
 import { wordsOf } from "./faults.ts";
+import { lookUp } from "./looking-up.ts";
 
 /** What became of a check. */
 export const keyStates = ["ok", "unproven", "refused", "no_network", "failed", "unconfigured"] as const;
@@ -22,9 +23,6 @@ export interface KeyCheck {
   /** From the request to the head of its answer, milliseconds; null where none came. */
   readonly latencyMs: number | null;
 }
-
-/** How long an answer is waited for, milliseconds. */
-const deadlines: Deadlines = { connectMs: 5_000, headersMs: 10_000, idleMs: 5_000, totalMs: 15_000 };
 
 type Found = Pick<KeyCheck, "state" | "reason" | "latencyMs">;
 
@@ -60,18 +58,9 @@ async function asked(
   secret: string | undefined,
   signal: AbortSignal,
 ): Promise<Found> {
-  const { path, headers } = keyProofOf(provider);
-  const shown = secret === undefined ? {} : keyHeaderOf(provider, secret);
   const beganMs = performance.now();
   try {
-    const answer = await upstream.send({
-      method: "GET",
-      path,
-      headers: { ...provider.headers, ...headers, ...shown },
-      body: "",
-      deadlines,
-      signal,
-    });
+    const answer = await lookUp(provider, upstream, { ...keyProofOf(provider), secret, signal });
     const latencyMs = Math.round(performance.now() - beganMs);
     return { ...(await meaningOf(provider, answer)), latencyMs };
   } catch (error) {

@@ -8,6 +8,7 @@ import type {
   Deployment,
   DialectName,
   ModelCall,
+  OfferedModel,
   Provider,
   UpstreamDialect,
   Verdict,
@@ -17,6 +18,7 @@ import { isFailure, refusalOf, restingFault, StatusFault, unavailable, wordsOf }
 import type { Words } from "./faults.ts";
 import { checkKeys } from "./key-check.ts";
 import type { KeyCheck } from "./key-check.ts";
+import { ModelLists } from "./model-lists.ts";
 import { FleetShare, madeOnce } from "./share.ts";
 import type { DeploymentState, ForgoneFields } from "./share.ts";
 import { overviewOf, worstOf } from "./overview.ts";
@@ -102,9 +104,11 @@ export class DeploymentPool implements AsyncDisposable {
   readonly #keys = new Map<string, ProviderKeys>();
   readonly #places = new Map<string, Concurrency>();
   readonly #connections = new Map<string, Concurrency>();
+  readonly #lists: ModelLists;
 
   constructor(parts: FleetParts) {
     this.#parts = parts;
+    this.#lists = new ModelLists({ ...parts, upstreamOf: (provider) => this.#upstream(provider) });
   }
 
   /** How a deployment does for a product, by what that product has met there; null for callers of no product. */
@@ -210,6 +214,11 @@ export class DeploymentPool implements AsyncDisposable {
     return checkKeys(provider, (each) => this.#upstream(each), signal);
   }
 
+  /** The models that a configured provider says it has, as it last said it; a slow one is waited for a second. Never fails. */
+  modelsOf(provider: Provider): Promise<readonly OfferedModel[]> {
+    return this.#lists.of(provider);
+  }
+
   /** The breakers that a product's calls have met, by deployment. */
   breakersOf(product: string | null): Readonly<Record<string, BreakerStats>> {
     return this.#share(product).breakers();
@@ -226,6 +235,7 @@ export class DeploymentPool implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#lists[Symbol.dispose]();
     await Promise.all([...this.#upstreams.values()].map((upstream) => upstream[Symbol.asyncDispose]()));
   }
 

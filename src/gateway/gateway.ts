@@ -12,7 +12,8 @@ import type { Counter } from "../identity/index.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { seesAll } from "../kernel/ctx.ts";
 import type { Ctx } from "../kernel/ctx.ts";
-import { RuleTrusts } from "../models/index.ts";
+import { TimeSlice, yieldToEventLoop } from "../kernel/time-slice.ts";
+import { RuleTrusts, servesByName } from "../models/index.ts";
 import type { Deployment, DialectName, TokenPrice } from "../models/index.ts";
 import { formChecker } from "../structured-output/index.ts";
 import type { AttemptParts } from "./attempts.ts";
@@ -63,7 +64,12 @@ export interface ModelStatus {
   readonly deployment: Deployment;
   readonly health: Health;
   readonly rates: TokenPrice | null;
+  /** False for a model of which the catalogue says nothing: it is known by what its provider says. */
+  readonly isListed: boolean;
 }
+
+/** How much work it is to look up one model's price for the first time, in the characters of `TimeSlice`. */
+const statusWork = 512;
 
 /** The gateway. */
 export class Gateway {
@@ -94,6 +100,21 @@ export class Gateway {
     return [...this.#statuses(ctx, own), ...named];
   }
 
+  /** The models of open providers that the catalogue does not list, as far as the providers say, the terms and the key allow. */
+  async openModels(ctx: Ctx): Promise<readonly ModelStatus[]> {
+    const { constitution, lookup, fleet } = this.#parts;
+    const asked = lookup.providers.filter(({ open, lacks }) => open && lacks === undefined);
+    const offers = await Promise.all(asked.map(async (each) => lookup.offered(each, await fleet.modelsOf(each))));
+    const aliases = aliased(callTermsOf(constitution, ctx.principal.product, ctx.principal), lookup);
+    const found: ModelStatus[] = [];
+    const stretch = new TimeSlice();
+    for (const offer of offers.flat().filter(({ name }) => !aliases.has(name))) {
+      if (stretch.isOver(statusWork)) await yieldToEventLoop(stretch);
+      found.push(...this.#statuses(ctx, [offer], false));
+    }
+    return found;
+  }
+
   /** The deployment that has a name, or that an open provider would have under it; undefined where the terms allow none. */
   model(ctx: Ctx, name: string): ModelStatus | undefined {
     const { constitution, lookup } = this.#parts;
@@ -101,7 +122,8 @@ export class Gateway {
     const meant = aliases.get(name);
     if (meant !== undefined) return this.#statuses(ctx, meant).map(calledAs(name))[0];
     const listed = lookup.deployments.filter((deployment) => deployment.name === name);
-    return this.#statuses(ctx, listed.length > 0 ? listed : lookup.unlisted(name, "chat"))[0];
+    if (listed.length > 0) return this.#statuses(ctx, listed)[0];
+    return this.#statuses(ctx, lookup.unlisted(name, servesByName(name)), false)[0];
   }
 
   /** Asks every provider, or one, whether it knows the server's keys; on record. @throws `provider.not_found`. */
@@ -114,7 +136,7 @@ export class Gateway {
     return this.#parts.lookup.providerOf(deployment);
   }
 
-  #statuses({ principal }: Ctx, deployments: readonly Deployment[]): readonly ModelStatus[] {
+  #statuses({ principal }: Ctx, deployments: readonly Deployment[], isListed = true): readonly ModelStatus[] {
     const { product } = principal;
     const { constitution, fleet, prices } = this.#parts;
     const terms = callTermsOf(constitution, product, principal);
@@ -124,6 +146,7 @@ export class Gateway {
         deployment,
         health: seesAll(principal) ? fleet.overallHealthOf(deployment) : fleet.healthOf(deployment, product),
         rates: prices.rates(deployment.provider.priceProvider, deployment.model) ?? deployment.price,
+        isListed,
       }));
   }
 

@@ -62,6 +62,8 @@ export type { HeldKey, KeyRotationOptions, KeyStatus, RestReason } from "./provi
 export { restMs, saidRestMs } from "./retry-after.ts";
 export { keyHeaders, messagesVersionHeader } from "./client-headers.ts";
 export { keyProofOf } from "./key-proof.ts";
+export { listRequestOf, readModelList, servesByName } from "./model-list.ts";
+export type { ListRequest, OfferedModel } from "./model-list.ts";
 export { isSameModel } from "./same-model.ts";
 export { tierOf } from "./service-tier.ts";
 export { noUsage } from "./usage.ts";

@@ -134,14 +134,15 @@ describe("the list of models", () => {
     expect(first.has_more).toBe(true);
     expect([first.first_id, first.last_id]).toEqual([first.data[0]?.id, first.data[1]?.id]);
     const all = await Array.fromAsync(first);
-    expect(all.map(({ id }) => id)).toEqual(["answers", "claude-answers", "gem-answers", "vectors"]);
+    const catalogue = ["answers", "claude-answers", "gem-answers", "vectors"];
+    expect(all.map(({ id }) => id)).toEqual([...catalogue, "claude/ok", "gem/ok"]);
     for (const model of all) {
       expect(model).toMatchObject({ type: "model", display_name: expect.any(String) });
       expect(Date.parse(model.created_at)).toBe(0);
     }
     const back = await client.models.list({ limit: 2, before_id: "gem-answers" });
     expect([back.data.map(({ id }) => id), back.has_more]).toEqual([["answers", "claude-answers"], false]);
-    const none = await client.models.list({ after_id: "vectors" });
+    const none = await client.models.list({ after_id: "gem/ok" });
     expect(none).toMatchObject({ data: [], has_more: false, first_id: null, last_id: null });
   });
 
@@ -149,7 +150,7 @@ describe("the list of models", () => {
     const { json } = await rig.charter.ask("/v1/models", { key: rig.productKey });
     expect(json).toMatchObject({
       object: "list",
-      data: [{ id: "answers", object: "model", owned_by: "up" }, {}, {}, {}],
+      data: [{ id: "answers", object: "model", owned_by: "up" }, {}, {}, {}, {}, {}],
     });
     expect(json).not.toHaveProperty("has_more");
     expect(json.data[0]).not.toHaveProperty("type");

@@ -15,7 +15,7 @@ export const models: Command = {
   summary: "List the models that you may call, by tier, with their state and price",
   usage: "",
   arity: [0, 0],
-  options: [{ name: "all", summary: "also those that are not configured" }],
+  options: [{ name: "all", summary: "also those that are not configured, and those that only their providers list" }],
   examples: [
     { line: "models", does: "shows the models that can answer now" },
     { line: "models --all --json", does: "prints the whole catalogue as JSON" },
@@ -27,9 +27,9 @@ export const models: Command = {
       return exitCodes.ok;
     }
     const all = fieldList(answer, "data");
-    const listed = options.has("all")
-      ? all
-      : all.filter((model) => fieldText(model, "charter.state") !== "unconfigured");
+    const configured = all.filter((model) => fieldText(model, "charter.state") !== "unconfigured");
+    const known = configured.filter((model) => fieldText(model, "charter.in_catalogue") !== "false");
+    const listed = options.has("all") ? all : known;
     const byTier = listed.toSorted((a, b) => tierOf(a) - tierOf(b));
     const rows = byTier.map((model) =>
       [
@@ -45,8 +45,13 @@ export const models: Command = {
     );
     const heading = ["tier", "model", "provider", "state", "$/M in", "$/M out", "latency", "note"];
     print(io, ...table(heading, rows, [0, 4, 5, 6]));
-    const hidden = all.length - listed.length;
-    if (hidden > 0) print(io, "", `${hidden} more are not configured: charter models --all`);
+    if (options.has("all")) return exitCodes.ok;
+    const [lacking, unlisted] = [all.length - configured.length, configured.length - known.length];
+    const more = [
+      ...(lacking > 0 ? [`${lacking} are not configured`] : []),
+      ...(unlisted > 0 ? [`${unlisted} are not in the catalogue, and their providers list them`] : []),
+    ];
+    if (more.length > 0) print(io, "", `more: ${more.join("; ")}: charter models --all`);
     return exitCodes.ok;
   },
 };

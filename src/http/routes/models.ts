@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { dataClasses } from "../../constitution/index.ts";
 import { chatOf, dollars, explanationOf, gatewayFault, named, optionsOf, routeAnswer } from "../../gateway/index.ts";
 import { chatDialect, messagesVersionHeader } from "../../models/index.ts";
+import type { Ctx } from "../../kernel/ctx.ts";
 import { strategies } from "../../routing/index.ts";
 import type { ModelStatus, RouterQuery } from "../../gateway/index.ts";
 import { httpFault } from "../errors.ts";
@@ -32,6 +33,7 @@ const more = record({
   context_tokens: orNull("integer"),
   tags: { type: "array", items: text },
   note: orNull("string"),
+  in_catalogue: { type: "boolean" },
 });
 
 /** A model as the chat API describes it, and as the Messages API does for its clients. */
@@ -141,16 +143,19 @@ export function modelRoutes(app: FastifyInstance, services: Services): void {
 
 function listing(app: FastifyInstance, services: Services): void {
   const { gateway } = services;
+  const all = async (ctx: Ctx) => [...gateway.models(ctx), ...(await gateway.openModels(ctx))];
   route(app, services, "model.list", {
     schema: {
       summary: "The models that the caller may call",
-      description: "In the form of the chat API, or of the Messages API for a request with the header of its version.",
+      description:
+        "In the form of the chat API, or of the Messages API for a request with the header of its version. Models of " +
+        "open providers are listed as their providers last listed them.",
       querystring: page,
       response: { 200: answer("The models.", models) },
     },
     alsoSays: clientError(chatDialect),
-    handle: (ctx, request) => {
-      const listed = gateway.models(ctx);
+    handle: async (ctx, request) => {
+      const listed = await all(ctx);
       if (asksForMessages(request)) return pageOf(listed, request.query as PageQuery);
       return { object: "list", data: listed.map(modelOf) };
     },
@@ -176,9 +181,10 @@ function listing(app: FastifyInstance, services: Services): void {
       summary: "The models by tier, as the predecessor lists them, and in `data` as `/v1/models` does",
       response: { 200: answer("The models.", { type: "object", additionalProperties: true }) },
     },
-    handle: (ctx) => {
-      const all = gateway.models(ctx);
-      const chats = all.filter(({ deployment }) => deployment.serves === "chat");
+    handle: async (ctx) => {
+      const known = await all(ctx);
+      // Of what is not in the catalogue no tier is known.
+      const chats = known.filter(({ deployment, isListed }) => isListed && deployment.serves === "chat");
       const byTier = Object.groupBy(chats, ({ deployment }) => `tier_${deployment.tier}`);
       const tiers = Object.entries(byTier).map(([tier, list]) => [tier, (list ?? []).map(tierModel)] as const);
       return {
@@ -187,7 +193,7 @@ function listing(app: FastifyInstance, services: Services): void {
         constitutional_hash: services.constitution.hash,
         // A client of the chat API whose base URL lacks the `/v1` asks here for its list.
         object: "list",
-        data: all.map(modelOf).map(({ id, object, created, owned_by }) => ({ id, object, created, owned_by })),
+        data: known.map(modelOf).map(({ id, object, created, owned_by }) => ({ id, object, created, owned_by })),
       };
     },
   });
@@ -296,7 +302,7 @@ function wholePath(request: FastifyRequest): string {
   return (request.params as { "*": string })["*"];
 }
 
-function modelOf({ deployment, health, rates }: ModelStatus) {
+function modelOf({ deployment, health, rates, isListed }: ModelStatus) {
   const { name, title, tier, serves, provider, model: providerModel, latencyMs, compliancePercent } = deployment;
   return {
     id: name,
@@ -318,6 +324,7 @@ function modelOf({ deployment, health, rates }: ModelStatus) {
       contextTokens: deployment.contextTokens,
       tags: deployment.tags,
       note: deployment.note ?? null,
+      inCatalogue: isListed,
     },
   };
 }

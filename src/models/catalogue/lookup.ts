@@ -6,6 +6,7 @@ import { strategies } from "../../routing/index.ts";
 import { unlistedDeployment } from "./catalogue.ts";
 import type { Deployment, Provider } from "./catalogue.ts";
 import type { CatalogueContents } from "./catalogue-file.ts";
+import type { OfferedModel } from "../model-list.ts";
 
 /** What a name stands for. */
 export type Wanted =
@@ -81,6 +82,13 @@ export class Lookup {
       modelPrefixes.some((prefix) => name.startsWith(prefix)),
     );
     return byPrefix === undefined ? [] : [unlistedDeployment(byPrefix, name, serves)];
+  }
+
+  /** Those of a provider's own models that can be named as `provider/model` and are not listed. */
+  offered(provider: Provider, models: readonly OfferedModel[]): readonly Deployment[] {
+    return models
+      .map(({ model, serves }) => unlistedDeployment(provider, model, serves))
+      .filter(({ name }) => name.length <= maxModelName && !this.#named.has(name));
   }
 
   /** Whose deployment has a name, or would have it; null where there is none. */
