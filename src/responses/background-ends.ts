@@ -1,9 +1,10 @@
 // How responses in the background end other than by being answered: they are cancelled, forgotten, or left by a server that stopped.
 import type { Clock } from "../kernel/clock.ts";
-import { endEvent, failedResponse, tooLarge } from "./background-run.ts";
+import type { Log } from "../kernel/ctx.ts";
+import { endEvent, failedResponse } from "./background-run.ts";
 import type { BackgroundStore, End } from "./background-store.ts";
 import { responseFault } from "./errors.ts";
-import { answerText } from "./kept-text.ts";
+import { textOfEnd } from "./kept-text.ts";
 import { numbered } from "./response-events.ts";
 import type { Item, KeptResponse, ResponseStore, ResponseTx } from "./store.ts";
 
@@ -12,6 +13,7 @@ export interface EndsParts {
   readonly store: BackgroundStore;
   readonly kept: ResponseStore;
   readonly clock: Clock;
+  readonly log: Log;
   /** Whether this process works on a response. */
   readonly isLocal: (owner: string, id: string) => boolean;
   /** Told of every end. */
@@ -45,9 +47,15 @@ export class BackgroundEnds {
 
   /** Ends what was left by servers that have stopped. @param isAlone No one else works on this database. */
   async endLeft(isAlone: boolean): Promise<void> {
-    const { store, clock, isLocal } = this.#parts;
+    const { store, clock, log, isLocal } = this.#parts;
     for (const { owner, id } of await store.left(isAlone ? Infinity : clock.nowMs())) {
-      if (!isLocal(owner, id)) await this.#endLeft(owner, id);
+      if (isLocal(owner, id)) continue;
+      try {
+        await this.#endLeft(owner, id);
+      } catch (error) {
+        // One that cannot be ended keeps no server from starting, and holds up no other.
+        log.error({ err: error, response: id }, "a response that was left could not be ended; trying again later");
+      }
     }
   }
 
@@ -91,8 +99,7 @@ export function isOpen({ response }: KeptResponse): boolean {
 }
 
 async function endAs(response: Item, id: string, expiresMs: number): Promise<End> {
-  const text = await answerText(response);
-  if (text === undefined) throw tooLarge();
+  const text = await textOfEnd(response);
   const event = await endEvent(response);
   return { answer: { id, expiresMs, ...text }, event: (sequence) => numbered(event, sequence) };
 }

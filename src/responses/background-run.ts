@@ -7,7 +7,7 @@ import { Fault } from "../kernel/fault.ts";
 import { SseDecoder } from "../models/index.ts";
 import type { BackgroundStore } from "./background-store.ts";
 import { responseFault } from "./errors.ts";
-import { answerText, isItem, maxKeptResponseBytes, parsed } from "./kept-text.ts";
+import { answerText, isItem, maxKeptResponseBytes, parsed, textOfEnd } from "./kept-text.ts";
 import { eventText, heard, numbered } from "./response-events.ts";
 import type { Imprint } from "./response-events.ts";
 import type { Item } from "./store.ts";
@@ -37,6 +37,8 @@ export interface RunParts {
   readonly news: () => void;
   /** Ends the call. */
   readonly stop: (reason: Fault) => void;
+  /** Whether the server stops. */
+  readonly isClosing: () => boolean;
 }
 
 /** One run. */
@@ -144,14 +146,15 @@ export class BackgroundRun {
   }
 
   async #end(response: Item): Promise<void> {
-    const { store, owner, imprint, expiresMs, pending } = this.#parts;
+    const { store, owner, imprint, expiresMs, pending, isClosing } = this.#parts;
     const { status } = response;
     // A provider that says that it is still at work has answered all the same, and will say nothing more.
     const endless = responseFault("response.interrupted", "the answer has not the status of an end");
     const ended = isEnd(status) ? response : failedResponse(pending, endless);
-    const fitting = (await answerText(ended)) === undefined ? failedResponse(pending, tooLarge()) : ended;
-    const text = await answerText(fitting);
-    if (text === undefined) throw new Error("a failed response is too large");
+    const hasAnswer = ended["status"] === "completed" || ended["status"] === "incomplete";
+    const kept = hasAnswer ? await answerText(ended) : await textOfEnd(ended);
+    const fitting = kept === undefined ? failedResponse(pending, tooLarge()) : ended;
+    const text = kept ?? (await textOfEnd(fitting));
     const event = await endEvent(fitting);
     const end = { answer: { id: imprint.id, expiresMs, ...text }, event: (n: number) => numbered(event, n) };
     for (let tries = 0; ; tries++) {
@@ -160,8 +163,9 @@ export class BackgroundRun {
         return;
       } catch (error) {
         const pauseMs = endPausesMs[tries];
-        if (pauseMs === undefined) throw error;
-        await new Promise((resolve) => setTimeout(resolve, pauseMs).unref());
+        // A server that closes does not wait for its database: whoever starts next ends what was left.
+        if (pauseMs === undefined || isClosing()) throw error;
+        await new Promise((resolve) => setTimeout(resolve, pauseMs));
       }
     }
   }

@@ -26,7 +26,7 @@ const endOf = (id: string, status: string): End => ({
   },
   event: (sequence) => `end ${status} ${sequence}`,
 });
-const run = { runner: "r", leaseMs: 50, places: 2, events: ["one", "two"] };
+const run = { runner: "r", leaseMs: 50, places: 2, events: ["one", "two"], eventsExpireMs: 60 };
 
 onBothDialects((name, places) => {
   describe(`responses in the background on ${name}`, () => {
@@ -72,6 +72,17 @@ onBothDialects((name, places) => {
       expect((await kept.holding("product:C", "msg_resp_c", 50))?.id).toBe("resp_c");
       await store.sweep(100);
       expect(await store.newestEvent("product:C", "resp_c")).toBe(-1);
+    });
+
+    it("lose all their events at once, though they are kept for longer themselves", async () => {
+      await store.begin("product:F", begun("resp_f"), run);
+      await store.append({ owner: "product:F", id: "resp_f", expiresMs: 60 }, ["three"], 2);
+      await store.end("product:F", endOf("resp_f", "completed"));
+      expect(await store.events("product:F", "resp_f", -1, 10, 59)).toHaveLength(4);
+      expect(await store.events("product:F", "resp_f", -1, 10, 60)).toEqual([]);
+      await store.sweep(60);
+      expect(await store.newestEvent("product:F", "resp_f")).toBe(-1);
+      expect(await statusOf("product:F", "resp_f")).toBe("completed");
     });
 
     it("have one end, whoever comes first", async () => {

@@ -97,6 +97,8 @@ export class BackgroundStore {
       readonly leaseMs: number;
       readonly places: number;
       readonly events: readonly string[];
+      /** Until when these are kept, and its last one with them. */
+      readonly eventsExpireMs: number;
     },
   ): Promise<boolean> {
     const { id } = response;
@@ -113,7 +115,7 @@ export class BackgroundStore {
         // Another process has taken it meanwhile.
         if (inserted !== 1n) continue;
         await this.#kept.write(keptTx(tx), owner, response);
-        await insertEvents(tx, owner, id, run.events, { from: 0, expiresMs: response.expiresMs });
+        await insertEvents(tx, owner, id, run.events, { from: 0, expiresMs: run.eventsExpireMs });
         return true;
       }
       return false;
@@ -148,12 +150,14 @@ export class BackgroundStore {
   /** The same as a part of a transaction. */
   async endIn(anyTx: ResponseTx | BackgroundTx, owner: string, { answer, event }: End): Promise<boolean> {
     const tx = anyTx as unknown as BackgroundTx;
-    const { id, expiresMs } = answer;
+    const { id } = answer;
     if (!(await this.stop(tx, owner, id))) return false;
     await this.#kept.writeAnswer(keptTx(tx), owner, answer);
-    const last = await lastSequence(tx, owner, id);
-    if (event !== undefined && last >= 0) {
-      await insertEvents(tx, owner, id, [event(last + 1)], { from: last + 1, expiresMs });
+    const last = await lastEvent(tx, owner, id);
+    if (event !== undefined && last !== undefined) {
+      const from = last.sequence + 1;
+      // All events of a response go at once: a reader would not notice those that are missing in the middle.
+      await insertEvents(tx, owner, id, [event(from)], { from, expiresMs: last.expires_ms });
     }
     return true;
   }
@@ -224,7 +228,7 @@ export class BackgroundStore {
 
   /** The number of the newest event; -1 where there is none. */
   async newestEvent(owner: string, id: string): Promise<number> {
-    return lastSequence(this.#db.read, owner, id);
+    return (await lastEvent(this.#db.read, owner, id))?.sequence ?? -1;
   }
 
   /** Forgets what is over. */
@@ -240,16 +244,15 @@ function keptTx(tx: BackgroundTx): ResponseTx {
   return tx as unknown as ResponseTx;
 }
 
-async function lastSequence(db: Kysely<BackgroundTables>, owner: string, id: string): Promise<number> {
-  const row = await db
+async function lastEvent(db: Kysely<BackgroundTables>, owner: string, id: string) {
+  return db
     .selectFrom("response_events")
-    .select("sequence")
+    .select(["sequence", "expires_ms"])
     .where("owner", "=", owner)
     .where("id", "=", id)
     .orderBy("sequence", "desc")
     .limit(1)
     .executeTakeFirst();
-  return row?.sequence ?? -1;
 }
 
 async function insertEvents(

@@ -84,12 +84,13 @@ export class BackgroundResponses implements AsyncDisposable {
   constructor(parts: BackgroundParts) {
     this.#parts = parts;
     this.#runner = newId<"runner">(parts.clock);
-    const { store, kept, clock } = parts;
+    const { store, kept, clock, log } = parts;
     const isLocal = (owner: string, id: string): boolean => this.#local.has(keyOf(owner, id));
     this.ends = new BackgroundEnds({
       store,
       kept,
       clock,
+      log,
       isLocal,
       ended: (owner, id) => this.#news.tell(keyOf(owner, id)),
     });
@@ -166,13 +167,13 @@ export class BackgroundResponses implements AsyncDisposable {
       }),
     );
     const response = { id, previousId, createdMs, expiresMs, ...texts };
-    const run = { runner: this.#runner, leaseMs: createdMs + leaseMs, places, events: first };
+    const eventsExpireMs = Math.min(expiresMs, createdMs + eventsMs);
+    const run = { runner: this.#runner, leaseMs: createdMs + leaseMs, places, events: first, eventsExpireMs };
     if (!(await store.begin(owner, response, run))) throw tooMany(places);
     const news = (): void => this.#news.tell(keyOf(owner, id));
-    const eventsExpireMs = Math.min(expiresMs, createdMs + eventsMs);
     const shared = { store, clock, log, owner, imprint, pending, expiresMs, eventsExpireMs, events: first.length };
     return {
-      run: new BackgroundRun({ ...shared, news, stop }),
+      run: new BackgroundRun({ ...shared, news, stop, isClosing: () => this.#isClosing }),
       answer: asked.stream
         ? { kind: "stream", facts, bytes: eventsOf(ctx, this.#reading(owner, id, -1)) }
         : { kind: "whole", facts, body: Buffer.from(String(await writeInTurns(pending))) },

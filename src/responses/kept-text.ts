@@ -32,7 +32,15 @@ export async function askedText(id: string, input: readonly Item[]): Promise<str
 /** What it answered, as it is kept; undefined for too much. */
 export async function answerText(response: Item): Promise<Pick<NewAnswer, "response" | "itemIds"> | undefined> {
   const text = await textOfAll(response);
-  if (text === undefined) return undefined;
+  return text === undefined ? undefined : named(response, text);
+}
+
+/** The same of one that has no answer: what was kept of it when it began, and why it ended, which must not be too much. */
+export async function textOfEnd(response: Item): Promise<Pick<NewAnswer, "response" | "itemIds">> {
+  return named(response, String(await writeInTurns(response)));
+}
+
+function named(response: Item, text: string): Pick<NewAnswer, "response" | "itemIds"> {
   const items = itemsOf({ input: [], response }).slice(0, maxNamedItems);
   return { response: text, itemIds: items.flatMap((item) => textOf(item["id"]) ?? []) };
 }

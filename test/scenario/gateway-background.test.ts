@@ -8,6 +8,7 @@ import { join } from "node:path";
 import OpenAI from "openai";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { clearHalt, haltProduct } from "../support/app/endings.ts";
+import { maxKeptResponseBytes } from "../../src/responses/kept-text.ts";
 import { spawnCharter } from "../support/app/process.ts";
 import { openaiOf, recordOf, sendJson, startRig, startStub, writeRigFiles } from "../support/gateway/gateway.ts";
 import type { GatewayRig, Stub } from "../support/gateway/gateway.ts";
@@ -200,6 +201,21 @@ describe("a response in the background", () => {
     const content = "a long word ".repeat(800_000);
     sendJson(await nextHeld(), { ...completion, choices: [{ index: 0, message: { role: "assistant", content } }] });
     expect(await ended(long.id)).toMatchObject({ status: "failed", error: { code: "response.too_large" } });
+  });
+
+  it("ends, too, where it says of itself nearly as much as is kept", async () => {
+    const asked = { ...plain, instructions: "x" };
+    const small = await client.responses.create(asked);
+    sendJson(await nextHeld(), { error: { message: "no" } }, 400);
+    await ended(small.id);
+    const size = JSON.stringify({ ...small, status: "in_progress" }).length;
+    const instructions = "x ".repeat((maxKeptResponseBytes - size) / 2);
+    const cancelled = await client.responses.create({ ...asked, instructions });
+    await nextHeld();
+    expect((await client.responses.cancel(cancelled.id)).status).toBe("cancelled");
+    const failed = await client.responses.create({ ...asked, instructions });
+    sendJson(await nextHeld(), { error: { message: "no" } }, 400);
+    expect((await ended(failed.id)).status).toBe("failed");
   });
 
   it("is let in once, however many providers are asked for it", async () => {

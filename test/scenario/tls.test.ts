@@ -262,6 +262,29 @@ describe("a server with a certificate", () => {
   });
 });
 
+describe("a server over TLS that stops", () => {
+  it("does not wait for a connection that was opened ahead, and does for a request whose first bytes have come", async () => {
+    await using certificates = await certificateFolder();
+    const server = await serveTls(certificates);
+    const options = { rejectUnauthorized: false };
+    const begun = await handshake(server.port, options);
+    begun.write("GET /health HTTP/1.1\r\n");
+    const unused = await handshake(server.port, options);
+    const closed = (socket: TLSSocket, name: string): Promise<string> =>
+      new Promise((resolve) =>
+        socket
+          .on("error", () => {})
+          .once("close", () => resolve(name))
+          .resume(),
+      );
+    const ends = [closed(begun, "begun"), closed(unused, "unused")];
+    const stopped = server[Symbol.asyncDispose]();
+    expect(await Promise.race(ends)).toBe("unused");
+    begun.write("Host: h\r\n\r\n");
+    await Promise.all([stopped, ...ends]);
+  });
+});
+
 describe("a certificate that is replaced", () => {
   it("serves new connections while old ones go on; one that cannot serve is logged and not used", async () => {
     await using certificates = await certificateFolder();
