@@ -28,9 +28,11 @@ export function budgetGiven(options: Options): BudgetAmount | undefined {
 export function budgetRequired(options: Options): BudgetAmount {
   const [tokens, dollars] = [options.integer("tokens", 0, maxAmount), options.text("dollars")];
   if ((tokens === undefined) === (dollars === undefined)) throw new UsageError("give one of --tokens and --dollars");
-  const window = options.required("per");
+  const window = options.text("per") ?? "";
   if (!budgetWindows.some((known) => known === window)) {
-    throw new UsageError(`--per must be one of ${budgetWindows.join(", ")}, not ${JSON.stringify(window)}`);
+    throw new UsageError(
+      `--per must be one of ${budgetWindows.join(", ")}${window === "" ? "" : `, not ${JSON.stringify(window)}`}`,
+    );
   }
   const unit = tokens === undefined ? "microdollars" : "tokens";
   return { unit, window, limit: tokens ?? microdollarsOf(dollars ?? "") };

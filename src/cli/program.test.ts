@@ -78,6 +78,7 @@ describe("usage errors end with 2 and name what is nearest", () => {
   const cases: readonly [args: string[], message: string][] = [
     [["srve"], 'unknown command "srve"; did you mean charter serve?'],
     [["keys", "crate"], 'unknown command "keys crate"; did you mean charter keys create?'],
+    [["budget", "list"], 'unknown command "budget list"; charter budget takes show, set, clear'],
     [["ledger"], "Usage: charter ledger <command>"],
     [["serve", "--prot", "1"], "unknown option --prot; did you mean --port?"],
     [["ls", "--limit", "0"], '--limit must be an integer from 1 to 1000, not "0"'],

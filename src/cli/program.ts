@@ -94,9 +94,9 @@ function findCommand(first: string, second: string | undefined): Command {
   const unknown = group.length > 0 ? (second ?? "") : first;
   const nearest = nearestName(unknown, new Set(words));
   const prefix = group.length > 0 ? `${first} ` : "";
-  throw new UsageError(
-    `unknown command ${JSON.stringify(prefix + unknown)}${nearest === undefined ? "" : `; did you mean charter ${prefix}${nearest}?`}`,
-  );
+  const known = group.length > 0 ? `; charter ${first} takes ${words.join(", ")}` : "";
+  const hint = nearest === undefined ? known : `; did you mean charter ${prefix}${nearest}?`;
+  throw new UsageError(`unknown command ${JSON.stringify(prefix + unknown)}${hint}`);
 }
 
 /** `charter --json ls` means `charter ls --json`: common options in front of the command are moved behind it. */

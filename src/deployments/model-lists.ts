@@ -2,7 +2,7 @@
 //
 // 1. A provider is asked by one request at a time, for all callers together, and not again for a while after it has answered
 //    or failed.
-// 2. Nobody waits longer than a second for it; what comes later is kept for those who ask next.
+// 2. No one waits longer than a second for it; what comes later is kept for those who ask next.
 // 3. A list that cannot be renewed is given until it is a day old. What is kept is bounded in models and in characters.
 // 4. No key of the provider's stands in a list.
 import type { Clock } from "../kernel/clock.ts";

@@ -41,6 +41,8 @@ export function problemOf(fault: Fault, requestId: string, constitutionHash: str
 /** Text as a sentence: domains word their details as they like, a reader meets one form. */
 function sentence(text: string): string {
   const ended = /[.!?]$/.test(text) ? text : `${text}.`;
+  // A name, such as that of an operation or a model, stays as it is written.
+  if (/^\S*(?:[._/]\w|\d)/.test(ended)) return ended;
   return ended.charAt(0).toUpperCase() + ended.slice(1);
 }
 
@@ -50,13 +52,20 @@ export function faultOf(error: unknown): Fault {
   return frameworkFault(error) ?? httpFault("internal.error", "something failed inside", {}, error);
 }
 
+/** Most characters of an unknown name that a sentence repeats. */
+const maxNamed = 64;
+
 function frameworkFault(error: unknown): Fault | undefined {
   const { code, validation, validationContext, message } = error as Partial<FastifyError>;
   if (validation) {
     const [first] = validation;
     const unknownName = first?.params["additionalProperty"];
     const at = `${validationContext ?? "body"}${first?.instancePath ?? ""}${typeof unknownName === "string" ? `/${unknownName}` : ""}`;
-    return httpFault("request.invalid", message ?? "the request does not fit its schema", { at });
+    const detail =
+      typeof unknownName === "string"
+        ? `there is no field ${JSON.stringify(unknownName.slice(0, maxNamed))} here`
+        : message;
+    return httpFault("request.invalid", detail ?? "the request does not fit its schema", { at });
   }
   switch (code) {
     case "FST_ERR_CTP_BODY_TOO_LARGE":

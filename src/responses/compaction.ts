@@ -3,6 +3,7 @@
 // anything looks at the call, so that guards, budgets and every model see it. What a provider's own item holds goes to it unread.
 import type { CallOptions, Gateway, ModelAnswer } from "../gateway/index.ts";
 import type { Ctx } from "../kernel/ctx.ts";
+import type { Fault } from "../kernel/fault.ts";
 import { newId } from "../kernel/ids.ts";
 import { writeInTurns } from "../kernel/json-turns.ts";
 import type { DialectName } from "../models/index.ts";
@@ -19,6 +20,8 @@ const request =
   "Write a summary of the conversation up to here, for a colleague who goes on with it and sees nothing else of it. Say what the " +
   "user wants and has decided, what was done and found out with names, numbers, paths and code that are still needed, what failed, " +
   "and what is to be done next. Write the summary alone, and call no tool.";
+/** What asks for the summary, as the last item of a call. */
+export const summaryRequest: Item = { type: "message", role: "user", content: request };
 const heading = "Summary of the conversation so far, written by an assistant:\n\n";
 
 /** A call whose summaries are words of the conversation. */
@@ -51,25 +54,37 @@ export async function compacted(
   options: CallOptions,
 ): Promise<ModelAnswer> {
   const { input } = body;
-  const asked = { ...body, input: [...input, { type: "message", role: "user", content: request }], stream: false };
+  const asked = { ...body, input: [...input, summaryRequest], stream: false };
   const answer = await gateway.call(ctx, dialect, opened(asked), options);
   const said = answer.kind === "whole" ? await parsed(answer.body) : undefined;
-  const summary = isItem(said) && said["status"] === "completed" ? textIn(said["output"]) : "";
-  if (answer.kind !== "whole" || !isItem(said) || summary === "") {
-    throw responseFault("response.not_compacted", "the model gave no whole summary of the conversation");
-  }
+  const summary = summaryIn(said);
+  if (answer.kind !== "whole" || !isItem(said) || summary === "") throw notCompacted();
   const id = newId<"response">(ctx.clock);
   const users = input.filter(isItem).filter(({ type = "message", role }) => type === "message" && role === "user");
   const kept = users.map((item, i) => ({ id: `msg_${id}_${i}`, ...item, type: "message", status: "completed" }));
-  const compaction = { id: `cmp_${id}`, type: "compaction", encrypted_content: mark + summary };
   const response = {
     id: `resp_${id}`,
     object: "response.compaction",
     created_at: Math.floor(ctx.clock.nowMs() / 1000),
-    output: [...kept, compaction],
+    output: [...kept, summaryItem(ctx, summary)],
     usage: said["usage"] ?? null,
   };
   return { ...answer, body: Buffer.from(String(await writeInTurns(response))) };
+}
+
+/** The item that holds a summary. */
+export function summaryItem({ clock }: Pick<Ctx, "clock">, summary: string): Item {
+  return { id: `cmp_${newId<"response">(clock)}`, type: "compaction", encrypted_content: mark + summary };
+}
+
+/** The refusal of an answer that holds none. */
+export function notCompacted(): Fault {
+  return responseFault("response.not_compacted", "the model gave no whole summary of the conversation");
+}
+
+/** The summary in a response; empty where there is no whole one. */
+export function summaryIn(said: unknown): string {
+  return isItem(said) && said["status"] === "completed" ? textIn(said["output"]) : "";
 }
 
 /** The words of the messages in an output. */

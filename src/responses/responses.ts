@@ -15,6 +15,7 @@ import type { Fault } from "../kernel/fault.ts";
 import { newId } from "../kernel/ids.ts";
 import { isOpen } from "./background-ends.ts";
 import type { BackgroundAnswer, BackgroundResponses } from "./background.ts";
+import { shortened, triggered } from "./compaction-trigger.ts";
 import { compacted, opened } from "./compaction.ts";
 import { responseFault } from "./errors.ts";
 import { keptAtTheEnd } from "./kept-stream.ts";
@@ -61,28 +62,35 @@ export class Responses {
     options: CallOptions,
   ): Promise<ModelAnswer | BackgroundAnswer> {
     const { gateway, keepMs } = this.#parts;
-    if (keepMs === 0) return gateway.call(ctx, dialect, opened(body), options);
+    // One in the background ends as it is asked.
+    const summary = body["background"] === true ? undefined : triggered(body);
+    const call = async (asked: Body, more: CallOptions): Promise<ModelAnswer> => {
+      const answer = await gateway.call(ctx, dialect, asked, more);
+      return summary === undefined ? answer : shortened(ctx, answer);
+    };
+    if (keepMs === 0) return call(opened(summary ?? body), options);
     const owner = ownerOf(ctx, options);
-    const expanded = await this.#expanded(ctx, owner, body);
-    const { own } = expanded;
-    const whole = opened(expanded.whole);
+    const { own, whole: expanded } = await this.#expanded(ctx, owner, summary ?? body);
+    const whole = opened(expanded);
     // What is no true, false or absent is for the API's reader to refuse.
     const isKept = body["store"] === true || body["store"] === undefined || body["store"] === null;
     const isLater = body["background"] === true;
     if (!isKept && isLater) throw notStored();
-    if (!isKept) return gateway.call(ctx, dialect, whole, options);
+    if (!isKept) return call(whole, options);
     const { store: _, ...asked } = whole;
     const previousId = textOf(body["previous_response_id"]);
     if (isLater) {
       const { background: __, ...now } = asked;
-      const call = { dialect, owner, input: own, previousId: previousId ?? null, body: now };
-      return this.#parts.background.create(ctx, call, options);
+      const later = { dialect, owner, input: own, previousId: previousId ?? null, body: now };
+      return this.#parts.background.create(ctx, later, options);
     }
     const id = `resp_${newId<"response">(ctx.clock)}`;
     const kept = { id, ...(previousId !== undefined && { previous: previousId }) };
-    const answer = await gateway.call(ctx, dialect, asked, { ...options, kept });
-    const keep = (response: unknown): Promise<void> =>
-      this.#keep(ctx, owner, { input: own, previousId: previousId ?? null, response });
+    const answer = await call(asked, { ...options, kept });
+    // What goes on from a summary goes on from nothing else.
+    const said =
+      summary === undefined ? { input: own, previousId: previousId ?? null } : { input: [], previousId: null };
+    const keep = (response: unknown): Promise<void> => this.#keep(ctx, owner, { ...said, response });
     if (answer.kind === "stream") return { ...answer, bytes: keptAtTheEnd(answer.bytes, keep) };
     await keep(await parsed(answer.body));
     return answer;

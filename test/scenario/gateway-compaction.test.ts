@@ -37,7 +37,7 @@ beforeEach(() => {
   stub.answer = ({ path }, out) =>
     path.endsWith("/responses")
       ? sendJson(out, {
-          id: "resp_theirs",
+          id: `resp_theirs_${stub.seen.length}`,
           object: "response",
           created_at: 1,
           status: "completed",
@@ -84,6 +84,71 @@ describe("a conversation that is made shorter", () => {
       expect(told).not.toContain("compaction");
       await client.responses.create({ model, previous_response_id: next.id, input: "more" });
       expect(stub.seen.at(-1)?.text).toContain("the summary");
+    });
+  }
+
+  for (const model of ["plain/m", "native/m"]) {
+    const input = [{ role: "user", content: "hi" }, { type: "compaction_trigger" }] as unknown as Items;
+
+    it(`is one item alone for a call that ends in a trigger, which is kept in place of what came before: ${model}`, async () => {
+      const one = await client.responses.create({ model, input: "before it" });
+      const bare = { model, input: input.slice(1), previous_response_id: one.id };
+      expect((await client.responses.create(bare)).output).toMatchObject([{ type: "compaction" }]);
+      const short = await client.responses.create({ model, input, previous_response_id: one.id });
+      expect(short).toMatchObject({ status: "completed", output: [{ type: "compaction" }] });
+      expect(short.output).toHaveLength(1);
+      expect(stub.seen.at(-1)?.text).toContain("before it");
+      expect(stub.seen.at(-1)?.text).toContain("Write a summary");
+      expect(stub.seen.at(-1)?.text).not.toContain("compaction");
+      expect(await client.responses.retrieve(short.id)).toMatchObject({ output: short.output });
+      await client.responses.create({ model, previous_response_id: short.id, input: "go on" });
+      expect(stub.seen.at(-1)?.text).toContain("the summary");
+      expect(stub.seen.at(-1)?.text).not.toContain("before it");
+    });
+
+    it(`is told as one item of a stream, and nothing of the model's own words is: ${model}`, async () => {
+      for (const store of [true, false]) {
+        const events = await Array.fromAsync(await client.responses.create({ model, input, store, stream: true }));
+        expect(
+          events.map(({ type }) => type).filter((type) => !/^response\.(created|in_progress)$/.test(type)),
+        ).toEqual(["response.output_item.added", "response.output_item.done", "response.completed"]);
+        expect(events.map(({ sequence_number: number }) => number)).toEqual(events.map((_, at) => at));
+        const end = events.at(-1);
+        expect(end?.type === "response.completed" && end.response.output).toMatchObject([
+          { type: "compaction", encrypted_content: expect.stringContaining("the summary") },
+        ]);
+      }
+      const { usage } = await client.responses.create({ model, input });
+      expect(usage).toMatchObject({ input_tokens: 3, output_tokens: 2 });
+    });
+
+    it(`is a failure where the model gives no summary to a trigger, and no call at all for nothing: ${model}`, async () => {
+      said = "";
+      await expect(client.responses.create({ model, input })).rejects.toMatchObject({
+        status: 502,
+        code: "response.not_compacted",
+      });
+      const events = await Array.fromAsync(await client.responses.create({ model, input, stream: true }));
+      expect(events.at(-1)).toMatchObject({
+        type: "response.failed",
+        response: { status: "failed", output: [], error: { code: "response.not_compacted" } },
+      });
+      stub.answer = (_seen, out) => {
+        out.writeHead(200, { "content-type": "text/event-stream" }).write(": at work\n\n");
+        out.destroy();
+      };
+      const seen: string[] = [];
+      const read = async (): Promise<void> => {
+        for await (const { type } of await client.responses.create({ model, input, stream: true })) seen.push(type);
+      };
+      const broke = await read().then(
+        () => seen.at(-1) === "response.failed",
+        () => true,
+      );
+      expect([broke, seen.includes("response.completed")]).toEqual([true, false]);
+      const asked = stub.seen.length;
+      await expect(client.responses.create({ model, input: input.slice(1) })).rejects.toMatchObject({ status: 400 });
+      expect(stub.seen).toHaveLength(asked);
     });
   }
 
