@@ -11,20 +11,28 @@ import { sliceChars, TimeSlice, yieldToEventLoop } from "./stretch.ts";
 /** What one block of a stream says. */
 type Item = Pick<Block, "pieces">;
 
-/** Words that are being said. */
+/** Most lanes of a choice that are kept in mind: several times the tools that models call at once. */
+const mostLanes = 64;
+
+/** Words that are being said, or may be gone on with. */
 interface Watched {
-  readonly lane: string;
   readonly like: WordPiece;
   /** Undefined when the policy looks for nothing. */
   readonly guard: StreamGuard | undefined;
+  /** Something was said since its guard let go of what it held. */
+  isOpen: boolean;
+  /** It was gone on with after something else was said. */
+  isTakenUp: boolean;
 }
 
 /** The words of one stream. */
 export class GuardedWords {
   readonly #policy: GuardPolicy | undefined;
   readonly #found: (findings: readonly GuardFinding[]) => void;
-  /** What each choice is saying, with what watches over it. */
-  readonly #watched = new Map<number, Watched>();
+  /** The lanes of each choice, with what watches over them; what a choice is saying stands last. */
+  readonly #watched = new Map<number, Map<string, Watched>>();
+  /** The lane of what each choice is saying. */
+  readonly #saying = new Map<number, string>();
 
   /** @param policy Undefined when nothing is looked for. @param found Is told what is found, before it passes. */
   constructor(policy: GuardPolicy | undefined, found: (findings: readonly GuardFinding[]) => void) {
@@ -46,9 +54,9 @@ export class GuardedWords {
   /** A piece as the product's guards let it pass: itself, other words, or nothing yet; after what they held before it. */
   #guarded(piece: StreamEvent): readonly StreamEvent[] {
     const lane = laneOf(piece);
-    if (lane === undefined) return endsWords(piece) ? [...this.#flushed(piece.choice), piece] : [piece];
+    if (lane === undefined) return endsWords(piece) ? [...this.#leftAll(piece.choice), piece] : [piece];
     const words = piece as WordPiece;
-    const before = this.#watched.get(words.choice)?.lane === lane ? [] : this.#flushed(words.choice);
+    const before = this.#saying.get(words.choice) === lane ? [] : this.#left(words.choice);
     const guard = this.#watch(lane, words);
     if (guard === undefined) return before.length === 0 ? [piece] : [...before, piece];
     const text = this.#passed(guard.push(words.text));
@@ -76,19 +84,55 @@ export class GuardedWords {
 
   /** The guard of the words that a choice is saying. */
   #watch(lane: string, like: WordPiece): StreamGuard | undefined {
-    let watched = this.#watched.get(like.choice);
+    const { choice } = like;
+    const lanes = this.#watched.get(choice) ?? new Map<string, Watched>();
+    this.#watched.set(choice, lanes);
+    let watched = lanes.get(lane);
+    if (watched !== undefined && this.#saying.get(choice) !== lane) watched.isTakenUp = true;
     if (watched === undefined) {
-      const at = `/choices/${like.choice}/text`;
-      watched = { lane, like, guard: this.#policy && streamGuard(this.#policy, at) };
-      this.#watched.set(like.choice, watched);
+      const at = `/choices/${choice}/text`;
+      watched = { like, guard: this.#policy && streamGuard(this.#policy, at), isOpen: true, isTakenUp: false };
+      lanes.set(lane, watched);
     }
+    watched.isOpen = true;
+    this.#saying.set(choice, lane);
     return watched.guard;
   }
 
+  /**
+   * What is to stand before a choice says something else. Words that are taken up again and again are held on, since a caller puts
+   * them together: their order to others is the lesser thing.
+   */
+  #left(choice: number): readonly StreamEvent[] {
+    const lanes = this.#watched.get(choice);
+    const lane = this.#saying.get(choice);
+    const watched = lane === undefined ? undefined : lanes?.get(lane);
+    if (lanes === undefined || lane === undefined || watched === undefined) return [];
+    // The lanes that were left last are those that may be gone on with.
+    lanes.delete(lane);
+    lanes.set(lane, watched);
+    const [oldest] = lanes.keys();
+    const forgotten = lanes.size > mostLanes && oldest !== undefined ? this.#flushed(lanes, oldest) : [];
+    return watched.isTakenUp ? forgotten : [...forgotten, ...this.#paused(watched)];
+  }
+
+  /** The same before the end of a choice's words. */
+  #leftAll(choice: number): readonly StreamEvent[] {
+    this.#saying.delete(choice);
+    return [...(this.#watched.get(choice)?.values() ?? [])].flatMap((watched) => this.#paused(watched));
+  }
+
+  #paused(watched: Watched): readonly StreamEvent[] {
+    if (watched.guard === undefined || !watched.isOpen) return [];
+    watched.isOpen = false;
+    const text = this.#passed(watched.guard.pause());
+    return text === "" ? [] : [{ ...watched.like, text }];
+  }
+
   /** What a guard still held of words that have ended. */
-  #flushed(choice: number): readonly StreamEvent[] {
-    const watched = this.#watched.get(choice);
-    this.#watched.delete(choice);
+  #flushed(lanes: Map<string, Watched>, lane: string): readonly StreamEvent[] {
+    const watched = lanes.get(lane);
+    lanes.delete(lane);
     if (watched?.guard === undefined) return [];
     const text = this.#passed(watched.guard.flush());
     return text === "" ? [] : [{ ...watched.like, text }];
@@ -96,12 +140,16 @@ export class GuardedWords {
 
   /** What guards still hold of texts that ended without saying so. @throws What denies it. */
   rest(): readonly StreamEvent[] {
-    return [...this.#watched.keys()].flatMap((choice) => this.#flushed(choice));
+    return [...this.#watched.values()].flatMap((lanes) =>
+      [...lanes.keys()].flatMap((lane) => this.#flushed(lanes, lane)),
+    );
   }
 
   /** Nothing more passes: says what is found in the words that have come. */
   giveUp(): void {
-    for (const { guard } of this.#watched.values()) if (guard !== undefined) this.#found(guard.flush().findings);
+    for (const lanes of this.#watched.values()) {
+      for (const { guard } of lanes.values()) if (guard !== undefined) this.#found(guard.flush().findings);
+    }
     this.#watched.clear();
   }
 
