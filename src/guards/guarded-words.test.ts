@@ -80,6 +80,15 @@ describe("words of which others are said in between", () => {
     ]);
   });
 
+  it("are held for so long and no longer, and judged with what goes on from them all the same", () => {
+    const other = others["reasoning"]!;
+    const begin = [text("key "), other, text(secret.slice(0, 20)), other];
+    const { passed } = passedOf([...begin, ...Array.from({ length: 5000 }, () => other), text(secret.slice(20))]);
+    expect(saidBy(passed.slice(0, -2), text(""))).toBe(`key ${secret.slice(0, 20)}`);
+    expect(saidBy(passed, text(""))).toBe(`key ${secret.slice(0, 20)}[redacted: github-pat]`);
+    expect(passed.findIndex((piece) => piece.kind === "text" && piece.text === secret.slice(0, 20))).toBeLessThan(2200);
+  });
+
   it("are kept in mind for so many calls and no more", () => {
     const pieces = Array.from({ length: 500 }, (_, i) => slot(i)("x"));
     expect(passedOf(pieces).passed).toEqual(pieces);

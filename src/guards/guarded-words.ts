@@ -13,6 +13,8 @@ type Item = Pick<Block, "pieces">;
 
 /** Most lanes of a choice that are kept in mind: several times the tools that models call at once. */
 const mostLanes = 64;
+/** Most characters that are said behind words that are held: what comes behind them may have to wait, too. */
+const mostBehind = 4096;
 
 /** Words that are being said, or may be gone on with. */
 interface Watched {
@@ -23,6 +25,8 @@ interface Watched {
   isOpen: boolean;
   /** It was gone on with after something else was said. */
   isTakenUp: boolean;
+  /** How much more its choice may say before what is held of it is let go of, as a place in all that it says; undefined while it is said. */
+  heldUntil: number | undefined;
 }
 
 /** The words of one stream. */
@@ -31,8 +35,8 @@ export class GuardedWords {
   readonly #found: (findings: readonly GuardFinding[]) => void;
   /** The lanes of each choice, with what watches over them; what a choice is saying stands last. */
   readonly #watched = new Map<number, Map<string, Watched>>();
-  /** The lane of what each choice is saying. */
-  readonly #saying = new Map<number, string>();
+  /** The lane of what each choice is saying, how much it has said, and where the first of what it held is let go of. */
+  readonly #saying = new Map<number, { lane: string; chars: number; nextChars: number }>();
 
   /** @param policy Undefined when nothing is looked for. @param found Is told what is found, before it passes. */
   constructor(policy: GuardPolicy | undefined, found: (findings: readonly GuardFinding[]) => void) {
@@ -56,7 +60,7 @@ export class GuardedWords {
     const lane = laneOf(piece);
     if (lane === undefined) return endsWords(piece) ? [...this.#leftAll(piece.choice), piece] : [piece];
     const words = piece as WordPiece;
-    const before = this.#saying.get(words.choice) === lane ? [] : this.#left(words.choice);
+    const before = this.#saying.get(words.choice)?.lane === lane ? this.#overdue(words) : this.#left(words.choice);
     const guard = this.#watch(lane, words);
     if (guard === undefined) return before.length === 0 ? [piece] : [...before, piece];
     const text = this.#passed(guard.push(words.text));
@@ -88,14 +92,24 @@ export class GuardedWords {
     const lanes = this.#watched.get(choice) ?? new Map<string, Watched>();
     this.#watched.set(choice, lanes);
     let watched = lanes.get(lane);
-    if (watched !== undefined && this.#saying.get(choice) !== lane) watched.isTakenUp = true;
+    const saying = this.#saying.get(choice);
+    if (watched !== undefined && saying?.lane !== lane) watched.isTakenUp = true;
     if (watched === undefined) {
       const at = `/choices/${choice}/text`;
-      watched = { like, guard: this.#policy && streamGuard(this.#policy, at), isOpen: true, isTakenUp: false };
+      watched = {
+        like,
+        guard: this.#policy && streamGuard(this.#policy, at),
+        isOpen: true,
+        isTakenUp: false,
+        heldUntil: undefined,
+      };
       lanes.set(lane, watched);
     }
     watched.isOpen = true;
-    this.#saying.set(choice, lane);
+    watched.heldUntil = undefined;
+    const { chars = 0, nextChars = Infinity } = saying ?? {};
+    // Pieces that say nothing wait behind held words as well.
+    this.#saying.set(choice, { lane, chars: chars + like.text.length + 1, nextChars });
     return watched.guard;
   }
 
@@ -105,15 +119,29 @@ export class GuardedWords {
    */
   #left(choice: number): readonly StreamEvent[] {
     const lanes = this.#watched.get(choice);
-    const lane = this.#saying.get(choice);
-    const watched = lane === undefined ? undefined : lanes?.get(lane);
-    if (lanes === undefined || lane === undefined || watched === undefined) return [];
+    const saying = this.#saying.get(choice);
+    const watched = saying && lanes?.get(saying.lane);
+    if (lanes === undefined || saying === undefined || watched === undefined) return [];
+    const { lane } = saying;
     // The lanes that were left last are those that may be gone on with.
     lanes.delete(lane);
     lanes.set(lane, watched);
     const [oldest] = lanes.keys();
     const forgotten = lanes.size > mostLanes && oldest !== undefined ? this.#flushed(lanes, oldest) : [];
-    return watched.isTakenUp ? forgotten : [...forgotten, ...this.#paused(watched)];
+    if (!watched.isTakenUp) return [...forgotten, ...this.#paused(watched)];
+    watched.heldUntil = saying.chars + mostBehind;
+    saying.nextChars = Math.min(saying.nextChars, watched.heldUntil);
+    return [...forgotten, ...this.#overdue(watched.like)];
+  }
+
+  /** What was held for too long. */
+  #overdue({ choice }: WordPiece): readonly StreamEvent[] {
+    const saying = this.#saying.get(choice);
+    if (saying === undefined || saying.chars < saying.nextChars) return [];
+    const held = [...(this.#watched.get(choice)?.values() ?? [])].filter(({ heldUntil }) => heldUntil !== undefined);
+    const isOver = ({ heldUntil = Infinity }: Watched): boolean => heldUntil <= saying.chars;
+    saying.nextChars = Math.min(...held.filter((each) => !isOver(each)).map(({ heldUntil = Infinity }) => heldUntil));
+    return held.filter(isOver).flatMap((each) => this.#paused(each));
   }
 
   /** The same before the end of a choice's words. */
@@ -125,6 +153,7 @@ export class GuardedWords {
   #paused(watched: Watched): readonly StreamEvent[] {
     if (watched.guard === undefined || !watched.isOpen) return [];
     watched.isOpen = false;
+    watched.heldUntil = undefined;
     const text = this.#passed(watched.guard.pause());
     return text === "" ? [] : [{ ...watched.like, text }];
   }
