@@ -6,6 +6,7 @@
 //    two is still found.
 // 3. After a match that denies, nothing more is passed on.
 // 4. What is longer than may be held is redacted from its beginning, and what follows of it is swallowed.
+// 5. A text that pauses, while another one is said, has passed on what it held; what goes on from that is judged with it.
 import type { Fault } from "../kernel/fault.ts";
 import type { WordHits } from "./anchored-rules.ts";
 import { guardFault } from "./errors.ts";
@@ -30,6 +31,8 @@ export interface GuardedChunk {
 export interface StreamGuard {
   /** Takes a chunk and says what may be passed on. */
   push(chunk: string): GuardedChunk;
+  /** Something else is said, before which the text has to stand: says what of the rest may be passed on. The text may go on. */
+  pause(): GuardedChunk;
   /** The text has ended: says what of the rest may be passed on. */
   flush(): GuardedChunk;
 }
@@ -61,6 +64,7 @@ export function streamGuard(policy: GuardPolicy, at: string): StreamGuard | unde
     findings.length === 0 ? held : { ...held, findings: [...held.findings, ...findings] };
   return {
     push: (chunk) => both(holder.push(chunk), watcher.push(chunk)),
+    pause: () => both(holder.pause(), watcher.pause()),
     flush: () => both(holder.flush(), watcher.flush()),
   };
 }
@@ -80,6 +84,11 @@ class WatchedStream implements StreamGuard {
     this.#gathered += chunk;
     if (this.#gathered.length < watchedChars) return { text: chunk, findings: noFindings };
     return { text: chunk, findings: this.#look() };
+  }
+
+  /** Nothing is held, and what is gathered is looked at with what follows. */
+  pause(): GuardedChunk {
+    return nothingYet;
   }
 
   flush(): GuardedChunk {
@@ -105,6 +114,8 @@ class GuardedStream implements StreamGuard {
   #pending = "";
   /** What stood before it: a token does not begin inside a word, and a telling word stands before what it tells of. */
   #before = "";
+  /** How much of what stood before is kept: after a pause all that a match may still go on from. */
+  #context = contextChars;
   #swallowing: { readonly block: boolean; left: number } | undefined;
   /** A last word that may be encoded, of which nothing is looked at before it is whole. */
   #tail = "";
@@ -123,6 +134,14 @@ class GuardedStream implements StreamGuard {
     if (text.length - cut >= longestTail) cut = text.length;
     this.#tail = text.slice(cut);
     return cut === 0 ? nothingYet : this.#advance(text.slice(0, cut), false);
+  }
+
+  pause(): GuardedChunk {
+    // Of what is swallowed nothing is passed on, now or when it goes on.
+    if (this.#ended || this.#swallowing !== undefined) return nothingYet;
+    const said = this.flush();
+    this.#ended = said.denied !== undefined;
+    return said;
   }
 
   flush(): GuardedChunk {
@@ -219,7 +238,9 @@ class GuardedStream implements StreamGuard {
 
   #keep(text: string, upTo: number, last: boolean): void {
     this.#pending = last ? "" : text.slice(upTo);
-    this.#before = text.slice(Math.max(0, upTo - contextChars), upTo);
+    const passed = upTo - this.#before.length;
+    this.#context = last ? maxWindowChars : Math.max(contextChars, this.#context - passed);
+    this.#before = text.slice(Math.max(0, upTo - this.#context), upTo);
     this.#ended = last;
   }
 

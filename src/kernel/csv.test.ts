@@ -27,4 +27,17 @@ describe("a table for spreadsheets", () => {
     const [, written = ""] = csvOf(["c"], [[cell]]).split(/(?<=^c\r\n)/);
     expect(written).toMatch(/^"?'/);
   });
+
+  it.each([
+    ["a;=1+1;b", "a;'=1+1;b"],
+    ["a; -1", "a;' -1"],
+    ['a;"=1"', '"a;\'""=1"""'],
+    ["a\t@b", '"a\t\'@b"'],
+    ["a\n=1", '"a\n\'=1"'],
+    ["\0=1", "'\0=1"],
+    ["\u200b+1", "'\u200b+1"],
+    ["gpt-5;x=1", "gpt-5;x=1"],
+  ])("has none of %j where other marks end cells", (cell, written) => {
+    expect(csvOf(["c"], [[cell]])).toBe(`c\r\n${written}\r\n`);
+  });
 });

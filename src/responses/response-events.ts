@@ -18,10 +18,10 @@ export type HeardEvent =
   | { readonly kind: "event"; readonly event: Item }
   | { readonly kind: "end"; readonly event: Item; readonly response: Item };
 
-/** An event as it is kept, but for its number; undefined for one that says nothing new. */
+/** An event as it is kept, but for its number; undefined for one that says nothing new, or not what it is. */
 export async function heard(data: string, imprint: Imprint): Promise<HeardEvent | undefined> {
   const event = await parsed(Buffer.from(data));
-  if (!isItem(event) || firstTypes.has(event["type"])) return undefined;
+  if (!isItem(event) || typeof event["type"] !== "string" || firstTypes.has(event["type"])) return undefined;
   const { response } = event;
   if (!isItem(response)) return { kind: "event", event };
   const own = { ...response, ...imprint };

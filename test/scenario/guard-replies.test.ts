@@ -268,3 +268,27 @@ describe("a secret in a name", () => {
     expect((await rig.callsSince(size)).intents).toEqual([]);
   });
 });
+
+describe("a secret that a stream says in between other words", () => {
+  it.each([{ reasoning_content: "hm" }, { refusal: "" }])("is taken out of them all the same: %j", async (other) => {
+    const parts = `my key is ${secret} and so on`.match(/.{1,4}/g) ?? [];
+    const deltas = [...parts.flatMap((content) => [{ content }, other]), {}];
+    stub.answer = (_seen, out) =>
+      sendEvents(out, [
+        ...deltas.map((delta, i) => {
+          const choice = { index: 0, delta, finish_reason: i === deltas.length - 1 ? "stop" : null };
+          return JSON.stringify({
+            id: "c",
+            object: "chat.completion.chunk",
+            created: 1,
+            model: "m",
+            choices: [choice],
+          });
+        }),
+        "[DONE]",
+      ]);
+    const { data } = readStream((await rig.chat({ ...question(), model: "own/m", stream: true })).text);
+    const said = data.flatMap((line) => (line === "[DONE]" ? [] : (JSON.parse(line).choices[0]?.delta.content ?? [])));
+    expect(said.join("")).toBe("my key is [redacted: github-pat] and so on");
+  });
+});
