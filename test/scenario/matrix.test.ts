@@ -102,10 +102,10 @@ response.create           +++p+++p+++p+++gu
 message.count             +++p+++p+++p+++pu
 response.count            +++p+++p+++p+++pu
 response.compact          +++p+++p+++p+++gu
-response.read             +++nnnnnnnnnnn+nu
-response.read_input       +++nnnnnnnnnnn+nu
-response.cancel           +++pnnnpnnnpnn+gu
-response.delete           +++pnnnpnnnpnn+gu
+response.read             nnnnnnnnnnnnnn+nu
+response.read_input       nnnnnnnnnnnnnn+nu
+response.cancel           nnnpnnnpnnnpnn+gu
+response.delete           nnnpnnnpnnnpnn+gu
 embedding.create          +++p+++p+++p+++gu
 model.list                ++++++++++++++++u
 model.read                ++++++++++++++++u

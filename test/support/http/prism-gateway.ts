@@ -222,7 +222,7 @@ function bypassOf({ method, target, rawHeaders, body }: Asked): Bypass | undefin
   if (meantPath(target) !== target) return "spelling";
   if ((method === "GET" || method === "HEAD") && body.length > 0) return "bodyOfGet";
   if (method === "OPTIONS") return "preflight";
-  if (streamsEndlessly(body)) return "endless";
+  if (streamsEndlessly(target, body)) return "endless";
   const type = headerOf(rawHeaders, "content-type");
   if (body.length > 0 && type === undefined) return "untyped";
   const claimsJson = /^application\/(json|[\w.-]+\+json)\b/.test(type ?? "");
@@ -230,9 +230,10 @@ function bypassOf({ method, target, rawHeaders, body }: Asked): Bypass | undefin
   return claimsJson && /^\/v1\/artifacts\?(.*&)?(product|type)=/.test(target) ? "jsonContent" : undefined;
 }
 
-/** Whether a body asks the scripted upstream for a stream that goes on until its reader leaves. */
-function streamsEndlessly(body: Buffer): boolean {
-  return body.includes('/endless"') && body.includes('"stream":true');
+/** Whether a stream is asked for that goes on until its reader leaves, or until another request ends what it tells of. */
+function streamsEndlessly(target: string, body: Buffer): boolean {
+  if (/^\/v1\/responses\/[^/?]+\?(.*&)?stream=true/.test(target)) return true;
+  return body.includes('"stream":true') && (body.includes('/endless"') || body.includes('"background":true'));
 }
 
 /** What prism found wrong with an answer; undefined when nothing. */
