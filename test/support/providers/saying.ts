@@ -215,12 +215,18 @@ const part: fc.Arbitrary<SaidPart> = fc.oneof(
 
 const choice: fc.Arbitrary<SaidChoice> = fc.record(
   {
-    parts: fc.array(part, { minLength: 1, maxLength: 6 }).map(numbered),
+    parts: fc.array(part, { minLength: 1, maxLength: 6 }).map(refusing).map(numbered),
     finish: fc.constantFrom<SaidFinish>("stop", "stop", "tools", "tools", "length", "filter", "none", "odd"),
     logprobs: fc.array(fc.constantFrom(-0.5, -1.25, 0), { minLength: 1, maxLength: 3 }),
   },
   { requiredKeys: ["parts", "finish"] },
 );
+
+/** A model that refuses says nothing else. */
+function refusing(parts: readonly SaidPart[]): readonly SaidPart[] {
+  const refuses = parts.some(({ kind }) => kind === "refusal");
+  return refuses ? parts.filter(({ kind }) => kind !== "text") : parts;
+}
 
 /** Calls with ids of their own. */
 function numbered(parts: readonly SaidPart[]): readonly SaidPart[] {
