@@ -163,7 +163,7 @@ export class BackgroundRun {
         return;
       } catch (error) {
         const pauseMs = endPausesMs[tries];
-        // A server that closes does not wait for its database: whoever starts next ends what was left.
+        // A server that closes does not wait for its database: the next one to start ends what was left.
         if (pauseMs === undefined || isClosing()) throw error;
         await new Promise((resolve) => setTimeout(resolve, pauseMs));
       }

@@ -279,9 +279,10 @@ export interface Stub extends AsyncDisposable {
   answer: (request: StubRequest, response: ServerResponse) => void | Promise<void>;
 }
 
-/** Starts a stub; it answers 500 until it is told what to answer. */
+/** Starts a stub; it answers 500 until it is told what to answer, and lists no models. */
 export async function startStub(): Promise<Stub> {
   const server = createServer((request, response) => {
+    if (request.method === "GET") return void response.writeHead(404).end();
     const pieces: Buffer[] = [];
     request.on("data", (piece: Buffer) => pieces.push(piece));
     request.on("end", () => {
