@@ -282,7 +282,10 @@ export interface Stub extends AsyncDisposable {
 /** Starts a stub; it answers 500 until it is told what to answer, and lists no models. */
 export async function startStub(): Promise<Stub> {
   const server = createServer((request, response) => {
-    if (request.method === "GET") return void response.writeHead(404).end();
+    if (request.method === "GET") {
+      response.writeHead(404).end();
+      return;
+    }
     const pieces: Buffer[] = [];
     request.on("data", (piece: Buffer) => pieces.push(piece));
     request.on("end", () => {
