@@ -15,6 +15,7 @@ import { figureLine, numberText } from "./bench.ts";
 import type { Bench, Figure } from "./bench.ts";
 import { blobs } from "./blobs.ts";
 import { claims } from "./claims.ts";
+import { cli } from "./cli.ts";
 import { comparisonCells, comparisonHeading, compareRuns, isWorse, leastKept, readRun } from "./compare.ts";
 import type { Comparison } from "./compare.ts";
 import { decisions } from "./decisions.ts";
@@ -38,6 +39,7 @@ const benches: readonly Bench[] = [
   growth,
   isolation,
   identity,
+  cli,
   claims,
   gateway,
   routing,

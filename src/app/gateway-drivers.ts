@@ -16,8 +16,8 @@ import { unasked } from "../kernel/meter.ts";
 import type { Keep, Module } from "../kernel/module.ts";
 import { problemText } from "../kernel/problem.ts";
 import { parseYaml } from "../kernel/yaml-document.ts";
-import { defaultCatalogueText, Lookup, readCatalogue, simulatedDeployments } from "../models/index.ts";
-import type { Provider, SecretSource } from "../models/index.ts";
+import { defaultCatalogueText, Lookup, openPrices, readCatalogue, simulatedDeployments } from "../models/index.ts";
+import type { Deployment, Provider, SecretSource } from "../models/index.ts";
 import { SimulatedUpstream } from "../models/simulated/upstream.ts";
 import { readProxies } from "../outbound/proxies.ts";
 import { UndiciUpstream } from "../outbound/undici-upstream.ts";
@@ -98,13 +98,15 @@ function upstreamOf({ baseUrl, connections }: Provider, proxy: URL | undefined):
 }
 
 /** The deployments of the catalogue, and the simulated ones where they are wanted. */
-async function openLookup({ config, constitution, variables }: Needs): Promise<Lookup> {
+async function openLookup({ config, constitution, variables, clock }: Needs): Promise<Lookup> {
   const { catalogueFile, simulated } = config.gateway;
   const { tiers } = constitution.data.gateway;
   const catalogue = await readCatalogueFile(catalogueFile, variables);
   const isBare = catalogue.providers.every(({ lacks }) => lacks !== undefined);
   const simulates = simulated === "always" || (simulated === "auto" && isBare);
-  return new Lookup(catalogue, simulates ? simulatedDeployments(tiers) : [], tiers);
+  const prices = openPrices({ clock });
+  const isPriced = ({ provider, model }: Deployment): boolean => prices.rates(provider.priceProvider, model) !== null;
+  return new Lookup(catalogue, simulates ? simulatedDeployments(tiers) : [], tiers, isPriced);
 }
 
 /** A cache in memory, before the one in Redis where there is one. */

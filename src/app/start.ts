@@ -1,18 +1,19 @@
 // Starts Charter: opens the application from the ground up, settles what a crash left open, listens, and closes everything in the
 // opposite order.
-import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { pino } from "pino";
 import { modules } from "../app.ts";
 import type { Config } from "../config/index.ts";
 import { openDatabase } from "../db/index.ts";
 import type { Database } from "../db/index.ts";
-import { syncFolder } from "../durable-files/index.ts";
+import { makeFolder, syncFolder } from "../durable-files/index.ts";
 import { buildServer, cursorsUnder, drainServer, openTls } from "../http/index.ts";
 import { systemClock } from "../kernel/clock.ts";
 import type { Clock } from "../kernel/clock.ts";
+import { silentLog } from "../kernel/ctx.ts";
 import type { Log } from "../kernel/ctx.ts";
-import { privateFolderMode } from "../kernel/file-modes.ts";
+import { Fault } from "../kernel/fault.ts";
 import type { Meter } from "../kernel/meter.ts";
 import { openModules } from "../kernel/module.ts";
 import type { Module, Opened } from "../kernel/module.ts";
@@ -93,13 +94,43 @@ export async function startCharter(config: Config, options: StartOptions): Promi
 }
 
 async function makeDataFolder(dir: string, log: Log): Promise<void> {
-  await mkdir(dir, { recursive: true, mode: privateFolderMode });
+  try {
+    await makeFolder(dir);
+  } catch (error) {
+    throw new Error(`the data folder ${dir} cannot be made: ${(error as Error).message}`, { cause: error });
+  }
   await closeToOthers(dir, log);
   await syncFolder(dirname(dir));
 }
 
+/** How long a start waits for a database server that does not answer, and how often it asks again, milliseconds. */
+const databaseWaitMs = 30_000;
+const databasePauseMs = 1_000;
+
+/** Waits for a database server that cannot be reached yet, as where both were started together. */
+async function reachDatabase(url: string, log: Log): Promise<void> {
+  const place = new URL(url).host;
+  const untilMs = performance.now() + databaseWaitMs;
+  for (let isFirst = true; ; isFirst = false) {
+    try {
+      await using _database = await openDatabase({ kind: "postgres", url }, silentLog);
+      return;
+    } catch (error) {
+      if (!(error instanceof Fault) || error.code !== "db.unavailable") throw error;
+      const why = error.cause instanceof Error ? error.cause.message || error.cause.name : error.message;
+      if (performance.now() > untilMs) {
+        throw new Error(`the database at ${place} cannot be reached: ${why}`, { cause: error });
+      }
+      if (isFirst)
+        log.warn({ place, why, forMs: databaseWaitMs }, "the database cannot be reached yet: waiting for it");
+      await sleep(databasePauseMs);
+    }
+  }
+}
+
 async function openMigrated(config: Config, log: Log, meter: Meter): Promise<Database> {
   const { url } = config.database;
+  if (url !== "") await reachDatabase(url, log);
   const file = join(config.data.dir, "charter.db");
   const database = await openDatabase(url === "" ? { kind: "sqlite", file } : { kind: "postgres", url }, log, meter);
   try {

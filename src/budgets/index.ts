@@ -17,8 +17,10 @@ export type {
 export { freshLine } from "./state.ts";
 export type { BudgetLine, BudgetState, StateQuery } from "./state.ts";
 export { asCallRefusal } from "./refusal.ts";
-export { compareNames, maxReportDays, usageFields } from "./usage-report.ts";
-export type { ProviderOf, UsageField, UsageLine, UsageQuestion, UsageReport } from "./usage-report.ts";
+export { usageFields } from "./usage-fields.ts";
+export type { UsageField } from "./usage-fields.ts";
+export { compareNames, maxReportDays } from "./usage-report.ts";
+export type { ProviderOf, UsageLine, UsageQuestion, UsageReport } from "./usage-report.ts";
 export { budgetMigrations } from "./store/migrations.ts";
 export { budgetWindows } from "./window.ts";
 export type { BudgetWindow } from "./window.ts";

@@ -8,13 +8,9 @@ import type { Kysely } from "kysely";
 import { maxCounted } from "./budget.ts";
 import { budgetFault } from "./errors.ts";
 import type { BudgetTables } from "./store/tables.ts";
+import type { UsageField } from "./usage-fields.ts";
 import { usageBetween } from "./store/usage-reading.ts";
 import type { UsageGroup, UsageKey, UsageWanted } from "./store/usage-reading.ts";
-
-/** What a report can be told apart by. */
-export const usageFields = ["day", "product", "project", "key", "model", "provider"] as const;
-/** One of them. */
-export type UsageField = (typeof usageFields)[number];
 
 /** What a report is asked for. Times are milliseconds; the end is not included. A product of null is that of calls without one. */
 export interface UsageQuestion extends Omit<UsageWanted, "by"> {

@@ -1,5 +1,5 @@
 // How much of what a budget allows in which window, as options of a command.
-import { budgetWindows, maxAmount } from "../budgets/index.ts";
+import { budgetWindows, maxAmount } from "../budgets/words.ts";
 import type { Options } from "./options.ts";
 import { UsageError } from "./syntax.ts";
 import type { OptionSpec } from "./syntax.ts";

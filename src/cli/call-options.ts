@@ -1,6 +1,6 @@
 // Options of the commands that call models, and the headers they become.
-import { dataClasses } from "../constitution/index.ts";
-import { strategies } from "../routing/index.ts";
+import { dataClasses } from "../constitution/words.ts";
+import { strategies } from "../routing/words.ts";
 import type { Options } from "./options.ts";
 import { UsageError } from "./syntax.ts";
 import type { OptionSpec } from "./syntax.ts";

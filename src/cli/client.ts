@@ -10,7 +10,7 @@ import { pipeline } from "node:stream";
 import type { Readable } from "node:stream";
 import { UsageError } from "./syntax.ts";
 import { recordOf } from "./record.ts";
-import { RefusalError, UnreachableError } from "./refusal.ts";
+import { ForeignServerError, RefusalError, UnreachableError } from "./refusal.ts";
 
 /** Longest silence on a connection, milliseconds: a durable write of 500 MiB may be quiet for a while, a dead server for ever. */
 const silenceMs = 120_000;
@@ -35,26 +35,33 @@ export interface Answer {
   readonly body: http.IncomingMessage;
 }
 
+/** The key or token that a request carries, asked for anew with each: a session's token is renewed while a command runs. */
+export type Credential = () => Promise<string | undefined>;
+
 /** A server and the key to it. */
 export class Client {
   /** The server's URL without a slash at its end. */
   readonly url: string;
-  readonly #key: string | undefined;
+  readonly #credential: Credential;
   readonly #base: URL;
   readonly #agent: http.Agent;
 
-  constructor(url: string, key: string | undefined) {
+  /** @param credential A key, or how the token of the moment is got; without one, calls are anonymous. */
+  constructor(url: string, credential?: string | Credential) {
     this.#base = serverUrl(url);
     this.url = this.#base.href.replace(/\/$/, "");
-    if (key !== undefined && !/^[\x21-\x7e]+$/.test(key)) throw new UsageError("--key holds characters no key has");
-    this.#key = key;
+    if (typeof credential === "string" && !/^[\x21-\x7e]+$/.test(credential)) {
+      throw new UsageError("--key holds characters no key has");
+    }
+    this.#credential = typeof credential === "function" ? credential : () => Promise.resolve(credential);
     const options = { keepAlive: true, maxSockets: 16 };
     this.#agent = this.#base.protocol === "https:" ? new https.Agent(options) : new http.Agent(options);
   }
 
   /** Headers that identify the caller. */
-  get credentials(): Record<string, string> {
-    return this.#key === undefined ? {} : { authorization: `Bearer ${this.#key}` };
+  async credentials(): Promise<Record<string, string>> {
+    const key = await this.#credential();
+    return key === undefined ? {} : { authorization: `Bearer ${key}` };
   }
 
   /** Whether a URL lies on this server, below its path: only there may the key be sent. */
@@ -78,6 +85,11 @@ export class Client {
     const text = value === undefined ? undefined : JSON.stringify(value);
     if (text !== undefined) headers["content-type"] = "application/json";
     const answer = await this.open({ method, path, headers, ...(text === undefined ? {} : { body: text }) });
+    // Every answer of a Charter names the constitution in force; what another server says would look like an empty one's.
+    if (answer.headers["x-constitution-hash"] === undefined) {
+      answer.body.destroy();
+      throw new ForeignServerError(this.url, answer.status);
+    }
     const bytes = await buffer(answer.body);
     return bytes.length === 0 ? undefined : JSON.parse(bytes.toString("utf8"));
   }
@@ -92,7 +104,8 @@ export class Client {
     this.#agent.destroy();
   }
 
-  #exchange(send: Send): Promise<http.IncomingMessage> {
+  async #exchange(send: Send): Promise<http.IncomingMessage> {
+    const credentials = await this.credentials();
     const { promise, resolve, reject } = Promise.withResolvers<http.IncomingMessage>();
     const { protocol, hostname, port } = this.#base;
     const request = (protocol === "https:" ? https : http).request({
@@ -102,7 +115,7 @@ export class Client {
       agent: this.#agent,
       method: send.method ?? "GET",
       path: this.#base.pathname.replace(/\/$/, "") + send.path,
-      headers: { ...this.credentials, ...send.headers },
+      headers: { ...credentials, ...send.headers },
       timeout: silenceMs,
       ...(send.signal === undefined ? {} : { signal: send.signal }),
     });
@@ -121,6 +134,12 @@ export class Client {
 
   #unreachable(error: NodeJS.ErrnoException): Error {
     const code = error.code ?? "";
+    if (
+      this.#base.protocol === "https:" &&
+      /^(EPROTO|ERR_SSL_WRONG_VERSION_NUMBER|ERR_SSL_PACKET_LENGTH_TOO_LONG)$/.test(code)
+    ) {
+      return new UnreachableError(this.url, `it does not speak HTTPS; try http://${this.#base.host}`, error);
+    }
     return /^(E[A-Z]+|ERR_STREAM_PREMATURE_CLOSE|ERR_TLS_[A-Z_]+|[A-Z_]*CERT[A-Z_]*)$/.test(code) &&
       error.syscall !== "open"
       ? new UnreachableError(this.url, code === "ERR_STREAM_PREMATURE_CLOSE" ? "ECONNRESET" : code, error)

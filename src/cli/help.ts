@@ -1,19 +1,19 @@
 // The text of every --help, made from the commands themselves.
-import { commonOptions } from "./syntax.ts";
-import type { Command } from "./command.ts";
+import { commonOptions, serverOptions } from "./syntax.ts";
+import type { Command, CommandEntry } from "./command.ts";
 import type { OptionSpec } from "./syntax.ts";
 import { alignColumns } from "./table.ts";
 
 /** Help for one command. */
 export function commandHelp(command: Command): string {
   const usage = ["charter", command.name, command.usage, "[options]"].filter((word) => word !== "").join(" ");
-  const own = command.options.length > 0 ? ["Options:", ...optionLines(command.options), ""] : [];
   return [
     `${command.summary}.`,
     "",
     `Usage: ${usage}`,
     "",
-    ...own,
+    ...grouped(command.options),
+    ...(command.isLocal === true ? [] : ["Which server, and as whom:", ...optionLines(serverOptions), ""]),
     "Options of every command:",
     ...optionLines(commonOptions),
     "",
@@ -38,7 +38,7 @@ export function groupHelp(group: string, commands: readonly Command[]): string {
 }
 
 /** Help for the whole program. */
-export function programHelp(version: string, commands: readonly Command[]): string {
+export function programHelp(version: string, commands: readonly CommandEntry[]): string {
   return [
     `charter ${version}: the governed control plane for AI agents`,
     "",
@@ -46,6 +46,9 @@ export function programHelp(version: string, commands: readonly Command[]): stri
     "",
     "Commands:",
     ...commandLines(commands),
+    "",
+    "Options of every command that asks a server:",
+    ...optionLines(serverOptions),
     "",
     "Options of every command:",
     ...optionLines(commonOptions),
@@ -59,8 +62,15 @@ export function programHelp(version: string, commands: readonly Command[]): stri
   ].join("\n");
 }
 
-function commandLines(commands: readonly Command[]): string[] {
+function commandLines(commands: readonly Pick<CommandEntry, "name" | "summary">[]): string[] {
   return alignColumns(commands.map((command) => [`  ${command.name}`, command.summary]));
+}
+
+/** The options of a command, those of one group under its heading. */
+function grouped(options: readonly OptionSpec[]): string[] {
+  const { own = [], set = [] } = Object.groupBy(options, ({ group }) => (group === undefined ? "own" : "set"));
+  const groups = Map.groupBy([...own, ...set], ({ group = "Options" }) => group);
+  return [...groups].flatMap(([heading, those]) => [`${heading}:`, ...optionLines(those), ""]);
 }
 
 function optionLines(options: readonly OptionSpec[]): string[] {

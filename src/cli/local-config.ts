@@ -9,10 +9,9 @@ import type { Options } from "./options.ts";
 /** Options that stand for settings: all of them, or those whose flag is listed. */
 export function settingOptions(flags?: readonly string[]): OptionSpec[] {
   const wanted = settings.filter((setting: Setting) => flags === undefined || flags.includes(setting.flag));
-  return [
-    ...wanted.map(settingOption),
-    { name: "config", value: "FILE", summary: "configuration file (./charter.yaml)" },
-  ];
+  const file: OptionSpec = { name: "config", value: "FILE", summary: "configuration file (./charter.yaml)" };
+  const isFew = flags !== undefined;
+  return [...wanted.map((setting) => settingOption(setting, isFew)), file];
 }
 
 /** Loads the configuration from the call's options, the environment and charter.yaml. Throws `config.*` faults. */
@@ -20,7 +19,7 @@ export function loadLocalConfig(io: Io, options: Options): LoadedConfig {
   return loadConfig({ flags: options.flags(), env: io.env, cwd: io.cwd, readFile });
 }
 
-function settingOption(setting: Setting): OptionSpec {
+function settingOption(setting: Setting, isAlone: boolean): OptionSpec {
   const words = {
     integer: "N",
     boolean: "true|false",
@@ -33,6 +32,7 @@ function settingOption(setting: Setting): OptionSpec {
   const fallback = setting.default === "" ? "" : ` (${setting.default})`;
   return {
     name: setting.flag,
+    ...(isAlone ? {} : { group: `Settings of ${setting.path.slice(0, setting.path.indexOf("."))}` }),
     value: words[setting.kind],
     // An acronym stays as it is.
     summary: sentence.replace(/^[A-Z](?![A-Z])/, (letter) => letter.toLowerCase()) + fallback,

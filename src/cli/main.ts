@@ -1,5 +1,5 @@
 // The process: reads the environment, ties itself to its launcher, runs one command and leaves its exit code.
-import { processEnvironment } from "../config/index.ts";
+import { processEnvironment } from "./environment.ts";
 import { runProgram } from "./program.ts";
 import { holdTether } from "./parent-watch.ts";
 

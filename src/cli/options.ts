@@ -1,7 +1,7 @@
 // Reads a command's options with node:util parseArgs, and says what is nearest when a name is not known.
 import { parseArgs } from "node:util";
 import { nearestName } from "../kernel/nearest.ts";
-import { commonOptions, UsageError } from "./syntax.ts";
+import { optionsOf, UsageError } from "./syntax.ts";
 import type { OptionSpec, Syntax } from "./syntax.ts";
 
 /** The options one call gave. */
@@ -57,7 +57,7 @@ export function integerOf(name: string, text: string, least: number, most: numbe
 
 /** Reads the arguments that follow a command's name. Throws `UsageError`. */
 export function parseCall(command: Syntax, args: readonly string[]): { options: Options; positionals: string[] } {
-  const specs = [...command.options, ...commonOptions];
+  const specs = optionsOf(command);
   const { tokens } = parseArgs({
     args: [...args],
     strict: false,

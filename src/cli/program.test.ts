@@ -9,6 +9,9 @@ import { parseCall } from "./options.ts";
 import { runProgram } from "./program.ts";
 import { programVersion } from "./version.ts";
 
+/** Every command with its file read. */
+const loaded = await Promise.all(commands.map(async ({ name, load }) => ({ name, ...(await load()) })));
+
 /** A port that nothing listens on: the discard service is long gone. */
 const nowhere = "http://127.0.0.1:9";
 
@@ -30,7 +33,7 @@ function words(line: string): string[] {
 }
 
 describe("help", () => {
-  it.each(commands.map((command) => [command.name, command] as const))(
+  it.each(loaded.map((command) => [command.name, command] as const))(
     "charter %s --help shows an example",
     async (name, command) => {
       const { code, out, err } = await charter([...name.split(" "), "--help"]);
@@ -42,7 +45,7 @@ describe("help", () => {
     },
   );
 
-  it.each(commands.flatMap((command) => command.examples.map(({ line }) => [line, command] as const)))(
+  it.each(loaded.flatMap((command) => command.examples.map(({ line }) => [line, command] as const)))(
     "the example `charter %s` is understood",
     (line, command) => {
       const given = words(line);

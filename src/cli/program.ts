@@ -1,18 +1,15 @@
 // From arguments to an exit code: finds the command, reads its options, runs it, and explains what went wrong.
 import { Fault } from "../kernel/fault.ts";
 import { nearestName } from "../kernel/nearest.ts";
-import { Client } from "./client.ts";
-import { commonOptions, exitCodes, UsageError } from "./syntax.ts";
-import type { Command } from "./command.ts";
+import { commonOptions, exitCodes, serverOptions, UsageError } from "./syntax.ts";
+import type { Command, CommandEntry, LocalCall } from "./command.ts";
 import { commands } from "./commands.ts";
 import { commandHelp, groupHelp, programHelp } from "./help.ts";
 import { complain, print, printable, printJson } from "./io.ts";
 import type { Io } from "./io.ts";
 import { parseCall } from "./options.ts";
-import { refusalLines, RefusalError, UnreachableError } from "./refusal.ts";
+import { ForeignServerError, refusalLines, RefusalError, UnreachableError } from "./refusal.ts";
 import { programVersion } from "./version.ts";
-
-const defaultUrl = "http://127.0.0.1:8000";
 
 /** Runs one command line; resolves with the exit code and never rejects for anything a user can cause. */
 export async function runProgram(args: readonly string[], io: Io): Promise<number> {
@@ -41,10 +38,10 @@ async function dispatch(args: readonly string[], io: Io): Promise<number> {
   const group = groupOf(first);
   if (group.length > 0 && (second === undefined || second.startsWith("-"))) {
     const asked = second === "--help" || second === "-h";
-    (asked ? print : complain)(io, groupHelp(first, group));
+    (asked ? print : complain)(io, groupHelp(first, await Promise.all(group.map(loaded))));
     return asked ? exitCodes.ok : exitCodes.usage;
   }
-  const command = findCommand(first, second);
+  const command = await loaded(findCommand(first, second));
   return runCommand(command, args.slice(command.name.split(" ").length), io);
 }
 
@@ -54,35 +51,42 @@ async function runCommand(command: Command, args: readonly string[], io: Io): Pr
     print(io, commandHelp(command));
     return exitCodes.ok;
   }
-  const url = options.text("url") ?? (io.env["CHARTER_URL"] || defaultUrl);
-  const client = new Client(url, options.text("key") ?? (io.env["CHARTER_KEY"] || undefined));
+  const call: LocalCall = { io, options, positionals, json: options.has("json") };
+  if (command.isLocal === true) return command.run(call);
+  // Only now, so that help and the commands of this machine do not wait for it.
+  const { clientFor } = await import("./session.ts");
+  const client = clientFor(call);
   try {
-    return await command.run({ io, options, positionals, json: options.has("json"), client });
+    return await command.run({ ...call, client });
   } finally {
     client.close();
   }
 }
 
-function helpOn(words: readonly string[], io: Io): number {
+async function loaded({ name, summary, load }: CommandEntry): Promise<Command> {
+  return { name, summary, ...(await load()) };
+}
+
+async function helpOn(words: readonly string[], io: Io): Promise<number> {
   const [first, second] = words;
   const group = groupOf(first);
   if (first === undefined) print(io, programHelp(programVersion(), commands));
-  else if (second === undefined && group.length > 0) print(io, groupHelp(first, group));
-  else print(io, commandHelp(findCommand(first, second)));
+  else if (second === undefined && group.length > 0) print(io, groupHelp(first, await Promise.all(group.map(loaded))));
+  else print(io, commandHelp(await loaded(findCommand(first, second))));
   return exitCodes.ok;
 }
 
 /** The commands that share a first word which is no command itself. */
-function groupOf(first: string | undefined): readonly Command[] {
+function groupOf(first: string | undefined): readonly CommandEntry[] {
   if (first === undefined || commandOf(first) !== undefined) return [];
   return commands.filter((command) => command.name.startsWith(`${first} `));
 }
 
-function commandOf(words: string): Command | undefined {
+function commandOf(words: string): CommandEntry | undefined {
   return commands.find(({ name }) => name === words);
 }
 
-function findCommand(first: string, second: string | undefined): Command {
+function findCommand(first: string, second: string | undefined): CommandEntry {
   const found = commandOf(`${first} ${second}`) ?? commandOf(first);
   if (found !== undefined) return found;
   const names = commands.map((command) => command.name);
@@ -104,7 +108,7 @@ function commonOptionsLast(args: readonly string[]): readonly string[] {
   let taken = 0;
   for (;;) {
     const word = args[taken];
-    const spec = commonOptions.find(
+    const spec = [...serverOptions, ...commonOptions].find(
       ({ name }) => name !== "help" && (word === `--${name}` || word?.startsWith(`--${name}=`)),
     );
     if (spec === undefined) break;
@@ -139,6 +143,10 @@ function explain(error: unknown, io: Io, json: boolean): number {
 
 /** A failure on this side of the wire in the shape of a server's problem document. */
 function problemOf(error: unknown): { code: string; detail: string; remedy?: string } {
+  if (error instanceof ForeignServerError) {
+    const remedy = "name the server with --url or CHARTER_URL, without a path of its API";
+    return { code: "client.foreign_server", detail: error.message, remedy };
+  }
   if (error instanceof UnreachableError) {
     const remedy = "start a server with charter serve, or name another one with --url or CHARTER_URL";
     return { code: "client.unreachable", detail: error.message, remedy };

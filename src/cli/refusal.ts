@@ -32,6 +32,15 @@ export class UnreachableError extends Error {
   }
 }
 
+/** An answer of something that is not a Charter: every answer of one names the constitution in force. */
+export class ForeignServerError extends Error {
+  override readonly name = "ForeignServerError";
+
+  constructor(url: string, status: number) {
+    super(`${url} answers (${status}), but it is not a Charter: no X-Constitution-Hash`);
+  }
+}
+
 /** A refusal in a few readable lines: what, why, what would help, and the numbers to quote. */
 export function refusalLines({ status, problem }: RefusalError): string[] {
   const title = fieldText(problem, "title") ?? "refused";

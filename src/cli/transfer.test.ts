@@ -22,6 +22,7 @@ beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "charter-cli-"));
   requests = [];
   server = createServer((request, response) => {
+    response.setHeader("x-constitution-hash", "0011223344556677");
     void buffer(request).then((body) => {
       requests.push({ url: request.url ?? "", headers: request.headers, body });
       answer(request, response, body);

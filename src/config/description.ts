@@ -48,6 +48,7 @@ ${settings.map(section).join("\n\n")}
 
 - \`CHARTER_CONFIG\`: the configuration file to read.
 - \`CHARTER_URL\`, \`CHARTER_KEY\`: the server and the API key of the client commands, where \`--url\` and \`--key\` are not given.
+- \`CHARTER_PROFILE\`: the session of \`charter login\` that they use where there is no key, where \`--profile\` is not given.
 - \`CHARTER_TEST_*\`: passed over; the tests use them.
 - \`CHARTER_SERVICE_*\` and \`CHARTER_PORT*\` with the values Kubernetes injects for a service called \`charter\`: passed over.
 

@@ -3,7 +3,6 @@ export { loadConfig } from "./config.ts";
 export type { ConfigInput, LoadedConfig } from "./config.ts";
 export { describeConfig, renderConfigDoc } from "./description.ts";
 export type { DescribedSetting } from "./description.ts";
-export { processEnvironment } from "./environment.ts";
 export { wordsOf } from "./lists.ts";
 export { settings } from "./settings.ts";
 export type { Config, Setting } from "./settings.ts";

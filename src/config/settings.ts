@@ -428,6 +428,7 @@ export const otherVariables = {
   CHARTER_CONFIG: "Configuration file to read in place of ./charter.yaml.",
   CHARTER_URL: "Server that the client commands talk to.",
   CHARTER_KEY: "API key that the client commands send (secret).",
+  CHARTER_PROFILE: "Profile of `charter login` whose session the client commands use.",
 } as const;
 
 /**

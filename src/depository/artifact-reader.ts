@@ -2,7 +2,7 @@
 // another product's artifacts are not there.
 import { quotaState, storageStatus } from "../constitution/index.ts";
 import type { Constitution, QuotaState, StorageStatus } from "../constitution/index.ts";
-import { governanceFault } from "../governance/index.ts";
+import { unknownProduct } from "../governance/index.ts";
 import type { Gate, Receipt } from "../governance/index.ts";
 import { canonicalJson } from "../kernel/canonical-json.ts";
 import { seesAll } from "../kernel/ctx.ts";
@@ -157,7 +157,7 @@ export function openArtifactReader(parts: {
       const product = query.product ?? ctx.principal.product ?? undefined;
       gate.permit(ctx, { kind: "artifact", product: product ?? null });
       if (product !== undefined && !Object.hasOwn(constitution.data.products, product)) {
-        throw governanceFault("product.not_found", "there is no such product");
+        throw unknownProduct(constitution.data.products);
       }
       return store.list({ ...query, ...(product === undefined ? {} : { product }) });
     },

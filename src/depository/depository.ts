@@ -8,7 +8,7 @@
 import { checkArtifactSize, quotaState, retainUntil } from "../constitution/index.ts";
 import type { Constitution } from "../constitution/index.ts";
 import type { Database } from "../db/index.ts";
-import { governanceFault } from "../governance/index.ts";
+import { unknownProduct } from "../governance/index.ts";
 import type { Attempt, Receipted, Gate, Receipt } from "../governance/index.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { KeyedMutex } from "../kernel/concurrency.ts";
@@ -110,7 +110,7 @@ export function openDepository(parts: DepositoryParts): Depository {
     using _writer = writers.enter(seesAll(ctx.principal) ? undefined : holderOf(ctx.principal.product));
     // One that is not named at all is a missing field, which the constitution refuses in its own words.
     if (ctx.principal.product === null && draft.product !== "" && !Object.hasOwn(data.products, draft.product)) {
-      throw governanceFault("product.not_found", "there is no such product");
+      throw unknownProduct(data.products);
     }
     await checkMetadata(draft.metadata);
     // Asked here for its refusal alone: a class that does not exist is a malformed request and no attempt.

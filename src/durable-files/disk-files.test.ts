@@ -1,8 +1,8 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { DurableFolder } from "./disk-files.ts";
+import { DurableFolder, makeFolder } from "./disk-files.ts";
 
 describe("a durable folder", () => {
   it("syncs every folder that got a name, also one above a new folder that it knows already", async () => {
@@ -24,5 +24,27 @@ describe("a durable folder", () => {
     } finally {
       await rm(root, { recursive: true, force: true });
     }
+  });
+});
+
+describe("a folder that is to be made", () => {
+  it("is made with those above it that are missing, for its user alone, and may be there already", async () => {
+    const root = await mkdtemp(join(tmpdir(), "charter-files-"));
+    try {
+      const path = join(root, "a", "b", "c");
+      await makeFolder(path);
+      await makeFolder(path);
+      expect((await stat(path)).mode & 0o777).toBe(0o700);
+      await writeFile(join(root, "file"), "");
+      await expect(makeFolder(join(root, "file"))).rejects.toThrow("EEXIST");
+      await expect(makeFolder(join(root, "file", "x"))).rejects.toThrow("ENOTDIR");
+    } finally {
+      await rm(root, { recursive: true, force: true });
+    }
+  });
+
+  it("is refused where a file system takes none, however deep", async () => {
+    await expect(makeFolder("/proc/x")).rejects.toThrow("ENOENT");
+    await expect(makeFolder("/proc/x/y/z")).rejects.toThrow("ENOENT");
   });
 });

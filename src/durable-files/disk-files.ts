@@ -1,6 +1,6 @@
 // Durable file operations: a file written here is either absent, old or complete under its name, also after a power cut.
 import { randomUUID } from "node:crypto";
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { privateFileMode, privateFolderMode } from "../kernel/file-modes.ts";
 
@@ -43,6 +43,21 @@ export async function syncFolder(path: string): Promise<void> {
     await folder.sync();
   } finally {
     await folder.close();
+  }
+}
+
+/**
+ * Makes a folder, and those above it that are missing. The recursive mkdir of Node never returns where a file system that is
+ * there takes no new folders, such as /proc.
+ */
+export async function makeFolder(path: string, mode = privateFolderMode): Promise<void> {
+  try {
+    await mkdir(path, { mode });
+  } catch (error) {
+    if (systemCode(error) === "EEXIST" && (await stat(path)).isDirectory()) return;
+    if (systemCode(error) !== "ENOENT" || dirname(path) === path) throw error;
+    await makeFolder(dirname(path), mode);
+    await mkdir(path, { mode });
   }
 }
 

@@ -3,6 +3,7 @@ export {
   DurableFolder,
   ignoreMissing,
   isNoSpace,
+  makeFolder,
   readIfThere,
   replaceFile,
   syncFolder,

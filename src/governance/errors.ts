@@ -1,5 +1,6 @@
 // Codes of refusals that the gate itself makes.
 import { faultsOf } from "../kernel/fault.ts";
+import type { Fault } from "../kernel/fault.ts";
 
 /** The gate's codes, each with its HTTP status and its public meaning. */
 export const governanceCodes = {
@@ -31,3 +32,9 @@ export const governanceCodes = {
 
 /** Makes a governance fault. */
 export const governanceFault = faultsOf(governanceCodes);
+
+/** The refusal of a product that the constitution does not register, for a caller who may know which it does. */
+export function unknownProduct(products: Readonly<Record<string, unknown>>): Fault {
+  const remedy = `choose one of these: ${Object.keys(products).join(", ")}`;
+  return governanceFault("product.not_found", "there is no such product", { remedy });
+}

@@ -5,7 +5,7 @@ export type { Act, Attempt, ActHandle, ActResult, Receipted, Receipt } from "./a
 export type { HaltAdministration } from "./halt-administration.ts";
 export { openHalts } from "./halts.ts";
 export type { Halt, Halts } from "./halts.ts";
-export { governanceFault } from "./errors.ts";
+export { governanceFault, unknownProduct } from "./errors.ts";
 export { governanceMigrations } from "./store/migrations.ts";
 export { HiddenSearch, mayHide } from "./threats/index.ts";
 export type { Finding, ThreatInput } from "./threats/index.ts";

@@ -12,6 +12,7 @@ import { maxPackedBlobBytes } from "../kernel/limits.ts";
 import { silentMeter } from "../kernel/meter.ts";
 import { chatDialect } from "../models/index.ts";
 import { answerBare, answerUnreadable } from "./bare-answer.ts";
+import type { Fault } from "../kernel/fault.ts";
 import { httpFault } from "./errors.ts";
 import { errorCodes } from "./codes.ts";
 import { operations } from "./operations.ts";
@@ -258,7 +259,7 @@ function bodyTooLarge(): Error {
 }
 
 function sendProblem(services: DoorServices, error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  const fault = faultOf(error);
+  const fault = lackingRight(services, error, request) ?? faultOf(error);
   services.counts.refused(fault.code);
   identify(services, request, reply);
   const plain = problemOf(fault, request.charterId, services.constitution.hash);
@@ -278,6 +279,17 @@ function sendProblem(services: DoorServices, error: unknown, request: FastifyReq
   if (problem.status === 401) void reply.header("www-authenticate", 'Bearer realm="charter"');
   if (!request.raw.complete) letFinish(request);
   void reply.code(problem.status).type("application/problem+json").serializer(JSON.stringify).send(problem);
+}
+
+/** What is wrong with the form of a request is no concern of a caller who may not make it at all: the right comes first. */
+function lackingRight({ gate }: DoorServices, error: unknown, { ctx }: FastifyRequest): Fault | undefined {
+  if (ctx === null || (error as Partial<FastifyError>).validation === undefined) return undefined;
+  try {
+    gate.enter(ctx);
+    return undefined;
+  } catch (denied) {
+    return faultOf(denied);
+  }
 }
 
 /** Longest wait for which a client of a model API is let try again by itself, seconds: those clients wait no longer anyway. */

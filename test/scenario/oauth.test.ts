@@ -294,7 +294,7 @@ describe("a session", () => {
     let out = "";
     stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
     const io = { stdin: Readable.from([`${person.password}\n`]), stdout, stderr, env: {}, cwd: "/" };
-    const args = ["login", "--username", person.username, "--json", "--url", charter.url];
+    const args = ["login", "--username", person.username, "--print", "--json", "--url", charter.url];
     expect(await runProgram(args, io as never)).toBe(0);
     expect((await me(charter, JSON.parse(out).access_token)).status).toBe(200);
   });

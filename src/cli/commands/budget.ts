@@ -1,9 +1,9 @@
 // `charter budget ...`: what products may spend on models, and what they have spent.
-import { budgetIdPattern } from "../../budgets/index.ts";
+import { budgetIdPattern } from "../../budgets/words.ts";
 import { budgetOptions, budgetRequired } from "../budget-options.ts";
 import { budgetBar, limitText, resetText, usageText, whoseText } from "../budget-table.ts";
 import { pathOf } from "../client.ts";
-import type { Call, Command } from "../command.ts";
+import type { Call, CommandBody } from "../command.ts";
 import { print, printable, printJson } from "../io.ts";
 import { fieldList, fieldText } from "../record.ts";
 import { receiptText } from "../receipt.ts";
@@ -11,9 +11,7 @@ import { exitCodes, UsageError } from "../syntax.ts";
 import { alignColumns, table } from "../table.ts";
 
 /** `charter budget show` */
-export const budgetShow: Command = {
-  name: "budget show",
-  summary: "Show what budgets have used, hold and have left",
+export const budgetShow: CommandBody = {
   usage: "",
   arity: [0, 0],
   options: [
@@ -51,9 +49,7 @@ export const budgetShow: Command = {
 };
 
 /** `charter budget set` */
-export const budgetSet: Command = {
-  name: "budget set",
-  summary: "Set a budget; it takes the place of the one for the same calls, unit and window",
+export const budgetSet: CommandBody = {
   usage: "",
   arity: [0, 0],
   options: [
@@ -77,9 +73,7 @@ export const budgetSet: Command = {
 };
 
 /** `charter budget clear` */
-export const budgetClear: Command = {
-  name: "budget clear",
-  summary: "Take a budget out of force; it stays in the history",
+export const budgetClear: CommandBody = {
   usage: "ID",
   arity: [1, 1],
   options: [],

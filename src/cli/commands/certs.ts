@@ -1,17 +1,17 @@
 // `charter certs dev`: certificates for one machine, so that TLS can be used where no public authority issues any.
-import { mkdir, open, rename, stat } from "node:fs/promises";
+import { open, rename, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { privateFileMode, privateFolderMode } from "../../kernel/file-modes.ts";
-import type { Call, Command } from "../command.ts";
+import { makeFolder } from "../../durable-files/index.ts";
+import { privateFileMode } from "../../kernel/file-modes.ts";
+import type { LocalCall, CommandBody } from "../command.ts";
 import { localNames, makeDevCertificates } from "../dev-certificates.ts";
 import { print, printReport } from "../io.ts";
 import { exitCodes, UsageError } from "../syntax.ts";
 import { alignColumns } from "../table.ts";
 
 /** `charter certs dev` */
-export const certsDev: Command = {
-  name: "certs dev",
-  summary: "Make a local certificate authority and a server certificate for development",
+export const certsDev: CommandBody = {
+  isLocal: true,
   usage: "",
   arity: [0, 0],
   options: [
@@ -34,7 +34,7 @@ export const certsDev: Command = {
 const hostPattern =
   /^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)([.][a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$|^[0-9a-f]*:[0-9a-f:.]+$/;
 
-async function run({ io, options, json }: Call): Promise<number> {
+async function run({ io, options, json }: LocalCall): Promise<number> {
   const dir = resolve(io.cwd, options.text("dir") ?? "charter-certs");
   const hosts = options.all("host");
   const odd = hosts.find((host) => host.length > 253 || !hostPattern.test(host));
@@ -48,7 +48,7 @@ async function run({ io, options, json }: Call): Promise<number> {
   };
   if (!options.has("force")) await refuseExisting(Object.values(files));
   const made = await makeDevCertificates(hosts, Date.now());
-  await mkdir(dir, { recursive: true, mode: privateFolderMode });
+  await makeFolder(dir);
   await write(files.authorityKey, made.authorityKey);
   await write(files.authority, made.authorityCert);
   await write(files.key, made.serverKey);

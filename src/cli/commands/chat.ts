@@ -2,7 +2,7 @@
 // and at a terminal it is a conversation.
 import { createInterface } from "node:readline/promises";
 import { text as textOf } from "node:stream/consumers";
-import type { Call, Command } from "../command.ts";
+import type { Call, CommandBody } from "../command.ts";
 import { callHeaders, callOptions } from "../call-options.ts";
 import { readChat } from "../chat-stream.ts";
 import type { ChatEnd } from "../chat-stream.ts";
@@ -18,9 +18,7 @@ interface Message {
 const dollar = 1_000_000;
 
 /** `charter chat` */
-export const chat: Command = {
-  name: "chat",
-  summary: "Ask a model; the answer streams, then tier, model and cost are shown",
+export const chat: CommandBody = {
   usage: "[PROMPT]",
   arity: [0, 1],
   options: [

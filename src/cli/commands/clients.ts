@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { principalKinds, roles } from "../../kernel/ctx.ts";
-import type { Command } from "../command.ts";
+import type { CommandBody } from "../command.ts";
 import { print, printable, printJson } from "../io.ts";
 import { receiptText } from "../receipt.ts";
 import { everyRow } from "../pages.ts";
@@ -11,9 +11,7 @@ import { exitCodes, UsageError } from "../syntax.ts";
 import { alignColumns, table } from "../table.ts";
 
 /** `charter clients create` */
-export const clientsCreate: Command = {
-  name: "clients create",
-  summary: "Register an OAuth client; its secret is shown once",
+export const clientsCreate: CommandBody = {
   usage: "NAME",
   arity: [1, 1],
   options: [
@@ -75,9 +73,7 @@ export const clientsCreate: Command = {
 };
 
 /** `charter clients list` */
-export const clientsList: Command = {
-  name: "clients list",
-  summary: "List the OAuth clients, without their secrets",
+export const clientsList: CommandBody = {
   usage: "",
   arity: [0, 0],
   options: [],
@@ -95,9 +91,7 @@ export const clientsList: Command = {
 };
 
 /** `charter clients revoke` */
-export const clientsRevoke: Command = {
-  name: "clients revoke",
-  summary: "Revoke an OAuth client and every token that it got",
+export const clientsRevoke: CommandBody = {
   usage: "ID",
   arity: [1, 1],
   options: [],

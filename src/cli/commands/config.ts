@@ -1,15 +1,14 @@
 // `charter config`: the configuration a server started here would run with.
 import { describeConfig } from "../../config/index.ts";
 import { exitCodes } from "../syntax.ts";
-import type { Command } from "../command.ts";
+import type { CommandBody } from "../command.ts";
 import { print, printable, printJson } from "../io.ts";
 import { loadLocalConfig, settingOptions } from "../local-config.ts";
 import { table } from "../table.ts";
 
 /** `charter config` */
-export const config: Command = {
-  name: "config",
-  summary: "Show the configuration in force, secrets masked, and where each value came from",
+export const config: CommandBody = {
+  isLocal: true,
   usage: "",
   arity: [0, 0],
   options: settingOptions(),
@@ -29,7 +28,9 @@ export const config: Command = {
       printable(value === "" ? "-" : String(value)),
       printable(source),
     ]);
-    print(io, ...table(["setting", "value", "from"], rows));
+    const [heading = "", ...lines] = table(["setting", "value", "from"], rows);
+    const sections = Map.groupBy(lines.entries(), ([i]) => described[i]?.path.split(".")[0]);
+    print(io, heading, ...[...sections.values()].flatMap((own) => ["", ...own.map(([, line]) => line)]));
     return exitCodes.ok;
   },
 };

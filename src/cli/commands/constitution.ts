@@ -5,7 +5,7 @@ import { text as readText } from "node:stream/consumers";
 import type { DecisionRequest, Explanation } from "../../constitution/index.ts";
 import { Fault } from "../../kernel/fault.ts";
 import { exitCodes, UsageError } from "../syntax.ts";
-import type { Call, Command } from "../command.ts";
+import type { LocalCall, CommandBody } from "../command.ts";
 import { print, printable, printJson, tint, printReport } from "../io.ts";
 import { loadLocalConfig, settingOptions } from "../local-config.ts";
 import { sizeText } from "../quantity.ts";
@@ -16,14 +16,13 @@ const options = settingOptions(["constitution"]);
 /** The domain brings a policy engine, so it is loaded only when a constitution is asked. */
 const domain = () => import("../../constitution/index.ts");
 
-function folderOf({ io, options: given }: Call): string {
+function folderOf({ io, options: given }: LocalCall): string {
   return loadLocalConfig(io, given).config.constitution.dir;
 }
 
 /** `charter constitution show` */
-export const constitutionShow: Command = {
-  name: "constitution show",
-  summary: "Show the articles, policies, products and limits of a constitution",
+export const constitutionShow: CommandBody = {
+  isLocal: true,
   usage: "",
   arity: [0, 0],
   options,
@@ -62,9 +61,8 @@ export const constitutionShow: Command = {
 };
 
 /** `charter constitution hash` */
-export const constitutionHash: Command = {
-  name: "constitution hash",
-  summary: "Compute the hash of a constitution",
+export const constitutionHash: CommandBody = {
+  isLocal: true,
   usage: "",
   arity: [0, 0],
   options,
@@ -78,9 +76,8 @@ export const constitutionHash: Command = {
 };
 
 /** `charter constitution validate` */
-export const constitutionValidate: Command = {
-  name: "constitution validate",
-  summary: "Check a constitution and name every problem with file, line and column",
+export const constitutionValidate: CommandBody = {
+  isLocal: true,
   usage: "",
   arity: [0, 0],
   options,
@@ -102,9 +99,8 @@ export const constitutionValidate: Command = {
 };
 
 /** `charter constitution explain` */
-export const constitutionExplain: Command = {
-  name: "constitution explain",
-  summary: "Decide a request, name what determined it and what would make it pass",
+export const constitutionExplain: CommandBody = {
+  isLocal: true,
   usage: "REQUEST.json (- is stdin)",
   arity: [1, 1],
   options,
@@ -132,7 +128,7 @@ export const constitutionExplain: Command = {
 };
 
 /** What the named file or stdin holds. @throws UsageError, because an exit with 1 would say that the request is denied. */
-async function requestText({ io }: Call, name: string): Promise<string> {
+async function requestText({ io }: LocalCall, name: string): Promise<string> {
   if (name === "-") return readText(io.stdin);
   const path = resolve(io.cwd, name);
   try {
@@ -160,7 +156,7 @@ function requestFrom(name: string, text: string, parse: (json: unknown) => Decis
   }
 }
 
-function explanationLines({ io }: Call, { decision, determining, summary, notes }: Explanation): string[] {
+function explanationLines({ io }: LocalCall, { decision, determining, summary, notes }: Explanation): string[] {
   const verdict = decision.allow ? tint(io, "green", "allowed") : tint(io, "red", "denied");
   const because = determining.map(({ id, meaning }) => `  ${id}: ${meaning}`);
   const reasons = because.length > 0 ? because : decision.reasons.map((reason) => `  ${reason}`);

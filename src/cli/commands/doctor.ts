@@ -10,16 +10,14 @@ import { checkClock, checkRuntime, checkSpace, checkSync } from "../checks/machi
 import type { LoadedConfig } from "../../config/index.ts";
 import type { Client } from "../client.ts";
 import { exitCodes } from "../syntax.ts";
-import type { Call, Command } from "../command.ts";
+import type { Call, CommandBody } from "../command.ts";
 import { print, printable, printJson, tint } from "../io.ts";
 import { loadLocalConfig, settingOptions } from "../local-config.ts";
 import { fieldText } from "../record.ts";
 import { RefusalError } from "../refusal.ts";
 
 /** `charter doctor` */
-export const doctor: Command = {
-  name: "doctor",
-  summary: "Check disk, permissions, clock, ledger and database of this machine's Charter",
+export const doctor: CommandBody = {
   usage: "",
   arity: [0, 0],
   options: settingOptions(["data", "database"]),

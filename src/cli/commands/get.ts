@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import { withRetries } from "../client.ts";
 import { exitCodes, UsageError } from "../syntax.ts";
-import type { Call, Command } from "../command.ts";
+import type { Call, CommandBody } from "../command.ts";
 import { receive, receiveFile } from "../download.ts";
 import { complain, print, printable, printJson, printReport } from "../io.ts";
 import { Progress, progressStyle } from "../progress.ts";
@@ -13,9 +13,7 @@ import { alignColumns } from "../table.ts";
 const largeBytes = 8 * 1024 * 1024;
 
 /** `charter get` */
-export const get: Command = {
-  name: "get",
-  summary: "Fetch an artifact's content, verified against its digest, or its record",
+export const get: CommandBody = {
   usage: "ID",
   arity: [1, 1],
   options: [

@@ -3,13 +3,11 @@ import { print, printable, printJson } from "../io.ts";
 import { fieldList, fieldText } from "../record.ts";
 import { receiptText } from "../receipt.ts";
 import { exitCodes } from "../syntax.ts";
-import type { Command } from "../command.ts";
+import type { CommandBody } from "../command.ts";
 import { table } from "../table.ts";
 
 /** `charter halts list` */
-export const haltsList: Command = {
-  name: "halts list",
-  summary: "List the products and credentials whose writes are halted, and why",
+export const haltsList: CommandBody = {
   usage: "",
   arity: [0, 0],
   options: [],
@@ -33,9 +31,7 @@ export const haltsList: Command = {
 };
 
 /** `charter halts clear` */
-export const haltsClear: Command = {
-  name: "halts clear",
-  summary: "Let halted writes go on; the reason goes on record as a digest",
+export const haltsClear: CommandBody = {
   usage: "SCOPE",
   arity: [1, 1],
   options: [{ name: "reason", value: "TEXT", summary: "why it is safe to go on, at least 10 characters" }],

@@ -1,14 +1,12 @@
 // `charter keys rotate`: another key signs access tokens from now on.
-import type { Command } from "../command.ts";
+import type { CommandBody } from "../command.ts";
 import { print, printable, printJson } from "../io.ts";
 import { receiptText } from "../receipt.ts";
 import { fieldText } from "../record.ts";
 import { exitCodes } from "../syntax.ts";
 
 /** `charter keys rotate` */
-export const keysRotate: Command = {
-  name: "keys rotate",
-  summary: "Sign access tokens with a new key; tokens of the old one stay good until they expire",
+export const keysRotate: CommandBody = {
   usage: "",
   arity: [0, 0],
   options: [],

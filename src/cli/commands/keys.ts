@@ -1,10 +1,10 @@
 // `charter keys ...`: the credentials of a server.
 import { principalKinds, roles } from "../../kernel/ctx.ts";
-import { maxAmount } from "../../budgets/index.ts";
+import { maxAmount } from "../../budgets/words.ts";
 import { budgetGiven, budgetOptions } from "../budget-options.ts";
 import { limitText } from "../budget-table.ts";
 import { exitCodes, UsageError } from "../syntax.ts";
-import type { Command } from "../command.ts";
+import type { CommandBody } from "../command.ts";
 import { print, printable, printJson } from "../io.ts";
 import { everyRow } from "../pages.ts";
 import { fieldNumber, fieldText, recordOf } from "../record.ts";
@@ -12,9 +12,7 @@ import { receiptText } from "../receipt.ts";
 import { alignColumns, table } from "../table.ts";
 
 /** `charter keys create` */
-export const keysCreate: Command = {
-  name: "keys create",
-  summary: "Create an API key; it is shown once",
+export const keysCreate: CommandBody = {
   usage: "",
   arity: [0, 0],
   options: [
@@ -103,9 +101,7 @@ export const keysCreate: Command = {
 };
 
 /** `charter keys list` */
-export const keysList: Command = {
-  name: "keys list",
-  summary: "List the API keys, without their secrets",
+export const keysList: CommandBody = {
   usage: "",
   arity: [0, 0],
   options: [],
@@ -170,9 +166,7 @@ function rateText(key: unknown): string {
 }
 
 /** `charter keys revoke` */
-export const keysRevoke: Command = {
-  name: "keys revoke",
-  summary: "Revoke an API key at once",
+export const keysRevoke: CommandBody = {
   usage: "ID",
   arity: [1, 1],
   options: [],

@@ -5,12 +5,13 @@
 // product, so the copy is made for its owner alone (0700 and 0600); handing it on is a decision of theirs.
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, rename, writeFile } from "node:fs/promises";
+import { rename, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { privateFileMode, privateFolderMode } from "../../kernel/file-modes.ts";
+import { makeFolder } from "../../durable-files/index.ts";
+import { privateFileMode } from "../../kernel/file-modes.ts";
 import { withRetries } from "../client.ts";
 import { exitCodes } from "../syntax.ts";
-import type { Call, Command } from "../command.ts";
+import type { Call, CommandBody } from "../command.ts";
 import { complain, print, printable, printJson } from "../io.ts";
 import { forEachAtOnce } from "../pool.ts";
 import { Progress, progressStyle } from "../progress.ts";
@@ -19,9 +20,7 @@ import { tileFiles } from "../tile-layout.ts";
 const downloadsAtOnce = 8;
 
 /** `charter ledger export` */
-export const ledgerExport: Command = {
-  name: "ledger export",
-  summary: "Copy the ledger into a folder, as static tlog-tiles files",
+export const ledgerExport: CommandBody = {
   usage: "DIR",
   arity: [1, 1],
   options: [{ name: "progress", summary: "show progress, as plain lines where there is no terminal" }],
@@ -36,7 +35,7 @@ export const ledgerExport: Command = {
 
 async function run({ io, positionals, json, client, options }: Call): Promise<number> {
   const folder = resolve(io.cwd, positionals[0] ?? "");
-  await mkdir(folder, { recursive: true, mode: privateFolderMode });
+  await makeFolder(folder);
   const fetchBytes = (path: string): Promise<Buffer> =>
     withRetries(
       () => client.bytes(`/ledger/${path}`),
@@ -70,7 +69,7 @@ async function run({ io, positionals, json, client, options }: Call): Promise<nu
 }
 
 async function place(path: string, bytes: Buffer): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: privateFolderMode });
+  await makeFolder(dirname(path));
   const partial = `${path}.${randomUUID()}.part`;
   await writeFile(partial, bytes, { mode: privateFileMode });
   await rename(partial, path);

@@ -1,16 +1,14 @@
 // `charter ledger checkpoint`, `entries` and `proof`: the record as the server tells it.
 import { pathOf } from "../client.ts";
 import { exitCodes } from "../syntax.ts";
-import type { Call, Command } from "../command.ts";
+import type { Call, CommandBody } from "../command.ts";
 import { complain, print, printable, printJson } from "../io.ts";
 import { integerOf } from "../options.ts";
 import { fieldList, fieldText } from "../record.ts";
 import { table } from "../table.ts";
 
 /** `charter ledger checkpoint` */
-export const ledgerCheckpoint: Command = {
-  name: "ledger checkpoint",
-  summary: "Show the newest signed checkpoint",
+export const ledgerCheckpoint: CommandBody = {
   usage: "",
   arity: [0, 0],
   options: [],
@@ -25,9 +23,7 @@ export const ledgerCheckpoint: Command = {
 };
 
 /** `charter ledger proof` */
-export const ledgerProof: Command = {
-  name: "ledger proof",
-  summary: "Fetch the proof that an entry is in the log",
+export const ledgerProof: CommandBody = {
   usage: "INDEX",
   arity: [1, 1],
   options: [],
@@ -46,9 +42,7 @@ export const ledgerProof: Command = {
 const filters = ["product", "principal", "operation", "kind", "request", "since", "until", "cursor"] as const;
 
 /** `charter ledger entries` */
-export const ledgerEntries: Command = {
-  name: "ledger entries",
-  summary: "List entries of the ledger, oldest first",
+export const ledgerEntries: CommandBody = {
   usage: "",
   arity: [0, 0],
   options: [

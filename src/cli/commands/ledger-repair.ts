@@ -4,16 +4,15 @@ import { silentLog } from "../../kernel/ctx.ts";
 import type { FoundDamage, RepairReport } from "../../ledger/index.ts";
 import { ledgerFolder } from "../checks/data.ts";
 import { knownEntries } from "../checks/known.ts";
-import type { Call, Command } from "../command.ts";
+import type { LocalCall, CommandBody } from "../command.ts";
 import { print, printable, tint, printReport } from "../io.ts";
 import { loadLocalConfig, settingOptions } from "../local-config.ts";
 import { integerOf } from "../options.ts";
 import { exitCodes, UsageError } from "../syntax.ts";
 
 /** `charter ledger repair` */
-export const ledgerRepair: Command = {
-  name: "ledger repair",
-  summary: "Mend a damaged ledger of this machine; the server must be stopped",
+export const ledgerRepair: CommandBody = {
+  isLocal: true,
   usage: "",
   arity: [0, 0],
   options: [
@@ -47,7 +46,7 @@ export const ledgerRepair: Command = {
   run,
 };
 
-async function run({ io, options, json }: Call): Promise<number> {
+async function run({ io, options, json }: LocalCall): Promise<number> {
   const { config } = loadLocalConfig(io, options);
   const accept = options.all("accept").map((text) => integerOf("--accept", text, 0, Number.MAX_SAFE_INTEGER));
   const reason = options.required("reason");

@@ -3,14 +3,12 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { exitCodes, UsageError } from "../syntax.ts";
-import type { Call, Command } from "../command.ts";
+import type { Call, CommandBody } from "../command.ts";
 import { print, printable, tint, printReport } from "../io.ts";
 import { Progress, progressStyle } from "../progress.ts";
 
 /** `charter ledger verify` */
-export const ledgerVerify: Command = {
-  name: "ledger verify",
-  summary: "Verify every entry, hash and signature of a ledger",
+export const ledgerVerify: CommandBody = {
   usage: "",
   arity: [0, 0],
   options: [
@@ -81,7 +79,7 @@ async function verifyWhole(call: Call): Promise<number> {
   // A server that is not there is no failed verification; asking it first tells the two apart.
   if (isOurServer) await client.bytes("/ledger/checkpoint");
   const { findLedger, verifyLedger } = await import("../../ledger/verify/index.ts");
-  const headers = isOurServer ? client.credentials : {};
+  const headers = isOurServer ? await client.credentials() : {};
   const source = await findLedger(place, headers);
   if (source === undefined) throw new Error(`there is no ledger at ${place}`);
   using progress = new Progress(io, progressStyle(io, true, options.has("progress")), 0, (count) => count.toFixed(0));

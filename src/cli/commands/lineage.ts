@@ -1,15 +1,13 @@
 // `charter lineage`: what an artifact was made from and what was made from it, as a tree.
 import { pathOf } from "../client.ts";
 import { exitCodes } from "../syntax.ts";
-import type { Command } from "../command.ts";
+import type { CommandBody } from "../command.ts";
 import { print, printable, printJson } from "../io.ts";
 import { lineageTree } from "../lineage-tree.ts";
 import { fieldText } from "../record.ts";
 
 /** `charter lineage` */
-export const lineage: Command = {
-  name: "lineage",
-  summary: "Show what an artifact was made from and what was made from it",
+export const lineage: CommandBody = {
   usage: "ID",
   arity: [1, 1],
   options: [],

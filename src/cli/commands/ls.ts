@@ -1,16 +1,14 @@
 // `charter ls`: what is stored, newest first as the server orders it, one page or all of them.
 import { pathOf } from "../client.ts";
 import { exitCodes } from "../syntax.ts";
-import type { Call, Command } from "../command.ts";
+import type { Call, CommandBody } from "../command.ts";
 import { complain, print, printable, printJson } from "../io.ts";
 import { sizeText } from "../quantity.ts";
 import { fieldList, fieldNumber, fieldText } from "../record.ts";
 import { table } from "../table.ts";
 
 /** `charter ls` */
-export const ls: Command = {
-  name: "ls",
-  summary: "List artifacts",
+export const ls: CommandBody = {
   usage: "",
   arity: [0, 0],
   options: [

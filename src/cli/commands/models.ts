@@ -1,5 +1,5 @@
 // `charter models` and `charter breakers`: which models there are and how they stand.
-import type { Command } from "../command.ts";
+import type { CommandBody } from "../command.ts";
 import type { Client } from "../client.ts";
 import { print, printable, printJson } from "../io.ts";
 import { fieldList, fieldNumber, fieldText, recordOf } from "../record.ts";
@@ -10,9 +10,7 @@ import { table } from "../table.ts";
 const dollar = 1_000_000;
 
 /** `charter models` */
-export const models: Command = {
-  name: "models",
-  summary: "List the models that you may call, by tier, with their state and price",
+export const models: CommandBody = {
   usage: "",
   arity: [0, 0],
   options: [{ name: "all", summary: "also those that are not configured, and those that only their providers list" }],
@@ -57,9 +55,7 @@ export const models: Command = {
 };
 
 /** `charter models check` */
-export const modelsCheck: Command = {
-  name: "models check",
-  summary: "Ask providers whether they know the server's keys; no model is called",
+export const modelsCheck: CommandBody = {
   usage: "[PROVIDER]",
   arity: [0, 1],
   options: [],
@@ -96,9 +92,7 @@ export const modelsCheck: Command = {
 };
 
 /** `charter breakers` */
-export const breakers: Command = {
-  name: "breakers",
-  summary: "Show the circuit breakers, or close them by hand",
+export const breakers: CommandBody = {
   usage: "",
   arity: [0, 0],
   options: [

@@ -13,7 +13,7 @@ import { Fault } from "../../kernel/fault.ts";
 import { nearestName } from "../../kernel/nearest.ts";
 import { problemText } from "../../kernel/problem.ts";
 import { parseYaml } from "../../kernel/yaml-document.ts";
-import type { Command } from "../command.ts";
+import type { CommandBody } from "../command.ts";
 import { complain, printable } from "../io.ts";
 import type { Io } from "../io.ts";
 import { linesOf, maxLineLength } from "../lines.ts";
@@ -32,9 +32,8 @@ interface Question {
 const keys: readonly string[] = ["provider", "model", "usage", "at"];
 
 /** `charter price` */
-export const price: Command = {
-  name: "price",
-  summary: "Price model calls by what their providers reported, one JSON object per line on stdin",
+export const price: CommandBody = {
+  isLocal: true,
   usage: "",
   arity: [0, 0],
   options: [

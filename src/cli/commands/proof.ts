@@ -2,7 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { exitCodes } from "../syntax.ts";
-import type { Command } from "../command.ts";
+import type { CommandBody } from "../command.ts";
 import { print, printJson } from "../io.ts";
 import { fieldText } from "../record.ts";
 
@@ -10,9 +10,7 @@ import { fieldText } from "../record.ts";
 const files = { ".tlog-proof": "proof", ".leaf.json": "leaf", ".record.json": "record" } as const;
 
 /** `charter proof` */
-export const proof: Command = {
-  name: "proof",
-  summary: "Fetch the receipt of an artifact with its inclusion proof",
+export const proof: CommandBody = {
   usage: "ID",
   arity: [1, 1],
   options: [

@@ -1,6 +1,6 @@
 // `charter put`: stores files. One that is refused does not stop the others.
 import { exitCodes, UsageError } from "../syntax.ts";
-import type { Call, Command } from "../command.ts";
+import type { Call, CommandBody } from "../command.ts";
 import { complain, print, printable } from "../io.ts";
 import { forEachAtOnce } from "../pool.ts";
 import { Progress, progressStyle } from "../progress.ts";
@@ -18,9 +18,7 @@ const largeBytes = 8 * 1024 * 1024;
 const manyFiles = 8;
 
 /** `charter put` */
-export const put: Command = {
-  name: "put",
-  summary: "Store files as artifacts",
+export const put: CommandBody = {
   usage: "FILE... (- is stdin)",
   arity: [1, 10_000],
   options: [

@@ -6,15 +6,14 @@
 // can be piped in.
 import { once } from "node:events";
 import type { Analyser, AnalyserKind } from "../../routing/index.ts";
-import type { Command } from "../command.ts";
+import type { CommandBody } from "../command.ts";
 import { complain, printable } from "../io.ts";
 import { linesOf, maxLineLength } from "../lines.ts";
 import { exitCodes, UsageError } from "../syntax.ts";
 
 /** `charter route score` */
-export const routeScore: Command = {
-  name: "route score",
-  summary: "Score how strong a model prompts need, one JSON object per line on stdin",
+export const routeScore: CommandBody = {
+  isLocal: true,
   usage: "",
   arity: [0, 0],
   options: [{ name: "analyser", value: "KIND", summary: "calibrated (default) or classic, the keyword rules" }],

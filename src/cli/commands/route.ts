@@ -1,6 +1,6 @@
 // `charter route explain`: where a call would go, and why, without asking anybody.
 import { buffer, text as textOf } from "node:stream/consumers";
-import type { Call, Command } from "../command.ts";
+import type { Call, CommandBody } from "../command.ts";
 import { callHeaders, callOptions } from "../call-options.ts";
 import { print, printable, printJson } from "../io.ts";
 import { fieldList, fieldText } from "../record.ts";
@@ -8,9 +8,7 @@ import { exitCodes, UsageError } from "../syntax.ts";
 import { table } from "../table.ts";
 
 /** `charter route explain` */
-export const routeExplain: Command = {
-  name: "route explain",
-  summary: "Rank the models for one request and say why; no provider is called",
+export const routeExplain: CommandBody = {
   usage: "[PROMPT]",
   arity: [0, 1],
   options: callOptions,

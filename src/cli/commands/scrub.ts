@@ -1,7 +1,7 @@
 // `charter scrub`: has the server read every blob again and compare it with its name.
 import { createInterface } from "node:readline";
 import { exitCodes } from "../syntax.ts";
-import type { Call, Command } from "../command.ts";
+import type { Call, CommandBody } from "../command.ts";
 import { print, printable, printJson, tint } from "../io.ts";
 import { Progress, progressStyle } from "../progress.ts";
 import { sizeText } from "../quantity.ts";
@@ -9,9 +9,7 @@ import { fieldList, fieldNumber, fieldText, recordOf } from "../record.ts";
 import type { JsonRecord } from "../record.ts";
 
 /** `charter scrub` */
-export const scrub: Command = {
-  name: "scrub",
-  summary: "Re-hash everything that is stored and report what is damaged",
+export const scrub: CommandBody = {
   usage: "",
   arity: [0, 0],
   options: [{ name: "progress", summary: "show progress, as plain lines where there is no terminal" }],

@@ -4,8 +4,8 @@ import type { Config } from "../../config/index.ts";
 import { privateUmask } from "../../kernel/file-modes.ts";
 import { publicNames } from "../../kernel/json-case.ts";
 import { openSecretFiles } from "../checks/secret-files.ts";
-import { exitCodes } from "../syntax.ts";
-import type { Call, Command } from "../command.ts";
+import { defaultUrl, exitCodes } from "../syntax.ts";
+import type { LocalCall, CommandBody } from "../command.ts";
 import { complain, print, tint } from "../io.ts";
 import type { Io } from "../io.ts";
 import { loadLocalConfig, settingOptions } from "../local-config.ts";
@@ -29,17 +29,18 @@ export interface ReadyServer {
   readonly adminPassword?: string | undefined;
   readonly dataDir: string;
   readonly constitutionHash: string;
+  /** Whether the built-in models may answer. */
+  readonly simulates: boolean;
 }
 
 /** `charter serve` */
-export const serve: Command = {
-  name: "serve",
-  summary: "Start the server and run until it is stopped",
+export const serve: CommandBody = {
+  isLocal: true,
   usage: "",
   arity: [0, 0],
   options: [
-    ...settingOptions(),
     { name: "new-admin-key", summary: "make another admin key and show it once; the act is on record" },
+    ...settingOptions(),
   ],
   examples: [
     { line: "serve", does: "starts on http://127.0.0.1:8000 with its data in ./charter-data" },
@@ -56,16 +57,18 @@ export const serve: Command = {
   run,
 };
 
-async function run({ io, options, json }: Call): Promise<number> {
+async function run({ io, options, json }: LocalCall): Promise<number> {
   const loaded = loadLocalConfig(io, options);
   const { config } = loaded;
   for (const sentence of await openSecretFiles(loaded)) complain(io, sentence, "chmod o= FILE");
   // Every file that is made from here on, also by SQLite and by threads, is for this user alone.
   process.umask(privateUmask);
   setFlagsFromString(`--heap-growing-percent=${heapGrowthPercent}`);
-  using signals = new StopSignals();
+  // Until it is ready there is nothing to drain: a signal ends the process, as a crash would.
   const charter = await start(io, config, options.has("new-admin-key"));
+  using signals = new StopSignals();
   const { url, adminKey, adminPassword, dataDir, constitutionHash, trouble } = charter;
+  const simulates = config.gateway.simulated !== "never";
   if (trouble !== undefined) {
     complain(
       io,
@@ -74,7 +77,7 @@ async function run({ io, options, json }: Call): Promise<number> {
     );
   }
   if (json) print(io, JSON.stringify(publicNames({ url, adminKey, adminPassword, dataDir, constitutionHash })));
-  else print(io, ...welcome(io, { url, adminKey, adminPassword, dataDir, constitutionHash }));
+  else print(io, ...welcome(io, { url, adminKey, adminPassword, dataDir, constitutionHash, simulates }));
   const signal = await signals.first;
   if (!json) complain(io, `${signal}: finishing what is under way; once more to stop at once`);
   await charter.close();
@@ -95,7 +98,8 @@ async function start(io: Io, config: Config, newAdminKey: boolean) {
 }
 
 /** What a person is shown when the server is ready; the curl lines work when pasted. */
-export function welcome(io: Io, { url, adminKey, adminPassword, dataDir, constitutionHash }: ReadyServer): string[] {
+export function welcome(io: Io, server: ReadyServer): string[] {
+  const { url, adminKey, adminPassword, dataDir, constitutionHash, simulates } = server;
   const key = adminKey ?? "$CHARTER_KEY";
   const bearer = `-H "Authorization: Bearer ${key}"`;
   const body = '{"product_id":"AI_ASSISTANT","artifact_type":"ConversationArtifact","payload":{"hello":"world"}}';
@@ -120,8 +124,8 @@ export function welcome(io: Io, { url, adminKey, adminPassword, dataDir, constit
     ...(adminPassword === undefined
       ? []
       : [
-          "The user admin was made too. This password is shown once and must be changed before the first login",
-          `(POST ${url}/api/v1/auth/password/change):`,
+          "The user admin was made too. This password is shown once and is replaced by one of yours at the first login,",
+          `charter login --username admin${url === defaultUrl ? "" : ` --url ${url}`}:`,
           "",
           `  ${tint(io, "bold", adminPassword)}`,
           "",
@@ -132,7 +136,9 @@ export function welcome(io: Io, { url, adminKey, adminPassword, dataDir, constit
     `  curl -s '${url}/v1/artifacts?product=AI_ASSISTANT' ${bearer}`,
     `  curl -s ${url}/ledger/checkpoint`,
     "",
-    "Ask a model; while no provider has a key, the built-in simulation answers:",
+    simulates
+      ? "Ask a model; while no provider has a key, the built-in simulation answers:"
+      : "Ask a model; its provider's key is taken from the environment (charter models says from where):",
     "",
     `  curl -s ${url}/v1/chat/completions ${bearer} -H 'Content-Type: application/json' -d '${question}'`,
     "",

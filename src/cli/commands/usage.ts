@@ -1,9 +1,9 @@
 // `charter usage`: what calls have used and cost.
-import { usageFields } from "../../budgets/index.ts";
+import { usageFields } from "../../budgets/words.ts";
 import { csvOf } from "../../kernel/csv.ts";
 import { pathOf } from "../client.ts";
 import type { Client } from "../client.ts";
-import type { Command } from "../command.ts";
+import type { CommandBody } from "../command.ts";
 import { print, printable, printJson } from "../io.ts";
 import { fieldList, fieldNumber, fieldText, recordOf } from "../record.ts";
 import { exitCodes, UsageError } from "../syntax.ts";
@@ -22,9 +22,7 @@ const measures = [
 const everyMeasure = [...measures.map(([name]) => name), "unpriced_estimate_usd"];
 
 /** `charter usage` */
-export const usage: Command = {
-  name: "usage",
-  summary: "Show what calls have used and cost, by model, key, product, project, provider or day",
+export const usage: CommandBody = {
   usage: "",
   arity: [0, 0],
   options: [

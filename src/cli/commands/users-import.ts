@@ -1,7 +1,7 @@
 // `charter users import`: takes over users of another system with the hashes of their passwords.
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import type { Command } from "../command.ts";
+import type { CommandBody } from "../command.ts";
 import { print, printable, printJson } from "../io.ts";
 import { receiptText } from "../receipt.ts";
 import { fieldList, fieldNumber } from "../record.ts";
@@ -11,9 +11,7 @@ import { exitCodes, UsageError } from "../syntax.ts";
 const mostAtOnce = 1000;
 
 /** `charter users import` */
-export const usersImport: Command = {
-  name: "users import",
-  summary: "Take over users with bcrypt or Argon2 hashes, one JSON object per line",
+export const usersImport: CommandBody = {
   usage: "FILE",
   arity: [1, 1],
   options: [],

@@ -1,7 +1,7 @@
 // `charter users ...`: the accounts of a server.
 import { principalKinds, roles } from "../../kernel/ctx.ts";
 import type { Client } from "../client.ts";
-import type { Call, Command } from "../command.ts";
+import type { Call, CommandBody } from "../command.ts";
 import { print, printable, printJson } from "../io.ts";
 import type { Options } from "../options.ts";
 import { receiptText } from "../receipt.ts";
@@ -73,9 +73,7 @@ const userOptions = [
 ] as const;
 
 /** `charter users create` */
-export const usersCreate: Command = {
-  name: "users create",
-  summary: "Create a user; its one-time password is shown once",
+export const usersCreate: CommandBody = {
   usage: "USERNAME EMAIL",
   arity: [2, 2],
   options: [...userOptions, { name: "name", value: "TEXT", summary: "full name, shown in listings" }],
@@ -103,9 +101,7 @@ export const usersCreate: Command = {
 };
 
 /** `charter users list` */
-export const usersList: Command = {
-  name: "users list",
-  summary: "List the users, newest first",
+export const usersList: CommandBody = {
   usage: "",
   arity: [0, 0],
   options: [],
@@ -123,9 +119,7 @@ export const usersList: Command = {
 };
 
 /** `charter users show` */
-export const usersShow: Command = {
-  name: "users show",
-  summary: "Show one user",
+export const usersShow: CommandBody = {
   usage: "USER",
   arity: [1, 1],
   options: [],
@@ -134,10 +128,8 @@ export const usersShow: Command = {
 };
 
 /** A command that posts to one user and prints it. */
-function verb(name: "disable" | "enable", summary: string, does: string): Command {
+function verb(name: "disable" | "enable", does: string): CommandBody {
   return {
-    name: `users ${name}`,
-    summary,
     usage: "USER",
     arity: [1, 1],
     options: [],
@@ -150,15 +142,13 @@ function verb(name: "disable" | "enable", summary: string, does: string): Comman
 }
 
 /** `charter users disable` */
-export const usersDisable = verb("disable", "Disable a user and end its sessions", "refuses every further login");
+export const usersDisable = verb("disable", "refuses every further login");
 
 /** `charter users enable` */
-export const usersEnable = verb("enable", "Enable a user again", "lets the user log in again");
+export const usersEnable = verb("enable", "lets the user log in again");
 
 /** `charter users set-role` */
-export const usersSetRole: Command = {
-  name: "users set-role",
-  summary: "Change what a user may do: its role, kind and product",
+export const usersSetRole: CommandBody = {
   usage: "USER ROLE",
   arity: [2, 2],
   options: userOptions.filter(({ name }) => name !== "role"),
@@ -182,9 +172,7 @@ export const usersSetRole: Command = {
 };
 
 /** `charter users reset-password` */
-export const usersResetPassword: Command = {
-  name: "users reset-password",
-  summary: "Give a user a one-time password, which is shown once, and end its sessions",
+export const usersResetPassword: CommandBody = {
   usage: "USER",
   arity: [1, 1],
   options: [],

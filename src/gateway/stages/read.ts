@@ -6,6 +6,7 @@ import { governanceFault } from "../../governance/index.ts";
 import { NotCanonicalError } from "../../kernel/canonical-json.ts";
 import { seesAll } from "../../kernel/ctx.ts";
 import type { Ctx } from "../../kernel/ctx.ts";
+import { nearestName } from "../../kernel/nearest.ts";
 import { inTurns, TimeSlice } from "../../kernel/time-slice.ts";
 import { HalfKeyError, withWholeCharacters } from "../../kernel/whole-characters.ts";
 import { modelFault } from "../../models/index.ts";
@@ -72,7 +73,9 @@ export function read({ principal }: Ctx, { dialect, body, options }: IncomingCal
   const wanted = typeof model === "string" ? lookup.find(modelOf(terms, model), serves) : undefined;
   if (wanted === undefined && isForeign) throw noSuchProduct();
   if (wanted === undefined && typeof model === "string") {
-    throw gatewayFault("model.not_found", "no deployment has this name", {
+    const nearest = nearestModel(model, lookup);
+    const meant = nearest === undefined ? "" : `; did you mean ${JSON.stringify(nearest)}?`;
+    throw gatewayFault("model.not_found", `no deployment has this name${meant}`, {
       at: "/model",
       remedy: "choose one of GET /v1/models, or `auto` to let the router choose",
     });
@@ -84,6 +87,13 @@ export function read({ principal }: Ctx, { dialect, body, options }: IncomingCal
   // Vectors of one model say nothing to those of another, so nothing stands in for a model that embeds.
   const fallbacks = serves === "chat" && wanted.kind === "named" ? fallbacksOf(terms, lookup) : [];
   return { call, product, isForeign, wanted, fallbacks, serves, terms, dataClass, options };
+}
+
+/** The listed model that a name may be a slip of: the nearest, or else one of the same family, as its first word says it. */
+function nearestModel(name: string, { deployments }: Lookup): string | undefined {
+  const names = deployments.map((deployment) => deployment.name);
+  const family = /^[a-z]+-/i.exec(name)?.[0];
+  return nearestName(name, names) ?? names.find((each) => family !== undefined && each.startsWith(family));
 }
 
 /** The API that a caller speaks. */

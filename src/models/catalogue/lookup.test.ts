@@ -3,6 +3,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { defaultConstitutionDir, loadConstitution } from "../../constitution/index.ts";
 import { strategies } from "../../routing/strategy.ts";
+import type { Deployment } from "./catalogue.ts";
 import { readCatalogue } from "./catalogue-file.ts";
 import { Lookup } from "./lookup.ts";
 import type { Wanted } from "./lookup.ts";
@@ -41,11 +42,12 @@ const catalogue = {
   ],
 };
 
-/** Whether the keys are there, and whether the built-in models are. */
-function lookupOf({ keys = false, simulated = false } = {}): Lookup {
+/** Whether the keys are there, whether the built-in models are, and which others are known to exist. */
+function lookupOf({ keys = false, simulated = false, known = [] as string[] } = {}): Lookup {
   const secrets = { variable: () => (keys ? "key" : undefined), file: () => undefined };
   const contents = readCatalogue("cat.json", JSON.stringify(catalogue), secrets);
-  return new Lookup(contents, simulated ? simulatedDeployments(tiers) : [], tiers);
+  const isKnown = ({ model }: Deployment): boolean => known.includes(model);
+  return new Lookup(contents, simulated ? simulatedDeployments(tiers) : [], tiers, isKnown);
 }
 
 const lookup = lookupOf({ keys: true });
@@ -197,12 +199,12 @@ describe("the built-in models", () => {
     });
   });
 
-  it("stand in for an unlisted model of such a provider; the router then chooses", () => {
-    expect(find("away-2", simulating)).toEqual({
-      kind: "any",
-      note: expect.stringContaining("away is not configured"),
-    });
-    expect(find("away/new", simulating)).toEqual({ kind: "any", note: expect.stringContaining("AWAY_KEY") });
+  it("stand in for an unlisted model of such a provider that is known to exist, and the router then chooses; for no other", () => {
+    const knowing = lookupOf({ simulated: true, known: ["away-2", "new"] });
+    expect(find("away-2", knowing)).toEqual({ kind: "any", note: expect.stringContaining("away is not configured") });
+    expect(find("away/new", knowing)).toEqual({ kind: "any", note: expect.stringContaining("AWAY_KEY") });
+    expect(find("away-3", knowing)).toBeUndefined();
+    expect(find("away/newer", knowing)).toBeUndefined();
   });
 
   it("stand in for its embeddings", () => {

@@ -28,10 +28,20 @@ export class Lookup {
   readonly providers: readonly Provider[];
   readonly #simulated: boolean;
   readonly #tiers: readonly Tier[];
+  readonly #isKnown: (deployment: Deployment) => boolean;
   readonly #named = new Map<string, Deployment[]>();
 
-  /** @param simulated The built-in models, where they are in force; they then stand in for providers without a key. */
-  constructor(contents: CatalogueContents, simulated: readonly Deployment[], tiers: readonly Tier[]) {
+  /**
+   * @param simulated The built-in models, where they are in force; they then stand in for providers without a key.
+   * @param isKnown Whether a model that is not listed is known to exist, as from a price list.
+   */
+  constructor(
+    contents: CatalogueContents,
+    simulated: readonly Deployment[],
+    tiers: readonly Tier[],
+    isKnown: (deployment: Deployment) => boolean = () => false,
+  ) {
+    this.#isKnown = isKnown;
     this.deployments = [...contents.deployments, ...simulated];
     this.providers = contents.providers;
     this.#simulated = simulated.length > 0;
@@ -52,6 +62,13 @@ export class Lookup {
     const listed = this.#named.get(name)?.filter((deployment) => deployment.serves === serves) ?? [];
     const found = listed.length > 0 ? listed : this.unlisted(name, serves);
     if (found.length === 0) return undefined;
+    // The built-in models stand in for a model that there is, not for a slip of the pen.
+    if (
+      listed.length === 0 &&
+      this.#simulated &&
+      !found.some((each) => each.provider.lacks === undefined || this.#isKnown(each))
+    )
+      return undefined;
     return this.#standIn(found, serves) ?? { kind: "named", deployments: found };
   }
 

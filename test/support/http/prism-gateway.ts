@@ -230,10 +230,10 @@ function bypassOf({ method, target, rawHeaders, body }: Asked): Bypass | undefin
   return claimsJson && /^\/v1\/artifacts\?(.*&)?(product|type)=/.test(target) ? "jsonContent" : undefined;
 }
 
-/** Whether a stream is asked for that goes on until its reader leaves, or until another request ends what it tells of. */
+/** Whether a stream is asked for that goes on until its reader leaves, reads, or ends what it tells of with another request. */
 function streamsEndlessly(target: string, body: Buffer): boolean {
   if (/^\/v1\/responses\/[^/?]+\?(.*&)?stream=true/.test(target)) return true;
-  return body.includes('"stream":true') && (body.includes('/endless"') || body.includes('"background":true'));
+  return body.includes('"stream":true') && /\/(endless|paced)"|"background":true/.test(body.toString("latin1"));
 }
 
 /** What prism found wrong with an answer; undefined when nothing. */
