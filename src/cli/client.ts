@@ -35,7 +35,7 @@ export interface Answer {
   readonly body: http.IncomingMessage;
 }
 
-/** The key or token that a request carries, asked for anew with each: a session's token is renewed while a command runs. */
+/** The key or token that a request carries, asked for with each: a session's token is renewed while a command runs. */
 export type Credential = () => Promise<string | undefined>;
 
 /** A server and the key to it. */

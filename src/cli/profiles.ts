@@ -1,4 +1,4 @@
-// The profiles of the command line: on which server somebody is signed in, and with which tokens.
+// The profiles of the command line: on which server someone is signed in, and with which tokens.
 //
 // 1. They stand in one file, ~/.config/charter/profiles.json (or below XDG_CONFIG_HOME), which only its user can read. It is
 //    replaced whole.
@@ -50,7 +50,7 @@ export class Profiles {
     return this.#file;
   }
 
-  /** A profile; undefined when nobody is signed in under that name. */
+  /** A profile; undefined when no one is signed in under that name. */
   find(name: string): Profile | undefined {
     if (!this.#isRead) this.#read();
     return this.#all.get(name);
