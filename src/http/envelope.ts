@@ -10,11 +10,16 @@ import type { Query } from "./query.ts";
 const printable = "^[^\\p{C}]+$";
 const name = { type: "string", minLength: 1, maxLength: 64, pattern: printable } as const;
 const uuid = { type: "string", pattern: "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$" } as const;
+/** RFC 6838 section 4.2, and `token` of RFC 9110 section 5.6.2. */
+const mediaName = "[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}";
+const token = "[A-Za-z0-9!#$%&'*+.^_`|~-]+";
+
 const mediaType = {
   type: "string",
-  // Sent back as a header, and a reader must be able to take it; RFC 6838 section 4.2 allows 127 characters per name.
+  // Sent back as a header, and a reader must be able to take it. The names are those of RFC 6838 section 4.2; parameters are
+  // tokens or quoted strings (RFC 9110 sections 5.6.6 and 8.3.1), of which only ASCII passes, as no one agrees on the rest.
   maxLength: 255,
-  pattern: "^[\\w!#$&^.+-]{1,64}/[\\w!#$&^.+-]{1,64}( *; *[\\w-]+=[\\w.-]+)*$",
+  pattern: `^${mediaName}/${mediaName}([ \\t]*;([ \\t]*${token}=(${token}|"([ !#-[\\]-~\\t]|\\\\[ -~\\t])*"))?)*[ \\t]*$`,
 } as const;
 const tag = { type: "string", minLength: 1, maxLength: 128, pattern: printable } as const;
 

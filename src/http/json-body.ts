@@ -2,7 +2,7 @@
 // document is read in turns with everything else that the server does, and refused where it crosses a bound.
 //
 // A key that stands twice in one record is refused: a filter before this server, or a provider behind it, could take another of
-// the two values than this server did.
+// the two values than this server did. So is a fraction whose digits would get lost, where they are not kept as they came.
 import { JsonRefusal, plainBounds } from "../kernel/json-bounds.ts";
 import type { JsonBounds, JsonFlaw } from "../kernel/json-bounds.ts";
 import { readAtOnce, readInTurns } from "../kernel/json-turns.ts";
@@ -18,7 +18,8 @@ export async function parseJson(
   signal?: AbortSignal,
 ): Promise<unknown> {
   try {
-    return await readInTurns(bytes, { ...bounds, uniqueKeys: true }, signal);
+    const refusesLostDigits = bounds.keepsDigits !== true;
+    return await readInTurns(bytes, { ...bounds, uniqueKeys: true, refusesLostDigits }, signal);
   } catch (error) {
     throw error instanceof JsonRefusal ? refused("body", error) : error;
   }
@@ -27,7 +28,7 @@ export async function parseJson(
 /** Parses in one go what a header holds, which is at most 16 KiB. @throws As `parseJson` does. */
 export function parseHeaderJson(name: string, bytes: Buffer): unknown {
   try {
-    return readAtOnce(bytes, { ...plainBounds, uniqueKeys: true });
+    return readAtOnce(bytes, { ...plainBounds, uniqueKeys: true, refusesLostDigits: true });
   } catch (error) {
     throw error instanceof JsonRefusal ? refused(name, error) : error;
   }
@@ -37,7 +38,7 @@ export function parseHeaderJson(name: string, bytes: Buffer): unknown {
 const maxPointerChars = 256;
 
 /** The names of the limits, as `kernel/limits.ts` has them. */
-const limits: Readonly<Record<Exclude<JsonFlaw, "malformed" | "encoding" | "duplicateKey">, string>> = {
+const limits: Readonly<Record<Exclude<JsonFlaw, "malformed" | "encoding" | "duplicateKey" | "lostDigits">, string>> = {
   depth: "maxJsonDepth",
   nodes: "maxJsonNodes",
   containers: "maxJsonContainers",
@@ -55,6 +56,9 @@ function refused(where: string, { flaw, message, pointer }: JsonRefusal): Error 
   if (flaw === "duplicateKey") {
     const at = `${where}${pointer}`.slice(0, maxPointerChars);
     return httpFault("request.malformed", `${what} ${message}`, { at, remedy: "send each key once" });
+  }
+  if (flaw === "lostDigits") {
+    return httpFault("request.malformed", `${what} ${message}`, { remedy: "send it as a text, or with fewer digits" });
   }
   const limit = limits[flaw];
   if (flaw === "depth") return httpFault("request.too_deep", `${what} ${message}`, { limit });

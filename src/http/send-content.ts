@@ -61,7 +61,9 @@ function etagOf(artifact: Artifact): string {
 /** What a cache keeps and compares. */
 function validatorsOf(artifact: Artifact): Record<string, string> {
   return {
+    // A private cache that serves several credentials keeps their answers apart.
     "cache-control": "private, max-age=31536000, immutable",
+    vary: "Authorization",
     etag: etagOf(artifact),
     "last-modified": new Date(artifact.created_at).toUTCString(),
   };

@@ -23,6 +23,8 @@ export interface JsonBounds {
   readonly uniqueKeys?: boolean;
   /** Whether numbers that a double cannot hold are kept as they were written: see json-number.ts. */
   readonly keepsDigits?: boolean;
+  /** Whether a fraction that a double cannot hold is refused. An integer beyond 2^53-1 has no canonical form, which says so. */
+  readonly refusesLostDigits?: boolean;
 }
 
 /** The bounds of a document of which nothing else is known. */
@@ -45,7 +47,8 @@ export type JsonFlaw =
   | "outerKeys"
   | "keyBytes"
   | "numberBytes"
-  | "duplicateKey";
+  | "duplicateKey"
+  | "lostDigits";
 
 /** Most characters of a key that a refusal names. */
 const maxNamedChars = 64;
@@ -80,5 +83,6 @@ const flaws: Readonly<
   keyBytes: () => `holds a key of more than ${maxJsonKeyBytes} bytes`,
   duplicateKey: (_, key = "") =>
     `holds the key ${JSON.stringify(String(key).slice(0, maxNamedChars))} twice in one record`,
+  lostDigits: () => "holds a fraction of more digits than a double has",
   numberBytes: () => `holds a number of more than ${maxJsonNumberBytes} digits`,
 };

@@ -14,7 +14,7 @@ const engine = JSON as unknown as {
 };
 
 /** Digits by which every double is told from the next; a fraction of no more is written by its double as well. */
-const digitsOfDouble = 17;
+export const digitsOfDouble = 17;
 
 /** Whether a value is a number that was kept as it was written. */
 export function isRawNumber(value: unknown): value is RawNumber {

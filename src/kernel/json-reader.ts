@@ -11,7 +11,7 @@
 // A record or list is built here only when it is longer than a batch; whatever is shorter lies inside the text of a batch.
 import { JsonRefusal } from "./json-bounds.ts";
 import { addKey, exactValue } from "./json-exact.ts";
-import { exactNumber, keepsDigits } from "./json-number.ts";
+import { digitsOfDouble, exactNumber, keepsDigits } from "./json-number.ts";
 import type { JsonBounds } from "./json-bounds.ts";
 import { maxJsonKeyBytes, maxJsonNumberBytes } from "./limits.ts";
 import type { Steps, TimeSlice } from "./time-slice.ts";
@@ -335,9 +335,13 @@ class JsonReader {
     for (let byte = bytes[at]; byte !== undefined && isOfNumber(byte); byte = bytes[at]) {
       if (++at - start > maxJsonNumberBytes) throw new JsonRefusal("numberBytes", start);
     }
-    if (this.#bounds.keepsDigits === true && !this.#hasRawNumber) {
+    const { keepsDigits: areKept = false, refusesLostDigits: isStrict = false } = this.#bounds;
+    if (areKept ? !this.#hasRawNumber : isStrict && at - start > digitsOfDouble) {
       const text = bytes.toString("latin1", start, at);
-      this.#hasRawNumber = !keepsDigits(text, Number(text));
+      const value = Number(text);
+      const isLost = !keepsDigits(text, value);
+      if (areKept) this.#hasRawNumber = isLost;
+      else if (isLost && /[.eE]/.test(text) && !Number.isNaN(value)) throw new JsonRefusal("lostDigits", start);
     }
     this.#at = at;
   }

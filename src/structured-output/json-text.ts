@@ -65,6 +65,7 @@ const rules: Readonly<Record<JsonFlaw, string>> = {
   keyBytes: "too_large",
   numberBytes: "number_too_large",
   duplicateKey: "duplicate_key",
+  lostDigits: "number_too_large",
 };
 
 /** What else in a value two readers could understand differently; the reader has bounded its depth. */
