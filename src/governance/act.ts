@@ -90,7 +90,7 @@ export function openGate(parts: GateParts): Gate {
   const { constitution, ledger, halts } = parts;
   const calls = new OpenCalls(parts);
   const threatLimits = threatLimitsOf(constitution.data);
-  const outcomes = openOutcomeRetrier(ledger);
+  const outcomes = openOutcomeRetrier(ledger, parts.log);
   const refusals = new Refusals(constitution.data.limits);
   const effects = new Effects(parts.database);
   /** Intents whose outcome is not on record yet, and the newest of all. */
