@@ -20,6 +20,7 @@ import { PrometheusMeter } from "../telemetry/prometheus-meter.ts";
 import { beginService } from "./begin-service.ts";
 import type { FirstCredentials } from "./begin-service.ts";
 import { closeToOthers } from "./private-folder.ts";
+import { Settling } from "./settling.ts";
 
 /** A running Charter. */
 export interface Charter extends FirstCredentials {
@@ -28,6 +29,8 @@ export interface Charter extends FirstCredentials {
   readonly constitutionHash: string;
   /** Why writes are refused, when they are. */
   readonly trouble?: string;
+  /** Credentials that could not be made yet for want of room; resolves once there is some. */
+  readonly later?: Promise<FirstCredentials>;
   /** Stops accepting, waits for running requests, and closes everything. */
   close(): Promise<void>;
 }
@@ -72,12 +75,12 @@ export async function startCharter(config: Config, options: StartOptions): Promi
   const house: House = await openModules(base, modules, keep);
   const sweeping = setInterval(() => void sweep(house), sweepEveryMs).unref();
   opened.defer(() => clearInterval(sweeping));
+  const { steps, first } = openingOf(house, options.newAdminKey === true);
+  const settling = keep(new Settling(steps, log));
+  // A damaged ledger takes no leaves at all, and is mended only while no server has it open.
+  const isSettled = canSettle(house) && (await settling.now());
   const condition = house.ledger.condition();
-  let first: FirstCredentials = {};
-  if (condition.state === "open") {
-    for (const { recover } of modules as readonly Module[]) await recover?.(house as never);
-    first = await beginService(house, options.newAdminKey === true);
-  } else log.error({ condition }, "the ledger is not open: writes are refused until an operator decides");
+  if (condition.state !== "open") log.error({ condition }, "the ledger is not open: writes are refused until it is");
 
   const url = await listen(house, (close) => opened.defer(close));
   house.ownUrl.listensAt(url);
@@ -88,8 +91,22 @@ export async function startCharter(config: Config, options: StartOptions): Promi
     dataDir: config.data.dir,
     constitutionHash: house.constitution.hash,
     ...(condition.state === "open" ? {} : { trouble: condition.reason }),
+    ...(isSettled || !canSettle(house) ? {} : { later: settling.later.then(() => first) }),
     close: () => parts.disposeAsync(),
   };
+}
+
+/** What a start has to do before anything is attempted, and what comes of it. Until what was left is settled nothing new begins. */
+function openingOf(house: House, newAdminKey: boolean) {
+  const release = house.ledger.holdNew("what the last end of this server left is not settled yet");
+  const begun = beginService(house, newAdminKey);
+  const recovering = (modules as readonly Module[]).flatMap(({ recover }) => recover ?? []);
+  const settled = recovering.map((recover) => () => recover(house as never));
+  return { steps: [...settled, release, ...begun.steps], first: begun.first };
+}
+
+function canSettle({ ledger }: House): boolean {
+  return ["open", "full"].includes(ledger.condition().state);
 }
 
 async function makeDataFolder(dir: string, log: Log): Promise<void> {

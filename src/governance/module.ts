@@ -83,4 +83,5 @@ async function haltExchanged({ ledger, halts, constitution, clock, log }: Needs 
     },
   ]);
   await halts.set({ scope: everyProduct, threat, intentIndex, sinceMs: clock.nowMs() });
+  ledger.exchangeNoted();
 }

@@ -2,6 +2,7 @@
 // first waits until it has seen everything that was durable at its start.
 import type { Log } from "../kernel/ctx.ts";
 import { RetryPace } from "../kernel/retry-pace.ts";
+import { ledgerFault } from "./errors.ts";
 import { emptyPosition } from "./index-store.ts";
 import type { EntryIndexStore, IndexedEntry, IndexPosition } from "./index-store.ts";
 import type { Leaf } from "./leaf.ts";
@@ -36,6 +37,7 @@ export class Indexer {
   /** The size of the log when the last batch in the background began. */
   #seenSize = 0;
   readonly #pace = new RetryPace();
+  #isHeld = false;
 
   constructor(source: IndexedLog, store: EntryIndexStore, log: Log) {
     this.#source = source;
@@ -43,9 +45,19 @@ export class Indexer {
     this.#log = log;
   }
 
+  /** Touches nothing, and rejects readers with `ledger.unavailable`, until `release`. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  release(): void {
+    this.#isHeld = false;
+    this.wake();
+  }
+
   /** To be called after each commit. */
   wake(): void {
-    if (this.#stopped || this.#busy !== undefined) return;
+    if (this.#stopped || this.#isHeld || this.#busy !== undefined) return;
     this.#timer ??= setTimeout(() => void this.#inBackground(), indexAfterMs).unref();
   }
 
@@ -94,6 +106,7 @@ export class Indexer {
   }
 
   async #batch(): Promise<void> {
+    if (this.#isHeld) throw ledgerFault("ledger.unavailable", "The index of the ledger is of another one.");
     if (!this.#checked) await this.#check();
     const from = this.#position.next;
     const to = Math.min(this.#source.size, from + batchEntries);

@@ -64,3 +64,8 @@ export interface Leaf {
   /** What the operation puts on record of its own. */
   readonly facts?: LeafFacts;
 }
+
+/** Whether a leaf begins something new, which a full disk refuses; the others end what has begun. */
+export function begins({ kind }: Leaf): boolean {
+  return kind !== "outcome" && kind !== "finding";
+}
