@@ -16,6 +16,7 @@ import { privateFolderMode } from "../kernel/file-modes.ts";
 import type { Meter } from "../kernel/meter.ts";
 import { openModules } from "../kernel/module.ts";
 import type { Module, Opened } from "../kernel/module.ts";
+import type { Operations } from "../kernel/operation.ts";
 import { PrometheusMeter } from "../telemetry/prometheus-meter.ts";
 import { beginService } from "./begin-service.ts";
 import type { FirstCredentials } from "./begin-service.ts";
@@ -54,6 +55,8 @@ interface Base extends Required<Pick<StartOptions, "version" | "clock" | "log" |
   readonly database: Database;
   readonly meter: PrometheusMeter;
   readonly onVerify: StartOptions["onVerify"];
+  /** All operations, of every domain. */
+  readonly operations: Operations;
 }
 
 /** Everything that is open. */
@@ -71,7 +74,8 @@ export async function startCharter(config: Config, options: StartOptions): Promi
   const keep = <T extends AsyncDisposable | Disposable>(resource: T): T => opened.use(resource);
   const meter = keep(new PrometheusMeter(log));
   const database = keep(await openMigrated(config, log, meter));
-  const base: Base = { config, version, clock, log, meter, variables, onVerify, database };
+  const operations: Operations = Object.assign({}, ...(modules as readonly Module[]).map((each) => each.operations));
+  const base: Base = { config, version, clock, log, meter, variables, onVerify, database, operations };
   const house: House = await openModules(base, modules, keep);
   const sweeping = setInterval(() => void sweep(house), sweepEveryMs).unref();
   opened.defer(() => clearInterval(sweeping));

@@ -190,6 +190,25 @@ describe("intents that a crash cut off", () => {
     expect(ledger.size).toBe(6);
   });
 
+  it("are closed as unknown where what was asked is done elsewhere and nothing says that it took effect", async () => {
+    await using place = await sqlitePlace();
+    await using database = await place.open();
+    await database.migrate(ledgerMigrations);
+    await using home = await folder();
+    const call = (number: number): Leaf => ({ ...intentLeaf(number), operation: "chat.create" });
+    {
+      await using ledger = await home.open(database);
+      await ledger.append([call(0), intentLeaf(1), call(2)]);
+    }
+    await using ledger = await home.open(database);
+    await ledger.closeInterrupted(
+      async () => new Set([2]),
+      (operation) => operation === "chat.create",
+    );
+    const closed = await ledger.entries({ kind: "outcome", limit: 9 });
+    expect(closed.map(({ leaf }) => leaf.code)).toEqual(["effect.unknown", "effect.none", "effect.applied"]);
+  });
+
   it("are all closed when there are more than fit one commit", async () => {
     await using place = await sqlitePlace();
     await using database = await place.open();

@@ -142,14 +142,16 @@ class OpenLedger implements DiskLedger {
     return this.#log.bundle(index, width);
   }
 
-  async closeInterrupted(applied: AppliedAmong): Promise<number> {
+  async closeInterrupted(applied: AppliedAmong, reachesOut = (_: string): boolean => false): Promise<number> {
     const intents = this.#interrupted;
     const effective = intents.length === 0 ? new Set() : await applied(intents);
     for (let from = 0; from < intents.length; from += closedAtOnce) {
       const outcomes: Leaf[] = [];
       for (const index of intents.slice(from, from + closedAtOnce)) {
         const time = instant(this.#options.clock.nowMs());
-        outcomes.push(interruptedOutcome(await this.entry(index), effective.has(index), time));
+        const entry = await this.entry(index);
+        const unapplied = reachesOut(entry.leaf.operation) ? "effect.unknown" : "effect.none";
+        outcomes.push(interruptedOutcome(entry, effective.has(index) ? "effect.applied" : unapplied, time));
       }
       await this.append(outcomes);
       this.#interrupted = intents.slice(from + closedAtOnce);
@@ -179,12 +181,12 @@ class OpenLedger implements DiskLedger {
 }
 
 /** The outcome that closes an intent which a crash cut off. */
-function interruptedOutcome({ index, leaf }: Entry, isApplied: boolean, time: string): Leaf {
+function interruptedOutcome({ index, leaf }: Entry, code: string, time: string): Leaf {
   const { product, resource, operation, requestId, constitutionHash } = leaf;
   return {
     kind: "outcome",
     outcome: "interrupted",
-    code: isApplied ? "effect.applied" : "effect.none",
+    code,
     intent: index,
     time,
     principal: "system",
