@@ -4,6 +4,7 @@ export {
   ignoreMissing,
   isNoSpace,
   readIfThere,
+  removeTemporary,
   replaceFile,
   syncFolder,
   systemCode,

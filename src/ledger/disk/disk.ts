@@ -142,7 +142,7 @@ class OpenLedger implements DiskLedger {
     return this.#log.bundle(index, width);
   }
 
-  async closeInterrupted(applied: AppliedAmong, reachesOut = (_: string): boolean => false): Promise<number> {
+  async closeInterrupted(applied: AppliedAmong, reachesOut?: (operation: string) => boolean): Promise<number> {
     const intents = this.#interrupted;
     const effective = intents.length === 0 ? new Set() : await applied(intents);
     for (let from = 0; from < intents.length; from += closedAtOnce) {
@@ -150,7 +150,7 @@ class OpenLedger implements DiskLedger {
       for (const index of intents.slice(from, from + closedAtOnce)) {
         const time = instant(this.#options.clock.nowMs());
         const entry = await this.entry(index);
-        const unapplied = reachesOut(entry.leaf.operation) ? "effect.unknown" : "effect.none";
+        const unapplied = reachesOut?.(entry.leaf.operation) === true ? "effect.unknown" : "effect.none";
         outcomes.push(interruptedOutcome(entry, effective.has(index) ? "effect.applied" : unapplied, time));
       }
       await this.append(outcomes);

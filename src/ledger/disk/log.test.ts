@@ -1,5 +1,6 @@
+import { randomUUID } from "node:crypto";
 import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import {
   failingDisk,
@@ -137,6 +138,20 @@ describe("the folder", () => {
     expect(await readdir(join(folder.dir, "tile", "0"))).toEqual(["000", "001.p"]);
     expect(await readdir(join(folder.dir, "tile", "entries"))).toEqual(["000", "001.p"]);
     expect(await readdir(join(folder.dir, "tmp"))).toEqual([]);
+  });
+
+  it("is opened without what a killed process had half replaced, which no one but its owner removes", async () => {
+    await using folder = await ledgerFolder();
+    await folder.fill(3);
+    const left = join(folder.dir, `${ballastFile}.${randomUUID()}.tmp`);
+    await writeFile(left, "torn");
+    {
+      await using _log = await folder.open();
+      expect(await readdir(folder.dir)).not.toContain(basename(left));
+      await writeFile(left, "being written");
+      await expect(folder.open({ lockWaitMs: 0 })).rejects.toMatchObject({ code: "ledger.locked" });
+      expect(await readdir(folder.dir)).toContain(basename(left));
+    }
   });
 
   it("keeps the key to its owner and refuses to go on without it or under another name", async () => {
