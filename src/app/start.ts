@@ -7,7 +7,7 @@ import { modules } from "../app.ts";
 import type { Config } from "../config/index.ts";
 import { openDatabase } from "../db/index.ts";
 import type { Database } from "../db/index.ts";
-import { syncFolder } from "../durable-files/index.ts";
+import { removeTemporary, syncFolder } from "../durable-files/index.ts";
 import { buildServer, cursorsUnder, drainServer, openTls } from "../http/index.ts";
 import { systemClock } from "../kernel/clock.ts";
 import type { Clock } from "../kernel/clock.ts";
@@ -22,6 +22,8 @@ import { beginService } from "./begin-service.ts";
 import type { FirstCredentials } from "./begin-service.ts";
 import { closeToOthers } from "./private-folder.ts";
 import { Settling } from "./settling.ts";
+import { Sweeping } from "./sweeping.ts";
+import type { Sweep } from "./sweeping.ts";
 
 /** A running Charter. */
 export interface Charter extends FirstCredentials {
@@ -62,9 +64,6 @@ interface Base extends Required<Pick<StartOptions, "version" | "clock" | "log" |
 /** Everything that is open. */
 export type House = Opened<Base, typeof modules>;
 
-/** How often modules sweep, milliseconds. */
-const sweepEveryMs = 60_000;
-
 /** Starts Charter. */
 export async function startCharter(config: Config, options: StartOptions): Promise<Charter> {
   const { version, clock = systemClock, variables = {}, onVerify } = options;
@@ -77,8 +76,9 @@ export async function startCharter(config: Config, options: StartOptions): Promi
   const operations: Operations = Object.assign({}, ...(modules as readonly Module[]).map((each) => each.operations));
   const base: Base = { config, version, clock, log, meter, variables, onVerify, database, operations };
   const house: House = await openModules(base, modules, keep);
-  const sweeping = setInterval(() => void sweep(house), sweepEveryMs).unref();
-  opened.defer(() => clearInterval(sweeping));
+  // The lock of the ledger, which is held now, stands for the whole folder.
+  await removeTemporary(config.data.dir);
+  keep(new Sweeping(sweepsOf(house), log));
   const { steps, first } = openingOf(house, options.newAdminKey === true);
   const settling = keep(new Settling(steps, log));
   // A damaged ledger takes no leaves at all, and is mended only while no server has it open.
@@ -157,12 +157,8 @@ async function listen(house: House, defer: (close: () => Promise<void>) => void)
   return server.listen({ host: host === "localhost" ? "127.0.0.1" : host, port });
 }
 
-async function sweep(house: House): Promise<void> {
-  for (const module of modules as readonly Module[]) {
-    try {
-      await module.sweep?.(house as never);
-    } catch (error) {
-      house.log.warn({ err: error, module: module.name }, "could not sweep; trying again later");
-    }
-  }
+function sweepsOf(house: House): readonly Sweep[] {
+  return (modules as readonly Module[]).flatMap(({ name, sweeps = [] }) =>
+    sweeps.map((sweep) => ({ module: name, sweep: () => sweep(house as never) })),
+  );
 }

@@ -66,7 +66,7 @@ export const governanceModule = {
     if (house.ledger.exchanged) await haltExchanged(house);
     if (closed > 0) house.log.warn({ closed }, "closed the intents that a crash had left open");
   },
-  sweep: ({ gate }: Gives) => gate.sweep(),
+  sweeps: [({ gate }: Gives) => gate.sweep()],
 } as const satisfies Module<Needs, Gives>;
 
 /** A sound ledger that is not the one we knew: nothing is written on top of it before an owner has looked (T8). */

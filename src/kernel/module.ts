@@ -36,8 +36,8 @@ export interface Module<Needs = never, Gives extends object = object> {
    * for want of room, it is called again until it resolves, and nothing new begins before.
    */
   readonly recover?: (house: Needs & Gives) => Promise<void>;
-  /** Forgets what is over; called about once a minute, and nothing waits for it. */
-  readonly sweep?: (house: Needs & Gives) => Promise<void>;
+  /** What forgets what is over, each called about once a minute whatever becomes of the others; nothing waits for it. */
+  readonly sweeps?: readonly ((house: Needs & Gives) => Promise<unknown>)[];
 }
 
 /** What a module needs. */
