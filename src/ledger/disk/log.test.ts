@@ -10,6 +10,7 @@ import {
   outcomeLeaf,
   systemError,
 } from "../../../test/support/ledger/ledger-folder.ts";
+import { steppedClock } from "../../../test/support/stepped-clock.ts";
 import { maxCommitLeaves } from "../../kernel/limits.ts";
 import { leafJson } from "../leaf-json.ts";
 import { ballastFile } from "./disk-reserve.ts";
@@ -233,12 +234,13 @@ describe("a disk that fails", () => {
   it("full: opens again when there is room although the clock was set back meanwhile", async () => {
     await using folder = await ledgerFolder();
     const disk = failingDisk();
-    let nowMs = 1_795_000_000_000;
-    await using log = await folder.open({ openJournalFile: disk.open, clock: { nowMs: () => nowMs } });
+    const clock = steppedClock();
+    await using log = await folder.open({ openJournalFile: disk.open, clock });
     disk.writeError = systemError("ENOSPC");
     await expect(log.append([intentLeaf(0)])).rejects.toMatchObject({ code: "ledger.full" });
     disk.writeError = undefined;
-    nowMs -= 3_600_000;
+    clock.step(-3_600_000);
+    clock.pass(1_000);
     expect(await log.append([intentLeaf(1)])).toBe(0);
   });
 
