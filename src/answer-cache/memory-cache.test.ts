@@ -98,13 +98,6 @@ describe("the memory store of answers", () => {
     expect(store.stats()).toMatchObject({ entries: 0, bytes: 0 });
   });
 
-  it("gives nothing when the clock was set back, for then nobody knows how old it is", () => {
-    const { store, pass } = rig();
-    store.put(testAddress("back"), Buffer.from("x"), minuteMs);
-    pass(-1);
-    expect(store.get(testAddress("back"))).toBeUndefined();
-  });
-
   it("keeps a record in memory of its own, so that what is counted is what is held", () => {
     const { store } = rig();
     const large = Buffer.alloc(100_000);

@@ -7,6 +7,7 @@
 // 3. Room is made at the cost of the partition that holds the most, its longest unused answer first: however much one product
 //    keeps, it does not push out what another keeps that has no more than its part.
 // 4. There is no timer: an answer that is over goes when it is met or when its room is needed.
+import { steady } from "../kernel/clock.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Address, Partition } from "./address.ts";
 import { maxNearMs } from "./lifetimes.ts";
@@ -58,7 +59,7 @@ export class MemoryCache implements NearStore {
   #evictions = 0;
 
   constructor({ clock, maxEntries = defaultMaxEntries, maxBytes = defaultMaxBytes }: MemoryCacheParts) {
-    this.#clock = clock;
+    this.#clock = steady(clock);
     this.#maxEntries = maxEntries;
     this.#maxBytes = maxBytes;
   }
@@ -67,8 +68,7 @@ export class MemoryCache implements NearStore {
     const entry = this.#entries.get(key);
     if (entry === undefined) return this.#missed();
     const ageMs = this.#clock.nowMs() - entry.placedMs;
-    // A clock that was set back must not prolong a life, so there is a lower bound.
-    if (ageMs < 0 || ageMs >= entry.lifetimeMs) {
+    if (ageMs >= entry.lifetimeMs) {
       this.#forget(key, entry);
       return this.#missed();
     }

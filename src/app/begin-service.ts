@@ -1,4 +1,4 @@
-// Puts a start on record, and makes an admin and an admin's key where they are due.
+// Puts a start on record, and makes an admin and an admin's key where they are due, step by step.
 import type { Accounts, KeyAdministration } from "../accounts/index.ts";
 import type { Constitution } from "../constitution/index.ts";
 import type { Identity } from "../identity/index.ts";
@@ -27,8 +27,8 @@ interface Needs {
   readonly accounts: Accounts;
 }
 
-/** Begins; an admin's key is made when there is none, or when one is asked for. */
-export async function beginService(house: Needs, newAdminKey: boolean): Promise<FirstCredentials> {
+/** The steps of a beginning, and what they have made so far; an admin's key is made when there is none, or when one is asked for. */
+export function beginService(house: Needs, newAdminKey: boolean) {
   const { version, clock, log, constitution, ledger, identity, keys, accounts } = house;
   const system: Ctx = {
     principal: { id: "system", kind: "admin", product: null, role: "admin" },
@@ -40,23 +40,29 @@ export async function beginService(house: Needs, newAdminKey: boolean): Promise<
     clock,
     log,
   };
-  await ledger.append([
-    {
-      kind: "admin",
-      time: instant(clock.nowMs()),
-      principal: system.principal.id,
-      principalKind: "system",
-      operation: "server.start",
-      constitutionHash: constitution.hash,
-      requestId: system.requestId,
-      note: `version ${version}; constitution ${constitution.digest}`,
+  const first: { adminKey?: string; adminPassword?: string } = {};
+  const steps = [
+    () =>
+      ledger.append([
+        {
+          kind: "admin",
+          time: instant(clock.nowMs()),
+          principal: system.principal.id,
+          principalKind: "system",
+          operation: "server.start",
+          constitutionHash: constitution.hash,
+          requestId: system.requestId,
+          note: `version ${version}; constitution ${constitution.digest}`,
+        },
+      ]),
+    async () => {
+      if (!newAdminKey && (await identity.keys.any())) return;
+      first.adminKey = (await keys.create(system, { kind: "admin" })).value.key;
     },
-  ]);
-  const keyIsDue = newAdminKey || !(await identity.keys.any());
-  const key = keyIsDue ? (await keys.create(system, { kind: "admin" })).value.key : undefined;
-  const admin = await accounts.ensureFirstAdmin(system);
-  return {
-    ...(key === undefined ? {} : { adminKey: key }),
-    ...(admin === undefined ? {} : { adminPassword: admin.oneTimePassword }),
-  };
+    async () => {
+      const admin = await accounts.ensureFirstAdmin(system);
+      if (admin !== undefined) first.adminPassword = admin.oneTimePassword;
+    },
+  ];
+  return { steps, first: first as FirstCredentials };
 }

@@ -7,7 +7,7 @@ import { modules } from "../app.ts";
 import type { Config } from "../config/index.ts";
 import { openDatabase } from "../db/index.ts";
 import type { Database } from "../db/index.ts";
-import { makeFolder, syncFolder } from "../durable-files/index.ts";
+import { makeFolder, removeTemporary, syncFolder } from "../durable-files/index.ts";
 import { buildServer, cursorsUnder, drainServer, openTls } from "../http/index.ts";
 import { systemClock } from "../kernel/clock.ts";
 import type { Clock } from "../kernel/clock.ts";
@@ -17,10 +17,14 @@ import { Fault } from "../kernel/fault.ts";
 import type { Meter } from "../kernel/meter.ts";
 import { openModules } from "../kernel/module.ts";
 import type { Module, Opened } from "../kernel/module.ts";
+import type { Operations } from "../kernel/operation.ts";
 import { PrometheusMeter } from "../telemetry/prometheus-meter.ts";
 import { beginService } from "./begin-service.ts";
 import type { FirstCredentials } from "./begin-service.ts";
 import { closeToOthers } from "./private-folder.ts";
+import { Settling } from "./settling.ts";
+import { Sweeping } from "./sweeping.ts";
+import type { Sweep } from "./sweeping.ts";
 
 /** A running Charter. */
 export interface Charter extends FirstCredentials {
@@ -29,6 +33,8 @@ export interface Charter extends FirstCredentials {
   readonly constitutionHash: string;
   /** Why writes are refused, when they are. */
   readonly trouble?: string;
+  /** Credentials that could not be made yet for want of room; resolves once there is some. */
+  readonly later?: Promise<FirstCredentials>;
   /** Stops accepting, waits for running requests, and closes everything. */
   close(): Promise<void>;
 }
@@ -52,13 +58,12 @@ interface Base extends Required<Pick<StartOptions, "version" | "clock" | "log" |
   readonly database: Database;
   readonly meter: PrometheusMeter;
   readonly onVerify: StartOptions["onVerify"];
+  /** All operations, of every domain. */
+  readonly operations: Operations;
 }
 
 /** Everything that is open. */
 export type House = Opened<Base, typeof modules>;
-
-/** How often modules sweep, milliseconds. */
-const sweepEveryMs = 60_000;
 
 /** Starts Charter. */
 export async function startCharter(config: Config, options: StartOptions): Promise<Charter> {
@@ -69,16 +74,18 @@ export async function startCharter(config: Config, options: StartOptions): Promi
   const keep = <T extends AsyncDisposable | Disposable>(resource: T): T => opened.use(resource);
   const meter = keep(new PrometheusMeter(log));
   const database = keep(await openMigrated(config, log, meter));
-  const base: Base = { config, version, clock, log, meter, variables, onVerify, database };
+  const operations: Operations = Object.assign({}, ...(modules as readonly Module[]).map((each) => each.operations));
+  const base: Base = { config, version, clock, log, meter, variables, onVerify, database, operations };
   const house: House = await openModules(base, modules, keep);
-  const sweeping = setInterval(() => void sweep(house), sweepEveryMs).unref();
-  opened.defer(() => clearInterval(sweeping));
+  // The lock of the ledger, which is held now, stands for the whole folder.
+  await removeTemporary(config.data.dir);
+  keep(new Sweeping(sweepsOf(house), log));
+  const { steps, first } = openingOf(house, options.newAdminKey === true);
+  const settling = keep(new Settling(steps, log));
+  // A damaged ledger takes no leaves at all, and is mended only while no server has it open.
+  const isSettled = canSettle(house) && (await settling.now());
   const condition = house.ledger.condition();
-  let first: FirstCredentials = {};
-  if (condition.state === "open") {
-    for (const { recover } of modules as readonly Module[]) await recover?.(house as never);
-    first = await beginService(house, options.newAdminKey === true);
-  } else log.error({ condition }, "the ledger is not open: writes are refused until an operator decides");
+  if (condition.state !== "open") log.error({ condition }, "the ledger is not open: writes are refused until it is");
 
   const url = await listen(house, (close) => opened.defer(close));
   house.ownUrl.listensAt(url);
@@ -89,8 +96,22 @@ export async function startCharter(config: Config, options: StartOptions): Promi
     dataDir: config.data.dir,
     constitutionHash: house.constitution.hash,
     ...(condition.state === "open" ? {} : { trouble: condition.reason }),
+    ...(isSettled || !canSettle(house) ? {} : { later: settling.later.then(() => first) }),
     close: () => parts.disposeAsync(),
   };
+}
+
+/** What a start has to do before anything is attempted, and what comes of it. Until what was left is settled nothing new begins. */
+function openingOf(house: House, newAdminKey: boolean) {
+  const release = house.ledger.holdNew("what the last end of this server left is not settled yet");
+  const begun = beginService(house, newAdminKey);
+  const recovering = (modules as readonly Module[]).flatMap(({ recover }) => recover ?? []);
+  const settled = recovering.map((recover) => () => recover(house as never));
+  return { steps: [...settled, release, ...begun.steps], first: begun.first };
+}
+
+function canSettle({ ledger }: House): boolean {
+  return ["open", "full"].includes(ledger.condition().state);
 }
 
 async function makeDataFolder(dir: string, log: Log): Promise<void> {
@@ -167,12 +188,8 @@ async function listen(house: House, defer: (close: () => Promise<void>) => void)
   return server.listen({ host: host === "localhost" ? "127.0.0.1" : host, port });
 }
 
-async function sweep(house: House): Promise<void> {
-  for (const module of modules as readonly Module[]) {
-    try {
-      await module.sweep?.(house as never);
-    } catch (error) {
-      house.log.warn({ err: error, module: module.name }, "could not sweep; trying again later");
-    }
-  }
+function sweepsOf(house: House): readonly Sweep[] {
+  return (modules as readonly Module[]).flatMap(({ name, sweeps = [] }) =>
+    sweeps.map((sweep) => ({ module: name, sweep: () => sweep(house as never) })),
+  );
 }

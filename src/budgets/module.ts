@@ -52,8 +52,8 @@ export const budgetsModule = {
     const room = keep(openBudgets({ db: database, clock, log, meter, defaultTokens }));
     return { room, budgets: openGovernedBudgets({ gate, budgets: room, constitution }) };
   },
-  async sweep({ room, clock }: Needs & Gives) {
-    await room.expire(clock.nowMs());
-    await room.sweep(clock.nowMs());
-  },
+  sweeps: [
+    ({ room, clock }: Needs & Gives) => room.expire(clock.nowMs()),
+    ({ room, clock }: Needs & Gives) => room.sweep(clock.nowMs()),
+  ],
 } as const satisfies Module<Needs, Gives>;

@@ -1,5 +1,5 @@
 // The host over time: read at most once a second, remembered as hot until it has cooled down, and its "love frequency".
-import { instant } from "../kernel/clock.ts";
+import { instant, steady } from "../kernel/clock.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { govern, hotNow } from "./governor.ts";
 import type { CognitiveMode, Governance } from "./governor.ts";
@@ -56,15 +56,14 @@ export class Host {
 
   constructor(sensors: Sensors, clock: Clock) {
     this.#sensors = sensors;
-    this.#clock = clock;
+    this.#clock = steady(clock);
     this.#sinceMs = clock.nowMs();
   }
 
   /** The host now, or as it was less than a second ago. */
   read(): Promise<Reading> {
     const nowMs = this.#clock.nowMs();
-    // A clock that was set back makes a reading old, not young.
-    const isFresh = nowMs >= this.#readMs && nowMs - this.#readMs < readingMs;
+    const isFresh = nowMs - this.#readMs < readingMs;
     if (this.#reading === undefined || !isFresh) {
       this.#readMs = nowMs;
       this.#reading = this.#look();

@@ -1,10 +1,10 @@
 // The operations of deliberation.
-import { change, modelRead } from "../kernel/operation.ts";
+import { change, modelRead, reachingOut } from "../kernel/operation.ts";
 import type { Operations } from "../kernel/operation.ts";
 
 /** What can be asked of deliberation. */
 export const deliberationOperations = {
-  "consciousness.process": change("task.create", "deliberation"),
+  "consciousness.process": reachingOut(change("task.create", "deliberation")),
   "consciousness.state": modelRead(),
 } as const satisfies Operations;
 

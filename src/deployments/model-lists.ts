@@ -5,6 +5,7 @@
 // 2. No one waits longer than a second for it; what comes later is kept for those who ask next.
 // 3. A list that cannot be renewed is given until it is a day old. What is kept is bounded in models and in characters.
 // 4. No key of the provider's stands in a list.
+import { steady } from "../kernel/clock.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/ctx.ts";
 import { plainBounds } from "../kernel/json-bounds.ts";
@@ -28,7 +29,7 @@ const maxListBytes = 4 * 1024 * 1024;
 
 interface Kept {
   models: readonly OfferedModel[];
-  /** When the models were given, and from when on the provider may be asked again; milliseconds since the epoch. */
+  /** When the models were given, and from when on the provider may be asked again; milliseconds of the steady clock. */
   takenMs: number;
   nextMs: number;
   isFailing: boolean;
@@ -50,7 +51,7 @@ export class ModelLists implements Disposable {
   readonly #end = new AbortController();
 
   constructor(parts: ModelListsParts) {
-    this.#parts = parts;
+    this.#parts = { ...parts, clock: steady(parts.clock) };
   }
 
   /** The models of a provider; none where it has not said. Never fails. */

@@ -1,6 +1,7 @@
 // The deployments at work. Every product has a share of them of its own (fleet-share.ts): breakers, keys at rest, retries. What
 // products do share, they share fairly: the places at a deployment and the connections to a provider. One attempt is made here;
 // which deployment it goes to and what follows from its failure is the gateway's business.
+import { steady } from "../kernel/clock.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/ctx.ts";
 import { holderOf } from "../kernel/fair-share.ts";
@@ -155,7 +156,7 @@ export class DeploymentPool implements AsyncDisposable {
     const share = this.#share(product);
     const dialect = dialectAfter(deployment, asked, { status: error.status, message: error.words?.message ?? "" });
     if (dialect === undefined) return false;
-    share.station(deployment).apis.turn(call, dialect, this.#parts.clock.nowMs());
+    share.station(deployment).apis.turn(call, dialect, steady(this.#parts.clock).nowMs());
     return true;
   }
 
@@ -170,10 +171,9 @@ export class DeploymentPool implements AsyncDisposable {
     const permit = station.breaker.ask();
     if (permit === undefined) {
       for (const place of places) place[Symbol.dispose]();
-      const waitMs = station.breaker.retryAtMs - this.#parts.clock.nowMs();
-      throw unavailable(deployment, "its breaker is open", Math.ceil(waitMs / 1000));
+      throw unavailable(deployment, "its breaker is open", Math.ceil(station.breaker.retryInMs / 1000));
     }
-    const held: AttemptHold = { station, places, permit, beganMs: this.#parts.clock.nowMs() };
+    const held: AttemptHold = { station, places, permit, beganMs: steady(this.#parts.clock).nowMs() };
     station.inFlight++;
     try {
       const answer = await this.#send(deployment, station, attempt);
@@ -266,7 +266,7 @@ export class DeploymentPool implements AsyncDisposable {
     for (;;) {
       const key = ring.take(denied);
       if (key === undefined) {
-        throw restingFault(provider, ring.restReason, ring.readyAtMs - this.#parts.clock.nowMs());
+        throw restingFault(provider, ring.restReason, ring.readyInMs);
       }
       const keyHeader = key.secret === undefined ? {} : keyHeaderOf(provider, key.secret);
       const headers = { ...provider.headers, ...passed, ...wire.headers, ...keyHeader };
@@ -290,7 +290,7 @@ export class DeploymentPool implements AsyncDisposable {
       const nowMs = this.#parts.clock.nowMs();
       const said = isEarly ? await wordsOf(answer, attempt.dialect, provider.keys) : words;
       const waits: Partial<Record<Verdict, number>> = {
-        rate: ring.readyAtMs - nowMs,
+        rate: ring.readyInMs,
         key: refusedRestMs,
         overloaded: waitOf(told, nowMs),
       };
@@ -308,7 +308,7 @@ export class DeploymentPool implements AsyncDisposable {
         held.permit.settle("success");
         held.station.inFlight--;
         for (const place of held.places) place.complete();
-        held.station.succeeded(this.#parts.clock.nowMs() - held.beganMs);
+        held.station.succeeded(steady(this.#parts.clock).nowMs() - held.beganMs);
       },
       broke: (error) => {
         if (isOver) return;

@@ -4,6 +4,7 @@
 // 1. A breaker is opened by the failures of its own product's calls alone. Which failures come from the deployment and which
 //    from what was asked cannot be told apart from here; a deployment that is really down costs each product five calls.
 // 2. What is remembered of models that callers name is bounded for each product by itself.
+import { steady } from "../kernel/clock.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/ctx.ts";
 import type { Deployment, DialectName, ModelCall, Provider, ProviderKeys } from "../models/index.ts";
@@ -26,7 +27,7 @@ export class ForgoneFields {
   readonly #untilMs = new Map<string, number>();
 
   constructor(clock: Clock) {
-    this.#clock = clock;
+    this.#clock = steady(clock);
   }
 
   /** Whether a field is to be left out. */
@@ -89,11 +90,8 @@ export class DeploymentState {
   }
 
   /** How the deployment does. */
-  health(clock: Clock, concurrency: number): Health {
-    // A ring that is ready says "now", so it must be asked before the clock is.
-    const { readyAtMs } = this.ring;
-    const isResting = readyAtMs > clock.nowMs();
-    const degraded = this.breaker.state !== "closed" || isResting || this.#success < 0.5;
+  health(concurrency: number): Health {
+    const degraded = this.breaker.state !== "closed" || this.ring.readyInMs > 0 || this.#success < 0.5;
     return {
       state: !this.breaker.admits ? "open" : degraded ? "degraded" : "configured",
       success: this.#success,
@@ -129,12 +127,12 @@ export class FleetShare {
 
   /** How a deployment does for this product. */
   healthOf({ name, concurrency }: Deployment): Health {
-    return this.#stations.get(name)?.health(this.#parts.clock, concurrency) ?? fresh;
+    return this.#stations.get(name)?.health(concurrency) ?? fresh;
   }
 
   /** The API in which a deployment is asked for a call. */
   dialectFor(deployment: Deployment, call: ModelCall): DialectName {
-    const turned = this.#stations.get(deployment.name)?.apis.of(call, this.#parts.clock.nowMs());
+    const turned = this.#stations.get(deployment.name)?.apis.of(call, steady(this.#parts.clock).nowMs());
     return turned ?? dialectFor(deployment, call);
   }
 

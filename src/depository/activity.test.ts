@@ -18,17 +18,6 @@ describe("recent activity", () => {
     expect(activity.bytesPerSecond()).toBe(0);
   });
 
-  it("does not count what was stored in a future from which the clock was set back", () => {
-    const clock = moving();
-    const activity = openActivity(clock, hourMs);
-    activity.stored(600);
-    clock.to(clock.nowMs() - hourMs);
-    expect(activity.bytesPerSecond()).toBe(0);
-    activity.stored(60);
-    clock.to(clock.nowMs() + hourMs);
-    expect(activity.bytesPerSecond()).toBe(0);
-  });
-
   it("counts a caller's abandoned uploads within the window, and stops counting somewhere", () => {
     const clock = moving();
     const activity = openActivity(clock, hourMs);

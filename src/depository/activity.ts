@@ -1,6 +1,7 @@
 // What the depository remembers of the last minutes, for forecasts: bytes stored per second and uploads that were begun
 // and never finished. It is advice for detectors, kept in memory and bounded; nothing durable depends on it.
 import { BoundedMap } from "../kernel/bounded-map.ts";
+import { steady } from "../kernel/clock.ts";
 import type { Clock } from "../kernel/clock.ts";
 
 /** Window over which the rate of stored bytes is taken, milliseconds. */
@@ -22,27 +23,27 @@ export interface Activity {
 
 /** Starts remembering; `abandonedWindowMs` is how long an abandoned upload counts. */
 export function openActivity(clock: Clock, abandonedWindowMs: number): Activity {
+  const passing = steady(clock);
   const seconds = new Map<number, number>();
   const abandoned = new BoundedMap<string, readonly number[]>(maxRemembered);
-  const second = (): number => Math.floor(clock.nowMs() / 1000);
+  const second = (): number => Math.floor(passing.nowMs() / 1000);
   const recent = (times: readonly number[]): number[] =>
-    times.filter((timeMs) => timeMs > clock.nowMs() - abandonedWindowMs);
+    times.filter((timeMs) => timeMs > passing.nowMs() - abandonedWindowMs);
 
   return {
     stored(bytes) {
       const now = second();
       seconds.set(now, (seconds.get(now) ?? 0) + bytes);
-      // Also what lies ahead: the clock may have been set back.
-      for (const at of seconds.keys()) if (at > now || at <= now - rateWindowMs / 1000) seconds.delete(at);
+      for (const at of seconds.keys()) if (at <= now - rateWindowMs / 1000) seconds.delete(at);
     },
     abandoned(principalId) {
       const times = recent(abandoned.get(principalId) ?? []);
-      abandoned.set(principalId, [...times, clock.nowMs()].slice(-maxAbandoned));
+      abandoned.set(principalId, [...times, passing.nowMs()].slice(-maxAbandoned));
     },
     bytesPerSecond() {
       const now = second();
       let bytes = 0;
-      for (const [at, stored] of seconds) if (at <= now && at > now - rateWindowMs / 1000) bytes += stored;
+      for (const [at, stored] of seconds) if (at > now - rateWindowMs / 1000) bytes += stored;
       return bytes / (rateWindowMs / 1000);
     },
     abandonedBy: (principalId) => recent(abandoned.get(principalId) ?? []).length,

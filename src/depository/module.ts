@@ -69,11 +69,13 @@ export const depositoryModule = {
   async recover(house: Needs & Gives) {
     await house.store.dropReservationsOf(await instanceOf(house));
   },
-  async sweep({ store, clock, log }: Needs & Gives) {
-    const reservations = await store.expireReservations(clock.nowMs());
-    await store.forgetKeys(clock.nowMs());
-    if (reservations > 0) log.warn({ reservations }, "gave back the space of uploads that never ended");
-  },
+  sweeps: [
+    async ({ store, clock, log }: Needs & Gives) => {
+      const reservations = await store.expireReservations(clock.nowMs());
+      if (reservations > 0) log.warn({ reservations }, "gave back the space of uploads that never ended");
+    },
+    ({ store, clock }: Needs & Gives) => store.forgetKeys(clock.nowMs()),
+  ],
 } as const satisfies Module<Needs, Gives>;
 
 /** What this installation is called in the database, which it may share. */

@@ -1,8 +1,24 @@
-import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { DurableFolder, makeFolder } from "./disk-files.ts";
+import { DurableFolder, makeFolder, removeTemporary, replaceFile } from "./disk-files.ts";
+
+describe("a file that is replaced", () => {
+  it("leaves, when it is killed, what the owner of its folder removes, and nothing else goes with it", async () => {
+    const root = await mkdtemp(join(tmpdir(), "charter-files-"));
+    try {
+      const kept = ["checkpoint", "notes.tmp", "lock.0b9c2a52-3c1f-4f0e-9d0a-1c2d3e4f5a6b"];
+      for (const name of kept) await replaceFile(join(root, name), Buffer.from("x"));
+      for (const name of ["checkpoint", "ballast"]) await writeFile(join(root, `${name}.${randomUUID()}.tmp`), "torn");
+      await removeTemporary(root);
+      expect((await readdir(root)).toSorted()).toEqual(kept.toSorted());
+    } finally {
+      await rm(root, { recursive: true, force: true });
+    }
+  });
+});
 
 describe("a durable folder", () => {
   it("syncs every folder that got a name, also one above a new folder that it knows already", async () => {

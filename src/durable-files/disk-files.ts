@@ -1,6 +1,6 @@
 // Durable file operations: a file written here is either absent, old or complete under its name, also after a power cut.
 import { randomUUID } from "node:crypto";
-import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { privateFileMode, privateFolderMode } from "../kernel/file-modes.ts";
 
@@ -72,7 +72,15 @@ export async function writeSynced(path: string, bytes: Uint8Array, mode = privat
   }
 }
 
-/** Replaces or makes one file durably. */
+/** What a file is called until it replaces another one. */
+const temporaryName = /\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tmp$/;
+
+/** Removes what replacements that were killed have left in a folder; only whoever owns the folder may call it. */
+export async function removeTemporary(dir: string): Promise<void> {
+  for (const name of await readdir(dir)) if (temporaryName.test(name)) await rm(join(dir, name), { force: true });
+}
+
+/** Replaces or makes one file durably. What a kill leaves of it is for the folder's owner to remove (`removeTemporary`). */
 export async function replaceFile(path: string, bytes: Uint8Array, mode = privateFileMode): Promise<void> {
   const temporary = `${path}.${randomUUID()}.tmp`;
   try {

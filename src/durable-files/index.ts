@@ -5,6 +5,7 @@ export {
   isNoSpace,
   makeFolder,
   readIfThere,
+  removeTemporary,
   replaceFile,
   syncFolder,
   systemCode,

@@ -1,21 +1,21 @@
 // The operations of the gateway.
-import { change, client, modelRead, read } from "../kernel/operation.ts";
+import { change, client, modelRead, reachingOut, read } from "../kernel/operation.ts";
 import type { Operations } from "../kernel/operation.ts";
 
 /** What can be asked of the gateway. */
 export const gatewayOperations = {
-  "chat.create": client(change("task.create", "data")),
-  "message.create": client(change("task.create", "data")),
-  "response.create": client(change("task.create", "data")),
+  "chat.create": reachingOut(client(change("task.create", "data"))),
+  "message.create": reachingOut(client(change("task.create", "data"))),
+  "response.create": reachingOut(client(change("task.create", "data"))),
   // Words go to a provider, so a caller that may not call a model may not have them counted either.
   "message.count": client(read("task.create", "data")),
   "response.count": client(read("task.create", "data")),
-  "embedding.create": client(change("task.create", "data")),
+  "embedding.create": reachingOut(client(change("task.create", "data"))),
   "model.list": client(modelRead()),
   "model.read": client(modelRead()),
   "model.tiers": modelRead(),
   "model.route": modelRead(),
-  "model.execute": change("task.create", "data"),
+  "model.execute": reachingOut(change("task.create", "data")),
   "route.explain": modelRead(),
   "breaker.list": read("metrics.view"),
   "breaker.reset": change("system.admin"),

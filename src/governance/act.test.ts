@@ -306,6 +306,18 @@ describe("a second look at the content", () => {
     });
     expect(leaves.map(({ kind }) => kind)).toEqual(["intent", "outcome"]);
   });
+
+  it("that breaks leaves no act without its outcome", async () => {
+    const { gate, leaves } = house();
+    const content = {
+      get firstBytesHex(): string {
+        throw new Error("a detector broke");
+      },
+    };
+    const done = await gate.act(ctxOf(), create, async (act) => ({ ...(await one(act)), content }));
+    expect(done).toMatchObject({ value: 1, findings: [], receipt: { intentIndex: 0, outcomeIndex: 1 } });
+    expect(leaves.map(({ kind, outcome }) => outcome ?? kind)).toEqual(["intent", "committed"]);
+  });
 });
 
 describe("permit", () => {

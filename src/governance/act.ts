@@ -57,8 +57,11 @@ export interface Gate extends AsyncDisposable {
   readonly changes: number;
   /** Looks again at every open call that rests on this key, user, client, family or token; its change is durable. */
   changed(id: string): void;
-  /** Closes, truly, what a crash left open; called once, before anything is attempted. Resolves with how many. */
-  recover(): Promise<number>;
+  /**
+   * Closes, truly, what a crash left open, before anything is attempted. Resolves with how many.
+   * @param reachesOut Whether what an operation does is done elsewhere, so that no one here knows of its effect.
+   */
+  recover(reachesOut?: (operation: string) => boolean): Promise<number>;
   /** Forgets the effects of acts whose outcomes are on record. */
   sweep(): Promise<void>;
   /** Lets a caller into an operation that only reads, or throws `permission.denied`. */
@@ -90,7 +93,7 @@ export function openGate(parts: GateParts): Gate {
   const { constitution, ledger, halts } = parts;
   const calls = new OpenCalls(parts);
   const threatLimits = threatLimitsOf(constitution.data);
-  const outcomes = openOutcomeRetrier(ledger);
+  const outcomes = openOutcomeRetrier(ledger, parts.log);
   const refusals = new Refusals(constitution.data.limits);
   const effects = new Effects(parts.database);
   /** Intents whose outcome is not on record yet, and the newest of all. */
@@ -182,8 +185,14 @@ export function openGate(parts: GateParts): Gate {
    */
   const detectLate = (ctx: Ctx, attempt: Attempt, { content }: ActResult<unknown>, known: readonly Finding[]) => {
     if (!content) return [];
-    const found = detect(ctx, { ...attempt, evidence: { content: { ...attempt.evidence?.content, ...content } } });
-    return found.filter(({ pattern }) => !known.some((finding) => finding.pattern === pattern));
+    try {
+      const found = detect(ctx, { ...attempt, evidence: { content: { ...attempt.evidence?.content, ...content } } });
+      return found.filter(({ pattern }) => !known.some((finding) => finding.pattern === pattern));
+    } catch (error) {
+      // The act is done, and whatever a detector makes of it, it gets its outcome.
+      ctx.log.error({ err: error, operation: attempt.operation }, "what an act has stored could not be looked through");
+      return [];
+    }
   };
 
   const leafOf = (ctx: Ctx, attempt: Attempt, fields: Partial<Leaf> & Pick<Leaf, "kind">): Leaf => ({
@@ -373,8 +382,8 @@ export function openGate(parts: GateParts): Gate {
 
     begin,
 
-    async recover() {
-      const closed = await ledger.closeInterrupted((intents) => effects.among(intents));
+    async recover(reachesOut) {
+      const closed = await ledger.closeInterrupted((intents) => effects.among(intents), reachesOut);
       isRecovered = true;
       return closed;
     },

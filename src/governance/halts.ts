@@ -1,12 +1,12 @@
 // Halts: a CRITICAL integrity finding stops the writes of a product, of one credential, or of the server, until an owner
 // clears it with a recorded reason (RULE_06). They are few and asked about on every act, so the ones in force are kept in memory.
+//
+// What changes the halt of one scope takes turns, so that a halt that is set while an older one is being cleared stays.
 import type { Transaction } from "kysely";
 import type { Database, Effect } from "../db/index.ts";
+import { RetryPace } from "../kernel/retry-pace.ts";
 import type { HaltTables } from "./store/migrations.ts";
 import { governanceFault } from "./errors.ts";
-
-/** After how long a halt that could not be made durable is tried again, milliseconds. */
-const saveAgainMs = 1000;
 
 /** The scope of a halt that stops every product. */
 export const everyProduct = "*";
@@ -32,7 +32,10 @@ export interface Halts {
   /** Whether this credential is suspended. */
   suspends(id: string): boolean;
   inForce(): readonly Halt[];
-  /** Stops writes; a scope that is stopped already stays as it is. */
+  /**
+   * Stops writes at once; a scope that is stopped already stays as it is. Resolves when that is durable, and rejects when it is
+   * not yet: it is tried again until it is, or is cleared.
+   */
   set(halt: Halt): Promise<void>;
   /** Lets writes go on, as an act. Rejects with `governance.no_such_halt`, and with what the act is refused with. */
   clear(scope: string, act: Pick<Effect, "transact">): Promise<Halt>;
@@ -55,9 +58,24 @@ export async function openHalts(database: Database): Promise<Halts> {
     changes++;
     for (const listener of listeners) listener();
   };
-  /** Makes a halt durable; one that cannot be saved now is tried again until it is, or is cleared. */
-  const save = async (halt: Halt): Promise<void> => {
-    const row = { scope: halt.scope, threat: halt.threat, intent_index: halt.intentIndex, since_ms: halt.sinceMs };
+  const pace = new RetryPace();
+  const turns = new Map<string, Promise<unknown>>();
+  /** Scopes whose halts in force are being cleared. */
+  const clearing = new Set<string>();
+  /** Scopes whose halts are being saved, and those that wait to be tried again. */
+  const [saving, waiting] = [new Map<string, Promise<void>>(), new Set<string>()];
+  const inTurn = <T>(scope: string, work: () => Promise<T>): Promise<T> => {
+    const turn = (turns.get(scope) ?? Promise.resolve()).then(work, work);
+    turns.set(scope, turn);
+    const end = (): void => void (turns.get(scope) === turn && turns.delete(scope));
+    turn.then(end, end);
+    return turn;
+  };
+  /** Makes what was set under a scope durable. */
+  const save = async (scope: string): Promise<void> => {
+    const halt = unsaved.get(scope);
+    if (halt === undefined) return;
+    const row = { scope, threat: halt.threat, intent_index: halt.intentIndex, since_ms: halt.sinceMs };
     try {
       await db.transact((tx) =>
         tx
@@ -67,13 +85,25 @@ export async function openHalts(database: Database): Promise<Halts> {
           .execute(),
       );
     } catch (error) {
-      setTimeout(() => {
-        if (unsaved.get(halt.scope) === halt) save(halt).catch(() => {});
-      }, saveAgainMs).unref();
+      if (!waiting.has(scope)) setTimeout(() => again(scope), pace.failed().pauseMs).unref();
+      waiting.add(scope);
       throw error;
     }
-    unsaved.delete(halt.scope);
+    pace.succeeded();
+    unsaved.delete(scope);
     changes++;
+  };
+  /** The saving that is under way or waits for its turn, or a new one: however many ask, the database is asked once. */
+  const saved = (scope: string): Promise<void> => {
+    const under = saving.get(scope);
+    if (under !== undefined) return under;
+    const own = inTurn(scope, () => save(scope)).finally(() => saving.delete(scope));
+    saving.set(scope, own);
+    return own;
+  };
+  const again = (scope: string): void => {
+    waiting.delete(scope);
+    saved(scope).catch(() => {});
   };
   return {
     stops: (product) => halts.size > 0 && (halts.has(everyProduct) || (product !== null && halts.has(product))),
@@ -81,23 +111,42 @@ export async function openHalts(database: Database): Promise<Halts> {
     inForce: () => [...halts.values()],
     onChange: (listener) => void listeners.push(listener),
     async set(halt) {
-      if (halts.has(halt.scope)) return;
-      halts.set(halt.scope, halt);
-      unsaved.set(halt.scope, halt);
-      changed();
-      await save(halt);
+      const { scope } = halt;
+      if (!halts.has(scope) || clearing.has(scope)) {
+        halts.set(scope, halt);
+        unsaved.set(scope, halt);
+        clearing.delete(scope);
+        changed();
+      }
+      if (unsaved.has(scope)) await saved(scope);
     },
-    async clear(scope, act) {
-      const halt = halts.get(scope);
-      if (!halt) throw governanceFault("governance.no_such_halt", `nothing is halted under "${scope}"`);
-      await act.transact((tx: Transaction<HaltTables>) =>
-        tx.deleteFrom("governance_halts").where("scope", "=", scope).execute(),
-      );
-      halts.delete(scope);
-      unsaved.delete(scope);
-      changed();
-      return halt;
-    },
+    clear: (scope, act) =>
+      inTurn(scope, async () => {
+        let halt = halts.get(scope);
+        if (halt === undefined) throw noSuchHalt(scope);
+        clearing.add(scope);
+        try {
+          await act.transact(async (tx: Transaction<HaltTables>) => {
+            // Another process may have changed it before this transaction began.
+            if (clearing.has(scope)) halt = halts.get(scope);
+            if (halt === undefined) throw noSuchHalt(scope);
+            await tx
+              .deleteFrom("governance_halts")
+              .where("scope", "=", scope)
+              .where("intent_index", "=", halt.intentIndex)
+              .execute();
+          });
+          // Unless another one was set meanwhile.
+          if (clearing.has(scope)) {
+            halts.delete(scope);
+            unsaved.delete(scope);
+          }
+          changed();
+          return halt;
+        } finally {
+          clearing.delete(scope);
+        }
+      }),
     async refresh(tx) {
       // The file of SQLite belongs to one process.
       if (database.dialect === "sqlite") return;
@@ -114,6 +163,10 @@ export async function openHalts(database: Database): Promise<Halts> {
       if ([...halts.keys()].toSorted().join(" ") !== known) changed();
     },
   };
+}
+
+function noSuchHalt(scope: string) {
+  return governanceFault("governance.no_such_halt", `nothing is halted under "${scope}"`);
 }
 
 function haltOf(row: HaltTables["governance_halts"]): Halt {

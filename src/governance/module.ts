@@ -9,6 +9,7 @@ import type { Log } from "../kernel/ctx.ts";
 import { newId } from "../kernel/ids.ts";
 import type { Meter } from "../kernel/meter.ts";
 import type { Keep, Module } from "../kernel/module.ts";
+import type { Operations } from "../kernel/operation.ts";
 import type { DiskLedger } from "../ledger/index.ts";
 import { openGate } from "./act.ts";
 import type { Gate } from "./act.ts";
@@ -28,6 +29,8 @@ interface Needs {
   readonly ledger: DiskLedger;
   readonly credentials: CredentialLookup;
   readonly changes: ChangeFeed;
+  /** All operations, of every domain. */
+  readonly operations: Operations;
   readonly clock: Clock;
   readonly log: Log;
   readonly meter: Meter;
@@ -59,11 +62,11 @@ export const governanceModule = {
     return { gate, halts, haltAdministration: openHaltAdministration({ gate, halts }) };
   },
   async recover(house: Needs & Gives) {
-    const closed = await house.gate.recover();
+    const closed = await house.gate.recover((operation) => house.operations[operation]?.reachesOut === true);
     if (house.ledger.exchanged) await haltExchanged(house);
     if (closed > 0) house.log.warn({ closed }, "closed the intents that a crash had left open");
   },
-  sweep: ({ gate }: Gives) => gate.sweep(),
+  sweeps: [({ gate }: Gives) => gate.sweep()],
 } as const satisfies Module<Needs, Gives>;
 
 /** A sound ledger that is not the one we knew: nothing is written on top of it before an owner has looked (T8). */
@@ -83,4 +86,5 @@ async function haltExchanged({ ledger, halts, constitution, clock, log }: Needs 
     },
   ]);
   await halts.set({ scope: everyProduct, threat, intentIndex, sinceMs: clock.nowMs() });
+  ledger.exchangeNoted();
 }

@@ -1,9 +1,9 @@
 // The leaves that end acts. One that cannot be written now is kept and tried again until it is; if the process
 // ends first, the next start closes the intent as interrupted.
+import type { Log } from "../kernel/ctx.ts";
+import { Fault } from "../kernel/fault.ts";
+import { RetryPace } from "../kernel/retry-pace.ts";
 import type { Leaf, Ledger } from "../ledger/index.ts";
-
-/** How often leaves that could not be written are tried again, milliseconds. */
-const retryMs = 1000;
 
 /** Writes outcomes. Disposing of it tries what is left once more. */
 export interface OutcomeRetrier extends AsyncDisposable {
@@ -16,51 +16,98 @@ export interface OutcomeRetrier extends AsyncDisposable {
   append(leaves: readonly Leaf[], written: () => void): Promise<number>;
 }
 
+/** The leaves that end one act, the outcome last. */
+interface Ending {
+  readonly leaves: readonly Leaf[];
+  readonly written: () => void;
+}
+
 /** A retrier for one ledger. */
-export function openOutcomeRetrier(ledger: Pick<Ledger, "append">): OutcomeRetrier {
-  const waiting: { readonly leaves: readonly Leaf[]; readonly written: () => void }[] = [];
+export function openOutcomeRetrier(ledger: Pick<Ledger, "append">, log: Log): OutcomeRetrier {
+  const waiting = new Set<Ending>();
+  const pace = new RetryPace();
   let trying: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
+  let isClosed = false;
+
+  /** Resolves with the index of the outcome. What no ledger takes is left out: an act has an outcome, whatever its facts are. */
+  const write = async ({ leaves, written }: Ending): Promise<number> => {
+    let refusal: unknown;
+    const bare = leaves.map(withoutFacts);
+    for (const form of [leaves, bare, bare.slice(-1)]) {
+      try {
+        const first = await ledger.append(form);
+        written();
+        return first + form.length - 1;
+      } catch (error) {
+        if (isOfLedger(error)) throw error;
+        refusal ??= error;
+        const intent = leaves.at(-1)?.intent;
+        log.error({ err: error, intent }, "an outcome cannot be recorded whole; leaving out what no ledger takes");
+      }
+    }
+    throw refusal;
+  };
 
   /** One try at a time, so that none is lost from sight while it is under way. */
   const tryAgain = (): Promise<void> => {
-    trying ??= appendWaiting().finally(() => (trying = undefined));
+    trying ??= writeWaiting().finally(() => {
+      trying = undefined;
+      schedule();
+    });
     return trying;
   };
 
-  const appendWaiting = async (): Promise<void> => {
-    for (let [next] = waiting; next; [next] = waiting) {
+  const writeWaiting = async (): Promise<void> => {
+    for (const ending of waiting) {
       try {
-        await ledger.append(next.leaves);
-        next.written();
-      } catch {
-        return;
+        await write(ending);
+        waiting.delete(ending);
+        pace.succeeded();
+      } catch (error) {
+        // What is wrong with one says nothing about those behind it; what is wrong with the ledger does.
+        if (isOfLedger(error)) return;
       }
-      waiting.shift();
     }
-    clearInterval(timer);
-    timer = undefined;
+  };
+
+  const schedule = (): void => {
+    if (waiting.size === 0 || timer !== undefined || isClosed) return;
+    timer = setTimeout(() => {
+      timer = undefined;
+      void tryAgain();
+    }, pace.failed().pauseMs).unref();
   };
 
   return {
     get waiting() {
-      return waiting.length;
+      return waiting.size;
     },
     async append(leaves, written) {
+      const ending = { leaves, written };
       try {
-        const last = (await ledger.append(leaves)) + leaves.length - 1;
-        written();
-        return last;
+        return await write(ending);
       } catch (error) {
-        waiting.push({ leaves, written });
-        timer ??= setInterval(() => void tryAgain(), retryMs).unref();
+        waiting.add(ending);
+        if (trying === undefined) schedule();
         throw error;
       }
     },
     async [Symbol.asyncDispose]() {
-      clearInterval(timer);
+      isClosed = true;
+      clearTimeout(timer);
       await trying;
-      if (waiting.length > 0) await tryAgain();
+      if (waiting.size > 0) await tryAgain();
     },
   };
+}
+
+/** Whether a ledger refused leaves for its own condition, and not for what they are. */
+function isOfLedger(error: unknown): boolean {
+  return error instanceof Fault && error.code !== "ledger.leaf_too_large" && error.code !== "ledger.batch_too_large";
+}
+
+function withoutFacts(leaf: Leaf): Leaf {
+  const { facts: _, ...rest } = leaf;
+  return rest;
 }

@@ -3,6 +3,7 @@
 // Others notice nothing. An application that acts for a person is counted and suspended for that person alone.
 import type { ConstitutionLimits, Decision } from "../constitution/index.ts";
 import { BoundedMap } from "../kernel/bounded-map.ts";
+import { steady } from "../kernel/clock.ts";
 import { accountableFor } from "../kernel/ctx.ts";
 import type { Ctx, Principal } from "../kernel/ctx.ts";
 import type { Fault } from "../kernel/fault.ts";
@@ -28,10 +29,10 @@ export class Refusals {
   count({ principal, clock }: Ctx): Finding | undefined {
     if (principal.kind === "anonymous") return undefined;
     const who = accountableFor(principal);
-    const nowMs = clock.nowMs();
+    const nowMs = steady(clock).nowMs();
     const known = this.#counted.get(who);
     const age = nowMs - (known?.sinceMs ?? Number.NEGATIVE_INFINITY);
-    if (known === undefined || age < 0 || age >= this.#windowMs) {
+    if (known === undefined || age >= this.#windowMs) {
       this.#counted.set(who, { count: 1, sinceMs: nowMs });
       return undefined;
     }

@@ -7,6 +7,7 @@
 import { importJWK, jwtVerify } from "jose";
 import type { JWTPayload } from "jose";
 import { BoundedMap } from "../kernel/bounded-map.ts";
+import { steady } from "../kernel/clock.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Principal } from "../kernel/ctx.ts";
 import { Fault } from "../kernel/fault.ts";
@@ -139,7 +140,7 @@ export class AccessTokenVerifier {
   /** Whether neither the token nor its family has been revoked. */
   async #stands(hash: string, claims: AccessTokenClaims, remembered: Remembered | undefined): Promise<boolean> {
     const { clock, store } = this.#parts;
-    const checkedMs = clock.nowMs();
+    const checkedMs = steady(clock).nowMs();
     const { revocations } = store;
     if (remembered?.revocations === revocations && isRecent(checkedMs - remembered.checkedMs)) return true;
     this.#remembered.delete(hash);
@@ -162,8 +163,8 @@ export class AccessTokenVerifier {
   async #keyOf(header: { readonly kid?: string; readonly alg?: string }): ReturnType<typeof importJWK> {
     const named = (keys: readonly SigningKey[]) => keys.find(({ kid }) => kid === header.kid);
     let key = named(await this.#parts.keys.believed());
-    const nowMs = this.#parts.clock.nowMs();
-    if (key === undefined && header.kid !== undefined && Math.abs(nowMs - this.#refreshedMs) >= refreshPauseMs) {
+    const nowMs = steady(this.#parts.clock).nowMs();
+    if (key === undefined && header.kid !== undefined && nowMs - this.#refreshedMs >= refreshPauseMs) {
       this.#refreshedMs = nowMs;
       key = named(await this.#parts.keys.believed(true));
     }

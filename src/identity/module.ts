@@ -119,10 +119,7 @@ export const identityModule = {
       rates: new Rates(counter, constitution.data, config.http.rateFactor, meter),
     };
   },
-  async sweep({ directory, oauth }: Gives) {
-    await directory.writer.sweep();
-    await oauth.store.sweep();
-  },
+  sweeps: [({ directory }: Gives) => directory.writer.sweep(), ({ oauth }: Gives) => oauth.store.sweep()],
 } as const satisfies Module<Needs, Gives>;
 
 /** The issuers other than this server whose tokens are accepted. */

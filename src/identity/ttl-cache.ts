@@ -3,6 +3,7 @@
 // 1. What is forgotten here is read again from the next call on; what another process changed, after `ttlMs`.
 // 2. What is not there is not remembered: a flood of invented ids would push out the real ones.
 import { BoundedMap } from "../kernel/bounded-map.ts";
+import { steady } from "../kernel/clock.ts";
 import type { Clock } from "../kernel/clock.ts";
 
 /** How long an answer is believed without asking the database, milliseconds. Another process may change it meanwhile. */
@@ -11,9 +12,9 @@ export const ttlMs = 5_000;
 /** Most answers remembered; far more than a server has callers at a time, and a few megabytes at most. */
 export const maxRemembered = 10_000;
 
-/** Whether something read so long ago is still believed. The lower bound keeps a clock that was set back from prolonging it. */
+/** Whether something read so long ago is still believed. */
 export function isRecent(ageMs: number): boolean {
-  return ageMs >= 0 && ageMs < ttlMs;
+  return ageMs < ttlMs;
 }
 
 /** Remembers what `read` answers. */
@@ -31,7 +32,7 @@ export class TtlCache<V> {
     lookedUp: (isHit: boolean) => void = () => {},
   ) {
     this.#lookedUp = lookedUp;
-    this.#clock = clock;
+    this.#clock = steady(clock);
     this.#read = read;
   }
 

@@ -4,10 +4,20 @@
 export interface Clock {
   /** Milliseconds since the Unix epoch, UTC. */
   nowMs(): number;
+  /** The same time as it passes since the start, whatever the clock is set to. Absent for a clock that no one sets. */
+  readonly steady?: Clock;
 }
 
 /** The machine's own clock. */
-export const systemClock: Clock = { nowMs: () => Date.now() };
+export const systemClock: Clock = {
+  nowMs: () => Date.now(),
+  steady: { nowMs: () => Math.floor(performance.timeOrigin + performance.now()) },
+};
+
+/** What durations are measured with: setting the clock must not make a pause longer or shorter. */
+export function steady(clock: Clock): Clock {
+  return clock.steady ?? clock;
+}
 
 let [lastMs, lastText] = [0, new Date(0).toISOString()];
 

@@ -31,10 +31,13 @@ export interface Module<Needs = never, Gives extends object = object> {
   readonly open?: (house: Needs, keep: Keep) => Gives | Promise<Gives>;
   /** Declares its metrics on a meter that is never read, for the document that lists them; and what they are called there. */
   readonly metrics?: { readonly title: string; readonly declare: (meter: never) => void };
-  /** Settles what the last end of this server left, before anything is attempted; not while the ledger takes no writes. */
+  /**
+   * Settles what the last end of this server left, before anything is attempted; not while the ledger is damaged. Where it rejects
+   * for want of room, it is called again until it resolves, and nothing new begins before.
+   */
   readonly recover?: (house: Needs & Gives) => Promise<void>;
-  /** Forgets what is over; called about once a minute, and nothing waits for it. */
-  readonly sweep?: (house: Needs & Gives) => Promise<void>;
+  /** What forgets what is over, each called about once a minute whatever becomes of the others; nothing waits for it. */
+  readonly sweeps?: readonly ((house: Needs & Gives) => Promise<unknown>)[];
 }
 
 /** What a module needs. */

@@ -34,6 +34,8 @@ export interface Operation {
   readonly forModelCallers?: true;
   /** The credential may also come where clients of model APIs put it, such as in `X-Api-Key`. */
   readonly takesApiKey?: true;
+  /** What it does is done elsewhere, by a provider that is asked: after a crash no one here knows how far it was. */
+  readonly reachesOut?: true;
   /** Why no permission is needed. */
   readonly why?: string;
 }
@@ -84,6 +86,9 @@ export const self = (why: string, effect: OperationEffect = "read"): Operation =
 
 /** Reads that go with calling models. */
 export const modelRead = (): Operation => ({ ...read("task.view", "data"), forModelCallers: true });
+
+/** What is done by a provider. */
+export const reachingOut = (operation: Operation): Operation => ({ ...operation, reachesOut: true });
 
 /** What clients of model APIs call. */
 export const client = (operation: Operation): Operation => ({ ...operation, takesApiKey: true });

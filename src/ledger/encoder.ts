@@ -3,6 +3,7 @@ import { canonicalJson } from "../kernel/canonical-json.ts";
 import { sha256 } from "../kernel/hash.ts";
 import { maxCommitLeaves, maxLeafBytes } from "../kernel/limits.ts";
 import { ledgerFault } from "./errors.ts";
+import { begins } from "./leaf.ts";
 import type { Leaf } from "./leaf.ts";
 import { leafJson } from "./leaf-json.ts";
 import type { Batch, EncodedLeaf } from "./sequencer.ts";
@@ -22,14 +23,13 @@ export class LeafEncoder {
       throw ledgerFault("ledger.batch_too_large", `At most ${maxCommitLeaves} leaves are taken at once.`);
     }
     const encoded: EncodedLeaf[] = [];
-    let [sizeBytes, begins] = [0, false];
+    let sizeBytes = 0;
     for (const leaf of leaves) {
       const one = this.#encode(leaf);
       encoded.push(one);
       sizeBytes += one.framed.length;
-      begins ||= leaf.kind !== "outcome" && leaf.kind !== "finding";
     }
-    return { leaves: encoded, sizeBytes, begins };
+    return { leaves: encoded, sizeBytes, begins: leaves.some(begins) };
   }
 
   #encode(leaf: Leaf): EncodedLeaf {

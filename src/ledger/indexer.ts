@@ -1,6 +1,8 @@
 // Keeps the derived index behind the log by a moment: it tails the log in large batches off the hot path, and a reader
 // first waits until it has seen everything that was durable at its start.
 import type { Log } from "../kernel/ctx.ts";
+import { RetryPace } from "../kernel/retry-pace.ts";
+import { ledgerFault } from "./errors.ts";
 import { emptyPosition } from "./index-store.ts";
 import type { EntryIndexStore, IndexedEntry, IndexPosition } from "./index-store.ts";
 import type { Leaf } from "./leaf.ts";
@@ -27,12 +29,15 @@ export class Indexer {
   readonly #store: EntryIndexStore;
   readonly #log: Log;
   #position: IndexPosition = emptyPosition;
+  /** Whether `#position` is what the database says; after a failure it may not be, since a commit's answer can be lost. */
   #checked = false;
   #busy: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
   /** The size of the log when the last batch in the background began. */
   #seenSize = 0;
+  readonly #pace = new RetryPace();
+  #isHeld = false;
 
   constructor(source: IndexedLog, store: EntryIndexStore, log: Log) {
     this.#source = source;
@@ -40,9 +45,19 @@ export class Indexer {
     this.#log = log;
   }
 
+  /** Touches nothing, and rejects readers with `ledger.unavailable`, until `release`. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  release(): void {
+    this.#isHeld = false;
+    this.wake();
+  }
+
   /** To be called after each commit. */
   wake(): void {
-    if (this.#stopped || this.#busy !== undefined) return;
+    if (this.#stopped || this.#isHeld || this.#busy !== undefined) return;
     this.#timer ??= setTimeout(() => void this.#inBackground(), indexAfterMs).unref();
   }
 
@@ -65,23 +80,33 @@ export class Indexer {
     const begin = performance.now();
     const isGrowing = this.#source.size > this.#seenSize;
     this.#seenSize = this.#source.size;
+    let pauseMs = 0;
     try {
       await this.#step();
+      this.#pace.succeeded();
+      if (isGrowing) pauseMs = restShare * (performance.now() - begin);
     } catch (error) {
-      this.#log.warn({ err: error }, "the ledger's index could not be filled; it will be tried again");
+      const failed = this.#pace.failed();
+      ({ pauseMs } = failed);
+      if (failed.isTold) this.#log.warn({ err: error }, "the ledger's index could not be filled; trying again");
     }
-    if (this.#stopped || this.#position.next >= this.#source.size) return;
-    const pauseMs = isGrowing ? restShare * (performance.now() - begin) : 0;
+    if (this.#stopped || (this.#checked && this.#position.next >= this.#source.size)) return;
     this.#timer ??= setTimeout(() => void this.#inBackground(), pauseMs).unref();
   }
 
   /** The batch under way, or a new one. It is forgotten from outside, because a batch may end before it has been kept. */
   #step(): Promise<void> {
-    this.#busy ??= this.#batch().finally(() => (this.#busy = undefined));
+    this.#busy ??= this.#batch()
+      .catch((error: unknown) => {
+        this.#checked = false;
+        throw error;
+      })
+      .finally(() => (this.#busy = undefined));
     return this.#busy;
   }
 
   async #batch(): Promise<void> {
+    if (this.#isHeld) throw ledgerFault("ledger.unavailable", "The index of the ledger is of another one.");
     if (!this.#checked) await this.#check();
     const from = this.#position.next;
     const to = Math.min(this.#source.size, from + batchEntries);

@@ -55,7 +55,7 @@ export interface Leaf {
   readonly intent?: number;
   /** On an outcome. */
   readonly outcome?: Outcome;
-  /** On an outcome that is not `committed`: the stable code of the fault. On `interrupted`: `effect.applied` or `effect.none`. */
+  /** On an outcome that is not `committed`: the stable code of the fault. On `interrupted`: `effect.applied`, `effect.none` or `effect.unknown`. */
   readonly code?: string;
   /** On a finding: which detector, how severe, which pattern. */
   readonly finding?: { readonly threat: string; readonly severity: string; readonly pattern: string };
@@ -63,4 +63,9 @@ export interface Leaf {
   readonly note?: string;
   /** What the operation puts on record of its own. */
   readonly facts?: LeafFacts;
+}
+
+/** Whether a leaf begins something new, which a full disk refuses; the others end what has begun. */
+export function begins({ kind }: Leaf): boolean {
+  return kind !== "outcome" && kind !== "finding";
 }

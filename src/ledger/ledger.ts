@@ -69,9 +69,10 @@ export interface Ledger extends AsyncDisposable {
   bundle(index: number, width: number): Promise<Uint8Array | undefined>;
   /**
    * Closes every intent that had no outcome when the ledger was opened with an `interrupted` outcome.
-   * `applied` tells which of them had taken effect durably before the crash. Resolves with how many were closed.
+   * `applied` tells which of them had taken effect durably before the crash; of the others it is not known of those operations
+   * that `reachesOut` names. Resolves with how many were closed.
    */
-  closeInterrupted(applied: AppliedAmong): Promise<number>;
+  closeInterrupted(applied: AppliedAmong, reachesOut?: (operation: string) => boolean): Promise<number>;
 }
 
 export type { Outcome };

@@ -52,9 +52,9 @@ describe("a ring of keys", () => {
     expect(ring.answered(take(), "key", {})).toBe(true);
     expect(ring.answered(take(), "rate", { "retry-after": "20" })).toBe(false);
     expect(ring.take()).toBeUndefined();
-    expect(ring.readyAtMs).toBe(startMs + 20_000);
+    expect(ring.readyInMs).toBe(20_000);
     pass(20_000);
-    expect(ring.readyAtMs).toBe(startMs + 20_000);
+    expect(ring.readyInMs).toBe(0);
     expect(take().index).toBe(2);
   });
 
@@ -121,7 +121,7 @@ describe("a ring of keys", () => {
     expect(key.secret).toBeUndefined();
     expect(ring.answered(key, "rate", {})).toBe(false);
     expect(ring.take()).toBeUndefined();
-    expect(ring.readyAtMs).toBe(startMs + 10_000);
+    expect(ring.readyInMs).toBe(10_000);
     expect(ring.statuses()[0]).toMatchObject({ name: null, state: "limited" });
   });
 

@@ -12,6 +12,7 @@
 // 2. A rest only ever gets longer: an answer that is late does not wake a key up.
 // 3. A 403 is about a key and a model, or about what was asked, and no one can tell which. So it makes no key rest: the keys
 //    that got one are asked last for that deployment for a while, and when all of them have, none of them is.
+import { steady } from "../kernel/clock.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/ctx.ts";
 import { sha256Hex } from "../kernel/hash.ts";
@@ -131,6 +132,7 @@ export interface KeyRotationOptions {
 export class KeyRotation {
   readonly #provider: string;
   readonly #clock: Clock;
+  readonly #steady: Clock;
   readonly #log: Log;
   readonly #entries: readonly Entry[];
   readonly #holder: string;
@@ -141,6 +143,7 @@ export class KeyRotation {
     this.#holder = holder;
     this.#shared = shared ?? new ProviderKeys();
     this.#clock = clock;
+    this.#steady = steady(clock);
     this.#log = log;
     const all: readonly (string | undefined)[] = secrets.length === 0 ? [undefined] : secrets;
     this.#entries = all.map((secret, index) => ({
@@ -158,7 +161,7 @@ export class KeyRotation {
 
   /** The next key that does not rest, in turn, those that were denied last; undefined when all of them rest. */
   take(denied?: DeniedKeys): HeldKey | undefined {
-    const nowMs = this.#clock.nowMs();
+    const nowMs = this.#steady.nowMs();
     const { length } = this.#entries;
     let chosen: HeldKey | undefined;
     for (let step = 0; step < length; step++) {
@@ -172,12 +175,12 @@ export class KeyRotation {
     return chosen;
   }
 
-  /** When a key can be had, milliseconds since the epoch; now when one is ready. */
-  get readyAtMs(): number {
+  /** In how many milliseconds a key can be had; 0 when one is ready. */
+  get readyInMs(): number {
     // Asked for every deployment of every call, so it builds nothing.
     let soonestMs = Number.POSITIVE_INFINITY;
     for (const entry of this.#entries) soonestMs = Math.min(soonestMs, this.#restsUntilMs(entry));
-    return Math.max(this.#clock.nowMs(), soonestMs);
+    return Math.max(0, soonestMs - this.#steady.nowMs());
   }
 
   /**
@@ -193,7 +196,7 @@ export class KeyRotation {
   ): boolean {
     const entry = this.#entries[key.index];
     if (entry === undefined || (verdict !== "rate" && verdict !== "key" && verdict !== "quota")) return false;
-    const nowMs = this.#clock.nowMs();
+    const nowMs = this.#steady.nowMs();
     const wasReady = this.#restsUntilMs(entry) <= nowMs;
     const fields = { provider: this.#provider, key: key.index, keyName: entry.name, status };
     if (verdict === "key") {
@@ -203,7 +206,7 @@ export class KeyRotation {
       entry.spentUntilMs = Math.max(entry.spentUntilMs, nowMs + refusedRestMs);
       if (wasReady) this.#log.error(fields, "the provider has no money left for a key; it rests for five minutes");
     } else {
-      const restsForMs = restMs(headers, nowMs);
+      const restsForMs = restMs(headers, this.#clock.nowMs());
       entry.limitedUntilMs = Math.max(entry.limitedUntilMs, nowMs + restsForMs);
       if (wasReady) this.#log.warn({ ...fields, restMs: restsForMs }, "the provider limits a key; it rests");
     }
@@ -224,7 +227,7 @@ export class KeyRotation {
 
   /** Tells that the provider answered 403 to a key. Returns whether there is a key that was not denied. */
   wasDenied(key: HeldKey, denied: DeniedKeys, deployment: string): boolean {
-    const nowMs = this.#clock.nowMs();
+    const nowMs = this.#steady.nowMs();
     const entry = this.#entries[key.index];
     if (denied.add(key, nowMs) && this.size > 1) {
       const fields = { provider: this.#provider, deployment, key: key.index, keyName: entry?.name };
@@ -235,7 +238,7 @@ export class KeyRotation {
 
   /** How every key stands; no secrets. */
   statuses(): readonly KeyStatus[] {
-    const nowMs = this.#clock.nowMs();
+    const nowMs = this.#steady.nowMs();
     return this.#entries.map((entry) => {
       const { key, name } = entry;
       const restsUntilMs = this.#restsUntilMs(entry);

@@ -7,7 +7,7 @@
 // What counts as a failure is decided by `outcomeOf`: 5xx, timeouts, broken connections. A caller that leaves, answers of 4xx,
 // and answers that Charter cannot read say nothing about the deployment's health; 429 makes its key rest instead.
 import type { Clock } from "../kernel/clock.ts";
-import { instant } from "../kernel/clock.ts";
+import { instant, steady } from "../kernel/clock.ts";
 import { UpstreamFault } from "./upstream.ts";
 
 /** Calls pass, no call passes, a few calls probe. */
@@ -43,7 +43,7 @@ export interface BreakerSnapshot {
   readonly successes: number;
   /** Probes that are under way. */
   readonly probes: number;
-  /** When the state was entered, or probes were last given out again; milliseconds since the epoch. */
+  /** When the state was entered, or probes were last given out again; milliseconds of the steady clock. */
   readonly sinceMs: number;
 }
 
@@ -155,6 +155,7 @@ export interface BreakerStats {
 /** The breaker of one deployment. */
 export class Breaker {
   readonly #clock: Clock;
+  readonly #steady: Clock;
   readonly #terms: BreakerTerms;
   #snapshot = restedBreaker;
   #lastFailureMs: number | undefined;
@@ -165,6 +166,7 @@ export class Breaker {
 
   constructor(clock: Clock, terms: BreakerTerms = breakerTerms) {
     this.#clock = clock;
+    this.#steady = steady(clock);
     this.#terms = terms;
   }
 
@@ -175,13 +177,12 @@ export class Breaker {
 
   /** Whether a call would be let in now; changes nothing. */
   get admits(): boolean {
-    return admits(this.#snapshot, this.#clock.nowMs(), this.#terms);
+    return admits(this.#snapshot, this.#steady.nowMs(), this.#terms);
   }
 
-  /** When it is worth asking again, milliseconds since the epoch; now when calls are let in. */
-  get retryAtMs(): number {
-    const nowMs = this.#clock.nowMs();
-    return this.admits ? nowMs : this.#snapshot.sinceMs + this.#terms.recoveryMs;
+  /** In how many milliseconds it is worth asking again; 0 when calls are let in. */
+  get retryInMs(): number {
+    return this.admits ? 0 : this.#snapshot.sinceMs + this.#terms.recoveryMs - this.#steady.nowMs();
   }
 
   /** Lets a call in, or returns undefined. */
@@ -229,10 +230,9 @@ export class Breaker {
 
   #move(event: BreakerEvent): void {
     const before = this.#snapshot.state;
-    const nowMs = this.#clock.nowMs();
-    this.#snapshot = nextSnapshot(this.#snapshot, event, nowMs, this.#terms);
+    this.#snapshot = nextSnapshot(this.#snapshot, event, this.#steady.nowMs(), this.#terms);
     const { state } = this.#snapshot;
-    if (state === "open" && before !== "open") this.#openedMs = nowMs;
+    if (state === "open" && before !== "open") this.#openedMs = this.#clock.nowMs();
     if (state === "closed") this.#openedMs = undefined;
   }
 }

@@ -1,5 +1,6 @@
 // How many calls one deployment or provider works on at a time, and how loaded and how quick it is. Who gets a place, and who
 // waits for one how long, is the semaphore's business; who is told "no" goes to another deployment.
+import { steady } from "../kernel/clock.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { Semaphore } from "../kernel/concurrency.ts";
 
@@ -42,7 +43,7 @@ export class Concurrency {
 
   constructor({ maxInFlight, maxWaiting, maxWaitMs }: ConcurrencyTerms, clock: Clock) {
     this.#maxInFlight = maxInFlight;
-    this.#clock = clock;
+    this.#clock = steady(clock);
     this.#semaphore = new Semaphore({ maxInside: maxInFlight, maxWaiting, maxWaitMs, sharesPlaces: true });
   }
 

@@ -2,6 +2,7 @@
 //
 // The budget keeps a failing upstream from being hit by several times its usual load: beyond a small allowance, retries
 // are a fifth of the calls and no more, however many calls fail.
+import { steady } from "../kernel/clock.ts";
 import type { Clock } from "../kernel/clock.ts";
 
 /** How waits grow. */
@@ -49,10 +50,10 @@ export class RetryBudget {
   #filledMs: number;
 
   constructor(clock: Clock, terms: RetryTerms = retryTerms) {
-    this.#clock = clock;
+    this.#clock = steady(clock);
     this.#terms = terms;
     this.#tokens = terms.most;
-    this.#filledMs = clock.nowMs();
+    this.#filledMs = this.#clock.nowMs();
   }
 
   /** A call begins; its retries are not calls. */
@@ -63,8 +64,7 @@ export class RetryBudget {
   /** Takes one retry; false when there is none left, and then the failure stands. */
   tryRetry(): boolean {
     const nowMs = this.#clock.nowMs();
-    // A clock that is set back earns nothing.
-    const passedMs = Math.max(0, nowMs - this.#filledMs);
+    const passedMs = nowMs - this.#filledMs;
     this.#filledMs = nowMs;
     this.#add((passedMs / 1000) * this.#terms.perSecond);
     if (this.#tokens < 1) return false;

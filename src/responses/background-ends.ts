@@ -37,18 +37,18 @@ export class BackgroundEnds {
 
   /** Whether a response is worked on; one that was left is ended. */
   async isWorkedOn(owner: string, id: string): Promise<boolean> {
-    const { store, clock, isLocal } = this.#parts;
-    const leaseMs = await store.leaseOf(owner, id);
-    if (leaseMs === undefined) return false;
-    if (isLocal(owner, id) || leaseMs > clock.nowMs()) return true;
+    const { store, isLocal } = this.#parts;
+    const isHeld = await store.isHeld(owner, id);
+    if (isHeld === undefined) return false;
+    if (isHeld || isLocal(owner, id)) return true;
     await this.#endLeft(owner, id);
     return false;
   }
 
   /** Ends what was left by servers that have stopped. @param isAlone No one else works on this database. */
   async endLeft(isAlone: boolean): Promise<void> {
-    const { store, clock, log, isLocal } = this.#parts;
-    for (const { owner, id } of await store.left(isAlone ? Infinity : clock.nowMs())) {
+    const { store, log, isLocal } = this.#parts;
+    for (const { owner, id } of await store.left(isAlone)) {
       if (isLocal(owner, id)) continue;
       try {
         await this.#endLeft(owner, id);

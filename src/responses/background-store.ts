@@ -5,7 +5,9 @@
 //    response's end in the same transaction, so that there is one end.
 // 2. An owner has no more rows than places, whichever processes ask at once: a place is a part of the key.
 // 3. An event is durable before anyone sees it, so that its number is not given twice.
-import type { Kysely, Transaction } from "kysely";
+// 4. Whether a runner is still there is judged by the database's clock alone: those of two machines may differ by more than a lease.
+import { sql } from "kysely";
+import type { Kysely, RawBuilder, Transaction } from "kysely";
 import type { Database, Migration } from "../db/index.ts";
 import type { NewAnswer, NewResponse, ResponseStore, ResponseTx } from "./store.ts";
 
@@ -15,7 +17,7 @@ interface BackgroundTables {
     place: number;
     id: string;
     runner: string;
-    /** Until when its runner is believed to be there. */
+    /** Until when its runner is believed to be there, by the database's clock. */
     lease_ms: number;
   };
   response_events: { owner: string; id: string; sequence: number; event: string; expires_ms: number };
@@ -28,7 +30,6 @@ type BackgroundTx = Transaction<BackgroundTables>;
 export interface Running {
   readonly owner: string;
   readonly id: string;
-  readonly leaseMs: number;
 }
 
 /** An event of a streamed response: its number, counted from 0, and its JSON. */
@@ -94,6 +95,7 @@ export class BackgroundStore {
     response: NewResponse,
     run: {
       readonly runner: string;
+      /** For how long the runner is believed to be there, milliseconds. */
       readonly leaseMs: number;
       readonly places: number;
       readonly events: readonly string[];
@@ -109,7 +111,7 @@ export class BackgroundStore {
         if (isTaken.has(place)) continue;
         const { numInsertedOrUpdatedRows: inserted } = await tx
           .insertInto("running_responses")
-          .values({ owner, place, id, runner: run.runner, lease_ms: run.leaseMs })
+          .values({ owner, place, id, runner: run.runner, lease_ms: this.#inMs(run.leaseMs) })
           .onConflict((conflict) => conflict.columns(["owner", "place"]).doNothing())
           .executeTakeFirst();
         // Another process has taken it meanwhile.
@@ -178,31 +180,37 @@ export class BackgroundStore {
     await tx.deleteFrom("response_events").where("owner", "=", owner).where("id", "=", id).execute();
   }
 
-  /** When it counts as left, if it is worked on. */
-  async leaseOf(owner: string, id: string): Promise<number | undefined> {
+  /** Whether its runner is believed to be there; undefined when it is not worked on. */
+  async isHeld(owner: string, id: string): Promise<boolean | undefined> {
     const row = await this.#db.read
       .selectFrom("running_responses")
-      .select("lease_ms")
+      .select((each) => each("lease_ms", ">", this.#inMs(0)).as("held"))
       .where("owner", "=", owner)
       .where("id", "=", id)
       .executeTakeFirst();
-    return row?.lease_ms;
+    return row === undefined ? undefined : Boolean(row.held);
   }
 
-  /** Those that are left by who worked on them; all when the time is infinite. */
-  async left(nowMs: number): Promise<readonly Running[]> {
-    const all = this.#db.read.selectFrom("running_responses").selectAll();
-    const rows = await (nowMs === Infinity ? all : all.where("lease_ms", "<=", nowMs)).execute();
-    return rows.map(({ owner, id, lease_ms: leaseMs }) => ({ owner, id, leaseMs }));
+  /** Those that are left by who worked on them. @param isAlone Whether all are, because no one else works on this database. */
+  async left(isAlone: boolean): Promise<readonly Running[]> {
+    const all = this.#db.read.selectFrom("running_responses").select(["owner", "id"]);
+    return (isAlone ? all : all.where("lease_ms", "<=", this.#inMs(0))).execute();
   }
 
-  /** A runner is still at work on these. @returns Those of them that are worked on. */
+  /** An instant from now, by the database's clock. */
+  #inMs(ms: number): RawBuilder<number> {
+    return this.#db.dialect === "sqlite"
+      ? sql`cast(unixepoch('subsec') * 1000 as integer) + ${ms}`
+      : sql`(extract(epoch from clock_timestamp()) * 1000)::bigint + ${ms}::bigint`;
+  }
+
+  /** A runner is still at work on these, for so many milliseconds. @returns Those of them that are worked on. */
   async renew(runner: string, ids: readonly string[], leaseMs: number): Promise<ReadonlySet<string>> {
     const mine = await this.#db.transact(
       (tx) =>
         tx
           .updateTable("running_responses")
-          .set({ lease_ms: leaseMs })
+          .set({ lease_ms: this.#inMs(leaseMs) })
           .where("runner", "=", runner)
           .where("id", "in", ids)
           .returning("id")

@@ -168,7 +168,7 @@ export class BackgroundResponses implements AsyncDisposable {
     );
     const response = { id, previousId, createdMs, expiresMs, ...texts };
     const eventsExpireMs = Math.min(expiresMs, createdMs + eventsMs);
-    const run = { runner: this.#runner, leaseMs: createdMs + leaseMs, places, events: first, eventsExpireMs };
+    const run = { runner: this.#runner, leaseMs, places, events: first, eventsExpireMs };
     if (!(await store.begin(owner, response, run))) throw tooMany(places);
     const news = (): void => this.#news.tell(keyOf(owner, id));
     const shared = { store, clock, log, owner, imprint, pending, expiresMs, eventsExpireMs, events: first.length };
@@ -196,11 +196,11 @@ export class BackgroundResponses implements AsyncDisposable {
 
   /** Says that this process is there; what another one has ended is not worked on any more. */
   async #renew(): Promise<void> {
-    const { store, clock, log } = this.#parts;
+    const { store, log } = this.#parts;
     const under = [...this.#local];
     try {
       const ids = under.map(([, { id }]) => id);
-      const mine = await store.renew(this.#runner, ids, clock.nowMs() + leaseMs);
+      const mine = await store.renew(this.#runner, ids, leaseMs);
       for (const [, { id, stop }] of under) if (!mine.has(id)) stop(cancelled());
     } catch (error) {
       log.warn({ err: error }, "it could not be said which responses are worked on; trying again");

@@ -53,9 +53,9 @@ export const responsesModule = {
   async recover({ database, backgroundResponses }: Needs & Gives) {
     await backgroundResponses.ends.endLeft(database.dialect === "sqlite");
   },
-  async sweep({ responseStore, backgroundStore, backgroundResponses, clock }: Needs & Gives) {
-    await backgroundResponses.ends.endLeft(false);
-    await backgroundStore.sweep(clock.nowMs());
-    await responseStore.sweep(clock.nowMs());
-  },
+  sweeps: [
+    ({ backgroundResponses }: Gives) => backgroundResponses.ends.endLeft(false),
+    ({ backgroundStore, clock }: Needs & Gives) => backgroundStore.sweep(clock.nowMs()),
+    ({ responseStore, clock }: Needs & Gives) => responseStore.sweep(clock.nowMs()),
+  ],
 } as const satisfies Module<Needs, Gives>;

@@ -1,10 +1,10 @@
 // The operations of kept responses. They are the callers' who may have them made.
-import { change, client, modelRead } from "../kernel/operation.ts";
+import { change, client, modelRead, reachingOut } from "../kernel/operation.ts";
 import type { Operations } from "../kernel/operation.ts";
 
 /** What can be asked of kept responses. */
 export const responseOperations = {
-  "response.compact": client(change("task.create", "data")),
+  "response.compact": reachingOut(client(change("task.create", "data"))),
   "response.read": client(modelRead()),
   "response.read_input": client(modelRead()),
   "response.cancel": client(change("task.create", "data")),

@@ -10,6 +10,7 @@ import type { Attributes } from "@opentelemetry/api";
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
 import { BatchSpanProcessor, RandomIdGenerator } from "@opentelemetry/sdk-trace";
 import type { ReadableSpan, SpanExporter } from "@opentelemetry/sdk-trace";
+import { steady } from "../kernel/clock.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/ctx.ts";
 import type { CallFacts, GatewayObserver } from "../gateway/index.ts";
@@ -55,7 +56,7 @@ export class OpenTelemetryObserver implements GatewayObserver, AsyncDisposable {
   #pending = 0;
 
   constructor({ url, version, clock, log }: TraceParts) {
-    this.#clock = clock;
+    this.#clock = steady(clock);
     this.#log = log;
     const exporter = this.#watched(new OTLPTraceExporter({ url, timeoutMillis: exportMs }));
     this.#processor = new BatchSpanProcessor({

@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Gauge } from "prom-client";
 import type { Registry } from "prom-client";
+import { steady } from "../kernel/clock.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/ctx.ts";
 import type { BudgetLine } from "../budgets/index.ts";
@@ -97,7 +98,7 @@ export class ScrapeGauges {
   }
 
   async #readBudgets({ budgets }: GaugeSources): Promise<void> {
-    const nowMs = this.#parts.clock.nowMs();
+    const nowMs = steady(this.#parts.clock).nowMs();
     if (this.#reading === undefined && nowMs - this.#budgetsMs >= budgetsAgeMs) {
       this.#budgetsMs = nowMs;
       this.#reading = budgets

@@ -78,6 +78,12 @@ async function run({ io, options, json }: LocalCall): Promise<number> {
   }
   if (json) print(io, JSON.stringify(publicNames({ url, adminKey, adminPassword, dataDir, constitutionHash })));
   else print(io, ...welcome(io, { url, adminKey, adminPassword, dataDir, constitutionHash, simulates }));
+  void charter.later?.then((made) => {
+    const { adminKey: lateKey = adminKey, adminPassword: latePassword = adminPassword } = made;
+    if (lateKey === adminKey && latePassword === adminPassword) return;
+    const ready = { url, adminKey: lateKey, adminPassword: latePassword, dataDir, constitutionHash, simulates };
+    print(io, ...(json ? [JSON.stringify(publicNames(ready))] : welcome(io, ready)));
+  });
   const signal = await signals.first;
   if (!json) complain(io, `${signal}: finishing what is under way; once more to stop at once`);
   await charter.close();

@@ -6,6 +6,7 @@
 // 3. An issuer that cannot be asked is left alone for ten seconds, so that tokens in its name cost nothing meanwhile.
 import { createRemoteJWKSet, customFetch } from "jose";
 import type { JWTVerifyGetKey } from "jose";
+import { steady } from "../../kernel/clock.ts";
 import type { Clock } from "../../kernel/clock.ts";
 import type { Log } from "../../kernel/ctx.ts";
 import type { Issuer } from "./issuer.ts";
@@ -33,7 +34,7 @@ export class IssuerKeys {
 
   constructor(issuer: Issuer, clock: Clock, log: Log) {
     this.#issuer = issuer;
-    this.#clock = clock;
+    this.#clock = steady(clock);
     this.#log = log;
   }
 
@@ -73,7 +74,7 @@ export class IssuerKeys {
 
   async #fetched(url: string, signal: AbortSignal, isSound: (answer: Answer) => boolean): Promise<Answer> {
     const sinceMs = this.#clock.nowMs() - this.#failedMs;
-    if (sinceMs >= 0 && sinceMs < pauseMs) throw new Error("the issuer failed a moment ago");
+    if (sinceMs < pauseMs) throw new Error("the issuer failed a moment ago");
     try {
       const response = await fetch(url, { signal, redirect: "error", headers: { accept: "application/json" } });
       if (response.status !== 200) {

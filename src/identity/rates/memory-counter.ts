@@ -6,6 +6,7 @@
 //    share nothing.
 // 3. There is no timer: a whole bucket is dropped when the clock has passed it.
 import { hash, randomBytes } from "node:crypto";
+import { steady } from "../../kernel/clock.ts";
 import type { Clock } from "../../kernel/clock.ts";
 import type { Counter, Limit, Taken } from "./counter.ts";
 import { bucketStart, fits, takenOf } from "./window.ts";
@@ -68,7 +69,7 @@ export class MemoryCounter implements Counter {
   readonly #seed = randomBytes(16).toString("hex");
 
   constructor(clock: Clock, maxKeys: number = defaultMaxKeys) {
-    this.#clock = clock;
+    this.#clock = steady(clock);
     this.#maxKeys = maxKeys;
   }
 
@@ -125,7 +126,6 @@ export class MemoryCounter implements Counter {
       shelf.previous = behindMs === windowMs ? shelf.current : empty();
       shelf.current = empty();
     }
-    // A clock that was set back takes the counts along: no one gains by it, and no one waits for the old time.
     shelf.startMs = startMs;
     return shelf;
   }

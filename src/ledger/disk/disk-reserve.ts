@@ -3,6 +3,7 @@
 import { randomFillSync } from "node:crypto";
 import { rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { steady } from "../../kernel/clock.ts";
 import type { Clock } from "../../kernel/clock.ts";
 import { replaceFile } from "../../durable-files/index.ts";
 
@@ -23,7 +24,7 @@ export class Ballast {
 
   constructor(dir: string, clock: Clock) {
     this.#path = join(dir, ballastFile);
-    this.#clock = clock;
+    this.#clock = steady(clock);
   }
 
   /** Whether the reserve is on the disk. Without it nothing new may begin. */
@@ -49,8 +50,7 @@ export class Ballast {
   /** Tries to fill again, at most once a second; resolves with whether the reserve is in place. */
   async refill(): Promise<boolean> {
     if (this.#inPlace) return true;
-    // The absolute value: a clock that was set back must not keep the ledger full until it has caught up.
-    const sinceMs = Math.abs(this.#clock.nowMs() - this.#triedAtMs);
+    const sinceMs = this.#clock.nowMs() - this.#triedAtMs;
     if (this.#trying === undefined && sinceMs < retryAfterMs) return false;
     this.#trying ??= this.fill().finally(() => (this.#trying = undefined));
     return this.#trying;

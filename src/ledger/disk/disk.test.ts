@@ -190,6 +190,25 @@ describe("intents that a crash cut off", () => {
     expect(ledger.size).toBe(6);
   });
 
+  it("are closed as unknown where what was asked is done elsewhere and nothing says that it took effect", async () => {
+    await using place = await sqlitePlace();
+    await using database = await place.open();
+    await database.migrate(ledgerMigrations);
+    await using home = await folder();
+    const call = (number: number): Leaf => ({ ...intentLeaf(number), operation: "chat.create" });
+    {
+      await using ledger = await home.open(database);
+      await ledger.append([call(0), intentLeaf(1), call(2)]);
+    }
+    await using ledger = await home.open(database);
+    await ledger.closeInterrupted(
+      async () => new Set([2]),
+      (operation) => operation === "chat.create",
+    );
+    const closed = await ledger.entries({ kind: "outcome", limit: 9 });
+    expect(closed.map(({ leaf }) => leaf.code)).toEqual(["effect.unknown", "effect.none", "effect.applied"]);
+  });
+
   it("are all closed when there are more than fit one commit", async () => {
     await using place = await sqlitePlace();
     await using database = await place.open();
@@ -202,5 +221,58 @@ describe("intents that a crash cut off", () => {
     await using ledger = await home.open(database);
     expect(await ledger.closeInterrupted(async () => new Set())).toBe(600);
     expect(await ledger.entries({ kind: "outcome", limit: 1_000 })).toHaveLength(600);
+  });
+});
+
+describe("a ledger that was exchanged", () => {
+  it("is known as such at every start until that is on record, and its index is not touched before", async () => {
+    await using place = await sqlitePlace();
+    await using database = await place.open();
+    await database.migrate(ledgerMigrations);
+    {
+      await using other = await folder();
+      await using ledger = await other.open(database);
+      await ledger.append([intentLeaf(1), intentLeaf(2)]);
+      await ledger.entries({ kind: "intent", limit: 1 });
+    }
+    await using home = await folder();
+    {
+      await using fresh = await sqlitePlace();
+      await using nothing = await fresh.open();
+      await nothing.migrate(ledgerMigrations);
+      await using ledger = await home.open(nothing);
+      await ledger.append([3, 4, 5].map(intentLeaf));
+    }
+    for (let start = 0; start < 2; start++) {
+      await using ledger = await home.open(database);
+      expect(ledger.exchanged).toBe(true);
+      await ledger.append([intentLeaf(6 + start)]);
+      await expect(ledger.entries({ kind: "intent", limit: 9 })).rejects.toMatchObject({ code: "ledger.unavailable" });
+    }
+    {
+      await using ledger = await home.open(database);
+      ledger.exchangeNoted();
+      expect(indexesOf(await ledger.entries({ kind: "intent", limit: 9 }))).toEqual([0, 1, 2, 3, 4]);
+    }
+    await using ledger = await home.open(database);
+    expect(ledger.exchanged).toBe(false);
+  });
+});
+
+describe("a ledger in which nothing new may begin yet", () => {
+  it("ends what has begun, says that it is full, and goes on when it is let go", async () => {
+    await using place = await sqlitePlace();
+    await using database = await place.open();
+    await database.migrate(ledgerMigrations);
+    await using home = await folder();
+    await using ledger = await home.open(database);
+    const intent = await ledger.append([intentLeaf(1)]);
+    const release = ledger.holdNew("not settled");
+    expect(ledger.condition()).toEqual({ state: "full", reason: "not settled" });
+    await expect(ledger.append([intentLeaf(2)])).rejects.toMatchObject({ code: "ledger.full" });
+    await ledger.append([outcomeLeaf(intent)]);
+    release();
+    expect(ledger.condition()).toEqual({ state: "open" });
+    expect(await ledger.append([intentLeaf(2)])).toBe(2);
   });
 });

@@ -6,9 +6,11 @@ import type { DiskLogOptions } from "./opening.ts";
 import { Indexer } from "../indexer.ts";
 import type { IndexedLog } from "../indexer.ts";
 import { EntryIndexStore } from "../index-store.ts";
+import { ledgerFault } from "../errors.ts";
+import { begins } from "../leaf.ts";
 import type { Leaf } from "../leaf.ts";
 import { readLeaf } from "../leaf-json.ts";
-import type { AppliedAmong, Entry, EntryQuery, Ledger } from "../ledger.ts";
+import type { AppliedAmong, Entry, EntryQuery, Ledger, LedgerCondition } from "../ledger.ts";
 import { tileWidth } from "../tiles.ts";
 
 /** What a ledger is opened with. */
@@ -23,6 +25,10 @@ export interface DiskLedger extends Ledger {
   publish(): Promise<boolean>;
   /** The index in the database remembers another log of this name: someone exchanged the ledger's files, or the database. */
   readonly exchanged: boolean;
+  /** That it was exchanged is on record: only now may the index forget the other log. */
+  exchangeNoted(): void;
+  /** Refuses, as a full disk does, what would begin something new, until the function that is given back is called. */
+  holdNew(reason: string): () => void;
 }
 
 /** Interrupted intents that are closed in one commit. */
@@ -54,6 +60,8 @@ class OpenLedger implements DiskLedger {
   readonly #store: EntryIndexStore;
   readonly #indexer: Indexer;
   #interrupted: readonly number[];
+  /** Why nothing new may begin yet, whatever the disk says. */
+  #held: string | undefined;
 
   constructor(log: DiskLog, options: LedgerOptions, exchanged: boolean) {
     this.exchanged = exchanged;
@@ -64,6 +72,7 @@ class OpenLedger implements DiskLedger {
     this.#interrupted = log.openIntents;
     this.#store = new EntryIndexStore(options.database);
     this.#indexer = new Indexer(indexedLog(log), this.#store, options.log);
+    if (exchanged) this.#indexer.hold();
     log.onCommit(() => this.#indexer.wake());
     if (log.size > 0) this.#indexer.wake();
   }
@@ -72,12 +81,25 @@ class OpenLedger implements DiskLedger {
     return this.#log.size;
   }
 
-  condition() {
-    return this.#log.condition();
+  condition(): LedgerCondition {
+    const condition = this.#log.condition();
+    return condition.state === "open" && this.#held !== undefined ? { state: "full", reason: this.#held } : condition;
   }
 
-  append(leaves: readonly Leaf[]): Promise<number> {
+  async append(leaves: readonly Leaf[]): Promise<number> {
+    if (this.#held !== undefined && leaves.some(begins)) {
+      throw ledgerFault("ledger.full", `Nothing new may begin: ${this.#held}.`, { retryAfterSeconds: 5 });
+    }
     return this.#log.append(leaves);
+  }
+
+  holdNew(reason: string): () => void {
+    this.#held = reason;
+    return () => (this.#held = undefined);
+  }
+
+  exchangeNoted(): void {
+    this.#indexer.release();
   }
 
   checkpoint(): string {
@@ -120,14 +142,16 @@ class OpenLedger implements DiskLedger {
     return this.#log.bundle(index, width);
   }
 
-  async closeInterrupted(applied: AppliedAmong): Promise<number> {
+  async closeInterrupted(applied: AppliedAmong, reachesOut?: (operation: string) => boolean): Promise<number> {
     const intents = this.#interrupted;
     const effective = intents.length === 0 ? new Set() : await applied(intents);
     for (let from = 0; from < intents.length; from += closedAtOnce) {
       const outcomes: Leaf[] = [];
       for (const index of intents.slice(from, from + closedAtOnce)) {
         const time = instant(this.#options.clock.nowMs());
-        outcomes.push(interruptedOutcome(await this.entry(index), effective.has(index), time));
+        const entry = await this.entry(index);
+        const unapplied = reachesOut?.(entry.leaf.operation) === true ? "effect.unknown" : "effect.none";
+        outcomes.push(interruptedOutcome(entry, effective.has(index) ? "effect.applied" : unapplied, time));
       }
       await this.append(outcomes);
       this.#interrupted = intents.slice(from + closedAtOnce);
@@ -157,12 +181,12 @@ class OpenLedger implements DiskLedger {
 }
 
 /** The outcome that closes an intent which a crash cut off. */
-function interruptedOutcome({ index, leaf }: Entry, isApplied: boolean, time: string): Leaf {
+function interruptedOutcome({ index, leaf }: Entry, code: string, time: string): Leaf {
   const { product, resource, operation, requestId, constitutionHash } = leaf;
   return {
     kind: "outcome",
     outcome: "interrupted",
-    code: isApplied ? "effect.applied" : "effect.none",
+    code,
     intent: index,
     time,
     principal: "system",

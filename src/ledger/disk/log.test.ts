@@ -1,5 +1,6 @@
+import { randomUUID } from "node:crypto";
 import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import {
   failingDisk,
@@ -9,6 +10,7 @@ import {
   outcomeLeaf,
   systemError,
 } from "../../../test/support/ledger/ledger-folder.ts";
+import { steppedClock } from "../../../test/support/stepped-clock.ts";
 import { maxCommitLeaves } from "../../kernel/limits.ts";
 import { leafJson } from "../leaf-json.ts";
 import { ballastFile } from "./disk-reserve.ts";
@@ -139,6 +141,20 @@ describe("the folder", () => {
     expect(await readdir(join(folder.dir, "tmp"))).toEqual([]);
   });
 
+  it("is opened without what a killed process had half replaced, which no one but its owner removes", async () => {
+    await using folder = await ledgerFolder();
+    await folder.fill(3);
+    const left = join(folder.dir, `${ballastFile}.${randomUUID()}.tmp`);
+    await writeFile(left, "torn");
+    {
+      await using _log = await folder.open();
+      expect(await readdir(folder.dir)).not.toContain(basename(left));
+      await writeFile(left, "being written");
+      await expect(folder.open({ lockWaitMs: 0 })).rejects.toMatchObject({ code: "ledger.locked" });
+      expect(await readdir(folder.dir)).toContain(basename(left));
+    }
+  });
+
   it("keeps the key to its owner and refuses to go on without it or under another name", async () => {
     await using folder = await ledgerFolder();
     await folder.fill(3);
@@ -218,12 +234,13 @@ describe("a disk that fails", () => {
   it("full: opens again when there is room although the clock was set back meanwhile", async () => {
     await using folder = await ledgerFolder();
     const disk = failingDisk();
-    let nowMs = 1_795_000_000_000;
-    await using log = await folder.open({ openJournalFile: disk.open, clock: { nowMs: () => nowMs } });
+    const clock = steppedClock();
+    await using log = await folder.open({ openJournalFile: disk.open, clock });
     disk.writeError = systemError("ENOSPC");
     await expect(log.append([intentLeaf(0)])).rejects.toMatchObject({ code: "ledger.full" });
     disk.writeError = undefined;
-    nowMs -= 3_600_000;
+    clock.step(-3_600_000);
+    clock.pass(1_000);
     expect(await log.append([intentLeaf(1)])).toBe(0);
   });
 

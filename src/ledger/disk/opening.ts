@@ -5,7 +5,7 @@ import type { Clock } from "../../kernel/clock.ts";
 import type { Log } from "../../kernel/ctx.ts";
 import type { Meter } from "../../kernel/meter.ts";
 import { acceptedFile, readAccepted } from "./accepted.ts";
-import { readIfThere, replaceFile, syncFolder } from "../../durable-files/index.ts";
+import { readIfThere, removeTemporary, replaceFile, syncFolder } from "../../durable-files/index.ts";
 import { Journal, journalSegments, readSegment } from "./journal.ts";
 import type { JournalOptions, OpenJournalFile, Segment } from "./journal.ts";
 import { openSigner } from "./keys.ts";
@@ -89,6 +89,7 @@ export async function openParts(options: DiskLogOptions, repair?: UnderRepair): 
 
 async function openLocked(options: DiskLogOptions, lock: FolderLock, withoutTail: boolean): Promise<OpenedParts> {
   const { dir, origin } = options;
+  await removeTemporary(dir);
   const isNew = await hasNoLog(dir);
   const signer = await openSigner(dir, origin, isNew);
   if (isNew) await beginLog(dir, origin, signer);
