@@ -46,10 +46,12 @@ export function administration(parts: AccountParts, records: AccountRecords): Ad
       parts.gate.permit(ctx, manageCredentials.target);
       return users.byId(id);
     },
-    async ensureFirstAdmin(ctx) {
-      if (await users.any()) return undefined;
+    async ensureFirstAdmin(ctx, isUnseen) {
+      const unseen = isUnseen ? await users.byUsername(firstAdmin.username) : undefined;
+      const isWaiting = unseen?.mustChangePassword === true;
+      if (!isWaiting && (await users.any())) return undefined;
       try {
-        const { value } = await create(ctx, firstAdmin);
+        const { value } = await (isWaiting ? resetPassword(ctx, unseen.id) : create(ctx, firstAdmin));
         return { username: value.user.username, oneTimePassword: value.oneTimePassword };
       } catch (error) {
         // Another process that started at the same time was faster.

@@ -51,8 +51,14 @@ export interface Administration {
   importAll(ctx: Ctx, accounts: readonly ImportedAccount[]): Promise<Receipted<Imported>>;
   list(ctx: Ctx, page: { readonly after?: UserId; readonly limit: number }): Promise<readonly UserRecord[]>;
   get(ctx: Ctx, id: string): Promise<UserRecord>;
-  /** The user `admin` with a one-time password, when there is no user at all; for the very first start. */
-  ensureFirstAdmin(ctx: Ctx): Promise<{ readonly username: string; readonly oneTimePassword: string } | undefined>;
+  /**
+   * The user `admin` with a one-time password, when there is no user at all; for the very first start.
+   * @param isUnseen Whether no one has seen the password that an earlier start gave it, so that it gets another.
+   */
+  ensureFirstAdmin(
+    ctx: Ctx,
+    isUnseen: boolean,
+  ): Promise<{ readonly username: string; readonly oneTimePassword: string } | undefined>;
 }
 
 /** What accounts need of the application. */

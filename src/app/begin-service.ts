@@ -7,6 +7,7 @@ import type { Clock } from "../kernel/clock.ts";
 import type { Ctx, Log } from "../kernel/ctx.ts";
 import { newId } from "../kernel/ids.ts";
 import type { Ledger } from "../ledger/index.ts";
+import type { UnshownCredentials } from "./unshown-credentials.ts";
 
 /** What is shown once, and never again. */
 export interface FirstCredentials {
@@ -28,7 +29,7 @@ interface Needs {
 }
 
 /** The steps of a beginning, and what they have made so far; an admin's key is made when there is none, or when one is asked for. */
-export function beginService(house: Needs, newAdminKey: boolean) {
+export function beginService(house: Needs, newAdminKey: boolean, unshown: UnshownCredentials) {
   const { version, clock, log, constitution, ledger, identity, keys, accounts } = house;
   const system: Ctx = {
     principal: { id: "system", kind: "admin", product: null, role: "admin" },
@@ -56,11 +57,17 @@ export function beginService(house: Needs, newAdminKey: boolean) {
         },
       ]),
     async () => {
-      if (!newAdminKey && (await identity.keys.any())) return;
-      first.adminKey = (await keys.create(system, { kind: "admin" })).value.key;
+      const left = await unshown.left();
+      if (!newAdminKey && left === undefined && (await identity.keys.any())) return;
+      await unshown.note(left);
+      const { id, key } = (await keys.create(system, { kind: "admin" })).value;
+      if (left) await keys.revoke(system, left);
+      await unshown.note(id);
+      first.adminKey = key;
     },
     async () => {
-      const admin = await accounts.ensureFirstAdmin(system);
+      const isUnseen = (await unshown.left()) !== undefined && !newAdminKey;
+      const admin = await accounts.ensureFirstAdmin(system, isUnseen);
       if (admin !== undefined) first.adminPassword = admin.oneTimePassword;
     },
   ];

@@ -2,7 +2,6 @@
 // opposite order.
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { pino } from "pino";
 import { modules } from "../app.ts";
 import type { Config } from "../config/index.ts";
 import { openDatabase } from "../db/index.ts";
@@ -21,9 +20,11 @@ import type { Operations } from "../kernel/operation.ts";
 import { PrometheusMeter } from "../telemetry/prometheus-meter.ts";
 import { beginService } from "./begin-service.ts";
 import type { FirstCredentials } from "./begin-service.ts";
+import { openLog } from "./log.ts";
 import { closeToOthers } from "./private-folder.ts";
 import { Settling } from "./settling.ts";
 import { Sweeping } from "./sweeping.ts";
+import { UnshownCredentials } from "./unshown-credentials.ts";
 import type { Sweep } from "./sweeping.ts";
 
 /** A running Charter. */
@@ -35,6 +36,8 @@ export interface Charter extends FirstCredentials {
   readonly trouble?: string;
   /** Credentials that could not be made yet for want of room; resolves once there is some. */
   readonly later?: Promise<FirstCredentials>;
+  /** To be called when the credentials have been shown; until then the next start makes others in their place. */
+  shown(): Promise<void>;
   /** Stops accepting, waits for running requests, and closes everything. */
   close(): Promise<void>;
 }
@@ -46,6 +49,8 @@ export interface StartOptions {
   readonly log?: Log;
   /** Makes another admin key, as at the first start; for operators who have lost theirs. */
   readonly newAdminKey?: boolean;
+  /** Whether `shown` will be called; otherwise the caller of `startCharter` has seen what it gives. */
+  readonly awaitsShown?: boolean;
   /** The environment, where the catalogue of models finds the keys of providers. */
   readonly variables?: Readonly<Record<string, string | undefined>>;
   /** Told how much of the ledger has been verified, in leaves. */
@@ -68,7 +73,7 @@ export type House = Opened<Base, typeof modules>;
 /** Starts Charter. */
 export async function startCharter(config: Config, options: StartOptions): Promise<Charter> {
   const { version, clock = systemClock, variables = {}, onVerify } = options;
-  const log = options.log ?? pino({ level: config.log.level }, pino.destination(2));
+  const log = options.log ?? openLog(config.log.level);
   await makeDataFolder(config.data.dir, log);
   await using opened = new AsyncDisposableStack();
   const keep = <T extends AsyncDisposable | Disposable>(resource: T): T => opened.use(resource);
@@ -80,7 +85,8 @@ export async function startCharter(config: Config, options: StartOptions): Promi
   // The lock of the ledger, which is held now, stands for the whole folder.
   await removeTemporary(config.data.dir);
   keep(new Sweeping(sweepsOf(house), log));
-  const { steps, first } = openingOf(house, options.newAdminKey === true);
+  const unshown = new UnshownCredentials(config.data.dir);
+  const { steps, first } = openingOf(house, options.newAdminKey === true, unshown);
   const settling = keep(new Settling(steps, log));
   // A damaged ledger takes no leaves at all, and is mended only while no server has it open.
   const isSettled = canSettle(house) && (await settling.now());
@@ -89,6 +95,7 @@ export async function startCharter(config: Config, options: StartOptions): Promi
 
   const url = await listen(house, (close) => opened.defer(close));
   house.ownUrl.listensAt(url);
+  if (options.awaitsShown !== true) await unshown.forget();
   const parts = opened.move();
   return {
     url,
@@ -97,14 +104,15 @@ export async function startCharter(config: Config, options: StartOptions): Promi
     constitutionHash: house.constitution.hash,
     ...(condition.state === "open" ? {} : { trouble: condition.reason }),
     ...(isSettled || !canSettle(house) ? {} : { later: settling.later.then(() => first) }),
+    shown: () => unshown.forget(),
     close: () => parts.disposeAsync(),
   };
 }
 
 /** What a start has to do before anything is attempted, and what comes of it. Until what was left is settled nothing new begins. */
-function openingOf(house: House, newAdminKey: boolean) {
+function openingOf(house: House, newAdminKey: boolean, unshown: UnshownCredentials) {
   const release = house.ledger.holdNew("what the last end of this server left is not settled yet");
-  const begun = beginService(house, newAdminKey);
+  const begun = beginService(house, newAdminKey, unshown);
   const recovering = (modules as readonly Module[]).flatMap(({ recover }) => recover ?? []);
   const settled = recovering.map((recover) => () => recover(house as never));
   return { steps: [...settled, release, ...begun.steps], first: begun.first };

@@ -16,6 +16,13 @@ export function print(io: Io, ...lines: readonly string[]): void {
   io.stdout.write(lines.map((line) => `${line}\n`).join(""));
 }
 
+/** Writes lines to stdout; resolves when they have left this process, and rejects where they cannot. */
+export function printed(io: Io, lines: readonly string[]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    io.stdout.write(lines.map((line) => `${line}\n`).join(""), (error) => (error ? reject(error) : resolve()));
+  });
+}
+
 /** Writes lines to stderr. */
 export function complain(io: Io, ...lines: readonly string[]): void {
   io.stderr.write(lines.map((line) => `${line}\n`).join(""));

@@ -16,7 +16,8 @@ export async function runProgram(args: readonly string[], io: Io): Promise<numbe
   try {
     return await dispatch(commonOptionsLast(args), io);
   } catch (error) {
-    return explain(error, io, args.includes("--json"));
+    // The one line that a server prints says that it is ready; why it is not stands elsewhere.
+    return explain(error, io, args.includes("--json") && !args.includes("serve"));
   }
 }
 

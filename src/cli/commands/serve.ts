@@ -6,7 +6,7 @@ import { publicNames } from "../../kernel/json-case.ts";
 import { openSecretFiles } from "../checks/secret-files.ts";
 import { defaultUrl, exitCodes } from "../syntax.ts";
 import type { LocalCall, CommandBody } from "../command.ts";
-import { complain, print, tint } from "../io.ts";
+import { complain, printed, tint } from "../io.ts";
 import type { Io } from "../io.ts";
 import { loadLocalConfig, settingOptions } from "../local-config.ts";
 import { Progress, progressStyle } from "../progress.ts";
@@ -76,13 +76,22 @@ async function run({ io, options, json }: LocalCall): Promise<number> {
       "Reads go on. `charter doctor` and `charter ledger verify` say more, `charter ledger repair` records a decision.",
     );
   }
-  if (json) print(io, JSON.stringify(publicNames({ url, adminKey, adminPassword, dataDir, constitutionHash })));
-  else print(io, ...welcome(io, { url, adminKey, adminPassword, dataDir, constitutionHash, simulates }));
+  const show = async (ready: ReadyServer): Promise<void> => {
+    const { simulates: _, ...told } = ready;
+    await printed(io, json ? [JSON.stringify(publicNames(told))] : welcome(io, ready));
+    await charter.shown();
+  };
+  const ready = { url, adminKey, adminPassword, dataDir, constitutionHash, simulates };
+  try {
+    await show(ready);
+  } catch (error) {
+    await charter.close();
+    throw new Error(`what is shown once cannot be printed: ${(error as Error).message}`, { cause: error });
+  }
   void charter.later?.then((made) => {
     const { adminKey: lateKey = adminKey, adminPassword: latePassword = adminPassword } = made;
     if (lateKey === adminKey && latePassword === adminPassword) return;
-    const ready = { url, adminKey: lateKey, adminPassword: latePassword, dataDir, constitutionHash, simulates };
-    print(io, ...(json ? [JSON.stringify(publicNames(ready))] : welcome(io, ready)));
+    return show({ ...ready, adminKey: lateKey, adminPassword: latePassword });
   });
   const signal = await signals.first;
   if (!json) complain(io, `${signal}: finishing what is under way; once more to stop at once`);
@@ -97,7 +106,13 @@ async function start(io: Io, config: Config, newAdminKey: boolean) {
   progress.label("verifying the ledger");
   const onVerify = (done: number, total: number): void => progress.set(done, total);
   try {
-    return await startCharter(config, { version: programVersion(), newAdminKey, onVerify, variables: io.env });
+    return await startCharter(config, {
+      version: programVersion(),
+      newAdminKey,
+      awaitsShown: true,
+      onVerify,
+      variables: io.env,
+    });
   } catch (error) {
     throw addressTaken(error, config) ?? error;
   }

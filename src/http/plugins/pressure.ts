@@ -61,6 +61,7 @@ export function measurePressure({ maxEventLoopDelayMs, maxRssBytes }: PressureLi
   histogram.enable();
   let lagging = 0;
   let isFull = false;
+  let rssBytes = 0;
   let sampledMs = performance.now();
   const timer = setInterval(() => {
     const nowMs = performance.now();
@@ -70,7 +71,8 @@ export function measurePressure({ maxEventLoopDelayMs, maxRssBytes }: PressureLi
     sampledMs = nowMs;
     lagging = maxEventLoopDelayMs > 0 && meanMs > maxEventLoopDelayMs ? lagging + 1 : 0;
     onSample();
-    isFull = process.memoryUsage.rss() > mostBytes || getHeapStatistics().used_heap_size > mostHeapBytes;
+    rssBytes = residentBytes() ?? rssBytes;
+    isFull = rssBytes > mostBytes || getHeapStatistics().used_heap_size > mostHeapBytes;
   }, sampleMs).unref();
   return {
     get isHigh() {
@@ -84,6 +86,15 @@ export function measurePressure({ maxEventLoopDelayMs, maxRssBytes }: PressureLi
       histogram.disable();
     },
   };
+}
+
+/** Resident memory, bytes; undefined where it cannot be read just now: that takes a descriptor, of which there may be none. */
+function residentBytes(): number | undefined {
+  try {
+    return process.memoryUsage.rss();
+  } catch {
+    return undefined;
+  }
 }
 
 /** Refuses new requests while the pressure is high; while only the loop lags, not those of callers that ask for little. */
