@@ -37,7 +37,7 @@ describe("the log", () => {
       const fd = openSync(file, "a");
       closeSync(fd);
       const output = new LogOutput(fd);
-      output.onRecovery = (lost) => console.log(lost, readFileSync(file, "utf8").startsWith("first\\nx"));
+      output.onRecovery = (lost) => console.log(lost, readFileSync(file, "utf8").startsWith("first\\n"));
       output.write("first\\n");
       await new Promise((resolve) => setTimeout(resolve, 20));
       for (let i = 0; i < 20; i++) output.write("x".repeat(99_999) + "\\n");
