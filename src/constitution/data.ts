@@ -193,6 +193,8 @@ export interface ConstitutionLimits {
   /** So many attempts refused for lack of permission within the window suspend the credential. */
   readonly refusalsMax: number;
   readonly refusalsWindowSeconds: number;
+  /** So long a used refresh token is still good for its client; 10 when absent. */
+  readonly refreshGraceSeconds?: number;
   readonly abandonedUploadSeconds: number;
   readonly storageForecastSeconds: number;
   readonly queryObjectiveMs: number;

@@ -88,6 +88,7 @@ export const identityModule = {
         recordLogin: (tx, id, login) => writer.recordLogin(tx, id, login),
       },
       secret: await secrets.bytes("signing.secret"),
+      refreshGraceSeconds: constitution.data.limits.refreshGraceSeconds,
       changed,
       ...config.identity,
       issuer: ownUrl.asIssuer,

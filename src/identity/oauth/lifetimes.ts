@@ -17,3 +17,6 @@ export const assertionSeconds = 300;
 
 /** How far clocks may be apart, seconds. */
 export const skewSeconds = 5;
+
+/** How long a used refresh token is still good where the constitution does not say, seconds. */
+export const refreshGraceSeconds = 10;

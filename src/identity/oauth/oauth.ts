@@ -7,6 +7,7 @@ import { SigningKeys } from "../signing-keys.ts";
 import type { TokenAlgorithm } from "../signing-keys.ts";
 import type { Accounts } from "./accounts.ts";
 import { StoredClients } from "./clients.ts";
+import { refreshGraceSeconds } from "./lifetimes.ts";
 import { TokenStore } from "./token-store.ts";
 
 /** What everything here is opened with. */
@@ -22,6 +23,8 @@ export interface OAuthParts {
   readonly passwordGrant: boolean;
   /** Our own URL as the world sees it, an origin without a path. */
   readonly issuer: () => string;
+  /** How long a used refresh token is still good, seconds. */
+  readonly refreshGraceSeconds?: number | undefined;
   /** Told the id of every client, family and token whose end has become durable. */
   readonly changed?: (id: string) => void;
 }
@@ -37,7 +40,7 @@ export interface OAuth extends Pick<OAuthParts, "clock" | "accounts" | "issuer" 
 /** Puts the parts together and sees to it that there is a key to sign with. */
 export async function openOAuth(parts: OAuthParts): Promise<OAuth> {
   const { db, clock, log, accounts, secret, tokenAlgorithm, passwordGrant, issuer, changed } = parts;
-  const store = new TokenStore(db, clock, changed);
+  const store = new TokenStore(db, clock, 1000 * (parts.refreshGraceSeconds ?? refreshGraceSeconds), changed);
   const clients = new StoredClients(db, clock, passwordGrant, changed);
   const keys = new SigningKeys({ db, clock, log, algorithm: tokenAlgorithm, secret });
   await keys.current();

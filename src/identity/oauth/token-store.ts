@@ -12,7 +12,7 @@ import type { Clock } from "../../kernel/clock.ts";
 import { sha256Hex } from "../../kernel/hash.ts";
 import { builtInClientId } from "./client.ts";
 import { oauthFault } from "./errors.ts";
-import type { OAuthTables } from "./migrations.ts";
+import type { OAuthTables, TokenRow } from "./migrations.ts";
 import { AlreadyConsumed } from "./unit-of-work.ts";
 import type { Buffered, Payload, Reuse, UnitOfWork } from "./unit-of-work.ts";
 
@@ -33,13 +33,16 @@ type Tx = Transaction<OAuthTables>;
 export class TokenStore {
   readonly #db: Database<OAuthTables>;
   readonly #clock: Clock;
+  readonly #graceMs: number;
   readonly #changed: (id: string) => void;
   #revocations = 0;
 
   /** `changed` is called with the id of every family and every token whose end has become durable. */
-  constructor(db: Database, clock: Clock, changed: (id: string) => void = () => {}) {
+  /** @param graceMs How long a used refresh token is still good: an answer can get lost, and two tabs can ask at once. */
+  constructor(db: Database, clock: Clock, graceMs: number, changed: (id: string) => void = () => {}) {
     this.#db = db.tables<OAuthTables>();
     this.#clock = clock;
+    this.#graceMs = graceMs;
     this.#changed = changed;
   }
 
@@ -56,7 +59,9 @@ export class TokenStore {
       .where("id_hash", "=", sha256Hex(id))
       .where("model", "=", model)
       .executeTakeFirst();
-    return row === undefined ? undefined : this.#found(row.payload, row.expires_ms, row.consumed_ms !== null);
+    if (row === undefined) return undefined;
+    const isUsed = row.consumed_ms !== null && !this.#forgives(row, this.#clock.nowMs());
+    return this.#found(row.payload, row.expires_ms, isUsed);
   }
 
   /** A family that stands; undefined when there is none or it was revoked. */
@@ -118,7 +123,7 @@ export class TokenStore {
     await this.#holdClient(tx, unit.client);
     for (const grant of unit.of("Grant")) await this.#insertGrant(tx, grant, nowMs);
     await this.#holdGrants(tx, unit, nowMs);
-    for (const [id, use] of unit.consumed) await consume(tx, id, use, nowMs);
+    for (const [id, use] of unit.consumed) await this.#consume(tx, id, use, nowMs);
     for (const token of unit.of("RefreshToken", "AuthorizationCode")) await insertToken(tx, token, nowMs);
     for (const assertion of unit.of("ReplayDetection")) await insertAssertion(tx, assertion, nowMs);
     for (const id of [...unit.revokedGrants].toSorted()) await aloneAt(tx, this.#db.dialect, id);
@@ -139,6 +144,31 @@ export class TokenStore {
   #found(payload: string, expiresMs: number, consumed: boolean): Found {
     const expiresIn = Math.floor((expiresMs - this.#clock.nowMs()) / 1000);
     return { payload: JSON.parse(payload) as Payload, expiresIn, consumed };
+  }
+
+  /** Marks a token as used, once. @throws AlreadyConsumed for one that is, unless that was just now. */
+  async #consume(tx: Tx, id: string, use: Reuse, nowMs: number): Promise<void> {
+    const token = sha256Hex(id);
+    const used = await tx
+      .updateTable("oauth_tokens")
+      .set({ consumed_ms: nowMs })
+      .where("id_hash", "=", token)
+      .where("consumed_ms", "is", null)
+      .executeTakeFirstOrThrow();
+    if (used.numUpdatedRows === 1n) return;
+    const row = await tx
+      .selectFrom("oauth_tokens")
+      .select(["model", "consumed_ms"])
+      .where("id_hash", "=", token)
+      .executeTakeFirst();
+    if (row === undefined || !this.#forgives(row, nowMs)) throw new AlreadyConsumed(use);
+  }
+
+  /** Whether a used token is a refresh token that was used just now. */
+  #forgives({ model, consumed_ms: usedMs }: Pick<TokenRow, "model" | "consumed_ms">, nowMs: number): boolean {
+    if (model !== "RefreshToken" || usedMs === null) return false;
+    const ageMs = nowMs - Number(usedMs);
+    return ageMs >= 0 && ageMs < this.#graceMs;
   }
 
   async #insertGrant(tx: Tx, { id, payload, expiresIn }: Buffered, nowMs: number): Promise<void> {
@@ -180,16 +210,6 @@ export class TokenStore {
       if (held.numUpdatedRows !== 1n) throw oauthFault("oauth.invalid_grant", "the session was ended meanwhile");
     }
   }
-}
-
-async function consume(tx: Tx, id: string, use: Reuse, nowMs: number): Promise<void> {
-  const used = await tx
-    .updateTable("oauth_tokens")
-    .set({ consumed_ms: nowMs })
-    .where("id_hash", "=", sha256Hex(id))
-    .where("consumed_ms", "is", null)
-    .executeTakeFirstOrThrow();
-  if (used.numUpdatedRows !== 1n) throw new AlreadyConsumed(use);
 }
 
 async function insertToken(tx: Tx, token: Buffered, nowMs: number): Promise<void> {
