@@ -1,4 +1,4 @@
-// Remembers beside the data that the credentials of a first start were made and that no one has seen them yet. A start that
+// Remembers in the data folder that the credentials of a first start were made and that no one has seen them yet. A start that
 // fails after it made them, or cannot print them, is followed by one that makes others in their place.
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";

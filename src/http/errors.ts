@@ -17,7 +17,8 @@ export const httpCodes = {
   "request.headers_too_large": [431, "The request's headers are larger than the server accepts."],
   "request.precondition_failed": [412, "The content is not the one that `If-Match` or `If-Unmodified-Since` expects."],
   "cursor.invalid": [400, "The cursor was not made by this server for this listing."],
-  "route.not_found": [404, "There is no such path or method."],
+  "route.not_found": [404, "There is no such path."],
+  "method.not_allowed": [405, "The path does not take that method; `Allow` says which it takes."],
   "credential.missing": [401, "The operation needs a credential: `Authorization: Bearer <key>`."],
   "credential.invalid": [401, "The credential is unknown, malformed or revoked."],
   "rate.exceeded": [

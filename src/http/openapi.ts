@@ -5,7 +5,7 @@ import type { SwaggerTransform, SwaggerTransformObject } from "@fastify/swagger"
 import { modules } from "../app.ts";
 import { keyHeaders } from "../models/index.ts";
 import { operations } from "./operations.ts";
-import type { Operation } from "./operations.ts";
+import type { Operation, OperationName } from "./operations.ts";
 
 /** What the operations of a tag are about; the tag is the first part of their names. */
 const tags: Readonly<Record<string, string>> = Object.assign(
@@ -42,6 +42,10 @@ export function openapiDocument(version: string) {
 
 /** A route as the document shows it: a streamed body has a description though no schema checks it, `*` has a name. */
 export const documentedRoute: SwaggerTransform = ({ schema, url, route }) => {
+  // A GET is a HEAD as well (RFC 9110 section 9.3.2); the document names those that are operations of their own.
+  const { operation } = (route.config ?? {}) as { operation?: OperationName };
+  const isHeadOfGet = route.method === "HEAD" && operation !== undefined && operations[operation].method === "GET";
+  if (isHeadOfGet) return { schema: { hide: true }, url };
   const { params, ...rest } = schema as { params?: { properties: Record<string, object>; required: string[] } };
   const documented: Record<string, unknown> = { ...rest };
   const { documentedBody } = (route.config ?? {}) as { documentedBody?: object };

@@ -83,7 +83,7 @@ function frameworkFault(error: unknown): Fault | undefined {
     case "FST_ERR_MAX_PARAM_LENGTH":
       return httpFault("request.malformed", "the request line, a header or the body's length cannot be read");
     case "FST_ERR_NOT_FOUND":
-      return httpFault("route.not_found", "there is no such path or method");
+      return httpFault("route.not_found", "there is no such path");
     case "ECONNRESET":
       // The body's stream; the sockets of drivers are told in their own domains' words.
       return httpFault("request.malformed", "the body ended before it was complete");

@@ -55,6 +55,7 @@ export function route(app: FastifyInstance, services: Services, name: OperationN
   app.route({
     method: operation.method,
     url: fastifyPath(operation.path),
+    exposeHeadRoute: isAlsoHead(operation),
     config: {
       operation: name,
       ...(route.documentedBody && { documentedBody: route.documentedBody }),
@@ -94,6 +95,7 @@ export function publicRoute(app: FastifyInstance, name: OperationName, route: Pu
   app.route({
     method: operation.method,
     url: fastifyPath(operation.path),
+    exposeHeadRoute: isAlsoHead(operation),
     config: { operation: name, ...(route.documentedBody && { documentedBody: route.documentedBody }) },
     schema: schemaOf(name, operation, route.schema),
     ...publicAnswers(route.schema),
@@ -121,6 +123,13 @@ function publicAnswers({ response }: RouteDefinition["schema"]): { preSerializat
 
 interface DescribedAnswer {
   readonly content?: Readonly<Record<string, { readonly schema: object }>>;
+}
+
+const heads = new Set(Object.values(operations).flatMap(({ method, path }) => (method === "HEAD" ? [path] : [])));
+
+/** Whether HEAD is answered as GET is, without the body (RFC 9110 section 9.3.2): wherever it is no operation of its own. */
+function isAlsoHead({ method, path }: Operation): boolean {
+  return method === "GET" && !heads.has(path);
 }
 
 /** `{id}` in OpenAPI is `:id` in the router; `{path}` takes the rest of the URL. */

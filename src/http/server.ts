@@ -160,7 +160,7 @@ export async function buildServer(parts: Services, limits: HttpLimits, tls?: Tls
   });
   app.setErrorHandler((error: FastifyError, request, reply) => sendProblem(services, error, request, reply));
   app.setNotFoundHandler((request, reply) =>
-    sendProblem(services, httpFault("route.not_found", "there is no such path or method"), request, reply),
+    sendProblem(services, httpFault("route.not_found", "there is no such path"), request, reply),
   );
   for (const schema of sharedSchemas) app.addSchema(schema);
   await app.register(swagger, {

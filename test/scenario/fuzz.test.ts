@@ -93,7 +93,7 @@ function matches(path: string, target: string): boolean {
 
 /** Whether the door answered for itself, because no operation was named. */
 function isDoor({ status, body }: PlainAnswer, namesOperation: boolean): boolean {
-  if (namesOperation || ![400, 404, 412, 415, 429].includes(status)) return false;
+  if (namesOperation || ![400, 404, 405, 412, 415, 429].includes(status)) return false;
   return body.length === 0 || status !== 404 || body.includes('"route.not_found"');
 }
 

@@ -81,15 +81,23 @@ describe("a path that is not there", () => {
   it.each([
     ["POST", "/v1/messages/count_tokenz", /nearest path is \/v1\/messages/],
     ["POST", "/v1/chat/completion", /nearest path is \/v1\/chat\/completions \(POST\)/],
-    ["GET", "/v1/chat/completions", /takes POST/],
     ["GET", "/v1/artifact/0193f0a0-0000-7000-8000-000000000000", /nearest path is \/v1\/artifacts\/\{id\}/],
+    ["POST", "/v1/keys/", /nearest path is \/v1\/keys/],
     ["GET", "/utterly/elsewhere", /openapi\.json/],
   ])("names the nearest one: %s %s", async (method, path, remedy) => {
     const { status, json, headers } = await rig.charter.ask(path, { method });
     expect([status, json.code]).toEqual([404, "route.not_found"]);
     expect(json.remedy).toMatch(remedy);
     expect(json.error).toMatchObject({ type: "not_found_error", code: "route.not_found" });
-    expect(headers.get("allow")).toBe(path === "/v1/chat/completions" ? "POST" : null);
+    expect(headers.get("allow")).toBeNull();
+  });
+
+  it("is told from a method that a path does not take", async () => {
+    const { status, json, headers } = await rig.charter.ask("/v1/chat/completions", { method: "GET" });
+    expect([status, json.code, headers.get("allow")]).toEqual([405, "method.not_allowed", "POST"]);
+    expect(json.error).toMatchObject({ code: "method.not_allowed" });
+    const other = await rig.charter.ask("/v1/models", { method: "DELETE" });
+    expect([other.status, other.headers.get("allow")]).toEqual([405, "GET, HEAD"]);
   });
 });
 

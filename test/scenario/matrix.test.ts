@@ -35,7 +35,6 @@ const callers: readonly (readonly [name: string, kind: PrincipalKind, role: Role
  */
 const table = `
 index.read                +++++++++++++++++
-index.head                +++++++++++++++++
 openapi.read              +++++++++++++++++
 health.read               +++++++++++++++++
 ready.read                +++++++++++++++++

@@ -30,16 +30,20 @@ export function missingPaths(operations: readonly Pick<Operation, "method" | "pa
     const nearest = nearestTo(asked, paths);
     if (nearest === undefined) throw notFound("see openapi.json for all paths");
     const methods = (methodsOf.get(nearest.join("/")) ?? []).map(({ method }) => method);
-    if (sameWords(asked, nearest) < asked.length || asked.length !== nearest.length) {
+    const isEmpty = nearest.some((word, i) => isParameter(word) && asked[i] === "");
+    if (isEmpty || sameWords(asked, nearest) < asked.length || asked.length !== nearest.length) {
       throw notFound(`the nearest path is ${nearest.join("/")} (${methods.join(", ")}); see openapi.json for all`);
     }
-    void reply.header("allow", methods.join(", "));
-    throw notFound(`this path takes ${methods.join(" and ")}`);
+    const allowed = methods.includes("GET") && !methods.includes("HEAD") ? [...methods, "HEAD"] : methods;
+    void reply.header("allow", allowed.join(", "));
+    throw httpFault("method.not_allowed", `this path takes no ${request.method}`, {
+      remedy: `this path takes ${allowed.join(" and ")}`,
+    });
   };
 }
 
 function notFound(remedy: string): Error {
-  return httpFault("route.not_found", "there is no such path or method", { remedy });
+  return httpFault("route.not_found", "there is no such path", { remedy });
 }
 
 /** A path by its words. */

@@ -169,7 +169,7 @@ function listing(app: FastifyInstance, services: Services): void {
     alsoSays: clientError(chatDialect),
     handle: (ctx, request) => {
       const name = wholePath(request);
-      if (name === "") throw httpFault("route.not_found", "there is no such path or method");
+      if (name === "") throw httpFault("route.not_found", "there is no such path");
       const found = gateway.model(ctx, name);
       if (found === undefined) throw gatewayFault("model.not_found", "no deployment has this name");
       return asksForMessages(request) ? messagesModelOf(found) : modelOf(found);

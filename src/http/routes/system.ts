@@ -38,11 +38,6 @@ export function systemRoutes(app: FastifyInstance, services: Services): void {
     }),
   });
 
-  publicRoute(app, "index.head", {
-    schema: { summary: "Whether the server answers", response: { 200: { description: "It does." } } },
-    answer: (_request, reply) => reply.send(),
-  });
-
   publicRoute(app, "health.read", {
     schema: {
       summary: "Whether the process is alive",

@@ -1,5 +1,5 @@
 // A database over a connection that is lost when a test says so: before a commit, so that nothing was done, or after it, so that
-// only the answer is lost. Both look alike to whoever waits, as they do on a network.
+// only the answer is lost. Both look alike to anyone who waits, as they do on a network.
 import type { Database, Durability } from "../../../src/db/index.ts";
 import { dbFault } from "../../../src/db/errors.ts";
 
