@@ -25,6 +25,22 @@ export function declaredDigest(headers: {
   return content ?? representation;
 }
 
+const digestFields = ["content-digest", "repr-digest", "digest", "content-md5"];
+
+/**
+ * Refuses a digest that comes behind the body: it is not looked at there, and what is not looked at must not seem to be.
+ * @param names Of trailer fields: those that the `Trailer` header announces, or those that came.
+ */
+export function refuseTrailerDigest(names: Iterable<string>): void {
+  for (const name of names) {
+    if (!digestFields.includes(name.trim().toLowerCase())) continue;
+    throw httpFault("request.invalid", "a digest behind the body is not checked", {
+      at: name.trim().slice(0, 64),
+      remedy: "send Content-Digest as a header, before the body",
+    });
+  }
+}
+
 function readDigest(name: string, value: string | string[] | undefined): Digest | undefined {
   if (value === undefined) return undefined;
   let bytes: unknown;

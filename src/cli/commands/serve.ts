@@ -66,7 +66,7 @@ async function run({ io, options, json }: LocalCall): Promise<number> {
   setFlagsFromString(`--heap-growing-percent=${heapGrowthPercent}`);
   // Until it is ready there is nothing to drain: a signal ends the process, as a crash would.
   const charter = await start(io, config, options.has("new-admin-key"));
-  using signals = new StopSignals();
+  using signals = new StopSignals(io.stdout.isTTY || io.stderr.isTTY);
   const { url, adminKey, adminPassword, dataDir, constitutionHash, trouble } = charter;
   const simulates = config.gateway.simulated !== "never";
   if (trouble !== undefined) {

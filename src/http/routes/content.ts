@@ -9,7 +9,7 @@ import { canonicalInTurns, digestInTurns } from "../../kernel/json-turns.ts";
 import { maxJsonBodyBytes } from "../../kernel/limits.ts";
 import { bodyOf, contentFault } from "../../depository/index.ts";
 import type { CreateOptions, Draft, Stored } from "../../depository/index.ts";
-import { declaredDigest } from "../digest-header.ts";
+import { declaredDigest, refuseTrailerDigest } from "../digest-header.ts";
 import { conditionHeaders, envelopeProperties, splitEnvelope, streamedDraft, streamedQuery } from "../envelope.ts";
 import { httpFault } from "../errors.ts";
 import { parseJson } from "../json-body.ts";
@@ -82,6 +82,7 @@ async function storeStream(services: Services, ctx: Ctx, request: FastifyRequest
     throw httpFault("request.invalid", "a streamed artifact needs both product and type in the query", { at: "query" });
   }
   const length = request.headers["content-length"];
+  refuseTrailerDigest((request.headers.trailer ?? "").split(","));
   const digest = declaredDigest(request.headers);
   return services.depository.create(
     ctx,
@@ -107,6 +108,7 @@ async function storeEnvelope(services: Services, ctx: Ctx, request: FastifyReque
     );
   }
   const bytes = await readWhole(request);
+  refuseTrailerDigest(Object.keys(request.raw.trailers));
   const declared = declaredDigest(request.headers);
   if (declared !== undefined && (await digestInTurns(bytes)) !== declared) {
     throw contentFault("content.digest_mismatch", "the body does not hash to the declared digest");
@@ -160,9 +162,10 @@ export async function payloadBytes(payload: unknown): Promise<Buffer> {
 }
 
 /** The body as it arrives. A reader that stops leaves the connection as it is, so that the answer can be sent. */
-function bodyStream(request: FastifyRequest): AsyncIterable<Uint8Array> {
+async function* bodyStream(request: FastifyRequest): AsyncGenerator<Uint8Array> {
   const body = request.body as Readable | undefined;
-  return body?.iterator({ destroyOnReturn: false }) ?? bodyOf(new Uint8Array());
+  if (body !== undefined) yield* body.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
+  refuseTrailerDigest(Object.keys(request.raw.trailers));
 }
 
 function readWhole(request: FastifyRequest): Promise<Buffer> {
