@@ -100,6 +100,18 @@ describe("create, when the database fails", () => {
     expect(await store.usage(product)).toEqual({ usedBytes: 5, heldBytes: 0, artifacts: 1 });
   });
 
+  it("holds no room when only the answer was lost of the commit that took it", async () => {
+    let units = 0;
+    const { store, depository } = await depositoryWith(async (work) => {
+      const value = await database.transact(work);
+      if (++units === 1) throw lost;
+      return value;
+    });
+    const create = depository.create(ctx(), draft, { body: bodyOf(Buffer.from("words")), declaredBytes: 5 }, {});
+    await expect(create).rejects.toMatchObject({ code: "db.unavailable", facts: { outcomeIndex: 1 } });
+    expect(await store.usage(product)).toEqual({ usedBytes: 0, heldBytes: 0, artifacts: 0 });
+  });
+
   it("gives the room back when the commit was not done, and passes on what went wrong", async () => {
     let units = 0;
     const { store, depository } = await depositoryWith(async (work) => {
@@ -122,5 +134,29 @@ describe("create, when the database fails", () => {
     await expect(depository.create(ctx(), draft, content, {})).rejects.toMatchObject({
       code: "content.digest_mismatch",
     });
+  });
+});
+
+describe("requests under one Idempotency-Key", () => {
+  it("wait for the first of them outside the gate, and more of them than a client has use for are refused", async () => {
+    const { depository } = await depositoryWith((work, durability) => database.transact(work, durability));
+    const stall = Promise.withResolvers<void>();
+    const stalled = (async function* () {
+      await stall.promise;
+      yield Buffer.from("words");
+    })();
+    const store = (body: AsyncIterable<Uint8Array>) =>
+      depository.create(ctx(), draft, { body, declaredBytes: 5 }, { idempotencyKey: "one" });
+    const all = [store(stalled), ...Array.from({ length: 31 }, () => store(bodyOf(Buffer.from("words"))))];
+    await expect(store(bodyOf(Buffer.from("words")))).rejects.toMatchObject({
+      code: "idempotency.in_progress",
+      facts: { retryAfterSeconds: 1 },
+    });
+    expect(depository.writers.inside).toBe(1);
+    stall.resolve();
+    const stored = await Promise.all(all);
+    expect(stored.map(({ replayed }) => replayed)).toEqual([false, ...Array.from({ length: 31 }, () => true)]);
+    expect(new Set(stored.map(({ artifact }) => artifact.artifact_id)).size).toBe(1);
+    expect(depository.writers.inside).toBe(0);
   });
 });

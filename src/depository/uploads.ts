@@ -61,30 +61,36 @@ export function openUploads(parts: {
   }
 
   /** Gives room back, unless it was given back or used already. What cannot be released now expires by itself. */
-  async function release(ctx: Ctx, id: ArtifactId): Promise<void> {
+  async function released(ctx: Ctx, release: (tx: StoreTx) => Promise<unknown>): Promise<void> {
     try {
-      await database.transact((tx) => store.release(tx, id));
+      await database.transact(release);
     } catch (error) {
       ctx.log.warn({ err: error, requestId: ctx.requestId }, "a reservation could not be released and will expire");
     }
   }
 
   /** Takes room; resolves with what the product used before. */
-  async function reserve(id: ArtifactId, product: string, declaredBytes: number | undefined): Promise<number> {
-    const bytes = declaredBytes ?? limits.artifactMaxBytes;
+  async function reserve(ctx: Ctx, { id, draft: { product }, content: { declaredBytes } }: Upload): Promise<number> {
     const nowMs = clock.nowMs();
-    const reserved = await database.transact((tx) =>
-      store.reserve(tx, {
-        id,
-        product,
-        bytes,
-        nowMs,
-        expiresMs: nowMs + limits.abandonedUploadSeconds * 1000,
-        quotaBytes: data.products[product]?.quotaBytes ?? 0,
-        maxArtifacts: limits.artifactsPerProductMax,
-        storageTotalBytes: limits.storageTotalBytes,
-      }),
-    );
+    const room = {
+      id,
+      product,
+      bytes: declaredBytes ?? limits.artifactMaxBytes,
+      nowMs,
+      expiresMs: nowMs + limits.abandonedUploadSeconds * 1000,
+      quotaBytes: data.products[product]?.quotaBytes ?? 0,
+      maxArtifacts: limits.artifactsPerProductMax,
+      storageTotalBytes: limits.storageTotalBytes,
+    };
+    const reserved = await database
+      .transact((tx) => store.reserve(tx, room))
+      .catch(async (error: unknown) => {
+        // Only the answer may have been lost, and the room be taken.
+        if (error instanceof Fault && error.code === "db.unavailable") {
+          await released(ctx, (tx) => store.disown(tx, room));
+        }
+        throw error;
+      });
     if (reserved.outcome !== "admitted") throw roomFault(reserved, product, declaredBytes, limits);
     return reserved.product.usedBytes;
   }
@@ -119,7 +125,7 @@ export function openUploads(parts: {
     const { id, draft, content } = upload;
     checkRetention(data, draft, clock.nowMs());
     await checkParents(draft);
-    const usedBefore = await reserve(id, draft.product, content.declaredBytes);
+    const usedBefore = await reserve(ctx, upload);
     const carried = (stored: Artifact): Carried => ({
       artifact: stored,
       productUsedBytes: usedBefore + stored.sizeBytes,
@@ -144,7 +150,7 @@ export function openUploads(parts: {
       return carried(artifact);
     } catch (error) {
       if (error instanceof Fault && error.code === "content.aborted") activity.abandoned(ctx.principal.id);
-      await release(ctx, id);
+      await released(ctx, (tx) => store.release(tx, id));
       throw error;
     }
   };

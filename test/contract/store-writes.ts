@@ -1,9 +1,11 @@
 // The writing half of what the depository's store promises: room is never given twice, and a write is whole or not there.
 import { beforeAll, describe, expect, it } from "vitest";
 import { openArtifactStore } from "../../src/depository/store/sql.ts";
-import type { ArtifactStore } from "../../src/depository/store/store.ts";
+import type { ArtifactStore, StoreTx } from "../../src/depository/store/store.ts";
 import { digestOf } from "../../src/kernel/hash.ts";
 import { newId } from "../../src/kernel/ids.ts";
+import { actOn } from "../support/storage/acts.ts";
+import type { UnreliableDatabase } from "../support/storage/unreliable-database.ts";
 import { nowMs, plenty } from "./store-rig.ts";
 import type { StoreRig } from "./store-rig.ts";
 
@@ -102,6 +104,21 @@ export function storeWrites(currentRig: () => StoreRig): void {
       expect(await store.totals()).toEqual(before);
     });
 
+    it("holds nothing for a reservation that is disowned, whether it came before, comes meanwhile or comes later", async () => {
+      const before = await store.totals();
+      const disown = (id: string) =>
+        rig.db.transact((tx) => store.disown(tx, { id, product: "LOST", expiresMs: nowMs + 1000 }));
+      await rig.reserve("LOST", 100, "lost-before");
+      await disown("lost-before");
+      await disown("lost-later");
+      await expect(rig.reserve("LOST", 100, "lost-later")).rejects.toThrow();
+      for (let i = 0; i < 10; i++) {
+        await Promise.allSettled([rig.reserve("LOST", 100, `lost-${i}`), disown(`lost-${i}`)]);
+      }
+      expect(await store.usage("LOST")).toEqual({ usedBytes: 0, heldBytes: 0, artifacts: 0 });
+      expect(await store.totals()).toEqual(before);
+    });
+
     it("keeps the one number that guards the whole equal to the sum over the products", async () => {
       for (const sizeBytes of [100, 30, 0]) {
         const artifact = rig.artifact("SUMMED", { sizeBytes });
@@ -137,6 +154,19 @@ export function storeWrites(currentRig: () => StoreRig): void {
   });
 
   describe("settling", () => {
+    it("stores an artifact exactly when that is told, whatever is lost of the commit, and gives room back once", async () => {
+      const artifact = rig.artifact("LOSSES", { sizeBytes: 60 });
+      const db = rig.db as unknown as UnreliableDatabase;
+      await rig.reserve("LOSSES", 100, artifact.artifact_id);
+      const settlement = { reservationId: artifact.artifact_id, artifact, location: "pack/1:0", nowMs };
+      const settle = () => actOn(db).transact((tx) => store.settle(tx as unknown as StoreTx, settlement));
+      await expect(db.losing(["commit"], settle)).rejects.toMatchObject({ code: "db.unavailable" });
+      expect(await store.usage("LOSSES")).toEqual({ usedBytes: 0, heldBytes: 100, artifacts: 0 });
+      expect(await db.losing(["answer"], settle)).toEqual({ outcome: "stored" });
+      expect(await store.usage("LOSSES")).toEqual({ usedBytes: 60, heldBytes: 0, artifacts: 1 });
+      expect(await rig.db.transact((tx) => store.release(tx, artifact.artifact_id))).toBe(false);
+    });
+
     it("keeps the artifact exactly as it was given", async () => {
       const parent = rig.artifact("WHOLE");
       await rig.put(parent);

@@ -249,7 +249,7 @@ export class SqliteStore implements Store {
     if (this.#entries.size === 0) return;
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      this.fold().catch(() => this.#foldLater());
+      if (this.#entries.size > 0) this.fold().catch(() => this.#foldLater());
     }, foldedWithinMs).unref();
   }
 

@@ -16,6 +16,7 @@ import type {
   BlobOfArtifact,
   HoldChange,
   Lineage,
+  LostRoom,
   ReserveRoom,
   Reserved,
   Settled,
@@ -73,6 +74,11 @@ class SqlArtifactStore implements ArtifactStore {
     const ended = await this.#room.end(tx, reservationId);
     if (ended !== undefined) await this.#room.giveBack(tx, ended);
     return ended !== undefined;
+  }
+
+  async disown(tx: StoreTx, room: LostRoom): Promise<void> {
+    if (await this.#room.forestall(tx, room)) return;
+    await this.release(tx, room.id);
   }
 
   expireReservations(nowMs: number): Promise<number> {

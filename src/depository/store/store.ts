@@ -42,6 +42,9 @@ export interface ReserveRoom {
   readonly storageTotalBytes: number;
 }
 
+/** A reservation of which it is not known whether it was made. */
+export type LostRoom = Pick<ReserveRoom, "id" | "product" | "expiresMs">;
+
 /** Whether there was room; the numbers are those after the reservation, or those that left no room. */
 export type Reserved =
   | {
@@ -145,6 +148,11 @@ export interface ArtifactStore {
   settle(tx: StoreTx, settlement: Settlement): Promise<Settled>;
   /** Gives room back; false when the reservation is gone already. */
   release(tx: StoreTx, reservationId: string): Promise<boolean>;
+  /**
+   * Gives back the room of a reservation that may be there, or may still be on its way from a connection that was lost; after this
+   * it holds nothing and cannot come any more.
+   */
+  disown(tx: StoreTx, room: LostRoom): Promise<void>;
   /** Gives back the room of reservations whose time is over; resolves with how many. */
   expireReservations(nowMs: number): Promise<number>;
   /** Gives back the room that an instance held when it ended; called when that instance starts again. */
