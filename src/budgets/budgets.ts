@@ -168,20 +168,20 @@ export function openBudgets({ db: database, clock, log, defaultTokens, meter, le
     sweep: (nowMs) => sweepHistory(db, nowMs),
     claim: (name) => findClaim(db, name),
     async state(query) {
-      await store.fold();
+      await store.show();
       return readState(db.read, await limits.book(db.read), query, clock.nowMs());
     },
     async lines(of) {
       const slots = of.map(({ scope, unit, window }) => slotOf(scope, unit, window));
       if (slots.length === 0) return [];
-      await store.fold();
+      await store.show();
       const found = await readLines(db.read, await limits.book(db.read), new Set(slots), clock.nowMs());
       return slots.map((slot) => found.get(slot));
     },
     list: (page) => limits.list(page),
     async usage(question, providerOf) {
-      await store.fold();
-      return reportUsage(db.read, question, providerOf);
+      await store.show();
+      return reportUsage(db.read, question, providerOf, clock.nowMs());
     },
     async set(draft, change, id = newBudgetId(clock)) {
       checkDraft(draft);

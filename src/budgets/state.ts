@@ -135,7 +135,7 @@ async function readCounters(
 ): Promise<ReadonlyMap<string, Counted>> {
   if (counters.length === 0) return new Map();
   const names = counters.map(({ name }) => name);
-  const rows = await db.selectFrom("budget_counters").selectAll().where("name", "in", names).execute();
+  const rows = await db.selectFrom("budget_counters_now").selectAll().where("name", "in", names).execute();
   const found = new Map<string, Counted>(rows.map(({ name, used, held }) => [name, { used, held }]));
   // What has not been asked for since its window began has no counter yet.
   for (const counter of counters) if (!found.has(counter.name)) found.set(counter.name, await sums(db, counter));

@@ -80,6 +80,7 @@ export async function reportUsage(
   db: Kysely<BudgetTables>,
   question: UsageQuestion,
   providerOf: ProviderOf,
+  nowMs: number,
 ): Promise<UsageReport> {
   const { by, signal } = question;
   const sinceMs = Math.floor(question.sinceMs / hourMs) * hourMs;
@@ -94,7 +95,9 @@ export async function reportUsage(
   for (let fromMs = sinceMs; fromMs < untilMs;) {
     signal.throwIfAborted();
     const toMs = Math.min(untilMs, (Math.floor(fromMs / dayMs) + 1) * dayMs);
-    for (const group of await usageBetween(db, { ...question, by: columns }, fromMs, toMs)) {
+    // Notes that are in no table yet are of the last minutes.
+    const source = toMs > nowMs - dayMs ? "budget_usage_now" : "budget_usage";
+    for (const group of await usageBetween(db, { ...question, by: columns }, fromMs, toMs, source)) {
       const names = by.map((field) => nameOf(field, group, fromMs, providerOf));
       const key = JSON.stringify(names);
       const line = lines.get(key) ?? { names, sums: noSums() };

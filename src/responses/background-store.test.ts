@@ -126,8 +126,8 @@ onBothDialects((name, places) => {
         await store.begin("product:G", begun(id), run);
         const forget = () =>
           actOn(database).transact(async (tx) => {
-            await kept.remove(tx as unknown as ResponseTx, "product:G", id, 10);
-            await store.stop(tx as unknown as ResponseTx, "product:G", id);
+            await kept.remove(tx as ResponseTx, "product:G", id, 10);
+            await store.stop(tx, "product:G", id);
           });
         const append = () => store.append({ owner: "product:G", id, expiresMs: 100 }, ["three"], 2);
         await Promise.all([append(), store.end("product:G", endOf(id, "completed")), forget()]);

@@ -171,6 +171,9 @@ onPostgres((_, places) => {
           }
           await Promise.all(engines.map((each) => each[Symbol.asyncDispose]()));
           expect(await rig.line(product)).toMatchObject({ used, held: total() - used });
+          // Those who were killed gave nothing back.
+          await rig.budgets.expire(0);
+          expect(await rig.line(product)).toMatchObject({ used, held: total() - used });
           expect(await count("budget_notes")).toBe(0);
           expect(await count("budget_leases")).toBe(0);
           expect(await rig.wrongCounters()).toEqual([]);
@@ -193,6 +196,36 @@ onPostgres((_, places) => {
       expect(rows[0]?.n).toBeLessThan(100);
       expect(await count("budget_notes")).toBeGreaterThan(0);
       expect(await rig.line(product)).toMatchObject({ used: 1_400, held: 0 });
+    });
+
+    it("goes on while others ask how things stand, who are told all that happened under it", async () => {
+      const product = rig.newProduct();
+      await using budgets = open(1);
+      await rig.set({ scope: { product }, limit: 1_000_000 });
+      const admit = () => budgets.admit(rig.request(product, 10, { microdollars: 5 }));
+      await budgets.giveBack((await admit()).held);
+      await expect.poll(async () => (await counted(product)).granted).toBeGreaterThan(0);
+      const before = await count("budget_leases");
+      const all = await Promise.all(Array.from({ length: 20 }, admit));
+      for (const { held } of all.slice(5)) await budgets.charge(held, 7, 3, { input: 4, cached: 1, output: 3 });
+      const nowMs = rig.clock.nowMs();
+      const time = { sinceMs: nowMs - 60_000, untilMs: nowMs + 60_000, signal: new AbortController().signal };
+      for (const asked of [budgets, rig.budgets]) {
+        const { budgets: lines, usage } = await asked.state({ product });
+        const line = lines.find(({ window }) => window === "total");
+        expect(line).toMatchObject({ used: 105, held: 50, available: 1_000_000 - 155 });
+        expect(usage.day).toMatchObject({ calls: 15, tokens: 105, microdollars: 45, unpriced: 0 });
+        const scope = { product };
+        expect(await asked.lines([{ scope, unit: "tokens", window: "total" }])).toEqual([line]);
+        const { total } = await asked.usage({ by: ["model"], product, ...time }, () => null);
+        expect(total).toMatchObject({ calls: 15, tokens: 105, inputTokens: 60, costUsd: "0.000045" });
+      }
+      expect(await count("budget_leases")).toBe(before);
+      expect((await counted(product)).used).toBe(0);
+      await rig.budgets.expire(0);
+      expect(await counted(product)).toEqual({ used: 105, held: 50, granted: 0 });
+      await Promise.all(all.slice(0, 5).map(({ held }) => budgets.giveBack(held)));
+      expect(await rig.line(product)).toMatchObject({ used: 105, held: 0 });
     });
 
     it("is given back in its time, and when its holder is closed", async () => {
@@ -282,6 +315,8 @@ onPostgres((_, places) => {
       told.push(...steady.lines());
       // A server may still be carrying out what it was sent.
       await setTimeout(300);
+      // What those who were killed had noted is in the tables from then on.
+      await own.budgets.expire(0);
       const line = await own.line("KILLED");
       expect(await own.wrongCounters()).toEqual([]);
       const events = told.map((text) => text.split(" ") as ["admit" | "ask" | "charge", string, string]);

@@ -70,7 +70,7 @@ export async function usedSince(
   ];
   const { rows } = await sql<UsedInAll>`
     select ${sumOf("calls")}, ${sumOf("tokens")}, ${sumOf("microdollars")}, ${sumOf("unpriced")}
-    from budget_usage where ${sql.join(conditions, sql` and `)}`.execute(db);
+    from budget_usage_now where ${sql.join(conditions, sql` and `)}`.execute(db);
   return rows[0] ?? { calls: 0, tokens: 0, microdollars: 0, unpriced: 0 };
 }
 
