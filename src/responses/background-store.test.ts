@@ -8,7 +8,7 @@ import { backgroundMigrations, BackgroundStore } from "./background-store.ts";
 import type { End } from "./background-store.ts";
 import { sweepKept, useMigrations } from "./kept-use.ts";
 import { responseMigrations, ResponseStore } from "./store.ts";
-import type { NewResponse, ResponseTx } from "./store.ts";
+import type { NewResponse } from "./store.ts";
 
 const begun = (id: string): NewResponse => ({
   id,
@@ -126,7 +126,7 @@ onBothDialects((name, places) => {
         await store.begin("product:G", begun(id), run);
         const forget = () =>
           actOn(database).transact(async (tx) => {
-            await kept.remove(tx as ResponseTx, "product:G", id, 10);
+            await kept.remove(tx, "product:G", id, 10);
             await store.stop(tx, "product:G", id);
           });
         const append = () => store.append({ owner: "product:G", id, expiresMs: 100 }, ["three"], 2);
