@@ -19,6 +19,8 @@ import type { BudgetWindow } from "./window.ts";
 export interface StateQuery {
   readonly product?: string | null;
   readonly project?: string;
+  /** Whose calls are added up in `usage`; those of all credentials when absent. */
+  readonly key?: string;
 }
 
 /** One limit in its present window. */
