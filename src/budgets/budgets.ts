@@ -37,7 +37,7 @@ import { SqliteStore } from "./store/sqlite.ts";
 import type { BudgetTx } from "./store/statement.ts";
 import type { Store } from "./store/store.ts";
 import type { BudgetTables } from "./store/tables.ts";
-import { reportUsage } from "./usage-report.ts";
+import { UsageReports } from "./usage-report.ts";
 import type { ProviderOf, UsageQuestion, UsageReport } from "./usage-report.ts";
 
 /** Budgets, and the room that calls are promised under them. Disposing waits for what was asked. */
@@ -115,6 +115,7 @@ export function openBudgets({ db: database, clock, log, defaultTokens, meter, le
   const limits = new StoredLimits(db, clock, defaultTokens, (tx) => store.endLeases(tx));
   const store: Store = db.dialect === "sqlite" ? new SqliteStore(db, limits) : new PostgresStore(db, limits, leases);
   const engine = new Engine(store);
+  const reports = new UsageReports(db.read, clock);
   const metrics = budgetMetrics(meter ?? silentMeter, () => store.inMemory);
   const promised = (opened: Opened, made: Reservation): Reservation => {
     if (opened.outcome === "insufficient") throw insufficient(opened, made.kind, clock.nowMs());
@@ -181,7 +182,7 @@ export function openBudgets({ db: database, clock, log, defaultTokens, meter, le
     list: (page) => limits.list(page),
     async usage(question, providerOf) {
       await store.show();
-      return reportUsage(db.read, question, providerOf, clock.nowMs());
+      return reports.report(question, providerOf);
     },
     async set(draft, change, id = newBudgetId(clock)) {
       checkDraft(draft);
