@@ -17,6 +17,9 @@ import type { DiskLedger } from "../ledger/index.ts";
 import type { Blobs } from "./blobs/blobs.ts";
 import { openDiskBlobs } from "./blobs/disk.ts";
 import { bodyOf } from "./body.ts";
+import { sql } from "kysely";
+import { digestOf } from "../kernel/hash.ts";
+import { removeLeftovers } from "./leftovers.ts";
 import { openDepository } from "./depository.ts";
 import type { Draft } from "./draft.ts";
 import { openArtifactReader } from "./artifact-reader.ts";
@@ -112,7 +115,7 @@ describe("create, when the database fails", () => {
     expect(await store.usage(product)).toEqual({ usedBytes: 0, heldBytes: 0, artifacts: 0 });
   });
 
-  it("gives the room back when the commit was not done, and passes on what went wrong", async () => {
+  it("counts the bytes that are on the disk when the commit was not done, until they are stored again", async () => {
     let units = 0;
     const { store, depository } = await depositoryWith(async (work) => {
       if (++units === 2) throw lost;
@@ -120,7 +123,48 @@ describe("create, when the database fails", () => {
     });
     const create = depository.create(ctx(), draft, { body: bodyOf(Buffer.from("words")), declaredBytes: 5 }, {});
     await expect(create).rejects.toMatchObject({ code: "db.unavailable", facts: { outcomeIndex: 1 } });
-    expect(await store.usage(product)).toEqual({ usedBytes: 0, heldBytes: 0, artifacts: 0 });
+    expect(await store.usage(product)).toEqual({ usedBytes: 5, heldBytes: 0, artifacts: 0 });
+    const again = () => depository.create(ctx(), draft, { body: bodyOf(Buffer.from("words")), declaredBytes: 5 }, {});
+    const { artifact } = await again();
+    expect(await store.usage(product)).toEqual({ usedBytes: 5, heldBytes: 0, artifacts: 1 });
+    const found = await store.findBlob(product, artifact.content_hash);
+    expect(found).toMatchObject({ isLeftover: false });
+    if (found) expect(await blobs.check(product, found)).toEqual({ ok: true });
+  });
+
+  it("removes such bytes after a day where they have a file of their own, and never those that an artifact has", async () => {
+    let failing = 0;
+    const { store, depository } = await depositoryWith(async (work, durability) => {
+      if (failing > 0 && --failing === 0) throw lost;
+      return database.transact(work, durability);
+    });
+    const bytes = Buffer.alloc(1_500_000, "x");
+    const blob = { digest: digestOf(bytes), sizeBytes: bytes.length, location: blobs.fileLocation };
+    const create = () => depository.create(ctx(), draft, { body: bodyOf(bytes), declaredBytes: bytes.length }, {});
+    const lose = async () => {
+      // Room is taken, and the artifact is not stored.
+      failing = 2;
+      await expect(create()).rejects.toMatchObject({ code: "db.unavailable" });
+    };
+    const parts = { store, blobs, database };
+    const later = Date.now() + 2 * 86_400_000;
+    await lose();
+    await lose();
+    expect(await store.usage(product)).toMatchObject({ usedBytes: bytes.length, heldBytes: 0, artifacts: 0 });
+    expect(await removeLeftovers(parts, Date.now())).toBe(0);
+    expect(await removeLeftovers(parts, later)).toBe(1);
+    expect(await store.usage(product)).toMatchObject({ usedBytes: 0, heldBytes: 0 });
+    expect(await blobs.check(product, blob)).toMatchObject({ ok: false, reason: "missing" });
+    await lose();
+    await create();
+    expect(await store.usage(product)).toMatchObject({ usedBytes: bytes.length, heldBytes: 0, artifacts: 1 });
+    expect(await removeLeftovers(parts, later)).toBe(0);
+    // Were a leftover noted all the same, what an artifact has would stay.
+    await database.transact((tx) =>
+      sql`insert into depository_leftovers values (${product}, ${blob.digest}, 0, ${blob.location}, 1)`.execute(tx),
+    );
+    expect(await removeLeftovers(parts, later)).toBe(1);
+    expect(await blobs.check(product, blob)).toEqual({ ok: true });
   });
 
   it("passes on what went wrong first when the room cannot be given back either", async () => {

@@ -9,7 +9,7 @@ import type { ArtifactId } from "../kernel/ids.ts";
 import { storageRetrySeconds } from "../kernel/limits.ts";
 import type { Activity } from "./activity.ts";
 import type { Artifact } from "./artifact.ts";
-import type { Blobs } from "./blobs/blobs.ts";
+import type { Blobs, StoredBlob } from "./blobs/blobs.ts";
 import { artifactFrom, checkRetention, fingerprintOf } from "./draft.ts";
 import type { Content, CreateOptions, Draft } from "./draft.ts";
 import { depositoryFault } from "./errors.ts";
@@ -95,13 +95,19 @@ export function openUploads(parts: {
     return reserved.product.usedBytes;
   }
 
-  async function settle(ctx: Ctx, upload: Upload, artifact: Artifact, location: string): Promise<void> {
+  async function settle(
+    ctx: Ctx,
+    upload: Upload,
+    artifact: Artifact,
+    { location, mayBeLeftover }: { readonly location: string; readonly mayBeLeftover: boolean },
+  ): Promise<void> {
     const { idempotencyKey: key, onlyIfNew } = upload.options;
     const nowMs = clock.nowMs();
     const settlement = {
       reservationId: upload.id,
       artifact,
       location,
+      mayBeLeftover,
       nowMs,
       ...(onlyIfNew ? { ifNoneMatch: true } : {}),
       ...(key === undefined
@@ -130,13 +136,19 @@ export function openUploads(parts: {
       artifact: stored,
       productUsedBytes: usedBefore + stored.sizeBytes,
     });
+    let blob: StoredBlob | undefined;
+    let isLeftover = false;
     try {
-      const blob = await blobs.put({
+      blob = await blobs.put({
         product: draft.product,
         body: content.body,
         maxBytes: limits.artifactMaxBytes,
         signal: ctx.signal,
-        known: (digest) => store.findBlob(draft.product, digest),
+        known: async (digest) => {
+          const found = await store.findBlob(draft.product, digest);
+          isLeftover = found?.isLeftover === true;
+          return found;
+        },
         ...(content.expectedDigest === undefined ? {} : { expectedDigest: content.expectedDigest }),
       });
       const artifact = artifactFrom(ctx, data, draft, {
@@ -145,12 +157,15 @@ export function openUploads(parts: {
         blob,
         intentIndex: upload.act.intentIndex,
       });
-      await settle(ctx, upload, artifact, blob.location);
+      // Bytes with a file of their own are written over a leftover, which is not looked for before.
+      const mayBeLeftover = isLeftover || blob.location === blobs.fileLocation;
+      await settle(ctx, upload, artifact, { location: blob.location, mayBeLeftover });
       activity.stored(blob.sizeBytes);
       return carried(artifact);
     } catch (error) {
       if (error instanceof Fault && error.code === "content.aborted") activity.abandoned(ctx.principal.id);
-      await released(ctx, (tx) => store.release(tx, id));
+      const leftover = blob && { product: draft.product, blob, atMs: clock.nowMs() };
+      await released(ctx, (tx) => (leftover ? store.abandon(tx, id, leftover) : store.release(tx, id)));
       throw error;
     }
   };

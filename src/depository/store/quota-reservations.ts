@@ -132,11 +132,17 @@ export class QuotaReservations {
     await this.#freeTotal(tx, ended.bytes);
   }
 
-  /** Turns the room of a reservation that has been ended into the use of one artifact. */
-  async use(tx: StoreTx, ended: EndedReservation, usedBytes: number): Promise<void> {
+  /** Turns the room of a reservation that has been ended into the use of an artifact, or of none. */
+  async use(tx: StoreTx, ended: EndedReservation, usedBytes: number, artifacts = 1): Promise<void> {
     if (usedBytes > ended.bytes) throw new Error(`${usedBytes} bytes were stored where ${ended.bytes} were reserved`);
-    await this.#changeProduct(tx, usedBytes, ended.bytes, 1, ended.product);
+    await this.#changeProduct(tx, usedBytes, ended.bytes, artifacts, ended.product);
     if (usedBytes < ended.bytes) await this.#freeTotal(tx, ended.bytes - usedBytes);
+  }
+
+  /** Counts bytes as used for which nothing is held; fewer than 0 are used no more. */
+  async useMore(tx: StoreTx, product: string, bytes: number): Promise<void> {
+    await this.#changeProduct(tx, bytes, 0, 0, product);
+    await this.#freeTotal(tx, -bytes);
   }
 
   /** Gives back everything whose time is over. */
