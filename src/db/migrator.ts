@@ -21,14 +21,22 @@ const historyLock = 0x6368_6172_7472;
 /** The pause between two tries for that lock, milliseconds. */
 const lockPauseMs = 100;
 
-/** Applies the steps that have not run yet. Rejects with `db.newer_schema` when the database knows a step we do not. */
-export async function applyMigrations(database: Database, migrations: readonly Migration[]): Promise<void> {
+/**
+ * Applies the steps that have not run yet; `waits` is called once when another process is at it. Rejects with `db.newer_schema` when
+ * the database knows a step we do not.
+ */
+export async function applyMigrations(
+  database: Database,
+  migrations: readonly Migration[],
+  waits: () => void = () => {},
+): Promise<void> {
   const steps = [...effectMigrations, ...migrations].toSorted((left, right) => (left.name < right.name ? -1 : 1));
   const names = new Set(steps.map((step) => step.name));
   if (names.size !== steps.length) throw new Error("two migrations have the same name");
   const db = database.tables<History>();
 
-  const unknown = await inTurn(db, async (tx) => {
+  const inTurn = turnsAt(db, waits);
+  const unknown = await inTurn(async (tx) => {
     await tx.schema
       .createTable("charter_migrations")
       .ifNotExists()
@@ -40,7 +48,7 @@ export async function applyMigrations(database: Database, migrations: readonly M
   if (unknown.length > 0) {
     throw dbFault("db.newer_schema", `The database holds steps this version does not know: ${unknown.join(", ")}.`);
   }
-  for (const step of steps) await inTurn(db, (tx) => applyOnce(tx, db.dialect, step));
+  for (const step of steps) await inTurn((tx) => applyOnce(tx, db.dialect, step));
 }
 
 async function applyOnce(tx: Transaction<History>, dialect: Dialect, step: Migration): Promise<void> {
@@ -57,15 +65,20 @@ async function appliedNames(tx: Transaction<History>): Promise<Set<string>> {
   return new Set(rows.map((row) => row.name));
 }
 
-/** Runs a unit while no one else works on the history. */
-async function inTurn<T>(db: Database<History>, work: (tx: Transaction<History>) => Promise<T>): Promise<T> {
-  for (;;) {
-    const done = await db.transact(async (tx) => {
-      return (await lockHistory(tx, db.dialect)) ? { value: await work(tx) } : undefined;
-    });
-    if (done !== undefined) return done.value;
-    await new Promise((resume) => setTimeout(resume, lockPauseMs));
-  }
+/** Runs units while no one else works on the history. */
+function turnsAt(db: Database<History>, waits: () => void) {
+  let isFirst = true;
+  return async <T>(work: (tx: Transaction<History>) => Promise<T>): Promise<T> => {
+    for (;;) {
+      const done = await db.transact(async (tx) => {
+        return (await lockHistory(tx, db.dialect)) ? { value: await work(tx) } : undefined;
+      });
+      if (done !== undefined) return done.value;
+      if (isFirst) waits();
+      isFirst = false;
+      await new Promise((resume) => setTimeout(resume, lockPauseMs));
+    }
+  };
 }
 
 /** Whether the history is this transaction's alone. */

@@ -84,7 +84,9 @@ onPostgres((name: string, places: DatabasePlaces) => {
     it("takes all the time that a migration needs, and lets a second start wait for it", async () => {
       await using fresh = await freshPostgres();
       // The client gives a statement that serves callers 5 s more than the server does.
-      const open = () => openDatabase({ kind: "postgres", url: fresh.url, statementTimeoutMs: 100 }, silentLog);
+      const said: string[] = [];
+      const log = { ...silentLog, warn: (_: object, message: string) => void said.push(message) };
+      const open = () => openDatabase({ kind: "postgres", url: fresh.url, statementTimeoutMs: 100 }, log);
       await using first = await open();
       await using second = await open();
       let runs = 0;
@@ -97,6 +99,7 @@ onPostgres((name: string, places: DatabasePlaces) => {
       };
       await Promise.all([first.migrate([slow]), second.migrate([slow])]);
       expect(runs).toBe(1);
+      expect(said).toEqual(["another process changes the schema of the database; waiting for it"]);
       await expect(first.transact((tx) => sql`select pg_sleep(6)`.execute(tx))).rejects.toMatchObject({
         code: "db.unavailable",
       });

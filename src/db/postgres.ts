@@ -69,6 +69,7 @@ class PostgresDatabase implements Database {
   readonly #write: Kysely<unknown>;
   readonly #units = new Set<Promise<unknown>>();
   readonly #metrics: DbMetrics;
+  readonly #log: Log;
   readonly #openPatient: () => PostgresDatabase;
   /** Writes one record to the log, whose commit waits for the disk. */
   readonly #flushes = new GroupCommit<undefined, void>({
@@ -85,6 +86,7 @@ class PostgresDatabase implements Database {
     const open = (access: "read" | "write"): Kysely<unknown> =>
       new Kysely({ dialect: new PostgresDialect({ pool: openPool(options, access, log, isPatient) }) });
     this.#metrics = metrics;
+    this.#log = log;
     this.#write = open("write");
     this.read = open("read");
     this.#openPatient = () => new PostgresDatabase({ ...options, poolSize: 1 }, log, metrics, true);
@@ -115,7 +117,8 @@ class PostgresDatabase implements Database {
   async migrate(migrations: readonly Migration[]): Promise<void> {
     // An index on a large table takes longer than any statement that serves a caller.
     await using patient = this.#openPatient();
-    await applyMigrations(patient, migrations);
+    const waits = (): void => this.#log.warn({}, "another process changes the schema of the database; waiting for it");
+    await applyMigrations(patient, migrations, waits);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
