@@ -117,7 +117,7 @@ export class BackgroundStore {
    * @returns Whether there was a place; nothing is stored otherwise.
    */
   async begin(owner: string, response: NewResponse, run: NewRun): Promise<boolean> {
-    return evenIfLost(() => this.#db.transact((tx) => this.#begin(tx, owner, response, run)));
+    return evenIfLost(() => this.#db.transact((tx) => this.#begin(tx, owner, response, run), "shared"));
   }
 
   async #begin(tx: BackgroundTx, owner: string, response: NewResponse, run: NewRun): Promise<boolean> {

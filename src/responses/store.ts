@@ -138,7 +138,7 @@ export class ResponseStore {
    * @returns False when another response of this id is kept: it is not known then which of them a caller means, and neither is found any more.
    */
   async put(owner: string, kept: NewResponse): Promise<boolean> {
-    return evenIfLost(() => this.#db.transact((tx) => this.write(tx, owner, kept)));
+    return evenIfLost(() => this.#db.transact((tx) => this.write(tx, owner, kept), "shared"));
   }
 
   /** The same as a part of a transaction. */
