@@ -3,7 +3,7 @@ import { change, read } from "../kernel/operation.ts";
 import type { Operations } from "../kernel/operation.ts";
 
 /**
- * What can be asked of budgets. Whoever may see what a product does may see what that costs; for more than the own product
+ * What can be asked of budgets. Anyone who may see what a product does may see what that costs; for more than the own product
  * `budget.view` is needed besides.
  */
 export const budgetsOperations = {

@@ -93,7 +93,7 @@ export class UsageReports {
 
   /**
    * A report. One that is continued is what it was for the page before, as long as this process remembers it; otherwise it is
-   * added up anew. @throws `budget.invalid` for more time, or more rows, than one report has.
+   * added up again. @throws `budget.invalid` for more time, or more rows, than one report has.
    */
   async report(question: UsageQuestion, providerOf: ProviderOf): Promise<UsageReport> {
     const { by, sinceMs, untilMs, product = 0, project, key, model } = question;

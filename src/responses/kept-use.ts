@@ -1,10 +1,10 @@
 // How much each owner keeps, and the oldest of it that goes when that is too much. Promises:
 //
-// 1. Whoever changes what an owner keeps takes the owner's turn first (`inTurn`), and then the rows: those of what is worked on, of
+// 1. Anyone who changes what an owner keeps takes the owner's turn first (`inTurn`), and then the rows: those of what is worked on, of
 //    responses, of their items, of their events. So changes of one owner come one after the other and never wait in a circle. What no
 //    one else knows of yet is a shared unit, and waits for no other one's disk.
 // 2. What is counted is what is there, since both change in one transaction.
-// 3. What is worked on stays; of the rest the oldest goes first. Whoever goes on from what has gone is told as after its time.
+// 3. What is worked on stays; of the rest the oldest goes first. A caller that goes on from what has gone is told as after its time.
 import { sql } from "kysely";
 import type { Transaction } from "kysely";
 import type { Database, Migration } from "../db/index.ts";
