@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { BudgetRig, outcomesOf } from "../../../test/contract/budget-rig.ts";
 import { onPostgres } from "../../../test/contract/databases.ts";
 import { actOn } from "../../../test/support/storage/acts.ts";
+import { startCuttingProxy } from "../../../test/support/servers/cutting-proxy.ts";
 import { freshPostgres } from "../../../test/support/servers/postgres.ts";
 import { openDatabase } from "../../db/index.ts";
 import { silentLog } from "../../kernel/ctx.ts";
@@ -226,6 +227,32 @@ onPostgres((_, places) => {
       expect(await counted(product)).toEqual({ used: 105, held: 50, granted: 0 });
       await Promise.all(all.slice(0, 5).map(({ held }) => budgets.giveBack(held)));
       expect(await rig.line(product)).toMatchObject({ used: 105, held: 0 });
+    });
+
+    it.each([
+      ["answer", "decision", "budget_batch("],
+      ["commit", "decision", "budget_batch("],
+      ["answer", "note", "insert into budget_notes"],
+      ["commit", "note", "insert into budget_notes"],
+    ] as const)("hold nothing for a call whose connection is lost with the %s of its %s", async (what, of, words) => {
+      await using server = await freshPostgres();
+      await using proxy = await startCuttingProxy(server.url);
+      const place = {
+        open: () => openDatabase({ kind: "postgres", url: proxy.url }, silentLog),
+        [Symbol.asyncDispose]: async () => {},
+      };
+      const leases = of === "note" ? { after: 1, lifeMs: 60_000 } : { after: 1_000, lifeMs: 60_000 };
+      await using own = await BudgetRig.open(async () => place, false, 0, leases);
+      await own.set({ scope: { product: "CUT" }, limit: 1000 });
+      await own.release(await own.reserve("CUT", 1));
+      const granted = async () =>
+        (await sql<{ n: number }>`select count(*)::int as n from budget_grants`.execute(own.db.read)).rows[0]?.n;
+      if (of === "note") await expect.poll(granted).toBeGreaterThan(0);
+      proxy.cut(what, words);
+      await expect(own.reserve("CUT", 1)).rejects.toMatchObject({ code: "db.unavailable" });
+      await expect.poll(async () => (await own.line("CUT")).held).toBe(0);
+      await own.release(await own.reserve("CUT", 1000));
+      expect(await own.wrongCounters()).toEqual([]);
     });
 
     it("is given back in its time, and when its holder is closed", async () => {

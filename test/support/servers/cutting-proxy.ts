@@ -8,15 +8,18 @@ import type { AddressInfo, Socket } from "node:net";
 export interface CuttingProxy extends AsyncDisposable {
   /** The database through the proxy. */
   readonly url: string;
-  /** Loses the connection on which the next commit is asked for: the commit with it, or only its answer. */
-  cut(what: "answer" | "commit"): void;
+  /**
+   * Loses the connection on which the next commit is asked for, or the next statement with these words, which is one of its own:
+   * the commit with it, or only its answer.
+   */
+  cut(what: "answer" | "commit", words?: string): void;
 }
 
 /** Starts a proxy in front of a database. */
 export async function startCuttingProxy(databaseUrl: string): Promise<CuttingProxy> {
   const target = new URL(databaseUrl);
   const sockets = new Set<Socket>();
-  let next: "answer" | "commit" | undefined;
+  let next: { readonly what: "answer" | "commit"; readonly words: string } | undefined;
   const server = createServer((client) => {
     const upstream = connect(Number(target.port), target.hostname);
     const drop = (): void => {
@@ -33,9 +36,8 @@ export async function startCuttingProxy(databaseUrl: string): Promise<CuttingPro
     }
     let answersAreLost = false;
     client.on("data", (bytes) => {
-      // A simple query: its text and a NUL.
-      if (next !== undefined && bytes.includes("commit\0")) {
-        if (next === "commit") drop();
+      if (next !== undefined && bytes.includes(next.words)) {
+        if (next.what === "commit") drop();
         else answersAreLost = true;
         next = undefined;
       }
@@ -53,7 +55,8 @@ export async function startCuttingProxy(databaseUrl: string): Promise<CuttingPro
   url.port = String((server.address() as AddressInfo).port);
   return {
     url: url.href,
-    cut: (what) => void (next = what),
+    // A commit is a simple query: its text and a NUL.
+    cut: (what, words = "commit\0") => void (next = { what, words }),
     async [Symbol.asyncDispose]() {
       const closed = once(server, "close");
       server.close();
