@@ -19,7 +19,7 @@ import { openDiskBlobs } from "./blobs/disk.ts";
 import { bodyOf } from "./body.ts";
 import { sql } from "kysely";
 import { digestOf } from "../kernel/hash.ts";
-import { removeLeftovers } from "./leftovers.ts";
+import { collectLeftovers } from "./leftovers.ts";
 import { openDepository } from "./depository.ts";
 import type { Draft } from "./draft.ts";
 import { openArtifactReader } from "./artifact-reader.ts";
@@ -151,19 +151,19 @@ describe("create, when the database fails", () => {
     await lose();
     await lose();
     expect(await store.usage(product)).toMatchObject({ usedBytes: bytes.length, heldBytes: 0, artifacts: 0 });
-    expect(await removeLeftovers(parts, Date.now())).toBe(0);
-    expect(await removeLeftovers(parts, later)).toBe(1);
+    expect(await collectLeftovers(parts, Date.now())).toBe(0);
+    expect(await collectLeftovers(parts, later)).toBe(1);
     expect(await store.usage(product)).toMatchObject({ usedBytes: 0, heldBytes: 0 });
     expect(await blobs.check(product, blob)).toMatchObject({ ok: false, reason: "missing" });
     await lose();
     await create();
     expect(await store.usage(product)).toMatchObject({ usedBytes: bytes.length, heldBytes: 0, artifacts: 1 });
-    expect(await removeLeftovers(parts, later)).toBe(0);
+    expect(await collectLeftovers(parts, later)).toBe(0);
     // Were a leftover noted all the same, what an artifact has would stay.
     await database.transact((tx) =>
       sql`insert into depository_leftovers values (${product}, ${blob.digest}, 0, ${blob.location}, 1)`.execute(tx),
     );
-    expect(await removeLeftovers(parts, later)).toBe(1);
+    expect(await collectLeftovers(parts, later)).toBe(1);
     expect(await blobs.check(product, blob)).toEqual({ ok: true });
   });
 

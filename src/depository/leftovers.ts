@@ -11,7 +11,7 @@ const keptMs = 24 * 3_600_000;
 const removedAtOnce = 100;
 
 /** Removes old leftovers; resolves with how many. One that was written again meanwhile stays. */
-export async function removeLeftovers(
+export async function collectLeftovers(
   { store, blobs, database }: { readonly store: ArtifactStore; readonly blobs: Blobs; readonly database: Database },
   nowMs: number,
 ): Promise<number> {

@@ -16,7 +16,7 @@ import { depositoryCodes } from "./errors.ts";
 import { depositoryOperations } from "./operations.ts";
 import { openArtifactReader } from "./artifact-reader.ts";
 import type { ArtifactReader } from "./artifact-reader.ts";
-import { removeLeftovers } from "./leftovers.ts";
+import { collectLeftovers } from "./leftovers.ts";
 import { depositoryMigrations } from "./store/migrations.ts";
 import { openArtifactStore } from "./store/sql.ts";
 import type { ArtifactStore } from "./store/store.ts";
@@ -74,7 +74,7 @@ export const depositoryModule = {
     const { store, clock, log } = house;
     const reservations = await store.expireReservations(clock.nowMs());
     await store.forgetKeys(clock.nowMs());
-    const removed = await removeLeftovers(house, clock.nowMs());
+    const removed = await collectLeftovers(house, clock.nowMs());
     if (removed > 0) log.info({ removed }, "removed the bytes of writes that were refused after they had been stored");
     if (reservations > 0) log.warn({ reservations }, "gave back the space of uploads that never ended");
   },
