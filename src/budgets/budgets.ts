@@ -37,7 +37,7 @@ import { SqliteStore } from "./store/sqlite.ts";
 import type { BudgetTx } from "./store/statement.ts";
 import type { Store } from "./store/store.ts";
 import type { BudgetTables } from "./store/tables.ts";
-import { reportUsage } from "./usage-report.ts";
+import { UsageReports } from "./usage-report.ts";
 import type { ProviderOf, UsageQuestion, UsageReport } from "./usage-report.ts";
 
 /** Budgets, and the room that calls are promised under them. Disposing waits for what was asked. */
@@ -115,6 +115,7 @@ export function openBudgets({ db: database, clock, log, defaultTokens, meter, le
   const limits = new StoredLimits(db, clock, defaultTokens, (tx) => store.endLeases(tx));
   const store: Store = db.dialect === "sqlite" ? new SqliteStore(db, limits) : new PostgresStore(db, limits, leases);
   const engine = new Engine(store);
+  const reports = new UsageReports(db.read, clock);
   const metrics = budgetMetrics(meter ?? silentMeter, () => store.inMemory);
   const promised = (opened: Opened, made: Reservation): Reservation => {
     if (opened.outcome === "insufficient") throw insufficient(opened, made.kind, clock.nowMs());
@@ -168,20 +169,20 @@ export function openBudgets({ db: database, clock, log, defaultTokens, meter, le
     sweep: (nowMs) => sweepHistory(db, nowMs),
     claim: (name) => findClaim(db, name),
     async state(query) {
-      await store.fold();
+      await store.show();
       return readState(db.read, await limits.book(db.read), query, clock.nowMs());
     },
     async lines(of) {
       const slots = of.map(({ scope, unit, window }) => slotOf(scope, unit, window));
       if (slots.length === 0) return [];
-      await store.fold();
+      await store.show();
       const found = await readLines(db.read, await limits.book(db.read), new Set(slots), clock.nowMs());
       return slots.map((slot) => found.get(slot));
     },
     list: (page) => limits.list(page),
     async usage(question, providerOf) {
-      await store.fold();
-      return reportUsage(db.read, question, providerOf);
+      await store.show();
+      return reports.report(question, providerOf);
     },
     async set(draft, change, id = newBudgetId(clock)) {
       checkDraft(draft);

@@ -7,9 +7,14 @@
 // 3. What memory is not sure of (no lease, near the limit of a part, calls that began elsewhere, whatever is done in a caller's
 //    transaction) the store decides exactly. What is asked at the same time shares one decision.
 // 4. A note that comes after its lease has ended is refused: nothing of it has happened, and the store decides the call.
+// 5. A caller that was told of a lost connection holds no room: what may have been held for it all the same is released, and an end
+//    that may not have taken place is asked for again.
 import { GroupCommit } from "../kernel/group-commit.ts";
 import type { CommitLine } from "../kernel/group-commit.ts";
+import { Fault } from "../kernel/fault.ts";
+import { ended } from "./reservation.ts";
 import type { Flex, Reservation } from "./reservation.ts";
+import { LaterEnds } from "./later-ends.ts";
 import type { Ended, Opened } from "./lease.ts";
 import type { BudgetTx } from "./store/statement.ts";
 import type { Decided, Question, Store } from "./store/store.ts";
@@ -27,13 +32,18 @@ export interface Admission {
 export class Engine implements AsyncDisposable {
   readonly #store: Store;
   readonly #undecided = new GroupCommit<Question, Decided>({ commit: (line) => this.#decide(line) });
+  readonly #later = new LaterEnds((ending) => this.#end(ending));
 
   constructor(store: Store) {
     this.#store = store;
   }
 
   /** Admits a call that asks for the first time, or tells why not; `kept` is in a relaxed commit. */
-  async open(made: Reservation, flex?: Flex): Promise<Admission> {
+  open(made: Reservation, flex?: Flex): Promise<Admission> {
+    return this.#orLater(this.#open(made, flex), ended(made, { to: "released" }));
+  }
+
+  async #open(made: Reservation, flex?: Flex): Promise<Admission> {
     for (;;) {
       const lease = this.#store.isBehind ? undefined : this.#store.lease;
       const begun = lease?.begin(made, flex);
@@ -50,7 +60,21 @@ export class Engine implements AsyncDisposable {
   }
 
   /** Ends a reservation; resolves when that is in a relaxed commit. */
-  async end(ending: Reservation): Promise<Ended> {
+  end(ending: Reservation): Promise<Ended> {
+    return this.#orLater(this.#end(ending), ending);
+  }
+
+  /** Passes on what was asked; where a connection was lost, the reservation is ended later, unless it has been by then. */
+  async #orLater<T>(asked: Promise<T>, ending: Reservation): Promise<T> {
+    try {
+      return await asked;
+    } catch (error) {
+      if (error instanceof Fault && error.code === "db.unavailable") this.#later.add(ending);
+      throw error;
+    }
+  }
+
+  async #end(ending: Reservation): Promise<Ended> {
     const { lease } = this.#store;
     const entry = lease?.end(ending);
     if (lease !== undefined && entry !== undefined && (await this.#store.note(lease, entry))) {
@@ -71,6 +95,7 @@ export class Engine implements AsyncDisposable {
 
   /** Waits for everything that was asked. */
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#later[Symbol.asyncDispose]();
     await this.#undecided.drain();
     await this.#store[Symbol.asyncDispose]();
   }

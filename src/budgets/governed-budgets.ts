@@ -2,7 +2,8 @@
 //
 // 1. A claim is made, committed and released on account of one product: the caller's own, or one that an admin names.
 // 2. Limits are set and cleared by admins that belong to no product, and by none who is held to one by its own key.
-// 3. A caller that belongs to a product sees its budgets only.
+// 3. A caller that belongs to a product sees its budgets and what it used, and nothing of another's. Only one whose role has
+//    `budget.view` sees more than that, or, where its own calls are bound, more than what its credential used itself.
 import type { Transaction } from "kysely";
 import type { Constitution } from "../constitution/index.ts";
 import { governanceFault, heldBy } from "../governance/index.ts";
@@ -18,7 +19,7 @@ import type { Budgets } from "./budgets.ts";
 import { budgetFault } from "./errors.ts";
 import { defaultProject } from "./reservation.ts";
 import type { Reservation } from "./reservation.ts";
-import type { BudgetState, StateQuery } from "./state.ts";
+import type { BudgetLine, BudgetState, StateQuery } from "./state.ts";
 import type { BudgetPage } from "./store/limits.ts";
 import type { ProviderOf, UsageQuestion, UsageReport } from "./usage-report.ts";
 
@@ -84,6 +85,12 @@ function isChargeFor(charged: number | null, used: number | null, held: number):
   return charged === used || (charged >= held && charged < used);
 }
 
+/** What a caller may know: of every product where that is null, and of one credential alone where a key is named. */
+interface Sight {
+  readonly product: string | null;
+  readonly key?: string;
+}
+
 /** Alike for another product and for one that there is not. @throws `product.not_found`. */
 function assertOwn(own: string | null, product: string | null): void {
   if (own === null || product === own) return;
@@ -102,6 +109,13 @@ function manageBudgets({ principal }: Ctx): Pick<Attempt, "action" | "target" | 
 /** Puts budgets behind the gate. */
 export function openGovernedBudgets({ gate, budgets, constitution }: GovernedBudgetParts): GovernedBudgets {
   const deciding = new Set<string>();
+  /** @throws `permission.denied` for a caller of no product that may not see them all. */
+  const sightOf = (ctx: Ctx): Sight => {
+    const { product, role, calls, id } = ctx.principal;
+    const isBroad = constitution.data.roles[role].permissions.includes("budget.view");
+    if (product === null && !isBroad) gate.enter({ ...ctx, permission: "budget.view" });
+    return { product, ...(isBroad || calls === undefined ? {} : { key: id }) };
+  };
   const checkProduct = (product: string | null | undefined, at: string): void => {
     if (typeof product !== "string" || Object.hasOwn(constitution.data.products, product)) return;
     throw governanceFault("product.not_found", "there is no such product", { at });
@@ -189,7 +203,7 @@ export function openGovernedBudgets({ gate, budgets, constitution }: GovernedBud
         ({ state, kind }) => state === "released" || (state === "expired" && kind === "claim"),
       ),
     async state(ctx, query) {
-      const own = ctx.principal.product;
+      const { product: own, key } = sightOf(ctx);
       const product = query.product ?? own ?? undefined;
       gate.permit(ctx, { kind: "governance", product: product ?? null });
       assertOwn(own, product ?? null);
@@ -197,9 +211,12 @@ export function openGovernedBudgets({ gate, budgets, constitution }: GovernedBud
       const state = await budgets.state({
         ...(product === undefined ? {} : { product }),
         ...(project === undefined ? {} : { project }),
+        ...(key === undefined ? {} : { key }),
       });
       if (own === null) return state;
-      return { ...state, budgets: state.budgets.filter(({ scope }) => scope.product === own) };
+      const isSeen = ({ scope }: BudgetLine): boolean =>
+        key === undefined ? scope.product === own : scope.key === key && scope.product === own;
+      return { ...state, budgets: state.budgets.filter(isSeen) };
     },
     set(ctx, draft) {
       const id = newBudgetId(ctx.clock);
@@ -216,16 +233,23 @@ export function openGovernedBudgets({ gate, budgets, constitution }: GovernedBud
         return { value: budget, digest: digestOfJson(publicNames(budget)) };
       }),
     async list(ctx, page) {
-      const own = ctx.principal.product;
+      const { product: own, key } = sightOf(ctx);
       gate.permit(ctx, { kind: "governance", product: own });
-      return budgets.list({ ...page, ...(own === null ? {} : { product: own }) });
+      return budgets.list({
+        ...page,
+        ...(own === null ? {} : { product: own }),
+        ...(key === undefined ? {} : { key }),
+      });
     },
     async usage(ctx, question, providerOf) {
-      const own = ctx.principal.product;
+      const { product: own, key = question.key } = sightOf(ctx);
       const product = question.product ?? own;
       gate.permit(ctx, { kind: "governance", product });
       assertOwn(own, product);
-      return budgets.usage(own === null ? question : { ...question, product: own }, providerOf);
+      // No credential is called nothing: who asks for another one's is told that there is none.
+      const asked = question.key === undefined || question.key === key ? key : "";
+      const named = { ...question, ...(asked === undefined ? {} : { key: asked }) };
+      return budgets.usage(own === null ? named : { ...named, product: own }, providerOf);
     },
   };
 }

@@ -19,6 +19,8 @@ import type { BudgetWindow } from "./window.ts";
 export interface StateQuery {
   readonly product?: string | null;
   readonly project?: string;
+  /** Whose calls are added up in `usage`; those of all credentials when absent. */
+  readonly key?: string;
 }
 
 /** One limit in its present window. */
@@ -135,7 +137,7 @@ async function readCounters(
 ): Promise<ReadonlyMap<string, Counted>> {
   if (counters.length === 0) return new Map();
   const names = counters.map(({ name }) => name);
-  const rows = await db.selectFrom("budget_counters").selectAll().where("name", "in", names).execute();
+  const rows = await db.selectFrom("budget_counters_now").selectAll().where("name", "in", names).execute();
   const found = new Map<string, Counted>(rows.map(({ name, used, held }) => [name, { used, held }]));
   // What has not been asked for since its window began has no counter yet.
   for (const counter of counters) if (!found.has(counter.name)) found.set(counter.name, await sums(db, counter));

@@ -2,9 +2,12 @@
 //
 // 1. A call is in one row and no more, so that rows add up to the total.
 // 2. What it cost that is not known is counted apart and never in the cost.
-// 3. It is added up in whole hours, UTC, by when room for the call was reserved, from the same rows that limits are counted from.
+// 3. It is added up once for all its pages, where one process makes them, so that those are of one moment and cost no more than the first.
+// 4. It is added up in whole hours, UTC, by when room for the call was reserved, from the same rows that limits are counted from.
 import { setImmediate as nextRound } from "node:timers/promises";
 import type { Kysely } from "kysely";
+import { BoundedMap } from "../kernel/bounded-map.ts";
+import type { Clock } from "../kernel/clock.ts";
 import { maxCounted } from "./budget.ts";
 import { budgetFault } from "./errors.ts";
 import type { BudgetTables } from "./store/tables.ts";
@@ -18,6 +21,8 @@ export interface UsageQuestion extends Omit<UsageWanted, "by"> {
   readonly sinceMs: number;
   readonly untilMs: number;
   readonly signal: AbortSignal;
+  /** It is asked for a further page of a report that was begun. */
+  readonly isContinued?: boolean;
 }
 
 /** What a number of calls used. */
@@ -60,8 +65,47 @@ const [hourMs, dayMs] = [3_600_000, 86_400_000];
 /** Longest time of one report, days. */
 export const maxReportDays = 400;
 
-/** Most rows of one report: all of them are added up for every page. */
+/** Most rows of one report: all of them are held in memory while its pages are read. */
 const maxLines = 50_000;
+
+/** The last hour that RFC 3339 can write, which has four digits for the year; milliseconds. */
+const lastHourMs = Date.UTC(9999, 11, 31, 23);
+
+/** Most rows of reports whose pages are still read, of all of them together: one of the largest, and some. */
+const maxKeptLines = 60_000;
+/** How long they are kept, milliseconds: long enough to read 500 pages. */
+const keptMs = 10 * 60_000;
+
+/** Makes reports, each once for all its pages. */
+export class UsageReports {
+  readonly #db: Kysely<BudgetTables>;
+  readonly #clock: Clock;
+  readonly #kept = new BoundedMap<string, KeptReport>(maxKeptLines, ({ report }) => report.lines.length + 1);
+
+  constructor(db: Kysely<BudgetTables>, clock: Clock) {
+    this.#db = db;
+    this.#clock = clock;
+  }
+
+  /**
+   * A report. One that is continued is what it was for the page before, as long as this process remembers it; otherwise it is
+   * added up again. @throws `budget.invalid` for more time, or more rows, than one report has.
+   */
+  async report(question: UsageQuestion, providerOf: ProviderOf): Promise<UsageReport> {
+    const { by, sinceMs, untilMs, product = 0, project, key, model } = question;
+    const name = JSON.stringify([by, sinceMs, untilMs, product, project ?? 0, key ?? 0, model ?? 0]);
+    const known = question.isContinued === true ? this.#kept.get(name) : undefined;
+    if (known !== undefined && performance.now() - known.madeMs < keptMs) return known.report;
+    const report = await reportUsage(this.#db, question, providerOf, this.#clock.nowMs());
+    this.#kept.set(name, { report, madeMs: performance.now() });
+    return report;
+  }
+}
+
+interface KeptReport {
+  readonly report: UsageReport;
+  readonly madeMs: number;
+}
 
 const columnOf: Readonly<Record<Exclude<UsageField, "day">, UsageKey>> = {
   product: "product",
@@ -71,15 +115,16 @@ const columnOf: Readonly<Record<Exclude<UsageField, "day">, UsageKey>> = {
   provider: "model",
 };
 
-/** Adds up what was used. @throws `budget.invalid` for more time, or more rows, than one report has. */
-export async function reportUsage(
+/** Adds up what was used. */
+async function reportUsage(
   db: Kysely<BudgetTables>,
   question: UsageQuestion,
   providerOf: ProviderOf,
+  nowMs: number,
 ): Promise<UsageReport> {
   const { by, signal } = question;
   const sinceMs = Math.floor(question.sinceMs / hourMs) * hourMs;
-  const untilMs = Math.ceil(question.untilMs / hourMs) * hourMs;
+  const untilMs = Math.min(Math.ceil(question.untilMs / hourMs) * hourMs, lastHourMs);
   if (!(sinceMs < untilMs)) throw tooMuch("since is not before until", "since");
   if (untilMs - sinceMs > maxReportDays * dayMs) {
     throw tooMuch(`one report is of at most ${maxReportDays} days`, "since");
@@ -90,7 +135,9 @@ export async function reportUsage(
   for (let fromMs = sinceMs; fromMs < untilMs;) {
     signal.throwIfAborted();
     const toMs = Math.min(untilMs, (Math.floor(fromMs / dayMs) + 1) * dayMs);
-    for (const group of await usageBetween(db, { ...question, by: columns }, fromMs, toMs)) {
+    // Notes that are in no table yet are of the last minutes.
+    const source = toMs > nowMs - dayMs ? "budget_usage_now" : "budget_usage";
+    for (const group of await usageBetween(db, { ...question, by: columns }, fromMs, toMs, source)) {
       const names = by.map((field) => nameOf(field, group, fromMs, providerOf));
       const key = JSON.stringify(names);
       const line = lines.get(key) ?? { names, sums: noSums() };

@@ -155,6 +155,18 @@ export const gatewaySettings = [
       "As long as its maker keeps them, which clients count on; calls say `store: false` when they want none kept.",
   },
   {
+    path: "gateway.keepResponsesBytes",
+    env: "CHARTER_GATEWAY_KEEP_RESPONSES_BYTES",
+    flag: "keep-responses-bytes",
+    kind: "integer",
+    default: 1_073_741_824,
+    range: [67_108_864, Number.MAX_SAFE_INTEGER],
+    description:
+      "Most bytes of responses of the Responses API, and of their events, that are kept for one product, or for one caller of none; beyond it the oldest go, and what would go on from them is told that they are not kept any more.",
+    reason:
+      "Clients of this API keep every response without asking to, and expect no refusal for it; 1 GiB is some 100 000 of ordinary size, and no product fills the database of all.",
+  },
+  {
     path: "gateway.maxBackgroundResponses",
     env: "CHARTER_GATEWAY_MAX_BACKGROUND_RESPONSES",
     flag: "max-background-responses",

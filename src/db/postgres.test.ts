@@ -3,8 +3,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { onPostgres } from "../../test/contract/databases.ts";
 import type { DatabasePlace, DatabasePlaces } from "../../test/contract/databases.ts";
 import { silentLog } from "../kernel/ctx.ts";
-import type { Database, Durability } from "./index.ts";
-import { openDatabase } from "./index.ts";
+import { freshPostgres } from "../../test/support/servers/postgres.ts";
+import { startCuttingProxy } from "../../test/support/servers/cutting-proxy.ts";
+import { Effects, onEnd, openDatabase } from "./index.ts";
+import type { Database, Durability, Migration } from "./index.ts";
 
 describe("opening a database on PostgreSQL", () => {
   it("rejects with db.unavailable when no server answers", async () => {
@@ -50,6 +52,67 @@ onPostgres((name: string, places: DatabasePlaces) => {
       expect(tries).toBeGreaterThan(2);
       const rows = await db.read.selectFrom("pair").select("n").execute();
       expect(rows.map((row) => row.n)).toEqual([2, 2]);
+    });
+
+    it.each([
+      ["answer", true],
+      ["commit", false],
+    ] as const)(
+      "rejects when a connection is lost with the %s of a commit, and then tells truly what became of it",
+      async (what, isDone) => {
+        await using fresh = await freshPostgres();
+        await using proxy = await startCuttingProxy(fresh.url);
+        await using lossy = await openDatabase({ kind: "postgres", url: proxy.url }, silentLog);
+        await lossy.migrate([]);
+        const effects = new Effects(lossy);
+        const told: boolean[] = [];
+        const lost = (durability: Durability, intent: number) => {
+          proxy.cut(what);
+          return lossy.transact(async (tx) => {
+            onEnd(tx, (isCommitted) => void told.push(isCommitted));
+            await effects.note(tx, intent);
+          }, durability);
+        };
+        for (const [intent, durability] of (["durable", "shared", "relaxed"] as const).entries()) {
+          await expect(lost(durability, intent)).rejects.toMatchObject({ code: "db.unavailable" });
+          expect([...(await effects.among([intent]))]).toEqual(isDone ? [intent] : []);
+        }
+        expect(told).toEqual([false, false, false]);
+      },
+    );
+
+    it("takes all the time that a migration needs, and lets a second start wait for it", async () => {
+      await using fresh = await freshPostgres();
+      // The client gives a statement that serves callers 5 s more than the server does.
+      const said: string[] = [];
+      const log = { ...silentLog, warn: (_: object, message: string) => void said.push(message) };
+      const open = () => openDatabase({ kind: "postgres", url: fresh.url, statementTimeoutMs: 100 }, log);
+      await using first = await open();
+      await using second = await open();
+      let runs = 0;
+      const slow: Migration = {
+        name: "slow-0001",
+        async up(tx) {
+          runs++;
+          await sql`select pg_sleep(6)`.execute(tx);
+        },
+      };
+      await Promise.all([first.migrate([slow]), second.migrate([slow])]);
+      expect(runs).toBe(1);
+      expect(said).toEqual(["another process changes the schema of the database; waiting for it"]);
+      await expect(first.transact((tx) => sql`select pg_sleep(6)`.execute(tx))).rejects.toMatchObject({
+        code: "db.unavailable",
+      });
+    });
+
+    it("refuses a text that PostgreSQL cannot hold as what it is, and works on with the same connection", async () => {
+      await using fresh = await freshPostgres();
+      await using one = await openDatabase({ kind: "postgres", url: fresh.url, poolSize: 1 }, silentLog);
+      const pid = async () =>
+        (await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(one.read)).rows[0]?.pid;
+      const before = await pid();
+      await expect(sql`select ${"a\0b"}::text`.execute(one.read)).rejects.toMatchObject({ code: "db.text_invalid" });
+      expect(await pid()).toBe(before);
     });
 
     it("resolves a shared unit when the log is on the disk up to its commit", async () => {

@@ -2,7 +2,8 @@
 //
 // 1. Units run concurrently at READ COMMITTED; one that the server aborts for a conflict is run again, a bounded number of
 //    times, so a unit has no effects but those of its transaction.
-// 2. Every wait is bounded: for a connection, for a statement, for a transaction that sits idle.
+// 2. Every wait is bounded: for a connection, for a statement, for a transaction that sits idle; but for that of a migration, which has
+//    a connection of its own.
 // 3. A shared unit commits with `synchronous_commit = off`, so that its locks end at once, and then waits for a durable commit
 //    that comes after it: the log is written in order, so what was committed before is durable with it. One such commit serves
 //    all units that wait.
@@ -20,14 +21,13 @@ import type {
 import { Pool, TypeOverrides, types } from "pg";
 import type { PoolClient } from "pg";
 import type { Log } from "../kernel/ctx.ts";
-import { Fault } from "../kernel/fault.ts";
 import { GroupCommit } from "../kernel/group-commit.ts";
 import type { Database, Durability, Migration } from "./database.ts";
 import { dbFault } from "./errors.ts";
 import type { DbMetrics } from "./metrics.ts";
 import { applyMigrations } from "./migrator.ts";
 import { telling } from "./outcomes.ts";
-import { isConflict, publicFault } from "./postgres-errors.ts";
+import { breaks, isConflict, publicFault } from "./postgres-errors.ts";
 
 /** Where the PostgreSQL database lies and how hard Charter may lean on it. */
 export interface PostgresOptions {
@@ -53,7 +53,7 @@ const silentServerMs = 5_000;
 
 /** Opens a PostgreSQL database and proves that it answers. Rejects with `db.unavailable`. */
 export async function openPostgres(options: PostgresOptions, log: Log, metrics: DbMetrics): Promise<Database> {
-  const database = new PostgresDatabase(openPool(options, "write", log), openPool(options, "read", log), metrics);
+  const database = new PostgresDatabase(options, log, metrics);
   try {
     await database.transact(async () => {});
   } catch (error) {
@@ -69,6 +69,8 @@ class PostgresDatabase implements Database {
   readonly #write: Kysely<unknown>;
   readonly #units = new Set<Promise<unknown>>();
   readonly #metrics: DbMetrics;
+  readonly #log: Log;
+  readonly #openPatient: () => PostgresDatabase;
   /** Writes one record to the log, whose commit waits for the disk. */
   readonly #flushes = new GroupCommit<undefined, void>({
     commit: async (line) => {
@@ -79,10 +81,15 @@ class PostgresDatabase implements Database {
   });
   #closing: Promise<void> | undefined;
 
-  constructor(writePool: PostgresPool, readPool: PostgresPool, metrics: DbMetrics) {
+  /** A patient one waits for a statement as long as it takes. */
+  constructor(options: PostgresOptions, log: Log, metrics: DbMetrics, isPatient = false) {
+    const open = (access: "read" | "write"): Kysely<unknown> =>
+      new Kysely({ dialect: new PostgresDialect({ pool: openPool(options, access, log, isPatient) }) });
     this.#metrics = metrics;
-    this.#write = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: writePool }) });
-    this.read = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: readPool }) });
+    this.#log = log;
+    this.#write = open("write");
+    this.read = open("read");
+    this.#openPatient = () => new PostgresDatabase({ ...options, poolSize: 1 }, log, metrics, true);
   }
 
   transact<T>(work: (tx: Transaction<unknown>) => Promise<T>, durability: Durability = "durable"): Promise<T> {
@@ -107,8 +114,11 @@ class PostgresDatabase implements Database {
     return this as unknown as Database<Narrowed>;
   }
 
-  migrate(migrations: readonly Migration[]): Promise<void> {
-    return applyMigrations(this, migrations);
+  async migrate(migrations: readonly Migration[]): Promise<void> {
+    // An index on a large table takes longer than any statement that serves a caller.
+    await using patient = this.#openPatient();
+    const waits = (): void => this.#log.warn({}, "another process changes the schema of the database; waiting for it");
+    await applyMigrations(patient, migrations, waits);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -161,15 +171,15 @@ function withoutWaiting<T>(work: (tx: Transaction<unknown>) => Promise<T>): (tx:
   };
 }
 
-function openPool(options: PostgresOptions, access: "read" | "write", log: Log): PostgresPool {
+function openPool(options: PostgresOptions, access: "read" | "write", log: Log, isPatient: boolean): PostgresPool {
   const statementTimeoutMs = options.statementTimeoutMs ?? 15_000;
+  const timeouts = { statement_timeout: statementTimeoutMs, query_timeout: statementTimeoutMs + silentServerMs };
   const pool = new Pool({
     connectionString: options.url,
     max: options.poolSize ?? 10,
     application_name: `charter-${access}`,
     connectionTimeoutMillis: options.connectTimeoutMs ?? 5_000,
-    statement_timeout: statementTimeoutMs,
-    query_timeout: statementTimeoutMs + silentServerMs,
+    ...(isPatient ? {} : timeouts),
     idle_in_transaction_session_timeout: idleInTransactionMs,
     keepAlive: true,
     options: access === "read" ? "-c default_transaction_read_only=on" : "-c synchronous_commit=on",
@@ -197,7 +207,7 @@ function withPublicFaults(pool: Pool): PostgresPool {
   };
 }
 
-/** One borrowed connection. One that failed is not given back: the server may close it a moment after its last word. */
+/** One borrowed connection. One that failed is not given back. */
 class GuardedClient implements PostgresPoolClient {
   readonly #client: PoolClient;
   #broken = false;
@@ -226,7 +236,7 @@ class GuardedClient implements PostgresPoolClient {
       return result as PostgresQueryResult<R>;
     } catch (error) {
       const fault = publicFault(error);
-      this.#broken ||= fault instanceof Fault;
+      this.#broken ||= breaks(fault);
       throw fault;
     }
   }

@@ -94,6 +94,29 @@ describe("group commits", () => {
     expect(await ids()).toEqual(["next"]);
   });
 
+  it("tells every unit of a commit whose savepoint fails, and works on", async () => {
+    let savepoints = 0;
+    const failing = Object.create(writer, {
+      exec: {
+        value: (text: string) => {
+          if (text === "savepoint unit" && ++savepoints === 2) throw new Error("out of memory");
+          writer.exec(text);
+        },
+      },
+      executeSync: { value: (query: CompiledQuery) => writer.executeSync(query) },
+      inTransaction: { get: () => writer.inTransaction },
+    }) as SqliteConnection;
+    const commits = new GroupCommits(failing, silentLog);
+    const outcomes = await Promise.allSettled([commits.run(insert("one")), commits.run(insert("two"))]);
+    expect(outcomes).toMatchObject([
+      { status: "rejected", reason: { message: "out of memory" } },
+      { status: "rejected", reason: { message: "out of memory" } },
+    ]);
+    expect(await ids()).toEqual([]);
+    await commits.run(insert("three"));
+    expect(await ids()).toEqual(["three"]);
+  });
+
   it("gives up with db.unavailable while another process holds the write lock, and recovers afterwards", async () => {
     const other = new SqliteConnection(file, "write");
     other.exec("begin immediate");

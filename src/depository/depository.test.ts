@@ -17,6 +17,9 @@ import type { DiskLedger } from "../ledger/index.ts";
 import type { Blobs } from "./blobs/blobs.ts";
 import { openDiskBlobs } from "./blobs/disk.ts";
 import { bodyOf } from "./body.ts";
+import { sql } from "kysely";
+import { digestOf } from "../kernel/hash.ts";
+import { collectLeftovers } from "./leftovers.ts";
 import { openDepository } from "./depository.ts";
 import type { Draft } from "./draft.ts";
 import { openArtifactReader } from "./artifact-reader.ts";
@@ -100,7 +103,19 @@ describe("create, when the database fails", () => {
     expect(await store.usage(product)).toEqual({ usedBytes: 5, heldBytes: 0, artifacts: 1 });
   });
 
-  it("gives the room back when the commit was not done, and passes on what went wrong", async () => {
+  it("holds no room when only the answer was lost of the commit that took it", async () => {
+    let units = 0;
+    const { store, depository } = await depositoryWith(async (work) => {
+      const value = await database.transact(work);
+      if (++units === 1) throw lost;
+      return value;
+    });
+    const create = depository.create(ctx(), draft, { body: bodyOf(Buffer.from("words")), declaredBytes: 5 }, {});
+    await expect(create).rejects.toMatchObject({ code: "db.unavailable", facts: { outcomeIndex: 1 } });
+    expect(await store.usage(product)).toEqual({ usedBytes: 0, heldBytes: 0, artifacts: 0 });
+  });
+
+  it("counts the bytes that are on the disk when the commit was not done, until they are stored again", async () => {
     let units = 0;
     const { store, depository } = await depositoryWith(async (work) => {
       if (++units === 2) throw lost;
@@ -108,7 +123,48 @@ describe("create, when the database fails", () => {
     });
     const create = depository.create(ctx(), draft, { body: bodyOf(Buffer.from("words")), declaredBytes: 5 }, {});
     await expect(create).rejects.toMatchObject({ code: "db.unavailable", facts: { outcomeIndex: 1 } });
-    expect(await store.usage(product)).toEqual({ usedBytes: 0, heldBytes: 0, artifacts: 0 });
+    expect(await store.usage(product)).toEqual({ usedBytes: 5, heldBytes: 0, artifacts: 0 });
+    const again = () => depository.create(ctx(), draft, { body: bodyOf(Buffer.from("words")), declaredBytes: 5 }, {});
+    const { artifact } = await again();
+    expect(await store.usage(product)).toEqual({ usedBytes: 5, heldBytes: 0, artifacts: 1 });
+    const found = await store.findBlob(product, artifact.content_hash);
+    expect(found).toMatchObject({ isLeftover: false });
+    if (found) expect(await blobs.check(product, found)).toEqual({ ok: true });
+  });
+
+  it("removes such bytes after a day where they have a file of their own, and never those that an artifact has", async () => {
+    let failing = 0;
+    const { store, depository } = await depositoryWith(async (work, durability) => {
+      if (failing > 0 && --failing === 0) throw lost;
+      return database.transact(work, durability);
+    });
+    const bytes = Buffer.alloc(1_500_000, "x");
+    const blob = { digest: digestOf(bytes), sizeBytes: bytes.length, location: blobs.fileLocation };
+    const create = () => depository.create(ctx(), draft, { body: bodyOf(bytes), declaredBytes: bytes.length }, {});
+    const lose = async () => {
+      // Room is taken, and the artifact is not stored.
+      failing = 2;
+      await expect(create()).rejects.toMatchObject({ code: "db.unavailable" });
+    };
+    const parts = { store, blobs, database };
+    const later = Date.now() + 2 * 86_400_000;
+    await lose();
+    await lose();
+    expect(await store.usage(product)).toMatchObject({ usedBytes: bytes.length, heldBytes: 0, artifacts: 0 });
+    expect(await collectLeftovers(parts, Date.now())).toBe(0);
+    expect(await collectLeftovers(parts, later)).toBe(1);
+    expect(await store.usage(product)).toMatchObject({ usedBytes: 0, heldBytes: 0 });
+    expect(await blobs.check(product, blob)).toMatchObject({ ok: false, reason: "missing" });
+    await lose();
+    await create();
+    expect(await store.usage(product)).toMatchObject({ usedBytes: bytes.length, heldBytes: 0, artifacts: 1 });
+    expect(await collectLeftovers(parts, later)).toBe(0);
+    // Were a leftover noted all the same, what an artifact has would stay.
+    await database.transact((tx) =>
+      sql`insert into depository_leftovers values (${product}, ${blob.digest}, 0, ${blob.location}, 1)`.execute(tx),
+    );
+    expect(await collectLeftovers(parts, later)).toBe(1);
+    expect(await blobs.check(product, blob)).toEqual({ ok: true });
   });
 
   it("passes on what went wrong first when the room cannot be given back either", async () => {
@@ -122,5 +178,29 @@ describe("create, when the database fails", () => {
     await expect(depository.create(ctx(), draft, content, {})).rejects.toMatchObject({
       code: "content.digest_mismatch",
     });
+  });
+});
+
+describe("requests under one Idempotency-Key", () => {
+  it("wait for the first of them outside the gate, and more of them than a client has use for are refused", async () => {
+    const { depository } = await depositoryWith((work, durability) => database.transact(work, durability));
+    const stall = Promise.withResolvers<void>();
+    const stalled = (async function* () {
+      await stall.promise;
+      yield Buffer.from("words");
+    })();
+    const store = (body: AsyncIterable<Uint8Array>) =>
+      depository.create(ctx(), draft, { body, declaredBytes: 5 }, { idempotencyKey: "one" });
+    const all = [store(stalled), ...Array.from({ length: 31 }, () => store(bodyOf(Buffer.from("words"))))];
+    await expect(store(bodyOf(Buffer.from("words")))).rejects.toMatchObject({
+      code: "idempotency.in_progress",
+      facts: { retryAfterSeconds: 1 },
+    });
+    expect(depository.writers.inside).toBe(1);
+    stall.resolve();
+    const stored = await Promise.all(all);
+    expect(stored.map(({ replayed }) => replayed)).toEqual([false, ...Array.from({ length: 31 }, () => true)]);
+    expect(new Set(stored.map(({ artifact }) => artifact.artifact_id)).size).toBe(1);
+    expect(depository.writers.inside).toBe(0);
   });
 });

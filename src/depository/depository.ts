@@ -78,6 +78,9 @@ export interface DepositoryParts {
 /** How long an abandoned upload counts against its caller, milliseconds: long enough for a pattern, short for a bad line. */
 const abandonedWindowMs = 5 * 60_000;
 
+/** Most requests under one idempotency key at a time; a client that repeats itself more often has lost count, and each holds a connection. */
+const maxRepeats = 32;
+
 /** Opens the writing side. */
 export function openDepository(parts: DepositoryParts): Depository {
   const { constitution, gate, store, reader, clock } = parts;
@@ -104,9 +107,19 @@ export function openDepository(parts: DepositoryParts): Depository {
     return { ...(await store.usage(product)), product, quotaBytes: data.products[product]?.quotaBytes ?? 0 };
   }
 
-  /** What can be refused before anything is attempted; then stores, in turn where the request has an idempotency key. */
+  /** Stores, in turn where the request has an idempotency key. */
   async function create(ctx: Ctx, draft: Draft, content: Content, options: CreateOptions): Promise<Stored> {
     checkSize(constitution, content.declaredBytes);
+    const key = options.idempotencyKey;
+    if (key === undefined) return inside(ctx, draft, () => createGoverned(ctx, draft, content, options));
+    const name = `${draft.product} ${ctx.principal.id} ${key}`;
+    if (byKey.countOf(name) >= maxRepeats) throw inProgress();
+    // Who waits for the turn of a key holds no place in the gate meanwhile.
+    return byKey.run(name, () => inside(ctx, draft, () => createOnce(ctx, key, draft, content, options)));
+  }
+
+  /** Stores in a place of the gate, unless that can be refused before anything is attempted. */
+  async function inside(ctx: Ctx, draft: Draft, makeStored: () => Promise<Stored>): Promise<Stored> {
     using _writer = writers.enter(seesAll(ctx.principal) ? undefined : holderOf(ctx.principal.product));
     // One that is not named at all is a missing field, which the constitution refuses in its own words.
     if (ctx.principal.product === null && draft.product !== "" && !Object.hasOwn(data.products, draft.product)) {
@@ -115,12 +128,8 @@ export function openDepository(parts: DepositoryParts): Depository {
     await checkMetadata(draft.metadata);
     // Asked here for its refusal alone: a class that does not exist is a malformed request and no attempt.
     retainUntil(data, retentionClassOf(data, draft), clock.nowMs());
-    const key = options.idempotencyKey;
     // Awaited here: the place in the gate is left when this function ends.
-    if (key === undefined) return await createGoverned(ctx, draft, content, options);
-    return await byKey.run(`${draft.product} ${ctx.principal.id} ${key}`, () =>
-      createOnce(ctx, key, draft, content, options),
-    );
+    return await makeStored();
   }
 
   /** Stores through the gate, whatever the idempotency key says. */
@@ -231,6 +240,14 @@ async function recorded<T>(found: Artifact | undefined, act: Promise<T>): Promis
 function notThere({ intentIndex, outcomeIndex }: FaultFacts = {}): Fault {
   const place = intentIndex === undefined || outcomeIndex === undefined ? {} : { intentIndex, outcomeIndex };
   return depositoryFault("artifact.not_found", "there is no such artifact", place);
+}
+
+function inProgress(): Fault {
+  return depositoryFault("idempotency.in_progress", `${maxRepeats} requests under this Idempotency-Key are waiting`, {
+    at: "Idempotency-Key",
+    remedy: "wait for the answer to the first of them",
+    retryAfterSeconds: 1,
+  });
 }
 
 function checkSize({ data }: Constitution, declaredBytes: number | undefined): void {

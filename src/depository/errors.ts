@@ -11,6 +11,7 @@ export const depositoryCodes = {
   "artifact.unsettled": [503, "The artifact is stored and the ledger has not recorded its outcome yet."],
   "artifact.parent_not_found": [400, "`derived_from` names an artifact that the product does not hold."],
   "idempotency.conflict": [409, "The `Idempotency-Key` was used before with another body or other metadata."],
+  "idempotency.in_progress": [409, "Too many requests under this `Idempotency-Key` wait for the first of them."],
   "quota.exceeded": [507, "The product's storage quota has no room for this."],
   "storage.full": [503, "The depository's storage is used up; reads go on."],
   "upload.expired": [408, "The upload took longer than the space reserved for it was kept."],

@@ -16,6 +16,7 @@ import { depositoryCodes } from "./errors.ts";
 import { depositoryOperations } from "./operations.ts";
 import { openArtifactReader } from "./artifact-reader.ts";
 import type { ArtifactReader } from "./artifact-reader.ts";
+import { collectLeftovers } from "./leftovers.ts";
 import { depositoryMigrations } from "./store/migrations.ts";
 import { openArtifactStore } from "./store/sql.ts";
 import type { ArtifactStore } from "./store/store.ts";
@@ -75,6 +76,11 @@ export const depositoryModule = {
       if (reservations > 0) log.warn({ reservations }, "gave back the space of uploads that never ended");
     },
     ({ store, clock }: Needs & Gives) => store.forgetKeys(clock.nowMs()),
+    async (house: Needs & Gives) => {
+      const removed = await collectLeftovers(house, house.clock.nowMs());
+      if (removed > 0)
+        house.log.info({ removed }, "removed the bytes of writes that were refused after they had been stored");
+    },
   ],
 } as const satisfies Module<Needs, Gives>;
 

@@ -9,7 +9,7 @@ import type { ArtifactId } from "../kernel/ids.ts";
 import { storageRetrySeconds } from "../kernel/limits.ts";
 import type { Activity } from "./activity.ts";
 import type { Artifact } from "./artifact.ts";
-import type { Blobs } from "./blobs/blobs.ts";
+import type { Blobs, StoredBlob } from "./blobs/blobs.ts";
 import { artifactFrom, checkRetention, fingerprintOf } from "./draft.ts";
 import type { Content, CreateOptions, Draft } from "./draft.ts";
 import { depositoryFault } from "./errors.ts";
@@ -61,41 +61,53 @@ export function openUploads(parts: {
   }
 
   /** Gives room back, unless it was given back or used already. What cannot be released now expires by itself. */
-  async function release(ctx: Ctx, id: ArtifactId): Promise<void> {
+  async function released(ctx: Ctx, release: (tx: StoreTx) => Promise<unknown>): Promise<void> {
     try {
-      await database.transact((tx) => store.release(tx, id));
+      await database.transact(release);
     } catch (error) {
       ctx.log.warn({ err: error, requestId: ctx.requestId }, "a reservation could not be released and will expire");
     }
   }
 
   /** Takes room; resolves with what the product used before. */
-  async function reserve(id: ArtifactId, product: string, declaredBytes: number | undefined): Promise<number> {
-    const bytes = declaredBytes ?? limits.artifactMaxBytes;
+  async function reserve(ctx: Ctx, { id, draft: { product }, content: { declaredBytes } }: Upload): Promise<number> {
     const nowMs = clock.nowMs();
-    const reserved = await database.transact((tx) =>
-      store.reserve(tx, {
-        id,
-        product,
-        bytes,
-        nowMs,
-        expiresMs: nowMs + limits.abandonedUploadSeconds * 1000,
-        quotaBytes: data.products[product]?.quotaBytes ?? 0,
-        maxArtifacts: limits.artifactsPerProductMax,
-        storageTotalBytes: limits.storageTotalBytes,
-      }),
-    );
+    const room = {
+      id,
+      product,
+      bytes: declaredBytes ?? limits.artifactMaxBytes,
+      nowMs,
+      expiresMs: nowMs + limits.abandonedUploadSeconds * 1000,
+      quotaBytes: data.products[product]?.quotaBytes ?? 0,
+      maxArtifacts: limits.artifactsPerProductMax,
+      storageTotalBytes: limits.storageTotalBytes,
+    };
+    const reserved = await database
+      .transact((tx) => store.reserve(tx, room))
+      .catch(async (error: unknown) => {
+        // Only the answer may have been lost, and the room be taken.
+        if (error instanceof Fault && error.code === "db.unavailable") {
+          await released(ctx, (tx) => store.disown(tx, room));
+        }
+        throw error;
+      });
     if (reserved.outcome !== "admitted") throw roomFault(reserved, product, declaredBytes, limits);
     return reserved.product.usedBytes;
   }
 
-  async function settle(ctx: Ctx, upload: Upload, artifact: Artifact, location: string): Promise<void> {
+  async function settle(
+    ctx: Ctx,
+    upload: Upload,
+    artifact: Artifact,
+    { location, mayBeLeftover }: { readonly location: string; readonly mayBeLeftover: boolean },
+  ): Promise<void> {
     const { idempotencyKey: key, onlyIfNew } = upload.options;
     const nowMs = clock.nowMs();
     const settlement = {
       reservationId: upload.id,
       artifact,
       location,
+      mayBeLeftover,
       nowMs,
       ...(onlyIfNew ? { ifNoneMatch: true } : {}),
       ...(key === undefined
@@ -119,18 +131,24 @@ export function openUploads(parts: {
     const { id, draft, content } = upload;
     checkRetention(data, draft, clock.nowMs());
     await checkParents(draft);
-    const usedBefore = await reserve(id, draft.product, content.declaredBytes);
+    const usedBefore = await reserve(ctx, upload);
     const carried = (stored: Artifact): Carried => ({
       artifact: stored,
       productUsedBytes: usedBefore + stored.sizeBytes,
     });
+    let blob: StoredBlob | undefined;
+    let isLeftover = false;
     try {
-      const blob = await blobs.put({
+      blob = await blobs.put({
         product: draft.product,
         body: content.body,
         maxBytes: limits.artifactMaxBytes,
         signal: ctx.signal,
-        known: (digest) => store.findBlob(draft.product, digest),
+        known: async (digest) => {
+          const found = await store.findBlob(draft.product, digest);
+          isLeftover = found?.isLeftover === true;
+          return found;
+        },
         ...(content.expectedDigest === undefined ? {} : { expectedDigest: content.expectedDigest }),
       });
       const artifact = artifactFrom(ctx, data, draft, {
@@ -139,12 +157,15 @@ export function openUploads(parts: {
         blob,
         intentIndex: upload.act.intentIndex,
       });
-      await settle(ctx, upload, artifact, blob.location);
+      // Bytes with a file of their own are written over a leftover, which is not looked for before.
+      const mayBeLeftover = isLeftover || blob.location === blobs.fileLocation;
+      await settle(ctx, upload, artifact, { location: blob.location, mayBeLeftover });
       activity.stored(blob.sizeBytes);
       return carried(artifact);
     } catch (error) {
       if (error instanceof Fault && error.code === "content.aborted") activity.abandoned(ctx.principal.id);
-      await release(ctx, id);
+      const leftover = blob && { product: draft.product, blob, atMs: clock.nowMs() };
+      await released(ctx, (tx) => (leftover ? store.abandon(tx, id, leftover) : store.release(tx, id)));
       throw error;
     }
   };

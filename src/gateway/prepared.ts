@@ -44,6 +44,8 @@ export interface CallOptions {
    * rejects with ends the call.
    */
   readonly admitted?: (call: AdmittedCall) => Promise<void>;
+  /** It is asked on behalf of another call of the same caller, and so no request of its own. */
+  readonly isPart?: boolean;
   /** Headers that the caller's dialect knows and that go to upstreams of the same dialect. */
   readonly passed: Readonly<Record<string, string>>;
 }

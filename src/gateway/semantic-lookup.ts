@@ -49,7 +49,7 @@ export async function embedded(gateway: Caller, { deployments }: Lookup, session
   // What is kept, and what its caller is told of, is the answer to the question.
   const { kept: _, admitted: __, ...asked } = options;
   const body = { model: deployment.name, input: text, encoding_format: "float" };
-  const own = { ...asked, ...(product === null ? {} : { product }), passed: {} };
+  const own = { ...asked, ...(product === null ? {} : { product }), isPart: true, passed: {} };
   const given = await gateway.call(session.ctx, "embeddings", body, own);
   if (given.kind !== "whole") throw new Error("a vector came as a stream");
   return vectorOf(given.body);

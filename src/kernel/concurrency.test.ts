@@ -152,9 +152,11 @@ describe("a keyed mutex", () => {
   it("does not hold one key up for another", async () => {
     const mutex = new KeyedMutex();
     const { promise, resolve } = Promise.withResolvers<void>();
-    const slow = mutex.run("a", () => promise);
+    const slow = [mutex.run("a", () => promise), mutex.run("a", async () => {})];
     expect(await mutex.run("b", async () => 1)).toBe(1);
+    expect(["a", "b"].map((key) => mutex.countOf(key))).toEqual([2, 0]);
     resolve();
-    await slow;
+    await Promise.all(slow);
+    expect(mutex.countOf("a")).toBe(0);
   });
 });

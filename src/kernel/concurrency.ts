@@ -166,17 +166,25 @@ export class Semaphore {
 
 /** Runs work for one key at a time, in the order of asking; other keys do not wait. A key is forgotten when no one has it. */
 export class KeyedMutex {
-  readonly #last = new Map<string, Promise<unknown>>();
+  readonly #lines = new Map<string, { last: Promise<unknown>; count: number }>();
+
+  /** How much work there is for a key: what runs, and what waits for it. */
+  countOf(key: string): number {
+    return this.#lines.get(key)?.count ?? 0;
+  }
 
   /** Runs work once all earlier work for the key has ended, however it ended; resolves or rejects as the work does. */
   async run<T>(key: string, work: () => Promise<T>): Promise<T> {
-    const before = this.#last.get(key);
-    const own = before === undefined ? work() : before.then(work, work);
-    this.#last.set(key, own);
+    const before = this.#lines.get(key);
+    const own = before === undefined ? work() : before.last.then(work, work);
+    const line = before ?? { last: own, count: 0 };
+    line.last = own;
+    line.count++;
+    this.#lines.set(key, line);
     try {
       return await own;
     } finally {
-      if (this.#last.get(key) === own) this.#last.delete(key);
+      if (--line.count === 0) this.#lines.delete(key);
     }
   }
 }

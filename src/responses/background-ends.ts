@@ -86,10 +86,12 @@ export class BackgroundEnds {
     return (await this.#parts.kept.get(owner, id, this.#parts.clock.nowMs(), tx))?.response ?? response;
   }
 
-  /** Forgets who works on a response, and its events, in the transaction of an act. */
-  async forgetIn(tx: ResponseTx, owner: string, id: string): Promise<void> {
-    await this.#parts.store.stop(tx, owner, id);
-    await this.#parts.store.forget(tx, owner, id);
+  /** Forgets a response and who works on it, in the transaction of an act. @returns Whether there was one. */
+  async forgetIn(tx: ResponseTx, owner: string, id: string): Promise<boolean> {
+    const { store, kept, clock } = this.#parts;
+    const isThere = await kept.remove(tx, owner, id, clock.nowMs());
+    await store.stop(tx, owner, id);
+    return isThere;
   }
 }
 

@@ -4,11 +4,14 @@
 // 1. A response is worked on exactly as long as its row of `running_responses` is there. Anyone who takes that row away writes the
 //    response's end in the same transaction, so that there is one end.
 // 2. An owner has no more rows than places, whichever processes ask at once: a place is a part of the key.
-// 3. An event is durable before anyone sees it, so that its number is not given twice.
-// 4. Whether a runner is still there is judged by the database's clock alone: those of two machines may differ by more than a lease.
+// 3. Who changes anything of an owner takes its turn first (`kept-use.ts`); a change whose answer was lost is asked for again and finds
+//    what it has done.
+// 4. An event is durable before anyone sees it, so that its number is not given twice.
+// 5. Whether a runner is still there is judged by the database's clock alone: those of two machines may differ by more than a lease.
 import { sql } from "kysely";
 import type { Kysely, RawBuilder, Transaction } from "kysely";
 import type { Database, Migration } from "../db/index.ts";
+import { evenIfLost, inTurn, sizeOf } from "./kept-use.ts";
 import type { NewAnswer, NewResponse, ResponseStore, ResponseTx } from "./store.ts";
 
 interface BackgroundTables {
@@ -20,7 +23,14 @@ interface BackgroundTables {
     /** Until when its runner is believed to be there, by the database's clock. */
     lease_ms: number;
   };
-  response_events: { owner: string; id: string; sequence: number; event: string; expires_ms: number };
+  response_events: {
+    owner: string;
+    id: string;
+    sequence: number;
+    event: string;
+    expires_ms: number;
+    size_bytes: number;
+  };
 }
 
 /** A transaction of the database that holds them. */
@@ -42,6 +52,23 @@ export interface StoredEvent {
 export interface End {
   readonly answer: NewAnswer;
   readonly event?: (sequence: number) => string;
+}
+
+/** How a response begins to be worked on. */
+interface NewRun {
+  readonly runner: string;
+  readonly leaseMs: number;
+  readonly places: number;
+  readonly events: readonly string[];
+  /** Until when these are kept, and its last one with them. */
+  readonly eventsExpireMs: number;
+}
+
+/** Whose events are added, and until when they are kept. */
+interface EventsOf {
+  readonly owner: string;
+  readonly id: string;
+  readonly expiresMs: number;
 }
 
 /** The steps of their schema. */
@@ -90,58 +117,49 @@ export class BackgroundStore {
    * Begins a response in one of the owner's places, with its first events.
    * @returns Whether there was a place; nothing is stored otherwise.
    */
-  async begin(
-    owner: string,
-    response: NewResponse,
-    run: {
-      readonly runner: string;
-      /** For how long the runner is believed to be there, milliseconds. */
-      readonly leaseMs: number;
-      readonly places: number;
-      readonly events: readonly string[];
-      /** Until when these are kept, and its last one with them. */
-      readonly eventsExpireMs: number;
-    },
-  ): Promise<boolean> {
+  async begin(owner: string, response: NewResponse, run: NewRun): Promise<boolean> {
+    return evenIfLost(() => this.#db.transact((tx) => this.#begin(tx, owner, response, run), "shared"));
+  }
+
+  async #begin(tx: BackgroundTx, owner: string, response: NewResponse, run: NewRun): Promise<boolean> {
     const { id } = response;
-    return this.#db.transact(async (tx) => {
-      const taken = await tx.selectFrom("running_responses").select("place").where("owner", "=", owner).execute();
+    const { value, keptBytes } = await inTurn(tx, owner, async () => {
+      const taken = await tx
+        .selectFrom("running_responses")
+        .select(["place", "id"])
+        .where("owner", "=", owner)
+        .execute();
+      if (taken.some((each) => each.id === id)) return { value: true, moreBytes: 0 };
       const isTaken = new Set(taken.map(({ place }) => place));
-      for (let place = 0; place < run.places; place++) {
-        if (isTaken.has(place)) continue;
-        const { numInsertedOrUpdatedRows: inserted } = await tx
-          .insertInto("running_responses")
-          .values({ owner, place, id, runner: run.runner, lease_ms: this.#inMs(run.leaseMs) })
-          .onConflict((conflict) => conflict.columns(["owner", "place"]).doNothing())
-          .executeTakeFirst();
-        // Another process has taken it meanwhile.
-        if (inserted !== 1n) continue;
-        await this.#kept.write(keptTx(tx), owner, response);
-        await insertEvents(tx, owner, id, run.events, { from: 0, expiresMs: run.eventsExpireMs });
-        return true;
-      }
-      return false;
+      const place = Array.from({ length: run.places }, (_, i) => i).find((each) => !isTaken.has(each));
+      if (place === undefined) return { value: false, moreBytes: 0 };
+      await tx
+        .insertInto("running_responses")
+        .values({ owner, place, id, runner: run.runner, lease_ms: this.#inMs(run.leaseMs) })
+        .execute();
+      await this.#kept.write(keptTx(tx), owner, response);
+      const moreBytes = await insertEvents(tx, owner, id, run.events, { from: 0, expiresMs: run.eventsExpireMs });
+      return { value: true, moreBytes };
     });
+    await this.#kept.fit(keptTx(tx), owner, id, keptBytes);
+    return value;
   }
 
   /** Adds events. @returns False when the response is not worked on any more; nothing is stored then. */
-  async append(
-    { owner, id, expiresMs }: { readonly owner: string; readonly id: string; readonly expiresMs: number },
-    events: readonly string[],
-    from: number,
-  ): Promise<boolean> {
-    return this.#db.transact(async (tx) => {
-      // The row is held, so that the end comes before these or after them.
-      const { numUpdatedRows } = await tx
-        .updateTable("running_responses")
-        .set((each) => ({ lease_ms: each.ref("lease_ms") }))
-        .where("owner", "=", owner)
-        .where("id", "=", id)
-        .executeTakeFirst();
-      if (numUpdatedRows === 0n) return false;
-      await insertEvents(tx, owner, id, events, { from, expiresMs });
-      return true;
+  async append(of: EventsOf, events: readonly string[], from: number): Promise<boolean> {
+    return evenIfLost(() => this.#db.transact((tx) => this.#append(tx, of, events, from)));
+  }
+
+  async #append(tx: BackgroundTx, { owner, id, expiresMs }: EventsOf, events: readonly string[], from: number) {
+    const { value, keptBytes } = await inTurn(tx, owner, async () => {
+      const running = tx.selectFrom("running_responses").select("id").where("owner", "=", owner).where("id", "=", id);
+      if ((await running.executeTakeFirst()) === undefined) return { value: false, moreBytes: 0 };
+      const last = await lastEvent(tx, owner, id);
+      if (last !== undefined && last.sequence >= from) return { value: true, moreBytes: 0 };
+      return { value: true, moreBytes: await insertEvents(tx, owner, id, events, { from, expiresMs }) };
     });
+    await this.#kept.fit(keptTx(tx), owner, id, keptBytes);
+    return value;
   }
 
   /** Ends a response. @returns False when it had ended before; nothing is stored then. */
@@ -153,18 +171,20 @@ export class BackgroundStore {
   async endIn(anyTx: ResponseTx | BackgroundTx, owner: string, { answer, event }: End): Promise<boolean> {
     const tx = anyTx as unknown as BackgroundTx;
     const { id } = answer;
-    if (!(await this.stop(tx, owner, id))) return false;
-    await this.#kept.writeAnswer(keptTx(tx), owner, answer);
-    const last = await lastEvent(tx, owner, id);
-    if (event !== undefined && last !== undefined) {
+    const { value } = await inTurn(tx, owner, async () => {
+      if (!(await this.stop(tx, owner, id))) return { value: false, moreBytes: 0 };
+      await this.#kept.writeAnswer(keptTx(tx), owner, answer);
+      const last = await lastEvent(tx, owner, id);
+      if (event === undefined || last === undefined) return { value: true, moreBytes: 0 };
       const from = last.sequence + 1;
       // All events of a response go at once: a reader would not notice those that are missing in the middle.
-      await insertEvents(tx, owner, id, [event(from)], { from, expiresMs: last.expires_ms });
-    }
-    return true;
+      const moreBytes = await insertEvents(tx, owner, id, [event(from)], { from, expiresMs: last.expires_ms });
+      return { value: true, moreBytes };
+    });
+    return value;
   }
 
-  /** No one works on it any more. @returns Whether anyone did. */
+  /** No one works on it any more; its owner's turn has been taken. @returns Whether anyone did. */
   async stop(anyTx: ResponseTx | BackgroundTx, owner: string, id: string): Promise<boolean> {
     const { numDeletedRows } = await (anyTx as unknown as BackgroundTx)
       .deleteFrom("running_responses")
@@ -172,12 +192,6 @@ export class BackgroundStore {
       .where("id", "=", id)
       .executeTakeFirst();
     return numDeletedRows > 0n;
-  }
-
-  /** Forgets the events of a response. */
-  async forget(anyTx: ResponseTx, owner: string, id: string): Promise<void> {
-    const tx = anyTx as unknown as BackgroundTx;
-    await tx.deleteFrom("response_events").where("owner", "=", owner).where("id", "=", id).execute();
   }
 
   /** Whether its runner is believed to be there; undefined when it is not worked on. */
@@ -238,13 +252,6 @@ export class BackgroundStore {
   async newestEvent(owner: string, id: string): Promise<number> {
     return (await lastEvent(this.#db.read, owner, id))?.sequence ?? -1;
   }
-
-  /** Forgets what is over. */
-  async sweep(nowMs: number): Promise<void> {
-    await this.#db.transact(async (tx) => {
-      await tx.deleteFrom("response_events").where("expires_ms", "<=", nowMs).execute();
-    }, "relaxed");
-  }
 }
 
 /** Both stores are tables of the one database. */
@@ -263,18 +270,22 @@ async function lastEvent(db: Kysely<BackgroundTables>, owner: string, id: string
     .executeTakeFirst();
 }
 
+/** @returns How many bytes there are more. */
 async function insertEvents(
   tx: BackgroundTx,
   owner: string,
   id: string,
   events: readonly string[],
   { from, expiresMs }: { readonly from: number; readonly expiresMs: number },
-): Promise<void> {
-  const rows = events.map((event, i) => ({ owner, id, sequence: from + i, event, expires_ms: expiresMs }));
+): Promise<number> {
+  const rows = events.map((event, i) => {
+    return { owner, id, sequence: from + i, event, expires_ms: expiresMs, size_bytes: sizeOf(event) };
+  });
   for (let at = 0; at < rows.length; at += eventsAtOnce) {
     await tx
       .insertInto("response_events")
       .values(rows.slice(at, at + eventsAtOnce))
       .execute();
   }
+  return rows.reduce((sum, { size_bytes }) => sum + size_bytes, 0);
 }

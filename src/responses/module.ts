@@ -9,6 +9,7 @@ import type { Keep, Module } from "../kernel/module.ts";
 import { backgroundMigrations, BackgroundStore } from "./background-store.ts";
 import { BackgroundResponses } from "./background.ts";
 import { responseCodes } from "./errors.ts";
+import { sweepKept, useMigrations } from "./kept-use.ts";
 import { responseOperations } from "./operations.ts";
 import { Responses } from "./responses.ts";
 import { responseMigrations, ResponseStore } from "./store.ts";
@@ -24,8 +25,6 @@ interface Needs {
 
 interface Gives {
   readonly responses: Responses;
-  readonly responseStore: ResponseStore;
-  readonly backgroundStore: BackgroundStore;
   readonly backgroundResponses: BackgroundResponses;
 }
 
@@ -36,18 +35,18 @@ export const responsesModule = {
   name: "responses",
   codes: responseCodes,
   operations: responseOperations,
-  migrations: [...responseMigrations, ...backgroundMigrations],
+  migrations: [...responseMigrations, ...backgroundMigrations, ...useMigrations],
   open({ config, database, gate, gateway, clock, log }: Needs, keep: Keep): Gives {
-    const { keepResponsesDays, maxBackgroundResponses: places } = config.gateway;
+    const { keepResponsesDays, keepResponsesBytes, maxBackgroundResponses: places } = config.gateway;
     const keepMs = keepResponsesDays * dayMs;
-    const store = new ResponseStore(database);
+    const store = new ResponseStore(database, keepResponsesBytes);
     const backgroundStore = new BackgroundStore(database, store);
     const shared = { gate, gateway, keepMs };
     const background = keep(
       new BackgroundResponses({ ...shared, store: backgroundStore, kept: store, places, clock, log }),
     );
     const responses = new Responses({ ...shared, store, background });
-    return { responses, responseStore: store, backgroundStore, backgroundResponses: background };
+    return { responses, backgroundResponses: background };
   },
   /** Only one process works on SQLite; on PostgreSQL others may be at work, and what was left there is known when its time is over. */
   async recover({ database, backgroundResponses }: Needs & Gives) {
@@ -55,7 +54,6 @@ export const responsesModule = {
   },
   sweeps: [
     ({ backgroundResponses }: Gives) => backgroundResponses.ends.endLeft(false),
-    ({ backgroundStore, clock }: Needs & Gives) => backgroundStore.sweep(clock.nowMs()),
-    ({ responseStore, clock }: Needs & Gives) => responseStore.sweep(clock.nowMs()),
+    ({ database, clock }: Needs) => sweepKept(database, clock.nowMs()),
   ],
 } as const satisfies Module<Needs, Gives>;

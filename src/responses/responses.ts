@@ -154,12 +154,11 @@ export class Responses {
 
   /** Forgets a response; what goes on from it cannot be gone on from any more. @throws `response.not_found` */
   async remove(ctx: Ctx, id: string, options: Pick<CallOptions, "product">): Promise<Receipted<string>> {
-    const { gate, store, background } = this.#parts;
+    const { gate, background } = this.#parts;
     const owner = ownerOf(ctx, options);
     const done = await gate.act(ctx, attemptOn(ctx, "response.delete", id, options), async (act) => {
       await act.transact(async (tx: ResponseTx) => {
-        if (!(await store.remove(tx, owner, id, ctx.clock.nowMs()))) throw notFound();
-        await background.ends.forgetIn(tx, owner, id);
+        if (!(await background.ends.forgetIn(tx, owner, id))) throw notFound();
       });
       return { value: id };
     });
@@ -242,13 +241,9 @@ export class Responses {
         log.warn({ response: id }, `a response of more than ${maxKeptResponseBytes} bytes is not kept`);
         return;
       }
-      await this.#parts.store.put(owner, {
-        id,
-        previousId,
-        createdMs,
-        expiresMs: createdMs + this.#parts.keepMs,
-        ...texts,
-      });
+      const expiresMs = createdMs + this.#parts.keepMs;
+      if (await this.#parts.store.put(owner, { id, previousId, createdMs, expiresMs, ...texts })) return;
+      log.error({ response: id }, "a provider gave two responses one id; neither can be gone on from");
     } catch (error) {
       log.error({ err: error, response: id }, "a response could not be kept");
     }

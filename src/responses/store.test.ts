@@ -1,8 +1,11 @@
 // The store of kept responses on both databases: what is found, by whom, for how long, and word for word.
+import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { onBothDialects } from "../../test/contract/databases.ts";
+import { onBothDialects, unreliable } from "../../test/contract/databases.ts";
 import type { DatabasePlace } from "../../test/contract/databases.ts";
-import type { Database } from "../db/index.ts";
+import type { UnreliableDatabase } from "../../test/support/storage/unreliable-database.ts";
+import { backgroundMigrations } from "./background-store.ts";
+import { sweepKept, useMigrations } from "./kept-use.ts";
 import { responseMigrations, ResponseStore } from "./store.ts";
 import type { NewResponse, ResponseTx } from "./store.ts";
 
@@ -16,16 +19,19 @@ const kept = (id: string, expiresMs = 100): NewResponse => ({
   itemIds: [`msg_${id}_in0`, `fc_${id}`],
 });
 
+/** Most that an owner keeps here, bytes: a handful of these responses. */
+const mostBytes = 5000;
+
 onBothDialects((name, places) => {
   describe(`kept responses on ${name}`, () => {
     let place: DatabasePlace;
-    let database: Database;
+    let database: UnreliableDatabase;
     let store: ResponseStore;
     beforeAll(async () => {
-      place = await places();
-      database = await place.open();
-      await database.migrate(responseMigrations);
-      store = new ResponseStore(database);
+      place = await unreliable(places)();
+      database = (await place.open()) as UnreliableDatabase;
+      await database.migrate([...responseMigrations, ...backgroundMigrations, ...useMigrations]);
+      store = new ResponseStore(database, mostBytes);
     });
     afterAll(async () => {
       await database[Symbol.asyncDispose]();
@@ -56,16 +62,63 @@ onBothDialects((name, places) => {
       await store.put("product:A", kept("resp_3", 200));
       expect(await store.get("product:A", "resp_2", 100)).toBeUndefined();
       expect(await store.holding("product:A", "fc_resp_2", 100)).toBeUndefined();
-      await store.sweep(100);
+      await sweepKept(database, 100);
       expect(await store.get("product:A", "resp_2", 50)).toBeUndefined();
       expect((await store.get("product:A", "resp_3", 100))?.id).toBe("resp_3");
     });
 
-    it("make way for a newer one of the same id", async () => {
+    it("are never replaced: of two that a provider gave one id neither is found, and no third one", async () => {
       await store.put("product:A", kept("resp_4"));
-      await store.put("product:A", { ...kept("resp_4", 300), previousId: "resp_3" });
-      expect(await store.get("product:A", "resp_4", 250)).toMatchObject({ previousId: "resp_3", expiresMs: 300 });
-      expect((await store.holding("product:A", "fc_resp_4", 250))?.id).toBe("resp_4");
+      expect(await store.put("product:A", kept("resp_4"))).toBe(true);
+      expect((await store.get("product:A", "resp_4", 50))?.id).toBe("resp_4");
+      for (const input of ["other", "third"]) {
+        const other = { ...kept("resp_4"), input: `[{"type":"message","content":"${input}"}]` };
+        expect(await store.put("product:A", other)).toBe(false);
+        expect(await store.get("product:A", "resp_4", 50)).toBeUndefined();
+        expect(await store.holding("product:A", "fc_resp_4", 50)).toBeUndefined();
+      }
+      expect(await store.put("product:B", kept("resp_4"))).toBe(true);
+      // Its time is over: the id is free again.
+      expect(await store.put("product:A", { ...kept("resp_4", 300), createdMs: 100 })).toBe(true);
+      expect((await store.get("product:A", "resp_4", 250))?.id).toBe("resp_4");
+    });
+
+    it("let the oldest of their owner go when they are too much, and none of another owner", async () => {
+      await store.put("product:Z", kept("resp_z"));
+      for (let i = 0; i < 20; i++) await store.put("product:Q", { ...kept(`resp_q${i}`), createdMs: i + 1 });
+      const there = await Promise.all(Array.from({ length: 20 }, (_, i) => store.get("product:Q", `resp_q${i}`, 50)));
+      const oldest = there.findIndex((found) => found !== undefined);
+      expect(oldest).toBeGreaterThan(5);
+      expect(oldest).toBeLessThan(18);
+      expect(there.slice(oldest).every((found) => found !== undefined)).toBe(true);
+      expect((await store.get("product:Z", "resp_z", 50))?.id).toBe("resp_z");
+      expect(await store.holding("product:Q", "fc_resp_q0", 50)).toBeUndefined();
+    });
+
+    it("are counted as what is there, however they came and went", async () => {
+      const counted = async () => {
+        const { rows } = await sql<{ bytes: number; there: number }>`select bytes,
+          (select cast(coalesce(sum(size_bytes), 0) as bigint) from kept_responses where owner = 'product:U') +
+          (select count(*) * 200 from kept_response_items where owner = 'product:U') as there
+          from kept_response_use where owner = 'product:U'`.execute(database.read);
+        return rows[0];
+      };
+      await Promise.all(Array.from({ length: 30 }, (_, i) => store.put("product:U", kept(`resp_u${i % 20}`))));
+      await store.put("product:U", { ...kept("resp_u19"), input: "[]" });
+      const now = await counted();
+      expect(now?.bytes).toBe(Number(now?.there));
+      expect(now?.bytes).toBeGreaterThan(1000);
+      expect(now?.bytes).toBeLessThanOrEqual(mostBytes);
+      await sweepKept(database, 100);
+      expect(await counted()).toMatchObject({ bytes: 0 });
+    });
+
+    it("are kept exactly when that is told, whatever is lost of the commit", async () => {
+      const put = () => store.put("product:A", kept("resp_lost"));
+      await expect(database.losing(["commit", "commit"], put)).rejects.toMatchObject({ code: "db.unavailable" });
+      expect(await store.get("product:A", "resp_lost", 50)).toBeUndefined();
+      for (const trouble of ["commit", "answer"] as const) expect(await database.losing([trouble], put)).toBe(true);
+      expect((await store.get("product:A", "resp_lost", 50))?.id).toBe("resp_lost");
     });
 
     it("hold an item together, until the last of them is forgotten", async () => {

@@ -1,9 +1,10 @@
 // Responses as they are stored: each with what it was asked beyond the one that it continues, and what it answered. Rows belong to
-// an owner, and no look-up goes without it.
+// an owner, and no look-up goes without it. What an owner keeps has a limit (`kept-use.ts`).
 import { sql } from "kysely";
 import type { Transaction } from "kysely";
 import type { Database, Migration } from "../db/index.ts";
 import { parseLossless } from "../kernel/json-exact.ts";
+import { evenIfLost, forget, forgetOldest, inTurn, sizeOf, sizeOfItems } from "./kept-use.ts";
 
 interface ResponseTables {
   kept_responses: {
@@ -12,9 +13,10 @@ interface ResponseTables {
     previous_id: string | null;
     created_ms: number;
     expires_ms: number;
-    /** JSON of the items asked, and of the response as its caller got it. */
+    /** JSON of the items asked, and of the response as its caller got it; '' where two responses had the one id. */
     input: string;
     response: string;
+    size_bytes: number;
   };
   kept_response_items: { owner: string; id: string; response_id: string; expires_ms: number };
 }
@@ -123,42 +125,76 @@ const itemsAtOnce = 100;
 /** The stored responses of all owners. */
 export class ResponseStore {
   readonly #db: Database<ResponseTables>;
+  readonly #mostBytes: number;
 
-  constructor(database: Database) {
+  /** @param mostBytes Most bytes that an owner keeps; beyond it the oldest goes. */
+  constructor(database: Database, mostBytes: number) {
     this.#db = database.tables<ResponseTables>();
+    this.#mostBytes = mostBytes;
   }
 
-  /** Stores a response; resolves when it is durable. One of the same id takes the place of an earlier one. */
-  async put(owner: string, kept: NewResponse): Promise<void> {
-    await this.#db.transact((tx) => this.write(tx, owner, kept));
+  /**
+   * Stores a response; resolves when it is durable.
+   * @returns False when another response of this id is kept: it is not known then which of them a caller means, and neither is found any more.
+   */
+  async put(owner: string, kept: NewResponse): Promise<boolean> {
+    return evenIfLost(() => this.#db.transact((tx) => this.write(tx, owner, kept), "shared"));
   }
 
   /** The same as a part of a transaction. */
-  async write(tx: ResponseTx, owner: string, kept: NewResponse): Promise<void> {
-    const { id, expiresMs } = kept;
-    const row = {
-      owner,
-      id,
-      previous_id: kept.previousId,
-      created_ms: kept.createdMs,
-      expires_ms: expiresMs,
-      input: kept.input,
-      response: kept.response,
-    };
-    const { owner: _, id: __, ...values } = row;
+  async write(tx: ResponseTx, owner: string, kept: NewResponse): Promise<boolean> {
+    const { value, keptBytes } = await inTurn(tx, owner, () => this.#write(tx, owner, kept));
+    await this.fit(tx, owner, kept.id, keptBytes);
+    return value;
+  }
+
+  /** Forgets the oldest of an owner that keeps too much; not what it has just kept. */
+  async fit(tx: ResponseTx, owner: string, newest: string, keptBytes: number): Promise<void> {
+    if (keptBytes > this.#mostBytes) await forgetOldest(tx, owner, newest, this.#mostBytes);
+  }
+
+  async #write(tx: ResponseTx, owner: string, kept: NewResponse) {
+    const { id, input, response, previousId: previous_id, createdMs: created_ms, expiresMs: expires_ms } = kept;
+    const before = await tx
+      .selectFrom("kept_responses")
+      .selectAll()
+      .where("owner", "=", owner)
+      .where("id", "=", id)
+      .executeTakeFirst();
+    const isOver = before !== undefined && before.expires_ms <= created_ms;
+    if (before !== undefined && !isOver) {
+      if (before.input === input && before.response === response) return { value: true, moreBytes: 0 };
+      const gone = await forget(tx, owner, [id]);
+      const blank = { ...before, expires_ms, input: "[]", response: "", size_bytes: sizeOf() };
+      await tx.insertInto("kept_responses").values(blank).execute();
+      return { value: false, moreBytes: gone.moreBytes + blank.size_bytes };
+    }
+    const gone = isOver ? await forget(tx, owner, [id]) : { moreBytes: 0 };
+    const size_bytes = sizeOf(input, response);
     await tx
       .insertInto("kept_responses")
-      .values(row)
-      .onConflict((conflict) => conflict.columns(["owner", "id"]).doUpdateSet(values))
+      .values({ owner, id, previous_id, created_ms, expires_ms, input, response, size_bytes })
       .execute();
-    await writeItems(tx, owner, kept);
+    return { value: true, moreBytes: gone.moreBytes + size_bytes + (await writeItems(tx, owner, kept)) };
   }
 
   /** Puts what is answered in the place of what stood there before, as a part of a transaction. */
   async writeAnswer(tx: ResponseTx, owner: string, kept: NewAnswer): Promise<void> {
     const { id, response } = kept;
-    await tx.updateTable("kept_responses").set({ response }).where("owner", "=", owner).where("id", "=", id).execute();
-    await writeItems(tx, owner, kept);
+    const { keptBytes } = await inTurn(tx, owner, async () => {
+      const own = (db: ResponseTx) => db.selectFrom("kept_responses").where("owner", "=", owner).where("id", "=", id);
+      const before = await own(tx).select(["input", "size_bytes"]).executeTakeFirst();
+      if (before === undefined) return { value: undefined, moreBytes: 0 };
+      const size_bytes = sizeOf(before.input, response);
+      await tx
+        .updateTable("kept_responses")
+        .set({ response, size_bytes })
+        .where("owner", "=", owner)
+        .where("id", "=", id)
+        .execute();
+      return { value: undefined, moreBytes: size_bytes - before.size_bytes + (await writeItems(tx, owner, kept)) };
+    });
+    await this.fit(tx, owner, id, keptBytes);
   }
 
   /** A response of an owner; undefined when there is none that still counts. */
@@ -171,7 +207,7 @@ export class ResponseStore {
       .where("id", "=", id)
       .where("expires_ms", ">", nowMs)
       .executeTakeFirst();
-    if (row === undefined) return undefined;
+    if (row === undefined || row.response === "") return undefined;
     return {
       id: row.id,
       previousId: row.previous_id,
@@ -201,36 +237,36 @@ export class ResponseStore {
     return row === undefined ? undefined : this.get(owner, row.response_id, nowMs);
   }
 
-  /** Forgets a response in the transaction of an act. @returns Whether there was one. */
+  /** Forgets a response and its events in the transaction of an act. @returns Whether there was one. */
   async remove(tx: ResponseTx, owner: string, id: string, nowMs: number): Promise<boolean> {
-    const { numDeletedRows } = await tx
-      .deleteFrom("kept_responses")
-      .where("owner", "=", owner)
-      .where("id", "=", id)
-      .where("expires_ms", ">", nowMs)
-      .executeTakeFirst();
-    await tx.deleteFrom("kept_response_items").where("owner", "=", owner).where("response_id", "=", id).execute();
-    return numDeletedRows > 0n;
-  }
-
-  /** Forgets what is over. */
-  async sweep(nowMs: number): Promise<void> {
-    await this.#db.transact(async (tx) => {
-      await tx.deleteFrom("kept_responses").where("expires_ms", "<=", nowMs).execute();
-      await tx.deleteFrom("kept_response_items").where("expires_ms", "<=", nowMs).execute();
-    }, "relaxed");
+    const { value } = await inTurn(tx, owner, async () => {
+      const there = await tx
+        .selectFrom("kept_responses")
+        .select("id")
+        .where("owner", "=", owner)
+        .where("id", "=", id)
+        .where("expires_ms", ">", nowMs)
+        .where("response", "<>", "")
+        .executeTakeFirst();
+      return { value: there !== undefined, moreBytes: (await forget(tx, owner, [id])).moreBytes };
+    });
+    return value;
   }
 }
 
-async function writeItems(tx: ResponseTx, owner: string, { id, itemIds, expiresMs }: NewAnswer): Promise<void> {
+/** @returns How many bytes there are more. */
+async function writeItems(tx: ResponseTx, owner: string, { id, itemIds, expiresMs }: NewAnswer): Promise<number> {
   const items = [...new Set(itemIds)]
     .filter(isKeepable)
     .map((each) => ({ owner, id: each, response_id: id, expires_ms: expiresMs }));
+  let count = 0;
   for (let at = 0; at < items.length; at += itemsAtOnce) {
-    await tx
+    const { numInsertedOrUpdatedRows = 0n } = await tx
       .insertInto("kept_response_items")
       .values(items.slice(at, at + itemsAtOnce))
-      .onConflict((conflict) => conflict.columns(["owner", "id", "response_id"]).doUpdateSet({ expires_ms: expiresMs }))
-      .execute();
+      .onConflict((conflict) => conflict.columns(["owner", "id", "response_id"]).doNothing())
+      .executeTakeFirstOrThrow();
+    count += Number(numInsertedOrUpdatedRows);
   }
+  return sizeOfItems(count);
 }

@@ -163,6 +163,22 @@ function describeStoring(using: Using): void {
     expect((await readBytes(blobs, stored, "GURUKUL")).equals(bytes)).toBe(true);
   });
 
+  it("removes what has a file of its own and was not put again, and nothing else", async () => {
+    const { blobs } = using();
+    const [small, large] = [randomBytes(1000), randomBytes(maxPackedBlobBytes + 1)];
+    const [packed, own] = [await putBytes(blobs, small), await putBytes(blobs, large)];
+    expect(own.location).toBe(blobs.fileLocation);
+    const later = Date.now() + 3_600_000;
+    expect(await blobs.remove(product, packed, later)).toBe(false);
+    expect(await blobs.remove(product, own, Date.now() - 3_600_000)).toBe(false);
+    for (const stored of [packed, own]) expect(await blobs.check(product, stored)).toEqual({ ok: true });
+    expect(await blobs.remove("GURUKUL", own, later)).toBe(true);
+    expect(await blobs.check(product, own)).toEqual({ ok: true });
+    for (let i = 0; i < 2; i++) expect(await blobs.remove(product, own, later)).toBe(true);
+    expect(await blobs.check(product, own)).toEqual({ ok: false, reason: "missing" });
+    expect(await blobs.check(product, await putBytes(blobs, large))).toEqual({ ok: true });
+  });
+
   it("tells how much room is left, or that it cannot", async () => {
     const free = await using().blobs.freeBytes();
     expect(free === undefined || (Number.isSafeInteger(free) && free > 0)).toBe(true);

@@ -64,6 +64,23 @@ export function budgetUsage(rigNow: () => BudgetRig): void {
       expect(total).toMatchObject({ calls: 62, tokens: 2235, costUsd: "0.007381", unpricedCalls: 1 });
     });
 
+    it("is added up once for all its pages, and anew for who begins it again", async () => {
+      const rig = rigNow();
+      const [product, other] = [rig.newProduct(), rig.newProduct()];
+      const use = async (of: string) => rig.settle(await rig.reserve(of, 10), 10, 1);
+      await Promise.all([use(product), use(other)]);
+      const nowMs = rig.clock.nowMs();
+      const time = { sinceMs: nowMs - 3_600_000, untilMs: nowMs + 3_600_000, signal: new AbortController().signal };
+      const ask = (of: string, isContinued: boolean) =>
+        rig.budgets.usage({ by: ["model"], product: of, ...time, isContinued }, () => null);
+      const begun = await ask(product, false);
+      await use(product);
+      expect(await ask(product, true)).toBe(begun);
+      expect((await ask(other, true)).total.calls).toBe(1);
+      expect((await ask(product, false)).total.calls).toBe(2);
+      expect((await ask(product, true)).total.calls).toBe(2);
+    });
+
     it("tell rows apart by what is asked for, sorted, and hold every call once", async () => {
       const rig = rigNow();
       const product = rig.newProduct();

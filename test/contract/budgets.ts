@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { BudgetRig, defaultTokens, noonMs, outcomesOf } from "./budget-rig.ts";
 import { budgetHistory } from "./budget-history.ts";
+import { budgetLosses } from "./budget-losses.ts";
 import { budgetTransactions } from "./budget-transactions.ts";
 import { budgetProperties } from "./budget-properties.ts";
 import { budgetUsage } from "./budget-usage.ts";
@@ -30,6 +31,7 @@ export function budgetsContract(name: string, places: DatabasePlaces, isAlone = 
     budgetProperties(() => rig);
     budgetUsage(() => rig);
   });
+  budgetLosses(name, places, isAlone, leases);
 }
 
 function admission(rigNow: () => BudgetRig): void {

@@ -114,6 +114,26 @@ export function counterContract(name: string, open: () => Promise<CounterPlace>)
       await counter.clear(newKey());
     });
 
+    it("counts no more what was given back, and gives back no more than was taken", async () => {
+      const [key, other] = [newKey(), newKey()];
+      await counter.take(key, five, 3);
+      await counter.take(other, five, 2);
+      await counter.give(key, five, 2);
+      expect(await counter.peek(key, five)).toMatchObject({ allowed: true, remaining: 4 });
+      await counter.give(key, five, 1);
+      await counter.give(key, five, 1_000);
+      expect(await counter.peek(key, five)).toEqual({ allowed: true, remaining: 5, resetMs: 0, freshMs: 0 });
+      expect((await takeAll(key, five, 7)).filter(({ allowed }) => allowed)).toHaveLength(5);
+      expect(await counter.peek(other, five)).toMatchObject({ remaining: 3 });
+      await counter.give(newKey(), five);
+      const soon = { limit: 4, windowMs: soonMs };
+      const { freshMs } = await counter.take(key + key, soon, 4);
+      // Beyond the edge it is the older bucket that holds them.
+      await place.wait(freshMs - soonMs + soonMs / 4);
+      await counter.give(key + key, soon, 4);
+      expect(await counter.peek(key + key, soon)).toMatchObject({ remaining: 4, freshMs: 0 });
+    });
+
     it("keeps keys apart, whatever they are made of", async () => {
       const odd = ["a", "a ", "A", "a:b", "a:b:", "{a}", "ключ", "__proto__", "constructor", "\r\n", "x".repeat(256)];
       for (const key of odd) expect(await counter.take(key, five)).toMatchObject({ allowed: true, remaining: 4 });

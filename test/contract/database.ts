@@ -1,8 +1,10 @@
 // What every database driver promises, as tests: `src/db/database.ts` in executable form.
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { onEnd } from "../../src/db/index.ts";
+import { Effects, onEnd } from "../../src/db/index.ts";
 import type { Database, Durability, Migration } from "../../src/db/index.ts";
+import type { UnreliableDatabase } from "../support/storage/unreliable-database.ts";
+import { unreliable } from "./databases.ts";
 import type { DatabasePlace, DatabasePlaces } from "./databases.ts";
 
 interface Tables {
@@ -231,6 +233,37 @@ export function databaseContract(name: string, places: DatabasePlaces): void {
       await expect(sql`select * from half_done`.execute(db.read)).rejects.toThrow();
       await db.migrate([...steps, ...known]);
     });
+  });
+
+  describe(`a database on ${name} whose connection is lost around a commit`, () => {
+    it.each([
+      ["answer", true],
+      ["commit", false],
+    ] as const)(
+      "rejects for the %s, and says afterwards truly whether the unit took effect",
+      async (trouble, isDone) => {
+        const place = await unreliable(places)();
+        try {
+          await using db = (await place.open()) as UnreliableDatabase;
+          await db.migrate([]);
+          const effects = new Effects(db);
+          const intents = [1, 2, 3, 4];
+          const durabilities = ["durable", "shared", "relaxed"] as const;
+          for (const [i, durability] of durabilities.entries()) {
+            const unit = () => db.transact((tx) => effects.note(tx, i + 1), durability);
+            await expect(db.losing([trouble], unit)).rejects.toMatchObject({ code: "db.unavailable" });
+          }
+          const insert = db.tables<{ effects: { intent: number } }>().read.insertInto("effects").values({ intent: 4 });
+          const once = () => db.once(insert.compile(), "relaxed");
+          await expect(db.losing([trouble], once)).rejects.toMatchObject({ code: "db.unavailable" });
+          expect([...(await effects.among(intents))]).toEqual(isDone ? intents : []);
+          const asked = () => effects.among(intents);
+          await expect(db.losing(["commit"], asked)).rejects.toMatchObject({ code: "db.unavailable" });
+        } finally {
+          await place[Symbol.asyncDispose]();
+        }
+      },
+    );
   });
 
   describe(`closing a database on ${name}`, () => {

@@ -6,6 +6,7 @@ import { openDatabase } from "../../src/db/index.ts";
 import type { Database } from "../../src/db/index.ts";
 import { silentLog } from "../../src/kernel/ctx.ts";
 import { describeWith } from "../support/servers/requires.ts";
+import { UnreliableDatabase } from "../support/storage/unreliable-database.ts";
 import { freshPostgres } from "../support/servers/postgres.ts";
 
 /** One empty database that can be opened, closed and opened again, until the place is disposed of. */
@@ -53,4 +54,12 @@ export function onBothDialects(suite: (name: string, places: DatabasePlaces) => 
 /** Runs a suite on PostgreSQL, or skips it with the reason when the tests have no server. */
 export function onPostgres(suite: (name: string, places: DatabasePlaces) => void): void {
   describeWith(["postgres"], "with a PostgreSQL server", () => suite("PostgreSQL", postgresPlace));
+}
+
+/** The same places with databases whose commits fail when they are told to. */
+export function unreliable(places: DatabasePlaces): DatabasePlaces {
+  return async () => {
+    const place = await places();
+    return { ...place, open: async () => new UnreliableDatabase(await place.open()) };
+  };
 }

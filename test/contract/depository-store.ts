@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Database } from "../../src/db/index.ts";
 import { depositoryMigrations } from "../../src/depository/store/migrations.ts";
 import { openArtifactStore } from "../../src/depository/store/sql.ts";
+import { unreliable } from "./databases.ts";
 import type { DatabasePlace, DatabasePlaces } from "./databases.ts";
 import { storeReads } from "./store-reads.ts";
 import { StoreRig, instance } from "./store-rig.ts";
@@ -16,7 +17,7 @@ export function depositoryStoreContract(name: string, places: DatabasePlaces): v
     let rig: StoreRig;
 
     beforeAll(async () => {
-      place = await places();
+      place = await unreliable(places)();
       db = await place.open();
       await db.migrate(depositoryMigrations);
       rig = new StoreRig(db);

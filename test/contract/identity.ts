@@ -8,6 +8,8 @@ import type { Owner } from "../../src/identity/owner.ts";
 import { silentLog } from "../../src/kernel/ctx.ts";
 import type { Role } from "../../src/kernel/ctx.ts";
 import { lesserRole } from "../../src/kernel/roles.ts";
+import type { UnreliableDatabase } from "../support/storage/unreliable-database.ts";
+import { unreliable } from "./databases.ts";
 import type { DatabasePlace, DatabasePlaces } from "./databases.ts";
 import { actOn, appliedOf } from "../support/storage/acts.ts";
 
@@ -21,6 +23,7 @@ export function identityContract(name: string, places: DatabasePlaces): void {
   describe(`identity on ${name}`, () => {
     let place: DatabasePlace;
     let db: Database;
+    let unreliableDb: UnreliableDatabase;
     let identity: Identity;
     let another: Identity;
     /** The one owner in good standing, with what a test changes of it. */
@@ -32,8 +35,9 @@ export function identityContract(name: string, places: DatabasePlaces): void {
     const clock = { nowMs: () => nowMs };
 
     beforeAll(async () => {
-      place = await places();
-      db = await place.open();
+      place = await unreliable(places)();
+      unreliableDb = (await place.open()) as UnreliableDatabase;
+      db = unreliableDb;
       await db.migrate(identityMigrations);
       identity = openIdentity({ db, clock, log: silentLog, ...more });
       another = openIdentity({ db, clock, log: silentLog, ...more });
@@ -80,6 +84,25 @@ export function identityContract(name: string, places: DatabasePlaces): void {
       expect(await principalOf(identity, minted.text, "127.0.0.1")).toEqual(principal);
       expect(await principalOf(identity, minted.text, "127.0.0.1")).toEqual(principal);
       expect(await identity.keys.get(minted.id)).toEqual(record);
+    });
+
+    it("makes and revokes a key exactly when that is told, whatever is lost of the commit", async () => {
+      const minted = mintKey("product");
+      const principal = async () => (await principalOf(another, minted.text, "127.0.0.1"))?.id;
+      const store = () =>
+        identity.keyWriter.create({ minted, product: "AI_ASSISTANT", createdBy: "system" }, actOn(unreliableDb));
+      const lost = { code: "db.unavailable" };
+      await expect(unreliableDb.losing(["commit"], store)).rejects.toMatchObject(lost);
+      expect(await principal()).toBeUndefined();
+      expect(await unreliableDb.losing(["answer"], store)).toMatchObject({ id: minted.id });
+      expect(await principal()).toBe(minted.id);
+      const revoke = () => identity.keyWriter.revoke(minted.id, actOn(unreliableDb));
+      await expect(unreliableDb.losing(["commit"], revoke)).rejects.toMatchObject(lost);
+      expect((await principalOf(identity, minted.text, "127.0.0.1"))?.id).toBe(minted.id);
+      // Nor is it known here any more when it is not known whether it was revoked.
+      await expect(unreliableDb.losing(["answer", "commit"], revoke)).rejects.toThrow("cannot be asked now");
+      expect(await principalOf(identity, minted.text, "127.0.0.1")).toBeUndefined();
+      expect(await unreliableDb.losing(["answer"], revoke)).toMatchObject({ id: minted.id });
     });
 
     it("gives nobody for a wrong secret, another kind's letters, an unknown prefix and text that is no key", async () => {

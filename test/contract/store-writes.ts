@@ -1,9 +1,12 @@
 // The writing half of what the depository's store promises: room is never given twice, and a write is whole or not there.
 import { beforeAll, describe, expect, it } from "vitest";
+import type { Artifact } from "../../src/depository/artifact.ts";
 import { openArtifactStore } from "../../src/depository/store/sql.ts";
-import type { ArtifactStore } from "../../src/depository/store/store.ts";
+import type { ArtifactStore, StoreTx } from "../../src/depository/store/store.ts";
 import { digestOf } from "../../src/kernel/hash.ts";
 import { newId } from "../../src/kernel/ids.ts";
+import { actOn } from "../support/storage/acts.ts";
+import type { UnreliableDatabase } from "../support/storage/unreliable-database.ts";
 import { nowMs, plenty } from "./store-rig.ts";
 import type { StoreRig } from "./store-rig.ts";
 
@@ -102,6 +105,21 @@ export function storeWrites(currentRig: () => StoreRig): void {
       expect(await store.totals()).toEqual(before);
     });
 
+    it("holds nothing for a reservation that is disowned, whether it came before, comes meanwhile or comes later", async () => {
+      const before = await store.totals();
+      const disown = (id: string) =>
+        rig.db.transact((tx) => store.disown(tx, { id, product: "LOST", expiresMs: nowMs + 1000 }));
+      await rig.reserve("LOST", 100, "lost-before");
+      await disown("lost-before");
+      await disown("lost-later");
+      await expect(rig.reserve("LOST", 100, "lost-later")).rejects.toThrow();
+      for (let i = 0; i < 10; i++) {
+        await Promise.allSettled([rig.reserve("LOST", 100, `lost-${i}`), disown(`lost-${i}`)]);
+      }
+      expect(await store.usage("LOST")).toEqual({ usedBytes: 0, heldBytes: 0, artifacts: 0 });
+      expect(await store.totals()).toEqual(before);
+    });
+
     it("keeps the one number that guards the whole equal to the sum over the products", async () => {
       for (const sizeBytes of [100, 30, 0]) {
         const artifact = rig.artifact("SUMMED", { sizeBytes });
@@ -136,7 +154,73 @@ export function storeWrites(currentRig: () => StoreRig): void {
     });
   });
 
+  describe("bytes that are stored and that no artifact has", () => {
+    const abandon = (id: string, artifact: Artifact, sizeBytes: number) => {
+      const blob = { digest: artifact.content_hash, sizeBytes, location: "pack/1:0" };
+      const leftover = { product: artifact.product_id, blob, atMs: nowMs };
+      return rig.db.transact((tx) => store.abandon(tx, id, leftover));
+    };
+
+    it("are used by their product, once, until an artifact has them", async () => {
+      const artifact = rig.artifact("LEFT", { sizeBytes: 60 });
+      const used = { usedBytes: 60, heldBytes: 0, artifacts: 0 };
+      for (const id of ["left-1", "left-2"]) {
+        await rig.reserve("LEFT", 100, id);
+        await abandon(id, artifact, 60);
+        expect(await store.usage("LEFT")).toEqual(used);
+      }
+      // Also where the room had expired.
+      await abandon("left-3", rig.artifact("LEFT"), 5);
+      expect(await store.usage("LEFT")).toEqual({ ...used, usedBytes: 65 });
+      const totals = await store.totals();
+      const guard = await rig.db.read.selectFrom("depository_totals").select("taken_bytes").executeTakeFirstOrThrow();
+      expect(guard.taken_bytes).toBe(totals.usedBytes + totals.heldBytes);
+      expect(await store.findBlob("LEFT", artifact.content_hash)).toMatchObject({ isLeftover: true, sizeBytes: 60 });
+      expect(await store.findBlob("OTHER", artifact.content_hash)).toBeUndefined();
+      await rig.reserve("LEFT", 60, artifact.artifact_id);
+      expect(await rig.settle(artifact, { mayBeLeftover: true })).toEqual({ outcome: "stored" });
+      expect(await store.usage("LEFT")).toEqual({ usedBytes: 65, heldBytes: 0, artifacts: 1 });
+      expect(await store.findBlob("LEFT", artifact.content_hash)).toMatchObject({ isLeftover: false });
+    });
+
+    it("are counted with the artifact that has them, and found where they are old", async () => {
+      const artifact = rig.artifact("KEPT", { sizeBytes: 60 });
+      await rig.put(artifact);
+      await rig.reserve("KEPT", 60, "kept-1");
+      await abandon("kept-1", artifact, 60);
+      expect(await store.usage("KEPT")).toEqual({ usedBytes: 60, heldBytes: 0, artifacts: 1 });
+      const lost = rig.artifact("KEPT", { sizeBytes: 7 });
+      await abandon("kept-2", lost, 7);
+      const found = await store.oldLeftovers(nowMs + 1, "pack/1:0", 100);
+      expect(found.filter(({ product }) => product === "KEPT")).toEqual([
+        {
+          product: "KEPT",
+          blob: { digest: lost.content_hash, sizeBytes: 7, location: "pack/1:0" },
+          atMs: nowMs,
+          isTaken: false,
+        },
+      ]);
+      expect(await store.oldLeftovers(nowMs, "pack/1:0", 100)).toEqual([]);
+      await rig.db.transact((tx) => store.dropLeftover(tx, "KEPT", lost.content_hash));
+      await rig.db.transact((tx) => store.dropLeftover(tx, "KEPT", lost.content_hash));
+      expect(await store.usage("KEPT")).toEqual({ usedBytes: 60, heldBytes: 0, artifacts: 1 });
+    });
+  });
+
   describe("settling", () => {
+    it("stores an artifact exactly when that is told, whatever is lost of the commit, and gives room back once", async () => {
+      const artifact = rig.artifact("LOSSES", { sizeBytes: 60 });
+      const db = rig.db as unknown as UnreliableDatabase;
+      await rig.reserve("LOSSES", 100, artifact.artifact_id);
+      const settlement = { reservationId: artifact.artifact_id, artifact, location: "pack/1:0", nowMs };
+      const settle = () => actOn(db).transact((tx) => store.settle(tx as unknown as StoreTx, settlement));
+      await expect(db.losing(["commit"], settle)).rejects.toMatchObject({ code: "db.unavailable" });
+      expect(await store.usage("LOSSES")).toEqual({ usedBytes: 0, heldBytes: 100, artifacts: 0 });
+      expect(await db.losing(["answer"], settle)).toEqual({ outcome: "stored" });
+      expect(await store.usage("LOSSES")).toEqual({ usedBytes: 60, heldBytes: 0, artifacts: 1 });
+      expect(await rig.db.transact((tx) => store.release(tx, artifact.artifact_id))).toBe(false);
+    });
+
     it("keeps the artifact exactly as it was given", async () => {
       const parent = rig.artifact("WHOLE");
       await rig.put(parent);
@@ -240,7 +324,7 @@ export function storeWrites(currentRig: () => StoreRig): void {
       const artifact = rig.artifact("KEEPER", { sizeBytes: 5 });
       await rig.put(artifact, { location: "pack/9:1" });
       const blob = { digest: artifact.content_hash, sizeBytes: 5, location: "pack/9:1" };
-      expect(await store.findBlob("KEEPER", artifact.content_hash)).toEqual(blob);
+      expect(await store.findBlob("KEEPER", artifact.content_hash)).toEqual({ ...blob, isLeftover: false });
       expect(await store.findBlob("OTHER", artifact.content_hash)).toBeUndefined();
     });
   });

@@ -1,10 +1,12 @@
 // What the users' store promises on every database: see `src/identity/users/users.ts`.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Database } from "../../src/db/index.ts";
 import { hashOfToken, identityMigrations, mintToken, newUserId } from "../../src/identity/index.ts";
 import type { NewUser, UserId, UserRecord } from "../../src/identity/index.ts";
 import { UserReader } from "../../src/identity/users/user-reader.ts";
 import { StoredUserWriter } from "../../src/identity/users/user-writer.ts";
+import { actOn } from "../support/storage/acts.ts";
+import type { UnreliableDatabase } from "../support/storage/unreliable-database.ts";
+import { unreliable } from "./databases.ts";
 import type { DatabasePlace, DatabasePlaces } from "./databases.ts";
 
 const hourMs = 3_600_000;
@@ -13,7 +15,7 @@ const hourMs = 3_600_000;
 export function usersContract(name: string, places: DatabasePlaces): void {
   describe(`users on ${name}`, () => {
     let place: DatabasePlace;
-    let db: Database;
+    let db: UnreliableDatabase;
     let users: UserReader;
     let writer: StoredUserWriter;
     let nowMs = Date.UTC(2026, 0, 1);
@@ -21,8 +23,8 @@ export function usersContract(name: string, places: DatabasePlaces): void {
     const clock = { nowMs: () => nowMs };
 
     beforeAll(async () => {
-      place = await places();
-      db = await place.open();
+      place = await unreliable(places)();
+      db = (await place.open()) as UnreliableDatabase;
       await db.migrate(identityMigrations);
       users = new UserReader(db, clock);
       writer = new StoredUserWriter(db, clock);
@@ -66,6 +68,20 @@ export function usersContract(name: string, places: DatabasePlaces): void {
       expect(await users.any()).toBe(false);
       await create();
       expect(await users.any()).toBe(true);
+    });
+
+    it("makes and changes a user exactly when that is told, whatever is lost of the commit", async () => {
+      const user = draft();
+      const store = () => actOn(db).transact((tx) => writer.create(tx, user));
+      const lost = { code: "db.unavailable" };
+      await expect(db.losing(["commit"], store)).rejects.toMatchObject(lost);
+      await expect(users.byId(user.id)).rejects.toMatchObject({ code: "user.not_found" });
+      expect(await db.losing(["answer"], store)).toMatchObject({ id: user.id });
+      const disable = () => actOn(db).transact((tx) => writer.setDisabled(tx, user.id, true));
+      await expect(db.losing(["commit"], disable)).rejects.toMatchObject(lost);
+      expect(await users.byId(user.id)).toMatchObject({ disabled: false });
+      expect(await db.losing(["answer"], disable)).toMatchObject({ disabled: true });
+      expect(await users.byId(user.id)).toMatchObject({ disabled: true });
     });
 
     it("finds a user by its id, its username and its address, whatever their case", async () => {

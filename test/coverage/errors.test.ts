@@ -6,7 +6,7 @@ import type { ErrorCode } from "../../src/http/index.ts";
 
 const codes = Object.keys(errorCodes) as ErrorCode[];
 const sources = globSync("src/**/*.ts").filter((file) => !file.endsWith(".test.ts"));
-const tables = sources.filter((file) => /(errors|status)\.ts$/.test(file));
+const tables = sources.filter((file) => /(\/errors|status)\.ts$/.test(file));
 const raising = sources.filter((file) => !tables.includes(file)).map((file) => readFileSync(file, "utf8"));
 
 describe("error codes", () => {

@@ -167,6 +167,14 @@ describe("a question that means the same", () => {
     expect(outcomes.map(({ outcome }) => outcome)).toEqual(["committed"]);
   });
 
+  it("is one request of its key, although it is embedded by a call of its own", async () => {
+    const body = { kind: "product", product: "AI_ASSISTANT", rpm: 2 };
+    const { key } = (await rig.charter.ask("/v1/keys", { body })).json;
+    for (const number of [21, 22]) expect(await ask(`How tall is tower ${number}?`, key)).toBe("miss");
+    const third = await rig.chat({ model: "answers", ...question("How tall is tower 23?") }, { key });
+    expect([third.status, JSON.parse(third.text).error.code]).toEqual([429, "model.rate_exceeded"]);
+  });
+
   it("is embedded by a call of its own, on record", async () => {
     const size = await rig.charter.ledgerSize();
     await ask("Who built it, and when?");

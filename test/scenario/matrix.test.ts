@@ -119,11 +119,11 @@ provider.check            +pppggggggggggggu
 budget.request            +++p+++pnnnn+n+gu
 budget.commit             +++p+++pnnnn+n+gu
 budget.release            +++p+++pnnnn+n+gu
-budget.state              ++pp++pp++pppp+pu
+budget.state              ++pp++++++++gg+pu
 budget.set                +pppggggggggggggu
-budget.list               ++pp++pp++pppp+pu
+budget.list               ++pp++++++++gg+pu
 budget.clear              +pppggggggggggggu
-usage.read                ++pp++pp++pppp+pu
+usage.read                ++pp++++++++gg+pu
 consciousness.process     +++p+++p+++p+++gu
 consciousness.state       ++++++++++++++++u
 metrics.read              ++++gggggggggg++u

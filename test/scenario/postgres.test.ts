@@ -40,6 +40,21 @@ describeWith(["postgres"], "Charter on PostgreSQL", () => {
   });
 
   it("knows nothing of what is called by a text that no table can hold, and does not fail at it", async () => {
+    for (const path of [
+      "/v1/usage?model=a%00b",
+      "/v1/usage?project=%00",
+      "/v1/usage?product=%00",
+      "/api/v1/budget/state?project=a%00",
+      "/v1/artifacts?tag=a%00b",
+      "/v1/artifacts?type=%00",
+      "/v1/artifacts?created_by=%00",
+      "/v1/keys/a%00b",
+      "/v1/users/a%00b",
+      "/v1/responses/resp_%00",
+    ]) {
+      const { status } = await charter.ask(path);
+      expect([path, status >= 400 && status < 500]).toEqual([path, true]);
+    }
     const form = { "content-type": "application/x-www-form-urlencoded" };
     const claims = Buffer.from(JSON.stringify({ iss: "a\0b", sub: "a\0b", aud: charter.url, exp: 4e9 }));
     const assertion = `eyJhbGciOiJFZERTQSJ9.${claims.toString("base64url")}.eA`;

@@ -89,6 +89,15 @@ describe("a report of usage", () => {
     expect([since, until]).toEqual(["2026-11-01T10:00:00.000Z", "2026-11-01T12:00:00.000Z"]);
   });
 
+  it("tells its time in RFC 3339 up to the last hour that this can write", async () => {
+    for (const end of ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59-12:00", "9999-12-31T22:59:59Z"]) {
+      const { since, until } = await report(`until=${end}&since=9999-12-01`);
+      expect([since, until]).toEqual(["9999-12-01T00:00:00.000Z", "9999-12-31T23:00:00.000Z"]);
+    }
+    const { status } = await rig.charter.ask("/v1/usage?until=9999-12-31T23:59:59Z&since=9999-12-31T23:30:00Z");
+    expect(status).toBe(400);
+  });
+
   it("comes in pages that hold every row once, also while calls go on", async () => {
     const rows: Row[] = [];
     let cursor = "";
@@ -173,5 +182,44 @@ describe("a report of usage", () => {
     const before = await report("by=day,key,model");
     await rig.charter.restart();
     expect((await report("by=day,key,model")).rows).toEqual(before.rows);
+  });
+});
+
+describe("what a key may know of what was spent", () => {
+  it("is what its product used, and for one that is bound what it used itself", async () => {
+    const first = made["first"]?.key ?? "";
+    const all = await report("by=key", first);
+    expect(all.rows.map(({ key }) => key)).toEqual(
+      [made["first"]?.id, made["second"]?.id].toSorted((left, right) => (String(left) < String(right) ? -1 : 1)),
+    );
+    expect((await report(`by=model&key=${made["second"]?.id}`, first)).total["calls"]).toBe(2);
+    for (const path of ["/v1/usage?product=GURUKUL", "/api/v1/budget/state?product=GURUKUL"]) {
+      expect([path, (await rig.charter.ask(path, { key: first })).json.code]).toEqual([path, "product.not_found"]);
+    }
+    for (const [label, bound] of Object.entries({
+      models: { models: ["answers"] },
+      rpm: { rpm: 100 },
+      budget: { budget: { unit: "microdollars", window: "month", limit: 1_000_000 } },
+    })) {
+      await keyOf(label, { product: "AI_ASSISTANT", ...bound });
+      const { id, key } = made[label] ?? { id: "", key: "" };
+      expect((await report("by=key", key)).rows).toEqual([]);
+      await call(label, "answers");
+      const { rows, total } = await report("by=product,key", key);
+      expect(rows.map((row) => [row["product"], row["key"], row["calls"]])).toEqual([["AI_ASSISTANT", id, 1]]);
+      expect(total["calls"]).toBe(1);
+      expect((await report(`by=key&key=${made["first"]?.id}`, key)).total["calls"]).toBe(0);
+      expect((await report(`by=key&key=${id}`, key)).total["calls"]).toBe(1);
+      const state = await rig.charter.ask("/api/v1/budget/state", { key });
+      const listed = await rig.charter.ask("/v1/budgets", { key });
+      const scopes = label === "budget" ? [{ product: "AI_ASSISTANT", key: id }] : [];
+      expect(state.json.budgets.map(({ scope }: { scope: object }) => scope)).toEqual(scopes);
+      expect(state.json.usage.month.calls).toBe(1);
+      expect(listed.json.budgets.map(({ scope }: { scope: object }) => scope)).toEqual(scopes);
+    }
+    // One that is not bound sees the budgets of its product, and none of another.
+    const seen = (await rig.charter.ask("/v1/budgets", { key: first })).json.budgets;
+    expect(seen.map(({ scope }: { scope: { product: string } }) => scope.product)).toEqual(["AI_ASSISTANT"]);
+    expect((await rig.charter.ask("/v1/budgets", { key: made["other"]?.key ?? "" })).json.budgets).toEqual([]);
   });
 });

@@ -40,6 +40,45 @@ const made = (column: (typeof reservationColumns)[number]): string => `b.v->>${r
 const held = `(${made("tokens")})::bigint`;
 const cost = `coalesce((${made("microdollars")})::bigint, 0)`;
 
+/** What the notes say, of leases that fit a condition: calls that were made under them, and how those of them ended that have. */
+const noted = (isMeant: string): string => `entry as (
+    select n.lease, e.v, e.v->>0 as id, jsonb_array_length(e.v) as length
+    from budget_notes n, jsonb_array_elements(n.body::jsonb) as e(v) where ${isMeant}
+  ), paired as (
+    select lease, id, (array_agg(v) filter (where length >= ${reservationColumns.length}))[1] as v,
+      (array_agg(v) filter (where length < ${reservationColumns.length}))[1] as x
+    from entry group by lease, id
+  ), both_ends as materialized (
+    select lease, v, x is not null as has_ended, (x->>2)::bigint as tokens, (x->>3)::bigint as microdollars,
+      coalesce((x->>4)::bigint, 0) as input_tokens, coalesce((x->>5)::bigint, 0) as cached_tokens,
+      coalesce((x->>6)::bigint, 0) as output_tokens
+    from paired where v is not null
+  )`;
+
+/** What calls of the notes were charged, each as a row of usage before it is added up. */
+const charged = `select (${made("created_ms")})::bigint as c, ${made("product")} as p, ${made("project")} as q,
+        ${made("key_id")} as k, ${made("model")} as m, tokens,
+        coalesce(microdollars, ${cost}) as cost, (microdollars is null)::int as unpriced,
+        input_tokens, cached_tokens, output_tokens
+      from both_ends b where tokens is not null`;
+
+/** What calls of the notes use and hold of each counter that was granted. */
+const shared = `shared as (
+    select lease, v->${reservationColumns.length} as places,
+      sum(case when has_ended then 0 else ${held} end) as held_tokens,
+      sum(case when has_ended then 0 else ${cost} end) as held_cost,
+      sum(coalesce(tokens, 0)) as used_tokens,
+      sum(case when tokens is null then 0 else coalesce(microdollars, ${cost}) end) as used_cost
+    from both_ends b group by 1, 2
+  ), placed as materialized (
+    select s.*, p.place::int as place from shared s, jsonb_array_elements(s.places) as p(place)
+  ), counted as (
+    select g.counter, sum(case g.unit when 'tokens' then s.held_tokens else s.held_cost end) as held,
+      sum(case g.unit when 'tokens' then s.used_tokens else s.used_cost end) as used
+    from placed s join budget_grants g on g.lease = s.lease and g.place = s.place
+    group by g.counter
+  )`;
+
 /** Ends leases (all of them when none are named), and locks counters besides. */
 export const takeFunction = `
 create function budget_take(leases text[], names text[]) returns void
@@ -55,19 +94,7 @@ begin
   if cardinality(taken) = 0 then
     return;
   end if;
-  with entry as (
-    select n.lease, e.v, e.v->>0 as id, jsonb_array_length(e.v) as length
-    from budget_notes n, jsonb_array_elements(n.body::jsonb) as e(v) where n.lease = any(taken)
-  ), paired as (
-    select lease, id, (array_agg(v) filter (where length >= ${reservationColumns.length}))[1] as v,
-      (array_agg(v) filter (where length < ${reservationColumns.length}))[1] as x
-    from entry group by lease, id
-  ), both_ends as materialized (
-    select lease, v, x is not null as has_ended, (x->>2)::bigint as tokens, (x->>3)::bigint as microdollars,
-      coalesce((x->>4)::bigint, 0) as input_tokens, coalesce((x->>5)::bigint, 0) as cached_tokens,
-      coalesce((x->>6)::bigint, 0) as output_tokens
-    from paired where v is not null
-  ), made as (
+  with ${noted("n.lease = any(taken)")}, made as (
     insert into budget_reservations (${reservationColumns.join(", ")})
     select ${reservationColumns.map((column) => `(${made(column)})${typeOf(column)}`).join(", ")}
     from both_ends b where not has_ended
@@ -76,34 +103,34 @@ begin
     select c - c % 3600000, p, q, k, m, count(*), sum(tokens), sum(cost), sum(unpriced), sum(input_tokens),
       sum(cached_tokens), sum(output_tokens), sum(cost * unpriced)
     from (
-      select (${made("created_ms")})::bigint as c, ${made("product")} as p, ${made("project")} as q,
-        ${made("key_id")} as k, ${made("model")} as m, tokens,
-        coalesce(microdollars, ${cost}) as cost, (microdollars is null)::int as unpriced,
-        input_tokens, cached_tokens, output_tokens
-      from both_ends b where tokens is not null
+      ${charged}
     ) x group by 1, 2, 3, 4, 5
     on conflict (${usageKeys.join(", ")}) do update set ${usageMore("least")}
-  ), shared as (
-    select lease, v->${reservationColumns.length} as places,
-      sum(case when has_ended then 0 else ${held} end) as held_tokens,
-      sum(case when has_ended then 0 else ${cost} end) as held_cost,
-      sum(coalesce(tokens, 0)) as used_tokens,
-      sum(case when tokens is null then 0 else coalesce(microdollars, ${cost}) end) as used_cost
-    from both_ends b group by 1, 2
-  ), placed as materialized (
-    select s.*, p.place::int as place from shared s, jsonb_array_elements(s.places) as p(place)
-  )
+  ), ${shared}
   update budget_counters c set used = least(c.used + x.used, ${maxCounted}), held = c.held + x.held
-  from (
-    select g.counter, sum(case g.unit when 'tokens' then s.held_tokens else s.held_cost end) as held,
-      sum(case g.unit when 'tokens' then s.used_tokens else s.used_cost end) as used
-    from placed s join budget_grants g on g.lease = s.lease and g.place = s.place
-    group by g.counter
-  ) x where c.name = x.counter;
+  from counted x where c.name = x.counter;
   delete from budget_notes where lease = any(taken);
   delete from budget_grants where lease = any(taken);
   delete from budget_leases where id = any(taken);
 end $$`;
+
+/**
+ * Usage and counters as they are with everything that was noted, whose leases go on. Each is one statement's look: what a lease that
+ * ends meanwhile has noted is in it once.
+ */
+export const noteViews: readonly string[] = [
+  `create view budget_usage_now as
+  with ${noted("true")}
+  select ${usageColumns} from budget_usage
+  union all
+  select c - c % 3600000, p, q, k, m, 1, tokens, cost, unpriced, input_tokens, cached_tokens, output_tokens, cost * unpriced
+  from (${charged}) x`,
+  `create view budget_counters_now as
+  with ${noted("true")}, ${shared}
+  select c.name, c.slot, c.start_ms, least(c.used + coalesce(x.used, 0), ${maxCounted})::bigint as used,
+    (c.held + coalesce(x.held, 0))::bigint as held
+  from budget_counters c left join counted x on x.counter = c.name`,
+];
 
 /**
  * Grants a lease in the place of one that its holder had, and tells the grants by place: of a counter without a limit nothing

@@ -21,9 +21,10 @@ export interface LimitChange {
   readonly act: Pick<Effect, "transact">;
 }
 
-/** Which budgets a listing wants: those after the budget `after`, and those whose scope names the product. */
+/** Which budgets a listing wants: those after the budget `after`, and those whose scope names the product, and the key. */
 export interface BudgetPage {
   readonly product?: string;
+  readonly key?: string;
   readonly after?: BudgetId;
   readonly limit: number;
 }
@@ -68,6 +69,11 @@ export class StoredLimits {
     // Ids are UUIDv7 and so in the order of time.
     let query = this.#inForce(this.#db.read).where("amount", "is not", null);
     if (page.product !== undefined) query = query.where("product", "=", page.product);
+    if (page.key !== undefined) {
+      // As a scope is written; in a name, quotes are escaped.
+      const place = sql.raw(this.#db.dialect === "sqlite" ? "instr" : "strpos");
+      query = query.where(sql<boolean>`${place}(scope, ${`"key":${JSON.stringify(page.key)}`}) > 0`);
+    }
     if (page.after !== undefined) query = query.where("id", "<", page.after);
     const rows = await query.orderBy("id", "desc").limit(page.limit).execute();
     return rows.flatMap((row) => budgetOf(row) ?? []);

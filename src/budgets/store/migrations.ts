@@ -2,7 +2,7 @@
 import { sql } from "kysely";
 import type { Migration } from "../../db/index.ts";
 import { batchFunction, batchInFunction } from "./batch-function.ts";
-import { leaseFunction, leaseStatements, takeFunction } from "./lease-functions.ts";
+import { leaseFunction, leaseStatements, noteViews, takeFunction } from "./lease-functions.ts";
 
 /** The steps of this part's schema. */
 export const budgetMigrations: readonly Migration[] = [
@@ -50,6 +50,16 @@ export const budgetMigrations: readonly Migration[] = [
         "drop function if exists budget_take(text[], text[])",
       ];
       for (const statement of [...before, takeFunction, batchFunction]) await sql.raw(statement).execute(tx);
+    },
+  },
+  {
+    // Only processes that share a database have notes that are in no table.
+    name: "gateway-0006-budget-views",
+    async up(tx, dialect) {
+      const alone = ["usage", "counters"].map(
+        (name) => `create view budget_${name}_now as select * from budget_${name}`,
+      );
+      for (const statement of dialect === "postgres" ? noteViews : alone) await sql.raw(statement).execute(tx);
     },
   },
 ];

@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { BudgetRig, outcomesOf } from "../../../test/contract/budget-rig.ts";
 import { onPostgres } from "../../../test/contract/databases.ts";
 import { actOn } from "../../../test/support/storage/acts.ts";
+import { startCuttingProxy } from "../../../test/support/servers/cutting-proxy.ts";
 import { freshPostgres } from "../../../test/support/servers/postgres.ts";
 import { openDatabase } from "../../db/index.ts";
 import { silentLog } from "../../kernel/ctx.ts";
@@ -171,6 +172,9 @@ onPostgres((_, places) => {
           }
           await Promise.all(engines.map((each) => each[Symbol.asyncDispose]()));
           expect(await rig.line(product)).toMatchObject({ used, held: total() - used });
+          // Those who were killed gave nothing back.
+          await rig.budgets.expire(0);
+          expect(await rig.line(product)).toMatchObject({ used, held: total() - used });
           expect(await count("budget_notes")).toBe(0);
           expect(await count("budget_leases")).toBe(0);
           expect(await rig.wrongCounters()).toEqual([]);
@@ -193,6 +197,62 @@ onPostgres((_, places) => {
       expect(rows[0]?.n).toBeLessThan(100);
       expect(await count("budget_notes")).toBeGreaterThan(0);
       expect(await rig.line(product)).toMatchObject({ used: 1_400, held: 0 });
+    });
+
+    it("goes on while others ask how things stand, who are told all that happened under it", async () => {
+      const product = rig.newProduct();
+      await using budgets = open(1);
+      await rig.set({ scope: { product }, limit: 1_000_000 });
+      const admit = () => budgets.admit(rig.request(product, 10, { microdollars: 5 }));
+      await budgets.giveBack((await admit()).held);
+      await expect.poll(async () => (await counted(product)).granted).toBeGreaterThan(0);
+      const before = await count("budget_leases");
+      const all = await Promise.all(Array.from({ length: 20 }, admit));
+      for (const { held } of all.slice(5)) await budgets.charge(held, 7, 3, { input: 4, cached: 1, output: 3 });
+      const nowMs = rig.clock.nowMs();
+      const time = { sinceMs: nowMs - 60_000, untilMs: nowMs + 60_000, signal: new AbortController().signal };
+      for (const asked of [budgets, rig.budgets]) {
+        const { budgets: lines, usage } = await asked.state({ product });
+        const line = lines.find(({ window }) => window === "total");
+        expect(line).toMatchObject({ used: 105, held: 50, available: 1_000_000 - 155 });
+        expect(usage.day).toMatchObject({ calls: 15, tokens: 105, microdollars: 45, unpriced: 0 });
+        const scope = { product };
+        expect(await asked.lines([{ scope, unit: "tokens", window: "total" }])).toEqual([line]);
+        const { total } = await asked.usage({ by: ["model"], product, ...time }, () => null);
+        expect(total).toMatchObject({ calls: 15, tokens: 105, inputTokens: 60, costUsd: "0.000045" });
+      }
+      expect(await count("budget_leases")).toBe(before);
+      expect((await counted(product)).used).toBe(0);
+      await rig.budgets.expire(0);
+      expect(await counted(product)).toEqual({ used: 105, held: 50, granted: 0 });
+      await Promise.all(all.slice(0, 5).map(({ held }) => budgets.giveBack(held)));
+      expect(await rig.line(product)).toMatchObject({ used: 105, held: 0 });
+    });
+
+    it.each([
+      ["answer", "decision", "budget_batch("],
+      ["commit", "decision", "budget_batch("],
+      ["answer", "note", "insert into budget_notes"],
+      ["commit", "note", "insert into budget_notes"],
+    ] as const)("hold nothing for a call whose connection is lost with the %s of its %s", async (what, of, words) => {
+      await using server = await freshPostgres();
+      await using proxy = await startCuttingProxy(server.url);
+      const place = {
+        open: () => openDatabase({ kind: "postgres", url: proxy.url }, silentLog),
+        [Symbol.asyncDispose]: async () => {},
+      };
+      const leases = of === "note" ? { after: 1, lifeMs: 60_000 } : { after: 1_000, lifeMs: 60_000 };
+      await using own = await BudgetRig.open(async () => place, false, 0, leases);
+      await own.set({ scope: { product: "CUT" }, limit: 1000 });
+      await own.release(await own.reserve("CUT", 1));
+      const granted = async () =>
+        (await sql<{ n: number }>`select count(*)::int as n from budget_grants`.execute(own.db.read)).rows[0]?.n;
+      if (of === "note") await expect.poll(granted).toBeGreaterThan(0);
+      proxy.cut(what, words);
+      await expect(own.reserve("CUT", 1)).rejects.toMatchObject({ code: "db.unavailable" });
+      await expect.poll(async () => (await own.line("CUT")).held).toBe(0);
+      await own.release(await own.reserve("CUT", 1000));
+      expect(await own.wrongCounters()).toEqual([]);
     });
 
     it("is given back in its time, and when its holder is closed", async () => {
@@ -282,6 +342,8 @@ onPostgres((_, places) => {
       told.push(...steady.lines());
       // A server may still be carrying out what it was sent.
       await setTimeout(300);
+      // What those who were killed had noted is in the tables from then on.
+      await own.budgets.expire(0);
       const line = await own.line("KILLED");
       expect(await own.wrongCounters()).toEqual([]);
       const events = told.map((text) => text.split(" ") as ["admit" | "ask" | "charge", string, string]);

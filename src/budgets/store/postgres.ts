@@ -4,8 +4,8 @@
 //    a row of the lease; the server folds them (`budget_take`) when the lease ends.
 // 2. What memory is not sure of, the function decides: it ends the leases that are in the way, this one included. So nothing is
 //    refused that fits, and no limit is passed.
-// 3. A lease ends when anyone wants it to. What a killed process noted is counted when its lease is in the way, when the state
-//    is asked for and when abandoned calls are looked for.
+// 3. A lease ends when anyone wants it to. What a killed process noted is counted when its lease is in the way and when abandoned
+//    calls are looked for. Who only asks how things stand reads the notes, and ends none.
 // 4. A call whose lease has ended is a row, and ends there.
 import { CompiledQuery, sql } from "kysely";
 import type { Database } from "../../db/index.ts";
@@ -108,6 +108,9 @@ export class PostgresStore implements Store {
     this.#lose(this.#lease);
     await this.#once(`select budget_take(null, '{}'), ${relaxed}`, []);
   }
+
+  // What was told to anyone is noted, and the views read the notes.
+  async show(): Promise<void> {}
 
   async endLeases(tx: BudgetTx): Promise<void> {
     await sql`select pg_advisory_xact_lock(${lockKey})`.execute(tx);

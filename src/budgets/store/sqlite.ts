@@ -94,6 +94,10 @@ export class SqliteStore implements Store {
     return this.#db.transact((tx) => this.#fold(tx), "relaxed");
   }
 
+  show(): Promise<void> {
+    return this.fold();
+  }
+
   async endLeases(tx: BudgetTx): Promise<void> {
     // First of all: what memory counted under the old limits after this would be missing from the counters that new limits make.
     this.#lease = undefined;
@@ -249,7 +253,7 @@ export class SqliteStore implements Store {
     if (this.#entries.size === 0) return;
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      this.fold().catch(() => this.#foldLater());
+      if (this.#entries.size > 0) this.fold().catch(() => this.#foldLater());
     }, foldedWithinMs).unref();
   }
 

@@ -37,8 +37,10 @@ export interface Store extends AsyncDisposable {
   note(lease: Lease, entry: Entry): Promise<boolean>;
   /** Decides in the caller's transaction, or in a relaxed one of its own. */
   decide(tx: BudgetTx | undefined, question: Question): Promise<Decided>;
-  /** Resolves when the tables hold everything that has happened by now, in whatever process. */
+  /** Resolves when the tables hold everything that has happened by now, in whatever process; ends all leases. */
   fold(): Promise<void>;
+  /** Resolves when the tables and views hold it (`budget_usage_now`, `budget_counters_now`); no lease ends. */
+  show(): Promise<void>;
   /** Ends every lease in the transaction that changes the limits, and grants none before that ends. */
   endLeases(tx: BudgetTx): Promise<void>;
 }

@@ -114,6 +114,9 @@ export interface BudgetTables {
   budget_counters: CounterRow;
   budget_usage: UsageRow;
   budget_journal: JournalRow;
+  /** Counters and usage with what was noted of calls and is in no table yet. */
+  budget_counters_now: CounterRow;
+  budget_usage_now: UsageRow;
 }
 
 /** Columns of a reservation that is being made, in the order that inserts use. */

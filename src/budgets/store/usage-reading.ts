@@ -28,12 +28,16 @@ function ofProduct(product: string, isAlone: boolean): RawBuilder<unknown> {
   return isAlone ? sql`product || '' = ${product}` : sql`product = ${product}`;
 }
 
+/** Where usage is read: with what was noted of calls and is in no table yet, or without, which is faster. */
+type UsageSource = "budget_usage" | "budget_usage_now";
+
 /** What was used from one hour to another, which is not included; milliseconds. */
 export async function usageBetween(
   db: Kysely<BudgetTables>,
   { by, product, project, key, model }: UsageWanted,
   sinceMs: number,
   untilMs: number,
+  source: UsageSource,
 ): Promise<readonly UsageGroup[]> {
   const conditions = [
     sql`hour_ms >= ${sinceMs} and hour_ms < ${untilMs}`,
@@ -46,6 +50,8 @@ export async function usageBetween(
   const selected = [...keys, ...usageSums.map(sumOf)];
   const grouped = keys.length === 0 ? sql`having count(*) > 0` : sql`group by ${sql.join(keys)}`;
   const { rows } = await sql<UsageGroup>`
-    select ${sql.join(selected)} from budget_usage where ${sql.join(conditions, sql` and `)} ${grouped}`.execute(db);
+    select ${sql.join(selected)} from ${sql.table(source)} where ${sql.join(conditions, sql` and `)} ${grouped}`.execute(
+    db,
+  );
   return rows;
 }

@@ -57,20 +57,21 @@ function usedBy({ tokens, microdollars, unpriced, parts }: Charge): Record<(type
   };
 }
 
-/** What a product and project used from a moment on; a product or project of undefined is any. */
+/** What a product, project and credential used from a moment on; one that is undefined is any. */
 export async function usedSince(
   db: Kysely<BudgetTables>,
-  of: { readonly product?: string | null; readonly project?: string },
+  of: { readonly product?: string | null; readonly project?: string; readonly key?: string },
   sinceMs: number,
 ): Promise<UsedInAll> {
   const conditions = [
     sql`hour_ms >= ${sinceMs}`,
     ...(of.product === undefined ? [] : [sql`product = ${of.product ?? ""}`]),
     ...(of.project === undefined ? [] : [sql`project = ${of.project}`]),
+    ...(of.key === undefined ? [] : [sql`key_id = ${of.key}`]),
   ];
   const { rows } = await sql<UsedInAll>`
     select ${sumOf("calls")}, ${sumOf("tokens")}, ${sumOf("microdollars")}, ${sumOf("unpriced")}
-    from budget_usage where ${sql.join(conditions, sql` and `)}`.execute(db);
+    from budget_usage_now where ${sql.join(conditions, sql` and `)}`.execute(db);
   return rows[0] ?? { calls: 0, tokens: 0, microdollars: 0, unpriced: 0 };
 }
 

@@ -53,6 +53,13 @@ export interface Blobs extends AsyncDisposable {
   read(product: string, stored: StoredBlob, range?: ByteRange): Promise<AsyncIterable<Uint8Array>>;
   /** Reads a blob again and compares it with its name. */
   check(product: string, stored: StoredBlob): Promise<BlobCheck>;
+  /** The location of blobs that have a file of their own, which alone can be removed. */
+  readonly fileLocation: BlobLocation;
+  /**
+   * Removes a blob of its own file that no record names and none will; false when it stays, because it shares a segment or was put
+   * again since a moment, milliseconds. Resolves when it will not come back.
+   */
+  remove(product: string, stored: StoredBlob, writtenBeforeMs: number): Promise<boolean>;
   /** Bytes free on the medium; undefined when it has no meaning for the driver. */
   freeBytes(): Promise<number | undefined>;
 }

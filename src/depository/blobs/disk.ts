@@ -7,9 +7,10 @@
 // 4. Full reads, and ranges of packed blobs, are verified against the digest: a reader never gets the last byte of wrong
 //    content.
 // 5. One process owns the folder at a time; its caller sees to that.
+import { statSync, unlinkSync } from "node:fs";
 import { mkdir, statfs } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { syncFolder } from "../../durable-files/index.ts";
+import { syncFolder, systemCode } from "../../durable-files/index.ts";
 import type { Log } from "../../kernel/ctx.ts";
 import { faultsOf } from "../../kernel/fault.ts";
 import { privateFolderMode } from "../../kernel/file-modes.ts";
@@ -57,6 +58,9 @@ interface Folders {
 }
 
 class DiskBlobs implements Blobs {
+  readonly fileLocation = fileLocation;
+  /** Paths that a put is about to give a file, and how many do. */
+  readonly #naming = new Map<string, number>();
   readonly #folders: Folders;
   readonly #segments: SegmentWriter;
   readonly #directories: Directories;
@@ -90,6 +94,23 @@ class DiskBlobs implements Blobs {
     return checkBlob(this.#folders, product, stored);
   }
 
+  async remove(product: string, stored: StoredBlob, writtenBeforeMs: number): Promise<boolean> {
+    checkProduct(product);
+    if (stored.location !== fileLocation) return false;
+    const path = objectPath(this.#folders.objects, product, stored.digest);
+    // In one go: no put of this process gives the path a new file in between.
+    if (this.#naming.has(path)) return false;
+    try {
+      if (statSync(path).mtimeMs >= writtenBeforeMs) return false;
+      unlinkSync(path);
+    } catch (error) {
+      if (systemCode(error) !== "ENOENT") throw writeFault(error);
+      return true;
+    }
+    await syncFolder(dirname(path));
+    return true;
+  }
+
   async freeBytes(): Promise<number> {
     const { bavail, bsize } = await statfs(this.#folders.packs);
     return bavail * bsize;
@@ -121,11 +142,22 @@ class DiskBlobs implements Blobs {
       }
       const digest = hash.digest();
       checkDigest(blob, digest);
-      await upload.commit(objectPath(this.#folders.objects, blob.product, digest), this.#directories);
+      await this.#name(upload, objectPath(this.#folders.objects, blob.product, digest));
       return { digest, sizeBytes: intake.sizeBytes, location: fileLocation };
     } catch (error) {
       await upload.discard();
       throw error;
+    }
+  }
+
+  async #name(upload: Upload, path: string): Promise<void> {
+    this.#naming.set(path, (this.#naming.get(path) ?? 0) + 1);
+    try {
+      await upload.commit(path, this.#directories);
+    } finally {
+      const others = (this.#naming.get(path) ?? 1) - 1;
+      if (others > 0) this.#naming.set(path, others);
+      else this.#naming.delete(path);
     }
   }
 }

@@ -26,6 +26,22 @@ export const depositoryMigrations: readonly Migration[] = [
       }
     },
   },
+  {
+    name: "depository-0003-leftovers",
+    up: (tx) =>
+      run(
+        tx,
+        `create table depository_leftovers (
+          product_id text not null,
+          content_hash text not null,
+          size_bytes bigint not null,
+          location text not null,
+          at_ms bigint not null,
+          primary key (product_id, content_hash)
+        )`,
+        "create index depository_leftovers_by_age on depository_leftovers (location, at_ms)",
+      ),
+  },
 ];
 
 async function run(tx: Kysely<unknown>, ...statements: readonly string[]): Promise<void> {

@@ -7,8 +7,8 @@
 // The total is one row that every write passes, so it holds one number, used and held together, and is touched as rarely as can
 // be: a write of the size that was reserved changes it once, when it reserves.
 import type { Dialect } from "../../db/index.ts";
-import type { ReserveRoom, Reserved, StoreTx, Usage } from "./store.ts";
-import { statement } from "../../db/index.ts";
+import type { LostRoom, ReserveRoom, Reserved, StoreTx, Usage } from "./store.ts";
+import { changed, statement } from "../../db/index.ts";
 import type { Statement } from "../../db/index.ts";
 
 interface UsageRow {
@@ -41,6 +41,7 @@ function usageOf(row: UsageRow | undefined): Usage {
 export class QuotaReservations {
   readonly #instance: string;
   readonly #record: Statement<never>;
+  readonly #takeId: Statement<never>;
   readonly #forget: Statement<ReservationRow>;
   readonly #holdProduct: Statement<UsageRow>;
   readonly #holdTotal: Statement<{ taken_bytes: number }>;
@@ -58,6 +59,11 @@ export class QuotaReservations {
     this.#record = statement(
       dialect,
       `insert into ${reservations} (id, product_id, bytes, expires_ms, instance) values (?, ?, ?, ?, ?)`,
+    );
+    this.#takeId = statement(
+      dialect,
+      `insert into ${reservations} (id, product_id, bytes, expires_ms, instance) values (?, ?, ?, ?, ?)
+        on conflict do nothing`,
     );
     this.#forget = statement(dialect, `delete from ${reservations} where id = ? returning product_id, bytes`);
     this.#expired = statement(dialect, `delete from ${reservations} where expires_ms <= ? returning product_id, bytes`);
@@ -106,6 +112,14 @@ export class QuotaReservations {
     return { outcome: "admitted", product: usageOf(inProduct), totalTakenBytes: inTotal.taken_bytes };
   }
 
+  /**
+   * Takes the id of a reservation that may be there or may still be on its way, without room, so that it cannot come any more; waits
+   * for one that is being committed. False when it is there.
+   */
+  async forestall(tx: StoreTx, { id, product, expiresMs }: LostRoom): Promise<boolean> {
+    return changed(await this.#takeId(tx, id, product, 0, expiresMs, this.#instance));
+  }
+
   /** Ends a reservation; its room is still counted as held. Undefined when it is gone already. */
   async end(tx: StoreTx, reservationId: string): Promise<EndedReservation | undefined> {
     const row = (await this.#forget(tx, reservationId)).rows[0];
@@ -118,11 +132,17 @@ export class QuotaReservations {
     await this.#freeTotal(tx, ended.bytes);
   }
 
-  /** Turns the room of a reservation that has been ended into the use of one artifact. */
-  async use(tx: StoreTx, ended: EndedReservation, usedBytes: number): Promise<void> {
+  /** Turns the room of a reservation that has been ended into the use of an artifact, or of none. */
+  async use(tx: StoreTx, ended: EndedReservation, usedBytes: number, artifacts = 1): Promise<void> {
     if (usedBytes > ended.bytes) throw new Error(`${usedBytes} bytes were stored where ${ended.bytes} were reserved`);
-    await this.#changeProduct(tx, usedBytes, ended.bytes, 1, ended.product);
+    await this.#changeProduct(tx, usedBytes, ended.bytes, artifacts, ended.product);
     if (usedBytes < ended.bytes) await this.#freeTotal(tx, ended.bytes - usedBytes);
+  }
+
+  /** Counts bytes as used for which nothing is held; fewer than 0 are used no more. */
+  async useMore(tx: StoreTx, product: string, bytes: number): Promise<void> {
+    await this.#changeProduct(tx, bytes, 0, 0, product);
+    await this.#freeTotal(tx, -bytes);
   }
 
   /** Gives back everything whose time is over. */

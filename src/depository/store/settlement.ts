@@ -7,6 +7,7 @@ import type { Kysely } from "kysely";
 import type { Dialect } from "../../db/index.ts";
 import type { ArtifactId } from "../../kernel/ids.ts";
 import type { Artifact } from "../artifact.ts";
+import type { Leftovers } from "./leftovers.ts";
 import type { QuotaReservations } from "./quota-reservations.ts";
 import { changed, statement } from "../../db/index.ts";
 import type { Statement } from "../../db/index.ts";
@@ -19,6 +20,7 @@ type Refusal = Exclude<Settled, { readonly outcome: "stored" | "reservation_lost
 /** Ends writes. */
 export class Settlements {
   readonly #room: QuotaReservations;
+  readonly #leftovers: Leftovers;
   readonly #claimKey: Statement<never>;
   readonly #readKey: Statement<{ fingerprint: string; artifact_id: string }>;
   readonly #dropKey: Statement<never>;
@@ -26,8 +28,9 @@ export class Settlements {
   readonly #readContent: Statement<{ artifact_id: string }>;
   readonly #insertArtifact: Statement<never>;
 
-  constructor(dialect: Dialect, room: QuotaReservations) {
+  constructor(dialect: Dialect, room: QuotaReservations, leftovers: Leftovers) {
     this.#room = room;
+    this.#leftovers = leftovers;
     const thisKey = "product_id = ? and principal = ? and key = ?";
     this.#claimKey = statement(
       dialect,
@@ -69,6 +72,9 @@ export class Settlements {
     if (refusal !== undefined) {
       await this.#room.giveBack(tx, reservation);
       return refusal;
+    }
+    if (settlement.mayBeLeftover === true) {
+      await this.#leftovers.drop(tx, artifact.product_id, artifact.content_hash);
     }
     await this.#insertArtifact(tx, ...valuesOf(artifact, settlement.location));
     await insertTags(tx, artifact);

@@ -3,8 +3,8 @@ import type { Database } from "../../db/index.ts";
 import type { Digest } from "../../kernel/hash.ts";
 import type { ArtifactId } from "../../kernel/ids.ts";
 import type { Artifact } from "../artifact.ts";
-import type { StoredBlob } from "../blobs/blobs.ts";
 import { familyOf } from "./family.ts";
+import { Leftovers, oldLeftovers } from "./leftovers.ts";
 import { listArtifacts } from "./listing.ts";
 import { QuotaReservations } from "./quota-reservations.ts";
 import { missingParents, Settlements } from "./settlement.ts";
@@ -15,7 +15,9 @@ import type {
   ArtifactStore,
   BlobOfArtifact,
   HoldChange,
+  Leftover,
   Lineage,
+  LostRoom,
   ReserveRoom,
   Reserved,
   Settled,
@@ -35,16 +37,18 @@ export function openArtifactStore(db: Database, instance: string): ArtifactStore
 class SqlArtifactStore implements ArtifactStore {
   readonly #db: Database<DepositoryTables>;
   readonly #room: QuotaReservations;
+  readonly #leftovers: Leftovers;
   readonly #settlements: Settlements;
   readonly #byId: Statement<ArtifactRow>;
   readonly #ownById: Statement<ArtifactRow>;
-  readonly #blob: Statement<{ size_bytes: number; location: string }>;
+  readonly #blob: Statement<{ size_bytes: number; location: string; is_leftover: number }>;
   readonly #key: Statement<{ fingerprint: string; artifact_id: string }>;
 
   constructor(db: Database<DepositoryTables>, instance: string) {
     this.#db = db;
     this.#room = new QuotaReservations(db.dialect, instance);
-    this.#settlements = new Settlements(db.dialect, this.#room);
+    this.#leftovers = new Leftovers(db.dialect, this.#room);
+    this.#settlements = new Settlements(db.dialect, this.#room, this.#leftovers);
     this.#byId = statement(db.dialect, "select * from depository_artifacts where artifact_id = ?");
     this.#ownById = statement(
       db.dialect,
@@ -52,7 +56,9 @@ class SqlArtifactStore implements ArtifactStore {
     );
     this.#blob = statement(
       db.dialect,
-      "select size_bytes, location from depository_contents where product_id = ? and content_hash = ? limit 1",
+      `select size_bytes, location, 0 as is_leftover from depository_contents where product_id = ? and content_hash = ?
+        union all select size_bytes, location, 1 from depository_leftovers where product_id = ? and content_hash = ?
+        order by is_leftover limit 1`,
     );
     this.#key = statement(
       db.dialect,
@@ -73,6 +79,11 @@ class SqlArtifactStore implements ArtifactStore {
     const ended = await this.#room.end(tx, reservationId);
     if (ended !== undefined) await this.#room.giveBack(tx, ended);
     return ended !== undefined;
+  }
+
+  async disown(tx: StoreTx, room: LostRoom): Promise<void> {
+    if (await this.#room.forestall(tx, room)) return;
+    await this.release(tx, room.id);
   }
 
   expireReservations(nowMs: number): Promise<number> {
@@ -125,9 +136,23 @@ class SqlArtifactStore implements ArtifactStore {
     return missingParents(this.#db.read, product, ids);
   }
 
-  async findBlob(product: string, contentHash: Digest): Promise<StoredBlob | undefined> {
-    const row = (await this.#blob(this.#db.read, product, contentHash)).rows[0];
-    return row && { digest: contentHash, sizeBytes: row.size_bytes, location: row.location };
+  async findBlob(product: string, contentHash: Digest) {
+    const row = (await this.#blob(this.#db.read, product, contentHash, product, contentHash)).rows[0];
+    if (row === undefined) return undefined;
+    const { size_bytes: sizeBytes, location, is_leftover } = row;
+    return { digest: contentHash, sizeBytes, location, isLeftover: is_leftover === 1 };
+  }
+
+  abandon(tx: StoreTx, reservationId: string, leftover: Leftover): Promise<void> {
+    return this.#leftovers.abandon(tx, reservationId, leftover);
+  }
+
+  dropLeftover(tx: StoreTx, product: string, digest: Digest): Promise<void> {
+    return this.#leftovers.drop(tx, product, digest);
+  }
+
+  oldLeftovers(beforeMs: number, location: string, most: number) {
+    return oldLeftovers(this.#db, beforeMs, location, most);
   }
 
   lineage(

@@ -42,6 +42,17 @@ export interface ReserveRoom {
   readonly storageTotalBytes: number;
 }
 
+/** A reservation of which it is not known whether it was made. */
+export type LostRoom = Pick<ReserveRoom, "id" | "product" | "expiresMs">;
+
+/** Bytes that are stored, and since when it is known that no artifact has them. */
+export interface Leftover {
+  readonly product: string;
+  readonly blob: StoredBlob;
+  /** Milliseconds. */
+  readonly atMs: number;
+}
+
 /** Whether there was room; the numbers are those after the reservation, or those that left no room. */
 export type Reserved =
   | {
@@ -69,6 +80,8 @@ export interface Settlement {
   readonly artifact: Artifact;
   readonly location: string;
   readonly nowMs: number;
+  /** The bytes may have been a leftover, which they are no more. */
+  readonly mayBeLeftover?: boolean;
   readonly idempotency?: IdempotencyRecord;
   /** Refuse when the product holds an artifact of the same type with the same content already. */
   readonly ifNoneMatch?: boolean;
@@ -145,6 +158,18 @@ export interface ArtifactStore {
   settle(tx: StoreTx, settlement: Settlement): Promise<Settled>;
   /** Gives room back; false when the reservation is gone already. */
   release(tx: StoreTx, reservationId: string): Promise<boolean>;
+  /**
+   * Ends a reservation whose bytes are stored and whose artifact is not: from then on they are used by the product, until an
+   * artifact has them or they are removed. Bytes that an artifact of the product has are counted with that.
+   */
+  abandon(tx: StoreTx, reservationId: string, leftover: Leftover): Promise<void>;
+  /** Counts bytes no more that are removed, or that an artifact has. */
+  dropLeftover(tx: StoreTx, product: string, digest: Digest): Promise<void>;
+  /**
+   * Gives back the room of a reservation that may be there, or may still be on its way from a connection that was lost; after this
+   * it holds nothing and cannot come any more.
+   */
+  disown(tx: StoreTx, room: LostRoom): Promise<void>;
   /** Gives back the room of reservations whose time is over; resolves with how many. */
   expireReservations(nowMs: number): Promise<number>;
   /** Gives back the room that an instance held when it ended; called when that instance starts again. */
@@ -159,8 +184,14 @@ export interface ArtifactStore {
   list(query: ArtifactQuery): Promise<readonly Artifact[]>;
   /** Which of these ids are of no artifact that the product holds. One that is held stays: artifacts never vanish. */
   missingParents(product: string, ids: readonly string[]): Promise<readonly ArtifactId[]>;
-  /** Where a product already keeps these bytes. */
-  findBlob(product: string, contentHash: Digest): Promise<StoredBlob | undefined>;
+  /** Leftovers at a location that are older than a moment, the oldest first; with whether an artifact has the same bytes by now. */
+  oldLeftovers(
+    beforeMs: number,
+    location: string,
+    most: number,
+  ): Promise<readonly (Leftover & { readonly isTaken: boolean })[]>;
+  /** Where a product already keeps these bytes, for an artifact or as a leftover. */
+  findBlob(product: string, contentHash: Digest): Promise<(StoredBlob & { readonly isLeftover: boolean }) | undefined>;
   /** The family of an artifact, itself included at depth 0, nearest first. */
   lineage(
     artifactId: ArtifactId,

@@ -62,6 +62,14 @@ export interface DepositoryTables {
     size_bytes: number;
     location: string;
   };
+  /** Bytes that are stored and that no artifact has. */
+  depository_leftovers: {
+    product_id: string;
+    content_hash: string;
+    size_bytes: number;
+    location: string;
+    at_ms: number;
+  };
   depository_usage: { product_id: string; used_bytes: number; held_bytes: number; artifacts: number };
   /** One row, id 1: what all products have used and hold, together. */
   depository_totals: { id: number; taken_bytes: number };

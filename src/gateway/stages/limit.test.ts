@@ -18,6 +18,15 @@ describe("limiting calls", () => {
     });
   });
 
+  it("counts a call that one limit refuses for none of the others", async () => {
+    await using rig = await openStageRig({ keyRequestsPerMinute: 2, modelRequestsPerMinute: 1 });
+    await limit(await rig.begin(), rig.parts);
+    for (let i = 0; i < 3; i++) {
+      const refused = limit(await rig.begin(), rig.parts);
+      await expect(refused).rejects.toMatchObject({ facts: { limit: "modelRequestsPerMinute" } });
+    }
+  });
+
   it("says that a call of more tokens than the minute has never fits", async () => {
     await using rig = await openStageRig({ modelTokensPerMinute: 1 });
     const refused = limit(await rig.begin(), rig.parts);

@@ -22,13 +22,20 @@ export async function limit(session: CallSession, { counter }: { readonly counte
   // Models of open providers are named by callers, and each name is a key.
   const group = `gateway:${product ?? ""}`;
   const counted: (readonly [key: string, window: Limit])[] = [];
+  const taken: (readonly [key: string, window: Limit, cost: number])[] = [];
   for (const [name, wholeKey, cost, ofKey] of limits) {
     const most = terms[name];
-    if (most === null) continue;
+    // What is asked on behalf of a call is a part of it.
+    if (most === null || (name === "keyRequestsPerMinute" && prepared.options.isPart === true)) continue;
     const [key, window] = [wholeKey.slice(0, maxKeyLength), { limit: most, windowMs: minuteMs, group }];
     const { allowed, resetMs } = await counter.take(key, window, cost);
     if (allowed && name.includes("Tokens")) counted.push([key, window]);
-    if (allowed) continue;
+    if (allowed) {
+      taken.push([key, window, cost]);
+      continue;
+    }
+    // What one limit refuses has used up none of the others.
+    for (const each of taken) await counter.give(...each);
     const isOwn = ofKey !== undefined && principal.calls?.[ofKey] === most;
     const [who, limitName] = isOwn ? ["key allows", ofKey] : ["terms allow", name];
     throw gatewayFault("model.rate_exceeded", `the ${who} ${most} within a minute (${limitName})`, {

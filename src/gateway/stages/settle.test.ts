@@ -46,6 +46,24 @@ describe("settling a call", () => {
     expect(rig.kept).toMatchObject([{ facts: { model: "simulated-nano" }, reply: { bytes: whole.body } }]);
   });
 
+  it("gives, records and keeps an answer that is paid for, though its budget cannot be settled", async () => {
+    await using rig = await openStageRig({ keepBodiesAs: "ConversationArtifact" }, 1000);
+    const session = await rig.begin();
+    const [candidate] = session.prepared.routed.candidates;
+    if (candidate === undefined) throw new Error("no one answers");
+    await session.parts.reservations.take(candidate.deployment, { tokens: 100, microdollars: 0 });
+    session.sent(whole.body);
+    // What was held is in the tables.
+    await rig.parts.budgets.state({});
+    const answer = await rig.database.losing(["commit"], () => settle(session, whole));
+    expect(answer.kind).toBe("whole");
+    expect(rig.leaves.map(({ kind, outcome }) => outcome ?? kind)).toEqual(["intent", "committed"]);
+    expect(rig.calls).toMatchObject([{ finish: "stop", error: undefined }]);
+    expect(rig.kept).toHaveLength(1);
+    // What could not be settled is, as soon as it can be.
+    await expect.poll(async () => (await rig.parts.budgets.state({})).budgets[0]?.held).toBe(0);
+  });
+
   it("says at the head of a stream what is known by then", async () => {
     await using rig = await openStageRig();
     const bytes = (async function* () {})();

@@ -64,7 +64,7 @@ export function usageRoutes(app: FastifyInstance, services: Services): void {
     schema: {
       summary: "What calls have used and cost, by model, key, product, project, provider or day",
       description:
-        "Rows are sorted by their names; a caller that belongs to a product sees its own. With `Accept: text/csv` as a table, whose next page is in `Link`.",
+        "Rows are sorted by their names; a caller that belongs to a product sees its own, and a key whose calls are bound what it used itself; a caller of no product needs the permission `budget.view`. The pages of a report are of one moment where the same process makes them. With `Accept: text/csv` as a table, whose next page is in `Link`.",
       querystring: record(query, Object.keys(query)),
       response: {
         200: {
@@ -104,13 +104,13 @@ async function pageOf({ budgets, gateway, cursors, clock }: Services, ctx: Ctx, 
     key: one(asked, "key"),
     model: one(asked, "model"),
   });
-  const found = await budgets.usage(ctx, { by, sinceMs, untilMs, signal: ctx.signal, ...names }, (model) =>
+  const time = { sinceMs, untilMs, isContinued: place !== undefined };
+  const found = await budgets.usage(ctx, { by, ...time, signal: ctx.signal, ...names }, (model) =>
     gateway.providerOf(model),
   );
-  const behind =
-    place === undefined ? found.lines : found.lines.filter((line) => compareNames(line.names, place.after) > 0);
-  const lines = behind.slice(0, pageSize(asked));
-  const last = lines.length < behind.length ? lines.at(-1) : undefined;
+  const from = place === undefined ? 0 : firstBehind(found.lines, place.after);
+  const lines = found.lines.slice(from, from + pageSize(asked));
+  const last = from + lines.length < found.lines.length ? lines.at(-1) : undefined;
   const next = last && cursors.seal("usage.read", { after: last.names, sinceMs, untilMs } satisfies Place, question);
   const told = (line: UsageLine) => Object.fromEntries(by.map((field, i) => [field, line.names[i] ?? null]));
   return {
@@ -127,6 +127,18 @@ async function pageOf({ budgets, gateway, cursors, clock }: Services, ctx: Ctx, 
         lines.map(({ names: own, used }) => [...own, ...(Object.values(used) as (string | number)[])]),
       ),
   };
+}
+
+/** Where the first row behind these names is; rows are sorted. */
+function firstBehind(lines: readonly UsageLine[], names: UsageLine["names"]): number {
+  let [low, high] = [0, lines.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const line = lines[middle];
+    if (line === undefined || compareNames(line.names, names) > 0) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }
 
 /** Where the next page is, as RFC 8288 says it. */

@@ -6,7 +6,8 @@
 //    limit, evenly, is never refused.
 // 2. A refused take costs nothing, so that a caller who keeps on asking is not shut out for longer.
 // 3. Takes of one key are atomic: callers that take at the same time are admitted as if they came one after the other.
-// 4. Counting never fails: a driver that cannot reach its server counts on its own meanwhile.
+// 4. What is given back counts no more; never more is given back than was taken.
+// 5. Counting never fails: a driver that cannot reach its server counts on its own meanwhile.
 //
 // What may differ: who shares the count (one process or all that use one server), and whether an answer comes at once.
 
@@ -42,6 +43,11 @@ export interface Counter extends AsyncDisposable {
    * @param cost Units, an integer from 1 on; 1 when absent. More than the limit is never admitted.
    */
   take(key: string, limit: Limit, cost?: number): Promise<Taken> | Taken;
+  /**
+   * Gives back units that were taken a moment ago and are not used, as of a call that another limit refuses. It never rejects.
+   * @param cost As it was taken.
+   */
+  give(key: string, limit: Limit, cost?: number): Promise<void> | void;
   /** Where a key stands; `allowed` says whether one unit would be admitted. Counts nothing and never rejects. */
   peek(key: string, limit: Limit): Promise<Taken> | Taken;
   /** Forgets what a key has used. It never rejects. */

@@ -48,6 +48,15 @@ class Bucket {
     this.#shared.set(cell, (this.#shared.get(cell) ?? 0) + units);
   }
 
+  /** Takes units off again; @returns How many there were not. */
+  remove(key: string, units: number, cellOf: (key: string) => string): number {
+    const counts = this.#own.has(key) ? this.#own : this.#shared;
+    const name = counts === this.#own ? key : cellOf(key);
+    const held = counts.get(name) ?? 0;
+    if (held > 0) counts.set(name, Math.max(0, held - units));
+    return Math.max(0, units - held);
+  }
+
   clear(key: string): void {
     this.#own.delete(key);
   }
@@ -78,6 +87,12 @@ export class MemoryCounter implements Counter {
     if (!fits(used, limit, cost)) return takenOf(used, limit, false);
     shelf.current.add(key, cost, this.#cellOf);
     return takenOf({ ...used, current: used.current + cost }, limit, true);
+  }
+
+  give(key: string, { windowMs, group }: Limit, cost = 1): void {
+    const { current, previous } = this.#turned(windowMs, group ?? "", this.#clock.nowMs());
+    // An edge may lie between.
+    previous.remove(key, current.remove(key, cost, this.#cellOf), this.#cellOf);
   }
 
   peek(key: string, limit: Limit): Taken {

@@ -42,6 +42,20 @@ async function admitted(count: () => ReturnType<Rates["count"]>): Promise<number
 }
 
 describe("Rates", () => {
+  it("count a request that a product's limit refuses for no caller's own", async () => {
+    const counter = new MemoryCounter({ nowMs: () => Date.UTC(2026, 0, 1) });
+    const data = { perKey: 6, perProduct: 4, windowSeconds: 60 };
+    const counted = new Rates(counter, { ...terms, rateLimits: { ...terms.rateLimits, data } }, 1);
+    for (let i = 0; i < 4; i++) await counted.count("data", caller("key_busy"), "");
+    for (let i = 0; i < 9; i++) {
+      const answer = await counted.count("data", caller("key_2"), "");
+      expect(answer).toMatchObject({ allowed: false, policy: "data-product" });
+    }
+    for (const { key, limit, policy } of counted.limitsOn("data", caller("key_2"), "").slice(0, 1)) {
+      expect(counter.peek(key, { ...limit, group: policy }).remaining).toBe(6);
+    }
+  });
+
   it.each(roles)("counts the control plane by the role %s", async (role) => {
     const counted = rates();
     const principal: Principal = role === "anonymous" ? anonymous : { ...caller("key_1"), role };

@@ -71,12 +71,18 @@ export class Rates {
   /** Counts one request; undefined when its class has no limit. */
   async count(rate: RateClass, principal: Principal, address: string): Promise<Counted | undefined> {
     let tightest: Counted | undefined;
-    for (const { policy, limit, key } of this.limitsOn(rate, principal, address)) {
+    const limits = this.limitsOn(rate, principal, address);
+    for (const [i, { policy, limit, key }] of limits.entries()) {
       const answer = this.#counter.take(key, { ...limit, group: policy });
       const taken = answer instanceof Promise ? await answer : answer;
       const counted = { ...taken, policy, limit };
       this.#metrics.counted(policy, taken.allowed);
-      if (!taken.allowed) return counted;
+      if (!taken.allowed) {
+        // What one limit refuses has used up none of the others.
+        for (const before of limits.slice(0, i))
+          await this.#counter.give(before.key, { ...before.limit, group: before.policy });
+        return counted;
+      }
       if (tightest === undefined || taken.remaining < tightest.remaining) tightest = counted;
     }
     return tightest;

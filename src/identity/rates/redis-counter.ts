@@ -43,6 +43,28 @@ end
 return {fits and 1 or 0, previous, current, elapsed}
 `);
 
+/** The way back: KEYS the key; ARGV window in milliseconds, units. */
+const give = new RedisScript(`
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local window, cost = tonumber(ARGV[1]), tonumber(ARGV[2])
+local start = now - now % window
+local held = redis.call('HMGET', KEYS[1], 's', 'p', 'c')
+local behind = start - (tonumber(held[1]) or 0)
+local previous, current = tonumber(held[2]) or 0, tonumber(held[3]) or 0
+if behind > 0 then
+  previous = behind == window and current or 0
+  current = 0
+end
+if previous + current > 0 then
+  previous = math.max(0, previous - math.max(0, cost - current))
+  current = math.max(0, current - cost)
+  redis.call('HSET', KEYS[1], 's', start, 'p', previous, 'c', current)
+  redis.call('PEXPIRE', KEYS[1], 2 * window - (now - start))
+end
+return 0
+`);
+
 /** What the driver is opened with. */
 export interface RedisCounterParts {
   /** `redis://` or, over TLS, `rediss://`; may hold a password. */
@@ -83,6 +105,11 @@ class RedisCounter implements Counter {
     if (taken === undefined) return this.#local.take(key, limit, cost);
     if (taken.allowed) this.#local.take(key, limit, cost);
     return taken;
+  }
+
+  async give(key: string, limit: Limit, cost = 1): Promise<void> {
+    this.#local.give(key, limit, cost);
+    await this.#connection.ask((client) => give.run(client, [prefix + key], [limit.windowMs, cost]));
   }
 
   async peek(key: string, limit: Limit): Promise<Taken> {

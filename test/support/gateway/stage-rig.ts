@@ -29,6 +29,7 @@ import { upstreamDialects } from "../../../src/models/index.ts";
 import { SimulatedUpstream } from "../../../src/models/simulated/upstream.ts";
 import { openAnalyser } from "../../../src/routing/index.ts";
 import { formChecker } from "../../../src/structured-output/index.ts";
+import { UnreliableDatabase } from "../storage/unreliable-database.ts";
 import { temporaryDatabase } from "../storage/temporary-database.ts";
 
 /** The product that calls. */
@@ -90,7 +91,7 @@ function governedBy(constitution: Constitution, database: Database) {
 export async function openStageRig(terms: Partial<ModelTerms> = {}, defaultTokens = 0) {
   const constitution = constitutionWith(terms);
   const opened = await temporaryDatabase([...identityMigrations, ...budgetMigrations]);
-  const { database } = opened;
+  const database = new UnreliableDatabase(opened.database);
   const governed = governedBy(constitution, database);
   const attempts: AttemptFacts[] = [];
   const calls: CallFacts[] = [];
@@ -131,6 +132,7 @@ export async function openStageRig(terms: Partial<ModelTerms> = {}, defaultToken
   };
   return {
     parts,
+    database,
     ...governed,
     attempts,
     calls,

@@ -48,6 +48,7 @@ const counter: Counter = {
   take: () => ({ allowed: true, remaining: 1, resetMs: 0, freshMs: 0 }),
   peek: () => ({ allowed: true, remaining: 1, resetMs: 0, freshMs: 0 }),
   clear: () => {},
+  give: () => {},
   [Symbol.asyncDispose]: async () => {},
 };
 
