@@ -2,7 +2,7 @@
 // which an answer is kept. Both come from one walk over the body, in turns with everything else when the body is long.
 import { runningHash } from "../kernel/hash.ts";
 import type { Digest } from "../kernel/hash.ts";
-import { isLarge, writeJson } from "../kernel/json-writer.ts";
+import { isLarge, shortJson, writeJson } from "../kernel/json-writer.ts";
 import type { JsonForm } from "../kernel/json-writer.ts";
 import { atOnce, inTurns, TimeSlice } from "../kernel/time-slice.ts";
 import type { Steps } from "../kernel/time-slice.ts";
@@ -67,22 +67,27 @@ function* digestSteps(body: Body, form: JsonForm, stretch: TimeSlice): Steps<Bod
   let isFirst = true;
   let hasContent = false;
   let mayHoldHalves = false;
+  let counts = false;
+  const take = (text: string): void => {
+    whole.update(text);
+    mayHoldHalves ||= text.includes(halfEscape);
+    if (counts) content.update(text);
+  };
   for (const key of Object.keys(body).sort()) {
     const value = body[key];
     if (value === undefined) continue;
-    const name = `${JSON.stringify(key)}:`;
-    mayHoldHalves ||= name.includes(halfEscape);
-    const counts = !indifferentParameters.has(key);
-    whole.update(isFirst ? `{${name}` : `,${name}`);
-    if (counts) content.update(hasContent ? `,${name}` : name);
+    counts = !indifferentParameters.has(key);
+    whole.update(isFirst ? "{" : ",");
+    if (counts && hasContent) content.update(",");
     isFirst = false;
     hasContent ||= counts;
-    const take = (text: string): void => {
-      whole.update(text);
-      mayHoldHalves ||= text.includes(halfEscape);
-      if (counts) content.update(text);
-    };
-    yield* writeJson(value, form, take, stretch);
+    take(`${JSON.stringify(key)}:`);
+    const short = shortJson(value, form);
+    if (short === undefined) yield* writeJson(value, form, take, stretch);
+    else {
+      take(short);
+      if (stretch.isOver(short.length)) yield;
+    }
   }
   whole.update(isFirst ? "{}" : "}");
   return { prompt: whole.digest(), content: content.digest().slice("sha256:".length) as ContentDigest, mayHoldHalves };

@@ -47,6 +47,11 @@ function weigh(value: unknown, room: number, least = 0): number {
   return left;
 }
 
+/** The text of a value that is small; undefined for one that takes a while. @throws NotCanonicalError as `writeJson` does. */
+export function shortJson(value: unknown, form: JsonForm): string | undefined {
+  return isLarge(value) ? undefined : written(value, form);
+}
+
 /** A list or record that is being written. */
 interface Frame {
   readonly value: object;
