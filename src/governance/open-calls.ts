@@ -105,6 +105,12 @@ export class OpenCalls implements AsyncDisposable {
   #constitutionHash: string;
   #askedMs = performance.now();
   #changes = 0;
+  /** What every call knows of the others. */
+  readonly #calls: Calls = {
+    restingOn: (ended) => [...this.#open].filter((each) => ended.some((scope) => concerns(each, scope))),
+    settled: (effects) => inTime(Promise.all([...this.#asking, ...effects])),
+    remove: (each) => void this.#open.delete(each),
+  };
 
   constructor(parts: OpenCallsParts) {
     this.#parts = parts;
@@ -119,12 +125,7 @@ export class OpenCalls implements AsyncDisposable {
   }
 
   #enter(ctx: Ctx, judge: Judge, attempt?: Attempt): Call {
-    const calls: Calls = {
-      restingOn: (ended) => [...this.#open].filter((each) => ended.some((scope) => concerns(each, scope))),
-      settled: (effects) => inTime(Promise.all([...this.#asking, ...effects])),
-      remove: (each) => void this.#open.delete(each),
-    };
-    const call = new Call(calls, ctx, judge, attempt);
+    const call = new Call(this.#calls, ctx, judge, attempt);
     this.#open.add(call);
     return call;
   }

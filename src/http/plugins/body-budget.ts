@@ -97,7 +97,7 @@ export function countBodies(app: FastifyInstance, mostBytes: number): void {
   const check = (request: FastifyRequest, reply: FastifyReply): void => {
     const { "content-length": length, "transfer-encoding": coding } = request.headers;
     if (length === undefined && coding === undefined) return;
-    reply.raw.once("close", () => app.bodyBudget.release(request));
+    reply.raw.on("close", () => app.bodyBudget.release(request));
   };
   app.addHook("onRequest", atOnce(check));
 }

@@ -29,7 +29,7 @@ export class Exchanges implements Iterable<Exchange> {
       this.#count += 1;
       this.#running.add(exchange);
       this.#unused.delete(request.socket);
-      response.once("close", () => this.#running.delete(exchange));
+      response.on("close", () => this.#running.delete(exchange));
       if (this.#isLast) response.shouldKeepAlive = false;
     });
   }
