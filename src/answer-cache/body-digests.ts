@@ -2,7 +2,7 @@
 // which an answer is kept. Both come from one walk over the body, in turns with everything else when the body is long.
 import { runningHash } from "../kernel/hash.ts";
 import type { Digest } from "../kernel/hash.ts";
-import { isLarge, shortJson, writeJson } from "../kernel/json-writer.ts";
+import { isLarge, writeJson, written } from "../kernel/json-writer.ts";
 import type { JsonForm } from "../kernel/json-writer.ts";
 import { atOnce, inTurns, TimeSlice } from "../kernel/time-slice.ts";
 import type { Steps } from "../kernel/time-slice.ts";
@@ -39,8 +39,7 @@ export const indifferentParameters: ReadonlySet<string> = new Set([
 /** Both digests. @throws NotCanonicalError for a body that has no canonical form; the signal's reason. */
 export function digestsOf(body: Body, signal?: AbortSignal): BodyDigests | Promise<BodyDigests> {
   const stretch = new TimeSlice();
-  const steps = digestSteps(body, "escaped", stretch);
-  return isLarge(body) ? inTurns(steps, stretch, signal) : atOnce(steps);
+  return inTurns(digestSteps(body, "escaped", stretch), stretch, signal);
 }
 
 /** The digest of what decides the answer to a short body, which need not have a canonical form. */
@@ -68,6 +67,7 @@ function* digestSteps(body: Body, form: JsonForm, stretch: TimeSlice): Steps<Bod
   let hasContent = false;
   let mayHoldHalves = false;
   let counts = false;
+  const isLong = isLarge(body);
   const take = (text: string): void => {
     whole.update(text);
     mayHoldHalves ||= text.includes(halfEscape);
@@ -82,12 +82,8 @@ function* digestSteps(body: Body, form: JsonForm, stretch: TimeSlice): Steps<Bod
     isFirst = false;
     hasContent ||= counts;
     take(`${JSON.stringify(key)}:`);
-    const short = shortJson(value, form);
-    if (short === undefined) yield* writeJson(value, form, take, stretch);
-    else {
-      take(short);
-      if (stretch.isOver(short.length)) yield;
-    }
+    if (isLong) yield* writeJson(value, form, take, stretch);
+    else take(written(value, form));
   }
   whole.update(isFirst ? "{}" : "}");
   return { prompt: whole.digest(), content: content.digest().slice("sha256:".length) as ContentDigest, mayHoldHalves };

@@ -47,11 +47,6 @@ function weigh(value: unknown, room: number, least = 0): number {
   return left;
 }
 
-/** The text of a value that is small; undefined for one that takes a while. @throws NotCanonicalError as `writeJson` does. */
-export function shortJson(value: unknown, form: JsonForm): string | undefined {
-  return isLarge(value) ? undefined : written(value, form);
-}
-
 /** A list or record that is being written. */
 interface Frame {
   readonly value: object;
@@ -128,7 +123,8 @@ function* begin(value: unknown, form: JsonForm, out: RunningText, frames: Frame[
   frames.push({ value: value as object, keys, at: 0, isFirst: true });
 }
 
-function written(value: unknown, form: JsonForm): string {
+/** The text of a value in one go. @throws NotCanonicalError as `writeJson` does. */
+export function written(value: unknown, form: JsonForm): string {
   if (value === undefined) return "null";
   if (form === "canonical") return canonicalJson(value);
   if (form === "escaped") return escapedJson(value);

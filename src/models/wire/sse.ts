@@ -158,17 +158,28 @@ export async function openedAnswer({ body, headers }: Pick<UpstreamAnswer, "body
     head = head.length === 0 ? piece.value : Buffer.concat([head, piece.value]);
     isEvents = beginsAsEvents(head);
   }
-  async function* whole(): AsyncGenerator<Buffer, void> {
-    if (head.length > 0) yield head;
-    yield* { [Symbol.asyncIterator]: () => pieces };
-  }
-  const rest = whole();
+  const rest = begunWith(head, pieces);
   const isLabelled = /^text\/event-stream\b/i.test(headers["content-type"] ?? "");
   const isJson = /^\s*[[{]/.test(head.subarray(0, 64).toString("latin1"));
   return {
     rest: { body: rest, collect: (maxBytes) => collected(rest, maxBytes) },
     isEvents: isEvents === true || (isLabelled && !isJson),
   };
+}
+
+/** What has been read, and then the pieces that follow. */
+function begunWith(head: Buffer, pieces: AsyncIterator<Buffer>): AsyncIterableIterator<Buffer> {
+  let isRead = head.length === 0;
+  const all: AsyncIterableIterator<Buffer> = {
+    next: () => {
+      if (isRead) return pieces.next();
+      isRead = true;
+      return Promise.resolve({ done: false, value: head });
+    },
+    return: async () => (await pieces.return?.()) ?? { done: true, value: undefined },
+    [Symbol.asyncIterator]: () => all,
+  };
+  return all;
 }
 
 function limited(bytes: number): void {
