@@ -44,7 +44,7 @@ interface Words {
 }
 
 /** What a piece says of a lane. */
-interface Said {
+interface LanePart {
   readonly words: Words;
   readonly text: string;
 }
@@ -112,8 +112,8 @@ export class HeldBlocks {
     return drained;
   }
 
-  #said(pieces: Iterable<StreamEvent>): readonly Said[] {
-    const said: Said[] = [];
+  #said(pieces: Iterable<StreamEvent>): readonly LanePart[] {
+    const said: LanePart[] = [];
     for (const piece of pieces) {
       const lane = laneOf(piece);
       if (lane === undefined) continue;
