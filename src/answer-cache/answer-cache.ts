@@ -126,11 +126,7 @@ export class AnswerCache implements AsyncDisposable {
    */
   ask(query: Query): Turn | Promise<Turn> {
     const { control, ttlMs, address } = query;
-    if (!(ttlMs > 0) || control.noStore) {
-      if (control.onlyIfCached) return this.#notStored();
-      this.#bypasses++;
-      return { kind: "bypass" };
-    }
+    if (!(ttlMs > 0) || control.noStore) return this.pass(control);
     if (!control.noCache) {
       const near = this.#tiers.findNear(address);
       if (near !== undefined && this.#suits(near, query)) return this.#hit(near, false);
@@ -141,6 +137,13 @@ export class AnswerCache implements AsyncDisposable {
       return this.#notStored();
     }
     return this.#lead(query, !control.noCache);
+  }
+
+  /** What to do for a call whose answer is neither looked for nor kept. @throws `cache.not_stored` for `only-if-cached`. */
+  pass({ onlyIfCached }: CacheControl): Turn {
+    if (onlyIfCached) return this.#notStored();
+    this.#bypasses++;
+    return { kind: "bypass" };
   }
 
   /**

@@ -2,7 +2,7 @@
 // which an answer is kept. Both come from one walk over the body, in turns with everything else when the body is long.
 import { runningHash } from "../kernel/hash.ts";
 import type { Digest } from "../kernel/hash.ts";
-import { isLarge, writeJson } from "../kernel/json-writer.ts";
+import { isLarge, writeJson, written } from "../kernel/json-writer.ts";
 import type { JsonForm } from "../kernel/json-writer.ts";
 import { atOnce, inTurns, TimeSlice } from "../kernel/time-slice.ts";
 import type { Steps } from "../kernel/time-slice.ts";
@@ -39,8 +39,7 @@ export const indifferentParameters: ReadonlySet<string> = new Set([
 /** Both digests. @throws NotCanonicalError for a body that has no canonical form; the signal's reason. */
 export function digestsOf(body: Body, signal?: AbortSignal): BodyDigests | Promise<BodyDigests> {
   const stretch = new TimeSlice();
-  const steps = digestSteps(body, "escaped", stretch);
-  return isLarge(body) ? inTurns(steps, stretch, signal) : atOnce(steps);
+  return inTurns(digestSteps(body, "escaped", stretch), stretch, signal);
 }
 
 /** The digest of what decides the answer to a short body, which need not have a canonical form. */
@@ -67,22 +66,24 @@ function* digestSteps(body: Body, form: JsonForm, stretch: TimeSlice): Steps<Bod
   let isFirst = true;
   let hasContent = false;
   let mayHoldHalves = false;
+  let counts = false;
+  const isLong = isLarge(body);
+  const take = (text: string): void => {
+    whole.update(text);
+    mayHoldHalves ||= text.includes(halfEscape);
+    if (counts) content.update(text);
+  };
   for (const key of Object.keys(body).sort()) {
     const value = body[key];
     if (value === undefined) continue;
-    const name = `${JSON.stringify(key)}:`;
-    mayHoldHalves ||= name.includes(halfEscape);
-    const counts = !indifferentParameters.has(key);
-    whole.update(isFirst ? `{${name}` : `,${name}`);
-    if (counts) content.update(hasContent ? `,${name}` : name);
+    counts = !indifferentParameters.has(key);
+    whole.update(isFirst ? "{" : ",");
+    if (counts && hasContent) content.update(",");
     isFirst = false;
     hasContent ||= counts;
-    const take = (text: string): void => {
-      whole.update(text);
-      mayHoldHalves ||= text.includes(halfEscape);
-      if (counts) content.update(text);
-    };
-    yield* writeJson(value, form, take, stretch);
+    take(`${JSON.stringify(key)}:`);
+    if (isLong) yield* writeJson(value, form, take, stretch);
+    else take(written(value, form));
   }
   whole.update(isFirst ? "{}" : "}");
   return { prompt: whole.digest(), content: content.digest().slice("sha256:".length) as ContentDigest, mayHoldHalves };

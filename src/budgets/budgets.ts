@@ -10,7 +10,6 @@
 //    the estimate is charged.
 // 6. Counting starts with the calls, not with the budget: one that is set today covers what its window has used already.
 import { newId } from "../kernel/ids.ts";
-import { snakeCase } from "../kernel/json-case.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Log } from "../kernel/ctx.ts";
 import { silentMeter } from "../kernel/meter.ts";
@@ -198,14 +197,25 @@ function within<T>(tx: Transaction<T>): BudgetTx {
   return tx as unknown as BudgetTx;
 }
 
+/** The names in a request, and what they are called outside. */
+const names = [
+  ["product", "product"],
+  ["project", "project"],
+  ["key", "key"],
+  ["model", "model"],
+  ["requestId", "request_id"],
+  ["task", "task"],
+  ["purpose", "purpose"],
+] as const;
+
 /** The record of a request. @throws `budget.invalid`. */
 function reservationFor(request: ReserveRequest, clock: Clock): Reservation {
   const { kind, key, model, tokens, microdollars } = request;
   checkAmount(tokens, "tokens");
   if (microdollars !== null) checkAmount(microdollars, "microdollars");
-  for (const field of ["product", "project", "key", "model", "requestId", "task", "purpose"] as const) {
+  for (const [field, outside] of names) {
     const name = request[field];
-    if (typeof name === "string") checkName(name, snakeCase(field));
+    if (typeof name === "string") checkName(name, outside);
   }
   const id: ReservationId = newId<"reservation">(clock);
   const createdMs = clock.nowMs();

@@ -320,8 +320,12 @@ export class DeploymentPool implements AsyncDisposable {
   }
 
   #share(product: string | null): FleetShare {
-    const { clock, log } = this.#parts;
     const holder = holderOf(product);
+    return this.#shares.get(holder) ?? this.#newShare(holder);
+  }
+
+  #newShare(holder: string): FleetShare {
+    const { clock, log } = this.#parts;
     const keysOf = ({ name }: Provider): ProviderKeys => madeOnce(this.#keys, name, () => new ProviderKeys());
     return madeOnce(this.#shares, holder, () => new FleetShare({ clock, log, holder, keysOf }));
   }

@@ -57,7 +57,8 @@ export class CallReservations {
 
   /** Resolves when all that was promised outlives the process; nothing of an answer may be seen before. */
   async kept(): Promise<void> {
-    await Promise.all(this.#held.map(({ kept }) => kept));
+    const promises = this.#held.map(({ kept }) => kept);
+    for (const promise of promises) await promise;
   }
 
   /** Takes room for an attempt. @throws `budget.exhausted`, `budget.insufficient`, `budget.price_unknown`. */

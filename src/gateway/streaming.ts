@@ -152,7 +152,7 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
       end = endOfWords(items, at);
       const row = items.slice(at, end).map((item) => this.#taken(item));
       const guarded = this.#words.guardedRow(row);
-      for (const [i, item] of row.entries()) this.#send(item, guarded[i] ?? [], out);
+      for (let i = 0; i < row.length; i++) this.#send(row[i] as Item, guarded[i] ?? [], out);
     }
     return joined(out);
   }
@@ -188,7 +188,7 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
     if (this.#frames === undefined) return item;
     const { asItCame, session } = this.#parts;
     const kept = asItCame && !this.#rewrites ? item.raw : undefined;
-    const { raw, pieces, findings, denied } = this.#frames.look(kept, item.pieces);
+    const { raw, pieces, findings, denied } = this.#frames.look(kept, item.pieces, item.text);
     session.found(findings);
     if (denied !== undefined) throw denied;
     return { ...(raw === undefined ? {} : { raw }), pieces };

@@ -15,6 +15,8 @@ import { reportedFault, StreamCutShort } from "../deployments/index.ts";
 export interface Item {
   /** The bytes as they came; absent when the pieces do not come from an upstream. */
   readonly raw?: Buffer;
+  /** The same as text, where it was read. */
+  readonly text?: string;
   readonly pieces: readonly StreamEvent[];
 }
 
@@ -87,19 +89,25 @@ export class UpstreamStream {
     const items = this.#first ?? (this.#ended ? undefined : await this.#pull());
     this.#first = undefined;
     if (items === undefined) return undefined;
-    for (const [i, { pieces }] of items.entries()) {
-      for (const [at, piece] of pieces.entries()) {
+    for (const { pieces } of items) {
+      for (const piece of pieces) {
         if (piece.kind === "finish") this.#finished = true;
         if (piece.kind === "end") this.#ended = true;
-        if (piece.kind !== "error") continue;
-        // What came before the error is passed on first, without the block that says it.
-        if (i + at === 0) throw reportedFault(this.#provider, piece);
-        this.#failure = reportedFault(this.#provider, piece);
-        const before = at === 0 ? [] : [{ raw: Buffer.alloc(0), pieces: pieces.slice(0, at) }];
-        return [...items.slice(0, i), ...before];
+        if (piece.kind === "error") return this.#before(items, piece);
       }
     }
     return items;
+  }
+
+  /** What came before an error, which is passed on first, without the block that says it. @throws The error where nothing did. */
+  #before(items: readonly Item[], error: Extract<StreamEvent, { readonly kind: "error" }>): readonly Item[] {
+    const i = items.findIndex(({ pieces }) => pieces.includes(error));
+    const pieces = items[i]?.pieces ?? [];
+    const at = pieces.indexOf(error);
+    const failure = reportedFault(this.#provider, error);
+    if (i + at === 0) throw failure;
+    this.#failure = failure;
+    return [...items.slice(0, i), ...(at === 0 ? [] : [{ raw: Buffer.alloc(0), pieces: pieces.slice(0, at) }])];
   }
 
   /** The answer has been passed on to its end: the connection is free as soon as the rest of the body is in. */
@@ -140,11 +148,15 @@ export class UpstreamStream {
     };
     for (const block of blocks) {
       const raw = ownWords(block);
-      if (block.event === undefined) silent.push(raw);
-      else {
-        flush();
-        items.push(...itemsOf(raw, this.#reader.read(block.event), this.#reader.mended));
+      if (block.event === undefined) {
+        silent.push(raw);
+        continue;
       }
+      flush();
+      const pieces = this.#reader.read(block.event);
+      const { mended } = this.#reader;
+      if (mended === undefined && raw === block.raw) items.push({ raw, text: block.text, pieces });
+      else items.push(...itemsOf(raw, pieces, mended));
     }
     flush();
     return items;
@@ -184,8 +196,8 @@ const maxSilentBytes = 1024 * 1024;
 const maxTrailingChunks = 4;
 
 /** The bytes of a block without comments that could be taken for Charter's own. */
-function ownWords({ raw, event }: SseBlock): Buffer {
-  if (!raw.includes("charter") || !likeOurs.test(raw.toString("utf8"))) return raw;
+function ownWords({ raw, text, event }: SseBlock): Buffer {
+  if (!text.includes("charter") || !likeOurs.test(text)) return raw;
   return event === undefined ? Buffer.alloc(0) : Buffer.from(sseFrame(event.data, event.event));
 }
 

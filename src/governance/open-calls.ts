@@ -6,6 +6,8 @@
 // 3. An act that ends authority is on record after every act that rests on what ended and had taken effect before it (`quiet`).
 //    It waits for no other act, and for those no longer than `quietMs`: what hangs so long is on record after the end.
 import type { CredentialLookup } from "../identity/index.ts";
+import { Bag } from "../kernel/bag.ts";
+import type { Baggable } from "../kernel/bag.ts";
 import type { Ctx, Log } from "../kernel/ctx.ts";
 import type { Fault } from "../kernel/fault.ts";
 import { askAgainMs, quietMs, reviewMs } from "../kernel/limits.ts";
@@ -39,7 +41,8 @@ export interface OpenCallsParts {
   readonly log: Log;
 }
 
-class Call implements OpenCall {
+class Call implements OpenCall, Baggable {
+  place = -1;
   readonly ctx: Ctx;
   readonly judge: Judge;
   readonly sinceMs = performance.now();
@@ -98,13 +101,19 @@ interface Calls {
 /** The open calls of one server. */
 export class OpenCalls implements AsyncDisposable {
   readonly #parts: OpenCallsParts;
-  readonly #open = new Set<Call>();
+  readonly #open = new Bag<Call>();
   readonly #asking = new Set<Promise<void>>();
   #sweeping: Promise<void> | undefined;
   readonly #timer: NodeJS.Timeout;
   #constitutionHash: string;
   #askedMs = performance.now();
   #changes = 0;
+  /** What every call knows of the others. */
+  readonly #calls: Calls = {
+    restingOn: (ended) => [...this.#open].filter((each) => ended.some((scope) => concerns(each, scope))),
+    settled: (effects) => inTime(Promise.all([...this.#asking, ...effects])),
+    remove: (each) => this.#open.take(each),
+  };
 
   constructor(parts: OpenCallsParts) {
     this.#parts = parts;
@@ -119,13 +128,8 @@ export class OpenCalls implements AsyncDisposable {
   }
 
   #enter(ctx: Ctx, judge: Judge, attempt?: Attempt): Call {
-    const calls: Calls = {
-      restingOn: (ended) => [...this.#open].filter((each) => ended.some((scope) => concerns(each, scope))),
-      settled: (effects) => inTime(Promise.all([...this.#asking, ...effects])),
-      remove: (each) => void this.#open.delete(each),
-    };
-    const call = new Call(calls, ctx, judge, attempt);
-    this.#open.add(call);
+    const call = new Call(this.#calls, ctx, judge, attempt);
+    this.#open.put(call);
     return call;
   }
 

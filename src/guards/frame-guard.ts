@@ -56,11 +56,11 @@ export class FrameGuard {
     this.#policy = policy;
   }
 
-  /** @param raw The frame's bytes, where they pass as they came. */
-  look(raw: Buffer | undefined, pieces: readonly StreamEvent[]): GuardedFrame {
+  /** @param raw The frame's bytes, where they pass as they came. @param text The same as text, where it is known. */
+  look(raw: Buffer | undefined, pieces: readonly StreamEvent[], text?: string): GuardedFrame {
     this.#findings = [];
     const nextPieces = pieces.map((piece) => this.#piece(piece));
-    const next = raw === undefined ? undefined : this.#frame(raw, pieces);
+    const next = raw === undefined ? undefined : this.#frame(raw, text ?? raw.toString("utf8"), pieces);
     const findings = this.#findings;
     const denied = this.#denied();
     return {
@@ -81,8 +81,7 @@ export class FrameGuard {
     return id === piece.id && name === piece.name ? piece : { ...piece, id, name };
   }
 
-  #frame(raw: Buffer, pieces: readonly StreamEvent[]): Buffer {
-    const frame = raw.toString("utf8");
+  #frame(raw: Buffer, frame: string, pieces: readonly StreamEvent[]): Buffer {
     const bare = withoutWords(frame, pieces);
     if (this.#clean.get(bare)) return raw;
     const before = this.#findings.length;

@@ -39,6 +39,14 @@ export interface Block {
 interface Words {
   taken: string;
   passed: string;
+  /** How much of it the block holds that is looked at. */
+  needed: number;
+}
+
+/** What a piece says of a lane. */
+interface LanePart {
+  readonly words: Words;
+  readonly text: string;
 }
 
 /** The blocks that wait. */
@@ -60,8 +68,8 @@ export class HeldBlocks {
   /** Lets a block wait. @param guarded What the guards let pass at its pieces, also of words that came before it. */
   add(block: Block, guarded: Iterable<StreamEvent>): void {
     this.#blocks.push(block);
-    for (const [words, text] of this.#words(block.pieces)) words.taken += text;
-    for (const [words, text] of this.#words(guarded)) {
+    for (const { words, text } of this.#said(block.pieces)) words.taken += text;
+    for (const { words, text } of this.#said(guarded)) {
       // What was let pass before is what came; only what is let pass now can differ.
       this.#isChanged ||= !words.taken.startsWith(text, words.passed.length);
       words.passed += text;
@@ -72,12 +80,13 @@ export class HeldBlocks {
   release(): readonly Block[] {
     let count = 0;
     for (const { pieces } of this.#blocks) {
-      const needed = new Map<Words, number>();
-      for (const [words, text] of this.#words(pieces)) needed.set(words, (needed.get(words) ?? 0) + text.length);
-      if ([...needed].some(([{ passed }, length]) => passed.length < length)) break;
-      for (const [words, length] of needed) {
-        words.taken = words.taken.slice(length);
-        words.passed = words.passed.slice(length);
+      const said = this.#said(pieces);
+      for (const { words } of said) words.needed = 0;
+      for (const { words, text } of said) words.needed += text.length;
+      if (said.some(({ words }) => words.passed.length < words.needed)) break;
+      for (const { words, text } of said) {
+        words.taken = words.taken.slice(text.length);
+        words.passed = words.passed.slice(text.length);
       }
       count++;
     }
@@ -103,13 +112,15 @@ export class HeldBlocks {
     return drained;
   }
 
-  *#words(pieces: Iterable<StreamEvent>): Generator<readonly [Words, string]> {
+  #said(pieces: Iterable<StreamEvent>): readonly LanePart[] {
+    const said: LanePart[] = [];
     for (const piece of pieces) {
       const lane = laneOf(piece);
       if (lane === undefined) continue;
       let words = this.#lanes.get(lane);
-      if (words === undefined) this.#lanes.set(lane, (words = { taken: "", passed: "" }));
-      yield [words, (piece as WordPiece).text];
+      if (words === undefined) this.#lanes.set(lane, (words = { taken: "", passed: "", needed: 0 }));
+      said.push({ words, text: (piece as WordPiece).text });
     }
+    return said;
   }
 }

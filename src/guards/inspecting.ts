@@ -86,9 +86,10 @@ export class Inspection {
     const secrets = this.looking.find(({ name }) => name === "secrets");
     if (secrets === undefined) return;
     this.#secrets = secrets;
+    const note = (matches: readonly Match[]): boolean => this.#note(secrets, matches);
     this.walk.onEntering = (value, keys) => {
       if ((keys ?? (value as readonly unknown[])).length > mostAtOnce) return true;
-      lookAtWhole(this.walk, value, keys, this.#room, (matches) => this.#note(secrets, matches));
+      lookAtWhole(this.walk, value, keys, this.#room, note);
       return false;
     };
   }

@@ -152,10 +152,15 @@ function* inspectCall(call: ModelCall, inspection: Inspection): Steps<GuardedCal
 
 /** The words of turns, one after the other: those of all, and those of the user, whom answers interrupt. */
 function* lookBetweenTurns({ turns, raw }: ModelCall, inspection: Inspection): Steps<void> {
-  const all = turns.flatMap(({ parts }) => parts.flatMap(wordsOf));
+  const all: string[] = [];
+  const users: string[] = [];
+  for (const { role, parts } of turns) {
+    gatherWords(parts, all);
+    if (role === "user") gatherWords(parts, users);
+  }
   if (all.length > 1) yield* inspection.lookBetween(all, "/turns");
-  const users = turns.filter(({ role }) => role === "user").flatMap(({ parts }) => parts.flatMap(wordsOf));
   if (users.length < all.length) yield* inspection.lookBetween(users, "/turns");
+  if (!turns.some(({ parts }) => parts.some(holdsForeign))) return;
   for (const words of wordsByField(turns, raw)) yield* inspection.lookBetween(words, "/turns");
 }
 
@@ -185,7 +190,7 @@ function wordsByField(turns: readonly Turn[], raw: ModelCall["raw"]): readonly (
   const look = (part: Part): void => {
     if (part.kind === "foreign") return add(valueAt(raw, part.at), "");
     if (part.kind === "tool_result") return part.parts.forEach(look);
-    for (const words of wordsOf(part)) {
+    for (const words of gatherWords([part], [])) {
       known.push(words);
       for (const list of fields.values()) list.push(words);
     }
@@ -194,9 +199,17 @@ function wordsByField(turns: readonly Turn[], raw: ModelCall["raw"]): readonly (
   return [...fields.values()].filter((words) => words.length > 1);
 }
 
-function wordsOf(part: Part): readonly string[] {
-  if (part.kind === "tool_result") return part.parts.flatMap(wordsOf);
-  return part.kind === "text" || part.kind === "refusal" ? [part.text] : [];
+function holdsForeign(part: Part): boolean {
+  return part.kind === "foreign" || (part.kind === "tool_result" && part.parts.some(holdsForeign));
+}
+
+/** Adds the words of parts, and of what tools returned, in their order. */
+function gatherWords(parts: readonly Part[], words: string[]): readonly string[] {
+  for (const part of parts) {
+    if (part.kind === "tool_result") gatherWords(part.parts, words);
+    else if (part.kind === "text" || part.kind === "refusal") words.push(part.text);
+  }
+  return words;
 }
 
 /**
@@ -218,7 +231,7 @@ export function guardReply(
 
 function* inspectReply(reply: Reply, raw: RawReply | undefined, inspection: Inspection): Steps<GuardedReply> {
   const { walk, stretch, looking, findings } = inspection;
-  for (const { parts } of reply.choices) yield* inspection.lookBetween(parts.flatMap(wordsOf), placeOfChoices());
+  for (const { parts } of reply.choices) yield* inspection.lookBetween(gatherWords(parts, []), placeOfChoices());
   walk.enter(reply.choices, placeOfChoices, placesInPart(true));
   while (!inspection.look(looking)) yield* inspection.pause(looking);
   const named = { id: reply.id, model: reply.model };

@@ -2,7 +2,7 @@
 // value. Where one text ends and the next begins in letters of a token, both ends are read as one.
 import type { WordHits } from "./anchored-rules.ts";
 import { disguisedNow } from "./disguise/disguised.ts";
-import { looksDrawn } from "./disguise/split.ts";
+import { Changes, fewestChanges, looksDrawn } from "./disguise/split.ts";
 import type { DecodingRoom } from "./disguise/room.ts";
 import type { View } from "./disguise/view.ts";
 import { redactionMarker } from "./guard.ts";
@@ -83,7 +83,7 @@ const seamWork = 512;
 /** White space around a text that is looked past, characters; what is behind more of it meets nothing. */
 const mostWhite = 4096;
 
-/** Whether enough letters of tokens meet anywhere, with a digit or a mark among them; quick, for they seldom do. */
+/** Whether enough letters of tokens meet anywhere that look drawn, with a digit or a mark among them; quick, for they seldom do. */
 function mayBeCut(texts: readonly unknown[]): boolean {
   const ends = new Ends();
   for (const text of texts) if (ends.add(text)) return true;
@@ -110,46 +110,51 @@ class Ends {
   #length = 0;
   #pieces = 0;
   #isTelling = false;
+  readonly #changes = new Changes();
 
   /** Nothing that follows meets what came before. */
   reset(): void {
+    this.#length = 0;
     this.#pieces = 0;
+    this.#isTelling = false;
+    this.#changes.reset();
   }
 
   /** Takes the next text; true when what it ends may hold a token that is cut. */
   add(text: unknown): boolean {
-    if (typeof text !== "string" || text === "") {
-      this.#pieces = 0;
+    if (typeof text !== "string") {
+      this.reset();
       return false;
     }
     let from = 0;
     let to = text.length;
     while (from < to && from < mostWhite && text.charCodeAt(from) < 33) from++;
     while (to > from && text.length - to < mostWhite && text.charCodeAt(to - 1) < 33) to--;
-    let isTelling = this.#pieces > 0 && this.#isTelling;
-    let at = from;
-    for (; at < to && at - from < longestEnd; at++) {
-      const code = text.charCodeAt(at);
-      if (!isLetter(code)) break;
-      isTelling ||= isSign(code);
-    }
-    const length = (this.#pieces > 0 ? this.#length : 0) + at - from;
-    const pieces = this.#pieces + (at > from ? 1 : 0);
-    if (isTelling && pieces > 1 && length >= shortestToken) return true;
-    this.#length = length;
-    this.#pieces = pieces;
-    this.#isTelling = isTelling;
-    if (at === to) return false;
-    isTelling = false;
-    for (at = to; at > from && to - at < longestEnd; at--) {
-      const code = text.charCodeAt(at - 1);
-      if (!isLetter(code)) break;
-      isTelling ||= isSign(code);
-    }
-    this.#length = to - at;
-    this.#pieces = to > at ? 1 : 0;
-    this.#isTelling = isTelling;
+    let head = from;
+    while (head < to && head - from < longestEnd && isLetter(text.charCodeAt(head))) head++;
+    this.#take(text, from, head);
+    if (this.#mayHoldToken()) return true;
+    if (head === to) return false;
+    this.reset();
+    let tail = to;
+    while (tail > from && to - tail < longestEnd && isLetter(text.charCodeAt(tail - 1))) tail--;
+    this.#take(text, tail, to);
     return false;
+  }
+
+  #take(text: string, from: number, to: number): void {
+    if (from === to) return;
+    this.#pieces++;
+    this.#length += to - from;
+    for (let at = from; at < to; at++) {
+      const code = text.charCodeAt(at);
+      this.#isTelling ||= isSign(code);
+      this.#changes.see(code);
+    }
+  }
+
+  #mayHoldToken(): boolean {
+    return this.#isTelling && this.#pieces > 1 && this.#length >= shortestToken && this.#changes.count >= fewestChanges;
   }
 }
 

@@ -11,8 +11,9 @@ interface TokenText {
 /** The words that the probabilities of each choice of a reply say, but for those that its message says itself. */
 export function tokenTexts(body: object): readonly TokenText[] {
   return choicesOf(body).flatMap((choice) => {
-    const message = fieldsOf(fieldsOf(choice)["message"]);
-    const logprobs = fieldsOf(fieldsOf(choice)["logprobs"]);
+    const { message: said, logprobs: told } = fieldsOf(choice);
+    if (told === undefined || told === null) return [];
+    const [message, logprobs] = [fieldsOf(said), fieldsOf(told)];
     return ["content", "refusal"].flatMap((name) => {
       const text = listOf(logprobs[name])
         .map((each) => fieldsOf(each)["token"])

@@ -1,5 +1,4 @@
 // Looks at what only a list or record as a whole shows: tokens that are cut over its texts, and what a key says of its value.
-import { BoundedMap } from "../kernel/bounded-map.ts";
 import type { DecodingRoom } from "./disguise/room.ts";
 import { redactionMarker } from "./guard.ts";
 import type { Match } from "./guard.ts";
@@ -111,13 +110,9 @@ function lookBetweenFields(
   for (const [index, text] of values.texts) walk.putAt(keys[index] as string, text);
 }
 
-/** Names that were asked about, as a call says the same ones again and again; a few hundred. */
-const asked = new BoundedMap<string, boolean>(500);
-
 /** Whether a name says that its value is secret. */
 function isTellingName(name: string): boolean {
-  if (name.length < 3 || name.length > 64) return false;
-  return asked.getOrMake(name, () => telling.test(name));
+  return name.length >= 3 && name.length <= 64 && telling.test(name);
 }
 
 const telling = /key|secret|token|credential|password|passwd|pwd|passphrase/i;

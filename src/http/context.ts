@@ -44,7 +44,7 @@ export async function contextOf(
   // Listening begins before anything is awaited: a caller may go while its key is looked up.
   const gone = new AbortController();
   let [isOver, leave] = [false, (): void => {}];
-  reply.raw.once("close", () => {
+  reply.raw.on("close", () => {
     isOver = true;
     leave();
     if (!reply.raw.writableFinished) gone.abort(new Error("the caller has gone"));

@@ -68,7 +68,7 @@ export function httpMetrics(meter: Meter, door: HttpSources) {
       const labels = { charter_operation: routeOptions.config.operation ?? nothing };
       // A closed response no longer names its socket.
       const { socket } = raw;
-      response.once("close", () => {
+      response.on("close", () => {
         const answered = response.headersSent ? `${Math.trunc(response.statusCode / 100)}xx` : nothing;
         requests.with({ ...labels, method: raw.method ?? nothing, status: answered }).add();
         durations.with(labels).observe(secondsSince(startMs));

@@ -13,6 +13,7 @@ import { anonymous } from "../kernel/ctx.ts";
 import type { Ctx, Principal } from "../kernel/ctx.ts";
 import { Fault } from "../kernel/fault.ts";
 import { httpFault } from "./errors.ts";
+import { atOnce } from "./plugins/at-once.ts";
 import { addressOf } from "./plugins/proxies.ts";
 import { operations } from "./operations.ts";
 import type { Operation } from "./operations.ts";
@@ -30,12 +31,13 @@ interface Counting {
 
 /** Counts what has no caller: operations that anyone may call. */
 export function rateLimits(app: FastifyInstance, services: Counting): void {
-  app.addHook("onRequest", async (request, reply) => {
+  const count = (request: FastifyRequest, reply: FastifyReply): Promise<void> | undefined => {
     const { operation } = request.routeOptions.config;
-    if (operation === undefined) return;
+    if (operation === undefined) return undefined;
     const { access, rate }: Operation = operations[operation];
-    if (access === "public") await countRequest(services, rate, anonymous, request, reply);
-  });
+    return access === "public" ? countRequest(services, rate, anonymous, request, reply) : undefined;
+  };
+  app.addHook("onRequest", atOnce(count));
 }
 
 /**

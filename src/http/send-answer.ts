@@ -23,11 +23,11 @@ export async function sendAnswer(
   const facts = factHeaders(answer.facts);
   if (answer.kind === "whole") {
     const { body } = answer;
-    writeHead(reply, { ...facts, "content-type": "application/json", "content-length": body.length });
+    writeHead(reply, facts, { "content-type": "application/json", "content-length": body.length });
     reply.raw.end(body);
     return reply;
   }
-  writeHead(reply, { ...facts, ...streamHeaders });
+  writeHead(reply, facts, streamHeaders);
   await sendStream(reply, answer.bytes, { log, signal });
   return reply;
 }
@@ -46,33 +46,34 @@ export async function sendEvents(
 }
 
 /** Begins the answer: with the headers that every answer has, and these. */
-function writeHead(reply: FastifyReply, headers: Readonly<Record<string, string | number>>): void {
+function writeHead(reply: FastifyReply, ...own: readonly Headers[]): void {
   const fields: string[] = [];
-  const given = reply.getHeaders() as Readonly<Record<string, string | number>>;
-  for (const name in given) fields.push(name, String(given[name]));
-  for (const name in headers) fields.push(name, String(headers[name]));
+  for (const headers of [reply.getHeaders() as Headers, ...own]) {
+    for (const name in headers) fields.push(name, String(headers[name]));
+  }
   reply.hijack();
   reply.raw.writeHead(200, fields);
 }
 
+type Headers = Readonly<Record<string, string | number>>;
+
 /** The headers that say what became of a call. Cost is what is known when they leave. */
-export function factHeaders(facts: HeadFacts): Record<string, string | number> {
-  const { outcomeIndex, microdollars } = facts;
-  return {
+export function factHeaders(facts: HeadFacts): Headers {
+  const { outcomeIndex, deployment, model, schema, dropped } = facts;
+  const headers: Record<string, string | number> = {
     "x-charter-decision": facts.decision,
     "x-charter-intent": facts.intentIndex,
-    ...(outcomeIndex === null ? {} : { "x-charter-outcome": outcomeIndex }),
-    "x-charter-tier": facts.tier,
-    ...(facts.deployment === null ? {} : { "x-charter-deployment": headerText(facts.deployment) }),
-    ...(facts.model === null ? {} : { "x-charter-model": headerText(facts.model) }),
-    "x-charter-cost-microdollars": microdollars ?? "unknown",
-    "x-charter-cache": facts.cache,
-    "x-charter-overhead-microseconds": facts.overheadMicros,
-    ...(facts.schema === undefined ? {} : { "x-charter-schema": facts.schema }),
-    ...(facts.dropped === undefined
-      ? {}
-      : { "x-charter-dropped": headerText(facts.dropped.join(",").replaceAll(" ", "-")) }),
   };
+  if (outcomeIndex !== null) headers["x-charter-outcome"] = outcomeIndex;
+  headers["x-charter-tier"] = facts.tier;
+  if (deployment !== null) headers["x-charter-deployment"] = headerText(deployment);
+  if (model !== null) headers["x-charter-model"] = headerText(model);
+  headers["x-charter-cost-microdollars"] = facts.microdollars ?? "unknown";
+  headers["x-charter-cache"] = facts.cache;
+  headers["x-charter-overhead-microseconds"] = facts.overheadMicros;
+  if (schema !== undefined) headers["x-charter-schema"] = schema;
+  if (dropped !== undefined) headers["x-charter-dropped"] = headerText(dropped.join(",").replaceAll(" ", "-"));
+  return headers;
 }
 
 /** A name that came from a provider, as a header can hold it. */

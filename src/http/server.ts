@@ -150,9 +150,10 @@ export async function buildServer(parts: Services, limits: HttpLimits, tls?: Tls
   };
   app.addHook("onRequest", atOnce(check));
   const refuseMissing = missingPaths(Object.values(operations));
-  app.addHook("onRequest", async (request, reply) => {
-    if (request.is404) await refuseMissing(request, reply);
-  });
+  app.addHook(
+    "onRequest",
+    atOnce((request, reply) => (request.is404 ? refuseMissing(request, reply) : undefined)),
+  );
   rateLimits(app, services);
   app.addHook("onRoute", (route) => {
     if (route.config?.operation === undefined)

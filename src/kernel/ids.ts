@@ -21,6 +21,15 @@ export function isUuid(text: string): boolean {
  * are those of a version 4 UUID, which Node makes from a pool and so several times faster than it fills 16 bytes.
  */
 export function newId<Kind extends string>(clock: Clock): Id<Kind> {
-  const time = clock.nowMs().toString(16).padStart(12, "0");
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${randomUUID().slice(15)}` as Id<Kind>;
+  const timeMs = clock.nowMs();
+  if (timeMs !== lastMs) [lastText, lastMs] = [beginningAt(timeMs), timeMs];
+  return (lastText + randomUUID().slice(15)) as Id<Kind>;
 }
+
+/** How the ids of an instant begin: of those that are made at once it is spelled once. */
+function beginningAt(timeMs: number): string {
+  const time = timeMs.toString(16).padStart(12, "0");
+  return `${time.slice(0, 8)}-${time.slice(8)}-7`;
+}
+
+let [lastMs, lastText] = [0, beginningAt(0)];

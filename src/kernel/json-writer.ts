@@ -123,7 +123,8 @@ function* begin(value: unknown, form: JsonForm, out: RunningText, frames: Frame[
   frames.push({ value: value as object, keys, at: 0, isFirst: true });
 }
 
-function written(value: unknown, form: JsonForm): string {
+/** The text of a value in one go. @throws NotCanonicalError as `writeJson` does. */
+export function written(value: unknown, form: JsonForm): string {
   if (value === undefined) return "null";
   if (form === "canonical") return canonicalJson(value);
   if (form === "escaped") return escapedJson(value);

@@ -33,13 +33,17 @@ export function thoughtTokensOf(raw: Readonly<Record<string, unknown>>): number 
   return most;
 }
 
+const noLimits: readonly ThoughtLimit[] = [];
+
 /** Every limit of thought in a body. */
-export function* thoughtLimitsIn(raw: Readonly<Record<string, unknown>>): Generator<ThoughtLimit> {
+export function thoughtLimitsIn(raw: Readonly<Record<string, unknown>>): readonly ThoughtLimit[] {
+  let limits = noLimits;
   for (const key of Object.keys(raw)) {
     const name = canonicalName(key);
     const counts = settings.get(name);
-    if (counts !== undefined) yield* limitsIn(raw[key], name, `/${key}`, counts === "every");
+    if (counts !== undefined) limits = [...limits, ...limitsIn(raw[key], name, `/${key}`, counts === "every")];
   }
+  return limits;
 }
 
 function* limitsIn(value: unknown, name: string, at: string, isEvery: boolean): Generator<ThoughtLimit> {

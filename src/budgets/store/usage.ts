@@ -34,10 +34,10 @@ export function usageStatement() {
       const { product, project, key, model, createdMs } = reservation;
       const keys = [windowStart("hour", createdMs), product ?? "", project, key, model];
       const name = JSON.stringify(keys);
-      const row = rows.get(name) ?? { keys, sums: usageSums.map(() => 0) };
       const more = usedBy(charge);
-      for (const [i, sum] of usageSums.entries()) row.sums[i] = (row.sums[i] ?? 0) + more[sum];
-      rows.set(name, row);
+      const row = rows.get(name);
+      if (row === undefined) rows.set(name, { keys, sums: usageSums.map((sum) => more[sum]) });
+      else for (const [i, sum] of usageSums.entries()) row.sums[i] = (row.sums[i] ?? 0) + more[sum];
     }
     const values = [...rows.values()].map(({ keys, sums }) => [...keys, ...sums]);
     await statement.run(tx, values);

@@ -145,6 +145,7 @@ function askedIn(uses: readonly Use[]): Service {
 
 /** Names as a record holds them: few, and each once. */
 export function bounded(names: readonly string[]): readonly string[] {
+  if (names.length < 2) return names;
   const unique = [...new Set(names)];
   return unique.length <= maxNames ? unique : [...unique.slice(0, maxNames), "and more"];
 }

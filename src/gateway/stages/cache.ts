@@ -3,7 +3,7 @@
 // Only what is meant to come out the same is looked up: a temperature above 0, or several choices, ask for something new.
 import type { Constitution } from "../../constitution/index.ts";
 import { addressOf, canonicalCall, contentInTurns, partitionOf } from "../../answer-cache/index.ts";
-import type { AnswerCache, CanonicalCall, Producer, Query, SemanticIndex, Turn } from "../../answer-cache/index.ts";
+import type { AnswerCache, Producer, Query, SemanticIndex, Turn } from "../../answer-cache/index.ts";
 import type { Principal } from "../../kernel/ctx.ts";
 import type { CallSession } from "../call-session.ts";
 import { similarAnswer } from "../semantic-lookup.ts";
@@ -18,9 +18,6 @@ export interface CacheParts {
   readonly embed: (session: CallSession, text: string) => Promise<Float32Array>;
 }
 
-/** Stands for a call that is not looked up. */
-const notLookedUp = "" as CanonicalCall;
-
 /** What to do for a call: a kept answer, another call that is followed, or one to make. @throws `cache.not_stored`, or the signal's reason. */
 export async function cache(session: CallSession, parts: CacheParts): Promise<Turn> {
   const turn = await turnOf(session, parts);
@@ -32,6 +29,9 @@ async function turnOf(session: CallSession, { constitution, cache, similar, embe
   const { ctx, prepared, call } = session;
   const { signal } = ctx;
   const { product, terms, strategy, serves, dataClass, options, parameters } = prepared;
+  // A temperature that Charter does not know samples as well.
+  const isWarm = (call.temperature ?? call.raw["temperature"] ?? 0) !== 0;
+  if (isWarm || call.choices > 1 || strategy === "cascade") return cache.pass(options.cache);
   const circumstances = {
     strategy,
     dataClass,
@@ -42,18 +42,16 @@ async function turnOf(session: CallSession, { constitution, cache, similar, embe
     ...boundsOf(ctx.principal),
     ...parameters.passed,
   };
-  // A temperature that Charter does not know samples as well.
-  const isWarm = (call.temperature ?? call.raw["temperature"] ?? 0) !== 0;
-  const samples = isWarm || call.choices > 1 || strategy === "cascade";
-  const canonical = samples ? undefined : canonicalCall(call, circumstances, await contentOf(session));
+  const canonical = canonicalCall(call, circumstances, await contentOf(session));
+  if (canonical === undefined) return cache.pass(options.cache);
   const query: Query = {
     address: addressOf({
       partition: partitionOf(product),
       type: serves === "embeddings" ? "embedding" : "completion",
       constitutionHash: constitution.hash,
-      canonical: canonical ?? notLookedUp,
+      canonical,
     }),
-    ttlMs: canonical === undefined ? 0 : terms.cacheTtlSeconds * 1000,
+    ttlMs: terms.cacheTtlSeconds * 1000,
     control: options.cache,
     stream: call.stream,
     signal,

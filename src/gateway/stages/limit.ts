@@ -6,6 +6,14 @@ import { gatewayFault } from "../errors.ts";
 
 const minuteMs = 60_000;
 
+/** The terms that limit, how their counters are called, and what a key calls its own limit. */
+const limits = [
+  ["keyRequestsPerMinute", "key", "rpm"],
+  ["keyTokensPerMinute", "key-tokens", "tpm"],
+  ["modelRequestsPerMinute", "model", undefined],
+  ["modelTokensPerMinute", "model-tokens", undefined],
+] as const;
+
 /** Takes one call from every limit of the product's terms and of the key. @throws `model.rate_exceeded` with when to come back. */
 export async function limit(session: CallSession, { counter }: { readonly counter: Counter }): Promise<void> {
   const { ctx, prepared } = session;
@@ -13,21 +21,17 @@ export async function limit(session: CallSession, { counter }: { readonly counte
   const { product, terms, request, routed } = prepared;
   const model = routed.candidates[0]?.deployment.name ?? "";
   const tokens = Math.max(1, request.inputTokens + request.maxOutputTokens);
-  const limits = [
-    ["keyRequestsPerMinute", `gateway:key:${principal.id}`, 1, "rpm"],
-    ["keyTokensPerMinute", `gateway:key-tokens:${principal.id}`, tokens, "tpm"],
-    ["modelRequestsPerMinute", `gateway:model:${product ?? ""}:${model}`, 1],
-    ["modelTokensPerMinute", `gateway:model-tokens:${product ?? ""}:${model}`, tokens],
-  ] as const;
-  // Models of open providers are named by callers, and each name is a key.
-  const group = `gateway:${product ?? ""}`;
   const counted: (readonly [key: string, window: Limit])[] = [];
   const taken: (readonly [key: string, window: Limit, cost: number])[] = [];
-  for (const [name, wholeKey, cost, ofKey] of limits) {
+  for (const [name, what, ofKey] of limits) {
     const most = terms[name];
     // What is asked on behalf of a call is a part of it.
     if (most === null || (name === "keyRequestsPerMinute" && prepared.options.isPart === true)) continue;
-    const [key, window] = [wholeKey.slice(0, maxKeyLength), { limit: most, windowMs: minuteMs, group }];
+    const cost = name.includes("Tokens") ? tokens : 1;
+    const whose = ofKey === undefined ? `${product ?? ""}:${model}` : principal.id;
+    const key = `gateway:${what}:${whose}`.slice(0, maxKeyLength);
+    // Models of open providers are named by callers, and each name is a key.
+    const window = { limit: most, windowMs: minuteMs, group: `gateway:${product ?? ""}` };
     const { allowed, resetMs } = await counter.take(key, window, cost);
     if (allowed && name.includes("Tokens")) counted.push([key, window]);
     if (allowed) {

@@ -147,42 +147,51 @@ async function draftOf(
   const smallest = isOpen ? Math.min(wished, leastAnswerTokens) : wished;
   const written = await write(isOpen ? wished : undefined);
   const isTold = name === call.dialect;
-  const { untranslated: _, ...sayable } = call;
   const tokensWith = boundOf({
-    // What another API is not told costs nothing there.
-    call: isTold ? call : sayable,
+    call: isTold ? call : sayable(call),
     textTokens: await textTokensOf(call, written, signal),
     deployment,
     answers: answersOf(call),
     runsTools: isTold && parameters.effects.has("tools"),
     trustOf: (hasMedia) => ruleTrusts.of(product, deployment.name, hasMedia),
   });
-  const boundWith = (limit: number): TokenBound => tokensWith(answerTokensOf(call, limit));
   const amountOf = (tokens: Pick<TokenBound, "inputTokens" | "outputTokens">): Amount => ({
     tokens: tokens.inputTokens + tokens.outputTokens,
     microdollars: parameters.unpricedFor(name).length > 0 ? null : estimateOf(prices, deployment, tokens, service),
   });
-  /** What is known of the call with an answer of such a length. */
-  const knownWith = (limit: number): Amount => {
-    const { inputTokens: read, outputTokens: written, knownTokens, knownOutputTokens } = boundWith(limit);
-    return amountOf({ inputTokens: knownTokens ?? read, outputTokens: knownOutputTokens ?? written });
+  /** The most that the call can cost with an answer of such a length, and what is known of it. */
+  const boundWith = (limit: number) => {
+    const bound = tokensWith(answerTokensOf(call, limit));
+    const { inputTokens: read, outputTokens: written, knownTokens, knownOutputTokens } = bound;
+    const most = amountOf(bound);
+    const isAll = knownTokens === undefined && knownOutputTokens === undefined;
+    const known = { inputTokens: knownTokens ?? read, outputTokens: knownOutputTokens ?? written };
+    return { bound, most, known: isAll ? most : amountOf(known) };
   };
-  const bound = boundWith(wished);
+  const knownWith = (limit: number): Amount => boundWith(limit).known;
+  const whole = boundWith(wished);
+  const { bound } = whole;
   const takes = bound.without !== undefined ? "all" : bound.knownTokens !== undefined ? "whole" : "share";
   const isFixed = takes === "share" && smallest === wished;
   const wanted: Wanted = {
-    ...amountOf(bound),
+    ...whole.most,
     ...(isFixed ? {} : { flex: { takes, least: knownWith(smallest) } }),
   };
   const attemptedWith = (limit: number): Omit<Attempted, "seat" | "name"> => {
-    const most = boundWith(limit);
+    const { bound: most, known } = limit === wished ? whole : boundWith(limit);
     return {
       bound: most,
-      known: knownWith(limit),
+      known,
       likelyTokens: () => Math.min(most.inputTokens, likelyTokensOf(call, deployment.bounds)),
     };
   };
   return { write, written, attemptedWith, knownWith, wished, smallest, wanted, name, dialect };
+}
+
+/** A call without what another API is not told, which costs nothing there. */
+function sayable(call: ModelCall): ModelCall {
+  const { untranslated: _, ...rest } = call;
+  return rest;
 }
 
 /** The most tokens of a request as it goes out. What is sent as numbers of tokens is just so many. */

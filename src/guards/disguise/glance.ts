@@ -14,6 +14,10 @@ const shortestLine = 4;
 const fewestLines = 1;
 /** Shortest run of letters and digits that may be encoded; few words of prose are as long. */
 const shortestRun = 16;
+/** A name of words in small letters, as most keys of a body are: what it is made of is no encoding, and shows what it is. */
+const name = /^[a-z]{2,}(?:[_-][a-z]{2,})*$/;
+/** A longer one may be hexadecimal digits. */
+const longestName = 31;
 /** Fewer digits cannot spell a token byte by byte. */
 const fewestDigits = 12;
 
@@ -63,6 +67,7 @@ export function isSuspicious(text: string): boolean {
   let line = -1;
   let lines = 0;
   let beforeReturn = 0;
+  let isName: boolean | undefined;
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
     if (code > 127) return true;
@@ -76,7 +81,10 @@ export function isSuspicious(text: string): boolean {
     } else if (code === 13) beforeReturn = run;
     // Counts on while characters of a run follow each other.
     run = (run + 1) & -(kind & inRun);
-    if (run >= shortestRun) return true;
+    if (run >= shortestRun) {
+      isName ??= text.length <= longestName && name.test(text);
+      if (!isName) return true;
+    }
     seen |= kind;
     // Letters one by one, or groups of one length, with a mark between each two of them.
     if ((kind & isMark) !== 0) {

@@ -272,20 +272,34 @@ function goesOn(added: string, previous: Piece | undefined): boolean {
   return isSpelt || /\d|[a-z][A-Z]/.test(added);
 }
 
+/** Fewer changes between kinds of characters show nothing that was drawn. */
+export const fewestChanges = 2;
+
 /** Whether capitals, small letters and digits follow each other as they do at random: prose seldom changes between them. */
 export function looksDrawn(found: string): boolean {
-  return changesIn(found) >= Math.max(2, found.length / 12);
+  return changesIn(found) >= Math.max(fewestChanges, found.length / 12);
 }
 
-/** How often kinds of characters change. */
 function changesIn(found: string): number {
-  let changes = 0;
-  let kind = 0;
-  for (let i = 0; i < found.length; i++) {
-    const code = found.charCodeAt(i);
-    const own = code > 47 && code < 58 ? 1 : code > 64 && code < 91 ? 2 : code > 96 && code < 123 ? 3 : kind;
-    if (own !== kind && kind !== 0) changes++;
-    kind = own;
+  const changes = new Changes();
+  for (let i = 0; i < found.length; i++) changes.see(found.charCodeAt(i));
+  return changes.count;
+}
+
+/** Counts how often kinds of characters change: digits, capitals and small letters. */
+export class Changes {
+  count = 0;
+  #kind = 0;
+
+  see(code: number): void {
+    const own = code > 47 && code < 58 ? 1 : code > 64 && code < 91 ? 2 : code > 96 && code < 123 ? 3 : this.#kind;
+    if (own !== this.#kind && this.#kind !== 0) this.count++;
+    this.#kind = own;
   }
-  return changes;
+
+  /** Starts over. */
+  reset(): void {
+    this.count = 0;
+    this.#kind = 0;
+  }
 }

@@ -97,7 +97,7 @@ export function countBodies(app: FastifyInstance, mostBytes: number): void {
   const check = (request: FastifyRequest, reply: FastifyReply): void => {
     const { "content-length": length, "transfer-encoding": coding } = request.headers;
     if (length === undefined && coding === undefined) return;
-    reply.raw.once("close", () => app.bodyBudget.release(request));
+    reply.raw.on("close", () => app.bodyBudget.release(request));
   };
   app.addHook("onRequest", atOnce(check));
 }
@@ -118,12 +118,19 @@ export async function collectBody(
   if (declaredBytes !== undefined && declaredBytes > limitBytes) throw tooLarge();
   const chunks: Buffer[] = [];
   let sizeBytes = 0;
-  await eachPiece(body, request.ctx?.signal, (piece) => {
+  const take = (piece: Buffer): void => {
     sizeBytes += piece.length;
     if (sizeBytes > limitBytes) throw tooLarge();
     bodyBudget.hold(request, piece.length);
     chunks.push(piece);
-  });
+  };
+  const signal = request.ctx?.signal;
+  // A short body has come along with its headers; nothing but its end is still to come.
+  if (body.readableLength === declaredBytes && !body.destroyed && signal?.aborted !== true) {
+    const whole = body.read() as Buffer | null;
+    if (whole !== null) take(whole);
+    body.resume();
+  } else await eachPiece(body, signal, take);
   if (declaredBytes !== undefined && sizeBytes !== declaredBytes) {
     throw httpFault("request.malformed", "the body is not as long as its Content-Length says");
   }

@@ -3,16 +3,18 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { Server as TlsServer } from "node:tls";
+import { Bag } from "../../kernel/bag.ts";
+import type { Baggable } from "../../kernel/bag.ts";
 
 /** One request and its answer. */
-export interface Exchange {
+export interface Exchange extends Baggable {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
 }
 
 /** The exchanges of one server. */
 export class Exchanges implements Iterable<Exchange> {
-  readonly #running = new Set<Exchange>();
+  readonly #running = new Bag<Exchange>();
   /** Connections that have had no request, each with the bytes that opening it took. */
   readonly #unused = new Map<Socket, number>();
   #isLast = false;
@@ -25,11 +27,11 @@ export class Exchanges implements Iterable<Exchange> {
       socket.once("close", () => this.#unused.delete(socket));
     });
     server.prependListener("request", (request, response) => {
-      const exchange: Exchange = { request, response };
+      const exchange: Exchange = { request, response, place: -1 };
       this.#count += 1;
-      this.#running.add(exchange);
+      this.#running.put(exchange);
       this.#unused.delete(request.socket);
-      response.once("close", () => this.#running.delete(exchange));
+      response.on("close", () => this.#running.take(exchange));
       if (this.#isLast) response.shouldKeepAlive = false;
     });
   }
@@ -56,6 +58,6 @@ export class Exchanges implements Iterable<Exchange> {
   }
 
   [Symbol.iterator](): Iterator<Exchange> {
-    return this.#running.values();
+    return this.#running[Symbol.iterator]();
   }
 }

@@ -15,7 +15,7 @@ export function addressOf(request: FastifyRequest): string {
 
 /** An address without its IPv6 mapping or zone; empty when there is none, as on a socket that is gone. */
 export function plainAddress(address: string | undefined): string {
-  const [text = ""] = (address ?? "").split("%");
+  const [text = ""] = address?.includes("%") === true ? address.split("%") : [address];
   const mapped = /^::ffff:([\d.]+)$/i.exec(text)?.[1];
   return mapped !== undefined && isIPv4(mapped) ? mapped : text;
 }

@@ -11,6 +11,13 @@ import type { RequestId } from "../../kernel/ids.ts";
 /** Ids remembered in each of two generations: at 2 000 requests a second, the last 8 to 16 seconds; about 3 MB. */
 const generationSize = 16_384;
 
+declare module "node:http" {
+  interface IncomingMessage {
+    /** The id that the request was given; absent before it has one. */
+    charterId?: RequestId;
+  }
+}
+
 /** Gives requests their ids. */
 export interface RequestIds {
   /** The id of a request that has none yet. */
@@ -23,9 +30,8 @@ export interface RequestIds {
 export function openRequestIds(make: () => RequestId): RequestIds {
   let newer = new Set<string>();
   let older = new Set<string>();
-  const given = new WeakMap<IncomingMessage, RequestId>();
   return {
-    of: (request) => given.get(request),
+    of: (request) => request.charterId,
     take(request) {
       const inbound = request.headers["x-request-id"];
       const isFree = typeof inbound === "string" && isUuid(inbound) && !newer.has(inbound) && !older.has(inbound);
@@ -35,7 +41,7 @@ export function openRequestIds(make: () => RequestId): RequestIds {
         newer = new Set();
       }
       newer.add(id);
-      given.set(request, id);
+      request.charterId = id;
       return id;
     },
   };

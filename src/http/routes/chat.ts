@@ -123,7 +123,7 @@ export function chatRoutes(app: FastifyInstance, services: Services, limits: Htt
       bodyLimit: limits.maxModelRequestBytes,
       jsonBounds: dialect === "embeddings" ? { ...callBounds, nodes: maxEmbeddingNodes } : callBounds,
       alsoSays: clientError(dialect),
-      handle: async (ctx, request, reply) => complete(services, ctx, dialect, request, reply),
+      handle: (ctx, request, reply) => complete(services, ctx, dialect, request, reply),
     });
   }
 }

@@ -127,14 +127,13 @@ function factorsOf(provider: string): readonly Factor[] | undefined {
 
 /** The service that a reply says was given: in its own field, or in its account. */
 export function serviceReported(account: Account | null, tier?: string): Service {
-  const word = (...names: readonly string[]): string | undefined =>
-    names.map((name) => account?.[name]).find((value) => typeof value === "string");
-  const given = {
-    tier: tier ?? word("service_tier", "serviceTier") ?? traffic(word("trafficType")),
-    speed: word("speed"),
-    geo: word("inference_geo"),
+  const word = (name: string): string | undefined => {
+    const value = account?.[name];
+    return typeof value === "string" ? value : undefined;
   };
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined && value !== ""));
+  const given = tier ?? word("service_tier") ?? word("serviceTier") ?? traffic(word("trafficType"));
+  const [speed, geo] = [word("speed"), word("inference_geo")];
+  return { ...(given && { tier: given }), ...(speed && { speed }), ...(geo && { geo }) };
 }
 
 /** How Google names the services in its accounts: `ON_DEMAND`, `ON_DEMAND_PRIORITY`, `ON_DEMAND_FLEX`, `PROVISIONED_THROUGHPUT`. */

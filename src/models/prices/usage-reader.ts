@@ -103,15 +103,14 @@ export function readCounts(raw: unknown, ...lists: readonly (readonly Form[])[])
 /** Reads an account by one form; undefined when something required is not there. */
 function readingOf({ root, sources }: Form, raw: unknown): Reading | undefined {
   const account = withCachedTokens(accountIn(raw, root));
+  // Most forms do not fit.
+  for (const { steps, required } of sources) if (required && isAbsent(valueAt(account, steps))) return undefined;
   const counts = new Map<string, number>();
   let found = 0;
   let liesAt: string | undefined;
-  for (const { steps, names, required } of sources) {
+  for (const { steps, names } of sources) {
     const value = valueAt(account, steps);
-    if (value === undefined || value === null) {
-      if (required) return undefined;
-      continue;
-    }
+    if (isAbsent(value)) continue;
     found += 1;
     for (const name of names) {
       const sum = (counts.get(name) ?? 0) + (isCount(value) ? value : Number.NaN);
@@ -121,6 +120,10 @@ function readingOf({ root, sources }: Form, raw: unknown): Reading | undefined {
     }
   }
   return { counts, found, liesAt };
+}
+
+function isAbsent(value: unknown): value is undefined | null {
+  return value === undefined || value === null;
 }
 
 /** Where servers of the chat API say how many tokens they read from their cache, other than in OpenAI's own place: DeepSeek, Moonshot. */

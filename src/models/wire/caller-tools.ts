@@ -18,6 +18,7 @@ import type {
   ToolOffer,
   Turn,
 } from "../conversation.ts";
+import { hasPart } from "../call-facts.ts";
 import { FreeInput, freeInputOf } from "./free-input.ts";
 
 /** The longest name of a function that every provider takes, characters. */
@@ -38,6 +39,7 @@ export function withCallerTools(front: FrontDialect): FrontDialect {
 }
 
 function neutral(call: ModelCall): ModelCall {
+  if (call.tools.length === 0 && typeof call.toolChoice !== "object" && !hasPart(call, "tool_call")) return call;
   const names = new Names();
   const tools = call.tools.map((offer) => names.offer(offer));
   const turns = call.turns.map((turn) => names.turn(turn));

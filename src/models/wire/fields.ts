@@ -54,7 +54,12 @@ export function flagIn(from: JsonObject, key: string, at: string): boolean | und
 export function integerIn(from: JsonObject, key: string, at: string, least: number): number | undefined {
   const value = from[key];
   if (Number.isSafeInteger(value) && (value as number) >= least) return value as number;
-  return absent(value, at, key, least === Number.MIN_SAFE_INTEGER ? "an integer" : `an integer of at least ${least}`);
+  if (value === undefined || value === null) return undefined;
+  throw unlike(
+    `${at}/${key}`,
+    least === Number.MIN_SAFE_INTEGER ? "an integer" : `an integer of at least ${least}`,
+    value,
+  );
 }
 
 /** One of a few words. */
@@ -66,7 +71,8 @@ export function wordIn<Word extends string>(
 ): Word | undefined {
   const value = from[key];
   if (words.includes(value as Word)) return value as Word;
-  return absent(value, at, key, `one of ${words.join(", ")}`);
+  if (value === undefined || value === null) return undefined;
+  throw unlike(`${at}/${key}`, `one of ${words.join(", ")}`, value);
 }
 
 /** One of a few words; another text is one that only the caller's API knows, and its place is added to `untranslated`. */

@@ -38,7 +38,8 @@ function assertParts(body: unknown): void {
     if (Array.isArray(next)) {
       for (const item of next as unknown[]) if (typeof item === "object") see(item);
     } else {
-      for (const [key, value] of Object.entries(next)) if (!probabilities.has(key)) see(value);
+      const record = next as Readonly<Record<string, unknown>>;
+      for (const key of Object.keys(record)) if (!probabilities.has(key)) see(record[key]);
     }
   }
 }

@@ -19,6 +19,8 @@ export const maxEventLines = 65_536;
 export interface SseBlock {
   /** The bytes as they came. */
   readonly raw: Buffer;
+  /** The same as text. */
+  readonly text: string;
   /** What they say; undefined for comments and empty lines. */
   readonly event: SseEvent | undefined;
 }
@@ -54,7 +56,8 @@ export class SseDecoder {
     if (this.#heldBytes === 0) return [];
     const whole = this.#lineEmpty;
     const raw = this.#take(Buffer.alloc(0));
-    return [{ raw, event: whole ? this.#parse(raw) : undefined }];
+    const text = raw.toString("utf8");
+    return [{ raw, text, event: whole ? this.#parse(text) : undefined }];
   }
 
   /** Only line feeds end lines here. Gives where the unfinished rest begins. */
@@ -63,7 +66,8 @@ export class SseDecoder {
     let line = 0;
     for (let end = chunk.indexOf(lf); end !== -1; end = chunk.indexOf(lf, line)) {
       if (end === line && this.#lineEmpty) {
-        this.#push(chunk.subarray(start, end + 1), blocks);
+        const isAll = start === 0 && end + 1 === chunk.length;
+        this.#push(isAll ? chunk : chunk.subarray(start, end + 1), blocks);
         start = end + 1;
       }
       this.#lineEmpty = true;
@@ -100,7 +104,8 @@ export class SseDecoder {
 
   #push(tail: Buffer, blocks: SseBlock[]): void {
     const raw = this.#take(tail);
-    blocks.push({ raw, event: this.#parse(raw) });
+    const text = raw.toString("utf8");
+    blocks.push({ raw, text, event: this.#parse(text) });
   }
 
   #hold(bytes: Buffer): void {
@@ -119,12 +124,9 @@ export class SseDecoder {
     return raw;
   }
 
-  #parse(raw: Buffer): SseEvent | undefined {
-    let text = raw.toString("utf8");
-    if (this.#first) {
-      this.#first = false;
-      if (text.startsWith("\uFEFF")) text = text.slice(1);
-    }
+  #parse(block: string): SseEvent | undefined {
+    const text = this.#first && block.startsWith("\uFEFF") ? block.slice(1) : block;
+    this.#first = false;
     return parseBlock(text.includes("\r") ? text.replaceAll("\r\n", "\n").replaceAll("\r", "\n") : text);
   }
 }
@@ -158,17 +160,28 @@ export async function openedAnswer({ body, headers }: Pick<UpstreamAnswer, "body
     head = head.length === 0 ? piece.value : Buffer.concat([head, piece.value]);
     isEvents = beginsAsEvents(head);
   }
-  async function* whole(): AsyncGenerator<Buffer, void> {
-    if (head.length > 0) yield head;
-    yield* { [Symbol.asyncIterator]: () => pieces };
-  }
-  const rest = whole();
+  const rest = begunWith(head, pieces);
   const isLabelled = /^text\/event-stream\b/i.test(headers["content-type"] ?? "");
   const isJson = /^\s*[[{]/.test(head.subarray(0, 64).toString("latin1"));
   return {
     rest: { body: rest, collect: (maxBytes) => collected(rest, maxBytes) },
     isEvents: isEvents === true || (isLabelled && !isJson),
   };
+}
+
+/** What has been read, and then the pieces that follow. */
+function begunWith(head: Buffer, pieces: AsyncIterator<Buffer>): AsyncIterableIterator<Buffer> {
+  let isRead = head.length === 0;
+  const all: AsyncIterableIterator<Buffer> = {
+    next: () => {
+      if (isRead) return pieces.next();
+      isRead = true;
+      return Promise.resolve({ done: false, value: head });
+    },
+    return: async () => (await pieces.return?.()) ?? { done: true, value: undefined },
+    [Symbol.asyncIterator]: () => all,
+  };
+  return all;
 }
 
 function limited(bytes: number): void {
