@@ -88,10 +88,10 @@ async function run({ io, options, json }: LocalCall): Promise<number> {
     await charter.close();
     throw new Error(`what is shown once cannot be printed: ${(error as Error).message}`, { cause: error });
   }
-  void charter.later?.then((made) => {
+  void charter.later?.then(async (made) => {
     const { adminKey: lateKey = adminKey, adminPassword: latePassword = adminPassword } = made;
     if (lateKey === adminKey && latePassword === adminPassword) return;
-    return show({ ...ready, adminKey: lateKey, adminPassword: latePassword });
+    await show({ ...ready, adminKey: lateKey, adminPassword: latePassword });
   });
   const signal = await signals.first;
   if (!json) complain(io, `${signal}: finishing what is under way; once more to stop at once`);

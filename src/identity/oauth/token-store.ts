@@ -167,7 +167,7 @@ export class TokenStore {
   /** Whether a used token is a refresh token that was used just now. */
   #forgives({ model, consumed_ms: usedMs }: Pick<TokenRow, "model" | "consumed_ms">, nowMs: number): boolean {
     if (model !== "RefreshToken" || usedMs === null) return false;
-    const ageMs = nowMs - Number(usedMs);
+    const ageMs = nowMs - usedMs;
     return ageMs >= 0 && ageMs < this.#graceMs;
   }
 
