@@ -220,7 +220,16 @@ export class CallSession {
     const { deployment, error, durationMs } = facts;
     this.waited(durationMs);
     this.phase("attempt", startMs, { deployment, ...(error === undefined ? {} : { error }) });
-    this.parts.observer.attempted(facts);
+    this.watched((observer) => observer.attempted(facts));
+  }
+
+  /** Tells those who watch. What goes wrong with that is no failure of the call. */
+  watched(tell: (observer: GatewayObserver) => void): void {
+    try {
+      tell(this.parts.observer);
+    } catch (error) {
+      this.ctx.log.error({ err: error }, "a call could not be watched");
+    }
   }
 
   /** A deployment has answered. */
