@@ -336,9 +336,13 @@ export class CallSession {
     return this.#progress.schema === "invalid" || this.#progress.candidate?.isFallback === true;
   }
 
-  /** There will be no answer for those who follow. */
+  /** There will be no answer for those who follow. Never throws: the call has yet to be ended. */
   abandoned(error: unknown): void {
-    this.#lead?.fail(error);
+    try {
+      this.#lead?.fail(error);
+    } catch (worse) {
+      this.ctx.log.error({ err: worse }, "those who follow a call could not be told that it failed");
+    }
   }
 
   /**

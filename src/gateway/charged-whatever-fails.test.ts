@@ -102,6 +102,20 @@ const unavailable = async (): Promise<never> => {
   throw dbFault("db.unavailable", "The connection to the database was lost.", {}, new Error("lost"));
 };
 
+/** Budgets whose promises to calls do not become durable. */
+const unkept = (parts: GatewayParts): GatewayParts => ({
+  ...parts,
+  budgets: new Proxy(parts.budgets, {
+    get: (budgets, name) =>
+      name !== "admit"
+        ? (Reflect.get(budgets, name) as (...args: unknown[]) => unknown).bind(budgets)
+        : async (...args: Parameters<GatewayParts["budgets"]["admit"]>) => ({
+            ...(await budgets.admit(...args)),
+            kept: unavailable(),
+          }),
+  }),
+});
+
 /** The call ends when its answer lands. */
 const ending =
   (reason?: Fault): Spoil =>
@@ -126,6 +140,8 @@ const faults: Readonly<Record<string, Spoil>> = {
   "handing pieces on to others": leading("push"),
   "keeping a whole answer": leading("settle"),
   "keeping a stream": leading("settleStream"),
+  "writing words of a stream, and giving up on it": (parts) => leading("fail")(writing("text")(parts)),
+  "making a reservation durable, and giving up on the call": (parts) => leading("fail")(unkept(parts)),
   "the price list": (parts, { landing }) => ({
     ...parts,
     prices: failing(parts.prices, landing, { price: broken, estimate: broken, rates: broken, servicePercent: broken }),
@@ -142,18 +158,7 @@ const faults: Readonly<Record<string, Spoil>> = {
     ...parts,
     budgets: failing(parts.budgets, landing, { charge: unavailable, giveBack: unavailable }),
   }),
-  "making a reservation durable": (parts) => ({
-    ...parts,
-    budgets: new Proxy(parts.budgets, {
-      get: (budgets, name) =>
-        name !== "admit"
-          ? (Reflect.get(budgets, name) as (...args: unknown[]) => unknown).bind(budgets)
-          : async (...args: Parameters<GatewayParts["budgets"]["admit"]>) => ({
-              ...(await budgets.admit(...args)),
-              kept: unavailable(),
-            }),
-    }),
-  }),
+  "making a reservation durable": (parts) => unkept(parts),
   "the caller, who leaves": ending(),
   "the caller's rights, which end": ending(new Fault("credential.ended", "the key was revoked")),
 };

@@ -337,13 +337,11 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
 
   /** Ends a call whose stream broke off and says what its caller may read of it. @param fault What goes on record. */
   async #cut(error: unknown, fault: unknown, startMs: number): Promise<{ code: string; message: string }> {
-    const { session, source } = this.#parts;
+    const { session } = this.#parts;
     this.#isCut = !this.#isWhole;
-    this.#words.giveUp();
-    source.broke(error);
-    session.abandoned(error);
     session.phase("stream", startMs, { error: fault instanceof Fault ? fault.code : "internal.error" });
     try {
+      this.#giveUp(error);
       return await settleFailure(session, fault, this.#known());
     } catch (failure) {
       if (failure instanceof Fault) return { code: failure.code, message: failure.message };
@@ -358,6 +356,18 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
     const reply = { rawUsage: this.#usage, model: this.#model };
     const priced = { reply, ...(this.#tier && { serviceTier: this.#tier }) };
     return session.costOf(attempt, priced, this.#output.tokens, this.#isCut);
+  }
+
+  /** Lets go of the source and of those who follow. Whatever goes wrong with that, the call has yet to be ended. */
+  #giveUp(error: unknown): void {
+    const { session, source } = this.#parts;
+    try {
+      this.#words.giveUp();
+      source.broke(error);
+      session.abandoned(error);
+    } catch (worse) {
+      session.ctx.log.error({ err: worse }, "a broken stream could not be let go");
+    }
   }
 
   /** What is known of a stream that broke off; where not even that can be said, all that was held for it counts. */
