@@ -60,7 +60,7 @@ export async function writeSynced(path: string, bytes: Uint8Array, mode = privat
 /** What a file is called until it replaces another one. */
 const temporaryName = /\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tmp$/;
 
-/** Removes what replacements that were killed have left in a folder; only whoever owns the folder may call it. */
+/** Removes what replacements that were killed have left in a folder; only the owner of the folder may call it. */
 export async function removeTemporary(dir: string): Promise<void> {
   for (const name of await readdir(dir)) if (temporaryName.test(name)) await rm(join(dir, name), { force: true });
 }

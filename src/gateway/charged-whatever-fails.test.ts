@@ -23,7 +23,7 @@ const doors: Readonly<Record<string, readonly [DialectName, boolean]>> = {
 };
 
 /** What is told when an answer has landed. */
-class Landing {
+class Arrival {
   has = false;
   readonly #told = Promise.withResolvers<void>();
   readonly told = this.#told.promise;
@@ -39,13 +39,13 @@ const broken = (): never => {
 };
 
 /** A part in which some methods fail once an answer has landed. */
-function failing<T extends object>(part: T, landing: Landing, fails: Partial<Record<keyof T, () => unknown>>): T {
+function failing<T extends object>(part: T, arrival: Arrival, fails: Partial<Record<keyof T, () => unknown>>): T {
   return new Proxy(part, {
     get(target, name) {
       const value = Reflect.get(target, name) as unknown;
       if (typeof value !== "function") return value;
       return (...args: unknown[]) => {
-        const fail = landing.has ? fails[name as keyof T] : undefined;
+        const fail = arrival.has ? fails[name as keyof T] : undefined;
         return fail === undefined ? (Reflect.apply(value, target, args) as unknown) : fail();
       };
     },
@@ -96,7 +96,7 @@ const leading = (fails: keyof Producer) => (parts: GatewayParts) => ({
   }),
 });
 
-type Spoil = (parts: GatewayParts, at: { readonly landing: Landing; readonly caller: AbortController }) => GatewayParts;
+type Spoil = (parts: GatewayParts, at: { readonly arrival: Arrival; readonly caller: AbortController }) => GatewayParts;
 
 const unavailable = async (): Promise<never> => {
   throw dbFault("db.unavailable", "The connection to the database was lost.", {}, new Error("lost"));
@@ -119,8 +119,8 @@ const unkept = (parts: GatewayParts): GatewayParts => ({
 /** The call ends when its answer lands. */
 const ending =
   (reason?: Fault): Spoil =>
-  (parts, { landing, caller }) => {
-    void landing.told.then(() => caller.abort(reason));
+  (parts, { arrival, caller }) => {
+    void arrival.told.then(() => caller.abort(reason));
     return parts;
   };
 
@@ -142,21 +142,21 @@ const faults: Readonly<Record<string, Spoil>> = {
   "keeping a stream": leading("settleStream"),
   "writing words of a stream, and giving up on it": (parts) => leading("fail")(writing("text")(parts)),
   "making a reservation durable, and giving up on the call": (parts) => leading("fail")(unkept(parts)),
-  "the price list": (parts, { landing }) => ({
+  "the price list": (parts, { arrival }) => ({
     ...parts,
-    prices: failing(parts.prices, landing, { price: broken, estimate: broken, rates: broken, servicePercent: broken }),
+    prices: failing(parts.prices, arrival, { price: broken, estimate: broken, rates: broken, servicePercent: broken }),
   }),
-  "whoever watches attempts": (parts, { landing }) => ({
+  "whoever watches attempts": (parts, { arrival }) => ({
     ...parts,
-    observer: failing(parts.observer, landing, { attempted: broken }),
+    observer: failing(parts.observer, arrival, { attempted: broken }),
   }),
-  "whoever watches calls": (parts, { landing }) => ({
+  "whoever watches calls": (parts, { arrival }) => ({
     ...parts,
-    observer: failing(parts.observer, landing, { ended: broken }),
+    observer: failing(parts.observer, arrival, { ended: broken }),
   }),
-  "charging the budgets": (parts, { landing }) => ({
+  "charging the budgets": (parts, { arrival }) => ({
     ...parts,
-    budgets: failing(parts.budgets, landing, { charge: unavailable, giveBack: unavailable }),
+    budgets: failing(parts.budgets, arrival, { charge: unavailable, giveBack: unavailable }),
   }),
   "making a reservation durable": (parts) => unkept(parts),
   "the caller, who leaves": ending(),
@@ -173,15 +173,15 @@ async function used(rig: Awaited<ReturnType<typeof openStageRig>>) {
 /** Makes one call with a fault in its way; gives what it was charged and what is on record. */
 async function called([dialect, stream]: readonly [DialectName, boolean], spoil: Spoil) {
   await using rig = await openStageRig({ cacheTtlSeconds: 60 }, 10_000_000);
-  const [landing, caller] = [new Landing(), new AbortController()];
+  const [arrival, caller] = [new Arrival(), new AbortController()];
   const connect = () => {
     const upstream = new SimulatedUpstream();
-    return failingAfter(upstream, landing);
+    return failingAfter(upstream, arrival);
   };
   const fleet = new DeploymentPool({ connect, clock: systemClock, log: silentLog });
   try {
     const parts = { ...rig.parts, fleet, clock: systemClock } as unknown as GatewayParts;
-    const gateway = new Gateway(spoil(parts, { landing, caller }));
+    const gateway = new Gateway(spoil(parts, { arrival, caller }));
     const ctx = callerOf(caller.signal);
     const body = {
       model: "simulated-nano",
@@ -209,14 +209,14 @@ async function called([dialect, stream]: readonly [DialectName, boolean], spoil:
   }
 }
 
-function failingAfter(upstream: SimulatedUpstream, landing: Landing) {
+function failingAfter(upstream: SimulatedUpstream, arrival: Arrival) {
   return new Proxy(upstream, {
     get: (target, name) =>
       name !== "send"
         ? (Reflect.get(target, name) as (...args: unknown[]) => unknown).bind(target)
         : async (...args: Parameters<SimulatedUpstream["send"]>) => {
             const answer = await target.send(...args);
-            landing.now();
+            arrival.now();
             return answer;
           },
   });

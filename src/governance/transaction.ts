@@ -3,7 +3,7 @@ import type { Transaction } from "kysely";
 import type { Confirm, Database, Effect, Effects } from "../db/index.ts";
 import { Fault } from "../kernel/fault.ts";
 
-/** What is known of an act's transaction. It outlasts what becomes of the act in the hands of whoever carries it out. */
+/** What is known of an act's transaction. It outlasts what becomes of the act in the hands of its run. */
 export interface Fate {
   /** It was committed. */
   isApplied?: boolean;

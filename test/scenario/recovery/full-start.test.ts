@@ -10,7 +10,6 @@ import { loadConfig } from "../../../src/config/index.ts";
 import { systemClock } from "../../../src/kernel/clock.ts";
 import { silentLog } from "../../../src/kernel/ctx.ts";
 import { DiskLog } from "../../../src/ledger/disk/log.ts";
-import type { Leaf } from "../../../src/ledger/index.ts";
 import { envelope, startTestCharter } from "../../support/app/in-process.ts";
 import type { TestCharter } from "../../support/app/in-process.ts";
 import { spawnCharter } from "../../support/app/process.ts";
@@ -154,7 +153,7 @@ describeWith(["tmpfs"], "a start on a disk that has too little room to settle ev
             ...intentLeaf(from + i),
             operation: "artifact.hold",
           }));
-          await log.append(leaves as Leaf[]);
+          await log.append(leaves);
         }
       }
       await rm(join(dataDir, "ledger", "ballast"));
