@@ -262,6 +262,25 @@ describe("a stream that others follow", () => {
     expect(cache.stats()).toMatchObject({ heldBytes: 0, kept: 0 });
   });
 
+  it("counts out a follower who leaves without ever having read: its leader's end is the end, and nothing is held", async () => {
+    const { ask, lead, cache } = rig();
+    const leader = new AbortController();
+    const first = await lead({ stream: true, signal: leader.signal });
+    first.push(text("begun"));
+    const followers = await Promise.all(
+      [1, 2].map(async () => turnOf(await ask({ stream: true }), "follow").pieces[Symbol.asyncIterator]()),
+    );
+    leader.abort();
+    expect(first.signal.aborted).toBe(false);
+    // The first asks for nothing; the second has asked, and leaves while it waits for more.
+    await followers[0]?.return?.();
+    await followers[1]?.next();
+    expect(first.signal.aborted).toBe(false);
+    await followers[1]?.return?.();
+    expect(first.signal.aborted).toBe(true);
+    expect(cache.stats()).toMatchObject({ heldBytes: 0, flights: 0 });
+  });
+
   it("holds nothing more once it is too long and nobody follows it", async () => {
     const { lead, cache, ask } = rig({ maxHeldBytes: 5000 });
     const first = await lead({ stream: true });

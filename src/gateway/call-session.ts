@@ -220,7 +220,16 @@ export class CallSession {
     const { deployment, error, durationMs } = facts;
     this.waited(durationMs);
     this.phase("attempt", startMs, { deployment, ...(error === undefined ? {} : { error }) });
-    this.parts.observer.attempted(facts);
+    this.watched((observer) => observer.attempted(facts));
+  }
+
+  /** Tells those who watch. What goes wrong with that is no failure of the call. */
+  watched(tell: (observer: GatewayObserver) => void): void {
+    try {
+      tell(this.parts.observer);
+    } catch (error) {
+      this.ctx.log.error({ err: error }, "a call could not be watched");
+    }
   }
 
   /** A deployment has answered. */
@@ -327,9 +336,13 @@ export class CallSession {
     return this.#progress.schema === "invalid" || this.#progress.candidate?.isFallback === true;
   }
 
-  /** There will be no answer for those who follow. */
+  /** There will be no answer for those who follow. Never throws: the call has yet to be ended. */
   abandoned(error: unknown): void {
-    this.#lead?.fail(error);
+    try {
+      this.#lead?.fail(error);
+    } catch (worse) {
+      this.ctx.log.error({ err: worse }, "those who follow a call could not be told that it failed");
+    }
   }
 
   /**

@@ -75,6 +75,8 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
   readonly #keepAliveFrame: Buffer;
   /** What the source was asked for and has not given yet. */
   #pending: Promise<readonly Item[] | undefined> | undefined;
+  /** The source has come to its end: what the provider has said of it by then is all. */
+  #isWhole = false;
   /** The stream broke off. */
   #isCut = false;
 
@@ -93,7 +95,6 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
     const { signal } = session.ctx;
     const startMs = performance.now();
     using keepAlive = new KeepAlive();
-    let isOver = false;
     try {
       for (;;) {
         const askedMs = performance.now();
@@ -128,14 +129,12 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
         yield rest;
       }
       throwIfEnded(signal);
-      isOver = true;
       yield await this.#end(startMs);
     } catch (error) {
-      if (isOver) throw error;
-      isOver = true;
+      if (session.isOver) throw error;
       yield await this.#broken(error, startMs);
     } finally {
-      if (!isOver) await this.#left(startMs);
+      if (!session.isOver) await this.#left(startMs);
     }
   }
 
@@ -292,6 +291,7 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
   /** The comment and the last frame, once the outcome is durable. */
   async #end(startMs: number): Promise<Buffer> {
     const { session, source, attempt, form, front } = this.#parts;
+    this.#isWhole = true;
     session.passed({ kind: "end" });
     session.formed(form?.judge());
     const ending = this.#ending(this.#finish ?? "unknown");
@@ -337,14 +337,12 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
 
   /** Ends a call whose stream broke off and says what its caller may read of it. @param fault What goes on record. */
   async #cut(error: unknown, fault: unknown, startMs: number): Promise<{ code: string; message: string }> {
-    const { session, source } = this.#parts;
-    this.#isCut = true;
-    this.#words.giveUp();
-    source.broke(error);
-    session.abandoned(error);
+    const { session } = this.#parts;
+    this.#isCut = !this.#isWhole;
     session.phase("stream", startMs, { error: fault instanceof Fault ? fault.code : "internal.error" });
     try {
-      return await settleFailure(session, fault, this.#ending("error"));
+      this.#giveUp(error);
+      return await settleFailure(session, fault, this.#known());
     } catch (failure) {
       if (failure instanceof Fault) return { code: failure.code, message: failure.message };
       session.ctx.log.error({ err: failure }, "a stream failed inside");
@@ -358,6 +356,28 @@ export class StreamedAnswer implements AsyncIterable<Buffer> {
     const reply = { rawUsage: this.#usage, model: this.#model };
     const priced = { reply, ...(this.#tier && { serviceTier: this.#tier }) };
     return session.costOf(attempt, priced, this.#output.tokens, this.#isCut);
+  }
+
+  /** Lets go of the source and of those who follow. Whatever goes wrong with that, the call has yet to be ended. */
+  #giveUp(error: unknown): void {
+    const { session, source } = this.#parts;
+    try {
+      this.#words.giveUp();
+      source.broke(error);
+      session.abandoned(error);
+    } catch (worse) {
+      session.ctx.log.error({ err: worse }, "a broken stream could not be let go");
+    }
+  }
+
+  /** What is known of a stream that broke off; where not even that can be said, all that was held for it counts. */
+  #known(): Ending | undefined {
+    try {
+      return this.#ending("error");
+    } catch (error) {
+      this.#parts.session.ctx.log.error({ err: error }, "what a broken stream has cost cannot be said");
+      return undefined;
+    }
   }
 
   #ending(finish: string): Ending {

@@ -34,7 +34,8 @@ import { idIn, OpenCalls } from "./open-calls.ts";
 import { permissionDenied } from "./permission.ts";
 import { refusal } from "./refusal.ts";
 import { credentialSuspended, reachesTooFar, Refusals, suspensionOf } from "./refusals.ts";
-import { transaction, UnknownEffect } from "./transaction.ts";
+import { transaction } from "./transaction.ts";
+import type { Fate } from "./transaction.ts";
 import { scanThreats } from "./threats/index.ts";
 import type { Finding } from "./threats/index.ts";
 import { threatLimitsOf } from "./threat-limits.ts";
@@ -289,18 +290,24 @@ export function openGate(parts: GateParts): Gate {
         metrics.ended(fields, found, startMs);
       }
     };
-    const fail = async (error: unknown, facts?: LeafFacts): Promise<never> => {
+    const fail = async (error: unknown, facts?: LeafFacts, isApplied = false): Promise<never> => {
       const known = [...findings, ...reported];
       // A refusal can end a session too: a token that was shown twice.
       if (reported.length > 0 && changesAuthority(attempt.target)) await open.quiet([idIn(attempt.resource)]);
       const own = facts === undefined ? {} : { facts };
+      // What broke after the act had taken effect has undone nothing of it.
+      const broken = (code: string) =>
+        isApplied
+          ? ({ outcome: "interrupted", code: "effect.applied" } as const)
+          : ({ outcome: "failed", code } as const);
       if (!(error instanceof Fault)) {
-        await end({ outcome: "failed", code: "internal.error", ...own }, known);
+        await end({ ...broken("internal.error"), ...own }, known);
         throw error;
       }
       // A fault that has a cause is something that broke; one without is a rule or limit that held.
-      const outcome = error.cause === undefined ? "refused" : "failed";
-      const outcomeIndex = await end({ outcome, code: error.code, ...own }, known);
+      const became =
+        error.cause === undefined ? ({ outcome: "refused", code: error.code } as const) : broken(error.code);
+      const outcomeIndex = await end({ ...became, ...own }, known);
       const recorded = { ...error.facts, intentIndex: await intent, outcomeIndex };
       throw new Fault(error.code, error.message, recorded, error.cause);
     };
@@ -397,6 +404,7 @@ export function openGate(parts: GateParts): Gate {
       const begun = await begin(ctx, attempt);
       const intentIndex = await begun.intent;
       let result: ActResult<T>;
+      const fate: Fate = {};
       try {
         let isConfirmed = false;
         const confirm: Confirm = (tx) => {
@@ -407,13 +415,16 @@ export function openGate(parts: GateParts): Gate {
           intentIndex,
           confirm,
           note: (tx) => effects.note(tx, intentIndex),
-          transact: transaction(parts.database, effects, { intentIndex, confirm }),
+          transact: transaction(parts.database, effects, { intentIndex, confirm, fate }),
           report: (finding) => begun.report(finding),
         });
         result = await unlessStopped(running, ctx.signal, () => isConfirmed);
         if (!isConfirmed) throw new Error(`${attempt.operation} took effect without having looked again`);
+        if (fate.doubt !== undefined) throw fate.doubt;
       } catch (error) {
-        return await (error instanceof UnknownEffect ? begun.leaveOpen(error) : begun.fail(error));
+        return await (fate.doubt === undefined
+          ? begun.fail(error, undefined, fate.isApplied)
+          : begun.leaveOpen(fate.doubt));
       }
       return begun.finish(result);
     },

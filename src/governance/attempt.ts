@@ -54,8 +54,11 @@ export interface ActHandle {
   leaveOpen(unknown: UnknownEffect): Promise<never>;
   /** Ends the act as done; resolves when the outcome is durable. */
   finish<T>(result: ActResult<T>): Promise<Receipted<T>>;
-  /** Ends the act as refused or failed and rejects with the fault, which carries the leaf indexes. */
-  fail(error: unknown, facts?: LeafFacts): Promise<never>;
+  /**
+   * Ends the act as refused or failed and rejects with the fault, which carries the leaf indexes.
+   * @param isApplied It had taken effect before it failed, and is on record as such.
+   */
+  fail(error: unknown, facts?: LeafFacts, isApplied?: boolean): Promise<never>;
 }
 
 /** What an act is carried out with. */

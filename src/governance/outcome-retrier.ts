@@ -40,7 +40,7 @@ export function openOutcomeRetrier(ledger: Pick<Ledger, "append">, log: Log): Ou
         written();
         return first + form.length - 1;
       } catch (error) {
-        if (isOfLedger(error)) throw error;
+        if (!isOfLeaves(error)) throw error;
         refusal ??= error;
         const intent = leaves.at(-1)?.intent;
         log.error({ err: error, intent }, "an outcome cannot be recorded whole; leaving out what no ledger takes");
@@ -66,7 +66,7 @@ export function openOutcomeRetrier(ledger: Pick<Ledger, "append">, log: Log): Ou
         pace.succeeded();
       } catch (error) {
         // What is wrong with one says nothing about those behind it; what is wrong with the ledger does.
-        if (isOfLedger(error)) return;
+        if (!isOfLeaves(error)) return;
       }
     }
   };
@@ -102,9 +102,9 @@ export function openOutcomeRetrier(ledger: Pick<Ledger, "append">, log: Log): Ou
   };
 }
 
-/** Whether a ledger refused leaves for its own condition, and not for what they are. */
-function isOfLedger(error: unknown): boolean {
-  return error instanceof Fault && error.code !== "ledger.leaf_too_large" && error.code !== "ledger.batch_too_large";
+/** Whether leaves were refused for what they are; whatever else goes wrong may have gone wrong after they were written. */
+function isOfLeaves(error: unknown): boolean {
+  return error instanceof Fault && (error.code === "ledger.leaf_too_large" || error.code === "ledger.batch_too_large");
 }
 
 function withoutFacts(leaf: Leaf): Leaf {

@@ -7,6 +7,7 @@ import { dbFault } from "../db/errors.ts";
 import { systemClock } from "../kernel/clock.ts";
 import { silentLog } from "../kernel/ctx.ts";
 import type { Ctx } from "../kernel/ctx.ts";
+import { Fault } from "../kernel/fault.ts";
 import { newId } from "../kernel/ids.ts";
 import type { Leaf, Ledger } from "../ledger/index.ts";
 import { temporaryDatabase } from "../../test/support/storage/temporary-database.ts";
@@ -112,6 +113,51 @@ describe("a commit whose answer is lost", () => {
     expect(ends()).toEqual([]);
     await expect.poll(ends).toEqual([["interrupted", code]]);
   });
+});
+
+describe("an act that goes wrong after its transaction", () => {
+  it.each([
+    ["breaks", new Error("broke")],
+    ["fails", dbFault("db.unavailable", "gone", {}, new Error("lost"))],
+  ])("has taken effect, and is on record as such, when what follows %s", async (_, error) => {
+    const acted = gate.act(ctx, attempt, async (one) => {
+      await one.transact(async () => {});
+      throw error;
+    });
+    await expect(acted).rejects.toThrow(error.message);
+    expect(ends()).toEqual([["interrupted", "effect.applied"]]);
+  });
+
+  it("is refused where a rule says so", async () => {
+    const acted = gate.act(ctx, attempt, async (one) => {
+      await one.transact(async () => {});
+      throw new Fault("auth.locked", "locked");
+    });
+    await expect(acted).rejects.toMatchObject({ code: "auth.locked" });
+    expect(ends()).toEqual([["refused", "auth.locked"]]);
+  });
+
+  it.each(["swallows", "replaces"])(
+    "is asked about also where whoever carries it out %s that its answer was lost",
+    async (how) => {
+      const lost = async (commit: () => Promise<unknown>) => {
+        await commit();
+        throw unavailable();
+      };
+      const away = async () => {
+        throw unavailable();
+      };
+      troubles = [lost, away];
+      const acted = gate.act(ctx, attempt, async (one) => {
+        await one.transact(async () => {}).catch(() => {});
+        if (how === "replaces") throw new Error("something else");
+        return { value: 1 };
+      });
+      await expect(acted).rejects.toMatchObject({ code: "db.unavailable" });
+      expect(ends()).toEqual([]);
+      await expect.poll(ends).toEqual([["interrupted", "effect.applied"]]);
+    },
+  );
 });
 
 describe("effects", () => {

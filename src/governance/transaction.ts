@@ -3,11 +3,23 @@ import type { Transaction } from "kysely";
 import type { Confirm, Database, Effect, Effects } from "../db/index.ts";
 import { Fault } from "../kernel/fault.ts";
 
-/** Opens the one transaction of an act, in which its intent is noted as having taken effect. */
+/** What is known of an act's transaction. It outlasts what becomes of the act in the hands of its run. */
+export interface Fate {
+  /** It was committed. */
+  isApplied?: boolean;
+  /** Whether it was committed cannot be asked now. */
+  doubt?: UnknownEffect;
+}
+
+/** Opens the one transaction of an act, in which its intent is noted as having taken effect, and puts down what becomes of it. */
 export function transaction(
   database: Database,
   effects: Effects,
-  { intentIndex, confirm }: { readonly intentIndex: number; readonly confirm: Confirm },
+  {
+    intentIndex,
+    confirm,
+    fate = {},
+  }: { readonly intentIndex: number; readonly confirm: Confirm; readonly fate?: Fate },
 ): Effect["transact"] {
   let isOpened = false;
   return async <T, Tables>(
@@ -18,7 +30,7 @@ export function transaction(
     isOpened = true;
     let done: { readonly value: T } | undefined;
     try {
-      return await database.tables<Tables>().transact(async (tx) => {
+      const value = await database.tables<Tables>().transact(async (tx) => {
         done = undefined;
         await confirm(tx);
         const value = await work(tx);
@@ -26,11 +38,16 @@ export function transaction(
         done = { value };
         return value;
       }, durability);
+      fate.isApplied = true;
+      return value;
     } catch (error) {
       if (done === undefined || !(error instanceof Fault) || error.code !== "db.unavailable") throw error;
       // The connection was lost: the commit may have been done and only its answer lost on the way.
-      const isApplied = await isKnownToApply(effects, intentIndex, error);
-      if (isApplied) return done.value;
+      fate.isApplied = await isKnownToApply(effects, intentIndex, error).catch((unknown: unknown) => {
+        if (unknown instanceof UnknownEffect) fate.doubt = unknown;
+        throw unknown;
+      });
+      if (fate.isApplied) return done.value;
       throw error;
     }
   };

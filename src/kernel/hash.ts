@@ -55,7 +55,7 @@ export function runningHash(): RunningHash {
       begun ??= createHash("sha256").update(gathered);
       begun.update(data);
     },
-    digest: () => (begun === undefined ? digestOf(gathered) : `sha256:${begun.digest("hex")}`),
+    digest: () => (begun === undefined ? digestOf(gathered) : `sha256:${begun.copy().digest("hex")}`),
   };
 }
 

@@ -48,9 +48,8 @@ export class LeafEncoder {
 }
 
 function textOf(leaf: Leaf): string {
-  const json = leafJson(leaf);
   try {
-    return canonicalJson(json);
+    return canonicalJson(leafJson(leaf));
   } catch (cause) {
     throw ledgerFault("ledger.leaf_too_large", "A leaf has no canonical JSON form.", {}, cause);
   }

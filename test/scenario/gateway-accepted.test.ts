@@ -117,6 +117,38 @@ describe("an accepted call", () => {
   });
 });
 
+describe("an answer that says what it cost", () => {
+  const usage = { prompt_tokens: 10, completion_tokens: 33, total_tokens: 43 };
+  const image = { type: "image_url", image_url: { url: "data:image/png;base64,aGk=" } };
+  const unwritable = { role: "assistant", content: "Here.", images: [image] };
+  const garbled = { role: "assistant", tool_calls: [{ type: "function", function: { arguments: "{}" } }] };
+
+  it.each([
+    ["of pictures, whole", unwritable, "/v1/chat/completions", false],
+    ["of pictures, as a stream", unwritable, "/v1/chat/completions", true],
+    ["of pictures, in another API", unwritable, "/v1/messages", false],
+    ["of pictures, as a stream in another API", unwritable, "/v1/messages", true],
+    ["that cannot be read", garbled, "/v1/chat/completions", false],
+    ["that cannot be read, as a stream in another API", garbled, "/v1/messages", true],
+  ] as const)(
+    "is charged so much, by whatever door it was asked for and whether it can leave there: %s",
+    async (...row) => {
+      const [name, message, path, stream] = row;
+      const project = name.replaceAll(/\W+/g, "-");
+      const from = stub.seen.length;
+      const size = await rig.charter.ledgerSize();
+      stub.answer = (_request, response) =>
+        sendJson(response, { id: "1", model: "m", choices: [{ index: 0, message, finish_reason: "stop" }], usage });
+      const body = { ...question(), model: "own/pictures", stream, max_tokens: 500 };
+      await rig.charter.ask(path, { body, key: rig.productKey, headers: { "x-charter-project": project } });
+      expect(stub.seen.length - from).toBe(1);
+      expect(await settledBudget(rig, project)).toMatchObject({ used: 43, held: 0 });
+      const { facts } = await rig.outcomeSince(size);
+      expect(facts).toMatchObject({ attempts: 1, input_tokens: 10, output_tokens: 33, estimated: false });
+    },
+  );
+});
+
 describe("a call that was refused before it was accepted", () => {
   it.each([500, 502, 503, 504, 529, 429])("goes on to the next deployment: %i", async (status) => {
     await rig.charter.ask("/api/v1/circuit-breakers/reset_all", { method: "POST" });

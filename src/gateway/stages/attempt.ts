@@ -1,6 +1,7 @@
 // Stage 8: asks the candidates until one answers. Nothing of the answer has been shown when this resolves, and it may be shown.
 import { landAnswer } from "../attempts.ts";
 import type { AttemptParts, Landed } from "../attempts.ts";
+import { replyTokensInTurns } from "../../models/index.ts";
 import type { CallSession } from "../call-session.ts";
 import { landCascade } from "../cascade.ts";
 import type { AttemptPlan } from "./reserve.ts";
@@ -21,6 +22,8 @@ export async function attempt(session: CallSession, trial: AttemptPlan, parts: A
     if (landed.kind === "stream") begun.hold();
   } catch (error) {
     if (landed.kind === "stream") landed.intake.broke(error);
+    // The whole answer is here, and its provider bills what it says of it.
+    else session.spent(landed.attempt, session.costOf(landed.attempt, landed, await replyTokensInTurns(landed.reply)));
     throw error;
   }
   return landed;

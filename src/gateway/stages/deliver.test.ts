@@ -65,6 +65,32 @@ describe("delivering an answer", () => {
     expect(rig.calls).toMatchObject([{ error: "auth.revoked" }]);
   });
 
+  it("leaves a call that it follows when its own intent cannot be recorded", async () => {
+    await using rig = await openStageRig({ cacheTtlSeconds: 60 });
+    const leader = await cache(await rig.begin({ body: { ...hello, stream: true } }), rig.parts);
+    if (leader.kind !== "lead") throw new Error(leader.kind);
+    leader.lead.push({ kind: "text", choice: 0, text: "begun" });
+    const session = await rig.begin({ body: { ...hello, stream: true } });
+    const turn = await cache(session, rig.parts);
+    if (turn.kind !== "follow") throw new Error(turn.kind);
+    const intent = Promise.reject(new Fault("ledger.full", "full"));
+    Object.assign(session.parts, { begun: { ...session.parts.begun, intent } });
+    await expect(deliver(session, turn, rig.parts)).rejects.toMatchObject({ code: "ledger.full" });
+    leader.lead.fail(new Error("broke"));
+    expect(rig.parts.cache.stats().heldBytes).toBe(0);
+  });
+
+  it("ends a stream whose form cannot be judged: it is charged and on record, and its caller is told", async () => {
+    await using rig = await openStageRig();
+    const session = await rig.begin({ body: { ...hello, stream: true, response_format: { type: "json_object" } } });
+    const answer = await attempt(session, await reserve(session, rig.parts), rig.parts);
+    const given = await deliver(session, answer, { ...rig.parts, forms: failing });
+    if (given.kind !== "stream") throw new Error(given.kind);
+    expect(await textOf(given.bytes)).toMatch(/"error":\{.*internal/);
+    expect(rig.calls).toMatchObject([{ error: "internal.error", usage: { estimated: false } }]);
+    expect(rig.leaves.at(-1)).toMatchObject({ kind: "outcome", outcome: "failed" });
+  });
+
   it("charges what the provider says where Charter fails at its answer", async () => {
     await using rig = await openStageRig();
     const session = await rig.begin({ body: { ...hello, response_format: { type: "json_object" } } });

@@ -18,6 +18,7 @@ import { StreamedAnswer } from "../streaming.ts";
 import type { StreamParts } from "../streaming.ts";
 import { frontOf } from "./read.ts";
 import type { Fronts } from "./read.ts";
+import { reasonOf } from "./settle.ts";
 import type { Delivered, Ending } from "./settle.ts";
 
 /** What delivering needs. */
@@ -49,9 +50,8 @@ async function whole(session: CallSession, answer: WholeAnswer, parts: DeliverPa
   try {
     return await lookedThrough(session, answer, { cost, withheld }, parts);
   } catch (error) {
-    if (session.ctx.signal.aborted) throw error;
     // Whatever goes wrong here, the provider has answered, and bills what it says.
-    return withheld(error);
+    return withheld(reasonOf(session, error));
   }
 }
 

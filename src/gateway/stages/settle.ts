@@ -17,6 +17,7 @@ import { StatusFault } from "../../deployments/index.ts";
 import { excessOf, overrunOf, reasonsBeyond } from "../overrun.ts";
 import { bounded } from "../parameters/index.ts";
 import type { AnswerFacts, HeadFacts } from "../answer-facts.ts";
+import type { CallFacts } from "../observer.ts";
 import type { FormVerdict } from "../reply-form.ts";
 import type { Amount } from "../call-reservations.ts";
 
@@ -216,12 +217,12 @@ function recordOf(session: CallSession, { ending, total, beyond, charged }: Outc
 /** Tells those who watch. */
 function observe(session: CallSession, { ending, total, beyond, error }: Outcome): void {
   const { ctx, call, prepared, progress } = session;
-  const { startMs, observer } = session.parts;
+  const { startMs } = session.parts;
   const { parameters } = prepared;
   const { candidate, cache, attempts, waitedMs, phases, chunks } = progress;
   const durationMs = performance.now() - startMs;
   const isAnswered = error === undefined;
-  observer.ended({
+  const facts: CallFacts = {
     requestId: ctx.requestId,
     operation: ctx.operation,
     product: prepared.product,
@@ -249,7 +250,8 @@ function observe(session: CallSession, { ending, total, beyond, error }: Outcome
     },
     perChunkMs: chunks && chunks.count > 1 ? (chunks.lastMs - chunks.firstMs) / (chunks.count - 1) : undefined,
     phases,
-  });
+  };
+  session.watched((observer) => observer.ended(facts));
 }
 
 /**

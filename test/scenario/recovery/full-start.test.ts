@@ -1,6 +1,7 @@
 // A start on a disk that has no room: what the last end of the server left is settled all the same, as far as there is room and
 // otherwise once there is, and nothing new begins before.
-import { cp, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { spawnSync } from "node:child_process";
+import { cp, mkdir, mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -11,8 +12,10 @@ import { silentLog } from "../../../src/kernel/ctx.ts";
 import { DiskLog } from "../../../src/ledger/disk/log.ts";
 import { envelope, startTestCharter } from "../../support/app/in-process.ts";
 import type { TestCharter } from "../../support/app/in-process.ts";
-import { expectSound } from "../../support/ledger/record.ts";
+import { spawnCharter } from "../../support/app/process.ts";
+import { everyEntry, expectEachIntentClosed, expectSound } from "../../support/ledger/record.ts";
 import { intentLeaf } from "../../support/ledger/ledger-folder.ts";
+import { describeWith } from "../../support/servers/requires.ts";
 import { eventually } from "../../support/wait.ts";
 
 let folders: string[];
@@ -120,3 +123,70 @@ describe("a start on a full disk", () => {
     expect(await expectSound(dataDir)).toMatchObject({ openIntents: 0 });
   });
 });
+
+/** Acts that a kill cuts off. */
+const openActs = 6000;
+
+describeWith(["tmpfs"], "a start on a disk that has too little room to settle everything", () => {
+  it("serves reads, begins nothing, and settles the rest as soon as there is room", async () => {
+    const mount = await folder();
+    spawnSync("mount", ["-t", "tmpfs", "-o", "size=48m", "none", mount]);
+    try {
+      const dataDir = join(mount, "data");
+      let adminKey = "";
+      {
+        await using killed = await spawnCharter({ dataDir });
+        ({ adminKey } = killed);
+        const ask = (i: number) => killed.ask("/v1/artifacts", { body: envelope({ payload: "x".repeat(200 + i) }) });
+        for (let i = 0; i < 50; i++) expect((await ask(i)).status).toBe(201);
+        const { origin } = configOf(dataDir).ledger;
+        await killed.kill();
+        await using log = await DiskLog.open({
+          dir: join(dataDir, "ledger"),
+          origin,
+          clock: systemClock,
+          log: silentLog,
+        });
+        // Their outcomes take more room than there will be.
+        for (let from = 0; from < openActs; from += 500) {
+          const leaves = Array.from({ length: 500 }, (_, i) => ({
+            ...intentLeaf(from + i),
+            operation: "artifact.hold",
+          }));
+          await log.append(leaves);
+        }
+      }
+      await rm(join(dataDir, "ledger", "ballast"));
+      const filler = join(mount, "in-the-way");
+      await fill(filler, 1024 * 1024);
+      await using server = await spawnCharter({ dataDir, adminKey });
+      expect((await server.ask("/ready", { key: null })).status).toBe(503);
+      expect((await server.ask("/v1/artifacts?limit=1")).status).toBe(200);
+      expect((await server.ask("/v1/artifacts", { body: envelope() })).status).toBe(503);
+      await rm(filler);
+      await eventually(async () => (await server.ask("/ready", { key: null })).status === 200);
+      await eventually(async () => (await server.ask("/v1/artifacts", { body: envelope() })).status === 201);
+      const leaves = await everyEntry(server);
+      expectEachIntentClosed(leaves);
+      const closed = leaves.filter(({ operation, kind }) => operation === "artifact.hold" && kind === "outcome");
+      expect(closed.map(({ code }) => code)).toEqual(Array.from({ length: openActs }, () => "effect.none"));
+      await server.stop();
+      await expectSound(dataDir);
+    } finally {
+      spawnSync("umount", ["-l", mount]);
+    }
+  });
+});
+
+/** Takes all room that is left where a file lies, but for so many bytes. */
+async function fill(path: string, leftBytes: number): Promise<void> {
+  await using file = await open(path, "w");
+  const bytes = Buffer.alloc(64 * 1024, 1);
+  let size = 0;
+  try {
+    for (;;) size += (await file.write(bytes)).bytesWritten;
+  } catch (error) {
+    expect(error).toMatchObject({ code: "ENOSPC" });
+  }
+  await file.truncate(size - leftBytes);
+}
