@@ -20,7 +20,9 @@ export function usersContract(name: string, places: DatabasePlaces): void {
     let writer: StoredUserWriter;
     let nowMs = Date.UTC(2026, 0, 1);
     let made = 0;
-    const clock = { nowMs: () => nowMs };
+    /** By how much someone has set the clock, milliseconds. */
+    let setMs = 0;
+    const clock = { nowMs: () => nowMs + setMs, steady: { nowMs: () => nowMs } };
 
     beforeAll(async () => {
       place = await unreliable(places)();
@@ -200,10 +202,11 @@ export function usersContract(name: string, places: DatabasePlaces): void {
       expect((await elsewhere.status(id))?.disabled).toBe(false);
       nowMs += 5_000;
       expect((await elsewhere.status(id))?.disabled).toBe(true);
-      nowMs -= hourMs;
+      setMs = -hourMs;
       await db.transact((tx) => writer.setDisabled(tx, id, false));
+      nowMs += 5_000;
       expect((await elsewhere.status(id))?.disabled).toBe(false);
-      nowMs += hourMs;
+      setMs = 0;
       expect(await users.status("usr_nobody")).toBeUndefined();
     });
 
