@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { modules } from "../app.ts";
 import type { Config } from "../config/index.ts";
-import { openDatabase } from "../db/index.ts";
+import { DatabaseProbe, openDatabase } from "../db/index.ts";
 import type { Database } from "../db/index.ts";
 import { makeFolder, removeTemporary, syncFolder } from "../durable-files/index.ts";
 import { buildServer, cursorsUnder, drainServer, openTls } from "../http/index.ts";
@@ -177,8 +177,14 @@ async function listen(house: House, defer: (close: () => Promise<void>) => void)
   const { host, port, drainNoticeMs, drainTimeoutMs, requestTimeoutMs } = config.http;
   // An upload may take as long as the room that is kept for it, and no longer: it could not be stored afterwards.
   const uploadMs = constitution.data.limits.abandonedUploadSeconds * 1000;
+  const probe = new DatabaseProbe(house.database);
   const server = await buildServer(
-    { ...house, metrics: house.meter, cursors: cursorsUnder(await secrets.bytes("cursor.key")) },
+    {
+      ...house,
+      metrics: house.meter,
+      cursors: cursorsUnder(await secrets.bytes("cursor.key")),
+      databaseTrouble: () => probe.trouble(),
+    },
     {
       ...config.http,
       requestTimeoutMs: Math.min(requestTimeoutMs, uploadMs),

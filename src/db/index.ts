@@ -14,6 +14,7 @@ export { Effects } from "./effects.ts";
 export { onEnd } from "./outcomes.ts";
 export { changed, statement } from "./statement.ts";
 export type { Statement, Value } from "./statement.ts";
+export { DatabaseProbe } from "./probe.ts";
 export { aloneAt, sharedPlace, takeTurn } from "./turns.ts";
 
 /** Which database to open. */

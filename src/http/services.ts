@@ -37,6 +37,8 @@ export interface Services {
   readonly responses: Responses;
   readonly deliberation: Deliberation;
   readonly budgets: GovernedBudgets;
+  /** What is the matter with the database; undefined while it answers. */
+  readonly databaseTrouble: () => Promise<string | undefined>;
   /** All metrics in the Prometheus text format, and its media type. */
   readonly metrics: { text(): Promise<string>; readonly mediaType: string };
   readonly cursors: Cursors;

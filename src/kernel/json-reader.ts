@@ -54,6 +54,7 @@ const backslash = 0x5c;
 const closeList = 0x5d;
 const openRecord = 0x7b;
 const closeRecord = 0x7d;
+const letterE = 0x65;
 const letterU = 0x75;
 
 /** The value of a document's bytes, which must be valid UTF-8. @throws JsonRefusal */
@@ -332,11 +333,13 @@ class JsonReader {
     const bytes = this.#bytes;
     const start = this.#at;
     let at = start + 1;
+    let hasExponent = false;
     for (let byte = bytes[at]; byte !== undefined && isOfNumber(byte); byte = bytes[at]) {
       if (++at - start > maxJsonNumberBytes) throw new JsonRefusal("numberBytes", start);
+      if ((byte | 0x20) === letterE) hasExponent = true;
     }
     const { keepsDigits: areKept = false, refusesLostDigits: isStrict = false } = this.#bounds;
-    if (areKept ? !this.#hasRawNumber : isStrict && at - start > digitsOfDouble) {
+    if (areKept ? !this.#hasRawNumber : isStrict && (hasExponent || at - start > digitsOfDouble)) {
       const text = bytes.toString("latin1", start, at);
       const value = Number(text);
       const isLost = !keepsDigits(text, value);

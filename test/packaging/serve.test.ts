@@ -1,10 +1,13 @@
 // `charter serve` as a process: what it prints, how it stops, and that the lines it shows can be pasted.
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { connect } from "node:net";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { connect, createServer } from "node:net";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { olderNode, plainEnv, startServer } from "../support/app/charter.ts";
 import { eventually } from "../support/wait.ts";
@@ -61,6 +64,64 @@ describe("charter serve --json", () => {
       running.process.kill("SIGKILL");
       await once(running.process, "exit");
     }
+  });
+
+  it("shows the credentials of a first start again when it failed after it had made them, or could not print them", async () => {
+    const taken = createServer().listen(0, "127.0.0.1");
+    await once(taken, "listening");
+    const port = String((taken.address() as AddressInfo).port);
+    const full = openSync("/dev/full", "w");
+    const failed = (...args: string[]) =>
+      spawnSync(process.execPath, [launcher, "serve", "--port", "0", "--data", "data", "--json", ...args], {
+        cwd: folder,
+        env: plainEnv(),
+        stdio: ["ignore", args.length === 0 ? full : "pipe", "pipe"],
+        encoding: "utf8",
+      });
+    try {
+      const first = failed("--port", port);
+      expect([first.status, first.stdout]).toEqual([1, ""]);
+      const second = failed();
+      expect([second.status, second.stderr]).toEqual([1, expect.stringContaining("cannot be printed")]);
+      const shown = await serve();
+      const { url, admin_key: key, admin_password: password } = shown.ready;
+      expect(password).toMatch(/^([0-9a-z]{5}-){3}[0-9a-z]{5}$/);
+      const { keys } = (await (
+        await fetch(`${url}/v1/keys`, { headers: { authorization: `Bearer ${key}` } })
+      ).json()) as { keys: { kind: string; revoked_at: string | null }[] };
+      expect(keys.map(({ revoked_at: revokedAt }) => revokedAt === null)).toEqual([true, false, false]);
+      shown.process.kill("SIGTERM");
+      await once(shown.process, "exit");
+      const later = await serve();
+      expect(Object.keys(later.ready)).toEqual(["url", "data_dir", "constitution_hash"]);
+      later.process.kill("SIGTERM");
+      await once(later.process, "exit");
+    } finally {
+      taken.close();
+      closeSync(full);
+    }
+  });
+
+  it("survives SIGHUP where no terminal is gone", async () => {
+    const running = await serve();
+    running.process.kill("SIGHUP");
+    expect(await answers(running.ready.url)).toBe(true);
+    running.process.kill("SIGTERM");
+    expect(await once(running.process, "exit")).toEqual([0, null]);
+  });
+
+  it("serves on, and stops, when its log cannot be written", async () => {
+    const stderr = openSync("/dev/full", "w");
+    const args = [launcher, "serve", "--port", "0", "--data", "data", "--json"];
+    const child = spawn(process.execPath, args, { cwd: folder, env: plainEnv(), stdio: ["ignore", "pipe", stderr] });
+    const [line] = (await once(createInterface({ input: child.stdout as Readable }), "line")) as [string];
+    const { url } = JSON.parse(line) as { url: string };
+    // Each is a line in the log.
+    for (let i = 0; i < 3; i++) await fetch(`${url}/v1/artifacts`, { method: "POST", body: "{" });
+    expect((await fetch(`${url}/health`)).status).toBe(200);
+    child.kill("SIGTERM");
+    expect(await once(child, "exit")).toEqual([0, null]);
+    closeSync(stderr);
   });
 
   it.runIf(olderNode())("does not go on serving when an older Node's launcher is killed with -9", async () => {

@@ -52,9 +52,10 @@ export function systemRoutes(app: FastifyInstance, services: Services): void {
       summary: "Whether writes would be accepted",
       response: { 200: answer("Ready.", readiness), 503: answer("Not ready, and why.", readiness) },
     },
-    answer: (_request, reply) => {
+    answer: async (_request, reply) => {
       const condition = services.ledger.condition();
-      const trouble = condition.state === "open" ? app.frontDoor.trouble() : condition.reason;
+      const trouble =
+        condition.state === "open" ? (app.frontDoor.trouble() ?? (await services.databaseTrouble())) : condition.reason;
       if (trouble === undefined) return { status: "ready", ledger: "open" };
       return reply.code(503).send({ status: "not_ready", ledger: condition.state, reason: trouble });
     },
