@@ -87,7 +87,8 @@ class OpenLedger implements DiskLedger {
   }
 
   async append(leaves: readonly Leaf[]): Promise<number> {
-    if (this.#held !== undefined && leaves.some(begins)) {
+    // A log that is not open says itself why.
+    if (this.#held !== undefined && this.#log.condition().state === "open" && leaves.some(begins)) {
       throw ledgerFault("ledger.full", `Nothing new may begin: ${this.#held}.`, { retryAfterSeconds: 5 });
     }
     return this.#log.append(leaves);
