@@ -5,6 +5,7 @@ import type { Identity } from "../identity/index.ts";
 import { instant } from "../kernel/clock.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Ctx, Log } from "../kernel/ctx.ts";
+import { Fault } from "../kernel/fault.ts";
 import { newId } from "../kernel/ids.ts";
 import type { Ledger } from "../ledger/index.ts";
 import type { UnshownCredentials } from "./unshown-credentials.ts";
@@ -57,19 +58,34 @@ export function beginService(house: Needs, newAdminKey: boolean, unshown: Unshow
         },
       ]),
     async () => {
+      const isFirst = !(await identity.keys.any());
       const left = await unshown.left();
-      if (!newAdminKey && left === undefined && (await identity.keys.any())) return;
-      await unshown.note(left);
+      const earlier = left?.key === undefined ? undefined : await keyOf(house, system, left.key);
+      // One that was used was seen, whatever became of the note of that.
+      const isUnseen = left !== undefined && (earlier?.lastUsedAt ?? null) === null;
+      if (!newAdminKey && !isUnseen && !isFirst) return;
+      const password = isFirst || left?.password === true;
+      await unshown.note({ ...left, password });
       const { id, key } = (await keys.create(system, { kind: "admin" })).value;
-      if (left) await keys.revoke(system, left);
-      await unshown.note(id);
+      await unshown.note({ key: id, password });
+      if (isUnseen && earlier?.revokedAt === null) await keys.revoke(system, earlier.id);
       first.adminKey = key;
     },
     async () => {
-      const isUnseen = (await unshown.left()) !== undefined && !newAdminKey;
-      const admin = await accounts.ensureFirstAdmin(system, isUnseen);
+      const left = await unshown.left();
+      const admin = await accounts.ensureFirstAdmin(system, left?.password === true);
       if (admin !== undefined) first.adminPassword = admin.oneTimePassword;
     },
   ];
   return { steps, first: first as FirstCredentials };
+}
+
+/** A key that an earlier start made; undefined when there is none, as in a database that was put back. */
+async function keyOf({ keys }: Needs, system: Ctx, id: string) {
+  try {
+    return await keys.get(system, id);
+  } catch (error) {
+    if (error instanceof Fault && error.code === "key.not_found") return undefined;
+    throw error;
+  }
 }

@@ -68,7 +68,8 @@ export class LogOutput {
     if (error === null) {
       const rest = this.#writing?.subarray(written);
       this.#writing = rest === undefined || rest.length === 0 ? undefined : rest;
-      if (this.#isFailing && this.#writing === undefined) this.#recovered();
+      const isLate = this.#isFailing || this.#lost > 0;
+      if (isLate && this.#writing === undefined && this.#waiting === "") this.#recovered();
       return this.#next();
     }
     // The reader of a pipe is gone for good; one that is behind will read on.

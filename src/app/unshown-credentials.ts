@@ -1,8 +1,16 @@
-// Remembers in the data folder that the credentials of a first start were made and that no one has seen them yet. A start that
-// fails after it made them, or cannot print them, is followed by one that makes others in their place.
+// Remembers in the data folder that the credentials of a start were made and that no one has seen them yet. A start that fails
+// after it made them, or cannot print them, is followed by one that makes others in their place.
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { ignoreMissing, replaceFile, syncFolder } from "../durable-files/index.ts";
+
+/** What was made, or is about to be, and was not shown. */
+export interface Unshown {
+  /** The id of an admin's key. */
+  readonly key?: string;
+  /** Whether the one-time password of the user `admin` is among it. */
+  readonly password?: boolean;
+}
 
 /** Credentials that were made and not shown. */
 export class UnshownCredentials {
@@ -15,19 +23,25 @@ export class UnshownCredentials {
     this.#file = join(dir, "credentials-not-shown");
   }
 
-  /** The id of the key among them, empty where there is none; undefined when all were shown. */
-  async left(): Promise<string | undefined> {
+  /** What is left of an earlier start; undefined when all was shown. What cannot be read names nothing. */
+  async left(): Promise<Unshown | undefined> {
+    let text: string;
     try {
-      return (await readFile(this.#file, "utf8")).trim();
+      text = await readFile(this.#file, "utf8");
     } catch (error) {
       ignoreMissing(error);
       return undefined;
     }
+    try {
+      return JSON.parse(text) as Unshown;
+    } catch {
+      return {};
+    }
   }
 
-  /** Some are about to be made, or this key was. */
-  async note(keyId = ""): Promise<void> {
-    await replaceFile(this.#file, Buffer.from(`${keyId}\n`));
+  /** These are about to be made, or were. */
+  async note(unshown: Unshown): Promise<void> {
+    await replaceFile(this.#file, Buffer.from(`${JSON.stringify(unshown)}\n`));
   }
 
   /** They were shown. */

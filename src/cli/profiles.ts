@@ -4,8 +4,9 @@
 //    replaced whole.
 // 2. A refresh token is good once, and a second use ends the session. Of several commands at a time one renews the session,
 //    under a lock file; the others wait for it and take what it got.
+import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { open, rm, stat } from "node:fs/promises";
+import { readFile, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -28,6 +29,8 @@ export interface Profile {
 
 /** How long before its end a token is renewed, milliseconds: longer than one request and the difference of two clocks. */
 const renewBeforeMs = 60_000;
+/** How long a renewal may take, milliseconds: less than its lock is believed. */
+const renewalMs = 20_000;
 /** How long a lock is believed, milliseconds; what holds it longer was killed. */
 const lockLifeMs = 30_000;
 /** How often a waiting command looks at the lock again, milliseconds. */
@@ -67,15 +70,20 @@ export class Profiles {
     await this.#locked(() => this.#write(() => this.#all.delete(name)));
   }
 
-  /** The access token of a profile, renewed when it is about to end. @throws RefusalError when the session has ended. */
-  async token(name: string): Promise<string> {
+  /**
+   * The access token of a profile, renewed when it is about to end.
+   * @throws RefusalError when the session has ended, or someone else has signed in under its name meanwhile.
+   */
+  async token(name: string, { url, username }: Pick<Profile, "url" | "username">): Promise<string> {
     const known = this.find(name);
     if (known !== undefined && isFresh(known)) return known.accessToken;
     return this.#locked(async () => {
       // Another command may have renewed it while this one waited.
       this.#read();
       const profile = this.#all.get(name);
-      if (profile === undefined) throw signedOut(`nobody is signed in as profile ${name}`);
+      if (profile?.url !== url || profile.username !== username) {
+        throw signedOut(`the session of profile ${name} on ${url} has ended`);
+      }
       if (isFresh(profile)) return profile.accessToken;
       const next = await renewed(name, profile);
       await this.#write(() => this.#all.set(name, next));
@@ -117,24 +125,39 @@ export class Profiles {
     const lock = `${this.file}.lock`;
     const { makeFolder } = await import("../durable-files/index.ts");
     await makeFolder(dirname(lock));
-    while (!(await taken(lock))) {
-      const age = Date.now() - ((await stat(lock).catch(() => undefined))?.mtimeMs ?? Date.now());
-      if (age > lockLifeMs) await rm(lock, { force: true });
+    const mine = randomUUID();
+    while (!(await taken(lock, mine))) {
+      const ageMs = Date.now() - ((await stat(lock).catch(() => undefined))?.mtimeMs ?? Date.now());
+      // One of the future is of a clock that was set.
+      if (ageMs > lockLifeMs || ageMs < -lockLifeMs) await rm(lock, { force: true });
       else await sleep(lockPauseMs);
     }
     try {
       return await work();
     } finally {
-      await rm(lock, { force: true });
+      // One that took too long may have lost it to another command.
+      if ((await readFile(lock, "utf8").catch(() => "")) === mine) await rm(lock, { force: true });
     }
   }
 }
 
-/** The profile that the answer of a token endpoint makes. */
+/** Longest life of a token that is believed, seconds. */
+const longestLifeSeconds = 365 * 24 * 3600;
+
+/** The profile that the answer of a token endpoint makes. @throws Error where it holds no tokens. */
 export function profileFrom(url: string, username: string, tokens: unknown): Profile {
   const accessToken = fieldText(tokens, "access_token") ?? "";
   const refreshToken = fieldText(tokens, "refresh_token");
-  const expiresAt = new Date(Date.now() + 1000 * (fieldNumber(tokens, "expires_in") ?? 0)).toISOString();
+  const lifeSeconds = fieldNumber(tokens, "expires_in") ?? 0;
+  const isToken = (text: string): boolean => /^[\x21-\x7e]{1,16384}$/.test(text);
+  if (
+    !isToken(accessToken) ||
+    !isToken(refreshToken ?? "-") ||
+    !(lifeSeconds > 0 && lifeSeconds <= longestLifeSeconds)
+  ) {
+    throw new Error(`${url} answers with no tokens, so it may be no Charter`);
+  }
+  const expiresAt = new Date(Date.now() + 1000 * lifeSeconds).toISOString();
   return { url, username, accessToken, expiresAt, ...(refreshToken !== undefined && { refreshToken }) };
 }
 
@@ -148,12 +171,9 @@ async function renewed(name: string, { url, username, refreshToken }: Profile): 
   try {
     const form = new URLSearchParams({ grant_type: "refresh_token", refresh_token: refreshToken });
     const headers = { "content-type": "application/x-www-form-urlencoded", accept: "application/json" };
-    const { body } = await client.open({
-      method: "POST",
-      path: "/api/v1/auth/token",
-      headers,
-      body: form.toString(),
-    });
+    const signal = AbortSignal.timeout(renewalMs);
+    const request = { method: "POST", path: "/api/v1/auth/token", headers, body: form.toString(), signal } as const;
+    const { body } = await client.open(request);
     return profileFrom(url, username, JSON.parse((await buffer(body)).toString("utf8")));
   } catch (error) {
     if (!(error instanceof RefusalError) || error.status >= 500 || error.status === 429) throw error;
@@ -174,9 +194,9 @@ function checkName(name: string): void {
   }
 }
 
-async function taken(lock: string): Promise<boolean> {
+async function taken(lock: string, by: string): Promise<boolean> {
   try {
-    await (await open(lock, "wx", privateFileMode)).close();
+    await writeFile(lock, by, { flag: "wx", mode: privateFileMode });
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;

@@ -19,6 +19,6 @@ export function clientFor(call: LocalCall): Client {
   const profile = profiles.find(name);
   const url = named ?? profile?.url ?? defaultUrl;
   if (key !== undefined || profile === undefined) return new Client(url, key);
-  const client = new Client(url, () => profiles.token(name));
+  const client = new Client(url, () => profiles.token(name, profile));
   return client.url === profile.url ? client : new Client(url);
 }

@@ -1,8 +1,10 @@
 // Aligned columns of text for people.
 import { stripVTControlCharacters } from "node:util";
+import { printable } from "./io.ts";
 
 /** Pads every column but the last to its widest cell; columns are two spaces apart. */
-export function alignColumns(rows: readonly (readonly string[])[], right: readonly number[] = []): string[] {
+export function alignColumns(cells: readonly (readonly string[])[], right: readonly number[] = []): string[] {
+  const rows = cells.map((row) => row.map(coloured));
   const widths: number[] = [];
   for (const row of rows) {
     for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, shownWidth(cell));
@@ -22,6 +24,15 @@ export function table(
   right: readonly number[] = [],
 ): string[] {
   return alignColumns([heading.map((cell) => cell.toUpperCase()), ...rows], right);
+}
+
+/** A cell whose colours stay, and whose other control characters, which could move the cursor or hide text, become `?`. */
+function coloured(cell: string): string {
+  // oxlint-disable-next-line no-control-regex -- control characters are exactly what is looked for
+  return cell
+    .split(/(\u001b\[[0-9;]{0,16}m)/)
+    .map((part, i) => (i % 2 === 1 ? part : printable(part)))
+    .join("");
 }
 
 function pad(cell: string, width: number, right: boolean): string {

@@ -6,10 +6,13 @@ import type { Database } from "./database.ts";
 const believedMs = 1000;
 const patienceMs = 2000;
 
+const silent = "the database does not answer";
+
 /** Asks one database. */
 export class DatabaseProbe {
   readonly #database: Database;
   #asked: Promise<string | undefined> | undefined;
+  #isOpen = false;
   #askedMs = Number.NEGATIVE_INFINITY;
 
   constructor(database: Database) {
@@ -27,14 +30,20 @@ export class DatabaseProbe {
   }
 
   async #ask(): Promise<string | undefined> {
+    // One question at a time: those that are never answered would take every connection.
+    if (this.#isOpen) return silent;
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<string>((resolve) => {
-      timer = setTimeout(() => resolve("the database does not answer"), patienceMs).unref();
+      timer = setTimeout(() => resolve(silent), patienceMs).unref();
     });
-    const answers = sql`select 1`.execute(this.#database.read).then(
-      () => undefined,
-      () => "the database cannot be reached",
-    );
+    this.#isOpen = true;
+    const answers = sql`select 1`
+      .execute(this.#database.read)
+      .then(
+        () => undefined,
+        () => "the database cannot be reached",
+      )
+      .finally(() => (this.#isOpen = false));
     try {
       return await Promise.race([answers, late]);
     } finally {

@@ -52,12 +52,20 @@ export async function syncFolder(path: string): Promise<void> {
  */
 export async function makeFolder(path: string, mode = privateFolderMode): Promise<void> {
   try {
-    await mkdir(path, { mode });
+    await makeOne(path, mode);
   } catch (error) {
-    if (systemCode(error) === "EEXIST" && (await stat(path)).isDirectory()) return;
     if (systemCode(error) !== "ENOENT" || dirname(path) === path) throw error;
     await makeFolder(dirname(path), mode);
+    await makeOne(path, mode);
+  }
+}
+
+/** Makes one folder, which may be there, or be made by another at the same time. */
+async function makeOne(path: string, mode: number): Promise<void> {
+  try {
     await mkdir(path, { mode });
+  } catch (error) {
+    if (systemCode(error) !== "EEXIST" || !(await stat(path)).isDirectory()) throw error;
   }
 }
 

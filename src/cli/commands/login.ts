@@ -38,8 +38,9 @@ export const login: CommandBody = {
     if (options.has("print")) {
       if (json) printJson(io, tokens);
       else {
-        print(io, `access token (${fieldText(tokens, "expires_in")} s): ${fieldText(tokens, "access_token")}`);
-        print(io, `refresh token: ${fieldText(tokens, "refresh_token")}`);
+        const text = (name: string): string => printable(fieldText(tokens, name) ?? "");
+        print(io, `access token (${text("expires_in")} s): ${text("access_token")}`);
+        print(io, `refresh token: ${text("refresh_token")}`);
       }
       return exitCodes.ok;
     }

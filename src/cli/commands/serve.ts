@@ -88,11 +88,12 @@ async function run({ io, options, json }: LocalCall): Promise<number> {
     await charter.close();
     throw new Error(`what is shown once cannot be printed: ${(error as Error).message}`, { cause: error });
   }
-  void charter.later?.then(async (made) => {
+  const showLate = async (made: Pick<ReadyServer, "adminKey" | "adminPassword">): Promise<void> => {
     const { adminKey: lateKey = adminKey, adminPassword: latePassword = adminPassword } = made;
     if (lateKey === adminKey && latePassword === adminPassword) return;
     await show({ ...ready, adminKey: lateKey, adminPassword: latePassword });
-  });
+  };
+  charter.later?.then(showLate).catch((error: unknown) => complain(io, `charter: ${(error as Error).message}`));
   const signal = await signals.first;
   if (!json) complain(io, `${signal}: finishing what is under way; once more to stop at once`);
   await charter.close();
