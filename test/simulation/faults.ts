@@ -1,0 +1,82 @@
+// What befalls the machine, by the seed: a kind of fault has spells, and outside of them nothing of it happens. While everything
+// is checked and while Charter must recover, all is calm: what holds nothing back must then come right.
+import type { Disk } from "./disk.ts";
+import type { DiskWork } from "./disk-work.ts";
+import type { SqliteFault } from "./doors-sqlite.ts";
+import type { Random } from "./random.ts";
+
+/** The kinds of faults. */
+export const faultKinds = [
+  "slow disk",
+  "full disk",
+  "failing sync",
+  "failing write",
+  "full database",
+  "busy database",
+] as const;
+
+/** One kind. */
+export type FaultKind = (typeof faultKinds)[number];
+
+/** How often something of a spell fails. */
+const share = 0.2;
+const [busy, full] = [5, 13];
+
+/** The faults of one simulation. */
+export class Faults {
+  readonly #chance: Random;
+  readonly #kinds: readonly FaultKind[];
+  readonly #spells = new Set<FaultKind>();
+  /** Set by the machine. */
+  disk: Disk | undefined;
+
+  constructor(chance: Random, kinds: readonly FaultKind[]) {
+    this.#chance = chance;
+    this.#kinds = kinds;
+  }
+
+  /** Begins a spell or ends one, as the seed says; tells which kinds have one now. */
+  turn(): readonly FaultKind[] {
+    for (const kind of this.#kinds) {
+      const begins = this.#chance.chance(0.15);
+      if (begins) this.#spells.add(kind);
+      else this.#spells.delete(kind);
+    }
+    this.#fill();
+    return [...this.#spells];
+  }
+
+  /** Ends all spells. */
+  calm(): void {
+    this.#spells.clear();
+    this.#fill();
+  }
+
+  #fill(): void {
+    const { disk } = this;
+    if (disk === undefined) return;
+    disk.capacity = this.#spells.has("full disk") ? disk.used + this.#chance.below(4096) : Number.POSITIVE_INFINITY;
+  }
+
+  #strikes(kind: FaultKind): boolean {
+    return this.#spells.has(kind) && this.#chance.chance(share);
+  }
+
+  /** Longest that work of the disk takes, milliseconds. */
+  slowestMs(work: DiskWork): number {
+    const usual = work === "sync" ? 5 : 0.5;
+    return this.#strikes("slow disk") ? 2000 : usual;
+  }
+
+  ofDisk(work: DiskWork, _path: string): string | undefined {
+    if (work === "sync" && this.#strikes("failing sync")) return "EIO";
+    if (work === "write" && this.#strikes("failing write")) return "EIO";
+    return undefined;
+  }
+
+  ofSqlite(sql: string): SqliteFault | undefined {
+    if (sql === "begin immediate" && this.#strikes("busy database")) return { code: busy, after: false };
+    if (this.#strikes("full database")) return { code: full, after: false };
+    return undefined;
+  }
+}

@@ -1,0 +1,114 @@
+// One machine that Charter runs on: its disk and its database stay when a program ends, however it ends.
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { startCharter } from "../../src/app/start.ts";
+import type { Charter } from "../../src/app/start.ts";
+import { loadConfig } from "../../src/config/index.ts";
+import type { Log } from "../../src/kernel/ctx.ts";
+import { Disk } from "./disk.ts";
+import { enterDisk } from "./disk-work.ts";
+import { endDatabase, enterSqlite } from "./doors-sqlite.ts";
+import type { Faults } from "./faults.ts";
+import type { Network } from "./network.ts";
+import type { Random } from "./random.ts";
+import { programOf } from "./timeline.ts";
+import type { Program, Timeline } from "./timeline.ts";
+import { Broken } from "./work.ts";
+
+/** Where Charter listens. */
+export const charterPort = 8000;
+
+/** How a program ends: asked to, at once, or with the machine. */
+export type Ending = "stop" | "kill" | "power cut";
+
+/** What a machine is built of. */
+export interface MachineParts {
+  readonly timeline: Timeline;
+  readonly chance: Random;
+  readonly faults: Faults;
+  readonly network: Network;
+  readonly log: Log;
+  readonly flags: Readonly<Record<string, string>>;
+}
+
+/** The machine. */
+export class Machine implements Disposable {
+  readonly disk: Disk;
+  /** Charter's data folder: on the simulated disk, but for the database. */
+  readonly dataDir: string;
+  /** The key that the first start printed. */
+  adminKey = "";
+  readonly #root: string;
+  readonly #parts: MachineParts;
+  #running: { readonly program: Program; readonly charter: Charter } | undefined;
+  #starts = 0;
+  #program: Program | undefined;
+
+  constructor(parts: MachineParts, folder: string) {
+    this.#parts = parts;
+    this.#root = mkdtempSync(join(folder, "charter-simulation-"));
+    this.dataDir = join(this.#root, "data");
+    mkdirSync(this.dataDir);
+    this.disk = new Disk(this.#root);
+    const { chance, faults } = parts;
+    faults.disk = this.disk;
+    enterDisk({
+      disk: this.disk,
+      chance,
+      slowestMs: (work) => faults.slowestMs(work),
+      fault: (work, path) => faults.ofDisk(work, path.slice(this.#root.length)),
+      programs: () => (this.#program === undefined ? [] : [this.#program]),
+    });
+    enterSqlite({ fault: (sql) => faults.ofSqlite(sql) });
+  }
+
+  get isRunning(): boolean {
+    return this.#running !== undefined;
+  }
+
+  /** Starts Charter. Rejects when it does not start; what it had begun is then killed. */
+  async start(): Promise<void> {
+    const { timeline, log, flags } = this.#parts;
+    const program = programOf(`charter-${++this.#starts}`, 100 + this.#starts);
+    this.#program = program;
+    const ordinary = {
+      port: String(charterPort),
+      data: this.dataDir,
+      "rate-factor": "10000",
+      "max-event-loop-delay-ms": "0",
+    };
+    const settings = { flags: { ...ordinary, ...flags }, env: {}, cwd: this.#root, readFile: () => undefined };
+    const { config } = loadConfig(settings);
+    try {
+      const charter = await timeline.run(program, () => startCharter(config, { version: "0.0.0-simulation", log }));
+      if (charter.trouble !== undefined) throw new Broken("the ledger opens after every end", charter.trouble);
+      this.adminKey = charter.adminKey ?? this.adminKey;
+      this.#running = { program, charter };
+    } catch (error) {
+      this.#end(program, undefined);
+      throw error;
+    }
+  }
+
+  /** Ends the program that runs; resolves when it has ended. */
+  async end(how: Ending): Promise<void> {
+    const running = this.#running;
+    if (running === undefined) return;
+    this.#running = undefined;
+    const { timeline, chance } = this.#parts;
+    // One that cannot write its last notes says so and ends all the same.
+    if (how === "stop") await timeline.run(running.program, () => running.charter.close()).catch(() => {});
+    this.#end(running.program, how === "power cut" ? chance : undefined);
+  }
+
+  #end(program: Program, powerCut: Random | undefined): void {
+    this.#parts.timeline.kill(program);
+    endDatabase(join(this.dataDir, "charter.db"), powerCut);
+    if (powerCut !== undefined) this.disk.cutPower(powerCut);
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#program !== undefined) this.#end(this.#program, undefined);
+    rmSync(this.#root, { recursive: true, force: true });
+  }
+}
