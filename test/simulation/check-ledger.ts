@@ -31,13 +31,13 @@ export class LedgerWatch {
   }
 
   /** Everything on record, once each act has ended. */
-  async settled(): Promise<Seen> {
+  async settled(isLast: boolean): Promise<Seen> {
     const { timeline } = this.#around;
     const untilMs = timeline.nowMs + patienceMs;
     for (;;) {
       const leaves = await this.#leaves();
       const open = openIntents(leaves);
-      if (open.length === 0) return seenFrom(this.#around, leaves);
+      if (open.length === 0) return seenFrom(this.#around, leaves, isLast);
       holds(timeline.nowMs < untilMs, "every intent has its outcome in the end", () =>
         open.map((index) => leaves[index]),
       );
@@ -99,11 +99,12 @@ function openIntents(leaves: readonly Leaf[]): number[] {
   return [...open];
 }
 
-function seenFrom(around: Surroundings, leaves: readonly Leaf[]): Seen {
+function seenFrom(around: Surroundings, leaves: readonly Leaf[], isLast: boolean): Seen {
   const outcomes = leaves.filter(({ kind, resource }) => kind === "outcome" && resource !== undefined);
   return {
     around,
     leaves,
+    isLast,
     outcomesOf: (operation) =>
       Map.groupBy(
         outcomes.filter((leaf) => leaf.operation === operation),

@@ -52,6 +52,12 @@ function logOf(file: string): Durable {
 }
 
 const durable = new Map<string, Durable>();
+let durableAtMs = 0;
+
+/** When the database was last made durable, milliseconds of the timeline. */
+export function durableMs(): number {
+  return durableAtMs;
+}
 
 /** A database whose statements may fail, and which is closed when its program is killed. */
 class SimulatedDatabase extends RealDatabase {
@@ -72,7 +78,10 @@ class SimulatedDatabase extends RealDatabase {
     if (fault !== undefined && !fault.after) throw failure(fault.code);
     super.exec(sql);
     if (sql.startsWith("pragma synchronous")) this.#isFull = sql.endsWith("full");
-    if ((commit.test(sql) && this.#isFull) || sql.includes("checkpoint")) durable.set(this.#file, logOf(this.#file));
+    if ((commit.test(sql) && this.#isFull) || sql.includes("checkpoint")) {
+      durable.set(this.#file, logOf(this.#file));
+      durableAtMs = now().timeline.nowMs;
+    }
     if (fault !== undefined) throw failure(fault.code);
   }
 

@@ -91,8 +91,8 @@ const plainTimers = {
   },
   clearTimeout: end,
   clearInterval: end,
-  clearImmediate(event: Event | undefined) {
-    if (event !== undefined) event.act = undefined;
+  clearImmediate(event: Event | null | undefined) {
+    if (event) event.act = undefined;
   },
 };
 

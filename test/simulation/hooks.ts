@@ -2,7 +2,13 @@
 import { registerHooks } from "node:module";
 
 const source = new URL("../../src/", import.meta.url).href;
-const sqlite = new URL("./doors-sqlite.ts", import.meta.url).href;
+const at = (file: string): string => new URL(file, import.meta.url).href;
+
+/** Functions whose answers are remembered, by file. */
+const remembered: Readonly<Record<string, string>> = {
+  [`${source}constitution/disk.ts`]: "loadConstitution",
+  [`${source}models/catalogue/catalogue-file.ts`]: "readCatalogue",
+};
 
 /** Leads imports of Charter's files to what is simulated. */
 export function openHooks(): void {
@@ -10,7 +16,21 @@ export function openHooks(): void {
     resolve(specifier, context, next) {
       // Node keeps the exports of this one, whatever its module is given.
       const isReplaced = specifier === "node:sqlite" && context.parentURL?.startsWith(source) === true;
-      return next(isReplaced ? sqlite : specifier, context);
+      const found = next(isReplaced ? at("./doors-sqlite.ts") : specifier, context);
+      const isMade = found.url in remembered && context.parentURL !== `${found.url}?remembered`;
+      return isMade ? { ...found, url: `${found.url}?remembered`, shortCircuit: true } : found;
+    },
+    load(url, context, next) {
+      const [file = "", asked] = url.split("?");
+      const name = remembered[file];
+      if (name === undefined || asked !== "remembered") return next(url, context);
+      const text = `
+        import { remembered } from "${at("./remembered.ts")}";
+        import { ${name} as own } from "${file}";
+        export * from "${file}";
+        export const ${name} = remembered("${name}", own);
+      `;
+      return { source: text, format: "module", shortCircuit: true };
     },
   });
 }

@@ -1,5 +1,5 @@
 // One machine that Charter runs on: its disk and its database stay when a program ends, however it ends.
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { constants, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { startCharter } from "../../src/app/start.ts";
 import type { Charter } from "../../src/app/start.ts";
@@ -28,7 +28,6 @@ export interface MachineParts {
   readonly faults: Faults;
   readonly network: Network;
   readonly log: Log;
-  readonly flags: Readonly<Record<string, string>>;
 }
 
 /** The machine. */
@@ -38,6 +37,8 @@ export class Machine implements Disposable {
   readonly dataDir: string;
   /** The key that the first start printed. */
   adminKey = "";
+  /** Settings of the starts to come. */
+  flags: Readonly<Record<string, string>> = {};
   readonly #root: string;
   readonly #parts: MachineParts;
   #running: { readonly program: Program; readonly charter: Charter } | undefined;
@@ -66,9 +67,18 @@ export class Machine implements Disposable {
     return this.#running !== undefined;
   }
 
+  /** Puts a file of the operator's next to the data folder; gives its path. */
+  keep(name: string, text: string): string {
+    const path = join(this.#root, name);
+    const file = this.disk.open(path, constants.O_CREAT, 0o600, 0);
+    if (file.kind === "file") this.disk.write(file, Buffer.from(text), 0, 0);
+    for (const node of [file, this.disk.folderAt(this.#root)]) this.disk.sync(node);
+    return path;
+  }
+
   /** Starts Charter. Rejects when it does not start; what it had begun is then killed. */
   async start(): Promise<void> {
-    const { timeline, log, flags } = this.#parts;
+    const { timeline, log } = this.#parts;
     const program = programOf(`charter-${++this.#starts}`, 100 + this.#starts);
     this.#program = program;
     const ordinary = {
@@ -77,7 +87,7 @@ export class Machine implements Disposable {
       "rate-factor": "10000",
       "max-event-loop-delay-ms": "0",
     };
-    const settings = { flags: { ...ordinary, ...flags }, env: {}, cwd: this.#root, readFile: () => undefined };
+    const settings = { flags: { ...ordinary, ...this.flags }, env: {}, cwd: this.#root, readFile: () => undefined };
     const { config } = loadConfig(settings);
     try {
       const charter = await timeline.run(program, () => startCharter(config, { version: "0.0.0-simulation", log }));

@@ -4,14 +4,17 @@ import { tmpdir } from "node:os";
 import { existsSync } from "node:fs";
 import { silentLog } from "../../src/kernel/ctx.ts";
 import { LedgerWatch } from "./check-ledger.ts";
+import { durableMs } from "./doors-sqlite.ts";
 import { enter } from "./doors-time.ts";
 import { faultKinds, Faults } from "./faults.ts";
 import { Machine } from "./machine.ts";
 import type { Ending } from "./machine.ts";
 import { enterNetwork, Network } from "./network.ts";
+import { Provider } from "./provider.ts";
 import { Random } from "./random.ts";
 import { Timeline } from "./timeline.ts";
 import { ArtifactWork } from "./work-artifacts.ts";
+import { CallWork } from "./work-calls.ts";
 import type { Surroundings, Work } from "./work.ts";
 
 /** What a simulation is of. All of it together, and nothing else, says what happens. */
@@ -42,6 +45,31 @@ export interface Result {
 const endings: readonly Ending[] = ["kill", "kill", "power cut", "power cut", "stop"];
 const hourMs = 3_600_000;
 
+const providerPort = 9000;
+const price = { inputMicrodollarsPerMillion: 1_000_000, outputMicrodollarsPerMillion: 2_000_000 };
+const row = (name: string) => ({
+  name,
+  tier: 2,
+  provider: "simulated-provider",
+  model: name,
+  latencyMs: 100,
+  compliancePercent: 90,
+  price,
+});
+
+/** The models that there are. */
+const catalogue = {
+  providers: {
+    "simulated-provider": {
+      kind: "openai-compatible",
+      baseUrl: `http://127.0.0.1:${providerPort}/v1`,
+      keyless: true,
+      open: true,
+    },
+  },
+  deployments: [row("first"), row("second")],
+};
+
 /** Where the database lies: in memory where the machine has such a folder. */
 const folder = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 
@@ -55,9 +83,11 @@ export async function simulate(terms: Terms, onStep?: (line: string) => void): P
     new Random(terms.seed, "faults"),
     faultKinds.filter((kind) => !terms.without.includes(kind)),
   );
-  const parts = { timeline, network, faults, chance: new Random(terms.seed, "disk"), log: silentLog, flags: {} };
+  const parts = { timeline, network, faults, chance: new Random(terms.seed, "disk"), log: silentLog };
   using machine = new Machine(parts, folder);
-  const course = new Course(terms, timeline, faults, machine, network);
+  machine.flags = { "catalogue-file": machine.keep("catalogue.json", JSON.stringify(catalogue)), analyser: "classic" };
+  const provider = new Provider(timeline, new Random(terms.seed, "provider"));
+  const course = new Course(terms, timeline, faults, machine, network, provider);
   let ended = false;
   let broken: Error | undefined;
   const run = async (): Promise<void> => {
@@ -89,11 +119,19 @@ class Course {
   readonly #chance: Random;
   readonly #watch: LedgerWatch;
   readonly #works: readonly Work[];
+  readonly #provider: Provider;
   acts = 0;
   ends = 0;
   #isOver = false;
 
-  constructor(terms: Terms, timeline: Timeline, faults: Faults, machine: Machine, network: Network) {
+  constructor(
+    terms: Terms,
+    timeline: Timeline,
+    faults: Faults,
+    machine: Machine,
+    network: Network,
+    provider: Provider,
+  ) {
     this.#terms = terms;
     this.#timeline = timeline;
     this.#faults = faults;
@@ -107,14 +145,19 @@ class Course {
       note: (text) => timeline.note(text),
     };
     this.#watch = new LedgerWatch(this.#around);
-    this.#works = [new ArtifactWork(this.#around)];
+    this.#provider = provider;
+    this.#works = [new ArtifactWork(this.#around), new CallWork(this.#around, provider)];
   }
 
   async run(): Promise<void> {
+    await this.#provider.open(providerPort);
     await this.#machine.start();
     for (const work of this.#works) await work.prepare?.();
-    await this.#check();
+    await this.#check(false);
     while (this.#timeline.nowMs < this.#terms.hours * hourMs) await this.#round();
+    // What nobody ends has ended by itself then.
+    await this.#timeline.sleep(1.1 * hourMs);
+    await this.#check(true);
   }
 
   /** Callers work while the faults have their spells; then Charter ends, starts again, and everything is checked. */
@@ -128,6 +171,7 @@ class Course {
     const how = this.#chance.pick(endings);
     this.#timeline.note(`end: ${how}`);
     await this.#machine.end(how);
+    for (const work of this.#works) work.ended?.({ how, durableMs: durableMs() });
     this.ends++;
     this.#isOver = true;
     await everyone;
@@ -135,7 +179,7 @@ class Course {
     this.#faults.calm();
     await this.#timeline.sleep(this.#chance.between(0, 60_000));
     await this.#machine.start();
-    await this.#check();
+    await this.#check(false);
     // Time in which what nobody ends must end by itself.
     await this.#timeline.sleep(this.#chance.between(0, 20 * 60_000));
   }
@@ -159,9 +203,9 @@ class Course {
     }
   }
 
-  async #check(): Promise<void> {
+  async #check(isLast: boolean): Promise<void> {
     await this.#watch.look();
-    const seen = await this.#watch.settled();
+    const seen = await this.#watch.settled(isLast);
     for (const work of this.#works) await work.check(seen);
     // What is published lags a second behind what is durable.
     await this.#timeline.sleep(3000);

@@ -58,6 +58,7 @@ export class Timeline {
   wallSetMs = 0;
   /** Work that is done for real, by a thread of Node's; time stands still until it is. */
   #realWork = 0;
+  #escaped: Error | undefined;
 
   constructor(random: Random, onStep?: (line: string) => void) {
     this.#random = random;
@@ -146,6 +147,11 @@ export class Timeline {
     program.atKill.clear();
   }
 
+  /** Told of an error that nobody caught: it would have ended the program. What a killed one still computes may fail. */
+  escaped(error: unknown): void {
+    if (this.current.isAlive) this.#escaped ??= error instanceof Error ? error : new Error(String(error));
+  }
+
   /** Writes into the trace what is no event. */
   note(text: string): void {
     this.#trace.update(text).update("\n");
@@ -156,6 +162,7 @@ export class Timeline {
   async until(holds: () => boolean): Promise<void> {
     await round();
     while (!holds()) {
+      if (this.#escaped !== undefined) throw this.#escaped;
       while (this.#realWork > 0) await round();
       const event = pop(this.#heap);
       if (event === undefined) throw new Error("nothing happens any more, and what was waited for has not come");
@@ -171,7 +178,11 @@ export class Timeline {
     this.#steps++;
     this.note(`${program.name} ${this.#nowMs.toFixed(3)}`);
     this.current = program;
-    act();
+    try {
+      act();
+    } catch (error) {
+      this.escaped(error);
+    }
     await round();
     this.current = this.world;
   }

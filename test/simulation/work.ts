@@ -2,6 +2,7 @@
 import { ask } from "./client.ts";
 import type { Ask, Told } from "./client.ts";
 import { charterPort } from "./machine.ts";
+import type { Ending } from "./machine.ts";
 import type { Network } from "./network.ts";
 import type { Random } from "./random.ts";
 import type { Timeline } from "./timeline.ts";
@@ -69,6 +70,15 @@ export interface Seen {
   readonly leaves: readonly Leaf[];
   /** What each resource's acts of an operation came to. */
   outcomesOf(operation: string): ReadonlyMap<string, readonly Leaf[]>;
+  /** Nothing comes after it, and everything that ends by itself has had the time to. */
+  readonly isLast: boolean;
+}
+
+/** How Charter ended. */
+export interface Ended {
+  readonly how: Ending;
+  /** When the database was last made durable, milliseconds of the timeline. */
+  readonly durableMs: number;
 }
 
 /** A kind of work. */
@@ -76,6 +86,8 @@ export interface Work {
   readonly name: string;
   /** Done once, when nothing goes wrong. */
   prepare?(): Promise<void>;
+  /** Told of each end of Charter, before it starts again. */
+  ended?(ended: Ended): void;
   /** Does one thing. */
   act(chance: Random): Promise<void>;
   /** Everything that must hold. @throws Broken */
