@@ -13,6 +13,8 @@ export const faultKinds = [
   "failing write",
   "full database",
   "busy database",
+  "lost answer",
+  "failing commit",
 ] as const;
 
 /** One kind. */
@@ -20,7 +22,8 @@ export type FaultKind = (typeof faultKinds)[number];
 
 /** How often something of a spell fails. */
 const share = 0.2;
-const [busy, full] = [5, 13];
+/** Codes of SQLite. */
+const [busy, inputOutput, full] = [5, 10, 13];
 
 /** The faults of one simulation. */
 export class Faults {
@@ -32,13 +35,15 @@ export class Faults {
 
   constructor(chance: Random, kinds: readonly FaultKind[]) {
     this.#chance = chance;
-    this.#kinds = kinds;
+    // Each simulation has some of the kinds: a machine with every fault at once gets nowhere.
+    this.#kinds = kinds.filter(() => chance.chance(0.5));
   }
 
   /** Begins a spell or ends one, as the seed says; tells which kinds have one now. */
   turn(): readonly FaultKind[] {
     for (const kind of this.#kinds) {
-      const begins = this.#chance.chance(0.15);
+      // After one failed sync the journal takes nothing more until the next start.
+      const begins = this.#chance.chance(kind === "failing sync" ? 0.03 : 0.2);
       if (begins) this.#spells.add(kind);
       else this.#spells.delete(kind);
     }
@@ -76,6 +81,8 @@ export class Faults {
 
   ofSqlite(sql: string): SqliteFault | undefined {
     if (sql === "begin immediate" && this.#strikes("busy database")) return { code: busy, after: false };
+    if (sql === "commit" && this.#strikes("lost answer")) return { code: inputOutput, after: true };
+    if (sql === "commit" && this.#strikes("failing commit")) return { code: inputOutput, after: false };
     if (this.#strikes("full database")) return { code: full, after: false };
     return undefined;
   }

@@ -37,6 +37,19 @@ export interface Event {
 /** Processor time that a look at the clock takes, milliseconds: time passes also for who only computes. */
 const lookMs = 0.001;
 
+/** Most events in a simulated minute: some ten times as many as the busiest callers make. */
+const mostSteps = 60_000;
+
+/** Something is tried again and again without a pause. */
+export class Spinning extends Error {
+  override readonly name = "Spinning";
+  readonly promise = "what fails is tried again after a pause";
+
+  constructor() {
+    super(`what fails is tried again after a pause: more than ${mostSteps} events in a minute`);
+  }
+}
+
 /** Where the wall clock stands when a simulation begins. */
 const beginningMs = Date.UTC(2030, 0, 1);
 
@@ -54,6 +67,8 @@ export class Timeline {
   #nowMs = 0;
   #order = 0;
   #steps = 0;
+  #minuteEndMs = 0;
+  #minuteSteps = 0;
   /** How far the wall clock has been set away from its beginning, milliseconds. */
   wallSetMs = 0;
   /** Work that is done for real, by a thread of Node's; time stands still until it is. */
@@ -176,6 +191,7 @@ export class Timeline {
     event.act = undefined;
     this.#nowMs = Math.max(this.#nowMs, event.dueMs);
     this.#steps++;
+    this.#refuseSpinning();
     this.note(`${program.name} ${this.#nowMs.toFixed(3)}`);
     this.current = program;
     try {
@@ -185,6 +201,12 @@ export class Timeline {
     }
     await round();
     this.current = this.world;
+  }
+
+  /** Who tries again without a pause what fails would go on for ever. @throws Error for more in a minute than callers make. */
+  #refuseSpinning(): void {
+    if (this.#nowMs >= this.#minuteEndMs) [this.#minuteEndMs, this.#minuteSteps] = [this.#nowMs + 60_000, this.#steps];
+    else if (this.#steps - this.#minuteSteps > mostSteps) throw new Spinning();
   }
 
   /** What stands for all that has happened. */
