@@ -35,7 +35,7 @@ export async function command(args: readonly string[]): Promise<number> {
     say(`${lineOf(result)} in ${clock()[0] - beganSeconds} s`);
     if (result.broken === undefined) continue;
     failures++;
-    say(`  ${result.broken.stack}`);
+    if (count === 1) say(`  ${result.broken.stack}`);
     say(`  again: ${again(result.terms)}`);
   }
   return failures === 0 ? 0 : 1;

@@ -10,10 +10,9 @@ import workerThreads from "node:worker_threads";
 import { now } from "./doors-time.ts";
 import type { Random } from "./random.ts";
 
-/** What befalls a statement: an error instead of it, or an error although it was done. */
+/** What befalls a statement: an error of SQLite's instead of it. */
 export interface SqliteFault {
   readonly code: number;
-  readonly after: boolean;
 }
 
 /** What befalls SQLite. */
@@ -75,14 +74,13 @@ class SimulatedDatabase extends RealDatabase {
 
   override exec(sql: string): void {
     const fault = writes.test(sql) ? faults.fault(sql) : undefined;
-    if (fault !== undefined && !fault.after) throw failure(fault.code);
+    if (fault !== undefined) throw failure(fault.code);
     super.exec(sql);
     if (sql.startsWith("pragma synchronous")) this.#isFull = sql.endsWith("full");
     if ((commit.test(sql) && this.#isFull) || sql.includes("checkpoint")) {
       durable.set(this.#file, logOf(this.#file));
       durableAtMs = now().timeline.nowMs;
     }
-    if (fault !== undefined) throw failure(fault.code);
   }
 
   override close(): void {

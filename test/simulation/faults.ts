@@ -2,6 +2,7 @@
 // is checked and while Charter must recover, all is calm: what holds nothing back must then come right.
 import type { Disk } from "./disk.ts";
 import type { DiskWork } from "./disk-work.ts";
+import type { Fate } from "./doors-database.ts";
 import type { SqliteFault } from "./doors-sqlite.ts";
 import type { Random } from "./random.ts";
 
@@ -19,6 +20,13 @@ export const faultKinds = [
 
 /** One kind. */
 export type FaultKind = (typeof faultKinds)[number];
+
+const databaseKinds: ReadonlySet<FaultKind> = new Set([
+  "full database",
+  "busy database",
+  "lost answer",
+  "failing commit",
+]);
 
 /** How often something of a spell fails. */
 const share = 0.2;
@@ -57,6 +65,11 @@ export class Faults {
     this.#fill();
   }
 
+  /** Whether what is to be written into the database may fail now. */
+  get troublesDatabase(): boolean {
+    return [...this.#spells].some((kind) => databaseKinds.has(kind));
+  }
+
   #fill(): void {
     const { disk } = this;
     if (disk === undefined) return;
@@ -79,11 +92,16 @@ export class Faults {
     return undefined;
   }
 
+  /** What becomes of a unit of work on its way to the database and back. */
+  ofUnit(): Fate {
+    if (!this.#strikes("lost answer")) return "answered";
+    return this.#chance.chance(0.5) ? "lost before" : "lost after";
+  }
+
   ofSqlite(sql: string): SqliteFault | undefined {
-    if (sql === "begin immediate" && this.#strikes("busy database")) return { code: busy, after: false };
-    if (sql === "commit" && this.#strikes("lost answer")) return { code: inputOutput, after: true };
-    if (sql === "commit" && this.#strikes("failing commit")) return { code: inputOutput, after: false };
-    if (this.#strikes("full database")) return { code: full, after: false };
+    if (sql === "begin immediate" && this.#strikes("busy database")) return { code: busy };
+    if (sql === "commit" && this.#strikes("failing commit")) return { code: inputOutput };
+    if (this.#strikes("full database")) return { code: full };
     return undefined;
   }
 }

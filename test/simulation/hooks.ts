@@ -10,13 +10,21 @@ const remembered: Readonly<Record<string, string>> = {
   [`${source}models/catalogue/catalogue-file.ts`]: "readCatalogue",
 };
 
+/** What stands in for an import of one of Charter's files. */
+function replacedIn(file: string, specifier: string): string | undefined {
+  // Node keeps the exports of this one, whatever its module is given.
+  if (specifier === "node:sqlite") return at("./doors-sqlite.ts");
+  if (file === `${source}app/start.ts` && specifier === "../db/index.ts") return at("./doors-database.ts");
+  return undefined;
+}
+
 /** Leads imports of Charter's files to what is simulated. */
 export function openHooks(): void {
   registerHooks({
     resolve(specifier, context, next) {
-      // Node keeps the exports of this one, whatever its module is given.
-      const isReplaced = specifier === "node:sqlite" && context.parentURL?.startsWith(source) === true;
-      const found = next(isReplaced ? at("./doors-sqlite.ts") : specifier, context);
+      const replaced =
+        context.parentURL?.startsWith(source) === true ? replacedIn(context.parentURL, specifier) : undefined;
+      const found = next(replaced ?? specifier, context);
       const isMade = found.url in remembered && context.parentURL !== `${found.url}?remembered`;
       return isMade ? { ...found, url: `${found.url}?remembered`, shortCircuit: true } : found;
     },

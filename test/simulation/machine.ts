@@ -7,6 +7,7 @@ import { loadConfig } from "../../src/config/index.ts";
 import type { Log } from "../../src/kernel/ctx.ts";
 import { Disk } from "./disk.ts";
 import { enterDisk } from "./disk-work.ts";
+import { enterDatabase } from "./doors-database.ts";
 import { endDatabase, enterSqlite } from "./doors-sqlite.ts";
 import type { Faults } from "./faults.ts";
 import type { Network } from "./network.ts";
@@ -60,6 +61,7 @@ export class Machine implements Disposable {
       fault: (work, path) => faults.ofDisk(work, path.slice(this.#root.length)),
       programs: () => (this.#program === undefined ? [] : [this.#program]),
     });
+    enterDatabase(() => faults.ofUnit());
     enterSqlite({ fault: (sql) => faults.ofSqlite(sql) });
   }
 

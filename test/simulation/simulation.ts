@@ -15,6 +15,8 @@ import { Random } from "./random.ts";
 import { Timeline } from "./timeline.ts";
 import { ArtifactWork } from "./work-artifacts.ts";
 import { CallWork } from "./work-calls.ts";
+import { HaltWork } from "./work-halts.ts";
+import { KeyWork } from "./work-keys.ts";
 import type { Surroundings, Work } from "./work.ts";
 
 /** What a simulation is of. All of it together, and nothing else, says what happens. */
@@ -146,7 +148,12 @@ class Course {
     };
     this.#watch = new LedgerWatch(this.#around);
     this.#provider = provider;
-    this.#works = [new ArtifactWork(this.#around), new CallWork(this.#around, provider)];
+    this.#works = [
+      new ArtifactWork(this.#around),
+      new CallWork(this.#around, provider),
+      new KeyWork(this.#around),
+      new HaltWork(this.#around, () => faults.troublesDatabase),
+    ];
   }
 
   async run(): Promise<void> {
@@ -210,6 +217,6 @@ class Course {
     // What is published lags a second behind what is durable.
     await this.#timeline.sleep(3000);
     await this.#watch.look();
-    await this.#watch.check(this.#machine.dataDir, seen.leaves.length);
+    await this.#watch.check(this.#machine.dataDir);
   }
 }

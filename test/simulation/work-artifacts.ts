@@ -3,8 +3,8 @@ import { createHash } from "node:crypto";
 import { isUnknown } from "./client.ts";
 import type { Told } from "./client.ts";
 import type { Random } from "./random.ts";
-import { asked, holds, listed, products, saysApplied } from "./work.ts";
-import type { Leaf, Product, Seen, Surroundings, Work } from "./work.ts";
+import { asked, checkTruth, holds, listed, products, saysApplied } from "./work.ts";
+import type { Product, Seen, Surroundings, Work } from "./work.ts";
 
 const productNames = Object.keys(products) as Product[];
 
@@ -170,25 +170,6 @@ function checkWanted(
       saysApplied(outcome);
     holds(isTrue, "a receipt names the leaves of its act", () => [tag, receipt, outcome]);
   }
-}
-
-/** Compares what the ledger says was made with what is there. */
-export function checkTruth(
-  noun: string,
-  there: ReadonlySet<string>,
-  outcomes: ReadonlyMap<string, readonly Leaf[]>,
-): void {
-  const made = new Set<string>();
-  for (const [resource, leaves] of outcomes) {
-    const id = resource.slice(noun.length + 1);
-    if (leaves.some(saysApplied)) made.add(id);
-    const last = leaves.at(-1);
-    holds(leaves.some(saysApplied) === there.has(id), "the ledger says truly what was done", () => [
-      last,
-      there.has(id) ? "is there" : "is not there",
-    ]);
-  }
-  for (const id of there) holds(made.has(id), "everything that is there is on record", () => `${noun}/${id}`);
 }
 
 const digestOf = (bytes: Uint8Array): string => `sha256:${createHash("sha256").update(bytes).digest("hex")}`;

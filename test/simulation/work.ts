@@ -117,3 +117,22 @@ export async function listed<T>(
   }
   return rows;
 }
+
+/** Compares what the ledger says was made with what is there. */
+export function checkTruth(
+  noun: string,
+  there: ReadonlySet<string>,
+  outcomes: ReadonlyMap<string, readonly Leaf[]>,
+): void {
+  const made = new Set<string>();
+  for (const [resource, leaves] of outcomes) {
+    const id = resource.slice(noun.length + 1);
+    if (leaves.some(saysApplied)) made.add(id);
+    const last = leaves.at(-1);
+    holds(leaves.some(saysApplied) === there.has(id), "the ledger says truly what was done", () => [
+      last,
+      there.has(id) ? "is there" : "is not there",
+    ]);
+  }
+  for (const id of there) holds(made.has(id), "everything that is there is on record", () => `${noun}/${id}`);
+}
