@@ -1,8 +1,9 @@
 // Work on the simulated disk: it takes time, may fail, and has its effect at its end; what a kill cuts off had it, had a part
 // of it, or did not begin.
 import { constants } from "node:fs";
-import type { Disk, DiskNode, FileNode } from "./disk.ts";
-import { systemError } from "./disk.ts";
+import type { Disk } from "./disk.ts";
+import type { DiskNode, FileNode } from "./disk-nodes.ts";
+import { systemError } from "./disk-nodes.ts";
 import { now } from "./doors-time.ts";
 import type { Random } from "./random.ts";
 import type { Program } from "./timeline.ts";

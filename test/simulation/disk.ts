@@ -1,38 +1,18 @@
 // A disk in memory that forgets like a real one. A running system sees everything that was written; after a power cut there is
 // what was synced, and of the rest whatever the seed says.
 //
-// 1. Bytes of a file that were not synced are there, are lost, or are torn at 512 bytes: each sector by itself, in any order.
+// 1. Bytes of a file that were not synced are there, are lost, or are torn. What a file grew by is cut short anywhere, with zeros
+//    behind the cut or without; of what was written over other bytes, each sector of 512 bytes is there or not by itself.
 // 2. A name that was made, replaced or removed is durable when its folder was synced, and may be durable earlier. A rename is
 //    durable or not in both folders together.
 // 3. What a failed sync of a file should have made durable is not made durable by a later one that succeeds.
 // 4. A full disk takes a part of a write, or nothing.
 import { constants } from "node:fs";
+import { systemError } from "./disk-nodes.ts";
+import type { DiskNode, FileNode, FolderNode } from "./disk-nodes.ts";
 import type { Random } from "./random.ts";
 
 const sectorBytes = 512;
-
-/** A file. */
-export interface FileNode {
-  readonly kind: "file";
-  readonly number: number;
-  mode: number;
-  mtimeMs: number;
-  bytes: Buffer;
-  length: number;
-  /** How many names it has. */
-  links: number;
-}
-
-/** A folder. */
-export interface FolderNode {
-  readonly kind: "folder";
-  readonly number: number;
-  mode: number;
-  mtimeMs: number;
-  readonly names: Map<string, DiskNode>;
-}
-
-export type DiskNode = FileNode | FolderNode;
 
 /** Something that was changed and is not durable yet. */
 interface Change {
@@ -42,11 +22,6 @@ interface Change {
   readonly redo: (chance?: Random) => void;
   /** `kept`: durable; `doomed`: a sync of it failed. */
   fate: "pending" | "kept" | "doomed";
-}
-
-/** An error as the system reports it. */
-export function systemError(code: string, path: string): Error {
-  return Object.assign(new Error(`${code}: simulated, ${path}`), { code, errno: -1, syscall: "simulated", path });
 }
 
 /** The disk. */
@@ -303,12 +278,18 @@ export class Disk {
     file.length = length;
   }
 
-  /** Writes the sectors of a write that the power cut spared. */
+  /** Writes what the power cut left of a write. */
   #tear(file: FileNode, bytes: Buffer, position: number, chance?: Random): void {
-    const isWhole = chance === undefined || chance.chance(0.5);
+    if (chance === undefined || chance.chance(0.5)) return this.#put(file, bytes, position);
+    if (position >= file.length) {
+      this.#put(file, bytes.subarray(0, chance.below(bytes.length)), position);
+      // The file may have grown although what it grew by was not written.
+      if (chance.chance(0.5)) this.#put(file, Buffer.alloc(0), position + bytes.length);
+      return;
+    }
     for (let at = 0; at < bytes.length;) {
       const end = Math.min(bytes.length, at + sectorBytes - ((position + at) % sectorBytes));
-      if (isWhole || chance.chance(0.5)) this.#put(file, bytes.subarray(at, end), position + at);
+      if (chance.chance(0.5)) this.#put(file, bytes.subarray(at, end), position + at);
       at = end;
     }
   }

@@ -4,7 +4,7 @@ import type { PathLike } from "node:fs";
 import fsPromises from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
-import { systemError } from "./disk.ts";
+import { systemError } from "./disk-nodes.ts";
 import { bytesOf, Handle, here, isSimulated, later, open, statOf, textOrBytes, wallMs } from "./disk-work.ts";
 import type { Encoding } from "./disk-work.ts";
 

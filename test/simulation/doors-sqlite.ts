@@ -86,7 +86,6 @@ class SimulatedDatabase extends RealDatabase {
   override close(): void {
     handles.get(this.#file)?.delete(this);
     super.close();
-    if (handles.get(this.#file)?.size === 0) durable.delete(this.#file);
   }
 }
 
@@ -110,9 +109,11 @@ export function endDatabase(file: string, powerCut: Random | undefined): void {
     rmSync(`${name}.left`, { force: true });
   }
   rmSync(`${file}-shm`, { force: true });
-  if (powerCut === undefined || log.bytes === 0) return;
   const kept = known.salt === log.salt ? known.bytes : 0;
-  truncateSync(`${file}-wal`, kept + powerCut.below(log.bytes - kept + 1));
+  if (powerCut !== undefined && log.bytes > 0) truncateSync(`${file}-wal`, kept + powerCut.below(log.bytes - kept + 1));
+  // A killed program's writes are the system's, and a power cut leaves what it leaves.
+  if (powerCut !== undefined) durable.set(file, logOf(file));
+  else durable.set(file, known);
 }
 
 type Listener = (message: unknown) => void;

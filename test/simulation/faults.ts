@@ -16,6 +16,7 @@ export const faultKinds = [
   "busy database",
   "lost answer",
   "failing commit",
+  "clock set",
 ] as const;
 
 /** One kind. */
@@ -30,6 +31,8 @@ const databaseKinds: ReadonlySet<FaultKind> = new Set([
 
 /** How often something of a spell fails. */
 const share = 0.2;
+/** How far the wall clock is set at most, milliseconds. */
+const mostSetMs = 10 * 60_000;
 /** Codes of SQLite. */
 const [busy, inputOutput, full] = [5, 10, 13];
 
@@ -38,10 +41,13 @@ export class Faults {
   readonly #chance: Random;
   readonly #kinds: readonly FaultKind[];
   readonly #spells = new Set<FaultKind>();
+  readonly #setClock: (ms: number) => void;
   /** Set by the machine. */
   disk: Disk | undefined;
 
-  constructor(chance: Random, kinds: readonly FaultKind[]) {
+  /** @param setClock Sets the wall clock so far from where it should be, milliseconds. */
+  constructor(chance: Random, kinds: readonly FaultKind[], setClock: (ms: number) => void) {
+    this.#setClock = setClock;
     this.#chance = chance;
     // Each simulation has some of the kinds: a machine with every fault at once gets nowhere.
     this.#kinds = kinds.filter(() => chance.chance(0.5));
@@ -56,6 +62,7 @@ export class Faults {
       else this.#spells.delete(kind);
     }
     this.#fill();
+    if (this.#spells.has("clock set")) this.#setClock(this.#chance.between(-mostSetMs, mostSetMs));
     return [...this.#spells];
   }
 
@@ -63,6 +70,11 @@ export class Faults {
   calm(): void {
     this.#spells.clear();
     this.#fill();
+  }
+
+  /** Whether nothing that befalls now outlasts its spell. */
+  get passes(): boolean {
+    return !this.#spells.has("failing sync") && !this.#spells.has("failing write");
   }
 
   /** Whether what is to be written into the database may fail now. */
@@ -77,7 +89,7 @@ export class Faults {
   }
 
   #strikes(kind: FaultKind): boolean {
-    return this.#spells.has(kind) && this.#chance.chance(share);
+    return this.#spells.has(kind) && this.#chance.chance(kind === "lost answer" ? 2 * share : share);
   }
 
   /** Longest that work of the disk takes, milliseconds. */

@@ -1,5 +1,7 @@
 // How what Charter's files import is replaced where Node's modules cannot be changed in place.
 import { registerHooks } from "node:module";
+import { mutated } from "./mutations.ts";
+import type { Mutation } from "./mutations.ts";
 
 const source = new URL("../../src/", import.meta.url).href;
 const at = (file: string): string => new URL(file, import.meta.url).href;
@@ -18,8 +20,8 @@ function replacedIn(file: string, specifier: string): string | undefined {
   return undefined;
 }
 
-/** Leads imports of Charter's files to what is simulated. */
-export function openHooks(): void {
+/** Leads imports of Charter's files to what is simulated, and makes a mistake in them where one is wanted. */
+export function openHooks(mutation?: Mutation): void {
   registerHooks({
     resolve(specifier, context, next) {
       const replaced =
@@ -31,6 +33,10 @@ export function openHooks(): void {
     load(url, context, next) {
       const [file = "", asked] = url.split("?");
       const name = remembered[file];
+      if (mutation !== undefined && url === source + mutation.file) {
+        const { source: text, ...loaded } = next(url, context);
+        return { ...loaded, source: mutated(mutation, Buffer.from(text as Uint8Array).toString()) };
+      }
       if (name === undefined || asked !== "remembered") return next(url, context);
       const text = `
         import { remembered } from "${at("./remembered.ts")}";

@@ -1,5 +1,6 @@
 // One machine that Charter runs on: its disk and its database stay when a program ends, however it ends.
 import { constants, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 import { startCharter } from "../../src/app/start.ts";
 import type { Charter } from "../../src/app/start.ts";
@@ -14,10 +15,13 @@ import type { Network } from "./network.ts";
 import type { Random } from "./random.ts";
 import { programOf } from "./timeline.ts";
 import type { Program, Timeline } from "./timeline.ts";
-import { Broken } from "./work.ts";
 
 /** Where Charter listens. */
 export const charterPort = 8000;
+
+/** The one clock of all connections to providers, which lives as long as this process: a program that is killed takes it along. */
+const fromHere = createRequire(import.meta.url);
+const connectionTimers = fromHere(join(fromHere.resolve("undici"), "../lib/util/timers.js")) as { reset(): void };
 
 /** How a program ends: asked to, at once, or with the machine. */
 export type Ending = "stop" | "kill" | "power cut";
@@ -42,7 +46,7 @@ export class Machine implements Disposable {
   flags: Readonly<Record<string, string>> = {};
   readonly #root: string;
   readonly #parts: MachineParts;
-  #running: { readonly program: Program; readonly charter: Charter } | undefined;
+  #running: { readonly charter: Charter } | undefined;
   #starts = 0;
   #program: Program | undefined;
 
@@ -65,10 +69,6 @@ export class Machine implements Disposable {
     enterSqlite({ fault: (sql) => faults.ofSqlite(sql) });
   }
 
-  get isRunning(): boolean {
-    return this.#running !== undefined;
-  }
-
   /** Puts a file of the operator's next to the data folder; gives its path. */
   keep(name: string, text: string): string {
     const path = join(this.#root, name);
@@ -78,8 +78,11 @@ export class Machine implements Disposable {
     return path;
   }
 
-  /** Starts Charter. Rejects when it does not start; what it had begun is then killed. */
-  async start(): Promise<void> {
+  /**
+   * Starts Charter; resolves with why it refuses writes, if it does. Rejects when it does not start; what it had begun is then
+   * killed. One that is ended before it has started never settles.
+   */
+  async start(): Promise<string | undefined> {
     const { timeline, log } = this.#parts;
     const program = programOf(`charter-${++this.#starts}`, 100 + this.#starts);
     this.#program = program;
@@ -93,28 +96,29 @@ export class Machine implements Disposable {
     const { config } = loadConfig(settings);
     try {
       const charter = await timeline.run(program, () => startCharter(config, { version: "0.0.0-simulation", log }));
-      if (charter.trouble !== undefined) throw new Broken("the ledger opens after every end", charter.trouble);
       this.adminKey = charter.adminKey ?? this.adminKey;
-      this.#running = { program, charter };
+      this.#running = { charter };
+      return charter.trouble;
     } catch (error) {
       this.#end(program, undefined);
       throw error;
     }
   }
 
-  /** Ends the program that runs; resolves when it has ended. */
+  /** Ends the program that runs, or that is starting; resolves when it has ended. */
   async end(how: Ending): Promise<void> {
-    const running = this.#running;
-    if (running === undefined) return;
+    const [program, running] = [this.#program, this.#running];
+    if (program?.isAlive !== true) return;
     this.#running = undefined;
     const { timeline, chance } = this.#parts;
     // One that cannot write its last notes says so and ends all the same.
-    if (how === "stop") await timeline.run(running.program, () => running.charter.close()).catch(() => {});
-    this.#end(running.program, how === "power cut" ? chance : undefined);
+    if (how === "stop" && running) await timeline.run(program, () => running.charter.close()).catch(() => {});
+    this.#end(program, how === "power cut" ? chance : undefined);
   }
 
   #end(program: Program, powerCut: Random | undefined): void {
     this.#parts.timeline.kill(program);
+    connectionTimers.reset();
     endDatabase(join(this.dataDir, "charter.db"), powerCut);
     if (powerCut !== undefined) this.disk.cutPower(powerCut);
   }

@@ -3,12 +3,14 @@ import { openDiskDoors } from "./doors-disk.ts";
 import { openSqliteDoors } from "./doors-sqlite.ts";
 import { enter, now, openTimeDoors } from "./doors-time.ts";
 import { openHooks } from "./hooks.ts";
+import { mutationOf } from "./mutations.ts";
 import { openNetworkDoors } from "./network.ts";
 import { Random } from "./random.ts";
 import { rememberSchemas } from "./remembered.ts";
 import { Timeline } from "./timeline.ts";
 
-openHooks();
+const [, named] = /^--mutation=(.*)$/m.exec(process.argv.join("\n")) ?? [];
+openHooks(named === undefined ? undefined : mutationOf(named));
 rememberSchemas();
 openTimeDoors();
 openDiskDoors();

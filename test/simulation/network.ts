@@ -4,7 +4,7 @@ import { syncBuiltinESMExports } from "node:module";
 import net, { Server } from "node:net";
 import type { ListenOptions } from "node:net";
 import { Duplex } from "node:stream";
-import { systemError } from "./disk.ts";
+import { systemError } from "./disk-nodes.ts";
 import { now } from "./doors-time.ts";
 import type { Random } from "./random.ts";
 import type { Program } from "./timeline.ts";

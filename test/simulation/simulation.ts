@@ -17,6 +17,7 @@ import { ArtifactWork } from "./work-artifacts.ts";
 import { CallWork } from "./work-calls.ts";
 import { HaltWork } from "./work-halts.ts";
 import { KeyWork } from "./work-keys.ts";
+import { holds } from "./work.ts";
 import type { Surroundings, Work } from "./work.ts";
 
 /** What a simulation is of. All of it together, and nothing else, says what happens. */
@@ -81,10 +82,8 @@ export async function simulate(terms: Terms, onStep?: (line: string) => void): P
   enter({ timeline, chance: new Random(terms.seed, "chance") });
   const network = new Network(new Random(terms.seed, "network"));
   enterNetwork(network);
-  const faults = new Faults(
-    new Random(terms.seed, "faults"),
-    faultKinds.filter((kind) => !terms.without.includes(kind)),
-  );
+  const kinds = faultKinds.filter((kind) => !terms.without.includes(kind));
+  const faults = new Faults(new Random(terms.seed, "faults"), kinds, (ms) => void (timeline.wallSetMs = ms));
   const parts = { timeline, network, faults, chance: new Random(terms.seed, "disk"), log: silentLog };
   using machine = new Machine(parts, folder);
   machine.flags = { "catalogue-file": machine.keep("catalogue.json", JSON.stringify(catalogue)), analyser: "classic" };
@@ -158,12 +157,12 @@ class Course {
 
   async run(): Promise<void> {
     await this.#provider.open(providerPort);
-    await this.#machine.start();
+    await this.#start();
     for (const work of this.#works) await work.prepare?.();
     await this.#check(false);
     while (this.#timeline.nowMs < this.#terms.hours * hourMs) await this.#round();
     // What nobody ends has ended by itself then.
-    await this.#timeline.sleep(1.1 * hourMs);
+    await this.#timeline.sleep(1.6 * hourMs);
     await this.#check(true);
   }
 
@@ -183,12 +182,40 @@ class Course {
     this.#isOver = true;
     await everyone;
     await turning;
-    this.#faults.calm();
-    await this.#timeline.sleep(this.#chance.between(0, 60_000));
-    await this.#machine.start();
+    await this.#restart();
     await this.#check(false);
     // Time in which what nobody ends must end by itself.
     await this.#timeline.sleep(this.#chance.between(0, 20 * 60_000));
+  }
+
+  /** Starts in the calm. */
+  async #start(): Promise<void> {
+    const trouble = await this.#machine.start();
+    holds(trouble === undefined, "the ledger opens after every end", () => trouble);
+  }
+
+  /** Starts again: in the calm, or in the middle of the faults, and perhaps only to be killed once more. */
+  async #restart(): Promise<void> {
+    for (let isUp = false; this.#chance.chance(0.4) && !isUp;) {
+      const starting = this.#machine.start().then(
+        () => true,
+        () => false,
+      );
+      if (this.#chance.chance(0.5)) await this.#timeline.sleep(this.#chance.between(0, 300));
+      else isUp = await starting;
+      // What passes by itself must come right by itself; a disk that has failed is given up until the next start.
+      if (isUp && this.#faults.passes && this.#chance.chance(0.5)) {
+        this.#timeline.note("started among faults");
+        return this.#faults.calm();
+      }
+      isUp = false;
+      const how = this.#chance.pick(endings);
+      this.#timeline.note(`end of a start: ${how}`);
+      await this.#machine.end(how);
+    }
+    this.#faults.calm();
+    await this.#timeline.sleep(this.#chance.between(0, 60_000));
+    await this.#start();
   }
 
   async #caller(n: number): Promise<void> {

@@ -51,7 +51,7 @@ export class Spinning extends Error {
 }
 
 /** Where the wall clock stands when a simulation begins. */
-const beginningMs = Date.UTC(2030, 0, 1);
+const beginningMs = Date.UTC(2030, 0, 10);
 
 /** The line. */
 export class Timeline {

@@ -11,9 +11,6 @@ const productNames = Object.keys(products) as Product[];
 const projects = ["wide", "narrow", "moved"] as const;
 type Project = (typeof projects)[number];
 
-/** How long what ends a call may take to be in the database once its answer has left, milliseconds. */
-const settlingMs = 20_000;
-
 /** One call. */
 interface Call {
   readonly marker: string;
@@ -21,7 +18,7 @@ interface Call {
   readonly project: Project;
   told?: Told;
   toldMs?: number;
-  /** It may have been lost with the process or the machine before its budget was written. */
+  /** Its budget may have been lost with the machine. */
   isUnsure: boolean;
 }
 
@@ -44,6 +41,10 @@ export class CallWork implements Work {
   /** Limits that were acknowledged, by product and project; several where one change of them got no answer. */
   readonly #limits = new Map<string, number[]>();
 
+  /** How often a limit may have changed, and what was taken of it when that was looked at last. */
+  readonly #changes = new Map<string, number>();
+  readonly #ceilings = new Map<string, { readonly changes: number; readonly taken: number }>();
+
   constructor(around: Surroundings, provider: Provider) {
     this.#around = around;
     this.#provider = provider;
@@ -61,7 +62,7 @@ export class CallWork implements Work {
 
   async act(chance: Random): Promise<void> {
     const product = chance.pick(productNames);
-    if (chance.chance(0.1)) return this.#limit(product, "moved", 1000 * (1 + chance.below(100)));
+    if (chance.chance(0.1)) return this.#limit(product, "moved", 500 * (1 + chance.below(40)));
     const project = chance.pick(projects);
     const marker = `call-${this.#calls.size}`;
     const call: Call = { marker, product, project, isUnsure: false };
@@ -83,6 +84,7 @@ export class CallWork implements Work {
   async #limit(product: Product, project: Project, limit: number): Promise<void> {
     const place = `${product} ${project}`;
     const before = this.#limits.get(place) ?? [];
+    this.#changes.set(place, (this.#changes.get(place) ?? 0) + 1);
     // Until it is acknowledged, either holds.
     this.#limits.set(place, [...before, limit]);
     const { status } = await asked(this.#around, "/v1/budgets", {
@@ -93,17 +95,10 @@ export class CallWork implements Work {
     else if (status !== 0 && status < 500) this.#limits.set(place, before);
   }
 
+  /** What callers have heard of outlives the process, and what came before a durable commit outlives the machine. */
   ended({ how, durableMs }: Ended): void {
-    const nowMs = this.#around.timeline.nowMs;
-    const durableUntilMs = how === "power cut" ? durableMs : Number.POSITIVE_INFINITY;
-    const bills = new Map(this.#provider.bills.map((bill) => [bill.marker, bill]));
-    for (const call of this.#calls.values()) {
-      const { toldMs = Number.POSITIVE_INFINITY, told, marker } = call;
-      const heard = told !== undefined && told.status !== 0;
-      const sinceMs = heard ? toldMs : (bills.get(marker)?.atMs ?? nowMs) + settlingMs;
-      // What its caller has heard of outlives the process, and what came before a durable commit outlives the machine.
-      if (sinceMs >= Math.min(durableUntilMs, heard ? durableUntilMs : nowMs)) call.isUnsure = true;
-    }
+    if (how !== "power cut") return;
+    for (const call of this.#calls.values()) if ((call.toldMs ?? durableMs) >= durableMs) call.isUnsure = true;
   }
 
   async check(seen: Seen): Promise<void> {
@@ -130,6 +125,7 @@ export class CallWork implements Work {
     // A limit that was set lower than what had been used is passed by what was there before.
     const isExact = used + held <= limit ? used + held + available === limit : project === "moved" && available === 0;
     holds(isExact, "what is used, held and free is the limit", () => [product, project, line]);
+    this.#checkCeiling(`${product} ${project}`, line);
     const billed = this.#billed(product, project);
     const sum = billed.reduce((tokens, bill) => tokens + bill.tokens, 0);
     holds(used + held >= Math.min(sum, limit), "budgets are charged what providers billed", () => [
@@ -142,10 +138,23 @@ export class CallWork implements Work {
     if (isLast) holds(held === 0, "nothing is held for ever", () => [product, project, line]);
   }
 
+  /** Under a limit that did not change since it was looked at last, nothing more is let in than it allows. */
+  #checkCeiling(place: string, { limit, used, held }: Line): void {
+    const changes = this.#changes.get(place) ?? 0;
+    const before = this.#ceilings.get(place);
+    if (before?.changes === changes) {
+      const most = Math.max(limit, before.taken);
+      holds(used + held <= most, "a limit that was acknowledged is enforced", () => [place, limit, used, held, before]);
+    }
+    this.#ceilings.set(place, { changes, taken: used + held });
+  }
+
   #billed(product: Product, project: Project): Bill[] {
     return this.#provider.bills.filter(({ marker }) => {
       const call = this.#calls.get(marker);
-      return call?.product === product && call.project === project && call.toldMs !== undefined && !call.isUnsure;
+      // Of an answer that was broken off, what had come until then is charged, or what can be known.
+      const isHeard = call?.told !== undefined && call.told.status !== 0 && !call.isUnsure;
+      return isHeard && call.product === product && call.project === project;
     });
   }
 

@@ -8,6 +8,9 @@ import type { Seen, Surroundings, Work } from "./work.ts";
 /** No other work is done for it. */
 const product = "WORKFLOW";
 
+/** How long writes may be refused once all is calm, milliseconds. */
+const patienceMs = 5 * 60_000;
+
 /** The work. */
 export class HaltWork implements Work {
   readonly name = "halts";
@@ -55,6 +58,16 @@ export class HaltWork implements Work {
     return asked(this.#around, "/v1/artifacts", { key: this.#writer, body });
   }
 
+  /** What was not settled at the start may hold up what is new for a while. */
+  async #writeInTheEnd(): Promise<number> {
+    const { timeline } = this.#around;
+    for (const endMs = timeline.nowMs + patienceMs; ; await timeline.sleep(1000)) {
+      const told = await this.#write();
+      if (!isUnknown(told)) return told.status;
+      holds(timeline.nowMs < endMs, "in the calm writes are taken again", () => [told.status, told.json]);
+    }
+  }
+
   async #overstep(): Promise<void> {
     const beganMs = this.#around.timeline.nowMs;
     const wasTroubled = this.#isTroubled();
@@ -87,7 +100,7 @@ export class HaltWork implements Work {
     // What is seen in the calm is certain from then on.
     if (isHalted && this.#clearing === 0) this.#haltedSinceMs ??= this.#around.timeline.nowMs;
     this.#mayBeHalted = isHalted;
-    const { status } = await this.#write();
+    const status = await this.#writeInTheEnd();
     holds(status === (isHalted ? 403 : 201), "what is listed as halted is halted", () => [isHalted, status]);
   }
 }
