@@ -178,7 +178,7 @@ export class Handle {
   }
 
   truncate(length = 0): Promise<void> {
-    return later("write", this.#path, () => here().disk.truncate(this.#file, length));
+    return later("name", this.#path, () => here().disk.truncate(this.#file, length));
   }
 
   stat() {

@@ -72,10 +72,8 @@ export class Faults {
     this.#fill();
   }
 
-  /** Whether nothing that befalls now outlasts its spell. */
-  get passes(): boolean {
-    return !this.#spells.has("failing sync") && !this.#spells.has("failing write");
-  }
+  /** Whether a sync has failed since Charter started: what the disk holds is unknown then until the next start reads it. */
+  hasFailedSync = false;
 
   /** Whether what is to be written into the database may fail now. */
   get troublesDatabase(): boolean {
@@ -99,7 +97,10 @@ export class Faults {
   }
 
   ofDisk(work: DiskWork, _path: string): string | undefined {
-    if (work === "sync" && this.#strikes("failing sync")) return "EIO";
+    if (work === "sync" && this.#strikes("failing sync")) {
+      this.hasFailedSync = true;
+      return "EIO";
+    }
     if (work === "write" && this.#strikes("failing write")) return "EIO";
     return undefined;
   }

@@ -18,7 +18,7 @@ openNetworkDoors();
 openSqliteDoors();
 const chance = new Random(0);
 enter({ timeline: new Timeline(chance), chance });
+const { command } = await import("./command.ts");
 for (const name of ["uncaughtException", "unhandledRejection"])
   process.on(name, (error) => now().timeline.escaped(error));
-const { command } = await import("./command.ts");
 process.exitCode = await command(process.argv.slice(2));

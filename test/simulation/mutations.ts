@@ -35,21 +35,15 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: "what is not known to have taken effect is called failed",
-    file: "governance/act.ts",
-    from: "error instanceof UnknownEffect ? begun.leaveOpen(error) : begun.fail(error)",
-    to: "error instanceof UnknownEffect ? begun.fail(error.fault) : begun.fail(error)",
+    file: "governance/transaction.ts",
+    from: "throw new UnknownEffect(lost);",
+    to: "throw lost;",
   },
   {
     name: "an answer that cannot be passed on costs nothing",
     file: "gateway/stages/settle.ts",
     from: "const charges = session.close(used);",
     to: "session.close(used); const charges: readonly Charged[] = [];",
-  },
-  {
-    name: "a limit that is set leaves the lease under the old one",
-    file: "budgets/store/sqlite.ts",
-    from: "lease?.book.version === (await this.#limits.version(tx)) && lease.states.size",
-    to: "lease !== undefined && lease.states.size",
   },
   {
     name: "a crash closes every intent as if nothing had been done",

@@ -48,6 +48,9 @@ export interface Result {
 const endings: readonly Ending[] = ["kill", "kill", "power cut", "power cut", "stop"];
 const hourMs = 3_600_000;
 
+/** How long a rest takes before everything is checked: longer than a provider may be silent, milliseconds. */
+const restMs = 11 * 60_000;
+
 const providerPort = 9000;
 const price = { inputMicrodollarsPerMillion: 1_000_000, outputMicrodollarsPerMillion: 2_000_000 };
 const row = (name: string) => ({
@@ -161,6 +164,11 @@ class Course {
     for (const work of this.#works) await work.prepare?.();
     await this.#check(false);
     while (this.#timeline.nowMs < this.#terms.hours * hourMs) await this.#round();
+    if (this.#faults.hasFailedSync) {
+      await this.#machine.end("stop");
+      for (const work of this.#works) work.ended?.({ how: "stop", durableMs: durableMs() });
+      await this.#start();
+    }
     // What nobody ends has ended by itself then.
     await this.#timeline.sleep(1.6 * hourMs);
     await this.#check(true);
@@ -174,6 +182,8 @@ class Course {
     const everyone = Promise.all(callers);
     const worked = this.#chance.chance(0.3) ? everyone : this.#timeline.sleep(this.#chance.between(50, 60_000));
     await worked;
+    // What passes by itself must come right by itself.
+    if (this.#chance.chance(0.4) && !this.#faults.hasFailedSync) return this.#rest(everyone, turning);
     const how = this.#chance.pick(endings);
     this.#timeline.note(`end: ${how}`);
     await this.#machine.end(how);
@@ -188,8 +198,22 @@ class Course {
     await this.#timeline.sleep(this.#chance.between(0, 20 * 60_000));
   }
 
+  /** Ends a round without an end of Charter: callers stop when they are told, the faults end, and everything is checked. */
+  async #rest(everyone: Promise<unknown>, turning: Promise<void>): Promise<void> {
+    this.#isOver = true;
+    await everyone;
+    await turning;
+    this.#faults.calm();
+    // A sync may have failed while they stopped; and what was given up by callers may be under way for a while.
+    if (this.#faults.hasFailedSync) return;
+    this.#timeline.note("rest");
+    await this.#timeline.sleep(restMs);
+    await this.#check(false);
+  }
+
   /** Starts in the calm. */
   async #start(): Promise<void> {
+    this.#faults.hasFailedSync = false;
     const trouble = await this.#machine.start();
     holds(trouble === undefined, "the ledger opens after every end", () => trouble);
   }
@@ -197,6 +221,7 @@ class Course {
   /** Starts again: in the calm, or in the middle of the faults, and perhaps only to be killed once more. */
   async #restart(): Promise<void> {
     for (let isUp = false; this.#chance.chance(0.4) && !isUp;) {
+      this.#faults.hasFailedSync = false;
       const starting = this.#machine.start().then(
         () => true,
         () => false,
@@ -204,7 +229,7 @@ class Course {
       if (this.#chance.chance(0.5)) await this.#timeline.sleep(this.#chance.between(0, 300));
       else isUp = await starting;
       // What passes by itself must come right by itself; a disk that has failed is given up until the next start.
-      if (isUp && this.#faults.passes && this.#chance.chance(0.5)) {
+      if (isUp && !this.#faults.hasFailedSync && this.#chance.chance(0.5)) {
         this.#timeline.note("started among faults");
         return this.#faults.calm();
       }
