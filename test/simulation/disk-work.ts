@@ -123,6 +123,13 @@ export class Handle {
     return count;
   }
 
+  /** The same for who writes on the event loop's own thread, with what befalls a write. */
+  putAtOnce(bytes: Uint8Array, position: number): number {
+    const fault = here().fault("write", this.#path);
+    if (fault !== undefined) throw systemError(fault, this.#path);
+    return this.put(bytes, position);
+  }
+
   #write(bytes: Uint8Array, position: number | null): Promise<number> {
     const { chance } = here();
     const file = this.#file;

@@ -138,7 +138,7 @@ type RestOf<F> = F extends (path: never, ...rest: infer Rest) => unknown ? Rest 
 
 const simulatedAtOnce = {
   writeSync: (fd: number, bytes: Uint8Array, offset: number, length: number, position: number) =>
-    open.get(fd)?.put(bytes.subarray(offset, offset + length), position) ??
+    open.get(fd)?.putAtOnce(bytes.subarray(offset, offset + length), position) ??
     real.writeSync(fd, bytes, offset, length, position),
   readFileSync: (path: PathLike, as?: Encoding) =>
     isSimulated(String(path))
