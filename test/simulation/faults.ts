@@ -53,6 +53,11 @@ export class Faults {
     this.#kinds = kinds.filter(() => chance.chance(0.5));
   }
 
+  /** Charter starts. */
+  started(): void {
+    [this.hasFailedSync, this.hasFailedDatabase] = [false, false];
+  }
+
   /** Begins a spell or ends one, as the seed says; tells which kinds have one now. */
   turn(): readonly FaultKind[] {
     for (const kind of this.#kinds) {
@@ -74,6 +79,8 @@ export class Faults {
 
   /** Whether a sync has failed since Charter started: what the disk holds is unknown then until the next start reads it. */
   hasFailedSync = false;
+  /** Whether the database has failed since then: what could not be given back expires by itself, after an hour. */
+  hasFailedDatabase = false;
 
   /** Whether what is to be written into the database may fail now. */
   get troublesDatabase(): boolean {
@@ -108,10 +115,17 @@ export class Faults {
   /** What becomes of a unit of work on its way to the database and back. */
   ofUnit(): Fate {
     if (!this.#strikes("lost answer")) return "answered";
+    this.hasFailedDatabase = true;
     return this.#chance.chance(0.5) ? "lost before" : "lost after";
   }
 
   ofSqlite(sql: string): SqliteFault | undefined {
+    const fault = this.#ofStatement(sql);
+    this.hasFailedDatabase ||= fault !== undefined;
+    return fault;
+  }
+
+  #ofStatement(sql: string): SqliteFault | undefined {
     if (sql === "begin immediate" && this.#strikes("busy database")) return { code: busy };
     if (sql === "commit" && this.#strikes("failing commit")) return { code: inputOutput };
     if (this.#strikes("full database")) return { code: full };

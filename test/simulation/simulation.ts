@@ -151,7 +151,7 @@ class Course {
     this.#watch = new LedgerWatch(this.#around);
     this.#provider = provider;
     this.#works = [
-      new ArtifactWork(this.#around),
+      new ArtifactWork(this.#around, () => faults.hasFailedDatabase),
       new CallWork(this.#around, provider),
       new KeyWork(this.#around),
       new HaltWork(this.#around, () => faults.troublesDatabase),
@@ -213,7 +213,7 @@ class Course {
 
   /** Starts in the calm. */
   async #start(): Promise<void> {
-    this.#faults.hasFailedSync = false;
+    this.#faults.started();
     const trouble = await this.#machine.start();
     holds(trouble === undefined, "the ledger opens after every end", () => trouble);
   }
@@ -221,7 +221,7 @@ class Course {
   /** Starts again: in the calm, or in the middle of the faults, and perhaps only to be killed once more. */
   async #restart(): Promise<void> {
     for (let isUp = false; this.#chance.chance(0.4) && !isUp;) {
-      this.#faults.hasFailedSync = false;
+      this.#faults.started();
       const starting = this.#machine.start().then(
         () => true,
         () => false,
