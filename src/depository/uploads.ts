@@ -95,19 +95,13 @@ export function openUploads(parts: {
     return reserved.product.usedBytes;
   }
 
-  async function settle(
-    ctx: Ctx,
-    upload: Upload,
-    artifact: Artifact,
-    { location, mayBeLeftover }: { readonly location: string; readonly mayBeLeftover: boolean },
-  ): Promise<void> {
+  async function settle(ctx: Ctx, upload: Upload, artifact: Artifact, location: string): Promise<void> {
     const { idempotencyKey: key, onlyIfNew } = upload.options;
     const nowMs = clock.nowMs();
     const settlement = {
       reservationId: upload.id,
       artifact,
       location,
-      mayBeLeftover,
       nowMs,
       ...(onlyIfNew ? { ifNoneMatch: true } : {}),
       ...(key === undefined
@@ -137,18 +131,13 @@ export function openUploads(parts: {
       productUsedBytes: usedBefore + stored.sizeBytes,
     });
     let blob: StoredBlob | undefined;
-    let isLeftover = false;
     try {
       blob = await blobs.put({
         product: draft.product,
         body: content.body,
         maxBytes: limits.artifactMaxBytes,
         signal: ctx.signal,
-        known: async (digest) => {
-          const found = await store.findBlob(draft.product, digest);
-          isLeftover = found?.isLeftover === true;
-          return found;
-        },
+        known: (digest) => store.findBlob(draft.product, digest),
         ...(content.expectedDigest === undefined ? {} : { expectedDigest: content.expectedDigest }),
       });
       const artifact = artifactFrom(ctx, data, draft, {
@@ -157,9 +146,7 @@ export function openUploads(parts: {
         blob,
         intentIndex: upload.act.intentIndex,
       });
-      // Bytes with a file of their own are written over a leftover, which is not looked for before.
-      const mayBeLeftover = isLeftover || blob.location === blobs.fileLocation;
-      await settle(ctx, upload, artifact, { location: blob.location, mayBeLeftover });
+      await settle(ctx, upload, artifact, blob.location);
       activity.stored(blob.sizeBytes);
       return carried(artifact);
     } catch (error) {

@@ -178,7 +178,7 @@ export function storeWrites(currentRig: () => StoreRig): void {
       expect(await store.findBlob("LEFT", artifact.content_hash)).toMatchObject({ isLeftover: true, sizeBytes: 60 });
       expect(await store.findBlob("OTHER", artifact.content_hash)).toBeUndefined();
       await rig.reserve("LEFT", 60, artifact.artifact_id);
-      expect(await rig.settle(artifact, { mayBeLeftover: true })).toEqual({ outcome: "stored" });
+      expect(await rig.settle(artifact)).toEqual({ outcome: "stored" });
       expect(await store.usage("LEFT")).toEqual({ usedBytes: 65, heldBytes: 0, artifacts: 1 });
       expect(await store.findBlob("LEFT", artifact.content_hash)).toMatchObject({ isLeftover: false });
     });

@@ -15,6 +15,8 @@ export function enterDatabase(fates: () => Fate): void {
   fateOf = fates;
 }
 
+export { DatabaseProbe } from "../../src/db/index.ts";
+
 /** What `src/app/start.ts` imports in place of its own; `hooks.ts` leads it here. */
 export async function openDatabase(...terms: Parameters<typeof openReal>): Promise<Database> {
   return troubled(await openReal(...terms));

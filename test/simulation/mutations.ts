@@ -72,7 +72,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: "room for an upload that failed is not given back",
     file: "depository/uploads.ts",
-    from: "await database.transact((tx) => store.release(tx, id));",
+    from: "await database.transact(release);",
     to: "await Promise.resolve();",
   },
   {

@@ -4,7 +4,7 @@ import { isUnknown } from "./client.ts";
 import type { Told } from "./client.ts";
 import type { Random } from "./random.ts";
 import { asked, checkTruth, holds, listed, products, saysApplied } from "./work.ts";
-import type { Product, Seen, Surroundings, Work } from "./work.ts";
+import type { Leaf, Product, Seen, Surroundings, Work } from "./work.ts";
 
 const productNames = Object.keys(products) as Product[];
 
@@ -123,13 +123,20 @@ export class ArtifactWork implements Work {
     await this.#checkQuotas(all, seen);
   }
 
-  async #checkQuotas(all: readonly Artifact[], { isLast }: Seen): Promise<void> {
+  async #checkQuotas(all: readonly Artifact[], { isLast, leaves }: Seen): Promise<void> {
     const { json } = await asked(this.#around, "/v1/products", { key: this.#around.adminKey() });
     for (const { product, used_bytes: used, held_bytes: held, artifacts } of json.products) {
       const own = all.filter(({ product_id: owner }) => owner === product);
       const bytes = own.reduce((sum, { size_bytes: size }) => sum + size, 0);
+      // Bytes whose write was refused after they had been stored count until they are removed.
+      const isRefused = (leaf: Leaf): boolean =>
+        leaf.kind === "outcome" &&
+        leaf.operation === "artifact.create" &&
+        leaf.product === product &&
+        !saysApplied(leaf);
+      const isCounted = used === bytes || (used > bytes && leaves.some(isRefused));
       const says = { used, artifacts };
-      holds(used === bytes && artifacts === own.length, "a quota counts the bytes that are stored", () => [
+      holds(isCounted && artifacts === own.length, "a quota counts the bytes that are stored", () => [
         product,
         says,
         bytes,

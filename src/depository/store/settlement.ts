@@ -73,9 +73,8 @@ export class Settlements {
       await this.#room.giveBack(tx, reservation);
       return refusal;
     }
-    if (settlement.mayBeLeftover === true) {
-      await this.#leftovers.drop(tx, artifact.product_id, artifact.content_hash);
-    }
+    // Another write of the same bytes may have left them at any moment until now.
+    await this.#leftovers.drop(tx, artifact.product_id, artifact.content_hash);
     await this.#insertArtifact(tx, ...valuesOf(artifact, settlement.location));
     await insertTags(tx, artifact);
     await insertEdges(tx, artifact);

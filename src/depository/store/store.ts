@@ -80,8 +80,6 @@ export interface Settlement {
   readonly artifact: Artifact;
   readonly location: string;
   readonly nowMs: number;
-  /** The bytes may have been a leftover, which they are no more. */
-  readonly mayBeLeftover?: boolean;
   readonly idempotency?: IdempotencyRecord;
   /** Refuse when the product holds an artifact of the same type with the same content already. */
   readonly ifNoneMatch?: boolean;
