@@ -26,11 +26,13 @@ export function table(
   return alignColumns([heading.map((cell) => cell.toUpperCase()), ...rows], right);
 }
 
+// oxlint-disable-next-line no-control-regex -- control characters are exactly what is looked for
+const colours = /(\u001b\[[0-9;]{0,16}m)/;
+
 /** A cell whose colours stay, and whose other control characters, which could move the cursor or hide text, become `?`. */
 function coloured(cell: string): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are exactly what is looked for
   return cell
-    .split(/(\u001b\[[0-9;]{0,16}m)/)
+    .split(colours)
     .map((part, i) => (i % 2 === 1 ? part : printable(part)))
     .join("");
 }
