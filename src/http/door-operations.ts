@@ -7,6 +7,7 @@ const probes = "probes carry no credential and the answer names no product";
 /** What can be asked of the HTTP door itself. */
 export const doorOperations = {
   "index.read": open("a signpost: names the API and where its description is", "control"),
+  "index.head": open("clients ask it to see whether the server answers", "probe"),
   "openapi.read": open("the API's description holds no data", "control"),
   "health.read": open(probes, "probe"),
   "ready.read": open(probes, "probe"),

@@ -17,6 +17,7 @@ export interface Operation extends Asked {
 /** Method and path of every operation. */
 const places: Readonly<Record<OperationName, `${Verb} /${string}`>> = {
   "index.read": "GET /",
+  "index.head": "HEAD /",
   "openapi.read": "GET /openapi.json",
   "health.read": "GET /health",
   "ready.read": "GET /ready",

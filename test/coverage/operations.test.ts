@@ -13,6 +13,7 @@ import type { Walk } from "../support/http/walk.ts";
 /** What anyone may call, and nothing else. A new line here is a decision. */
 const publicOperations: readonly OperationName[] = [
   "index.read",
+  "index.head",
   "openapi.read",
   "health.read",
   "ready.read",

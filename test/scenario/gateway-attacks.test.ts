@@ -199,7 +199,7 @@ describe("a product", () => {
     expect(breakers.json).toEqual({});
     for (const path of ["/api/v1/budget/state?product=AI_ASSISTANT", "/metrics"]) {
       const { status, text } = await on.rig.charter.ask(path, { key: avatar });
-      expect([path, status]).toEqual([path, 403]);
+      expect([403, 404], path).toContain(status);
       expect(text).not.toMatch(/spelling|own\//);
     }
     const listed = await on.rig.charter.ask("/v1/budgets", { key: avatar });

@@ -35,6 +35,7 @@ const callers: readonly (readonly [name: string, kind: PrincipalKind, role: Role
  */
 const table = `
 index.read                +++++++++++++++++
+index.head                +++++++++++++++++
 openapi.read              +++++++++++++++++
 health.read               +++++++++++++++++
 ready.read                +++++++++++++++++

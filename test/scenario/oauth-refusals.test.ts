@@ -176,7 +176,7 @@ describe("the token endpoint", () => {
     const query = new URLSearchParams({ grant_type: "password", username, password });
     expect((await postForm(charter, `${tokenPath}?${query.toString()}`, {})).status).toBe(400);
     expect((await postForm(charter, tokenPath, { x: "y".repeat(40_000) })).status).toBe(413);
-    expect((await charter.ask(`${tokenPath}?${query.toString()}`, { key: null })).status).toBe(404);
+    expect((await charter.ask(`${tokenPath}?${query.toString()}`, { key: null })).status).toBe(405);
   });
 
   it("gives no token for another resource", async () => {

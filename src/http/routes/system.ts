@@ -38,6 +38,11 @@ export function systemRoutes(app: FastifyInstance, services: Services): void {
     }),
   });
 
+  publicRoute(app, "index.head", {
+    schema: { summary: "Whether the server answers", response: { 200: { description: "It does." } } },
+    answer: (_request, reply) => reply.type("application/json; charset=utf-8").send(),
+  });
+
   publicRoute(app, "health.read", {
     schema: {
       summary: "Whether the process is alive",
