@@ -104,9 +104,10 @@ async function openLookup({ config, constitution, variables, clock }: Needs): Pr
   const catalogue = await readCatalogueFile(catalogueFile, variables);
   const isBare = catalogue.providers.every(({ lacks }) => lacks !== undefined);
   const simulates = simulated === "always" || (simulated === "auto" && isBare);
+  if (!simulates) return new Lookup(catalogue, [], tiers);
   const prices = openPrices({ clock });
   const isPriced = ({ provider, model }: Deployment): boolean => prices.rates(provider.priceProvider, model) !== null;
-  return new Lookup(catalogue, simulates ? simulatedDeployments(tiers) : [], tiers, isPriced);
+  return new Lookup(catalogue, simulatedDeployments(tiers), tiers, isPriced);
 }
 
 /** A cache in memory, before the one in Redis where there is one. */

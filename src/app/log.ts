@@ -46,10 +46,10 @@ export class LogOutput {
   /** Writes what waits, as far as that goes at once: the process ends. */
   end(): void {
     try {
-      const rest = this.#isBusy || this.#writing === undefined ? "" : this.#writing;
-      for (const each of [rest, this.#waiting]) if (each.length > 0) writeSync(this.#fd, each as string);
+      if (!this.#isBusy && this.#writing !== undefined) writeSync(this.#fd, this.#writing);
+      writeSync(this.#fd, this.#waiting);
     } catch {
-      this.#isFailing = true;
+      // What cannot be written then is no reason not to end.
     }
   }
 

@@ -1,8 +1,8 @@
 // Remembers in the data folder that the credentials of a start were made and that no one has seen them yet. A start that fails
 // after it made them, or cannot print them, is followed by one that makes others in their place.
-import { readFile, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { ignoreMissing, replaceFile, syncFolder } from "../durable-files/index.ts";
+import { readIfThere, replaceFile, syncFolder } from "../durable-files/index.ts";
 
 /** What was made, or is about to be, and was not shown. */
 export interface Unshown {
@@ -25,15 +25,10 @@ export class UnshownCredentials {
 
   /** What is left of an earlier start; undefined when all was shown. What cannot be read names nothing. */
   async left(): Promise<Unshown | undefined> {
-    let text: string;
+    const bytes = await readIfThere(this.#file);
+    if (bytes === undefined) return undefined;
     try {
-      text = await readFile(this.#file, "utf8");
-    } catch (error) {
-      ignoreMissing(error);
-      return undefined;
-    }
-    try {
-      return JSON.parse(text) as Unshown;
+      return JSON.parse(bytes.toString("utf8")) as Unshown;
     } catch {
       return {};
     }

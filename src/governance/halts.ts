@@ -4,6 +4,7 @@
 // What changes the halt of one scope takes turns, so that a halt that is set while an older one is being cleared stays.
 import type { Transaction } from "kysely";
 import type { Database, Effect } from "../db/index.ts";
+import { KeyedMutex } from "../kernel/concurrency.ts";
 import { RetryPace } from "../kernel/retry-pace.ts";
 import type { HaltTables } from "./store/migrations.ts";
 import { governanceFault } from "./errors.ts";
@@ -59,18 +60,11 @@ export async function openHalts(database: Database): Promise<Halts> {
     for (const listener of listeners) listener();
   };
   const pace = new RetryPace();
-  const turns = new Map<string, Promise<unknown>>();
+  const turns = new KeyedMutex();
   /** Scopes whose halts in force are being cleared. */
   const clearing = new Set<string>();
   /** Scopes whose halts are being saved, and those that wait to be tried again. */
   const [saving, waiting] = [new Map<string, Promise<void>>(), new Set<string>()];
-  const inTurn = <T>(scope: string, work: () => Promise<T>): Promise<T> => {
-    const turn = (turns.get(scope) ?? Promise.resolve()).then(work, work);
-    turns.set(scope, turn);
-    const end = (): void => void (turns.get(scope) === turn && turns.delete(scope));
-    turn.then(end, end);
-    return turn;
-  };
   /** Makes what was set under a scope durable. */
   const save = async (scope: string): Promise<void> => {
     const halt = unsaved.get(scope);
@@ -97,7 +91,7 @@ export async function openHalts(database: Database): Promise<Halts> {
   const saved = (scope: string): Promise<void> => {
     const under = saving.get(scope);
     if (under !== undefined) return under;
-    const own = inTurn(scope, () => save(scope)).finally(() => saving.delete(scope));
+    const own = turns.run(scope, () => save(scope)).finally(() => saving.delete(scope));
     saving.set(scope, own);
     return own;
   };
@@ -121,7 +115,7 @@ export async function openHalts(database: Database): Promise<Halts> {
       if (unsaved.has(scope)) await saved(scope);
     },
     clear: (scope, act) =>
-      inTurn(scope, async () => {
+      turns.run(scope, async () => {
         let halt = halts.get(scope);
         if (halt === undefined) throw noSuchHalt(scope);
         clearing.add(scope);
