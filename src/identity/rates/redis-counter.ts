@@ -17,34 +17,8 @@ import { takenOf } from "./window.ts";
 /** What every key in the server begins with. */
 const prefix = "charter:rate:";
 
-/**
- * The arithmetic of window.ts in the server: KEYS the key; ARGV limit, window in milliseconds, units (0 only looks).
- * The hash holds the start of the current bucket and the units in both; it expires when it no longer counts.
- */
-const take = new RedisScript(`
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local limit, window, cost = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local start = now - now % window
-local held = redis.call('HMGET', KEYS[1], 's', 'p', 'c')
-local behind = start - (tonumber(held[1]) or 0)
-local previous, current = tonumber(held[2]) or 0, tonumber(held[3]) or 0
-if behind > 0 then
-  previous = behind == window and current or 0
-  current = 0
-end
-local elapsed = now - start
-local fits = previous * (window - elapsed) + (current + math.max(cost, 1)) * window <= limit * window
-if fits and cost > 0 then
-  current = current + cost
-  redis.call('HSET', KEYS[1], 's', start, 'p', previous, 'c', current)
-  redis.call('PEXPIRE', KEYS[1], 2 * window - elapsed)
-end
-return {fits and 1 or 0, previous, current, elapsed}
-`);
-
-/** The way back: KEYS the key; ARGV window in milliseconds, units. */
-const give = new RedisScript(`
+/** How each script begins, with how a key stands at the server's time: KEYS the key; ARGV window in milliseconds, units. */
+const windowNow = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local window, cost = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -56,6 +30,26 @@ if behind > 0 then
   previous = behind == window and current or 0
   current = 0
 end
+`;
+
+/**
+ * The arithmetic of window.ts in the server: KEYS the key; ARGV window in milliseconds, units (0 only looks), limit.
+ * The hash holds the start of the current bucket and the units in both; it expires when it no longer counts.
+ */
+const take = new RedisScript(`${windowNow}
+local limit = tonumber(ARGV[3])
+local elapsed = now - start
+local fits = previous * (window - elapsed) + (current + math.max(cost, 1)) * window <= limit * window
+if fits and cost > 0 then
+  current = current + cost
+  redis.call('HSET', KEYS[1], 's', start, 'p', previous, 'c', current)
+  redis.call('PEXPIRE', KEYS[1], 2 * window - elapsed)
+end
+return {fits and 1 or 0, previous, current, elapsed}
+`);
+
+/** The way back: KEYS the key; ARGV window in milliseconds, units. */
+const give = new RedisScript(`${windowNow}
 if previous + current > 0 then
   previous = math.max(0, previous - math.max(0, cost - current))
   current = math.max(0, current - cost)
@@ -128,7 +122,7 @@ class RedisCounter implements Counter {
 
   /** The server's answer; undefined when there is none and the process counts alone. */
   async #asked(key: string, limit: Limit, cost: number): Promise<Taken | undefined> {
-    const asked = [limit.limit, limit.windowMs, cost];
+    const asked = [limit.windowMs, cost, limit.limit];
     const reply = await this.#connection.ask((client) => take.run(client, [prefix + key], asked));
     if (reply === undefined) return undefined;
     const [fits = 0, previous = 0, current = 0, elapsedMs = 0] = reply as readonly number[];
